@@ -1,0 +1,214 @@
+//! Errors as data: what is recorded about a failure, and what user code gets back.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::de::Error as _;
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Any error that can be sent between threads.
+pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
+
+/// Why an operation ended without a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The body returned an error or panicked, and retries, if any, are used up.
+    Failed,
+    /// The process ended while the body ran, more often than is allowed.
+    Interrupted,
+    /// An attempt took longer than its `timeout`.
+    TimedOut,
+    /// The encoded value is over the store's limit.
+    TooLarge,
+    /// The value could not be encoded, or the recorded one not decoded.
+    Codec,
+    /// The execution was cancelled.
+    Cancelled,
+}
+
+impl ErrorKind {
+    const ALL: [Self; 6] = [
+        Self::Failed,
+        Self::Interrupted,
+        Self::TimedOut,
+        Self::TooLarge,
+        Self::Codec,
+        Self::Cancelled,
+    ];
+
+    /// The word that stores and histories use. Never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::TimedOut => "timed_out",
+            Self::TooLarge => "too_large",
+            Self::Codec => "codec",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The kind that [`ErrorKind::as_str`] writes as `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Failed => "failed",
+            Self::Interrupted => "was interrupted",
+            Self::TimedOut => "timed out",
+            Self::TooLarge => "is too large",
+            Self::Codec => "could not be encoded or decoded",
+            Self::Cancelled => "was cancelled",
+        })
+    }
+}
+
+/// The recorded error of an operation: the same on the first run and on every replay.
+///
+/// `StepError`, `ScopeError` and `CallError` are names of this type for the operation they come
+/// from.
+///
+/// ```
+/// use durable_core::{ErrorKind, StepError};
+///
+/// fn is_transient(error: &StepError) -> bool {
+///     error.kind() == ErrorKind::TimedOut || error.type_name().ends_with("TransientError")
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationError {
+    pub(crate) operation: String,
+    pub(crate) kind: ErrorKind,
+    pub(crate) attempts: u32,
+    pub(crate) message: String,
+    pub(crate) type_name: String,
+    pub(crate) chain: Vec<String>,
+}
+
+/// Error of a `step!` or `record!`.
+pub type StepError = OperationError;
+/// Error of a `scope!`.
+pub type ScopeError = OperationError;
+/// Error of a `call!`.
+pub type CallError = OperationError;
+
+impl OperationError {
+    /// An error without a cause of the user's, for stores, tests and tools.
+    pub fn new(operation: impl Into<String>, kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            operation: operation.into(),
+            kind,
+            attempts: 0,
+            message: message.into(),
+            type_name: String::new(),
+            chain: Vec::new(),
+        }
+    }
+
+    /// The operation as histories write it, with the scopes it is in: `files[a.csv]/parse`.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// Why there is no value.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// How many attempts were made.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Text of the body's error, without what caused it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Rust type of the body's error; empty when the error came from the engine.
+    pub fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    /// Texts of the causes behind the body's error, nearest first.
+    pub fn chain(&self) -> &[String] {
+        &self.chain
+    }
+
+    /// Bytes that the texts take.
+    pub(crate) fn size(&self) -> usize {
+        self.message.len()
+            + self.type_name.len()
+            + self.chain.iter().map(String::len).sum::<usize>()
+    }
+
+    /// Takes message, type and causes from an error of the user's.
+    pub(crate) fn describe(mut self, error: &(dyn Error + 'static), type_name: &str) -> Self {
+        self.message = error.to_string();
+        self.type_name = type_name.to_owned();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            self.chain.push(error.to_string());
+            cause = error.source();
+        }
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+}
+
+impl fmt::Display for OperationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.operation, self.kind)?;
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        write!(f, ": {}", self.message)?;
+        self.chain
+            .iter()
+            .try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}
+
+impl Error for OperationError {}
+
+/// Written by hand: a derive would bring a macro stack into every store's build.
+impl Serialize for OperationError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("OperationError", 6)?;
+        fields.serialize_field("operation", &self.operation)?;
+        fields.serialize_field("kind", self.kind.as_str())?;
+        fields.serialize_field("attempts", &self.attempts)?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("type_name", &self.type_name)?;
+        fields.serialize_field("chain", &self.chain)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for OperationError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = serde_json::Map::deserialize(deserializer)?;
+        let mut take = |name: &str| fields.remove(name).unwrap_or_default();
+        let word: String = serde_json::from_value(take("kind")).map_err(D::Error::custom)?;
+        let kind = ErrorKind::from_word(&word)
+            .ok_or_else(|| D::Error::custom(format!("unknown error kind {word:?}")))?;
+        Ok(Self {
+            operation: serde_json::from_value(take("operation")).map_err(D::Error::custom)?,
+            kind,
+            attempts: serde_json::from_value(take("attempts")).map_err(D::Error::custom)?,
+            message: serde_json::from_value(take("message")).map_err(D::Error::custom)?,
+            type_name: serde_json::from_value(take("type_name")).map_err(D::Error::custom)?,
+            chain: serde_json::from_value(take("chain")).map_err(D::Error::custom)?,
+        })
+    }
+}

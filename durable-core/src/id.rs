@@ -1,0 +1,176 @@
+//! How an execution and an operation are recognised.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// Longest name an execution may have, in bytes.
+const MAX_EXECUTION_ID: usize = 256;
+
+/// Name of one run of a durable function, chosen by whoever starts it.
+///
+/// Starting the same id again answers with the same execution, so an id taken from the business
+/// (an order number, a date) makes a start idempotent. 1 to 256 bytes of printable ASCII without
+/// spaces.
+///
+/// ```
+/// use durable_core::ExecutionId;
+///
+/// let id: ExecutionId = "import-2026-11-23".parse()?;
+/// assert_eq!(id.as_str(), "import-2026-11-23");
+/// assert!("two words".parse::<ExecutionId>().is_err());
+/// # Ok::<(), durable_core::InvalidExecutionId>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExecutionId(std::sync::Arc<str>);
+
+impl ExecutionId {
+    /// The id as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text is no [`ExecutionId`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidExecutionId {
+    given: String,
+}
+
+impl fmt::Display for InvalidExecutionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} is no execution id: it takes 1 to {MAX_EXECUTION_ID} printable ASCII characters without spaces",
+            self.given
+        )
+    }
+}
+
+impl std::error::Error for InvalidExecutionId {}
+
+impl std::str::FromStr for ExecutionId {
+    type Err = InvalidExecutionId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = (1..=MAX_EXECUTION_ID).contains(&text.len());
+        if fits && text.bytes().all(|b| b.is_ascii_graphic()) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidExecutionId {
+                given: text.chars().take(80).collect(),
+            })
+        }
+    }
+}
+
+impl fmt::Display for ExecutionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ExecutionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+/// What tells apart the runs of one call site within its scope.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Occurrence {
+    /// The site runs once.
+    Once,
+    /// The n-th turn of a site whose turn is its identity.
+    Ordered(u64),
+    /// The run for this key.
+    Keyed(String),
+}
+
+impl fmt::Display for Occurrence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Once => Ok(()),
+            Self::Ordered(turn) => write!(f, "[{turn}]"),
+            Self::Keyed(key) => write!(f, "[{key}]"),
+        }
+    }
+}
+
+/// Identity of an operation within its execution.
+///
+/// The first 128 bits of SHA-256 over the enclosing scope's id, the length-prefixed name of the
+/// call site and its [`Occurrence`]. Neither path, line, order nor version takes part, so moving a
+/// call site keeps its identity. [`OperationId::ROOT`] stands for the handler itself.
+///
+/// The identity is part of what is persisted and never changes between releases:
+///
+/// ```
+/// use durable_core::{Occurrence, OperationId};
+///
+/// let load = OperationId::of(OperationId::ROOT, "load", &Occurrence::Keyed("3".into()));
+/// assert_eq!(load.to_string(), "83e7c3ec96eb54a98cfc3ac4ecf4ad6e");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperationId([u8; 16]);
+
+impl OperationId {
+    /// The scope of a handler's own call sites.
+    pub const ROOT: Self = Self([0; 16]);
+
+    /// The id of the operation that `name` and `occurrence` stand for in `scope`.
+    pub fn of(scope: Self, name: &str, occurrence: &Occurrence) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(scope.0);
+        hash_text(&mut hash, name);
+        match occurrence {
+            Occurrence::Once => hash.update([0]),
+            Occurrence::Ordered(turn) => {
+                hash.update([1]);
+                hash.update(turn.to_be_bytes());
+            }
+            Occurrence::Keyed(key) => {
+                hash.update([2]);
+                hash_text(&mut hash, key);
+            }
+        }
+        let digest = hash.finalize();
+        let mut id = [0; 16];
+        id.copy_from_slice(&digest[..16]);
+        Self(id)
+    }
+
+    /// The 16 bytes of the id.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The id with these 16 bytes, as read back from a store.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Eight of the bytes, for tables that need a well spread number.
+    pub(crate) fn low(&self) -> u64 {
+        let mut low = [0; 8];
+        low.copy_from_slice(&self.0[8..]);
+        u64::from_ne_bytes(low)
+    }
+}
+
+fn hash_text(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u32).to_be_bytes());
+    hash.update(text.as_bytes());
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,242 @@
+//! What is persisted about an operation.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::error::OperationError;
+use crate::{Occurrence, OperationId, Timestamp};
+
+/// What an operation does. A record answers only a call site of the same kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `step!`: a body that runs once and whose value is kept.
+    Step,
+    /// `record!`: an infallible value that is kept.
+    Record,
+    /// `wait!`: a durable timer.
+    Wait,
+    /// `scope!`: a named child context.
+    Scope,
+    /// `call!`: another handler within this execution.
+    Call,
+}
+
+impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] = [
+        Self::Step,
+        Self::Record,
+        Self::Wait,
+        Self::Scope,
+        Self::Call,
+    ];
+
+    /// The word that histories, reports and stores use. Never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Step => "step",
+            Self::Record => "record",
+            Self::Wait => "wait",
+            Self::Scope => "scope",
+            Self::Call => "call",
+        }
+    }
+
+    /// The kind that [`Kind::as_str`] writes as `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Whether operations of this kind hold other operations.
+    pub const fn is_scope(self) -> bool {
+        matches!(self, Self::Scope | Self::Call)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How far an operation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// Under way: a body runs, a timer or an outside party is waited for.
+    Started,
+    /// A failed attempt is to be repeated when [`Record::due_at`] has come.
+    Pending,
+    /// Ended with a value.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Ended because its execution or its race was given up.
+    Cancelled,
+}
+
+impl Status {
+    /// Every status there is.
+    pub const ALL: [Self; 5] = [
+        Self::Started,
+        Self::Pending,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The word that histories, reports and stores use. Never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Pending => "pending",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The status that [`Status::as_str`] writes as `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether the outcome is settled for good.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An encoded value and the name of the codec that encoded it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// Name of the [`Codec`](crate::Codec) the bytes were made by.
+    pub codec: Cow<'static, str>,
+    /// The encoded value.
+    pub data: Bytes,
+}
+
+impl Payload {
+    /// How many bytes the encoded value takes.
+    pub fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether the encoded value takes no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+}
+
+/// Sizes only: a payload may be secret.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({}, {} bytes)", self.codec, self.data.len())
+    }
+}
+
+/// The persisted state of one operation of an execution.
+///
+/// Stores keep records as they are handed over and give them back unchanged; only the engine reads
+/// meaning into them. The key within an execution is [`Record::seq`]; a record written again
+/// replaces the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// Position in the order in which records were first written, from 1, without gaps.
+    pub seq: u64,
+    /// Identity of the operation.
+    pub id: OperationId,
+    /// The enclosing scope; [`OperationId::ROOT`] at the top.
+    pub parent: OperationId,
+    /// What the operation does.
+    pub kind: Kind,
+    /// Name of the call site.
+    pub name: Cow<'static, str>,
+    /// Which run of the call site this is.
+    pub occurrence: Occurrence,
+    /// How this run is written in histories in place of name and occurrence.
+    pub label: Option<String>,
+    /// Where the operation stands in the order of claims; compared, never used as a key.
+    pub order: u64,
+    /// How far it has come.
+    pub status: Status,
+    /// Attempts begun so far, from 1; zero for kinds without attempts.
+    pub attempt: u32,
+    /// How often a body was cut off by the end of its process.
+    pub interruptions: u32,
+    /// When it was first started.
+    pub started_at: Timestamp,
+    /// When its outcome was settled.
+    pub ended_at: Option<Timestamp>,
+    /// When a timer ends or the next attempt may begin.
+    pub due_at: Option<Timestamp>,
+    /// Rust type of the value, for reports.
+    pub value_type: Option<Cow<'static, str>>,
+    /// The value, once [`Status::Succeeded`].
+    pub payload: Option<Payload>,
+    /// The error, once [`Status::Failed`], or of the attempt before while [`Status::Pending`].
+    pub error: Option<OperationError>,
+    /// Whether value and error must never be shown.
+    pub secret: bool,
+    /// `file:line` of the call site that started it, for reports.
+    pub source: Cow<'static, str>,
+}
+
+impl Record {
+    /// A record of an operation that is started now and has no outcome yet.
+    pub fn started(
+        seq: u64,
+        id: OperationId,
+        parent: OperationId,
+        kind: Kind,
+        name: impl Into<Cow<'static, str>>,
+        occurrence: Occurrence,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            seq,
+            id,
+            parent,
+            kind,
+            name: name.into(),
+            occurrence,
+            label: None,
+            order: 0,
+            status: Status::Started,
+            attempt: 0,
+            interruptions: 0,
+            started_at,
+            ended_at: None,
+            due_at: None,
+            value_type: None,
+            payload: None,
+            error: None,
+            secret: false,
+            source: Cow::Borrowed(""),
+        }
+    }
+
+    /// The operation as histories write it: its label, else name and occurrence (`load[3]`).
+    pub fn written(&self) -> String {
+        match &self.label {
+            Some(label) => label.clone(),
+            None => format!("{}{}", self.name, self.occurrence),
+        }
+    }
+
+    /// Bytes of value and error, which is what limits of stores count.
+    pub fn size(&self) -> usize {
+        self.payload.as_ref().map_or(0, Payload::len)
+            + self.error.as_ref().map_or(0, OperationError::size)
+    }
+}

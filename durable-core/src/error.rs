@@ -111,6 +111,11 @@ impl OperationError {
         }
     }
 
+    /// An error of the handler itself, outside any operation.
+    pub(crate) fn of_handler(handler: &str, message: String) -> Self {
+        Self::new(handler, ErrorKind::Failed, message)
+    }
+
     /// The operation as histories write it, with the scopes it is in: `files[a.csv]/parse`.
     pub fn operation(&self) -> &str {
         &self.operation

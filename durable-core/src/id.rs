@@ -111,7 +111,7 @@ impl fmt::Display for Occurrence {
 /// let load = OperationId::of(OperationId::ROOT, "load", &Occurrence::Keyed("3".into()));
 /// assert_eq!(load.to_string(), "83e7c3ec96eb54a98cfc3ac4ecf4ad6e");
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperationId([u8; 16]);
 
 impl OperationId {
@@ -149,12 +149,14 @@ impl OperationId {
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
+}
 
-    /// Eight of the bytes, for tables that need a well spread number.
-    pub(crate) fn low(&self) -> u64 {
-        let mut low = [0; 8];
-        low.copy_from_slice(&self.0[8..]);
-        u64::from_ne_bytes(low)
+/// An id is a hash already: half of its bytes spread well enough.
+impl std::hash::Hash for OperationId {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let mut half = [0; 8];
+        half.copy_from_slice(&self.0[8..]);
+        state.write_u64(u64::from_ne_bytes(half));
     }
 }
 

@@ -1,12 +1,33 @@
 //! Engine, operations and store traits of the `durable` crate.
 
+mod codec;
+mod context;
+mod driver;
+mod engine;
 pub mod error;
+mod failure;
 mod id;
+mod lease;
+mod operation;
+mod panic;
+#[doc(hidden)]
+pub mod private;
 pub mod record;
+mod retry;
+mod run;
+mod site;
 pub mod store;
 mod time;
 
+pub use codec::{Codec, Json};
+pub use context::{Context, ExecutionInfo};
+pub use engine::Drift;
 pub use error::{BoxError, CallError, ErrorKind, OperationError, ScopeError, StepError};
+pub use failure::{BodyError, fatal};
 pub use id::{ExecutionId, InvalidExecutionId, Occurrence, OperationId};
+pub use operation::StepInfo;
 pub use record::{Kind, Payload, Record, Status};
+pub use retry::Retry;
+pub use run::{IntoStore, OpenStore, Report, Run, RunError, run};
+pub use site::{Durable, Handler, IntoHandler, Manifest, Repeat, Site};
 pub use time::{BoxFuture, Clock, SystemClock, Timestamp};

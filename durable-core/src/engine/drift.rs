@@ -1,0 +1,133 @@
+//! What replay did not ask for, or asked for in another order: no error, but worth a word.
+
+use std::fmt;
+
+use super::order::ScopeIndex;
+use super::{Engine, Slot};
+use crate::OperationId;
+use crate::site::Site;
+
+/// A difference between the history and what the code asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Drift {
+    /// A record that no call site asked for.
+    Orphaned {
+        /// The operation as histories write it, with its scopes.
+        operation: String,
+        /// A call site that ran live in its place, if one looks like its new name.
+        renamed_to: Option<String>,
+    },
+    /// A record that was asked for earlier or later than when it was made.
+    Moved {
+        /// The operation as histories write it, with its scopes.
+        operation: String,
+    },
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moved { operation } => {
+                write!(
+                    f,
+                    "`{operation}` was asked for in another order than it was recorded in"
+                )
+            }
+            Self::Orphaned {
+                operation,
+                renamed_to: None,
+            } => write!(
+                f,
+                "`{operation}` is recorded, but the code never asked for it"
+            ),
+            Self::Orphaned {
+                operation,
+                renamed_to: Some(site),
+            } => {
+                let old = operation.rsplit('/').next().unwrap_or(operation);
+                let old = old.split('[').next().unwrap_or(old);
+                write!(
+                    f,
+                    "`{operation}` is recorded, but the code never asked for it, while {site} ran \
+                     live; if that is its new name, write `was = \"{old}\"` there"
+                )
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Compares the place of a recorded operation with those claimed before it.
+    ///
+    /// Inside closures and async blocks the scheduler decides the order, so nothing follows from it.
+    pub(super) fn notice_order(
+        &mut self,
+        scope: ScopeIndex,
+        site: &'static Site,
+        id: OperationId,
+        order: u64,
+    ) {
+        let last = self.scope(scope).last;
+        if order >= last {
+            self.scope(scope).last = order;
+        } else if !site.concurrent {
+            self.moved.push(id);
+        }
+    }
+
+    /// What the finished handler never asked for, and what it asked for in another order.
+    pub(crate) fn drift(&self) -> Vec<Drift> {
+        let moved = self.moved.iter().map(|id| Drift::Moved {
+            operation: self.path(*id),
+        });
+        let mut orphans: Vec<&Slot> = self.slots.values().filter(|s| self.is_orphan(s)).collect();
+        orphans.sort_unstable_by_key(|slot| slot.record.seq);
+        let orphaned = orphans.into_iter().map(|slot| Drift::Orphaned {
+            operation: self.path(slot.record.id),
+            renamed_to: self.likely_rename(slot),
+        });
+        moved.chain(orphaned).collect()
+    }
+
+    /// Only what stands directly in an entered scope: the rest follows from its parent.
+    fn is_orphan(&self, slot: &Slot) -> bool {
+        let parent = slot.record.parent;
+        let asked = parent == OperationId::ROOT
+            || self.slots.get(&parent).is_some_and(|parent| parent.entered);
+        asked && slot.recorded && slot.site.is_none()
+    }
+
+    /// The most similar name among the call sites of the same kind and scope that ran live.
+    fn likely_rename(&self, orphan: &Slot) -> Option<String> {
+        let known: Vec<&str> = self
+            .slots
+            .values()
+            .filter(|slot| slot.recorded)
+            .map(|slot| &*slot.record.name)
+            .collect();
+        self.slots
+            .values()
+            .filter(|slot| !slot.recorded && slot.record.parent == orphan.record.parent)
+            .filter(|slot| slot.record.kind == orphan.record.kind)
+            .filter(|slot| !known.contains(&&*slot.record.name))
+            .filter_map(|slot| slot.site)
+            .min_by_key(|site| (distance(site.name, &orphan.record.name), site.line))
+            .map(|site| site.to_string())
+    }
+}
+
+/// Edits that lead from one name to the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.bytes().enumerate() {
+            let substitution = diagonal + usize::from(left != right);
+            diagonal = row[j + 1];
+            row[j + 1] = substitution.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

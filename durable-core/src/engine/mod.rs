@@ -1,0 +1,269 @@
+//! The machine that decides: records and events in, decisions and batches out.
+//!
+//! Nothing here waits, asks the time, draws a random number or knows a store. Callers hand in what
+//! happened and when; [`Engine::decide`] alone says whether an operation is answered from its record
+//! or runs.
+
+mod claim;
+mod drift;
+mod mismatch;
+mod order;
+mod outcome;
+mod start;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::error::OperationError;
+use crate::record::{Kind, Payload, Record, Status};
+use crate::site::Site;
+use crate::store::Capabilities;
+use crate::{OperationId, Timestamp};
+
+pub use drift::Drift;
+
+pub(crate) use claim::Turn;
+pub(crate) use order::ScopeIndex;
+pub(crate) use start::Begin;
+
+/// How often the body of a step may be cut off by the end of its process before it is given up.
+const MAX_INTERRUPTIONS: u32 = 3;
+
+/// Answer to "recorded or live?".
+#[derive(Debug, PartialEq)]
+pub(crate) enum Decision {
+    /// The outcome is settled, and durable where it has to be.
+    Recorded(Outcome),
+    /// Settled, but not acknowledged by the store yet.
+    Unwritten,
+    /// Nothing is recorded: the body runs. For scopes also when only the children are recorded.
+    Run,
+    /// Nothing to do before this time.
+    Until(Timestamp),
+    /// The invocation is over; nothing goes on.
+    Stopped,
+}
+
+/// A settled outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    Value(Payload),
+    Error(OperationError),
+    /// Ended without a value: a timer.
+    Done,
+}
+
+/// Why an invocation cannot go on.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Stop {
+    /// Code and history disagree.
+    Blocked(String),
+    /// An operation that has no way to report an error had one.
+    Failed(OperationError),
+}
+
+/// An operation as this invocation knows it.
+#[derive(Debug)]
+struct Slot {
+    record: Record,
+    /// The call site that claimed it in this invocation.
+    site: Option<&'static Site>,
+    /// Whether the store had it when the invocation began.
+    recorded: bool,
+    /// Whether its body began in this invocation.
+    begun: bool,
+    /// Whether its scope was entered in this invocation, so that its children can be asked for.
+    entered: bool,
+    /// Whether a change of it waits to be written.
+    queued: bool,
+    /// Whether the store has acknowledged its latest state.
+    written: bool,
+}
+
+/// Takes over the number that an id hashes to.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+type IdMap<V> = HashMap<OperationId, V, BuildHasherDefault<IdHasher>>;
+
+/// Counts of what an invocation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    pub(crate) replayed: u64,
+    pub(crate) ran: u64,
+    pub(crate) batches: u64,
+    pub(crate) records_written: u64,
+}
+
+pub(crate) struct Engine {
+    slots: IdMap<Slot>,
+    scopes: Vec<order::Scope>,
+    queue: write::Queue,
+    stop: Option<Stop>,
+    limits: Capabilities,
+    /// The holder before ended uncleanly and nothing has been achieved since.
+    cautious: bool,
+    /// The holder before ended uncleanly.
+    unclean: bool,
+    /// No time before this one is believed.
+    latest: Timestamp,
+    next_seq: u64,
+    /// Operations that were asked for in another order than they were recorded in.
+    moved: Vec<OperationId>,
+    counts: Counts,
+}
+
+impl Engine {
+    pub(crate) fn new(records: Vec<Record>, unclean: bool, limits: Capabilities) -> Self {
+        let next_seq = records.iter().map(|r| r.seq).max().unwrap_or(0) + 1;
+        let latest = records
+            .iter()
+            .flat_map(|r| [Some(r.started_at), r.ended_at])
+            .flatten()
+            .max()
+            .unwrap_or_default();
+        let mut slots =
+            IdMap::with_capacity_and_hasher(records.len(), BuildHasherDefault::default());
+        slots.extend(
+            records
+                .into_iter()
+                .map(|record| (record.id, Slot::loaded(record))),
+        );
+        Self {
+            slots,
+            scopes: vec![order::Scope::new(OperationId::ROOT)],
+            queue: write::Queue::default(),
+            stop: None,
+            limits,
+            cautious: unclean,
+            unclean,
+            latest,
+            next_seq,
+            moved: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Decides whether `id` is answered from its record or runs. The only place that does.
+    pub(crate) fn decide(&mut self, id: OperationId, now: impl FnOnce() -> Timestamp) -> Decision {
+        if self.stop.is_some() {
+            return Decision::Stopped;
+        }
+        let Some(slot) = self.slots.get_mut(&id) else {
+            return Decision::Stopped;
+        };
+        let status = slot.record.status;
+        let due = slot.record.due_at;
+        let is_timer = slot.record.kind == Kind::Wait;
+        match (status, due) {
+            _ if status.is_terminal() && (slot.written || is_timer) => self.answer(id),
+            _ if status.is_terminal() => Decision::Unwritten,
+            (Status::Started, Some(due)) if is_timer => self.at(now(), due, |engine, now| {
+                engine.settle_timer(id, now);
+                Decision::Recorded(Outcome::Done)
+            }),
+            (Status::Pending, Some(due)) => self.at(now(), due, |_, _| Decision::Run),
+            _ => Decision::Run,
+        }
+    }
+
+    /// `then`, or the wait until `due`.
+    fn at(
+        &mut self,
+        now: Timestamp,
+        due: Timestamp,
+        then: impl FnOnce(&mut Self, Timestamp) -> Decision,
+    ) -> Decision {
+        let now = self.believe(now);
+        if now >= due {
+            then(self, now)
+        } else {
+            Decision::Until(due)
+        }
+    }
+
+    fn answer(&mut self, id: OperationId) -> Decision {
+        let Some(slot) = self.slots.get_mut(&id) else {
+            return Decision::Stopped;
+        };
+        let record = &mut slot.record;
+        if record.kind.is_scope() && record.status == Status::Succeeded && record.payload.is_none()
+        {
+            return Decision::Run;
+        }
+        if slot.recorded && !slot.begun {
+            self.counts.replayed += 1;
+        }
+        Decision::Recorded(match (record.payload.take(), record.error.take()) {
+            (Some(payload), _) => Outcome::Value(payload),
+            (None, Some(error)) => Outcome::Error(error),
+            (None, None) => Outcome::Done,
+        })
+    }
+
+    /// Time never runs backwards here, whatever the machine's clock does.
+    fn believe(&mut self, now: Timestamp) -> Timestamp {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    pub(crate) fn stop(&self) -> Option<&Stop> {
+        self.stop.as_ref()
+    }
+
+    /// Ends the invocation; the first reason counts.
+    pub(crate) fn halt(&mut self, stop: Stop) {
+        self.stop.get_or_insert(stop);
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The operation as reports write it, with the scopes it is in.
+    pub(crate) fn path(&self, id: OperationId) -> String {
+        let Some(slot) = self.slots.get(&id) else {
+            return String::new();
+        };
+        let own = slot.record.written();
+        if slot.record.parent == OperationId::ROOT {
+            own
+        } else {
+            format!("{}/{own}", self.path(slot.record.parent))
+        }
+    }
+}
+
+impl Slot {
+    fn loaded(record: Record) -> Self {
+        Self {
+            record,
+            site: None,
+            recorded: true,
+            begun: false,
+            entered: false,
+            queued: false,
+            written: true,
+        }
+    }
+}

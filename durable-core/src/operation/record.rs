@@ -1,0 +1,86 @@
+//! `record!`: an infallible value that is kept.
+
+use std::marker::PhantomData;
+
+use super::body::{self, Ended, StepInfo};
+use super::step::{begin, encode};
+use super::{Next, decode};
+use crate::codec::{Codec, Json};
+use crate::context::{Answer, Claim};
+use crate::error::OperationError;
+use crate::failure::Failure;
+
+/// A recorded value under way.
+pub struct RecordOp<'a, T, C = Json> {
+    claim: Claim<'a>,
+    codec: C,
+    value: PhantomData<fn() -> T>,
+}
+
+/// The recorded value that takes this place in the history.
+pub fn record<T>(claim: Claim<'_>) -> RecordOp<'_, T> {
+    RecordOp {
+        claim,
+        codec: Json,
+        value: PhantomData,
+    }
+}
+
+impl<'a, T> RecordOp<'a, T> {
+    /// Keeps the value in this encoding.
+    pub fn codec<C>(self, codec: C) -> RecordOp<'a, T, C> {
+        RecordOp {
+            claim: self.claim,
+            codec,
+            value: PhantomData,
+        }
+    }
+}
+
+impl<T, C: Codec<T>> RecordOp<'_, T, C> {
+    /// Waits until the value is answered from its record or has to be made.
+    pub async fn next(&mut self) -> Next<T> {
+        match self.claim.decide().await {
+            Answer::Run => Next::Run(StepInfo::new(&self.claim, 1)),
+            Answer::Recorded(outcome) => match decode(&self.claim, &self.codec, outcome) {
+                Ok(value) => Next::Done(value),
+                Err(error) => self.end_execution(error).await,
+            },
+        }
+    }
+
+    /// Makes the value, in place.
+    pub async fn run<F: Future<Output = T>>(&mut self, body: F) -> T {
+        let failure = match begin(&self.claim, false).await {
+            Err(interrupted) => interrupted,
+            Ok(()) => match body::run(&self.claim, None, body).await {
+                Ended::Returned(value) => return value,
+                Ended::Panicked(message) => Failure::of_panic(message),
+                Ended::TimedOut => std::future::pending().await,
+            },
+        };
+        let error = self.claim.describe(failure, 1);
+        self.end_execution(error).await
+    }
+
+    /// Records the value and hands back what was recorded.
+    pub async fn record(&mut self, value: T) -> T {
+        match encode(&self.codec, Ok(value)) {
+            Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
+            Err(failure) => {
+                let error = self.claim.describe(failure, 1);
+                return self.end_execution(error).await;
+            }
+        }
+        match self.next().await {
+            Next::Done(value) => value,
+            Next::Run(_) => std::future::pending().await,
+        }
+    }
+
+    /// There is no `Err` to report it with: the execution ends with the operation's error.
+    async fn end_execution<R>(&self, error: OperationError) -> R {
+        self.claim.lock().engine.end_execution(error);
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,186 @@
+//! `step!`: a body that runs once and whose value is kept.
+
+use std::marker::PhantomData;
+
+use super::body::{self, Ended, StepInfo};
+use super::{Next, Options, decode};
+use crate::codec::{Codec, Json};
+use crate::context::{Answer, Claim};
+use crate::engine::Begin;
+use crate::error::{ErrorKind, StepError};
+use crate::failure::{BodyResult, Failure};
+use crate::record::Payload;
+use crate::{OperationId, Retry};
+
+/// A step under way.
+pub struct StepOp<'a, T, C = Json> {
+    claim: Claim<'a>,
+    codec: C,
+    info: Option<StepInfo>,
+    value: PhantomData<fn() -> T>,
+}
+
+/// How an attempt ended, and what is to be done if it failed.
+pub struct Attempt<T> {
+    outcome: Result<T, Failure>,
+    retry: Retry,
+}
+
+/// The step that takes this place in the history.
+pub fn step<T>(claim: Claim<'_>) -> StepOp<'_, T> {
+    StepOp {
+        claim,
+        codec: Json,
+        info: None,
+        value: PhantomData,
+    }
+}
+
+impl<'a, T> StepOp<'a, T> {
+    /// Keeps the value in this encoding.
+    pub fn codec<C>(self, codec: C) -> StepOp<'a, T, C> {
+        StepOp {
+            claim: self.claim,
+            codec,
+            info: None,
+            value: PhantomData,
+        }
+    }
+}
+
+impl<T, C: Codec<T>> StepOp<'_, T, C> {
+    /// Waits until the step is answered from its record or its body may run.
+    pub async fn next(&mut self) -> Next<Result<T, StepError>> {
+        match self.claim.decide().await {
+            Answer::Recorded(outcome) => Next::Done(decode(&self.claim, &self.codec, outcome)),
+            Answer::Run => {
+                let begun = self.claim.lock().engine.next_attempt(self.claim.id);
+                let info = StepInfo::new(&self.claim, begun);
+                self.info = Some(info.clone());
+                Next::Run(info)
+            }
+        }
+    }
+
+    /// Runs one attempt of the body in place.
+    pub async fn run<F>(
+        &mut self,
+        options: Options,
+        body: F,
+    ) -> Attempt<<F::Output as BodyResult>::Value>
+    where
+        F: Future,
+        F::Output: BodyResult,
+    {
+        let outcome = match begin(&self.claim, options.at_most_once).await {
+            Err(interrupted) => Err(interrupted),
+            Ok(()) => self.run_body(&options, body).await,
+        };
+        let out_of_attempts = matches!(&outcome, Err(failure) if failure.kind == ErrorKind::Interrupted)
+            && !options.at_most_once;
+        Attempt {
+            outcome,
+            retry: if out_of_attempts {
+                Retry::none()
+            } else {
+                options.into_retry()
+            },
+        }
+    }
+
+    async fn run_body<F>(
+        &self,
+        options: &Options,
+        body: F,
+    ) -> Result<<F::Output as BodyResult>::Value, Failure>
+    where
+        F: Future,
+        F::Output: BodyResult,
+    {
+        if let (Some(info), Some(timeout)) = (&self.info, options.timeout) {
+            info.end_by(self.claim.now().after(timeout));
+        }
+        match body::run(&self.claim, options.timeout, body).await {
+            Ended::Returned(result) => result.into_outcome(),
+            Ended::Panicked(message) => Err(Failure::of_panic(message)),
+            Ended::TimedOut => Err(Failure::of_engine(
+                ErrorKind::TimedOut,
+                format!(
+                    "the attempt took longer than {:?}",
+                    options.timeout.unwrap_or_default()
+                ),
+            )),
+        }
+    }
+
+    /// Records how the attempt ended. The value itself comes back through [`Self::next`], decoded
+    /// from its record as on every replay.
+    pub async fn record(&mut self, attempt: Attempt<T>) {
+        match encode(&self.codec, attempt.outcome) {
+            Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
+            Err(failure) => settle_failure(&self.claim, failure, &attempt.retry),
+        }
+    }
+}
+
+/// Begins an attempt; answers with the failure when its body may not run.
+pub(super) async fn begin(claim: &Claim<'_>, at_most_once: bool) -> Result<(), Failure> {
+    let begin = claim
+        .lock()
+        .engine
+        .begin(claim.id, at_most_once, claim.now());
+    match begin {
+        Begin::Now => Ok(()),
+        Begin::OnceWritten => {
+            claim.written().await;
+            Ok(())
+        }
+        Begin::Interrupted(times) => Err(Failure::of_engine(
+            ErrorKind::Interrupted,
+            format!(
+                "its body was started {times} time{} and the process ended each time before the \
+                 outcome was recorded; whether its work was done is not known",
+                if times == 1 { "" } else { "s" }
+            ),
+        )),
+    }
+}
+
+pub(super) fn encode<T, C: Codec<T>>(
+    codec: &C,
+    outcome: Result<T, Failure>,
+) -> Result<Payload, Failure> {
+    let value = outcome?;
+    let encoded =
+        crate::panic::catch(|| codec.encode(&value)).unwrap_or_else(|panic| Err(panic.into()));
+    match encoded {
+        Ok(bytes) => Ok(Payload {
+            codec: codec.name().into(),
+            data: bytes.into(),
+        }),
+        Err(error) => Err(Failure::of_engine(
+            ErrorKind::Codec,
+            format!(
+                "its value of type `{}` cannot be encoded: {error}",
+                std::any::type_name::<T>()
+            ),
+        )),
+    }
+}
+
+/// Records a failed attempt: to be repeated, or for good.
+fn settle_failure(claim: &Claim<'_>, failure: Failure, retry: &Retry) {
+    let (id, now): (OperationId, _) = (claim.id, claim.now());
+    let mut state = claim.lock();
+    let attempt = state.engine.attempt(id);
+    let delay = if failure.is_retryable(retry) {
+        retry.delay(attempt, fastrand::f64())
+    } else {
+        None
+    };
+    let error = failure.into_record(state.engine.path(id), attempt);
+    match delay {
+        Some(delay) => state.engine.retry(id, error, delay, now),
+        None => state.engine.fail(id, error, now),
+    }
+}

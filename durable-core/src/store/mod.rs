@@ -1,6 +1,7 @@
 //! Where checkpoints are kept: the traits that every backend implements.
 
 mod error;
+mod limits;
 mod memory;
 
 use std::sync::Arc;
@@ -276,6 +277,13 @@ impl Execution {
         }
     }
 
+    /// Notes that a lease was granted: the execution runs, whatever it waited for.
+    pub fn claimed(&mut self, now: Timestamp) {
+        self.status = ExecutionStatus::Running;
+        self.updated_at = now;
+        (self.wake_at, self.report) = (None, None);
+    }
+
     /// Applies what a checkpoint says about the execution itself.
     pub fn apply(&mut self, update: &ExecutionUpdate, now: Timestamp) {
         self.updated_at = now;
@@ -306,7 +314,7 @@ impl Execution {
 pub struct Lease {
     /// What checkpoints are written under.
     pub fence: Fence,
-    /// The execution as it was when the lease was granted.
+    /// The execution as of the grant: running.
     pub execution: Execution,
     /// Whether the holder before ended without giving the lease up: killed, expired or cut off.
     pub unclean: bool,

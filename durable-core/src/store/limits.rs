@@ -1,0 +1,93 @@
+//! What fits into a store, checked before anything is written.
+
+use super::{Batch, Capabilities, ExecutionUpdate, Filter, StoreError, StoreErrorKind};
+use crate::record::{Payload, Record};
+
+impl Capabilities {
+    /// Whether the store can hold everything in `batch`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::TooLarge`], naming what is too large and by how much.
+    pub fn admit(&self, batch: &Batch) -> Result<(), StoreError> {
+        for record in &batch.records {
+            self.admit_value(record.size(), || format!("`{}`", record.written()))?;
+            self.admit_position(record)?;
+        }
+        match &batch.execution {
+            Some(ExecutionUpdate::Succeed { output }) => self.admit_output(output)?,
+            Some(ExecutionUpdate::Fail { error }) => {
+                self.admit_value(error.size(), || "the execution's error".to_owned())?;
+            }
+            _ => {}
+        }
+        self.admit_sum(&batch.records)
+    }
+
+    /// Whether the store can hold this input of an execution.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::TooLarge`], naming the sizes.
+    pub fn admit_input(&self, input: &Payload) -> Result<(), StoreError> {
+        self.admit_value(input.len(), || "the execution's input".to_owned())
+    }
+
+    fn admit_output(&self, output: &Payload) -> Result<(), StoreError> {
+        self.admit_value(output.len(), || "the execution's output".to_owned())
+    }
+
+    fn admit_value(&self, size: usize, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+        if size <= self.max_value {
+            return Ok(());
+        }
+        Err(too_large(format!(
+            "{} takes {size} bytes and this store holds at most {} in one value: keep the bulk elsewhere and \
+             record where it is",
+            what(),
+            self.max_value
+        )))
+    }
+
+    fn admit_position(&self, record: &Record) -> Result<(), StoreError> {
+        match self.max_operations {
+            Some(max) if record.seq > max => Err(too_large(format!(
+                "`{}` would be operation {} and this store holds at most {max} in one execution: split the work \
+                 over several executions",
+                record.written(),
+                record.seq
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// A single record may be over the limit of a batch: it has nothing to travel apart from.
+    fn admit_sum(&self, records: &[Record]) -> Result<(), StoreError> {
+        let sum: usize = records.iter().map(Record::size).sum();
+        if records.len() <= 1 || sum <= self.max_batch {
+            return Ok(());
+        }
+        Err(too_large(format!(
+            "a batch of {} records takes {sum} bytes and this store takes at most {} at once: send fewer",
+            records.len(),
+            self.max_batch
+        )))
+    }
+}
+
+impl Filter {
+    /// How many executions a listing without a limit of its own answers with at most.
+    pub const DEFAULT_LIMIT: usize = 1000;
+
+    /// The limit to apply: the given one, else [`Filter::DEFAULT_LIMIT`].
+    pub fn page(&self) -> usize {
+        match self.limit {
+            0 => Self::DEFAULT_LIMIT,
+            limit => limit,
+        }
+    }
+}
+
+fn too_large(message: String) -> StoreError {
+    StoreError::new(StoreErrorKind::TooLarge, message)
+}

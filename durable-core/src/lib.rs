@@ -1,6 +1,8 @@
 //! Engine, operations and store traits of the `durable` crate.
 
 mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod context;
 mod driver;
 mod engine;

@@ -1,0 +1,261 @@
+//! What is kept of an execution itself, and how it is found.
+
+use super::fixture::{
+    NOW, TTL, at, batch, ending, id, json, leased, new, put, state, step, suspend,
+};
+use super::{Defect, Outcome, Store, refused, same};
+use crate::ErrorKind;
+use crate::error::OperationError;
+use crate::store::{Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Filter, Started};
+
+pub(super) async fn start_is_idempotent(store: Store) -> Outcome {
+    let expected = Execution::queued(new("a")?);
+    same!(
+        store.start(new("a")?).await?,
+        Started::Created(expected.clone()),
+        "the first start"
+    );
+    same!(store.get(&id("a")?).await?, expected, "what is stored");
+    same!(
+        store.start(new("a")?).await?,
+        Started::Existing(expected),
+        "the second start"
+    );
+    same!(store.history(&id("a")?).await?, vec![], "its history");
+    Ok(())
+}
+
+pub(super) async fn start_leaves_an_existing_execution_alone(store: Store) -> Outcome {
+    let lease = leased(&store, "a").await?;
+    let succeed = ExecutionUpdate::Succeed { output: json("7") };
+    store.checkpoint(&lease.fence, ending(1, succeed)).await?;
+    let before = store.get(&id("a")?).await?;
+    let mut other = new("a")?;
+    (other.handler, other.input, other.created_at) = ("other".to_owned(), json("0"), at(9));
+    same!(
+        store.start(other).await?,
+        Started::Existing(before.clone()),
+        "the start"
+    );
+    same!(store.get(&id("a")?).await?, before, "what is stored");
+    Ok(())
+}
+
+pub(super) async fn unknown_executions_are_not_found(store: Store) -> Outcome {
+    let mut fence = leased(&store, "a").await?.fence;
+    let other = id("b")?;
+    refused!(store.get(&other).await, NotFound, "get");
+    refused!(store.history(&other).await, NotFound, "history");
+    refused!(store.claim(&other, NOW, TTL).await, NotFound, "claim");
+    fence.execution = other;
+    let written = store.checkpoint(&fence, batch(1, vec![step(1, "1")])).await;
+    same!(
+        written.is_err(),
+        true,
+        "a fence that names another execution is refused"
+    );
+    same!(
+        store.history(&id("a")?).await?,
+        vec![],
+        "the first execution's history"
+    );
+    Ok(())
+}
+
+/// Ends a lease with `update` and gives the execution as it is then.
+async fn updated(store: &Store, update: ExecutionUpdate) -> Result<(Fence, Execution), Defect> {
+    let lease = leased(store, "a").await?;
+    store.checkpoint(&lease.fence, ending(1, update)).await?;
+    Ok((lease.fence, store.get(&id("a")?).await?))
+}
+
+pub(super) async fn suspend_keeps_the_time(store: Store) -> Outcome {
+    let wake_at = Some(at(86_400));
+    let (_, execution) = updated(&store, ExecutionUpdate::Suspend { wake_at }).await?;
+    same!(execution.status, ExecutionStatus::Suspended, "status");
+    same!(execution.wake_at, wake_at, "wake_at");
+    let lease = store.claim(&id("a")?, at(1), TTL).await?;
+    same!(lease.execution.wake_at, None, "wake_at once claimed");
+    store.checkpoint(&lease.fence, ending(1, suspend())).await?;
+    let execution = store.get(&id("a")?).await?;
+    same!(
+        (execution.status, execution.wake_at),
+        (ExecutionStatus::Suspended, None),
+        "for an event"
+    );
+    Ok(())
+}
+
+pub(super) async fn succeed_keeps_the_output(store: Store) -> Outcome {
+    let output = json(vec![0, 159, 146, 150]);
+    let (_, execution) = updated(
+        &store,
+        ExecutionUpdate::Succeed {
+            output: output.clone(),
+        },
+    )
+    .await?;
+    same!(execution.status, ExecutionStatus::Succeeded, "status");
+    same!(execution.output, Some(output), "output");
+    same!(execution.input, new("a")?.input, "input");
+    Ok(())
+}
+
+pub(super) async fn fail_keeps_the_error(store: Store) -> Outcome {
+    let mut error =
+        OperationError::new("files[a.csv]/parse", ErrorKind::TimedOut, "no “end”").with_attempts(6);
+    error.type_name = "app::TransientError".to_owned();
+    error.chain = vec!["reset".to_owned(), "by peer".to_owned()];
+    let (_, execution) = updated(
+        &store,
+        ExecutionUpdate::Fail {
+            error: error.clone(),
+        },
+    )
+    .await?;
+    same!(execution.status, ExecutionStatus::Failed, "status");
+    same!(execution.error, Some(error), "error");
+    Ok(())
+}
+
+pub(super) async fn block_keeps_the_report(store: Store) -> Outcome {
+    let report = "step `load` is a wait now\n  at src/etl.rs:7".to_owned();
+    let (_, execution) = updated(
+        &store,
+        ExecutionUpdate::Block {
+            report: report.clone(),
+        },
+    )
+    .await?;
+    same!(execution.status, ExecutionStatus::Blocked, "status");
+    same!(execution.report, Some(report), "report");
+    Ok(())
+}
+
+pub(super) async fn update_and_records_are_one(store: Store) -> Outcome {
+    let lease = leased(&store, "a").await?;
+    let both = Batch {
+        id: 1,
+        records: vec![step(1, "1")],
+        execution: Some(ExecutionUpdate::Succeed { output: json("1") }),
+    };
+    store.checkpoint(&lease.fence, both.into()).await?;
+    let (execution, history) = state(&store, &id("a")?).await?;
+    same!(execution.status, ExecutionStatus::Succeeded, "status");
+    same!(history, vec![step(1, "1")], "history");
+    Ok(())
+}
+
+async fn listed(store: &Store, filter: Filter) -> Result<Vec<String>, Defect> {
+    let found = store.list(filter).await?;
+    Ok(found
+        .iter()
+        .map(|execution| execution.id.to_string())
+        .collect())
+}
+
+pub(super) async fn list_is_in_order_and_pages(store: Store) -> Outcome {
+    same!(
+        listed(&store, Filter::default()).await?,
+        Vec::<String>::new(),
+        "an empty store"
+    );
+    for name in ["b", "a-2", "a-10", "Z", "a"] {
+        store.start(new(name)?).await?;
+    }
+    let all = ["Z", "a", "a-10", "a-2", "b"];
+    same!(listed(&store, Filter::default()).await?, all, "everything");
+    let mut filter = Filter {
+        limit: 2,
+        ..Filter::default()
+    };
+    same!(
+        listed(&store, filter.clone()).await?,
+        all[..2],
+        "the first page"
+    );
+    filter.after = Some(id("a")?);
+    same!(
+        listed(&store, filter.clone()).await?,
+        all[2..4],
+        "the second page"
+    );
+    filter.after = Some(id("a-3")?);
+    same!(
+        listed(&store, filter.clone()).await?,
+        all[4..],
+        "after an id that is not there"
+    );
+    filter.after = Some(id("b")?);
+    same!(
+        listed(&store, filter).await?,
+        Vec::<String>::new(),
+        "after the last"
+    );
+    same!(
+        store.list(Filter::default()).await?[1],
+        store.get(&id("a")?).await?,
+        "list and get"
+    );
+    Ok(())
+}
+
+pub(super) async fn list_filters(store: Store) -> Outcome {
+    for name in ["c", "d"] {
+        store.start(new(name)?).await?;
+    }
+    let mut other = new("e")?;
+    other.handler = "other".to_owned();
+    store.start(other).await?;
+    leased(&store, "a").await?;
+    let ended = leased(&store, "b").await?;
+    store.checkpoint(&ended.fence, ending(1, suspend())).await?;
+    let (queued, suspended) = (ExecutionStatus::Queued, ExecutionStatus::Suspended);
+    let mut filter = Filter {
+        status: vec![queued],
+        ..Filter::default()
+    };
+    same!(
+        listed(&store, filter.clone()).await?,
+        ["c", "d", "e"],
+        "one status"
+    );
+    filter.status.push(suspended);
+    same!(
+        listed(&store, filter.clone()).await?,
+        ["b", "c", "d", "e"],
+        "two statuses"
+    );
+    filter.handler = Some("etl".to_owned());
+    same!(
+        listed(&store, filter.clone()).await?,
+        ["b", "c", "d"],
+        "and a handler"
+    );
+    (filter.after, filter.limit) = (Some(id("b")?), 1);
+    same!(listed(&store, filter.clone()).await?, ["c"], "and a page");
+    filter.handler = Some("none".to_owned());
+    same!(
+        listed(&store, filter).await?,
+        Vec::<String>::new(),
+        "an unknown handler"
+    );
+    Ok(())
+}
+
+pub(super) async fn history_needs_no_lease(store: Store) -> Outcome {
+    let lease = leased(&store, "a").await?;
+    let fence = put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+    same!(
+        store.history(&id("a")?).await?,
+        vec![step(1, "1")],
+        "while leased"
+    );
+    store.checkpoint(&fence, ending(2, suspend())).await?;
+    same!(
+        store.history(&id("a")?).await?,
+        vec![step(1, "1")],
+        "once released"
+    );
+    Ok(())
+}

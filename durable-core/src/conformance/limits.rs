@@ -1,0 +1,59 @@
+//! What is too large is refused whole; what is not is kept.
+
+use super::fixture::{batch, ending, id, json, leased, loaded, new, put, state, step};
+use super::{Outcome, Store, refused, same};
+use crate::store::ExecutionUpdate;
+
+pub(super) async fn a_value_over_the_limit_changes_nothing(store: Store) -> Outcome {
+    let lease = leased(&store, "a").await?;
+    let before = state(&store, &id("a")?).await?;
+    let mut large = step(2, "");
+    large.payload = Some(json(vec![b'7'; store.capabilities().max_value + 1]));
+    let tried = store
+        .checkpoint(&lease.fence, batch(1, vec![step(1, "1"), large]))
+        .await;
+    refused!(tried, TooLarge, "a value over the limit");
+    same!(state(&store, &id("a")?).await?, before, "after the refusal");
+    put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+    Ok(())
+}
+
+pub(super) async fn an_output_over_the_limit_changes_nothing(store: Store) -> Outcome {
+    let lease = leased(&store, "a").await?;
+    let before = state(&store, &id("a")?).await?;
+    let output = json(vec![b'7'; store.capabilities().max_value + 1]);
+    let tried = store
+        .checkpoint(&lease.fence, ending(1, ExecutionUpdate::Succeed { output }))
+        .await;
+    refused!(tried, TooLarge, "an output over the limit");
+    same!(state(&store, &id("a")?).await?, before, "after the refusal");
+    Ok(())
+}
+
+pub(super) async fn an_input_over_the_limit_starts_nothing(store: Store) -> Outcome {
+    let mut large = new("a")?;
+    large.input = json(vec![b'7'; store.capabilities().max_value + 1]);
+    refused!(
+        store.start(large).await,
+        TooLarge,
+        "an input over the limit"
+    );
+    refused!(store.get(&id("a")?).await, NotFound, "what was not started");
+    Ok(())
+}
+
+pub(super) async fn a_large_value_is_kept(store: Store) -> Outcome {
+    let lease = leased(&store, "a").await?;
+    let size = store.capabilities().max_value.min(3 << 20);
+    let bytes: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
+    let mut large = step(1, "");
+    large.payload = Some(json(bytes));
+    let records = vec![large, step(2, "2")];
+    let fence = put(&store, &lease.fence, batch(1, records.clone())).await?;
+    same!(
+        loaded(&store, &fence, 0).await? == records,
+        true,
+        "the value came back unchanged"
+    );
+    Ok(())
+}

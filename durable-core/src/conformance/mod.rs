@@ -1,0 +1,209 @@
+//! Does a store keep the contract? One call runs every case.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use durable_core::store::MemoryStore;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! durable_core::conformance::run(async || Arc::new(MemoryStore::new()) as _).await
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod checkpoints;
+mod executions;
+mod fixture;
+mod leases;
+mod limits;
+mod records;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::BoxFuture;
+use crate::store::{ExecutionStore, StoreError};
+
+/// The store under test, as every case sees it.
+type Store = Arc<dyn ExecutionStore>;
+
+/// `Err` says what was expected and what was found.
+type Outcome = Result<(), Defect>;
+
+/// Every case, by name. A case left out of here is dead code, which does not build.
+static CASES: &[(&str, Case)] = cases![
+    checkpoints::puts_records_in_order,
+    checkpoints::a_record_written_again_replaces_the_one_before,
+    checkpoints::load_goes_on_after_a_position,
+    checkpoints::the_same_batch_again_changes_nothing,
+    checkpoints::the_last_batch_may_be_repeated_after_the_lease_is_gone,
+    checkpoints::an_old_fence_changes_nothing,
+    checkpoints::a_foreign_fence_changes_nothing,
+    checkpoints::a_released_fence_changes_nothing,
+    checkpoints::an_empty_batch_is_fenced_too,
+    checkpoints::executions_do_not_mix,
+    checkpoints::many_executions_at_once,
+    executions::start_is_idempotent,
+    executions::start_leaves_an_existing_execution_alone,
+    executions::unknown_executions_are_not_found,
+    executions::suspend_keeps_the_time,
+    executions::succeed_keeps_the_output,
+    executions::fail_keeps_the_error,
+    executions::block_keeps_the_report,
+    executions::update_and_records_are_one,
+    executions::list_is_in_order_and_pages,
+    executions::list_filters,
+    executions::history_needs_no_lease,
+    leases::one_holder_at_a_time,
+    leases::a_claim_sets_the_execution_running,
+    leases::an_expired_lease_is_taken_over,
+    leases::a_lease_given_up_is_clean,
+    leases::an_ended_execution_cannot_be_claimed,
+    leases::a_blocked_execution_can_be_claimed,
+    leases::renewal_moves_the_expiry,
+    leases::renewal_is_fenced,
+    leases::a_clock_that_goes_backwards,
+    leases::of_many_claims_one_wins,
+    leases::of_many_takeovers_one_wins,
+    limits::a_value_over_the_limit_changes_nothing,
+    limits::an_output_over_the_limit_changes_nothing,
+    limits::an_input_over_the_limit_starts_nothing,
+    limits::a_large_value_is_kept,
+    records::every_kind_and_status,
+    records::every_field,
+    records::every_occurrence,
+    records::every_sort_of_payload,
+    records::every_sort_of_text,
+    records::extreme_numbers,
+];
+
+type Case = fn(Store) -> BoxFuture<'static, Outcome>;
+
+/// Input: paths of async functions. Output: their names with the functions, boxed.
+macro_rules! cases {
+    ($($case:path),* $(,)?) => {
+        &[$((stringify!($case), |store| Box::pin($case(store)))),*]
+    };
+}
+use cases;
+
+/// Fails the case unless the two are equal.
+macro_rules! same {
+    ($found:expr, $expected:expr, $what:expr) => {
+        let (found, expected) = (&$found, &$expected);
+        if found != expected {
+            return Err(crate::conformance::Defect::new(format!(
+                "{}: expected {expected:?}, found {found:?}",
+                $what
+            )));
+        }
+    };
+}
+use same;
+
+/// Fails the case unless the call was refused with this kind of error.
+macro_rules! refused {
+    ($call:expr, $kind:ident, $what:expr) => {
+        match $call {
+            Err(error) if error.kind() == crate::store::StoreErrorKind::$kind => {}
+            other => {
+                return Err(crate::conformance::Defect::new(format!(
+                    "{}: expected {}, found {other:?}",
+                    $what,
+                    stringify!($kind)
+                )));
+            }
+        }
+    };
+}
+use refused;
+
+/// Runs every case, each against a fresh and empty store from `fresh`, within a tokio runtime.
+///
+/// # Errors
+///
+/// [`Failures`] with every case that failed and why.
+pub async fn run(fresh: impl AsyncFn() -> Arc<dyn ExecutionStore>) -> Result<(), Failures> {
+    let mut failed = Vec::new();
+    for (name, case) in CASES {
+        if let Err(defect) = case(fresh().await).await {
+            failed.push((*name, defect.0));
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failures { failed })
+    }
+}
+
+/// The cases that a store did not pass.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Failures {
+    failed: Vec<(&'static str, String)>,
+}
+
+impl Failures {
+    /// Names of the cases and what went wrong in them.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.failed.iter().map(|(name, why)| (*name, why.as_str()))
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} of {} conformance cases failed",
+            self.failed.len(),
+            CASES.len()
+        )?;
+        self.iter()
+            .try_for_each(|(name, why)| write!(f, "\n  {name}: {why}"))
+    }
+}
+
+/// As a list, since this is what `unwrap` shows.
+impl fmt::Debug for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Failures {}
+
+/// What is wrong with a store, in words.
+struct Defect(String);
+
+impl Defect {
+    fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// An error where none was expected.
+impl From<StoreError> for Defect {
+    fn from(error: StoreError) -> Self {
+        Self(format!("unexpected error: {error:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[tokio::test]
+    async fn memory_conforms() {
+        run(async || Arc::new(MemoryStore::new()) as _)
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_failure_names_its_case() {
+        let shared: Store = Arc::new(MemoryStore::new());
+        let failures = run(async || Arc::clone(&shared)).await.unwrap_err();
+        let text = failures.to_string();
+        assert!(text.contains("start_is_idempotent: "), "{text}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Records come back as they were handed over.
+
+use super::fixture::{NOW, at, batch, json, leased, loaded, put, step};
+use super::{Outcome, Store, same};
+use crate::error::OperationError;
+use crate::record::{Kind, Payload, Record, Status};
+use crate::{ErrorKind, Occurrence, OperationId, Timestamp};
+
+/// Writes the records in one batch and expects the same ones back.
+async fn kept(store: &Store, records: Vec<Record>) -> Outcome {
+    let lease = leased(store, "a").await?;
+    let fence = put(store, &lease.fence, batch(1, records.clone())).await?;
+    let found = loaded(store, &fence, 0).await?;
+    same!(found.len(), records.len(), "number of records");
+    for (found, expected) in found.iter().zip(&records) {
+        same!(found, expected, "a record");
+    }
+    Ok(())
+}
+
+/// `variants` as records of consecutive positions.
+fn numbered(variants: impl IntoIterator<Item = Record>) -> Vec<Record> {
+    let numbers = 1..;
+    let number = |(seq, mut record): (u64, Record)| {
+        record.seq = seq;
+        record
+    };
+    numbers.zip(variants).map(number).collect()
+}
+
+pub(super) async fn every_kind_and_status(store: Store) -> Outcome {
+    let mut variants = Vec::new();
+    for kind in Kind::ALL {
+        for status in Status::ALL {
+            let mut record = step(1, "1");
+            (record.kind, record.status) = (kind, status);
+            variants.push(record);
+        }
+    }
+    kept(&store, numbered(variants)).await
+}
+
+pub(super) async fn every_field(store: Store) -> Outcome {
+    let scope = OperationId::of(
+        OperationId::ROOT,
+        "files",
+        &Occurrence::Keyed("a.csv".into()),
+    );
+    let id = OperationId::of(scope, "parse", &Occurrence::Once);
+    let bare = Record::started(1, id, scope, Kind::Step, "parse", Occurrence::Once, NOW);
+    let mut error = OperationError::new("files[a.csv]/parse", ErrorKind::Interrupted, "cut off");
+    (error.attempts, error.type_name) = (3, "app::Error".to_owned());
+    error.chain = vec!["disk".to_owned(), String::new()];
+    let mut full = bare.clone();
+    full.label = Some("parse a.csv".to_owned());
+    (full.order, full.attempt, full.interruptions) = (12, 3, 2);
+    full.status = Status::Pending;
+    (full.ended_at, full.due_at) = (Some(at(1)), Some(at(5)));
+    full.value_type = Some("alloc::vec::Vec<app::Row>".into());
+    full.payload = Some(json("[]"));
+    full.error = Some(error);
+    (full.secret, full.source) = (true, "src/etl.rs:31".into());
+    kept(&store, numbered([bare, full])).await
+}
+
+pub(super) async fn every_occurrence(store: Store) -> Outcome {
+    let occurrences = [
+        Occurrence::Once,
+        Occurrence::Ordered(0),
+        Occurrence::Ordered(u64::MAX),
+        Occurrence::Keyed(String::new()),
+        Occurrence::Keyed("0".to_owned()),
+        Occurrence::Keyed("schlüssel/42".to_owned()),
+    ];
+    let records = occurrences.map(|occurrence| {
+        let mut record = step(1, "1");
+        record.occurrence = occurrence;
+        record
+    });
+    kept(&store, numbered(records)).await
+}
+
+pub(super) async fn every_sort_of_payload(store: Store) -> Outcome {
+    let payloads = [
+        None,
+        Some(json("")),
+        Some(json("\"Grüße, 世界 🎉\"")),
+        Some(json((0..=255).collect::<Vec<u8>>())),
+        Some(Payload {
+            codec: "app/protobuf; v=2".into(),
+            data: vec![0, 0].into(),
+        }),
+        Some(Payload {
+            codec: "".into(),
+            data: "x".into(),
+        }),
+    ];
+    let records = payloads.map(|payload| {
+        let mut record = step(1, "");
+        record.payload = payload;
+        record
+    });
+    kept(&store, numbered(records)).await
+}
+
+pub(super) async fn every_sort_of_text(store: Store) -> Outcome {
+    let texts = [
+        "",
+        "naïve 世界 🎉",
+        "it's; DROP TABLE \"x\" -- %s",
+        "two\nlines\t",
+        "before\0after",
+    ];
+    let records = texts.map(|text| {
+        let mut record = step(1, "1");
+        (record.name, record.source) = (text.into(), text.into());
+        record.label = Some(text.to_owned());
+        record.value_type = Some(text.into());
+        record.occurrence = Occurrence::Keyed(text.to_owned());
+        record.error = Some(OperationError::new(text, ErrorKind::Failed, text));
+        record
+    });
+    kept(&store, numbered(records)).await
+}
+
+pub(super) async fn extreme_numbers(store: Store) -> Outcome {
+    let mut low = step(1, "1");
+    low.started_at = Timestamp::from_millis(i64::MIN);
+    (low.ended_at, low.due_at) = (Some(Timestamp::from_millis(-1)), Some(Timestamp::default()));
+    low.id = OperationId::from_bytes([255; 16]);
+    let mut high = step(1, "1");
+    high.started_at = Timestamp::from_millis(i64::MAX);
+    (high.order, high.attempt, high.interruptions) = (u64::MAX, u32::MAX, u32::MAX);
+    kept(&store, numbered([low, high])).await
+}

@@ -1,0 +1,135 @@
+//! The operations without the attribute: what it expands to, written by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use durable_core::private as p;
+use durable_core::store::MemoryStore;
+use durable_core::{BoxError, Kind, run};
+
+static SITES: [p::Site; 4] = [
+    p::Site::new(Kind::Step, "read", file!(), line!()),
+    p::Site::new(Kind::Step, "load", file!(), line!()).keyed(),
+    p::Site::new(Kind::Wait, "breathe", file!(), line!()).ordered(),
+    p::Site::new(Kind::Scope, "publish", file!(), line!()),
+];
+static MANIFEST: p::Manifest = p::Manifest::new("etl", None, &[], &SITES);
+
+fn etl() -> Etl {
+    Etl
+}
+
+#[derive(Clone, Copy)]
+struct Etl;
+
+impl p::Durable for Etl {
+    const NAME: &'static str = "etl";
+    type Input = u32;
+    type Output = u32;
+    fn manifest() -> &'static p::Manifest {
+        &MANIFEST
+    }
+}
+
+impl p::Handler<AtomicU32> for Etl {
+    fn run<'a>(
+        cx: &'a p::Context,
+        state: &'a AtomicU32,
+        input: u32,
+    ) -> impl Future<Output = Result<u32, BoxError>> + Send + 'a {
+        async fn body(cx: &p::Context, app: &AtomicU32, n: u32) -> Result<u32, BoxError> {
+            let rows: Vec<u32> = {
+                let claim = cx.claim(&SITES[0]);
+                async {
+                    let mut op = p::step(claim);
+                    loop {
+                        match op.next().await {
+                            p::Next::Done(result) => break result,
+                            p::Next::Run(_step) => {
+                                let out = op
+                                    .run(
+                                        p::options(),
+                                        p::fallible(async {
+                                            app.fetch_add(1, Ordering::SeqCst);
+                                            Ok((0..n).collect::<Vec<u32>>())
+                                        }),
+                                    )
+                                    .await;
+                                op.record(out).await;
+                            }
+                        }
+                    }
+                }
+            }
+            .await?;
+            let mut total = 0;
+            for row in &rows {
+                total += {
+                    let claim = cx.claim_keyed(&SITES[1], p::key(&(row)));
+                    async {
+                        let mut op = p::step(claim);
+                        loop {
+                            match op.next().await {
+                                p::Next::Done(result) => break result,
+                                p::Next::Run(_step) => {
+                                    let out = op
+                                        .run(p::options(), async {
+                                            app.fetch_add(1, Ordering::SeqCst);
+                                            tokio::task::yield_now().await;
+                                            Ok::<u32, String>(row * 2)
+                                        })
+                                        .await;
+                                    op.record(out).await;
+                                }
+                            }
+                        }
+                    }
+                }
+                .await?;
+                p::wait(cx.claim(&SITES[2]), Duration::from_millis(1)).await;
+            }
+            let done = {
+                let claim = cx.claim(&SITES[3]);
+                async {
+                    let mut op = p::scope(claim);
+                    match op.enter().await {
+                        p::Enter::Done(result) => result,
+                        p::Enter::Run(child) => {
+                            let _cx = &child;
+                            let out = async { Ok::<u32, BoxError>(total) }.await;
+                            op.finish(out).await
+                        }
+                    }
+                }
+            }
+            .await?;
+            Ok(done)
+        }
+        async move { p::HandlerResult::into_result(body(cx, state, input).await) }
+    }
+}
+
+#[tokio::test]
+async fn runs_once_and_answers_again() {
+    let store = Arc::new(MemoryStore::new());
+    let calls = AtomicU32::new(0);
+    let report = run(etl, "a", 3).state(&calls).store(store.clone()).report().await;
+    assert_eq!(report.output.unwrap(), 6);
+    assert_eq!(calls.load(Ordering::SeqCst), 4);
+    assert_eq!(report.invocations, 1);
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    let again = run(etl, "a", 3).state(&calls).store(store.clone()).await;
+    assert_eq!(again.unwrap(), 6);
+    assert_eq!(calls.load(Ordering::SeqCst), 4);
+
+    let report = run(etl, "b", 3)
+        .state(&calls)
+        .store(store)
+        .resident(Duration::ZERO)
+        .report()
+        .await;
+    assert_eq!(report.output.unwrap(), 6);
+    assert_eq!(report.invocations, 4);
+    assert_eq!(calls.load(Ordering::SeqCst), 8);
+}

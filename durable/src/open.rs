@@ -1,0 +1,50 @@
+//! Stores by URL.
+
+use std::sync::Arc;
+
+use durable_core::store::{ExecutionStore, MemoryStore, StoreError, StoreErrorKind};
+
+/// Where checkpoints are kept when nobody says where.
+const DEFAULT_STORE: &str = "sqlite:durable.db";
+
+/// Opens the store that `url` names.
+///
+/// | URL | store |
+/// |---|---|
+/// | `sqlite:PATH` | one SQLite file, made when it is not there (feature `sqlite`) |
+/// | `memory:` | gone with the process |
+///
+/// ```
+/// # async fn f() -> Result<(), durable::store::StoreError> {
+/// let store = durable::open("memory:").await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// [`StoreErrorKind::Unusable`] for a URL that names no store; else what opening the store says.
+pub async fn open(url: &str) -> Result<Arc<dyn ExecutionStore>, StoreError> {
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Arc::new(MemoryStore::new())),
+        #[cfg(feature = "sqlite")]
+        Some(("sqlite", path)) if !path.is_empty() => {
+            Ok(Arc::new(durable_sqlite::SqliteStore::open(path).await?))
+        }
+        _ => Err(StoreError::new(
+            StoreErrorKind::Unusable,
+            format!("{url:?} names no store: write `sqlite:PATH` or `memory:`"),
+        )),
+    }
+}
+
+/// The store of a run that names none.
+pub(crate) async fn default_store() -> Result<Arc<dyn ExecutionStore>, StoreError> {
+    match std::env::var("DURABLE_STORE") {
+        Ok(url) => open(&url).await,
+        Err(std::env::VarError::NotPresent) => open(DEFAULT_STORE).await,
+        Err(error @ std::env::VarError::NotUnicode(_)) => Err(StoreError::new(
+            StoreErrorKind::Unusable,
+            format!("the environment variable DURABLE_STORE is no text: {error}"),
+        )),
+    }
+}

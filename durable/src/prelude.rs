@@ -1,0 +1,7 @@
+//! Everything a file with a durable function needs.
+
+pub use std::time::Duration;
+
+pub use crate::{
+    BoxError, CallError, ErrorKind, ExecutionId, Retry, ScopeError, StepError, StepInfo, fatal,
+};

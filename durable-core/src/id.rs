@@ -109,7 +109,7 @@ impl fmt::Display for Occurrence {
 /// use durable_core::{Occurrence, OperationId};
 ///
 /// let load = OperationId::of(OperationId::ROOT, "load", &Occurrence::Keyed("3".into()));
-/// assert_eq!(load.to_string(), "83e7c3ec96eb54a98cfc3ac4ecf4ad6e");
+/// assert_eq!(load.to_string(), "8d9e403bc4499115d9f8d41004c865e9");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OperationId([u8; 16]);

@@ -114,7 +114,11 @@ impl p::Handler<AtomicU32> for Etl {
 async fn runs_once_and_answers_again() {
     let store = Arc::new(MemoryStore::new());
     let calls = AtomicU32::new(0);
-    let report = run(etl, "a", 3).state(&calls).store(store.clone()).report().await;
+    let report = run(etl, "a", 3)
+        .state(&calls)
+        .store(store.clone())
+        .report()
+        .await;
     assert_eq!(report.output.unwrap(), 6);
     assert_eq!(calls.load(Ordering::SeqCst), 4);
     assert_eq!(report.invocations, 1);

@@ -1,0 +1,143 @@
+//! Recorded history, then what the code asks for, then what the engine decides.
+
+mod drift;
+mod interruption;
+mod replay;
+mod write;
+
+use std::time::Duration;
+
+use super::{Begin, Decision, Engine, Outcome, ScopeIndex, Turn};
+use crate::error::{ErrorKind, OperationError};
+use crate::record::{Kind, Payload, Record, Status};
+use crate::site::Site;
+use crate::store::{Batch, Capabilities, Durability};
+use crate::{OperationId, Timestamp};
+
+/// An engine under test, with a clock that the script moves.
+struct Script {
+    engine: Engine,
+    now: i64,
+}
+
+fn payload(text: &str) -> Payload {
+    Payload {
+        codec: "json".into(),
+        data: text.to_owned().into(),
+    }
+}
+
+fn value(text: &str) -> Decision {
+    Decision::Recorded(Outcome::Value(payload(text)))
+}
+
+fn site(kind: Kind, name: &'static str) -> &'static Site {
+    Box::leak(Box::new(Site::new(kind, name, "script.rs", 1)))
+}
+
+fn step(name: &'static str) -> &'static Site {
+    site(Kind::Step, name)
+}
+
+impl Script {
+    fn new() -> Self {
+        Self::with(Vec::new(), false)
+    }
+
+    fn with(history: Vec<Record>, unclean: bool) -> Self {
+        let limits = Capabilities::roomy(Durability::Memory).with_max_value(100);
+        Self {
+            engine: Engine::new(history, unclean, limits),
+            now: 1_000,
+        }
+    }
+
+    fn time(&self) -> Timestamp {
+        Timestamp::from_millis(self.now)
+    }
+
+    fn claim(&mut self, site: &'static Site) -> OperationId {
+        self.engine.claim(ScopeIndex::ROOT, site, Turn::OfSite)
+    }
+
+    fn claim_key(&mut self, site: &'static Site, key: &str) -> OperationId {
+        self.engine
+            .claim(ScopeIndex::ROOT, site, Turn::Key(key.into()))
+    }
+
+    fn decide(&mut self, id: OperationId) -> Decision {
+        let now = self.time();
+        self.engine.decide(id, || now)
+    }
+
+    fn begin(&mut self, id: OperationId) -> Begin {
+        let now = self.time();
+        self.engine.begin(id, false, now)
+    }
+
+    fn succeed(&mut self, id: OperationId, text: &str) {
+        let now = self.time();
+        self.engine.succeed(id, payload(text), "T", now);
+    }
+
+    fn fail(&mut self, id: OperationId, message: &str) {
+        let now = self.time();
+        let error = OperationError::new("s", ErrorKind::Failed, message);
+        self.engine.fail(id, error, now);
+    }
+
+    fn retry(&mut self, id: OperationId, millis: u64) {
+        let now = self.time();
+        let error = OperationError::new("s", ErrorKind::Failed, "again");
+        self.engine
+            .retry(id, error, Duration::from_millis(millis), now);
+    }
+
+    /// Writes and acknowledges what is queued.
+    fn commit(&mut self) -> Vec<Record> {
+        let Some(batch) = self.engine.take_batch(None) else {
+            return Vec::new();
+        };
+        self.engine.acknowledge(&batch);
+        Batch::clone(&batch).records
+    }
+
+    /// Runs a step to its end.
+    fn run(&mut self, site: &'static Site, text: &str) -> OperationId {
+        let id = self.claim(site);
+        assert_eq!(self.decide(id), Decision::Run);
+        self.begin(id);
+        self.succeed(id, text);
+        id
+    }
+}
+
+/// The history that a script leaves behind.
+fn history(script: impl FnOnce(&mut Script)) -> Vec<Record> {
+    let mut first = Script::new();
+    script(&mut first);
+    let mut records: Vec<Record> = Vec::new();
+    loop {
+        let written = first.commit();
+        if written.is_empty() {
+            break;
+        }
+        for record in written {
+            records.retain(|old| old.seq != record.seq);
+            records.push(record);
+        }
+    }
+    records.sort_by_key(|record| record.seq);
+    records
+}
+
+/// What a process that was killed leaves of an operation whose START was written.
+fn cut_off(name: &'static str, interruptions: u32) -> Vec<Record> {
+    let mut records = history(|script| {
+        let id = script.claim(step(name));
+        script.begin(id);
+    });
+    assert_eq!(records[0].status, Status::Started);
+    records[0].interruptions = interruptions;
+    records
+}

@@ -1,0 +1,287 @@
+use super::*;
+use crate::engine::Stop;
+
+fn blocked(script: &Script) -> &str {
+    match script.engine.stop() {
+        Some(Stop::Blocked(report)) => report,
+        other => panic!("not blocked: {other:?}"),
+    }
+}
+
+#[test]
+fn a_live_value_is_seen_only_once_it_is_durable() {
+    let mut script = Script::new();
+    let id = script.run(step("a"), "1");
+    assert_eq!(script.decide(id), Decision::Unwritten);
+    let batch = script.engine.take_batch(None).unwrap();
+    assert_eq!(script.decide(id), Decision::Unwritten);
+    script.engine.acknowledge(&batch);
+    assert_eq!(script.decide(id), value("1"));
+}
+
+#[test]
+fn a_recorded_value_and_a_recorded_error_are_answered() {
+    let records = history(|script| {
+        script.run(step("good"), "1");
+        let bad = script.claim(step("bad"));
+        script.begin(bad);
+        script.fail(bad, "no");
+    });
+    let mut script = Script::with(records, false);
+    let (good, bad) = (script.claim(step("good")), script.claim(step("bad")));
+    assert_eq!(script.decide(good), value("1"));
+    let Decision::Recorded(Outcome::Error(error)) = script.decide(bad) else {
+        panic!("no error");
+    };
+    assert_eq!(error.message(), "no");
+    assert_eq!(script.engine.counts().replayed, 2);
+    assert!(script.commit().is_empty(), "replay writes nothing");
+}
+
+#[test]
+fn identity_is_the_name_not_the_position() {
+    let records = history(|script| {
+        script.run(step("a"), "1");
+        script.run(step("b"), "2");
+    });
+    let mut script = Script::with(records, false);
+    let new = script.claim(step("new"));
+    let b = script.claim(step("b"));
+    let a = script.claim(step("a"));
+    assert_eq!(script.decide(new), Decision::Run);
+    assert_eq!(script.decide(b), value("2"));
+    assert_eq!(script.decide(a), value("1"));
+}
+
+#[test]
+fn keys_and_turns_never_meet() {
+    let ordered: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f", 1).ordered()));
+    let keyed: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f", 1).keyed()));
+    let mut script = Script::new();
+    let turns = [script.claim(ordered), script.claim(ordered)];
+    let keys = [script.claim_key(keyed, "0"), script.claim_key(keyed, "1")];
+    let once = script.claim(step("s"));
+    let mut all = [turns[0], turns[1], keys[0], keys[1], once];
+    all.sort();
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
+    assert!(script.engine.stop().is_none());
+}
+
+#[test]
+fn another_kind_blocks_with_a_report() {
+    let records = history(|script| {
+        script.run(step("load"), "1");
+    });
+    let mut script = Script::with(records, false);
+    let id = script.claim(site(Kind::Wait, "load"));
+    assert_eq!(script.decide(id), Decision::Stopped);
+    let report = blocked(&script);
+    for part in ["wait `load` (script.rs:1)", "step `load`", "was = \"load\""] {
+        assert!(report.contains(part), "{part:?} is missing in {report}");
+    }
+}
+
+#[test]
+fn a_step_is_no_record_of_a_recorded_value() {
+    let records = history(|script| {
+        script.run(step("now"), "1");
+    });
+    let mut script = Script::with(records, false);
+    script.claim(site(Kind::Record, "now"));
+    assert!(blocked(&script).contains("record `now`"));
+}
+
+#[test]
+fn one_identity_claimed_twice_blocks_and_names_both() {
+    let mut script = Script::new();
+    let keyed: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f.rs", 7).keyed()));
+    let other: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f.rs", 9).keyed()));
+    script.claim_key(keyed, "x");
+    script.claim_key(other, "x");
+    let report = blocked(&script);
+    assert!(
+        report.contains("f.rs:7") && report.contains("f.rs:9"),
+        "{report}"
+    );
+    assert!(report.contains("`s[x]`"), "{report}");
+}
+
+#[test]
+fn was_answers_from_the_old_name_only_when_the_new_one_has_no_record() {
+    let renamed: &'static Site =
+        Box::leak(Box::new(Site::new(Kind::Step, "new", "f", 1).was(&["old"])));
+    let records = history(|script| {
+        script.run(step("old"), "1");
+    });
+    let mut script = Script::with(records, false);
+    let id = script.claim(renamed);
+    assert_eq!(script.decide(id), value("1"));
+
+    let records = history(|script| {
+        script.run(step("old"), "1");
+        script.run(step("new"), "2");
+    });
+    let mut script = Script::with(records, false);
+    let id = script.claim(renamed);
+    assert_eq!(script.decide(id), value("2"));
+}
+
+#[test]
+fn was_follows_a_site_into_and_out_of_a_loop() {
+    let records = history(|script| {
+        script.run(step("load"), "1");
+    });
+    let looped: &'static Site = Box::leak(Box::new(
+        Site::new(Kind::Step, "load", "f", 1)
+            .ordered()
+            .was(&["load"]),
+    ));
+    let mut script = Script::with(records, false);
+    let (first, second) = (script.claim(looped), script.claim(looped));
+    assert_eq!(script.decide(first), value("1"));
+    assert_eq!(script.decide(second), Decision::Run);
+
+    let keyed: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "load", "f", 1).keyed()));
+    let records = history(|script| {
+        let id = script.claim_key(keyed, "a.csv");
+        script.begin(id);
+        script.succeed(id, "2");
+    });
+    let single: &'static Site = Box::leak(Box::new(
+        Site::new(Kind::Step, "load", "f", 1).was(&["load[a.csv]"]),
+    ));
+    let mut script = Script::with(records, false);
+    let id = script.claim(single);
+    assert_eq!(script.decide(id), value("2"));
+}
+
+#[test]
+fn a_renamed_scope_adopts_what_is_in_it() {
+    let records = history(|script| {
+        let scope = script.claim(site(Kind::Scope, "old"));
+        script.engine.enter(scope, Timestamp::from_millis(1));
+        let inside = script.engine.open_scope(scope);
+        let id = script.engine.claim(inside, step("a"), Turn::OfSite);
+        script.begin(id);
+        script.succeed(id, "1");
+    });
+    let renamed: &'static Site = Box::leak(Box::new(
+        Site::new(Kind::Scope, "new", "f", 1).was(&["old"]),
+    ));
+    let mut script = Script::with(records, false);
+    let scope = script.claim(renamed);
+    assert_eq!(script.decide(scope), Decision::Run);
+    let inside = script.engine.open_scope(scope);
+    let id = script.engine.claim(inside, step("a"), Turn::OfSite);
+    assert_eq!(script.decide(id), value("1"));
+    assert_eq!(
+        script.engine.path(id),
+        "old/a",
+        "written as it was recorded"
+    );
+}
+
+#[test]
+fn a_timer_ends_when_its_time_has_come_and_not_before() {
+    let mut script = Script::new();
+    let id = script.claim(site(Kind::Wait, "w"));
+    let due = Timestamp::from_millis(5_000);
+    let now = script.time();
+    script.engine.start_timer(id, due, now);
+    assert!(script.engine.has_urgent(), "its START is written at once");
+    assert_eq!(script.decide(id), Decision::Until(due));
+    script.now = 4_999;
+    assert_eq!(script.decide(id), Decision::Until(due));
+    script.now = 5_000;
+    assert_eq!(script.decide(id), Decision::Recorded(Outcome::Done));
+}
+
+#[test]
+fn a_timer_keeps_its_first_end_over_replays() {
+    let records = history(|script| {
+        let id = script.claim(site(Kind::Wait, "w"));
+        script
+            .engine
+            .start_timer(id, Timestamp::from_millis(5_000), Timestamp::from_millis(1));
+    });
+    let mut script = Script::with(records, false);
+    script.now = 3_000;
+    let id = script.claim(site(Kind::Wait, "w"));
+    let now = script.time();
+    script
+        .engine
+        .start_timer(id, Timestamp::from_millis(9_000), now);
+    assert_eq!(
+        script.decide(id),
+        Decision::Until(Timestamp::from_millis(5_000))
+    );
+}
+
+#[test]
+fn a_clock_that_goes_back_does_not_bring_a_timer_back() {
+    let records = history(|script| {
+        script.now = 9_000;
+        script.run(step("late"), "1");
+        let id = script.claim(site(Kind::Wait, "w"));
+        script
+            .engine
+            .start_timer(id, Timestamp::from_millis(8_000), Timestamp::from_millis(1));
+    });
+    let mut script = Script::with(records, false);
+    script.now = 10;
+    let id = script.claim(site(Kind::Wait, "w"));
+    assert_eq!(script.decide(id), Decision::Recorded(Outcome::Done));
+}
+
+#[test]
+fn a_failed_attempt_runs_again_after_its_delay() {
+    let mut script = Script::new();
+    let id = script.claim(step("s"));
+    script.begin(id);
+    script.retry(id, 500);
+    script.commit();
+    assert_eq!(
+        script.decide(id),
+        Decision::Until(Timestamp::from_millis(1_500))
+    );
+    script.now = 1_500;
+    assert_eq!(script.decide(id), Decision::Run);
+    assert_eq!(script.engine.next_attempt(id), 2);
+    script.begin(id);
+    script.succeed(id, "1");
+    assert_eq!(script.commit()[0].attempt, 2);
+}
+
+#[test]
+fn a_value_over_the_limit_fails_its_operation_and_names_the_size() {
+    let mut script = Script::new();
+    let id = script.claim(step("big"));
+    script.begin(id);
+    script.succeed(id, &"x".repeat(101));
+    script.commit();
+    let Decision::Recorded(Outcome::Error(error)) = script.decide(id) else {
+        panic!("no error");
+    };
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(error.to_string().contains("`big`"), "{error}");
+    assert!(error.to_string().contains("101 bytes"), "{error}");
+}
+
+#[test]
+fn a_scope_over_the_limit_is_rebuilt_from_its_children() {
+    let records = history(|script| {
+        let scope = script.claim(site(Kind::Scope, "s"));
+        script.engine.enter(scope, Timestamp::from_millis(1));
+        script.succeed(scope, &"x".repeat(101));
+    });
+    assert_eq!(records[0].status, Status::Succeeded);
+    assert_eq!(records[0].payload, None);
+    let mut script = Script::with(records, false);
+    let scope = script.claim(site(Kind::Scope, "s"));
+    assert_eq!(script.decide(scope), Decision::Run);
+    let now = script.time();
+    script.engine.enter(scope, now);
+    script.succeed(scope, &"x".repeat(101));
+    assert!(script.commit().is_empty(), "it is settled already");
+    assert!(script.engine.is_written(scope));
+}

@@ -6,13 +6,13 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use crate::engine::{Decision, Engine, Outcome, ScopeIndex, Turn};
+use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Turn};
 use crate::error::OperationError;
 use crate::failure::Failure;
 use crate::operation::body::BodyWaker;
 use crate::record::Payload;
 use crate::site::Site;
-use crate::{Clock, ExecutionId, OperationId, Timestamp};
+use crate::{Clock, ExecutionId, Timestamp};
 
 /// What is the same on every replay of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +49,9 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) engine: Engine,
     /// Operations that cannot go on, with whom to tell when they can.
-    pub(crate) parked: HashMap<OperationId, Parked>,
+    pub(crate) parked: HashMap<Op, Parked>,
     /// Bodies that have begun and not ended.
-    pub(crate) bodies: HashMap<OperationId, Arc<BodyWaker>>,
+    pub(crate) bodies: HashMap<Op, Arc<BodyWaker>>,
     /// The call site that was claimed last, for warnings.
     pub(crate) last_site: Option<&'static Site>,
 }
@@ -98,9 +98,9 @@ impl Context {
         }
     }
 
-    /// The context inside the scope `id`.
-    fn child(&self, id: OperationId) -> Self {
-        let scope = self.shared.lock().engine.open_scope(id);
+    /// The context inside the scope `op`.
+    fn child(&self, op: Op) -> Self {
+        let scope = self.shared.lock().engine.open_scope(op);
         Self {
             shared: Arc::clone(&self.shared),
             scope,
@@ -120,9 +120,9 @@ impl Context {
     fn claim_turn(&self, site: &'static Site, turn: Turn) -> Claim<'_> {
         let mut state = self.shared.lock();
         state.last_site = Some(site);
-        let id = state.engine.claim(self.scope, site, turn);
+        let op = state.engine.claim(self.scope, site, turn);
         drop(state);
-        Claim { cx: self, id }
+        Claim { cx: self, op }
     }
 
     /// What is the same on every replay.
@@ -135,7 +135,7 @@ impl Context {
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Claim<'a> {
     pub(crate) cx: &'a Context,
-    pub(crate) id: OperationId,
+    pub(crate) op: Op,
 }
 
 /// The engine's answer once there is one.
@@ -148,7 +148,7 @@ impl Claim<'_> {
     /// How this run is written in histories, in place of name and key.
     pub fn label(self, label: impl Display) -> Self {
         let mut state = self.lock();
-        state.engine.label(self.id, || label.to_string());
+        state.engine.label(self.op, || label.to_string());
         drop(state);
         self
     }
@@ -166,7 +166,7 @@ impl Claim<'_> {
     }
 
     pub(crate) fn child(&self) -> Context {
-        self.cx.child(self.id)
+        self.cx.child(self.op)
     }
 
     /// The operation ended with this value.
@@ -174,20 +174,20 @@ impl Claim<'_> {
         let now = self.now();
         self.lock()
             .engine
-            .succeed(self.id, payload, value_type, now);
+            .succeed(self.op, payload, value_type, now);
     }
 
     /// The operation ended with this failure; answers with the error as it is recorded.
     pub(crate) fn fail(&self, failure: Failure) -> OperationError {
         let error = self.describe(failure, 0);
         let now = self.now();
-        self.lock().engine.fail(self.id, error.clone(), now);
+        self.lock().engine.fail(self.op, error.clone(), now);
         error
     }
 
     /// The failure as it is recorded for this operation.
     pub(crate) fn describe(&self, failure: Failure, attempts: u32) -> OperationError {
-        failure.into_record(self.lock().engine.path(self.id), attempts)
+        failure.into_record(self.lock().engine.path(self.op), attempts)
     }
 
     /// Waits until the operation is answered from its record or may run.
@@ -197,14 +197,14 @@ impl Claim<'_> {
         let _parking = Parking(self);
         poll_fn(|cx| {
             let mut state = self.lock();
-            let until = match state.engine.decide(self.id, || self.now()) {
+            let until = match state.engine.decide(self.op, || self.now()) {
                 Decision::Recorded(outcome) => return Poll::Ready(Answer::Recorded(outcome)),
                 Decision::Run => return Poll::Ready(Answer::Run),
                 Decision::Until(due) => Some(due),
                 Decision::Unwritten | Decision::Stopped => None,
             };
             let waker = cx.waker().clone();
-            state.parked.insert(self.id, Parked { waker, until });
+            state.parked.insert(self.op, Parked { waker, until });
             Poll::Pending
         })
         .await
@@ -215,11 +215,11 @@ impl Claim<'_> {
         let _parking = Parking(self);
         poll_fn(|cx| {
             let mut state = self.lock();
-            if state.engine.is_written(self.id) && state.engine.stop().is_none() {
+            if state.engine.is_written(self.op) && state.engine.stop().is_none() {
                 return Poll::Ready(());
             }
             let waker = cx.waker().clone();
-            state.parked.insert(self.id, Parked { waker, until: None });
+            state.parked.insert(self.op, Parked { waker, until: None });
             Poll::Pending
         })
         .await;
@@ -233,7 +233,7 @@ impl Drop for Parking<'_, '_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         if !state.parked.is_empty() {
-            state.parked.remove(&self.0.id);
+            state.parked.remove(&self.0.op);
         }
     }
 }

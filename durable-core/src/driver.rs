@@ -226,7 +226,7 @@ impl Driver {
         match result {
             Err(error) => Some(Event::StoreFailed(error)),
             Ok(ack) => {
-                self.acknowledge(&batch, ack);
+                self.acknowledge(ack);
                 match batch.execution {
                     Some(ExecutionUpdate::Suspend { wake_at }) => Some(Event::Suspended(wake_at)),
                     _ => None,
@@ -235,13 +235,13 @@ impl Driver {
         }
     }
 
-    fn acknowledge(&mut self, batch: &Batch, ack: Ack) {
+    fn acknowledge(&mut self, ack: Ack) {
         if let Some(fence) = ack.fence {
             self.fence = fence;
         }
         let mut state = self.shared.lock();
-        for id in state.engine.acknowledge(batch) {
-            if let Some(parked) = state.parked.get(&id) {
+        for op in state.engine.acknowledge() {
+            if let Some(parked) = state.parked.get(&op) {
                 parked.waker.wake_by_ref();
             }
         }
@@ -392,7 +392,7 @@ impl Driver {
     async fn close(&mut self, update: ExecutionUpdate) -> Result<(), StoreError> {
         if let Some(write) = self.write.take() {
             let ack = write.done.await?;
-            self.acknowledge(&write.batch, ack);
+            self.acknowledge(ack);
         }
         loop {
             let batch = self.shared.lock().engine.take_batch(Some(update.clone()));
@@ -401,7 +401,7 @@ impl Driver {
             };
             let write = self.write(batch);
             let ack = write.done.await?;
-            self.acknowledge(&write.batch, ack);
+            self.acknowledge(ack);
             if write.batch.execution.is_some() {
                 return Ok(());
             }

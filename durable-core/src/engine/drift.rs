@@ -1,9 +1,10 @@
 //! What replay did not ask for, or asked for in another order: no error, but worth a word.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use super::order::ScopeIndex;
-use super::{Engine, Slot};
+use super::{Engine, Op, Slot};
 use crate::OperationId;
 use crate::site::Site;
 
@@ -65,49 +66,46 @@ impl Engine {
         &mut self,
         scope: ScopeIndex,
         site: &'static Site,
-        id: OperationId,
+        op: Op,
         order: u64,
     ) {
         let last = self.scope(scope).last;
         if order >= last {
             self.scope(scope).last = order;
         } else if !site.concurrent {
-            self.moved.push(id);
+            self.moved.push(op);
         }
     }
 
     /// What the finished handler never asked for, and what it asked for in another order.
     pub(crate) fn drift(&self) -> Vec<Drift> {
-        let moved = self.moved.iter().map(|id| Drift::Moved {
-            operation: self.path(*id),
+        let moved = self.moved.iter().map(|op| Drift::Moved {
+            operation: self.path(*op),
         });
-        let mut orphans: Vec<&Slot> = self.slots.values().filter(|s| self.is_orphan(s)).collect();
-        orphans.sort_unstable_by_key(|slot| slot.record.seq);
-        let orphaned = orphans.into_iter().map(|slot| Drift::Orphaned {
-            operation: self.path(slot.record.id),
-            renamed_to: self.likely_rename(slot),
-        });
+        let entered: HashMap<OperationId, ScopeIndex> = self.entered().collect();
+        // Only what stands directly in an entered scope: the rest follows from its parent.
+        let orphaned = self
+            .slots
+            .iter()
+            .filter(|slot| slot.recorded && slot.site.is_none())
+            .filter_map(|slot| Some((slot, *entered.get(&slot.record.parent)?)))
+            .map(|(slot, scope)| Drift::Orphaned {
+                operation: self.path_in(scope, &slot.record),
+                renamed_to: self.likely_rename(slot),
+            });
         moved.chain(orphaned).collect()
-    }
-
-    /// Only what stands directly in an entered scope: the rest follows from its parent.
-    fn is_orphan(&self, slot: &Slot) -> bool {
-        let parent = slot.record.parent;
-        let asked = parent == OperationId::ROOT
-            || self.slots.get(&parent).is_some_and(|parent| parent.entered);
-        asked && slot.recorded && slot.site.is_none()
     }
 
     /// The most similar name among the call sites of the same kind and scope that ran live.
     fn likely_rename(&self, orphan: &Slot) -> Option<String> {
         let known: Vec<&str> = self
             .slots
-            .values()
+            .iter()
             .filter(|slot| slot.recorded)
             .map(|slot| &*slot.record.name)
             .collect();
         self.slots
-            .values()
+            .iter()
             .filter(|slot| !slot.recorded && slot.record.parent == orphan.record.parent)
             .filter(|slot| slot.record.kind == orphan.record.kind)
             .filter(|slot| !known.contains(&&*slot.record.name))

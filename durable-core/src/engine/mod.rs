@@ -66,18 +66,33 @@ pub(crate) enum Stop {
     Failed(OperationError),
 }
 
+/// An operation of this invocation, as the engine numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Op(u32);
+
+impl Op {
+    fn at(index: usize) -> Self {
+        // More operations than this do not fit into memory.
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// An operation as this invocation knows it.
 #[derive(Debug)]
 struct Slot {
     record: Record,
+    /// The scope it was claimed in, in this invocation.
+    scope: ScopeIndex,
     /// The call site that claimed it in this invocation.
     site: Option<&'static Site>,
     /// Whether the store had it when the invocation began.
     recorded: bool,
     /// Whether its body began in this invocation.
     begun: bool,
-    /// Whether its scope was entered in this invocation, so that its children can be asked for.
-    entered: bool,
     /// Whether a change of it waits to be written.
     queued: bool,
     /// Whether the store has acknowledged its latest state.
@@ -116,7 +131,14 @@ pub(crate) struct Counts {
 }
 
 pub(crate) struct Engine {
-    slots: IdMap<Slot>,
+    /// Recorded operations in the order of their records, then those of this invocation.
+    slots: Vec<Slot>,
+    /// The operation that is asked for next if code and history agree.
+    expected: usize,
+    /// Where the operations stand; made when the first one is not the expected one.
+    index: Option<IdMap<Op>>,
+    /// Orders of the recorded operations by scope, sorted; made when the first live one needs a place.
+    orders: Option<IdMap<Vec<u64>>>,
     scopes: Vec<order::Scope>,
     queue: write::Queue,
     stop: Option<Stop>,
@@ -129,7 +151,7 @@ pub(crate) struct Engine {
     latest: Timestamp,
     next_seq: u64,
     /// Operations that were asked for in another order than they were recorded in.
-    moved: Vec<OperationId>,
+    moved: Vec<Op>,
     counts: Counts,
 }
 
@@ -142,16 +164,12 @@ impl Engine {
             .flatten()
             .max()
             .unwrap_or_default();
-        let mut slots =
-            IdMap::with_capacity_and_hasher(records.len(), BuildHasherDefault::default());
-        slots.extend(
-            records
-                .into_iter()
-                .map(|record| (record.id, Slot::loaded(record))),
-        );
         Self {
-            slots,
-            scopes: vec![order::Scope::new(OperationId::ROOT)],
+            slots: records.into_iter().map(Slot::loaded).collect(),
+            expected: 0,
+            index: None,
+            orders: None,
+            scopes: vec![order::Scope::new(OperationId::ROOT, None)],
             queue: write::Queue::default(),
             stop: None,
             limits,
@@ -164,22 +182,20 @@ impl Engine {
         }
     }
 
-    /// Decides whether `id` is answered from its record or runs. The only place that does.
-    pub(crate) fn decide(&mut self, id: OperationId, now: impl FnOnce() -> Timestamp) -> Decision {
+    /// Decides whether `op` is answered from its record or runs. The only place that does.
+    pub(crate) fn decide(&mut self, op: Op, now: impl FnOnce() -> Timestamp) -> Decision {
         if self.stop.is_some() {
             return Decision::Stopped;
         }
-        let Some(slot) = self.slots.get_mut(&id) else {
-            return Decision::Stopped;
-        };
+        let slot = &self.slots[op.index()];
         let status = slot.record.status;
         let due = slot.record.due_at;
         let is_timer = slot.record.kind == Kind::Wait;
         match (status, due) {
-            _ if status.is_terminal() && (slot.written || is_timer) => self.answer(id),
+            _ if status.is_terminal() && (slot.written || is_timer) => self.answer(op),
             _ if status.is_terminal() => Decision::Unwritten,
             (Status::Started, Some(due)) if is_timer => self.at(now(), due, |engine, now| {
-                engine.settle_timer(id, now);
+                engine.settle_timer(op, now);
                 Decision::Recorded(Outcome::Done)
             }),
             (Status::Pending, Some(due)) => self.at(now(), due, |_, _| Decision::Run),
@@ -202,10 +218,8 @@ impl Engine {
         }
     }
 
-    fn answer(&mut self, id: OperationId) -> Decision {
-        let Some(slot) = self.slots.get_mut(&id) else {
-            return Decision::Stopped;
-        };
+    fn answer(&mut self, op: Op) -> Decision {
+        let slot = &mut self.slots[op.index()];
         let record = &mut slot.record;
         if record.kind.is_scope() && record.status == Status::Succeeded && record.payload.is_none()
         {
@@ -240,16 +254,21 @@ impl Engine {
         self.counts
     }
 
+    /// Identity of an operation.
+    pub(crate) fn id(&self, op: Op) -> OperationId {
+        self.slots[op.index()].record.id
+    }
+
     /// The operation as reports write it, with the scopes it is in.
-    pub(crate) fn path(&self, id: OperationId) -> String {
-        let Some(slot) = self.slots.get(&id) else {
-            return String::new();
-        };
-        let own = slot.record.written();
-        if slot.record.parent == OperationId::ROOT {
-            own
-        } else {
-            format!("{}/{own}", self.path(slot.record.parent))
+    pub(crate) fn path(&self, op: Op) -> String {
+        let slot = &self.slots[op.index()];
+        self.path_in(slot.scope, &slot.record)
+    }
+
+    fn path_in(&self, scope: ScopeIndex, record: &Record) -> String {
+        match self.scopes[scope.index()].op {
+            Some(parent) => format!("{}/{}", self.path(parent), record.written()),
+            None => record.written(),
         }
     }
 }
@@ -258,10 +277,10 @@ impl Slot {
     fn loaded(record: Record) -> Self {
         Self {
             record,
+            scope: ScopeIndex::ROOT,
             site: None,
             recorded: true,
             begun: false,
-            entered: false,
             queued: false,
             written: true,
         }

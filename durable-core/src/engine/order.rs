@@ -3,7 +3,7 @@
 //! Orders are spaced out, so that an operation inserted between two recorded ones gets a number
 //! between theirs and does not look moved on the next replay.
 
-use super::Engine;
+use super::{Engine, IdMap, Op};
 use crate::OperationId;
 use crate::site::Site;
 
@@ -16,27 +16,31 @@ pub(crate) struct ScopeIndex(usize);
 
 impl ScopeIndex {
     pub(crate) const ROOT: Self = Self(0);
+
+    pub(super) fn index(self) -> usize {
+        self.0
+    }
 }
 
 /// A scope that was entered in this invocation.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) id: OperationId,
+    /// The operation whose inside this is; none for the handler's own.
+    pub(super) op: Option<Op>,
     /// Turns taken so far by the sites whose turn is their identity.
     turns: Vec<(&'static Site, u64)>,
     /// The highest order claimed so far.
     pub(super) last: u64,
-    /// Recorded orders, sorted; read when the first live operation needs a place.
-    recorded: Option<Vec<u64>>,
 }
 
 impl Scope {
-    pub(super) fn new(id: OperationId) -> Self {
+    pub(super) fn new(id: OperationId, op: Option<Op>) -> Self {
         Self {
             id,
+            op,
             turns: Vec::new(),
             last: 0,
-            recorded: None,
         }
     }
 
@@ -69,13 +73,16 @@ impl Scope {
 }
 
 impl Engine {
-    /// A scope whose operations are claimed under `id`.
-    pub(crate) fn open_scope(&mut self, id: OperationId) -> ScopeIndex {
-        if let Some(slot) = self.slots.get_mut(&id) {
-            slot.entered = true;
-        }
-        self.scopes.push(Scope::new(id));
+    /// The inside of `op`.
+    pub(crate) fn open_scope(&mut self, op: Op) -> ScopeIndex {
+        self.scopes.push(Scope::new(self.id(op), Some(op)));
         ScopeIndex(self.scopes.len() - 1)
+    }
+
+    /// The scopes entered so far.
+    pub(super) fn entered(&self) -> impl Iterator<Item = (OperationId, ScopeIndex)> {
+        let scopes = self.scopes.iter().enumerate();
+        scopes.map(|(at, scope)| (scope.id, ScopeIndex(at)))
     }
 
     pub(super) fn scope(&mut self, index: ScopeIndex) -> &mut Scope {
@@ -84,29 +91,23 @@ impl Engine {
 
     /// The order of an operation that no record answers.
     pub(super) fn place_live(&mut self, index: ScopeIndex) -> u64 {
-        let scope = &mut self.scopes[index.0];
-        let recorded = match scope.recorded.take() {
-            Some(recorded) => recorded,
-            None => {
-                let id = scope.id;
-                self.recorded_orders(id)
+        let slots = &self.slots;
+        let orders = self.orders.get_or_insert_with(|| {
+            let mut orders = IdMap::<Vec<u64>>::default();
+            for slot in slots.iter().filter(|slot| slot.recorded) {
+                orders
+                    .entry(slot.record.parent)
+                    .or_default()
+                    .push(slot.record.order);
             }
-        };
+            orders
+                .values_mut()
+                .for_each(|orders| orders.sort_unstable());
+            orders
+        });
         let scope = &mut self.scopes[index.0];
-        let order = scope.next_order(&recorded);
-        scope.recorded = Some(recorded);
-        scope.last = order;
-        order
-    }
-
-    fn recorded_orders(&self, scope: OperationId) -> Vec<u64> {
-        let mut orders: Vec<u64> = self
-            .slots
-            .values()
-            .filter(|slot| slot.recorded && slot.record.parent == scope)
-            .map(|slot| slot.record.order)
-            .collect();
-        orders.sort_unstable();
-        orders
+        let recorded = orders.get(&scope.id).map_or(&[][..], |orders| orders);
+        scope.last = scope.next_order(recorded);
+        scope.last
     }
 }

@@ -1,8 +1,8 @@
 //! A body begins.
 
-use super::{Engine, MAX_INTERRUPTIONS};
+use super::{Engine, MAX_INTERRUPTIONS, Op};
+use crate::Timestamp;
 use crate::record::Status;
-use crate::{OperationId, Timestamp};
 
 /// Whether and how a body may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,16 +16,14 @@ pub(crate) enum Begin {
 }
 
 impl Engine {
-    /// Begins the body of `id`.
+    /// Begins the body of `op`.
     ///
     /// An at-least-once START causes no write by itself, except right after an unclean end: then
     /// this body may be what ended the process, and its START has to be counted before it runs.
-    pub(crate) fn begin(&mut self, id: OperationId, at_most_once: bool, now: Timestamp) -> Begin {
+    pub(crate) fn begin(&mut self, op: Op, at_most_once: bool, now: Timestamp) -> Begin {
         let now = self.believe(now);
         let (unclean, cautious) = (self.unclean, self.cautious);
-        let Some(slot) = self.slots.get_mut(&id) else {
-            return Begin::Now;
-        };
+        let slot = &mut self.slots[op.index()];
         let record = &mut slot.record;
         let cut_off = slot.recorded && !slot.begun && record.status == Status::Started;
         slot.begun = true;
@@ -43,53 +41,48 @@ impl Engine {
         }
         self.counts.ran += 1;
         if at_most_once || cautious {
-            self.enqueue(id, true);
+            self.enqueue(op, true);
             Begin::OnceWritten
         } else {
-            self.enqueue(id, false);
-            self.queue.started.push_back((now, id));
+            self.enqueue(op, false);
+            self.queue.started.push_back((now, op));
             Begin::Now
         }
     }
 
     /// A scope is entered: its record goes before those of its children.
-    pub(crate) fn enter(&mut self, id: OperationId, now: Timestamp) {
+    pub(crate) fn enter(&mut self, op: Op, now: Timestamp) {
         let now = self.believe(now);
-        let Some(slot) = self.slots.get_mut(&id) else {
-            return;
-        };
+        let slot = &mut self.slots[op.index()];
         slot.begun = true;
         if slot.record.seq == 0 {
             slot.record.started_at = now;
-            self.enqueue(id, false);
+            self.enqueue(op, false);
         }
     }
 
     /// A timer begins, unless one is recorded. What is over already needs no write of its own.
-    pub(crate) fn start_timer(&mut self, id: OperationId, due: Timestamp, now: Timestamp) {
+    pub(crate) fn start_timer(&mut self, op: Op, due: Timestamp, now: Timestamp) {
         let now = self.believe(now);
-        let Some(slot) = self.slots.get_mut(&id) else {
-            return;
-        };
+        let slot = &mut self.slots[op.index()];
         if slot.record.seq != 0 || slot.record.status.is_terminal() {
             return;
         }
         slot.record.started_at = now;
         slot.record.due_at = Some(due);
         if due <= now {
-            self.settle_timer(id, now);
+            self.settle_timer(op, now);
         } else {
-            self.enqueue(id, true);
+            self.enqueue(op, true);
         }
     }
 
     /// A timer is over. That it is over follows from its record, so it is not written by itself.
-    pub(super) fn settle_timer(&mut self, id: OperationId, now: Timestamp) {
-        if let Some(slot) = self.slots.get_mut(&id) {
-            slot.record.status = Status::Succeeded;
-            slot.record.ended_at = Some(now);
-        }
-        self.enqueue(id, false);
+    pub(super) fn settle_timer(&mut self, op: Op, now: Timestamp) {
+        let record = &mut self.slots[op.index()].record;
+        record.status = Status::Succeeded;
+        record.ended_at = Some(now);
+        self.enqueue(op, false);
     }
 
     /// When the oldest body whose START is not written began.

@@ -4,28 +4,28 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Engine;
+use super::{Engine, Op};
+use crate::Timestamp;
 use crate::record::Record;
 use crate::store::{Batch, ExecutionUpdate};
-use crate::{OperationId, Timestamp};
 
 /// Changes on their way to the store, in the order in which they happened.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    changed: VecDeque<OperationId>,
+    changed: VecDeque<Op>,
     /// How many of them somebody waits for.
     urgent: bool,
     /// Bodies that began and whose START is not written.
-    pub(super) started: VecDeque<(Timestamp, OperationId)>,
+    pub(super) started: VecDeque<(Timestamp, Op)>,
+    /// What the batch under way holds.
+    sent: Vec<Op>,
     batches: u64,
 }
 
 impl Engine {
-    /// Queues the present state of `id`; `urgent` when it may not wait for company.
-    pub(super) fn enqueue(&mut self, id: OperationId, urgent: bool) {
-        let Some(slot) = self.slots.get_mut(&id) else {
-            return;
-        };
+    /// Queues the present state of `op`; `urgent` when it may not wait for company.
+    pub(super) fn enqueue(&mut self, op: Op, urgent: bool) {
+        let slot = &mut self.slots[op.index()];
         if slot.record.seq == 0 {
             slot.record.seq = self.next_seq;
             self.next_seq += 1;
@@ -36,7 +36,7 @@ impl Engine {
         slot.written = false;
         if !slot.queued {
             slot.queued = true;
-            self.queue.changed.push_back(id);
+            self.queue.changed.push_back(op);
         }
         self.queue.urgent |= urgent;
     }
@@ -55,17 +55,16 @@ impl Engine {
     pub(crate) fn take_batch(&mut self, update: Option<ExecutionUpdate>) -> Option<Arc<Batch>> {
         let mut records: Vec<Record> = Vec::with_capacity(self.queue.changed.len());
         let mut size = 0;
-        while let Some(id) = self.queue.changed.front() {
-            let Some(slot) = self.slots.get_mut(id) else {
-                self.queue.changed.pop_front();
-                continue;
-            };
+        self.queue.sent.clear();
+        while let Some(op) = self.queue.changed.front().copied() {
+            let slot = &mut self.slots[op.index()];
             size += slot.record.size();
             if size > self.limits.max_batch && !records.is_empty() {
                 break;
             }
             slot.queued = false;
             records.push(slot.record.clone());
+            self.queue.sent.push(op);
             self.queue.changed.pop_front();
         }
         let all = self.queue.changed.is_empty();
@@ -85,18 +84,16 @@ impl Engine {
         }))
     }
 
-    /// The store has acknowledged `batch`. Answers with the operations somebody may wait for.
-    pub(crate) fn acknowledge(&mut self, batch: &Batch) -> Vec<OperationId> {
+    /// The store has acknowledged the batch taken last. Answers with the operations in it: somebody
+    /// may wait for them.
+    pub(crate) fn acknowledge(&mut self) -> Vec<Op> {
+        let sent = std::mem::take(&mut self.queue.sent);
         self.counts.batches += 1;
-        self.counts.records_written += batch.records.len() as u64;
-        let ids = batch.records.iter().map(|record| record.id);
-        for id in ids.clone() {
-            if let Some(slot) = self.slots.get_mut(&id)
-                && !slot.queued
-            {
-                slot.written = true;
-            }
+        self.counts.records_written += sent.len() as u64;
+        for op in &sent {
+            let slot = &mut self.slots[op.index()];
+            slot.written |= !slot.queued;
         }
-        ids.collect()
+        sent
     }
 }

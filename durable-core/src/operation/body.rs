@@ -26,7 +26,7 @@ impl StepInfo {
     pub(crate) fn new(claim: &Claim<'_>, attempt: u32) -> Self {
         Self {
             execution: claim.cx.execution().id().clone(),
-            operation: claim.id,
+            operation: claim.lock().engine.id(claim.op),
             attempt,
             deadline: Arc::new(AtomicI64::new(NO_DEADLINE)),
         }
@@ -112,7 +112,7 @@ struct Running<'a, 'b>(&'a Claim<'b>);
 
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
-        self.0.lock().bodies.remove(&self.0.id);
+        self.0.lock().bodies.remove(&self.0.op);
     }
 }
 
@@ -130,7 +130,7 @@ pub(crate) async fn run<F: Future>(
     body: F,
 ) -> Ended<F::Output> {
     let signal = BodyWaker::new();
-    claim.lock().bodies.insert(claim.id, Arc::clone(&signal));
+    claim.lock().bodies.insert(claim.op, Arc::clone(&signal));
     let _running = Running(claim);
     let waker = Waker::from(Arc::clone(&signal));
     let mut limit = timeout.map(|limit| claim.shared().clock.sleep(limit));

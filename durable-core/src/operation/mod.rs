@@ -72,6 +72,6 @@ fn decode<T, C: Codec<T>>(
 }
 
 fn codec_error(claim: &Claim<'_>, message: &str) -> OperationError {
-    let operation = claim.lock().engine.path(claim.id);
+    let operation = claim.lock().engine.path(claim.op);
     OperationError::new(operation, ErrorKind::Codec, message)
 }

@@ -54,7 +54,7 @@ impl<T, C: Codec<T>> ScopeOp<'_, T, C> {
                 self.claim
                     .lock()
                     .engine
-                    .enter(self.claim.id, self.claim.now());
+                    .enter(self.claim.op, self.claim.now());
                 Enter::Run(self.claim.child())
             }
         }

@@ -4,13 +4,13 @@ use std::marker::PhantomData;
 
 use super::body::{self, Ended, StepInfo};
 use super::{Next, Options, decode};
+use crate::Retry;
 use crate::codec::{Codec, Json};
 use crate::context::{Answer, Claim};
 use crate::engine::Begin;
 use crate::error::{ErrorKind, StepError};
 use crate::failure::{BodyResult, Failure};
 use crate::record::Payload;
-use crate::{OperationId, Retry};
 
 /// A step under way.
 pub struct StepOp<'a, T, C = Json> {
@@ -54,7 +54,7 @@ impl<T, C: Codec<T>> StepOp<'_, T, C> {
         match self.claim.decide().await {
             Answer::Recorded(outcome) => Next::Done(decode(&self.claim, &self.codec, outcome)),
             Answer::Run => {
-                let begun = self.claim.lock().engine.next_attempt(self.claim.id);
+                let begun = self.claim.lock().engine.next_attempt(self.claim.op);
                 let info = StepInfo::new(&self.claim, begun);
                 self.info = Some(info.clone());
                 Next::Run(info)
@@ -128,7 +128,7 @@ pub(super) async fn begin(claim: &Claim<'_>, at_most_once: bool) -> Result<(), F
     let begin = claim
         .lock()
         .engine
-        .begin(claim.id, at_most_once, claim.now());
+        .begin(claim.op, at_most_once, claim.now());
     match begin {
         Begin::Now => Ok(()),
         Begin::OnceWritten => {
@@ -170,17 +170,17 @@ pub(super) fn encode<T, C: Codec<T>>(
 
 /// Records a failed attempt: to be repeated, or for good.
 fn settle_failure(claim: &Claim<'_>, failure: Failure, retry: &Retry) {
-    let (id, now): (OperationId, _) = (claim.id, claim.now());
+    let (op, now) = (claim.op, claim.now());
     let mut state = claim.lock();
-    let attempt = state.engine.attempt(id);
+    let attempt = state.engine.attempt(op);
     let delay = if failure.is_retryable(retry) {
         retry.delay(attempt, fastrand::f64())
     } else {
         None
     };
-    let error = failure.into_record(state.engine.path(id), attempt);
+    let error = failure.into_record(state.engine.path(op), attempt);
     match delay {
-        Some(delay) => state.engine.retry(id, error, delay, now),
-        None => state.engine.fail(id, error, now),
+        Some(delay) => state.engine.retry(op, error, delay, now),
+        None => state.engine.fail(op, error, now),
     }
 }

@@ -18,7 +18,7 @@ pub fn wait_until(claim: Claim<'_>, time: impl Into<Timestamp>) -> impl Future<O
 
 /// The timer's START is queued right here, not at the first poll.
 fn timer(claim: Claim<'_>, due: Timestamp) -> impl Future<Output = ()> + Send {
-    claim.lock().engine.start_timer(claim.id, due, claim.now());
+    claim.lock().engine.start_timer(claim.op, due, claim.now());
     async move {
         match claim.decide().await {
             Answer::Recorded(_) => {}

@@ -7,12 +7,12 @@ mod write;
 
 use std::time::Duration;
 
-use super::{Begin, Decision, Engine, Outcome, ScopeIndex, Turn};
+use super::{Begin, Decision, Engine, Op, Outcome, ScopeIndex, Turn};
+use crate::Timestamp;
 use crate::error::{ErrorKind, OperationError};
 use crate::record::{Kind, Payload, Record, Status};
 use crate::site::Site;
 use crate::store::{Batch, Capabilities, Durability};
-use crate::{OperationId, Timestamp};
 
 /// An engine under test, with a clock that the script moves.
 struct Script {
@@ -56,37 +56,37 @@ impl Script {
         Timestamp::from_millis(self.now)
     }
 
-    fn claim(&mut self, site: &'static Site) -> OperationId {
+    fn claim(&mut self, site: &'static Site) -> Op {
         self.engine.claim(ScopeIndex::ROOT, site, Turn::OfSite)
     }
 
-    fn claim_key(&mut self, site: &'static Site, key: &str) -> OperationId {
+    fn claim_key(&mut self, site: &'static Site, key: &str) -> Op {
         self.engine
             .claim(ScopeIndex::ROOT, site, Turn::Key(key.into()))
     }
 
-    fn decide(&mut self, id: OperationId) -> Decision {
+    fn decide(&mut self, id: Op) -> Decision {
         let now = self.time();
         self.engine.decide(id, || now)
     }
 
-    fn begin(&mut self, id: OperationId) -> Begin {
+    fn begin(&mut self, id: Op) -> Begin {
         let now = self.time();
         self.engine.begin(id, false, now)
     }
 
-    fn succeed(&mut self, id: OperationId, text: &str) {
+    fn succeed(&mut self, id: Op, text: &str) {
         let now = self.time();
         self.engine.succeed(id, payload(text), "T", now);
     }
 
-    fn fail(&mut self, id: OperationId, message: &str) {
+    fn fail(&mut self, id: Op, message: &str) {
         let now = self.time();
         let error = OperationError::new("s", ErrorKind::Failed, message);
         self.engine.fail(id, error, now);
     }
 
-    fn retry(&mut self, id: OperationId, millis: u64) {
+    fn retry(&mut self, id: Op, millis: u64) {
         let now = self.time();
         let error = OperationError::new("s", ErrorKind::Failed, "again");
         self.engine
@@ -98,12 +98,12 @@ impl Script {
         let Some(batch) = self.engine.take_batch(None) else {
             return Vec::new();
         };
-        self.engine.acknowledge(&batch);
+        self.engine.acknowledge();
         Batch::clone(&batch).records
     }
 
     /// Runs a step to its end.
-    fn run(&mut self, site: &'static Site, text: &str) -> OperationId {
+    fn run(&mut self, site: &'static Site, text: &str) -> Op {
         let id = self.claim(site);
         assert_eq!(self.decide(id), Decision::Run);
         self.begin(id);

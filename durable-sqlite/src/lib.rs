@@ -1,1 +1,28 @@
-//! SQLite.
+//! The embedded store of the `durable` crate: one SQLite file, no server, safe against power loss.
+//!
+//! ```
+//! use durable_core::store::{CheckpointStore, Durability};
+//! use durable_sqlite::SqliteStore;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("etl.db");
+//! let store = SqliteStore::open(path).await?;
+//! assert_eq!(store.capabilities().durability, Durability::Power);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod open;
+mod owner;
+mod readers;
+mod reads;
+mod rows;
+mod schema;
+mod store;
+mod writer;
+mod writes;
+
+pub use store::{SqliteStore, Stats};

@@ -1,0 +1,78 @@
+//! Connections that only read, off the threads that run tasks.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use durable_core::store::{StoreError, StoreErrorKind};
+use rusqlite::Connection;
+
+use crate::error::Fault;
+use crate::open;
+
+/// As many as are kept open while nobody reads.
+const IDLE: usize = 4;
+
+#[derive(Debug)]
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    reads: AtomicU64,
+}
+
+impl Readers {
+    pub(crate) fn new(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self {
+            path,
+            idle: Mutex::default(),
+            reads: AtomicU64::new(0),
+        })
+    }
+
+    /// Reads so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Runs `work` on a thread for blocking work and answers with what it read.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection, &std::path::Path) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            let conn = readers.take().map_err(|fault| fault.at(&readers.path))?;
+            let read = work(&conn, &readers.path);
+            if !matches!(read, Err(Fault::Sql(_))) {
+                readers.put_back(conn);
+            }
+            read.map_err(|fault| fault.at(&readers.path))
+        });
+        reading.await.unwrap_or_else(|lost| {
+            let message = format!("a read of `{}` was cut off: {lost}", self.path.display());
+            Err(StoreError::new(StoreErrorKind::Unavailable, message))
+        })
+    }
+
+    fn take(&self) -> Result<Connection, Fault> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        if let Some(conn) = idle {
+            return Ok(conn);
+        }
+        let conn = open::connect(&self.path)?;
+        conn.pragma_update(None, "query_only", true)?;
+        Ok(conn)
+    }
+
+    fn put_back(&self, conn: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE {
+            idle.push(conn);
+        }
+    }
+}

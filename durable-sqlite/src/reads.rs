@@ -1,0 +1,129 @@
+//! What is asked of the database.
+
+use std::path::Path;
+
+use durable_core::store::{Execution, Filter, StoreError, StoreErrorKind};
+use durable_core::{ExecutionId, Record};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::error::{Fault, corrupt};
+use crate::rows::{self, Damage, RECORDS, execution_columns};
+
+const ONE: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM executions WHERE id = ?1"
+);
+
+const MANY: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM executions WHERE id > ?1 AND (?2 IS NULL OR handler = ?2) \
+      AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3))) ORDER BY id LIMIT ?4"
+);
+
+/// Key and state of the execution called `id`, if there is one.
+pub(crate) fn find(
+    conn: &Connection,
+    path: &Path,
+    id: &ExecutionId,
+) -> Result<Option<(i64, Execution)>, Fault> {
+    let mut statement = conn.prepare_cached(ONE)?;
+    let mut rows = statement.query([id.as_str()])?;
+    let found = rows.next()?;
+    found.map(|row| execution(row, path)).transpose()
+}
+
+/// Key and state of the execution called `id`.
+pub(crate) fn existing(
+    conn: &Connection,
+    path: &Path,
+    id: &ExecutionId,
+) -> Result<(i64, Execution), Fault> {
+    find(conn, path, id)?.ok_or_else(|| not_found(path, id).into())
+}
+
+pub(crate) fn list(
+    conn: &Connection,
+    path: &Path,
+    filter: &Filter,
+) -> Result<Vec<Execution>, Fault> {
+    let words: Vec<_> = filter.status.iter().map(|status| status.as_str()).collect();
+    let status = (!words.is_empty()).then(|| format!("[\"{}\"]", words.join("\",\"")));
+    let after = filter.after.as_ref().map_or("", ExecutionId::as_str);
+    let limit = i64::try_from(filter.page()).unwrap_or(i64::MAX);
+    let mut statement = conn.prepare_cached(MANY)?;
+    let mut rows = statement.query(params![after, filter.handler, status, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(execution(row, path)?.1);
+    }
+    Ok(found)
+}
+
+/// All records of the execution called `id`.
+pub(crate) fn history(
+    conn: &Connection,
+    path: &Path,
+    id: &ExecutionId,
+) -> Result<Vec<Record>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT key FROM executions WHERE id = ?1")?;
+    let key = statement
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    match key {
+        Some(key) => records(conn, path, id, key, 0),
+        None => Err(not_found(path, id).into()),
+    }
+}
+
+/// The records behind a position, in one range read.
+pub(crate) fn records(
+    conn: &Connection,
+    path: &Path,
+    id: &ExecutionId,
+    key: i64,
+    after: u64,
+) -> Result<Vec<Record>, Fault> {
+    let mut statement = conn.prepare_cached(RECORDS)?;
+    let mut rows = statement.query([key, rows::position(after)])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        let record = rows::record(row).map_err(|damage| {
+            let seq = row
+                .get_ref(0)
+                .and_then(|seq| Ok(seq.as_i64()?))
+                .unwrap_or_default();
+            undecodable(
+                path,
+                format_args!("record {seq} of execution `{id}`"),
+                &damage,
+            )
+        })?;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+fn execution(row: &Row<'_>, path: &Path) -> Result<(i64, Execution), Fault> {
+    rows::execution(row).map_err(|damage| {
+        let id = row.get_ref(1).ok().and_then(|id| id.as_str().ok());
+        let what = format!("execution `{}`", id.unwrap_or("?"));
+        undecodable(path, what, &damage).into()
+    })
+}
+
+fn undecodable(path: &Path, what: impl std::fmt::Display, damage: &Damage) -> StoreError {
+    let Damage { column, why } = damage;
+    corrupt(
+        path,
+        format_args!("{what} cannot be read, column `{column}`: {why}"),
+    )
+}
+
+fn not_found(path: &Path, id: &ExecutionId) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::NotFound,
+        format!("there is no execution `{id}` in `{}`", path.display()),
+    )
+}

@@ -1,0 +1,233 @@
+//! Between rows and the types of `durable-core`.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use durable_core::error::OperationError;
+use durable_core::store::{Execution, ExecutionStatus, NewExecution};
+use durable_core::{
+    ExecutionId, Kind, Occurrence, OperationId, Payload, Record, Status, Timestamp,
+};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, Row, params};
+
+use crate::error::Fault;
+
+/// A column that does not hold what was once written there.
+#[derive(Debug)]
+pub(crate) struct Damage {
+    pub(crate) column: &'static str,
+    pub(crate) why: String,
+}
+
+type Decoded<T> = Result<T, Damage>;
+
+const PUT: &str = "INSERT OR REPLACE INTO operations (execution, seq, id, parent, kind, name, occurrence, label, \
+    ord, status, attempt, interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, \
+    source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+
+pub(crate) const RECORDS: &str = "SELECT seq, id, parent, kind, name, occurrence, label, ord, status, attempt, \
+    interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, source \
+    FROM operations WHERE execution = ?1 AND seq > ?2 ORDER BY seq";
+
+/// What `execution` reads, in its order.
+macro_rules! execution_columns {
+    () => {
+        "key, id, handler, status, input_codec, input, output_codec, output, error, report, created_at, updated_at, \
+         wake_at"
+    };
+}
+pub(crate) use execution_columns;
+
+pub(crate) fn put(conn: &Connection, execution: i64, record: &Record) -> Result<(), Fault> {
+    let parent = (record.parent != OperationId::ROOT).then(|| record.parent.as_bytes().as_slice());
+    let error = record.error.as_ref().map(encode_error).transpose()?;
+    conn.prepare_cached(PUT)?.execute(params![
+        execution,
+        position(record.seq),
+        record.id.as_bytes().as_slice(),
+        parent,
+        record.kind.as_str(),
+        &*record.name,
+        occurrence_value(&record.occurrence),
+        record.label,
+        record.order.cast_signed(),
+        record.status.as_str(),
+        record.attempt,
+        record.interruptions,
+        record.started_at.as_millis(),
+        record.ended_at.map(Timestamp::as_millis),
+        record.due_at.map(Timestamp::as_millis),
+        record.value_type.as_deref(),
+        record.payload.as_ref().map(|payload| &*payload.codec),
+        record.payload.as_ref().map(|payload| &payload.data[..]),
+        error,
+        record.secret,
+        &*record.source,
+    ])?;
+    Ok(())
+}
+
+/// Positions are far from the end of SQLite's integers; one beyond it lies after everything.
+pub(crate) fn position(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn occurrence_value(occurrence: &Occurrence) -> ToSqlOutput<'_> {
+    match occurrence {
+        Occurrence::Once => ToSqlOutput::Owned(Value::Null),
+        Occurrence::Ordered(turn) => ToSqlOutput::Owned(Value::Integer(turn.cast_signed())),
+        Occurrence::Keyed(key) => ToSqlOutput::Borrowed(ValueRef::Text(key.as_bytes())),
+    }
+}
+
+pub(crate) fn encode_error(error: &OperationError) -> Result<String, Fault> {
+    serde_json::to_string(error)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()).into())
+}
+
+/// The record in a row of [`RECORDS`].
+pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
+    let seq = integer(row, 0, "seq")?;
+    let parent = match optional(row, 2, "parent", operation_id)? {
+        Some(id) => id,
+        None => OperationId::ROOT,
+    };
+    let mut record = Record::started(
+        seq.cast_unsigned(),
+        operation_id(row, 1, "id")?,
+        parent,
+        word(row, 3, "kind", Kind::from_word)?,
+        text(row, 4, "name")?,
+        occurrence(row, 5, "occurrence")?,
+        timestamp(row, 11, "started_at")?,
+    );
+    record.label = optional(row, 6, "label", text)?;
+    record.order = integer(row, 7, "ord")?.cast_unsigned();
+    record.status = word(row, 8, "status", Status::from_word)?;
+    record.attempt = count(row, 9, "attempt")?;
+    record.interruptions = count(row, 10, "interruptions")?;
+    record.ended_at = optional(row, 12, "ended_at", timestamp)?;
+    record.due_at = optional(row, 13, "due_at", timestamp)?;
+    record.value_type = optional(row, 14, "value_type", text)?.map(Cow::Owned);
+    record.payload = optional_payload(row, [15, 16], "data")?;
+    record.error = optional(row, 17, "error", recorded_error)?;
+    record.secret = integer(row, 18, "secret")? != 0;
+    record.source = text(row, 19, "source")?.into();
+    Ok(record)
+}
+
+/// The key and the execution in a row of `execution_columns`.
+pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
+    let id = word(row, 1, "id", |id| id.parse::<ExecutionId>().ok())?;
+    let mut execution = Execution::queued(NewExecution {
+        id,
+        handler: text(row, 2, "handler")?,
+        input: payload(row, [4, 5], "input")?,
+        created_at: timestamp(row, 10, "created_at")?,
+    });
+    execution.status = word(row, 3, "status", ExecutionStatus::from_word)?;
+    execution.output = optional_payload(row, [6, 7], "output")?;
+    execution.error = optional(row, 8, "error", recorded_error)?;
+    execution.report = optional(row, 9, "report", text)?;
+    execution.updated_at = timestamp(row, 11, "updated_at")?;
+    execution.wake_at = optional(row, 12, "wake_at", timestamp)?;
+    Ok((integer(row, 0, "key")?, execution))
+}
+
+fn damage(column: &'static str, why: impl std::fmt::Display) -> Damage {
+    let why = why.to_string();
+    Damage { column, why }
+}
+
+fn value<'r>(row: &'r Row<'_>, index: usize, column: &'static str) -> Decoded<ValueRef<'r>> {
+    row.get_ref(index).map_err(|error| damage(column, error))
+}
+
+fn optional<T>(
+    row: &Row<'_>,
+    index: usize,
+    column: &'static str,
+    read: impl FnOnce(&Row<'_>, usize, &'static str) -> Decoded<T>,
+) -> Decoded<Option<T>> {
+    match value(row, index, column)? {
+        ValueRef::Null => Ok(None),
+        _ => read(row, index, column).map(Some),
+    }
+}
+
+fn integer(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<i64> {
+    let value = value(row, index, column)?;
+    value.as_i64().map_err(|error| damage(column, error))
+}
+
+fn count(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<u32> {
+    let number = integer(row, index, column)?;
+    u32::try_from(number).map_err(|error| damage(column, error))
+}
+
+fn timestamp(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Timestamp> {
+    integer(row, index, column).map(Timestamp::from_millis)
+}
+
+fn borrowed<'r>(row: &'r Row<'_>, index: usize, column: &'static str) -> Decoded<&'r str> {
+    let value = value(row, index, column)?;
+    value.as_str().map_err(|error| damage(column, error))
+}
+
+fn text(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<String> {
+    borrowed(row, index, column).map(str::to_owned)
+}
+
+fn word<T>(
+    row: &Row<'_>,
+    index: usize,
+    column: &'static str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Decoded<T> {
+    let word = borrowed(row, index, column)?;
+    parse(word).ok_or_else(|| damage(column, format_args!("{word:?} is no {column}")))
+}
+
+fn bytes<'r>(row: &'r Row<'_>, index: usize, column: &'static str) -> Decoded<&'r [u8]> {
+    let value = value(row, index, column)?;
+    value.as_blob().map_err(|error| damage(column, error))
+}
+
+fn operation_id(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<OperationId> {
+    let bytes = bytes(row, index, column)?;
+    let bytes = bytes.try_into().map_err(|error| damage(column, error))?;
+    Ok(OperationId::from_bytes(bytes))
+}
+
+fn occurrence(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Occurrence> {
+    match value(row, index, column)? {
+        ValueRef::Null => Ok(Occurrence::Once),
+        ValueRef::Integer(turn) => Ok(Occurrence::Ordered(turn.cast_unsigned())),
+        _ => text(row, index, column).map(Occurrence::Keyed),
+    }
+}
+
+fn recorded_error(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<OperationError> {
+    serde_json::from_str(borrowed(row, index, column)?).map_err(|error| damage(column, error))
+}
+
+fn optional_payload(
+    row: &Row<'_>,
+    indexes: [usize; 2],
+    column: &'static str,
+) -> Decoded<Option<Payload>> {
+    match value(row, indexes[0], column)? {
+        ValueRef::Null => Ok(None),
+        _ => payload(row, indexes, column).map(Some),
+    }
+}
+
+fn payload(row: &Row<'_>, [codec, data]: [usize; 2], column: &'static str) -> Decoded<Payload> {
+    let codec = match borrowed(row, codec, column)? {
+        "json" => Cow::Borrowed("json"),
+        other => Cow::Owned(other.to_owned()),
+    };
+    let data = Bytes::copy_from_slice(bytes(row, data, column)?);
+    Ok(Payload { codec, data })
+}

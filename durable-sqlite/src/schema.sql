@@ -1,0 +1,60 @@
+-- Words and numbers as `durable-core` defines them; times in milliseconds since the Unix epoch.
+
+CREATE TABLE executions (
+    key          INTEGER PRIMARY KEY,
+    id           TEXT NOT NULL UNIQUE,
+    handler      TEXT NOT NULL,
+    status       TEXT NOT NULL,
+    -- Leases granted so far. The newest lease has this number.
+    fence        INTEGER NOT NULL DEFAULT 0,
+    -- The batch that gave up the newest lease, to recognise its repetition.
+    last_batch   INTEGER,
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    wake_at      INTEGER,
+    report       TEXT,
+    error        TEXT,
+    input_codec  TEXT NOT NULL,
+    output_codec TEXT,
+    input        BLOB NOT NULL,
+    output       BLOB
+) STRICT;
+
+-- What may be claimed, soonest first, without a look at what has ended.
+CREATE INDEX executions_due ON executions (wake_at) WHERE status IN ('queued', 'suspended');
+
+-- One row for each execution that is being run, and for none that sleeps.
+CREATE TABLE leases (
+    execution  INTEGER PRIMARY KEY,
+    fence      INTEGER NOT NULL,
+    owner      TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+-- Clustered by execution, so that a resume is one range read.
+CREATE TABLE operations (
+    execution     INTEGER NOT NULL,
+    seq           INTEGER NOT NULL,
+    id            BLOB NOT NULL,
+    -- NULL at the top.
+    parent        BLOB,
+    kind          TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    -- NULL for a site that runs once, a number for a turn, a text for a key.
+    occurrence    ANY,
+    label         TEXT,
+    ord           INTEGER NOT NULL,
+    status        TEXT NOT NULL,
+    attempt       INTEGER NOT NULL,
+    interruptions INTEGER NOT NULL,
+    started_at    INTEGER NOT NULL,
+    ended_at      INTEGER,
+    due_at        INTEGER,
+    value_type    TEXT,
+    codec         TEXT,
+    data          BLOB,
+    error         TEXT,
+    secret        INTEGER NOT NULL,
+    source        TEXT NOT NULL,
+    PRIMARY KEY (execution, seq)
+) WITHOUT ROWID, STRICT;

@@ -1,0 +1,292 @@
+//! The store: which work goes where.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use durable_core::store::{
+    Ack, Batch, Capabilities, CheckpointStore, Durability, Execution, ExecutionStore, Fence,
+    Filter, Lease, NewExecution, Page, Started, StoreError, StoreErrorKind,
+};
+use durable_core::{BoxFuture, ExecutionId, Record, Timestamp};
+
+use crate::error::unusable;
+use crate::open::{self, Opened};
+use crate::readers::Readers;
+use crate::reads;
+use crate::writer::Writer;
+use crate::writes::{Checkpoint, Claim, Renew, Session, Start, Token, fence_lost};
+
+const CAPABILITIES: Capabilities = Capabilities::roomy(Durability::Power);
+
+/// Batches up to this size are worth a commit on the caller's thread.
+const SMALL: usize = 64 << 10;
+
+/// Executions and their checkpoints in one SQLite file. Clones share the opened file.
+///
+/// # What it promises
+///
+/// * An acknowledged checkpoint survives power loss ([`Durability::Power`]): the file is kept in
+///   WAL mode with `synchronous = FULL`, and a file system where that cannot be had is refused.
+/// * Any number of processes on one machine may open the same file. An execution is run by one
+///   of them at a time, and those of a killed process can be claimed at once: every opened store
+///   keeps a locked file `<path>-owner-<token>` beside the database, which the operating system
+///   unlocks when the process ends. Deleting such a file by hand makes others take its owner for
+///   dead; what the owner writes after that is refused.
+/// * Checkpoints of concurrent executions share commits. A single execution commits on the
+///   thread of its task, which is held up for as long as the disk takes, while that is well under
+///   a millisecond.
+/// * Dropping the last clone finishes what was handed over and ends this store's leases.
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writer: Arc<Writer>,
+    readers: Arc<Readers>,
+    thread: Option<JoinHandle<()>>,
+    /// Leases claimed through this store, by the key of the execution.
+    leases: Mutex<HashMap<i64, Token>>,
+}
+
+/// How much a [`SqliteStore`] has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Transactions that wrote something.
+    pub commits: u64,
+    /// Those of them that were committed on the thread of the calling task.
+    pub inline_commits: u64,
+    /// Batches that were accepted.
+    pub batches: u64,
+    /// Reads: loads, histories, listings and look-ups.
+    pub reads: u64,
+}
+
+impl SqliteStore {
+    /// Opens the store in the file at `path`, which is created where there is none.
+    ///
+    /// An empty file, as `mktemp` leaves one, is as good as none. The directory must exist, and
+    /// be on a local disk. A file from an older release is brought up to date; one from a newer
+    /// release, one of another program and a damaged one are refused and left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Unusable`], [`StoreErrorKind::TooNew`], [`StoreErrorKind::Corrupt`], or
+    /// [`StoreErrorKind::Unavailable`] when another process keeps the file locked. Every message
+    /// names the path, what is wrong and what to do.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let given = path.as_ref().to_owned();
+        let name = given.clone();
+        let opening = tokio::task::spawn_blocking(move || open::open(&name));
+        let opened = opening.await.unwrap_or_else(|lost| {
+            let message = format!("opening `{}` was cut off: {lost}", given.display());
+            Err(StoreError::new(StoreErrorKind::Unavailable, message))
+        })?;
+        Self::begin(opened)
+    }
+
+    fn begin(opened: Opened) -> Result<Self, StoreError> {
+        let Opened { conn, path, owner } = opened;
+        let readers = Readers::new(path.clone());
+        let writer = Writer::new(
+            conn,
+            Session {
+                path: path.clone(),
+                owner,
+            },
+        );
+        let working = Arc::clone(&writer);
+        let thread = std::thread::Builder::new()
+            .name("durable-sqlite".to_owned())
+            .spawn(move || working.run())
+            .map_err(|error| unusable(&path, error))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer,
+                readers,
+                thread: Some(thread),
+                leases: Mutex::default(),
+            }),
+        })
+    }
+
+    /// The file, absolute and free of links.
+    pub fn path(&self) -> &Path {
+        &self.inner.writer.session().path
+    }
+
+    /// What has been done since the store was opened, for tests and benchmarks.
+    pub fn stats(&self) -> Stats {
+        let counters = &self.inner.writer.counters;
+        Stats {
+            commits: counters.commits.load(Ordering::Relaxed),
+            inline_commits: counters.inline_commits.load(Ordering::Relaxed),
+            batches: counters.batches.load(Ordering::Relaxed),
+            reads: self.inner.readers.count(),
+        }
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SqliteStore").field(&self.path()).finish()
+    }
+}
+
+impl Inner {
+    /// Whether the lease behind `token` is the only one, so that nobody could share a commit.
+    fn is_alone(&self, token: Token) -> bool {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.len() == 1 && leases.get(&token.key) == Some(&token)
+    }
+
+    fn note_lease(&self, token: Token) {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.insert(token.key, token);
+    }
+
+    fn forget_lease(&self, token: Token) {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        if leases.get(&token.key) == Some(&token) {
+            leases.remove(&token.key);
+        }
+    }
+
+    async fn commit(&self, write: Checkpoint) -> Result<Ack, StoreError> {
+        let size: usize = write.batch.records.iter().map(Record::size).sum();
+        if size > SMALL || !self.is_alone(write.token) {
+            return self.writer.enqueue(write).await;
+        }
+        match self.writer.inline(write) {
+            Ok(answer) => answer,
+            Err(write) => self.writer.enqueue(write).await,
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.writer.close();
+        if let Some(thread) = self.thread.take() {
+            // It does not panic; and if it did, there would be nobody left to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The token of a fence, which must be one of this kind of store.
+fn token(fence: &Fence) -> Result<Token, StoreError> {
+    Token::of(fence).ok_or_else(|| fence_lost(fence))
+}
+
+impl CheckpointStore for SqliteStore {
+    fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let (token, id) = (token(fence)?, fence.execution.clone());
+            let read = self
+                .inner
+                .readers
+                .read(move |conn, path| reads::records(conn, path, &id, token.key, after));
+            let records = read.await?;
+            Ok(Page {
+                records,
+                next: None,
+            })
+        })
+    }
+
+    fn checkpoint<'a>(
+        &'a self,
+        fence: &'a Fence,
+        batch: Arc<Batch>,
+    ) -> BoxFuture<'a, Result<Ack, StoreError>> {
+        Box::pin(async move {
+            CAPABILITIES.admit(&batch)?;
+            let token = token(fence)?;
+            let ends = batch.execution.is_some();
+            let written = self
+                .inner
+                .commit(Checkpoint {
+                    fence: fence.clone(),
+                    token,
+                    batch,
+                })
+                .await;
+            let lost = matches!(&written, Err(error) if error.kind() == StoreErrorKind::FenceLost);
+            if lost || (ends && written.is_ok()) {
+                self.inner.forget_lease(token);
+            }
+            written
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+}
+
+impl ExecutionStore for SqliteStore {
+    fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            CAPABILITIES.admit_input(&new.input)?;
+            self.inner.writer.enqueue(Start(new)).await
+        })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        Box::pin(async move {
+            let id = id.clone();
+            let lease = self.inner.writer.enqueue(Claim { id, now, ttl }).await?;
+            self.inner.note_lease(token(&lease.fence)?);
+            Ok(lease)
+        })
+    }
+
+    fn renew<'a>(
+        &'a self,
+        fence: &'a Fence,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let (token, fence) = (token(fence)?, fence.clone());
+            let renew = Renew {
+                fence,
+                token,
+                now,
+                ttl,
+            };
+            self.inner.writer.enqueue(renew).await
+        })
+    }
+
+    fn get<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<Execution, StoreError>> {
+        let id = id.clone();
+        let find = move |conn: &_, path: &_| Ok(reads::existing(conn, path, &id)?.1);
+        Box::pin(self.inner.readers.read(find))
+    }
+
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
+        let find = move |conn: &_, path: &_| reads::list(conn, path, &filter);
+        Box::pin(self.inner.readers.read(find))
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        let id = id.clone();
+        let find = move |conn: &_, path: &_| reads::history(conn, path, &id);
+        Box::pin(self.inner.readers.read(find))
+    }
+}

@@ -1,9 +1,8 @@
 //! The store: which work goes where.
 
-use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -49,8 +48,6 @@ struct Inner {
     writer: Arc<Writer>,
     readers: Arc<Readers>,
     thread: Option<JoinHandle<()>>,
-    /// Leases claimed through this store, by the key of the execution.
-    leases: Mutex<HashMap<i64, Token>>,
 }
 
 /// How much a [`SqliteStore`] has done since it was opened.
@@ -93,13 +90,7 @@ impl SqliteStore {
     fn begin(opened: Opened) -> Result<Self, StoreError> {
         let Opened { conn, path, owner } = opened;
         let readers = Readers::new(path.clone());
-        let writer = Writer::new(
-            conn,
-            Session {
-                path: path.clone(),
-                owner,
-            },
-        );
+        let writer = Writer::new(conn, Session::new(path.clone(), owner));
         let working = Arc::clone(&writer);
         let thread = std::thread::Builder::new()
             .name("durable-sqlite".to_owned())
@@ -110,7 +101,6 @@ impl SqliteStore {
                 writer,
                 readers,
                 thread: Some(thread),
-                leases: Mutex::default(),
             }),
         })
     }
@@ -139,27 +129,15 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl Inner {
-    /// Whether the lease behind `token` is the only one, so that nobody could share a commit.
-    fn is_alone(&self, token: Token) -> bool {
-        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        leases.len() == 1 && leases.get(&token.key) == Some(&token)
-    }
-
-    fn note_lease(&self, token: Token) {
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        leases.insert(token.key, token);
-    }
-
-    fn forget_lease(&self, token: Token) {
-        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-        if leases.get(&token.key) == Some(&token) {
-            leases.remove(&token.key);
-        }
-    }
-
     async fn commit(&self, write: Checkpoint) -> Result<Ack, StoreError> {
         let size: usize = write.batch.records.iter().map(Record::size).sum();
-        if size > SMALL || !self.is_alone(write.token) {
+        if size > SMALL || !self.writer.session().is_alone(write.token) {
+            return self.writer.enqueue(write).await;
+        }
+        // Others on this thread get their turn first: a commit inline never waits, so an execution
+        // of short steps would keep the thread for good, and they may have something to share.
+        tokio::task::yield_now().await;
+        if !self.writer.session().is_alone(write.token) {
             return self.writer.enqueue(write).await;
         }
         match self.writer.inline(write) {
@@ -208,20 +186,13 @@ impl CheckpointStore for SqliteStore {
         Box::pin(async move {
             CAPABILITIES.admit(&batch)?;
             let token = token(fence)?;
-            let ends = batch.execution.is_some();
-            let written = self
-                .inner
-                .commit(Checkpoint {
-                    fence: fence.clone(),
-                    token,
-                    batch,
-                })
-                .await;
-            let lost = matches!(&written, Err(error) if error.kind() == StoreErrorKind::FenceLost);
-            if lost || (ends && written.is_ok()) {
-                self.inner.forget_lease(token);
-            }
-            written
+            let fence = fence.clone();
+            let write = Checkpoint {
+                fence,
+                token,
+                batch,
+            };
+            self.inner.commit(write).await
         })
     }
 
@@ -246,9 +217,7 @@ impl ExecutionStore for SqliteStore {
     ) -> BoxFuture<'a, Result<Lease, StoreError>> {
         Box::pin(async move {
             let id = id.clone();
-            let lease = self.inner.writer.enqueue(Claim { id, now, ttl }).await?;
-            self.inner.note_lease(token(&lease.fence)?);
-            Ok(lease)
+            self.inner.writer.enqueue(Claim { id, now, ttl }).await
         })
     }
 

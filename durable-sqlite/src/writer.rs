@@ -115,6 +115,7 @@ impl Writer {
         });
         match (done, outcome) {
             (Ok(written), Some(outcome)) => {
+                write.settled(&outcome, &self.session);
                 self.count(&self.counters.inline_commits, u64::from(written));
                 self.count(
                     &self.counters.batches,
@@ -179,6 +180,7 @@ impl Writer {
             jobs.iter_mut()
                 .try_for_each(|job| job.run(conn, &self.session))
         })?;
+        jobs.iter().for_each(|job| job.settled(&self.session));
         let batches = jobs.iter().filter(|job| job.is_batch()).count();
         self.count(&self.counters.batches, batches as u64);
         Ok(())
@@ -255,6 +257,7 @@ fn split<T>(done: Result<T, Fault>) -> rusqlite::Result<Result<T, StoreError>> {
 /// A [`Job`] of any kind.
 trait Queued: Send {
     fn run(&mut self, conn: &Connection, session: &Session) -> rusqlite::Result<()>;
+    fn settled(&self, session: &Session);
     fn is_batch(&self) -> bool;
     fn is_abandoned(&self) -> bool;
     fn answer(self: Box<Self>, failed: Option<StoreError>);
@@ -271,6 +274,12 @@ impl<W: Write> Queued for Job<W> {
     fn run(&mut self, conn: &Connection, session: &Session) -> rusqlite::Result<()> {
         self.outcome = Some(split(self.write.run(conn, session))?);
         Ok(())
+    }
+
+    fn settled(&self, session: &Session) {
+        if let Some(outcome) = &self.outcome {
+            self.write.settled(outcome, session);
+        }
     }
 
     fn is_batch(&self) -> bool {

@@ -1,7 +1,8 @@
 //! What is written, each within a transaction that the writer has begun.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,36 @@ use crate::rows::{encode_error, put};
 pub(crate) struct Session {
     pub(crate) path: PathBuf,
     pub(crate) owner: Owner,
+    /// Leases that were granted and not given up, by the key of the execution.
+    leases: Mutex<HashMap<i64, Token>>,
+}
+
+impl Session {
+    pub(crate) fn new(path: PathBuf, owner: Owner) -> Self {
+        let leases = Mutex::default();
+        Self {
+            path,
+            owner,
+            leases,
+        }
+    }
+
+    /// Whether the lease behind `token` is the only one, so that nobody could share a commit.
+    pub(crate) fn is_alone(&self, token: Token) -> bool {
+        let leases = self.leases();
+        leases.len() == 1 && leases.get(&token.key) == Some(&token)
+    }
+
+    fn forget(&self, token: Token) {
+        let mut leases = self.leases();
+        if leases.get(&token.key) == Some(&token) {
+            leases.remove(&token.key);
+        }
+    }
+
+    fn leases(&self) -> MutexGuard<'_, HashMap<i64, Token>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A piece of work that is committed whole, perhaps together with others, or not at all.
@@ -31,6 +62,9 @@ pub(crate) trait Write: Send + 'static {
     type Answer: Send + 'static;
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<Self::Answer, Fault>;
+
+    /// Notes in `session` what was committed or refused, before anyone goes on because of it.
+    fn settled(&self, _outcome: &Result<Self::Answer, StoreError>, _session: &Session) {}
 
     /// Whether this counts as a batch.
     const IS_BATCH: bool = false;
@@ -131,6 +165,16 @@ impl Write for Claim {
             unclean,
         })
     }
+
+    fn settled(&self, outcome: &Result<Lease, StoreError>, session: &Session) {
+        if let Some(token) = outcome
+            .as_ref()
+            .ok()
+            .and_then(|lease| Token::of(&lease.fence))
+        {
+            session.leases().insert(token.key, token);
+        }
+    }
 }
 
 impl Claim {
@@ -208,6 +252,16 @@ impl Write for Checkpoint {
             self.release(conn, update)?;
         }
         Ok(Ack::default())
+    }
+
+    fn settled(&self, outcome: &Result<Ack, StoreError>, session: &Session) {
+        let gone = match outcome {
+            Ok(_) => self.batch.execution.is_some(),
+            Err(error) => error.kind() == StoreErrorKind::FenceLost,
+        };
+        if gone {
+            session.forget(self.token);
+        }
     }
 }
 

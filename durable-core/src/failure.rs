@@ -194,17 +194,25 @@ impl IntoFailure for BodyError {
 pub trait BodyResult {
     /// The value of a body that ended well.
     type Value;
+    /// The error of one that did not. Not bounded here: a bound would have to hold for every
+    /// lifetime inside the error when a handler's future is checked to be `Send`, and
+    /// `Box<dyn Error + 'static>` only converts to itself.
+    type Error;
 
-    /// The value, or what went wrong.
-    fn into_outcome(self) -> Result<Self::Value, Failure>;
+    /// The same as the `Result` it is.
+    ///
+    /// # Errors
+    ///
+    /// The body's own.
+    fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
 
-#[diagnostic::do_not_recommend]
-impl<T, E: IntoFailure> BodyResult for Result<T, E> {
+impl<T, E> BodyResult for Result<T, E> {
     type Value = T;
+    type Error = E;
 
-    fn into_outcome(self) -> Result<T, Failure> {
-        self.map_err(IntoFailure::into_failure)
+    fn into_result(self) -> Self {
+        self
     }
 }
 

@@ -8,7 +8,7 @@ use crate::codec::{Codec, Json};
 use crate::context::{Answer, Claim, Context};
 use crate::engine::Outcome;
 use crate::error::ScopeError;
-use crate::failure::BodyResult;
+use crate::failure::{BodyResult, IntoFailure};
 
 /// A scope under way.
 pub struct ScopeOp<'a, T, C = Json> {
@@ -64,8 +64,10 @@ impl<T, C: Codec<T>> ScopeOp<'_, T, C> {
     pub async fn finish<R>(&mut self, result: R) -> Result<T, ScopeError>
     where
         R: BodyResult<Value = T>,
+        R::Error: IntoFailure,
     {
-        match encode(&self.codec, result.into_outcome()) {
+        let outcome = result.into_result().map_err(IntoFailure::into_failure);
+        match encode(&self.codec, outcome) {
             Ok(payload) => {
                 let recorded = Outcome::Value(payload.clone());
                 self.claim.succeed(payload, std::any::type_name::<T>());

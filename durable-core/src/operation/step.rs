@@ -9,7 +9,7 @@ use crate::codec::{Codec, Json};
 use crate::context::{Answer, Claim};
 use crate::engine::Begin;
 use crate::error::{ErrorKind, StepError};
-use crate::failure::{BodyResult, Failure};
+use crate::failure::{BodyResult, Failure, IntoFailure};
 use crate::record::Payload;
 
 /// A step under way.
@@ -71,6 +71,7 @@ impl<T, C: Codec<T>> StepOp<'_, T, C> {
     where
         F: Future,
         F::Output: BodyResult,
+        <F::Output as BodyResult>::Error: IntoFailure,
     {
         let outcome = match begin(&self.claim, options.at_most_once).await {
             Err(interrupted) => Err(interrupted),
@@ -96,12 +97,13 @@ impl<T, C: Codec<T>> StepOp<'_, T, C> {
     where
         F: Future,
         F::Output: BodyResult,
+        <F::Output as BodyResult>::Error: IntoFailure,
     {
         if let (Some(info), Some(timeout)) = (&self.info, options.timeout) {
             info.end_by(self.claim.now().after(timeout));
         }
         match body::run(&self.claim, options.timeout, body).await {
-            Ended::Returned(result) => result.into_outcome(),
+            Ended::Returned(result) => result.into_result().map_err(IntoFailure::into_failure),
             Ended::Panicked(message) => Err(Failure::of_panic(message)),
             Ended::TimedOut => Err(Failure::of_engine(
                 ErrorKind::TimedOut,

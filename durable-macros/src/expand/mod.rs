@@ -1,0 +1,265 @@
+//! Prints the handler. The only place that knows what expansions call.
+
+mod sites;
+
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::parse_quote_spanned;
+use syn::{FnArg, LitStr, Type};
+
+use crate::args::Args;
+use crate::body::PLACEHOLDER;
+use crate::check::{handler_name, is_self_contained};
+use crate::function::Function;
+use crate::rules::Report;
+use crate::sites::{Kind, Site};
+
+/// Where everything that expansions call lives; `#[durable(crate = path)]` replaces the first part.
+const CRATE: [&str; 2] = ["durable", "__private"];
+
+/// The span of what the user did not write: hidden from the user's names, ignored by lints.
+fn hidden() -> Span {
+    Span::mixed_site()
+}
+
+fn private_path(args: &Args) -> TokenStream {
+    let [krate, module] = CRATE.map(|name| Ident::new(name, hidden()));
+    match &args.krate {
+        Some(path) => quote!(#path::#module),
+        None => quote_spanned!(hidden()=> ::#krate::#module),
+    }
+}
+
+/// Input: `async fn etl(app: &App, job: Job) -> Result<Summary, BoxError> { body }`.
+/// Output: `fn etl() -> __durable_etl`, that type, and its implementations of `Durable` and `Handler<App>`.
+pub(crate) fn handler(
+    function: &Function,
+    args: &Args,
+    body: &TokenStream,
+    sites: &[Site],
+    report: &Report,
+) -> TokenStream {
+    let printer = Printer { sites, report };
+    let statics = printer.statics(function, args);
+    let body = printer.fill(body.clone());
+    let needs_state = sites.iter().any(|site| site.call.kind == Kind::Call);
+    let generic = quote_spanned!(hidden()=> __S);
+    let state = function
+        .state
+        .as_ref()
+        .map_or(generic, ToTokens::to_token_stream);
+    let generics = function
+        .state
+        .is_none()
+        .then(|| quote_spanned!(hidden()=> <__S: ::core::marker::Sync>));
+
+    let mut signature = function.signature.clone();
+    let hidden_state: Option<FnArg> =
+        needs_state.then(|| parse_quote_spanned!(hidden()=> __durable_state: &#state));
+    let context: FnArg = parse_quote_spanned!(hidden()=> __durable_cx: &__private::Context);
+    signature.inputs = [context]
+        .into_iter()
+        .chain(hidden_state)
+        .chain(signature.inputs)
+        .collect();
+    signature.ident = Ident::new("__body", hidden());
+    signature.asyncness = Some(syn::Token![async](hidden()));
+    signature.fn_token.span = hidden();
+    if let Some(generics) = generics.as_ref().filter(|_| needs_state) {
+        signature.generics = parse_quote_spanned!(hidden()=> #generics);
+    }
+
+    let cx = Ident::new("__durable_cx", hidden());
+    let shared = Ident::new("__durable_state", hidden());
+    let given = Ident::new("__durable_input", hidden());
+    let again = needs_state.then(|| quote_spanned!(hidden()=> #shared,));
+    let passed = function.params().map(|param| match &*param.ty {
+        Type::Reference(_) => &shared,
+        _ => &given,
+    });
+    let inside = &function.inside;
+    // With errors about, what the user wrote is not all there: rustc's advice about it would be wrong.
+    let quiet = (!report.is_empty()).then(|| quote_spanned!(hidden()=> #[allow(unused)]));
+    let output = function.output.as_ref().map_or_else(hidden, located);
+    let result = quote_spanned!(output=> __private::HandlerResult::into_result);
+    let run = quote_spanned! {hidden()=>
+        #(#inside)* #quiet
+        #signature #body
+        async move { #result(__body(#cx, #again #(#passed),*).await) }
+    };
+    let output = output_type(function);
+    items(
+        function,
+        args,
+        &Parts {
+            statics,
+            state,
+            generics,
+            output,
+            input: function.input.clone(),
+            run,
+        },
+    )
+}
+
+/// Hidden, but errors point at the user's tokens.
+fn located(tokens: impl ToTokens) -> Span {
+    let first = tokens.into_token_stream().into_iter().next();
+    first.map_or_else(hidden, |tree| hidden().located_at(tree.span()))
+}
+
+fn output_type(function: &Function) -> TokenStream {
+    match &function.output {
+        Some(ty) => {
+            let span = located(ty);
+            quote_spanned!(span=> <#ty as __private::HandlerResult>::Output)
+        }
+        None => quote!(()),
+    }
+}
+
+/// What is left of a function whose signature is refused: enough for whoever names the handler.
+pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
+    if function.has_receiver() {
+        let (vis, signature, attributes) =
+            (&function.vis, &function.signature, &function.everywhere);
+        return quote!(#(#attributes)* #[allow(unused)] #vis #signature { ::core::unreachable!() });
+    }
+    let generics = function.generics();
+    let known = |ty: &Option<Type>| ty.clone().filter(|ty| is_self_contained(ty, &generics));
+    let generic = quote_spanned!(hidden()=> __S);
+    let state = known(&function.state);
+    let parts = Parts {
+        statics: Printer {
+            sites: &[],
+            report: &Report::default(),
+        }
+        .statics(function, args),
+        generics: state
+            .is_none()
+            .then(|| quote_spanned!(hidden()=> <__S: ::core::marker::Sync>)),
+        state: state.map_or(generic, ToTokens::into_token_stream),
+        output: if known(&function.output).is_some() {
+            output_type(function)
+        } else {
+            quote!(())
+        },
+        input: known(&function.input),
+        run: quote_spanned!(hidden()=> ::core::future::pending()),
+    };
+    items(function, args, &parts)
+}
+
+struct Parts {
+    statics: TokenStream,
+    state: TokenStream,
+    generics: Option<TokenStream>,
+    output: TokenStream,
+    input: Option<Type>,
+    run: TokenStream,
+}
+
+fn items(function: &Function, args: &Args, parts: &Parts) -> TokenStream {
+    let Function {
+        vis,
+        name,
+        outside,
+        everywhere,
+        ..
+    } = function;
+    let Parts {
+        statics,
+        state,
+        generics,
+        output,
+        input,
+        run,
+    } = parts;
+    let private = private_path(args);
+    let handler = format_ident!(
+        "__durable_{}",
+        name,
+        span = hidden().located_at(name.span())
+    );
+    let text = LitStr::new(&handler_name(function, args), hidden());
+    let input = input
+        .as_ref()
+        .map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    quote_spanned! {hidden()=>
+        #(#everywhere)* #(#outside)*
+        #vis fn #name() -> #handler { #handler }
+        #(#everywhere)*
+        #[doc(hidden)]
+        #[derive(Clone, Copy)]
+        #[allow(non_camel_case_types)]
+        #vis struct #handler;
+        #(#everywhere)*
+        const _: () = {
+            use #private as __private;
+            #statics
+            impl __private::Durable for #handler {
+                const NAME: &'static str = #text;
+                type Input = #input;
+                type Output = #output;
+                fn manifest() -> &'static __private::Manifest { &__MANIFEST }
+            }
+            impl #generics __private::Handler<#state> for #handler {
+                fn run<'a>(
+                    __durable_cx: &'a __private::Context,
+                    __durable_state: &'a #state,
+                    __durable_input: #input,
+                ) -> impl ::core::future::Future<
+                    Output = ::core::result::Result<Self::Output, __private::BoxError>,
+                > + ::core::marker::Send + 'a {
+                    #run
+                }
+            }
+        };
+    }
+}
+
+struct Printer<'a> {
+    sites: &'a [Site],
+    report: &'a Report,
+}
+
+impl Printer<'_> {
+    fn statics(&self, function: &Function, args: &Args) -> TokenStream {
+        let entries = self.table();
+        let count = Literal::usize_unsuffixed(entries.len());
+        let name = handler_name(function, args);
+        let was = &args.was;
+        let version = match &args.version {
+            Some(version) => quote_spanned!(hidden()=> ::core::option::Option::Some(#version)),
+            None => quote_spanned!(hidden()=> ::core::option::Option::None),
+        };
+        quote_spanned! {hidden()=>
+            static __SITES: [__private::Site; #count] = [#(#entries),*];
+            static __MANIFEST: __private::Manifest = __private::Manifest::new(#name, #version, &[#(#was),*], &__SITES);
+        }
+    }
+
+    /// `tokens` with every placeholder replaced by its call site.
+    fn fill(&self, tokens: TokenStream) -> TokenStream {
+        let mut output = TokenStream::new();
+        let mut rest = tokens.into_iter();
+        while let Some(tree) = rest.next() {
+            match tree {
+                TokenTree::Ident(name) if name == PLACEHOLDER => {
+                    let index = rest.nth(1).and_then(|group| match group {
+                        TokenTree::Group(group) => group.stream().to_string().parse().ok(),
+                        _ => None,
+                    });
+                    output.extend(index.and_then(|index| self.site(index)));
+                }
+                TokenTree::Group(group) => {
+                    let mut filled = Group::new(group.delimiter(), self.fill(group.stream()));
+                    filled.set_span(group.span());
+                    output.extend([TokenTree::from(filled)]);
+                }
+                other => output.extend([other]),
+            }
+        }
+        output
+    }
+}

@@ -1,9 +1,11 @@
 //! Durable execution for ordinary async functions.
 
+mod macros;
 mod open;
 pub mod prelude;
 
 pub use durable_core::*;
+pub use durable_macros::durable;
 #[cfg(feature = "sqlite")]
 pub use durable_sqlite as sqlite;
 

@@ -1,0 +1,19 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<(), BoxError> {
+    scope!("s", {
+        step!(work().await).await?;
+        step!(work().await).await
+    })
+    .await?;
+    Ok(())
+}
+
+async fn work() -> Result<u32, std::fmt::Error> {
+    Ok(1)
+}
+
+fn main() {
+    let _ = handler();
+}

@@ -1,0 +1,8 @@
+use durable::prelude::*;
+
+#[durable]
+struct Handler;
+
+fn main() {
+    drop(Handler);
+}

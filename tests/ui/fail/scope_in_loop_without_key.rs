@@ -1,0 +1,18 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<(), BoxError> {
+    loop {
+        scope!("part", { work().await }).await?;
+        break;
+    }
+    Ok(())
+}
+
+async fn work() -> Result<u32, std::fmt::Error> {
+    Ok(1)
+}
+
+fn main() {
+    let _ = handler();
+}

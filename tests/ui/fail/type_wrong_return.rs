@@ -1,0 +1,10 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<u32, BoxError> {
+    Ok("text")
+}
+
+fn main() {
+    let _ = handler();
+}

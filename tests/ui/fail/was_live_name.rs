@@ -1,0 +1,16 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<(), BoxError> {
+    step!("a", work().await).await?;
+    step!("b", was = "a", work().await).await?;
+    Ok(())
+}
+
+async fn work() -> Result<u32, std::fmt::Error> {
+    Ok(1)
+}
+
+fn main() {
+    let _ = handler();
+}

@@ -1,0 +1,60 @@
+//! Why the command failed, and with which exit code.
+
+use durable_core::BoxError;
+
+/// A failed command. Its text says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CliError {
+    /// The URL does not name a store that can be looked into.
+    #[error("{0}")]
+    NoStore(String),
+    /// The store answered with an error.
+    #[error("{}", with_causes(.0.as_ref()))]
+    Store(BoxError),
+    /// There is no execution with this id.
+    #[error("no execution `{id}` in {store}{}", hint(.nearest))]
+    NotFound {
+        /// The id that was asked for.
+        id: String,
+        /// The store that was asked.
+        store: String,
+        /// Ids that are there and look like it, the most similar first.
+        nearest: Vec<String>,
+    },
+    /// The answer could not be written as JSON.
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl CliError {
+    /// 3 when there is no such execution, 1 for anything else. (2, wrong usage, is told by the
+    /// command line parser.)
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => 3,
+            _ => 1,
+        }
+    }
+}
+
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn hint(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        return "; `durable ls` lists what is there".into();
+    }
+    let ids: Vec<String> = nearest.iter().map(|id| format!("`{id}`")).collect();
+    format!("; did you mean {}?", ids.join(" or "))
+}

@@ -1,0 +1,284 @@
+//! What `--json` prints: one object, whose shape is kept between releases.
+//!
+//! `format` is 1. Fields may be added under the same number; none is renamed, removed or given
+//! another meaning without a new one. Every field named here is always there, `null` where there is
+//! nothing to say. Times are written as `2026-11-23T14:06:12.120Z`.
+//!
+//! `durable ls --json` prints an [`Executions`], `durable show ID --json` a [`History`].
+
+use durable_core::store::Execution;
+use durable_core::{Occurrence, OperationError, OperationId, Payload, Record, Timestamp};
+use serde::Serialize;
+
+use crate::secrets::Secrets;
+use crate::tree::{Node, tree};
+
+/// The number of the shape.
+pub const FORMAT: u32 = 1;
+
+/// The longest encoded value that is printed without `--full`.
+const LONGEST: usize = 1000;
+
+/// What `ls` prints.
+#[derive(Debug, Serialize)]
+pub struct Executions {
+    format: u32,
+    /// In the order of their ids.
+    executions: Vec<Summary>,
+    /// Whether there are more after them.
+    more: bool,
+}
+
+/// What `show` prints.
+#[derive(Debug, Serialize)]
+pub struct History {
+    format: u32,
+    execution: Whole,
+    /// Each scope followed by what it holds, siblings in the order they were first written.
+    operations: Vec<Operation>,
+}
+
+/// An execution without what it was given and what became of it.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    id: String,
+    handler: String,
+    /// `queued`, `running`, `suspended`, `succeeded`, `failed` or `blocked`.
+    status: &'static str,
+    created_at: String,
+    updated_at: String,
+    /// When it is due again, while suspended until a time.
+    wake_at: Option<String>,
+}
+
+/// An execution: the fields of [`Summary`] and these.
+#[derive(Debug, Serialize)]
+pub struct Whole {
+    #[serde(flatten)]
+    summary: Summary,
+    input: Value,
+    /// Once succeeded.
+    output: Option<Value>,
+    /// Once failed.
+    error: Option<Failure>,
+    /// Why it is blocked; `null` also when the reason is secret.
+    report: Option<String>,
+}
+
+/// One operation.
+#[derive(Debug, Serialize)]
+pub struct Operation {
+    /// Position in the order in which operations were first written, from 1.
+    seq: u64,
+    /// 32 hexadecimal digits.
+    id: String,
+    /// The id of the scope it is in; `null` at the top.
+    parent: Option<String>,
+    /// The operation as histories write it, with the scopes it is in: `files[a.csv]/parse`.
+    path: String,
+    /// The name of its call site.
+    name: String,
+    /// What tells it apart from other runs of a call site with `key`.
+    key: Option<String>,
+    /// Which run of a call site with `ordered` it is, from 0.
+    turn: Option<u64>,
+    label: Option<String>,
+    /// `step`, `record`, `wait`, `scope` or `call`.
+    kind: &'static str,
+    /// `started`, `pending`, `succeeded`, `failed` or `cancelled`.
+    status: &'static str,
+    /// Attempts begun.
+    attempts: u32,
+    /// How often a body was cut off by the end of its process.
+    interruptions: u32,
+    started_at: String,
+    ended_at: Option<String>,
+    /// When a timer ends or the next attempt may begin.
+    due_at: Option<String>,
+    /// From the start to the outcome, in milliseconds.
+    duration_ms: Option<u64>,
+    /// Bytes of value and error.
+    size: usize,
+    value_type: Option<String>,
+    /// Once succeeded.
+    value: Option<Value>,
+    /// Once failed, or of the attempt before while pending.
+    error: Option<Failure>,
+    /// Whether the operation is marked as secret.
+    secret: bool,
+    /// `file:line` of the call site.
+    source: String,
+}
+
+/// A recorded value.
+#[derive(Debug, Serialize)]
+pub struct Value {
+    codec: String,
+    /// Bytes of the encoded value.
+    size: usize,
+    /// Why `json` says nothing: `secret`, `long` (see `--full`) or `not_json`.
+    hidden: Option<&'static str>,
+    /// The value.
+    json: Option<serde_json::Value>,
+}
+
+/// A recorded error.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// The operation that failed, with the scopes it is in.
+    operation: String,
+    /// `failed`, `interrupted`, `timed_out`, `too_large`, `codec` or `cancelled`.
+    kind: &'static str,
+    attempts: u32,
+    /// Whether `message`, `type_name` and `chain` are left out because they are secret.
+    secret: bool,
+    message: Option<String>,
+    /// Rust type of the error; `null` too when the error is not a body's.
+    type_name: Option<String>,
+    /// The errors behind it, nearest first.
+    chain: Vec<String>,
+}
+
+impl Executions {
+    /// The listing. `more` says that there are others after `executions`.
+    pub fn new(executions: &[Execution], more: bool) -> Self {
+        Self {
+            format: FORMAT,
+            executions: executions.iter().map(Summary::new).collect(),
+            more,
+        }
+    }
+}
+
+impl History {
+    /// The execution and its operations; with long values only when `full`.
+    pub fn new(execution: &Execution, records: &[Record], full: bool) -> Self {
+        let view = View {
+            secrets: Secrets::of(records),
+            full,
+        };
+        Self {
+            format: FORMAT,
+            execution: view.execution(execution),
+            operations: tree(records)
+                .iter()
+                .map(|node| view.operation(node))
+                .collect(),
+        }
+    }
+}
+
+impl Summary {
+    fn new(execution: &Execution) -> Self {
+        Self {
+            id: execution.id.to_string(),
+            handler: execution.handler.clone(),
+            status: execution.status.as_str(),
+            created_at: execution.created_at.to_string(),
+            updated_at: execution.updated_at.to_string(),
+            wake_at: written(execution.wake_at),
+        }
+    }
+}
+
+fn written(at: Option<Timestamp>) -> Option<String> {
+    at.map(|at| at.to_string())
+}
+
+struct View {
+    secrets: Secrets,
+    full: bool,
+}
+
+impl View {
+    fn execution(&self, execution: &Execution) -> Whole {
+        let hide_report = self.secrets.hide_report(execution);
+        Whole {
+            summary: Summary::new(execution),
+            input: self.value(&execution.input, false),
+            output: execution
+                .output
+                .as_ref()
+                .map(|output| self.value(output, false)),
+            error: execution
+                .error
+                .as_ref()
+                .map(|error| self.failure(error, false)),
+            report: execution.report.clone().filter(|_| !hide_report),
+        }
+    }
+
+    fn operation(&self, node: &Node<'_>) -> Operation {
+        let record = node.record;
+        let (key, turn) = match &record.occurrence {
+            Occurrence::Once => (None, None),
+            Occurrence::Ordered(turn) => (None, Some(*turn)),
+            Occurrence::Keyed(key) => (Some(key.clone()), None),
+        };
+        let duration = record.ended_at.map(|ended| ended.since(record.started_at));
+        Operation {
+            seq: record.seq,
+            id: record.id.to_string(),
+            parent: (record.parent != OperationId::ROOT).then(|| record.parent.to_string()),
+            path: node.path.clone(),
+            name: record.name.to_string(),
+            key,
+            turn,
+            label: record.label.clone(),
+            kind: record.kind.as_str(),
+            status: record.status.as_str(),
+            attempts: record.attempt,
+            interruptions: record.interruptions,
+            started_at: record.started_at.to_string(),
+            ended_at: written(record.ended_at),
+            due_at: written(record.due_at),
+            duration_ms: duration.and_then(|time| u64::try_from(time.as_millis()).ok()),
+            size: record.size(),
+            value_type: record.value_type.as_deref().map(str::to_owned),
+            value: record
+                .payload
+                .as_ref()
+                .map(|value| self.value(value, record.secret)),
+            error: record
+                .error
+                .as_ref()
+                .map(|error| self.failure(error, record.secret)),
+            secret: record.secret,
+            source: record.source.to_string(),
+        }
+    }
+
+    fn value(&self, payload: &Payload, secret: bool) -> Value {
+        let json = if secret || self.secrets.hide_bytes(&payload.data) {
+            Err("secret")
+        } else if !self.full && payload.len() > LONGEST {
+            Err("long")
+        } else {
+            serde_json::from_slice(&payload.data).map_err(|_| "not_json")
+        };
+        Value {
+            codec: payload.codec.to_string(),
+            size: payload.len(),
+            hidden: json.as_ref().err().copied(),
+            json: json.ok(),
+        }
+    }
+
+    fn failure(&self, error: &OperationError, secret: bool) -> Failure {
+        let secret = secret || self.secrets.hide_error(error);
+        let shown = |text: &str| (!secret).then(|| text.to_owned());
+        Failure {
+            operation: error.operation().to_owned(),
+            kind: error.kind().as_str(),
+            attempts: error.attempts(),
+            secret,
+            message: shown(error.message()),
+            type_name: shown(error.type_name()).filter(|name| !name.is_empty()),
+            chain: if secret {
+                Vec::new()
+            } else {
+                error.chain().to_vec()
+            },
+        }
+    }
+}

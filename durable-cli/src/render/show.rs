@@ -1,0 +1,226 @@
+//! One execution and the tree of its operations.
+
+use durable_core::store::Execution;
+use durable_core::{OperationError, Payload, Record, Status, Timestamp};
+
+use super::style::{Style, Tone};
+use super::table::{Align, Cell, Table};
+use crate::secrets::Secrets;
+use crate::text;
+use crate::tree::{Node, tree};
+
+/// How many characters of a value are shown, and how many of an error, unless all are asked for.
+const VALUE: usize = 60;
+const ERROR: usize = 500;
+const SECRET: &str = "(secret)";
+
+/// The execution, then a line for each operation, in the order of the tree.
+pub fn show(execution: &Execution, records: &[Record], full: bool, style: Style) -> String {
+    let page = Page {
+        execution,
+        secrets: Secrets::of(records),
+        full,
+        style,
+    };
+    let mut out = page.head();
+    out.push('\n');
+    if records.is_empty() {
+        out.push_str("no operations yet\n");
+        return out;
+    }
+    out.push_str(&page.operations(records));
+    out.push('\n');
+    out.push_str(&totals(records));
+    out
+}
+
+struct Page<'a> {
+    execution: &'a Execution,
+    secrets: Secrets,
+    full: bool,
+    style: Style,
+}
+
+impl Page<'_> {
+    /// What is known of the execution as a whole, one fact a line.
+    fn head(&self) -> String {
+        let execution = self.execution;
+        let status = execution.status.as_str();
+        let took = execution.updated_at.since(execution.created_at);
+        let mut facts = vec![
+            ("execution", Cell::new(execution.id.as_str(), Tone::Heading)),
+            ("handler", Cell::plain(&execution.handler)),
+            ("status", Cell::new(status, Tone::of(status))),
+            ("created", Cell::plain(execution.created_at.to_string())),
+            (
+                "updated",
+                Cell::plain(execution.updated_at.to_string())
+                    .with(format!("  {} later", text::duration(took)), Tone::Faint),
+            ),
+        ];
+        if let Some(due) = execution.wake_at {
+            facts.push(("due", Cell::plain(due.to_string())));
+        }
+        facts.push(("input", self.value(&execution.input)));
+        if let Some(output) = &execution.output {
+            facts.push(("output", self.value(output)));
+        }
+        if let Some(error) = &execution.error {
+            facts.push(("error", self.error(error, self.secrets.hide_error(error))));
+        }
+        let mut table = Table::new([("", Align::Left), ("", Align::Left)]);
+        for (fact, cell) in facts {
+            table.row(vec![Cell::new(fact, Tone::Faint), cell]);
+        }
+        // The empty heading is a line of its own.
+        let mut head = table.print(self.style).trim_start().to_owned();
+        if let Some(report) = &execution.report {
+            head.push_str(&self.report(report));
+        }
+        head
+    }
+
+    fn report(&self, report: &str) -> String {
+        if self.secrets.hide_report(self.execution) {
+            return format!("\n  {SECRET}\n");
+        }
+        let lines: Vec<String> = report
+            .lines()
+            .map(|line| format!("  {}", text::one_line(line)).trim_end().to_owned())
+            .collect();
+        format!("\n{}\n", lines.join("\n"))
+    }
+
+    fn operations(&self, records: &[Record]) -> String {
+        let mut table = Table::new([
+            ("OPERATION", Align::Left),
+            ("KIND", Align::Left),
+            ("STATUS", Align::Left),
+            ("ATTEMPTS", Align::Right),
+            ("STARTED", Align::Left),
+            ("TOOK", Align::Right),
+            ("SIZE", Align::Right),
+            ("SOURCE", Align::Left),
+            ("VALUE", Align::Left),
+        ]);
+        for node in tree(records) {
+            table.row(self.row(&node));
+            if let Some(error) = &node.record.error {
+                let hide = node.record.secret || self.secrets.hide_error(error);
+                let cell = Cell::new(format!("{}   ", node.below), Tone::Faint);
+                table.note(self.error_after(cell, error, hide));
+            }
+        }
+        table.print(self.style)
+    }
+
+    fn row(&self, node: &Node<'_>) -> Vec<Cell> {
+        let record = node.record;
+        let (scopes, own) = node.path.split_at(node.scopes);
+        let status = record.status.as_str();
+        vec![
+            Cell::new(&node.guide, Tone::Faint)
+                .with(scopes, Tone::Faint)
+                .with(own, Tone::Plain),
+            Cell::plain(record.kind.as_str()),
+            Cell::new(status, Tone::of(status)),
+            Cell::plain(attempts(record)),
+            Cell::plain(self.moment(record.started_at)),
+            Cell::plain(took(record)),
+            Cell::plain(match record.size() {
+                0 => String::new(),
+                size => text::bytes(size),
+            }),
+            Cell::new(&record.source, Tone::Faint),
+            self.outcome(record),
+        ]
+    }
+
+    /// The value, or what the operation waits for.
+    fn outcome(&self, record: &Record) -> Cell {
+        match (&record.payload, record.due_at, record.status) {
+            (Some(_), ..) if record.secret => Cell::new(SECRET, Tone::Faint),
+            (Some(payload), ..) => self.value(payload),
+            (None, Some(due), Status::Pending) => {
+                Cell::new(format!("next attempt {}", self.moment(due)), Tone::Faint)
+            }
+            (None, Some(due), Status::Started) => {
+                Cell::new(format!("until {}", self.moment(due)), Tone::Faint)
+            }
+            _ => Cell::default(),
+        }
+    }
+
+    fn value(&self, payload: &Payload) -> Cell {
+        if self.secrets.hide_bytes(&payload.data) {
+            return Cell::new(SECRET, Tone::Faint);
+        }
+        match std::str::from_utf8(&payload.data) {
+            Ok(value) => {
+                let limit = (!self.full).then_some(VALUE);
+                Cell::plain(text::truncated(&text::one_line(value), limit))
+            }
+            Err(_) => Cell::new(format!("({}, not text)", payload.codec), Tone::Faint),
+        }
+    }
+
+    fn error(&self, error: &OperationError, hide: bool) -> Cell {
+        self.error_after(Cell::default(), error, hide)
+    }
+
+    fn error_after(&self, cell: Cell, error: &OperationError, hide: bool) -> Cell {
+        if hide {
+            let kind = error.kind();
+            return cell.with(format!("{kind}: {SECRET}"), Tone::Bad);
+        }
+        let limit = (!self.full).then_some(ERROR);
+        let message = text::truncated(&text::one_line(&error.to_string()), limit);
+        let cell = cell.with(message, Tone::Bad);
+        match error.type_name() {
+            "" => cell,
+            name => cell.with(format!("  {name}"), Tone::Faint),
+        }
+    }
+
+    /// The time of day, with the date where it is another than the execution's first.
+    fn moment(&self, at: Timestamp) -> String {
+        let (at, first) = (at.to_string(), self.execution.created_at.to_string());
+        match (at.split_once('T'), first.split_once('T')) {
+            (Some((day, time)), Some((first_day, _))) if day == first_day => time.to_owned(),
+            _ => at,
+        }
+    }
+}
+
+fn attempts(record: &Record) -> String {
+    match (record.attempt, record.interruptions) {
+        (0, _) => String::new(),
+        (attempts, 0) => attempts.to_string(),
+        (attempts, cut_off) => format!("{attempts} ({cut_off} cut off)"),
+    }
+}
+
+fn took(record: &Record) -> String {
+    let ended = record.ended_at;
+    ended.map_or_else(String::new, |ended| {
+        text::duration(ended.since(record.started_at))
+    })
+}
+
+fn totals(records: &[Record]) -> String {
+    let counts: Vec<String> = Status::ALL
+        .into_iter()
+        .map(|status| {
+            let count = records.iter().filter(|record| record.status == status);
+            (count.count(), status)
+        })
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, status)| format!("{count} {status}"))
+        .collect();
+    let plural = if records.len() == 1 { "" } else { "s" };
+    format!(
+        "{} operation{plural}: {}\n",
+        records.len(),
+        counts.join(", ")
+    )
+}

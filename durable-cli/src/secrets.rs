@@ -1,0 +1,74 @@
+//! What must not be shown.
+
+use std::collections::BTreeSet;
+
+use durable_core::store::Execution;
+use durable_core::{OperationError, Record};
+use serde_json::Value;
+
+/// Shorter texts are found everywhere and give nothing away.
+const SHORTEST: usize = 4;
+
+/// The texts that the secret operations of one execution hold.
+///
+/// The mark is on the operation, but its value may be part of a scope's value and its error of the
+/// execution's error. So whatever contains one of these texts is hidden as well.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets(BTreeSet<String>);
+
+impl Secrets {
+    pub(crate) fn of(records: &[Record]) -> Self {
+        let mut secrets = Self::default();
+        for record in records.iter().filter(|record| record.secret) {
+            if let Some(error) = &record.error {
+                secrets.add(error.message());
+                error.chain().iter().for_each(|cause| secrets.add(cause));
+            }
+            if let Some(payload) = &record.payload {
+                match serde_json::from_slice(&payload.data) {
+                    Ok(value) => secrets.add_leaves(&value),
+                    Err(_) => secrets.add(&String::from_utf8_lossy(&payload.data)),
+                }
+            }
+        }
+        secrets
+    }
+
+    pub(crate) fn hide_error(&self, error: &OperationError) -> bool {
+        self.hide_text(error.message()) || error.chain().iter().any(|cause| self.hide_text(cause))
+    }
+
+    pub(crate) fn hide_bytes(&self, bytes: &[u8]) -> bool {
+        !self.0.is_empty() && self.hide_text(&String::from_utf8_lossy(bytes))
+    }
+
+    pub(crate) fn hide_text(&self, text: &str) -> bool {
+        self.0.iter().any(|secret| text.contains(secret))
+    }
+
+    /// Whether the reason why an execution is blocked is to be hidden.
+    pub(crate) fn hide_report(&self, execution: &Execution) -> bool {
+        let report = execution.report.as_deref();
+        report.is_some_and(|report| self.hide_text(report))
+    }
+
+    fn add_leaves(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.add(text),
+            Value::Number(number) => self.add(&number.to_string()),
+            Value::Array(items) => items.iter().for_each(|item| self.add_leaves(item)),
+            Value::Object(fields) => fields.values().for_each(|field| self.add_leaves(field)),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// Adds the text as it is and as JSON writes it.
+    fn add(&mut self, text: &str) {
+        if text.len() < SHORTEST {
+            return;
+        }
+        let quoted = Value::from(text).to_string();
+        self.0.insert(text.to_owned());
+        self.0.insert(quoted[1..quoted.len() - 1].to_owned());
+    }
+}

@@ -1,0 +1,110 @@
+//! Opening a store that is there, and finding executions in it.
+
+use std::fs;
+use std::sync::Arc;
+
+use durable_core::ExecutionId;
+use durable_core::store::{ExecutionStore, Filter};
+
+use crate::CliError;
+
+/// How many ids are searched for ones that look like a mistyped id.
+const SEARCHED: usize = 10_000;
+/// How many of them are named.
+const NAMED: usize = 3;
+
+/// Opens the store behind `url`. Unlike a program that runs executions, this never creates one.
+pub(crate) async fn open(url: &str) -> Result<Arc<dyn ExecutionStore>, CliError> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        require_file(path, url)?;
+    } else if url.starts_with("memory:") {
+        return Err(CliError::NoStore(
+            "a store in memory is known to its own process only; name a file as in \
+             `--store sqlite:durable.db`"
+                .into(),
+        ));
+    }
+    durable::open(url)
+        .await
+        .map_err(|error| CliError::Store(error.into()))
+}
+
+fn require_file(path: &str, url: &str) -> Result<(), CliError> {
+    let problem = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => "it is a folder".to_owned(),
+        Ok(found) if found.len() == 0 => "the file is empty".to_owned(),
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            "there is no such file (nothing was created)".to_owned()
+        }
+        Err(error) => error.to_string(),
+    };
+    Err(CliError::NoStore(format!(
+        "no store at {url}: {problem}; name another with --store or DURABLE_STORE"
+    )))
+}
+
+/// Ids in the store that look like `wanted`, the most similar first.
+pub(crate) async fn nearest(store: &dyn ExecutionStore, wanted: &str) -> Vec<String> {
+    let mut scored: Vec<(usize, String)> = Vec::new();
+    let mut after: Option<ExecutionId> = None;
+    let mut searched = 0;
+    while searched < SEARCHED {
+        let filter = Filter {
+            after: after.take(),
+            limit: 1000,
+            ..Filter::default()
+        };
+        // Only a hint depends on it: an error here must not hide the one that is reported.
+        let Ok(page) = store.list(filter).await else {
+            break;
+        };
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        searched += page.len();
+        scored.extend(page.iter().filter_map(|execution| {
+            let id = execution.id.as_str();
+            likeness(wanted, id).map(|score| (score, id.to_owned()))
+        }));
+    }
+    scored.sort();
+    scored.into_iter().take(NAMED).map(|(_, id)| id).collect()
+}
+
+/// How many letters would have to change, if few enough to be a slip; ids that begin with what was
+/// typed come first.
+fn likeness(wanted: &str, id: &str) -> Option<usize> {
+    if id.starts_with(wanted) || id.eq_ignore_ascii_case(wanted) {
+        return Some(0);
+    }
+    let distance = distance(wanted.as_bytes(), id.as_bytes());
+    (distance <= (wanted.len() / 3).clamp(1, 4)).then_some(distance)
+}
+
+/// The Levenshtein distance of two texts.
+fn distance(from: &[u8], to: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in to.iter().enumerate() {
+            let replace = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::likeness;
+
+    #[test]
+    fn a_slip_is_recognised() {
+        assert_eq!(likeness("birdstrike", "birdstrikes"), Some(0));
+        assert_eq!(likeness("brdstrikes", "birdstrikes"), Some(1));
+        assert_eq!(likeness("Birdstrikes", "birdstrikes"), Some(0));
+        assert_eq!(likeness("order-17", "birdstrikes"), None);
+    }
+}

@@ -1,0 +1,92 @@
+//! Amounts and texts as people read them.
+
+use std::time::Duration;
+
+/// `12 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let (millis, seconds) = (duration.as_millis(), duration.as_secs());
+    let two = |large: u64, unit: &str, small: u64, sub: &str| match small {
+        0 => format!("{large} {unit}"),
+        _ => format!("{large} {unit} {small} {sub}"),
+    };
+    match seconds {
+        _ if millis < 1000 => format!("{millis} ms"),
+        0..60 => format!("{seconds}.{} s", millis % 1000 / 100),
+        60..3600 => two(seconds / 60, "min", seconds % 60, "s"),
+        3600..86_400 => two(seconds / 3600, "h", seconds / 60 % 60, "min"),
+        _ => two(seconds / 86_400, "d", seconds / 3600 % 24, "h"),
+    }
+}
+
+/// `812 B`, `1.2 kB`, `3.4 MB`.
+pub(crate) fn bytes(count: usize) -> String {
+    match count {
+        0..1000 => format!("{count} B"),
+        1000..999_950 => format!("{:.1} kB", count as f64 / 1e3),
+        _ => format!("{:.1} MB", count as f64 / 1e6),
+    }
+}
+
+/// The text with line breaks and other control characters escaped: what a program stored must not
+/// steer the terminal of who looks at it.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
+/// At most `limit` characters, with an ellipsis for what is left out.
+pub(crate) fn truncated(text: &str, limit: Option<usize>) -> String {
+    match limit {
+        Some(limit) if text.chars().nth(limit).is_some() => text
+            .chars()
+            .take(limit.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{bytes, duration, one_line, truncated};
+
+    #[test]
+    fn durations_take_two_units() {
+        let text = |millis| duration(Duration::from_millis(millis));
+        assert_eq!(text(0), "0 ms");
+        assert_eq!(text(999), "999 ms");
+        assert_eq!(text(1250), "1.2 s");
+        assert_eq!(text(59_999), "59.9 s");
+        assert_eq!(text(184_000), "3 min 4 s");
+        assert_eq!(text(7_500_000), "2 h 5 min");
+        assert_eq!(text(86_400_000), "1 d");
+        assert_eq!(text(273_600_000), "3 d 4 h");
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!(bytes(812), "812 B");
+        assert_eq!(bytes(1234), "1.2 kB");
+        assert_eq!(bytes(999_999), "1.0 MB");
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(one_line("a\nb\u{1b}[2J"), "a\\nb\\u{1b}[2J");
+    }
+
+    #[test]
+    fn truncation_counts_characters() {
+        assert_eq!(truncated("äöü", Some(3)), "äöü");
+        assert_eq!(truncated("äöüß", Some(3)), "äö…");
+        assert_eq!(truncated("äöüß", None), "äöüß");
+    }
+}

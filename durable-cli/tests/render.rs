@@ -1,0 +1,136 @@
+//! What is printed, from histories made by hand. `BLESS=1` rewrites the files in `golden/`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::path::Path;
+
+use durable_cli::json::{Executions, History};
+use durable_cli::render::{self, Style};
+use durable_core::store::ExecutionStatus;
+use support::{execution, import, json, leaking};
+
+fn check(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        text, expected,
+        "{name} differs; BLESS=1 rewrites it. Printed:\n{text}"
+    );
+}
+
+#[test]
+fn ls_is_a_table() {
+    let mut executions: Vec<_> = ExecutionStatus::ALL
+        .into_iter()
+        .map(|status| execution(&format!("import-{status}"), status))
+        .collect();
+    executions[2].wake_at = Some(support::after(86_400_000));
+    check("ls.txt", &render::ls(&executions, true, Style::Plain));
+    let listing = Executions::new(&executions[2..3], false);
+    check("ls.json", &serde_json::to_string_pretty(&listing).unwrap());
+}
+
+#[test]
+fn an_empty_store_is_no_table() {
+    assert_eq!(render::ls(&[], false, Style::Colour), "no executions\n");
+}
+
+#[test]
+fn show_is_a_tree() {
+    let (execution, records) = import();
+    check(
+        "show.txt",
+        &render::show(&execution, &records, false, Style::Plain),
+    );
+    check(
+        "show_full.txt",
+        &render::show(&execution, &records, true, Style::Plain),
+    );
+    let history = History::new(&execution, &records, false);
+    check(
+        "show.json",
+        &serde_json::to_string_pretty(&history).unwrap(),
+    );
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let (execution, records) = import();
+    let plain = render::show(&execution, &records, false, Style::Plain);
+    let colour = render::show(&execution, &records, false, Style::Colour);
+    assert!(colour.contains("\u{1b}[32msucceeded\u{1b}[0m"));
+    let mut bare = String::new();
+    for (index, part) in colour.split('\u{1b}').enumerate() {
+        let (_, text) = part
+            .split_once('m')
+            .filter(|_| index > 0)
+            .unwrap_or(("", part));
+        bare.push_str(text);
+    }
+    assert_eq!(bare, plain);
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let (execution, records) = leaking();
+    for full in [false, true] {
+        let history = History::new(&execution, &records, full);
+        let texts = [
+            render::show(&execution, &records, full, Style::Plain),
+            serde_json::to_string(&history).unwrap(),
+        ];
+        for text in texts {
+            assert!(!text.contains("hunter2"), "{text}");
+            assert!(!text.contains("4111"), "{text}");
+            assert!(text.contains("secret"), "{text}");
+        }
+    }
+    check(
+        "secret.txt",
+        &render::show(&execution, &records, true, Style::Plain),
+    );
+}
+
+#[test]
+fn long_values_are_left_out_of_json_unless_asked_for() {
+    let (mut execution, _) = import();
+    execution.output = Some(json(&format!("[{}0]", "1234567, ".repeat(200))));
+    let print = |full| serde_json::to_value(History::new(&execution, &[], full)).unwrap();
+    let short = print(false);
+    assert_eq!(short["execution"]["output"]["hidden"], "long");
+    assert_eq!(
+        short["execution"]["output"]["json"],
+        serde_json::Value::Null
+    );
+    let full = print(true);
+    assert_eq!(
+        full["execution"]["output"]["hidden"],
+        serde_json::Value::Null
+    );
+    assert_eq!(full["execution"]["output"]["json"][199], 1_234_567);
+}
+
+#[test]
+fn a_value_cannot_steer_the_terminal() {
+    let (mut execution, _) = import();
+    execution.output = Some(json("\"\u{1b}[2Jgone\""));
+    let text = render::show(&execution, &[], false, Style::Plain);
+    assert!(text.contains("\\u{1b}[2Jgone"), "{text}");
+}
+
+#[test]
+fn colours_need_a_terminal_that_wants_them() {
+    let set = |text: &str| Some(text.into());
+    assert_eq!(Style::for_terminal(true, None, set("xterm")), Style::Colour);
+    assert_eq!(Style::for_terminal(true, set(""), None), Style::Colour);
+    assert_eq!(Style::for_terminal(false, None, None), Style::Plain);
+    assert_eq!(Style::for_terminal(true, set("1"), None), Style::Plain);
+    assert_eq!(Style::for_terminal(true, None, set("dumb")), Style::Plain);
+}

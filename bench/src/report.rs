@@ -1,0 +1,58 @@
+//! The lines that programs read.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One measured workload.
+#[derive(Serialize)]
+pub struct Line<'a> {
+    /// What was done.
+    pub workload: &'a str,
+    /// Where it was kept.
+    pub store: &'a str,
+    /// How often.
+    pub n: u32,
+    /// Median, in microseconds per step.
+    pub us_per_step_p50: f64,
+    /// Mean, in microseconds per step.
+    pub us_per_step_mean: f64,
+    /// Commits of the store, start and end of the execution apart.
+    pub commits: u64,
+    /// Bytes the store wrote.
+    pub bytes_written: u64,
+}
+
+/// Durations in microseconds, for the two figures of a line.
+pub struct Samples(Vec<f64>);
+
+impl Samples {
+    /// Samples that each cover `per` steps.
+    pub fn new(samples: impl IntoIterator<Item = Duration>, per: u32) -> Self {
+        let per = f64::from(per.max(1));
+        let mut micros: Vec<f64> = samples
+            .into_iter()
+            .map(|sample| sample.as_secs_f64() * 1e6 / per)
+            .collect();
+        micros.sort_unstable_by(f64::total_cmp);
+        Self(micros)
+    }
+
+    /// The median.
+    pub fn p50(&self) -> f64 {
+        self.0.get(self.0.len() / 2).copied().unwrap_or_default()
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> f64 {
+        self.0.iter().sum::<f64>() / (self.0.len().max(1) as f64)
+    }
+}
+
+impl Line<'_> {
+    /// Prints the line.
+    pub fn print(&self) -> Result<(), serde_json::Error> {
+        println!("{}", serde_json::to_string(self)?);
+        Ok(())
+    }
+}

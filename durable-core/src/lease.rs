@@ -18,7 +18,8 @@ pub(crate) struct Kept(#[expect(dead_code, reason = "held for its weak count")] 
 
 struct Entry {
     alive: Weak<()>,
-    store: Arc<dyn ExecutionStore>,
+    /// Not kept open for the sake of a lease that nobody holds any more.
+    store: Weak<dyn ExecutionStore>,
     fence: Fence,
     clock: Arc<dyn Clock>,
     ttl: Duration,
@@ -28,7 +29,7 @@ struct Entry {
 
 /// Renews the lease behind `fence` three times per `ttl`.
 pub(crate) fn keep(
-    store: Arc<dyn ExecutionStore>,
+    store: &Arc<dyn ExecutionStore>,
     fence: Fence,
     clock: Arc<dyn Clock>,
     ttl: Duration,
@@ -46,7 +47,7 @@ pub(crate) fn keep(
     let alive = Arc::new(());
     let entry = Entry {
         alive: Arc::downgrade(&alive),
-        store,
+        store: Arc::downgrade(store),
         fence,
         clock,
         ttl,
@@ -100,10 +101,10 @@ fn renew_all(incoming: &Receiver<Entry>) {
 impl Entry {
     /// Whether the lease is still to be kept.
     fn renew(&self) -> bool {
-        if self.alive.strong_count() == 0 {
+        let (Some(_alive), Some(store)) = (self.alive.upgrade(), self.store.upgrade()) else {
             return false;
-        }
-        let renewal = self.store.renew(&self.fence, self.clock.now(), self.ttl);
+        };
+        let renewal = store.renew(&self.fence, self.clock.now(), self.ttl);
         match self.runtime.block_on(renewal) {
             Ok(()) => true,
             Err(error) if error.kind() == StoreErrorKind::FenceLost => {

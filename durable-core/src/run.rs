@@ -334,7 +334,7 @@ where
         );
         let attention = Arc::clone(&driver.attention);
         let clock = Arc::clone(&self.clock);
-        let _kept = lease::keep(Arc::clone(store), fence, clock, self.lease, attention);
+        let _kept = lease::keep(store, fence, clock, self.lease, attention);
         let cx = Context::root(Arc::clone(&shared));
         let handler = Box::pin(run_handler::<H, S>(&cx, self.state, &lease.execution));
         let ended = driver.run(handler).await;

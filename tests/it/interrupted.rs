@@ -1,0 +1,117 @@
+//! Bodies that end their process.
+
+use std::sync::Arc;
+
+use durable::prelude::*;
+use durable::store::MemoryStore;
+use durable::{ErrorKind, RunError};
+use tokio::sync::Notify;
+
+use crate::support::{Crash, Effects, process};
+
+struct App {
+    effects: Effects,
+    died: Arc<Notify>,
+}
+
+/// A body that takes the whole process down.
+async fn die(app: &App) -> Result<(), String> {
+    app.effects.note("ran");
+    app.died.notify_one();
+    std::future::pending().await
+}
+
+#[durable]
+async fn poison(app: &App) -> Result<(), BoxError> {
+    step!("fine", fine(app)).await?;
+    step!("poison", die(app).await).await?;
+    Ok(())
+}
+
+#[durable]
+async fn poison_once(app: &App) -> Result<(), BoxError> {
+    step!("poison", at_most_once, die(app).await).await?;
+    Ok(())
+}
+
+fn fine(app: &App) -> Result<(), String> {
+    app.effects.note("fine");
+    Ok(())
+}
+
+/// Runs until the end, or until the body has taken the process down.
+macro_rules! process_lives {
+    ($handler:expr, $memory:expr, $app:expr) => {{
+        let run = durable::run($handler, "a", ())
+            .state(&$app)
+            .store(process(&$memory, Crash::Never))
+            .into_future();
+        tokio::select! {
+            biased;
+            () = $app.died.notified() => None,
+            ended = run => Some(ended),
+        }
+    }};
+}
+
+#[tokio::test]
+async fn a_step_that_kills_its_process_is_given_up_instead_of_looping_for_ever() {
+    let memory = MemoryStore::new();
+    let app = App {
+        effects: Effects::default(),
+        died: Arc::default(),
+    };
+    let mut deaths = 0;
+    let error = loop {
+        match process_lives!(poison, memory, app) {
+            None => deaths += 1,
+            Some(ended) => break ended.unwrap_err(),
+        }
+        assert!(deaths < 10, "it loops for ever");
+    };
+    let RunError::Failed(error) = error else {
+        panic!("{error}");
+    };
+    let text = error.to_string();
+    assert!(text.contains("`poison` was interrupted"), "{text}");
+    assert!(text.contains("started 3 times"), "{text}");
+    // Once unnoticed, before its START was written, then three times counted.
+    assert_eq!(deaths, 4);
+    assert_eq!(app.effects.count("fine"), 1);
+}
+
+#[tokio::test]
+async fn at_most_once_is_not_run_again_by_a_new_process() {
+    let memory = MemoryStore::new();
+    let app = App {
+        effects: Effects::default(),
+        died: Arc::default(),
+    };
+    assert!(process_lives!(poison_once, memory, app).is_none());
+    let ended = process_lives!(poison_once, memory, app).unwrap();
+    let RunError::Failed(error) = ended.unwrap_err() else {
+        panic!("not failed");
+    };
+    assert!(error.to_string().contains("not known"), "{error}");
+    assert_eq!(app.effects.count("ran"), 1);
+}
+
+#[durable]
+async fn caught(app: &App) -> Result<String, BoxError> {
+    match step!("poison", at_most_once, die(app).await).await {
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok("asked a person".to_owned()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+#[tokio::test]
+async fn an_ambiguous_outcome_is_a_value_to_match() {
+    let memory = MemoryStore::new();
+    let app = App {
+        effects: Effects::default(),
+        died: Arc::default(),
+    };
+    assert!(process_lives!(caught, memory, app).is_none());
+    let ended = process_lives!(caught, memory, app).unwrap();
+    assert_eq!(ended.unwrap(), "asked a person");
+}

@@ -1,0 +1,176 @@
+//! A store that counts and crashes, a clock that skips, and a log of side effects.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use durable::store::*;
+use durable::{BoxFuture, Clock, ExecutionId, Record, Status, Timestamp};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A clock that follows tokio's, which a paused test moves on whenever nothing runs.
+pub(crate) struct TokioClock(Instant);
+
+impl TokioClock {
+    pub(crate) fn shared() -> Arc<dyn Clock> {
+        Arc::new(Self(Instant::now()))
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000).after(self.0.elapsed())
+    }
+
+    fn sleep(&self, delay: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(delay))
+    }
+}
+
+/// What bodies did, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Effects(Arc<Mutex<Vec<String>>>);
+
+impl Effects {
+    pub(crate) fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.all().iter().filter(|noted| *noted == what).count()
+    }
+}
+
+/// Where a process dies, as its checkpoints are counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Crash {
+    Never,
+    /// Nothing of this checkpoint reaches the store.
+    Before(u64),
+    /// The store has it, the process never learns.
+    After(u64),
+}
+
+/// A store handle that counts what goes through it and can die with its process.
+pub(crate) struct Probe {
+    store: Arc<dyn ExecutionStore>,
+    crash: Crash,
+    crashed: Arc<Notify>,
+    pub(crate) loads: AtomicU64,
+    pub(crate) checkpoints: AtomicU64,
+    /// Checkpoints that hold nothing but STARTs.
+    pub(crate) lone_starts: AtomicU64,
+    pub(crate) records: AtomicU64,
+}
+
+impl Probe {
+    pub(crate) fn new(store: Arc<dyn ExecutionStore>, crash: Crash) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            crash,
+            crashed: Arc::default(),
+            loads: AtomicU64::new(0),
+            checkpoints: AtomicU64::new(0),
+            lone_starts: AtomicU64::new(0),
+            records: AtomicU64::new(0),
+        })
+    }
+
+    /// Runs `work` until it ends, or until the process dies: then there is no answer.
+    pub(crate) async fn survive<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.crashed.notified() => None,
+            answer = work => Some(answer),
+        }
+    }
+
+    async fn die<T>(&self) -> T {
+        self.crashed.notify_one();
+        std::future::pending().await
+    }
+}
+
+impl CheckpointStore for Probe {
+    fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
+        self.loads.fetch_add(1, Ordering::SeqCst);
+        self.store.load(fence, after)
+    }
+
+    fn checkpoint<'a>(
+        &'a self,
+        fence: &'a Fence,
+        batch: Arc<Batch>,
+    ) -> BoxFuture<'a, Result<Ack, StoreError>> {
+        Box::pin(async move {
+            let number = self.checkpoints.fetch_add(1, Ordering::SeqCst) + 1;
+            if self.crash == Crash::Before(number) {
+                return self.die().await;
+            }
+            let starts = |r: &Record| r.status == Status::Started && r.due_at.is_none();
+            if batch.execution.is_none() && batch.records.iter().all(starts) {
+                self.lone_starts.fetch_add(1, Ordering::SeqCst);
+            }
+            self.records
+                .fetch_add(batch.records.len() as u64, Ordering::SeqCst);
+            let ack = self.store.checkpoint(fence, batch).await;
+            if self.crash == Crash::After(number) {
+                return self.die().await;
+            }
+            ack
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+}
+
+impl ExecutionStore for Probe {
+    fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
+        self.store.start(new)
+    }
+
+    fn claim<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        self.store.claim(id, now, ttl)
+    }
+
+    fn renew<'a>(
+        &'a self,
+        fence: &'a Fence,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.renew(fence, now, ttl)
+    }
+
+    fn get<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<Execution, StoreError>> {
+        self.store.get(id)
+    }
+
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
+        self.store.list(filter)
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        self.store.history(id)
+    }
+}
+
+/// The handle of one process on a store in memory: dropped, its leases are those of a dead process.
+pub(crate) fn process(memory: &MemoryStore, crash: Crash) -> Arc<Probe> {
+    Probe::new(Arc::new(memory.clone()), crash)
+}

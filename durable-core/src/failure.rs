@@ -189,7 +189,7 @@ impl IntoFailure for BodyError {
 #[diagnostic::on_unimplemented(
     message = "the body of a durable call must be a `Result`, not `{Self}`",
     label = "expected `Result<_, _>`",
-    note = "end it with `Ok(value)`; for a value that cannot fail use `record!`"
+    note = "end it with `Ok(value)`, and await a future; for a value that cannot fail use `record!`"
 )]
 pub trait BodyResult {
     /// The value of a body that ended well.
@@ -207,6 +207,7 @@ pub trait BodyResult {
     fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E> BodyResult for Result<T, E> {
     type Value = T;
     type Error = E;
@@ -222,22 +223,49 @@ impl<T, E> BodyResult for Result<T, E> {
     label = "expected `Result<_, _>`",
     note = "write `-> Result<{Self}, BoxError>`; the error may be any type that is `Into<BoxError>`"
 )]
-pub trait HandlerResult {
+pub trait HandlerResult: Sized {
     /// The output of a handler that ended well.
     type Output;
+    /// The error of one that did not.
+    type Error;
 
     /// The same with the error in a box.
     ///
     /// # Errors
     ///
     /// The handler's own.
-    fn into_result(self) -> Result<Self::Output, BoxError>;
+    fn boxed(self) -> Result<Self::Output, BoxError>
+    where
+        Self::Error: HandlerError;
 }
 
-impl<T, E: Into<BoxError>> HandlerResult for Result<T, E> {
+#[diagnostic::do_not_recommend]
+impl<T, E> HandlerResult for Result<T, E> {
     type Output = T;
+    type Error = E;
 
-    fn into_result(self) -> Result<T, BoxError> {
-        self.map_err(Into::into)
+    fn boxed(self) -> Result<T, BoxError>
+    where
+        E: HandlerError,
+    {
+        self.map_err(HandlerError::into_box)
+    }
+}
+
+/// An error type that a handler may end with.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a durable function",
+    label = "this error is not `Into<Box<dyn Error + Send + Sync>>`",
+    note = "implement `std::error::Error` for it, or return `BoxError`, which `?` makes from any error"
+)]
+pub trait HandlerError {
+    /// The same in a box.
+    fn into_box(self) -> BoxError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<BoxError>> HandlerError for E {
+    fn into_box(self) -> BoxError {
+        self.into()
     }
 }

@@ -1,12 +1,12 @@
 //! What expansions of `#[durable]` name. Not public API: it changes with every release.
 
-pub use crate::codec::Codec;
+pub use crate::codec::{Codec, Json};
 pub use crate::context::{Claim, Context};
 pub use crate::error::BoxError;
-pub use crate::failure::{BodyError, BodyResult, HandlerResult, IntoFailure};
+pub use crate::failure::{BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure};
 pub use crate::operation::{
-    Attempt, Enter, Key, Next, Options, RecordOp, ScopeOp, StepInfo, StepOp, call, fallible, key,
-    keys, options, record, scope, step, wait, wait_until,
+    Attempt, Enter, Key, Next, Options, RecordOp, ScopeOp, StepInfo, StepOp, attempted, call,
+    fallible, key, keys, options, record, returned, scope, step, time, wait, wait_until,
 };
 pub use crate::record::Kind;
 pub use crate::site::{Durable, Handler, IntoHandler, Manifest, Site};

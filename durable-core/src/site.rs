@@ -186,7 +186,7 @@ pub trait Durable: Copy + Send + Sync + 'static {
 ///
 /// Implemented by `#[durable]`: for every `S` when the function takes no state.
 #[diagnostic::on_unimplemented(
-    message = "this durable function does not run with a state of type `{S}`",
+    message = "this is no durable function that runs with a state of type `{S}`",
     note = "a durable function that takes `state: &App` runs with `App` only; one without a by-reference parameter runs with any state"
 )]
 pub trait Handler<S: Sync>: Durable {

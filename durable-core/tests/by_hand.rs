@@ -42,7 +42,7 @@ impl p::Handler<AtomicU32> for Etl {
             let rows: Vec<u32> = {
                 let claim = cx.claim(&SITES[0]);
                 async {
-                    let mut op = p::step(claim);
+                    let mut op = p::step(claim, p::Json);
                     loop {
                         match op.next().await {
                             p::Next::Done(result) => break result,
@@ -56,7 +56,7 @@ impl p::Handler<AtomicU32> for Etl {
                                         }),
                                     )
                                     .await;
-                                op.record(out).await;
+                                op.record(p::attempted(out)).await;
                             }
                         }
                     }
@@ -68,7 +68,7 @@ impl p::Handler<AtomicU32> for Etl {
                 total += {
                     let claim = cx.claim_keyed(&SITES[1], p::key(&(row)));
                     async {
-                        let mut op = p::step(claim);
+                        let mut op = p::step(claim, p::Json);
                         loop {
                             match op.next().await {
                                 p::Next::Done(result) => break result,
@@ -80,7 +80,7 @@ impl p::Handler<AtomicU32> for Etl {
                                             Ok::<u32, String>(row * 2)
                                         })
                                         .await;
-                                    op.record(out).await;
+                                    op.record(p::attempted(out)).await;
                                 }
                             }
                         }
@@ -92,13 +92,13 @@ impl p::Handler<AtomicU32> for Etl {
             let done = {
                 let claim = cx.claim(&SITES[3]);
                 async {
-                    let mut op = p::scope(claim);
+                    let mut op = p::scope(claim, p::Json);
                     match op.enter().await {
                         p::Enter::Done(result) => result,
                         p::Enter::Run(child) => {
                             let _cx = &child;
                             let out = async { Ok::<u32, BoxError>(total) }.await;
-                            op.finish(out).await
+                            op.finish(p::returned(out)).await
                         }
                     }
                 }
@@ -106,7 +106,7 @@ impl p::Handler<AtomicU32> for Etl {
             .await?;
             Ok(done)
         }
-        async move { p::HandlerResult::into_result(body(cx, state, input).await) }
+        async move { p::HandlerResult::boxed(body(cx, state, input).await) }
     }
 }
 

@@ -1,36 +1,37 @@
 //! `call!`: another durable function within this execution.
 
+use super::returned;
 use super::scope::{Enter, scope};
 use crate::BoxFuture;
 use crate::codec::{Codec, Json};
 use crate::context::Claim;
 use crate::error::CallError;
-use crate::site::{Durable, Handler, IntoHandler};
+use crate::site::Handler;
 
 /// Runs `handler` with the caller's state, in a scope of its own.
 ///
 /// In a box, so that a durable function may call itself.
-pub fn call<'a, S, F>(
+pub fn call<'a, S, F, H>(
     claim: Claim<'a>,
     state: &'a S,
     _handler: F,
-    input: <F::Handler as Durable>::Input,
-) -> BoxFuture<'a, Result<<F::Handler as Durable>::Output, CallError>>
+    input: H::Input,
+) -> BoxFuture<'a, Result<H::Output, CallError>>
 where
     S: Sync,
-    F: IntoHandler,
-    F::Handler: Handler<S>,
-    <F::Handler as Durable>::Input: Send + 'a,
-    <F::Handler as Durable>::Output: Send + 'a,
-    Json: Codec<<F::Handler as Durable>::Output>,
+    F: FnOnce() -> H,
+    H: Handler<S>,
+    H::Input: Send + 'a,
+    H::Output: Send + 'a,
+    Json: Codec<H::Output>,
 {
     Box::pin(async move {
-        let mut op = scope(claim);
+        let mut op = scope(claim, Json);
         match op.enter().await {
             Enter::Done(result) => result,
             Enter::Run(child) => {
-                let result = <F::Handler as Handler<S>>::run(&child, state, input).await;
-                op.finish(result).await
+                let result = H::run(&child, state, input).await;
+                op.finish(returned(result)).await
             }
         }
     })

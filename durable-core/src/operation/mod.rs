@@ -4,6 +4,7 @@
 
 pub(crate) mod body;
 mod call;
+mod coder;
 mod key;
 mod options;
 mod record;
@@ -17,14 +18,10 @@ pub use key::{Key, key, keys};
 pub use options::{Options, options};
 pub use record::{RecordOp, record};
 pub use scope::{Enter, ScopeOp, scope};
-pub use step::{Attempt, StepOp, step};
-pub use wait::{wait, wait_until};
+pub use step::{Attempt, StepOp, attempted, step};
+pub use wait::{time, wait, wait_until};
 
-use crate::codec::Codec;
-use crate::context::Claim;
-use crate::engine::Outcome;
-use crate::error::{ErrorKind, OperationError};
-use crate::failure::BodyError;
+use crate::failure::{BodyError, BodyResult, Failure, IntoFailure};
 
 /// What a call site does next.
 pub enum Next<T> {
@@ -42,36 +39,13 @@ where
     body
 }
 
-/// The value behind a settled outcome.
-fn decode<T, C: Codec<T>>(
-    claim: &Claim<'_>,
-    codec: &C,
-    outcome: Outcome,
-) -> Result<T, OperationError> {
-    let payload = match outcome {
-        Outcome::Value(payload) => payload,
-        Outcome::Error(error) => return Err(error),
-        Outcome::Done => return Err(codec_error(claim, "no value is recorded")),
-    };
-    if payload.codec != codec.name() {
-        let message = format!(
-            "the value was recorded by the codec `{}`, the code now reads it with `{}`",
-            payload.codec,
-            codec.name()
-        );
-        return Err(codec_error(claim, &message));
-    }
-    codec.decode(&payload.data).map_err(|error| {
-        let message = format!(
-            "the recorded value of {} bytes does not decode as `{}`: {error}",
-            payload.len(),
-            std::any::type_name::<T>()
-        );
-        codec_error(claim, &message)
-    })
-}
-
-fn codec_error(claim: &Claim<'_>, message: &str) -> OperationError {
-    let operation = claim.lock().engine.path(claim.op);
-    OperationError::new(operation, ErrorKind::Codec, message)
+/// What a body returned, with its error on the way to a record.
+///
+/// With [`attempted`] the one place that asks a body to be a `Result`.
+pub fn returned<R>(result: R) -> Result<R::Value, Failure>
+where
+    R: BodyResult,
+    R::Error: IntoFailure,
+{
+    result.into_result().map_err(IntoFailure::into_failure)
 }

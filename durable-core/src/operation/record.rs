@@ -1,48 +1,36 @@
 //! `record!`: an infallible value that is kept.
 
-use std::marker::PhantomData;
-
+use super::Next;
 use super::body::{self, Ended, StepInfo};
-use super::step::{begin, encode};
-use super::{Next, decode};
-use crate::codec::{Codec, Json};
+use super::coder::Coder;
+use super::step::begin;
+use crate::codec::Codec;
 use crate::context::{Answer, Claim};
 use crate::error::OperationError;
 use crate::failure::Failure;
 
 /// A recorded value under way.
-pub struct RecordOp<'a, T, C = Json> {
+pub struct RecordOp<'a, T, C> {
     claim: Claim<'a>,
-    codec: C,
-    value: PhantomData<fn() -> T>,
+    coder: Coder<T, C>,
 }
 
 /// The recorded value that takes this place in the history.
-pub fn record<T>(claim: Claim<'_>) -> RecordOp<'_, T> {
+///
+/// The one place that asks the value for a codec.
+pub fn record<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> RecordOp<'_, T, C> {
     RecordOp {
         claim,
-        codec: Json,
-        value: PhantomData,
+        coder: Coder::new(codec),
     }
 }
 
-impl<'a, T> RecordOp<'a, T> {
-    /// Keeps the value in this encoding.
-    pub fn codec<C>(self, codec: C) -> RecordOp<'a, T, C> {
-        RecordOp {
-            claim: self.claim,
-            codec,
-            value: PhantomData,
-        }
-    }
-}
-
-impl<T, C: Codec<T>> RecordOp<'_, T, C> {
+impl<T, C> RecordOp<'_, T, C> {
     /// Waits until the value is answered from its record or has to be made.
     pub async fn next(&mut self) -> Next<T> {
         match self.claim.decide().await {
             Answer::Run => Next::Run(StepInfo::new(&self.claim, 1)),
-            Answer::Recorded(outcome) => match decode(&self.claim, &self.codec, outcome) {
+            Answer::Recorded(outcome) => match self.coder.decode(&self.claim, outcome) {
                 Ok(value) => Next::Done(value),
                 Err(error) => self.end_execution(error).await,
             },
@@ -65,7 +53,7 @@ impl<T, C: Codec<T>> RecordOp<'_, T, C> {
 
     /// Records the value and hands back what was recorded.
     pub async fn record(&mut self, value: T) -> T {
-        match encode(&self.codec, Ok(value)) {
+        match self.coder.encode(Ok(value)) {
             Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => {
                 let error = self.claim.describe(failure, 1);

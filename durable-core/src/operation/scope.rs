@@ -1,20 +1,16 @@
 //! `scope!`: a named child context.
 
-use std::marker::PhantomData;
-
-use super::decode;
-use super::step::encode;
-use crate::codec::{Codec, Json};
+use super::coder::Coder;
+use crate::codec::Codec;
 use crate::context::{Answer, Claim, Context};
 use crate::engine::Outcome;
 use crate::error::ScopeError;
-use crate::failure::{BodyResult, IntoFailure};
+use crate::failure::Failure;
 
 /// A scope under way.
-pub struct ScopeOp<'a, T, C = Json> {
+pub struct ScopeOp<'a, T, C> {
     claim: Claim<'a>,
-    codec: C,
-    value: PhantomData<fn() -> T>,
+    coder: Coder<T, C>,
 }
 
 /// What a scope does next.
@@ -26,30 +22,20 @@ pub enum Enter<T> {
 }
 
 /// The scope that takes this place in the history.
-pub fn scope<T>(claim: Claim<'_>) -> ScopeOp<'_, T> {
+///
+/// The one place that asks the value for a codec.
+pub fn scope<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> ScopeOp<'_, T, C> {
     ScopeOp {
         claim,
-        codec: Json,
-        value: PhantomData,
+        coder: Coder::new(codec),
     }
 }
 
-impl<'a, T> ScopeOp<'a, T> {
-    /// Keeps the value in this encoding.
-    pub fn codec<C>(self, codec: C) -> ScopeOp<'a, T, C> {
-        ScopeOp {
-            claim: self.claim,
-            codec,
-            value: PhantomData,
-        }
-    }
-}
-
-impl<T, C: Codec<T>> ScopeOp<'_, T, C> {
+impl<T, C> ScopeOp<'_, T, C> {
     /// Waits until the scope is answered from its record or is to be entered.
     pub async fn enter(&mut self) -> Enter<Result<T, ScopeError>> {
         match self.claim.decide().await {
-            Answer::Recorded(outcome) => Enter::Done(decode(&self.claim, &self.codec, outcome)),
+            Answer::Recorded(outcome) => Enter::Done(self.coder.decode(&self.claim, outcome)),
             Answer::Run => {
                 self.claim
                     .lock()
@@ -61,18 +47,13 @@ impl<T, C: Codec<T>> ScopeOp<'_, T, C> {
     }
 
     /// Records how the body ended and hands back what was recorded.
-    pub async fn finish<R>(&mut self, result: R) -> Result<T, ScopeError>
-    where
-        R: BodyResult<Value = T>,
-        R::Error: IntoFailure,
-    {
-        let outcome = result.into_result().map_err(IntoFailure::into_failure);
-        match encode(&self.codec, outcome) {
+    pub async fn finish(&mut self, outcome: Result<T, Failure>) -> Result<T, ScopeError> {
+        match self.coder.encode(outcome) {
             Ok(payload) => {
                 let recorded = Outcome::Value(payload.clone());
                 self.claim.succeed(payload, std::any::type_name::<T>());
                 self.claim.written().await;
-                decode(&self.claim, &self.codec, recorded)
+                self.coder.decode(&self.claim, recorded)
             }
             Err(failure) => {
                 let error = self.claim.fail(failure);

@@ -1,58 +1,44 @@
 //! `step!`: a body that runs once and whose value is kept.
 
-use std::marker::PhantomData;
-
 use super::body::{self, Ended, StepInfo};
-use super::{Next, Options, decode};
+use super::coder::Coder;
+use super::{Next, Options, returned};
 use crate::Retry;
-use crate::codec::{Codec, Json};
+use crate::codec::Codec;
 use crate::context::{Answer, Claim};
 use crate::engine::Begin;
 use crate::error::{ErrorKind, StepError};
 use crate::failure::{BodyResult, Failure, IntoFailure};
-use crate::record::Payload;
 
 /// A step under way.
-pub struct StepOp<'a, T, C = Json> {
+pub struct StepOp<'a, T, C> {
     claim: Claim<'a>,
-    codec: C,
+    coder: Coder<T, C>,
     info: Option<StepInfo>,
-    value: PhantomData<fn() -> T>,
 }
 
 /// How an attempt ended, and what is to be done if it failed.
-pub struct Attempt<T> {
-    outcome: Result<T, Failure>,
+pub struct Attempt<R> {
+    outcome: Result<R, Failure>,
     retry: Retry,
 }
 
 /// The step that takes this place in the history.
-pub fn step<T>(claim: Claim<'_>) -> StepOp<'_, T> {
+///
+/// The one place that asks the value for a codec.
+pub fn step<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> StepOp<'_, T, C> {
     StepOp {
         claim,
-        codec: Json,
+        coder: Coder::new(codec),
         info: None,
-        value: PhantomData,
     }
 }
 
-impl<'a, T> StepOp<'a, T> {
-    /// Keeps the value in this encoding.
-    pub fn codec<C>(self, codec: C) -> StepOp<'a, T, C> {
-        StepOp {
-            claim: self.claim,
-            codec,
-            info: None,
-            value: PhantomData,
-        }
-    }
-}
-
-impl<T, C: Codec<T>> StepOp<'_, T, C> {
+impl<T, C> StepOp<'_, T, C> {
     /// Waits until the step is answered from its record or its body may run.
     pub async fn next(&mut self) -> Next<Result<T, StepError>> {
         match self.claim.decide().await {
-            Answer::Recorded(outcome) => Next::Done(decode(&self.claim, &self.codec, outcome)),
+            Answer::Recorded(outcome) => Next::Done(self.coder.decode(&self.claim, outcome)),
             Answer::Run => {
                 let begun = self.claim.lock().engine.next_attempt(self.claim.op);
                 let info = StepInfo::new(&self.claim, begun);
@@ -63,16 +49,7 @@ impl<T, C: Codec<T>> StepOp<'_, T, C> {
     }
 
     /// Runs one attempt of the body in place.
-    pub async fn run<F>(
-        &mut self,
-        options: Options,
-        body: F,
-    ) -> Attempt<<F::Output as BodyResult>::Value>
-    where
-        F: Future,
-        F::Output: BodyResult,
-        <F::Output as BodyResult>::Error: IntoFailure,
-    {
+    pub async fn run<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
         let outcome = match begin(&self.claim, options.at_most_once).await {
             Err(interrupted) => Err(interrupted),
             Ok(()) => self.run_body(&options, body).await,
@@ -89,21 +66,12 @@ impl<T, C: Codec<T>> StepOp<'_, T, C> {
         }
     }
 
-    async fn run_body<F>(
-        &self,
-        options: &Options,
-        body: F,
-    ) -> Result<<F::Output as BodyResult>::Value, Failure>
-    where
-        F: Future,
-        F::Output: BodyResult,
-        <F::Output as BodyResult>::Error: IntoFailure,
-    {
+    async fn run_body<F: Future>(&self, options: &Options, body: F) -> Result<F::Output, Failure> {
         if let (Some(info), Some(timeout)) = (&self.info, options.timeout) {
             info.end_by(self.claim.now().after(timeout));
         }
         match body::run(&self.claim, options.timeout, body).await {
-            Ended::Returned(result) => result.into_result().map_err(IntoFailure::into_failure),
+            Ended::Returned(result) => Ok(result),
             Ended::Panicked(message) => Err(Failure::of_panic(message)),
             Ended::TimedOut => Err(Failure::of_engine(
                 ErrorKind::TimedOut,
@@ -118,10 +86,22 @@ impl<T, C: Codec<T>> StepOp<'_, T, C> {
     /// Records how the attempt ended. The value itself comes back through [`Self::next`], decoded
     /// from its record as on every replay.
     pub async fn record(&mut self, attempt: Attempt<T>) {
-        match encode(&self.codec, attempt.outcome) {
+        match self.coder.encode(attempt.outcome) {
             Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => settle_failure(&self.claim, failure, &attempt.retry),
         }
+    }
+}
+
+/// The attempt with what its body returned.
+pub fn attempted<R>(attempt: Attempt<R>) -> Attempt<R::Value>
+where
+    R: BodyResult,
+    R::Error: IntoFailure,
+{
+    Attempt {
+        outcome: attempt.outcome.and_then(returned),
+        retry: attempt.retry,
     }
 }
 
@@ -143,28 +123,6 @@ pub(super) async fn begin(claim: &Claim<'_>, at_most_once: bool) -> Result<(), F
                 "its body was started {times} time{} and the process ended each time before the \
                  outcome was recorded; whether its work was done is not known",
                 if times == 1 { "" } else { "s" }
-            ),
-        )),
-    }
-}
-
-pub(super) fn encode<T, C: Codec<T>>(
-    codec: &C,
-    outcome: Result<T, Failure>,
-) -> Result<Payload, Failure> {
-    let value = outcome?;
-    let encoded =
-        crate::panic::catch(|| codec.encode(&value)).unwrap_or_else(|panic| Err(panic.into()));
-    match encoded {
-        Ok(bytes) => Ok(Payload {
-            codec: codec.name().into(),
-            data: bytes.into(),
-        }),
-        Err(error) => Err(Failure::of_engine(
-            ErrorKind::Codec,
-            format!(
-                "its value of type `{}` cannot be encoded: {error}",
-                std::any::type_name::<T>()
             ),
         )),
     }

@@ -12,8 +12,13 @@ pub fn wait(claim: Claim<'_>, delay: Duration) -> impl Future<Output = ()> + Sen
 }
 
 /// A timer that ends at `time`; at once when that has passed.
-pub fn wait_until(claim: Claim<'_>, time: impl Into<Timestamp>) -> impl Future<Output = ()> + Send {
-    timer(claim, time.into())
+pub fn wait_until(claim: Claim<'_>, time: Timestamp) -> impl Future<Output = ()> + Send {
+    timer(claim, time)
+}
+
+/// What `until` was given. Apart from [`wait_until`], whose every use would repeat a wrong type.
+pub fn time(time: impl Into<Timestamp>) -> Timestamp {
+    time.into()
 }
 
 /// The timer's START is queued right here, not at the first poll.

@@ -85,11 +85,15 @@ fn parameters(function: &Function, fatal: &mut impl FnMut(TokenStream, &str)) {
                     "the state is shared by every execution: take it as `&State`",
                 );
             }
-            Type::Reference(one) if one.lifetime.is_some() => {
+            Type::Reference(one) if one.lifetime.is_some() && function.generics().is_empty() => {
                 fatal(
                     one.lifetime.to_token_stream(),
                     "leave the lifetime out: the state is borrowed for one run",
                 );
+            }
+            Type::Reference(one) if is_unsized(&one.elem) => {
+                let message = "the state must have a size: put it into a struct and take `&State`";
+                fatal(param.ty.to_token_stream(), message);
             }
             _ => {}
         }
@@ -106,6 +110,14 @@ fn parameters(function: &Function, fatal: &mut impl FnMut(TokenStream, &str)) {
     {
         let message = "a durable function takes one value, its stored input: put both into one struct or tuple";
         fatal(second.to_token_stream(), message);
+    }
+}
+
+fn is_unsized(ty: &Type) -> bool {
+    match ty {
+        Type::Slice(_) | Type::TraitObject(_) => true,
+        Type::Path(one) => one.path.is_ident("str"),
+        _ => false,
     }
 }
 

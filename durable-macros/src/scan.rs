@@ -41,6 +41,15 @@ pub(crate) fn uses_try(body: &Expr) -> bool {
     finder.0
 }
 
+/// Whether `call` calls a function and does not build a variant such as `Ok(…)`.
+pub(crate) fn calls_function(call: &syn::ExprCall) -> bool {
+    let Expr::Path(function) = &*call.func else {
+        return false;
+    };
+    let last = function.path.segments.last();
+    last.is_some_and(|last| last.ident.to_string().starts_with(char::is_lowercase))
+}
+
 /// Every `break` and `continue` in `body` whose loop is outside of it.
 pub(crate) fn jumps_out(body: &Expr) -> Vec<TokenStream> {
     let mut finder = Jumps::default();

@@ -5,7 +5,7 @@ mod sites;
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::parse_quote_spanned;
-use syn::{FnArg, LitStr, Type};
+use syn::{FnArg, LitStr, Signature, Type};
 
 use crate::args::Args;
 use crate::body::PLACEHOLDER;
@@ -40,26 +40,44 @@ pub(crate) fn handler(
     report: &Report,
 ) -> TokenStream {
     let printer = Printer { sites, report };
-    let statics = printer.statics(function, args);
-    let body = printer.fill(body.clone());
     let needs_state = sites.iter().any(|site| site.call.kind == Kind::Call);
     let generic = quote_spanned!(hidden()=> __S);
-    let state = function
-        .state
-        .as_ref()
-        .map_or(generic, ToTokens::to_token_stream);
-    let generics = function
-        .state
-        .is_none()
-        .then(|| quote_spanned!(hidden()=> <__S: ::core::marker::Sync>));
+    let state = function.state.as_ref();
+    let generics = quote_spanned!(hidden()=> <__S: ::core::marker::Sync>);
+    let parts = Parts {
+        statics: printer.statics(function, args),
+        generics: state.is_none().then_some(generics),
+        state: state.map_or(generic, ToTokens::to_token_stream),
+        output: output_type(function),
+        input: function.input.clone(),
+    };
+    let inside = &function.inside;
+    // With errors about, what the user wrote is not all there: rustc's advice about it would be wrong.
+    let quiet = (!report.is_empty()).then(|| quote_spanned!(hidden()=> #[allow(unused)]));
+    let signature = body_signature(function, &parts, needs_state);
+    let body = printer.fill(body.clone());
+    let run = run(function, needs_state);
+    let content = quote_spanned! {hidden()=>
+        #(#inside)* #quiet
+        #signature #body
+        #run
+    };
+    items(function, args, &parts, &content)
+}
 
+/// The user's signature, with the hidden context in front, and the state when a `call!` passes it on: the user may
+/// have taken it apart or shadowed it.
+fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Signature {
     let mut signature = function.signature.clone();
-    let hidden_state: Option<FnArg> =
-        needs_state.then(|| parse_quote_spanned!(hidden()=> __durable_state: &#state));
+    let Parts {
+        state, generics, ..
+    } = parts;
     let context: FnArg = parse_quote_spanned!(hidden()=> __durable_cx: &__private::Context);
+    let passed_on: Option<FnArg> =
+        needs_state.then(|| parse_quote_spanned!(hidden()=> __durable_state: &#state));
     signature.inputs = [context]
         .into_iter()
-        .chain(hidden_state)
+        .chain(passed_on)
         .chain(signature.inputs)
         .collect();
     signature.ident = Ident::new("__body", hidden());
@@ -68,38 +86,20 @@ pub(crate) fn handler(
     if let Some(generics) = generics.as_ref().filter(|_| needs_state) {
         signature.generics = parse_quote_spanned!(hidden()=> #generics);
     }
+    signature
+}
 
-    let cx = Ident::new("__durable_cx", hidden());
-    let shared = Ident::new("__durable_state", hidden());
-    let given = Ident::new("__durable_input", hidden());
-    let again = needs_state.then(|| quote_spanned!(hidden()=> #shared,));
+fn run(function: &Function, needs_state: bool) -> TokenStream {
+    let again = needs_state.then(|| quote_spanned!(hidden()=> __durable_state,));
     let passed = function.params().map(|param| match &*param.ty {
-        Type::Reference(_) => &shared,
-        _ => &given,
+        Type::Reference(_) => quote_spanned!(hidden()=> __durable_state),
+        _ => quote_spanned!(hidden()=> __durable_input),
     });
-    let inside = &function.inside;
-    // With errors about, what the user wrote is not all there: rustc's advice about it would be wrong.
-    let quiet = (!report.is_empty()).then(|| quote_spanned!(hidden()=> #[allow(unused)]));
-    let output = function.output.as_ref().map_or_else(hidden, located);
-    let result = quote_spanned!(output=> __private::HandlerResult::into_result);
-    let run = quote_spanned! {hidden()=>
-        #(#inside)* #quiet
-        #signature #body
-        async move { #result(__body(#cx, #again #(#passed),*).await) }
+    let output = &function.output;
+    let boxed = quote_spanned! {located(output)=>
+        <#output as __private::HandlerResult>::boxed(__body(__durable_cx, #again #(#passed),*).await)
     };
-    let output = output_type(function);
-    items(
-        function,
-        args,
-        &Parts {
-            statics,
-            state,
-            generics,
-            output,
-            input: function.input.clone(),
-            run,
-        },
-    )
+    quote_spanned!(located(&function.name)=> async move { #boxed })
 }
 
 /// Hidden, but errors point at the user's tokens.
@@ -109,13 +109,8 @@ fn located(tokens: impl ToTokens) -> Span {
 }
 
 fn output_type(function: &Function) -> TokenStream {
-    match &function.output {
-        Some(ty) => {
-            let span = located(ty);
-            quote_spanned!(span=> <#ty as __private::HandlerResult>::Output)
-        }
-        None => quote!(()),
-    }
+    let output = &function.output;
+    quote_spanned!(located(output)=> <#output as __private::HandlerResult>::Output)
 }
 
 /// What is left of a function whose signature is refused: enough for whoever names the handler.
@@ -127,27 +122,23 @@ pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
     }
     let generics = function.generics();
     let known = |ty: &Option<Type>| ty.clone().filter(|ty| is_self_contained(ty, &generics));
-    let generic = quote_spanned!(hidden()=> __S);
-    let state = known(&function.state);
     let parts = Parts {
         statics: Printer {
             sites: &[],
             report: &Report::default(),
         }
         .statics(function, args),
-        generics: state
-            .is_none()
-            .then(|| quote_spanned!(hidden()=> <__S: ::core::marker::Sync>)),
-        state: state.map_or(generic, ToTokens::into_token_stream),
+        generics: Some(quote_spanned!(hidden()=> <__S: ::core::marker::Sync>)),
+        state: quote_spanned!(hidden()=> __S),
         output: if known(&function.output).is_some() {
             output_type(function)
         } else {
             quote!(())
         },
         input: known(&function.input),
-        run: quote_spanned!(hidden()=> ::core::future::pending()),
     };
-    items(function, args, &parts)
+    let content = quote_spanned!(hidden()=> ::core::future::pending());
+    items(function, args, &parts, &content)
 }
 
 struct Parts {
@@ -156,10 +147,9 @@ struct Parts {
     generics: Option<TokenStream>,
     output: TokenStream,
     input: Option<Type>,
-    run: TokenStream,
 }
 
-fn items(function: &Function, args: &Args, parts: &Parts) -> TokenStream {
+fn items(function: &Function, args: &Args, parts: &Parts, content: &TokenStream) -> TokenStream {
     let Function {
         vis,
         name,
@@ -173,7 +163,6 @@ fn items(function: &Function, args: &Args, parts: &Parts) -> TokenStream {
         generics,
         output,
         input,
-        run,
     } = parts;
     let private = private_path(args);
     let handler = format_ident!(
@@ -185,6 +174,15 @@ fn items(function: &Function, args: &Args, parts: &Parts) -> TokenStream {
     let input = input
         .as_ref()
         .map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    // Where the return type is wrong, all that depends on it says so with the same span, and is one error.
+    let signature = quote_spanned! {located(&function.output)=>
+        fn run<'a>(
+            __durable_cx: &'a __private::Context,
+            __durable_state: &'a #state,
+            __durable_input: #input,
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<Self::Output, __private::BoxError>>
+            + ::core::marker::Send + 'a
+    };
     quote_spanned! {hidden()=>
         #(#everywhere)* #(#outside)*
         #vis fn #name() -> #handler { #handler }
@@ -204,15 +202,7 @@ fn items(function: &Function, args: &Args, parts: &Parts) -> TokenStream {
                 fn manifest() -> &'static __private::Manifest { &__MANIFEST }
             }
             impl #generics __private::Handler<#state> for #handler {
-                fn run<'a>(
-                    __durable_cx: &'a __private::Context,
-                    __durable_state: &'a #state,
-                    __durable_input: #input,
-                ) -> impl ::core::future::Future<
-                    Output = ::core::result::Result<Self::Output, __private::BoxError>,
-                > + ::core::marker::Send + 'a {
-                    #run
-                }
+                #signature { #content }
             }
         };
     }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
-use syn::Expr;
+use syn::{Expr, Stmt};
 
 use super::{Printer, hidden, located};
 use crate::scan;
@@ -115,7 +115,7 @@ impl Printer<'_> {
         if let Expr::Tuple(parts) = key {
             let parts = parts.elems.iter().map(|part| {
                 let tokens = self.fill(part.to_token_stream());
-                quote_spanned!(located(part)=> &(#tokens))
+                quote_spanned!(located(part)=> &__private::key(&(#tokens)))
             });
             return quote_spanned!(hidden()=> __private::keys(&[#(#parts),*]));
         }
@@ -124,9 +124,15 @@ impl Printer<'_> {
         quote_spanned!(hidden()=> __private::key(#borrowed))
     }
 
-    fn codec(&self, call: &Call) -> Option<TokenStream> {
-        let codec = self.fill(call.options.expr("codec")?.to_token_stream());
-        Some(quote_spanned!(hidden()=> .codec(#codec)))
+    /// The codec, which is where a value that cannot be encoded is reported: over the whole body.
+    fn codec(&self, call: &Call) -> TokenStream {
+        if let Some(codec) = call.options.expr("codec") {
+            return self.fill(codec.to_token_stream());
+        }
+        let (first, last) = ends(call.body.as_ref());
+        let module = quote_spanned!(first=> __private);
+        let codec = quote_spanned!(last=> Json);
+        quote_spanned!(hidden()=> #module::#codec)
     }
 
     /// The body as an async block that spans what the user wrote, so that type errors point there.
@@ -134,11 +140,11 @@ impl Printer<'_> {
         let Some(body) = &call.body else {
             return TokenStream::new();
         };
+        let fallible = call.kind != Kind::Record && is_block(body) && scan::uses_try(body);
         // A block's braces become those of the async block: twice would be a lint.
         let tokens = match body {
             Expr::Block(one) if one.attrs.is_empty() && one.label.is_none() => {
-                let statements = &one.block.stmts;
-                quote_spanned!(hidden()=> #(#statements)*)
+                statements(&one.block.stmts, fallible)
             }
             _ => body.to_token_stream(),
         };
@@ -149,7 +155,7 @@ impl Printer<'_> {
             .map(|binder| quote_spanned!(hidden()=> let #binder = &__step;));
         let content = quote_spanned!(hidden()=> #bind #tokens);
         let block = async_block(body, content);
-        if call.kind != Kind::Record && is_block(body) && scan::uses_try(body) {
+        if fallible {
             quote_spanned!(located(body)=> __private::fallible(#block))
         } else {
             block
@@ -183,18 +189,18 @@ impl Printer<'_> {
         let moves = call.options.get("move").map(|given| &given.name);
         let span = call.body.as_ref().map_or_else(hidden, located);
         let run = quote_spanned!(span=> __op.run(#options, #body));
-        let record = quote_spanned!(span=> __op.record(__out));
+        let outcome = quote_spanned!(span=> __private::attempted(__out));
         quote_spanned! {hidden()=>
             {
                 let __claim = #claim;
                 async #moves {
-                    let mut __op = __private::step(__claim)#codec;
+                    let mut __op = __private::step(__claim, #codec);
                     loop {
                         match __op.next().await {
                             __private::Next::Done(__result) => break __result,
                             __private::Next::Run(__step) => {
                                 let __out = #run.await;
-                                #record.await;
+                                __op.record(#outcome).await;
                             }
                         }
                     }
@@ -211,7 +217,7 @@ impl Printer<'_> {
             {
                 let __claim = #claim;
                 async {
-                    let mut __op = __private::record(__claim)#codec;
+                    let mut __op = __private::record(__claim, #codec);
                     match __op.next().await {
                         __private::Next::Done(__value) => __value,
                         __private::Next::Run(_) => {
@@ -228,6 +234,7 @@ impl Printer<'_> {
         let claim = self.claim(index, call);
         if let Some(time) = call.options.expr("until") {
             let time = self.fill(time.to_token_stream());
+            let time = quote_spanned!(hidden()=> __private::time(#time));
             return quote_spanned!(hidden()=> __private::wait_until(#claim, #time));
         }
         let duration = self.fill(call.body.to_token_stream());
@@ -237,18 +244,18 @@ impl Printer<'_> {
     fn scope(&self, index: usize, call: &Call) -> TokenStream {
         let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
         let span = call.body.as_ref().map_or_else(hidden, located);
-        let finish = quote_spanned!(span=> __op.finish(__out));
+        let outcome = quote_spanned!(span=> __private::returned(__out));
         quote_spanned! {hidden()=>
             {
                 let __claim = #claim;
                 async {
-                    let mut __op = __private::scope(__claim)#codec;
+                    let mut __op = __private::scope(__claim, #codec);
                     match __op.enter().await {
                         __private::Enter::Done(__result) => __result,
                         __private::Enter::Run(__child) => {
                             let __durable_cx = &__child;
                             let __out = #body.await;
-                            #finish.await
+                            __op.finish(#outcome).await
                         }
                     }
                 }
@@ -264,9 +271,9 @@ impl Printer<'_> {
         let function = &callee.func;
         let input = match callee.args.first() {
             Some(input) => self.fill(input.to_token_stream()),
-            None => quote_spanned!(hidden()=> ()),
+            None => quote_spanned!(located(function)=> ()),
         };
-        quote_spanned!(hidden()=> __private::call(#claim, __durable_state, #function, #input))
+        quote_spanned!(located(function)=> __private::call(#claim, __durable_state, #function, #input))
     }
 
     fn execution(&self, call: &Call) -> TokenStream {
@@ -274,6 +281,24 @@ impl Printer<'_> {
         let bang = quote_spanned!(hidden()=> !(@ __durable_cx.execution()));
         quote_spanned!(hidden()=> #path #bang)
     }
+}
+
+/// Statements of a body. A call at the end of one with `?` has an error type of its own, which is converted as `?`
+/// converts those before: `{ a()?; b().await }` reads as if it ended in `Ok(b().await?)`.
+fn statements(statements: &[Stmt], fallible: bool) -> TokenStream {
+    let Some((Stmt::Expr(last, None), before)) = statements.split_last() else {
+        return quote_spanned!(hidden()=> #(#statements)*);
+    };
+    let converts = match last {
+        Expr::Await(_) => true,
+        Expr::Call(call) => scan::calls_function(call),
+        _ => false,
+    };
+    if !(fallible && converts) {
+        return quote_spanned!(hidden()=> #(#statements)*);
+    }
+    let tail = quote_spanned!(located(last)=> #last?);
+    quote_spanned!(hidden()=> #(#before)* ::core::result::Result::Ok(#tail))
 }
 
 /// A body whose `?` leave it with more than one way out.
@@ -289,14 +314,20 @@ fn is_block(body: &Expr) -> bool {
 
 /// `async { content }`, from the first to the last token of `of`.
 fn async_block(of: &Expr, content: TokenStream) -> TokenStream {
+    let (first, last) = ends(Some(of));
+    let mut block = Group::new(Delimiter::Brace, content);
+    block.set_span(last);
+    let block = TokenTree::from(block);
+    quote_spanned!(first=> async #block)
+}
+
+/// Where what the user wrote begins and ends.
+fn ends(of: Option<&Expr>) -> (Span, Span) {
     let spans: Vec<Span> = of
         .to_token_stream()
         .into_iter()
         .map(|tree| tree.span())
         .collect();
     let locate = |span: Option<&Span>| span.map_or_else(hidden, |span| hidden().located_at(*span));
-    let mut block = Group::new(Delimiter::Brace, content);
-    block.set_span(locate(spans.last()));
-    let block = TokenTree::from(block);
-    quote_spanned!(locate(spans.first())=> async #block)
+    (locate(spans.first()), locate(spans.last()))
 }

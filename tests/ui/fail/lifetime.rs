@@ -1,7 +1,7 @@
 use durable::prelude::*;
 
 #[durable]
-async fn handler<'a>(state: &'a str) -> Result<(), BoxError> {
+async fn handler<'a>(state: &'a u32) -> Result<(), BoxError> {
     drop(state);
     Ok(())
 }

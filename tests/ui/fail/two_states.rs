@@ -1,7 +1,7 @@
 use durable::prelude::*;
 
 #[durable]
-async fn handler(one: &str, two: &str) -> Result<(), BoxError> {
+async fn handler(one: &u32, two: &u32) -> Result<(), BoxError> {
     drop((one, two));
     Ok(())
 }

@@ -1,7 +1,7 @@
 use durable::prelude::*;
 
 #[durable]
-async fn other(_app: &str) -> Result<u32, BoxError> {
+async fn other(_app: &u64) -> Result<u32, BoxError> {
     Ok(1)
 }
 

@@ -78,7 +78,10 @@ fn locate(given: &Path) -> Result<PathBuf, StoreError> {
             }
         }
     }
-    std::fs::canonicalize(given).map_err(|error| unusable(given, error))
+    std::fs::canonicalize(given).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => unusable(given, "it is a link to a file that does not exist"),
+        _ => unusable(given, error),
+    })
 }
 
 fn log_of(path: &Path) -> Option<(PathBuf, u64)> {

@@ -1,0 +1,419 @@
+//! What a store does with a path, a file or a disk that it cannot use: says so, and changes nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may stop at what it did not expect, and say why"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use durable_core::store::{CheckpointStore, ExecutionStore, StoreError, StoreErrorKind};
+use durable_sqlite::SqliteStore;
+use rusqlite::Connection;
+use support::{Other, child_command, child_env, id, leased, open, positions, say, step, steps};
+use tempfile::{TempDir, tempdir};
+
+/// Opens what must be refused, and checks that the message names the path and these words.
+async fn refusal(path: &Path, kind: StoreErrorKind, words: &[&str]) -> StoreError {
+    let error = SqliteStore::open(path).await.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind(), kind, "{text}");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    for word in words.iter().chain([&name]) {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+    error
+}
+
+/// A closed store with an execution `a` of so many steps.
+async fn written(steps: u64) -> (TempDir, PathBuf) {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let store = open(&path).await;
+    let lease = leased(&store, "a").await;
+    support::steps(&store, &lease.fence, 1, steps)
+        .await
+        .unwrap();
+    drop(store);
+    (directory, path)
+}
+
+#[tokio::test]
+async fn an_empty_file_is_a_new_store() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    fs::write(&path, "").unwrap();
+    leased(&open(&path).await, "a").await;
+    assert!(positions(&open(&path).await, "a").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_empty_file_with_a_log_is_refused() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let log = directory.path().join("a.db-wal");
+    fs::write(&log, "acknowledged").unwrap();
+    refusal(&path, StoreErrorKind::Corrupt, &["a.db-wal", "gone"]).await;
+    fs::write(&path, "").unwrap();
+    refusal(&path, StoreErrorKind::Corrupt, &["a.db-wal", "empty"]).await;
+    assert_eq!(fs::read(&log).unwrap(), b"acknowledged");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_left_alone() {
+    let directory = tempdir().unwrap();
+    for (name, content) in [
+        ("short.db", "hello".to_owned()),
+        ("long.db", "name,value\n".repeat(2000)),
+    ] {
+        let path = directory.path().join(name);
+        fs::write(&path, &content).unwrap();
+        refusal(
+            &path,
+            StoreErrorKind::Unusable,
+            &["no SQLite database", "new file"],
+        )
+        .await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_leads_nowhere() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("store");
+    fs::create_dir(&path).unwrap();
+    refusal(&path, StoreErrorKind::Unusable, &["is a directory"]).await;
+    let path = directory.path().join("missing/a.db");
+    refusal(
+        &path,
+        StoreErrorKind::Unusable,
+        &["missing` does not exist", "create"],
+    )
+    .await;
+    refusal(
+        Path::new(":memory:"),
+        StoreErrorKind::Unusable,
+        &["MemoryStore"],
+    )
+    .await;
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_to_nothing() {
+    let directory = tempdir().unwrap();
+    let (path, link) = (
+        directory.path().join("a.db"),
+        directory.path().join("link.db"),
+    );
+    std::os::unix::fs::symlink(path, &link).unwrap();
+    refusal(&link, StoreErrorKind::Unusable, &["link to a file"]).await;
+}
+
+#[tokio::test]
+async fn a_newer_file_is_refused() {
+    let (_directory, path) = written(1).await;
+    let conn = Connection::open(&path).unwrap();
+    conn.pragma_update(None, "user_version", 99).unwrap();
+    drop(conn);
+    let words = ["version 99", "up to 1", "newer release"];
+    refusal(&path, StoreErrorKind::TooNew, &words).await;
+}
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_alone() {
+    let directory = tempdir().unwrap();
+    let table = "CREATE TABLE notes (text)";
+    for (name, sql) in [
+        ("table.db", table),
+        (
+            "marked.db",
+            "PRAGMA application_id = 7; PRAGMA user_version = 3",
+        ),
+    ] {
+        let path = directory.path().join(name);
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let before = fs::read(&path).unwrap();
+        refusal(&path, StoreErrorKind::Unusable, &["another program"]).await;
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_file_is_refused() {
+    let (_directory, path) = written(200).await;
+    let size = fs::metadata(&path).unwrap().len();
+    for keep in [size / 2 / 4096 * 4096, size - 4096, size - 1000, 4096, 1000] {
+        let copy = path.with_file_name(format!("{keep}.db"));
+        fs::write(&copy, &fs::read(&path).unwrap()[..keep as usize]).unwrap();
+        refusal(&copy, StoreErrorKind::Corrupt, &["backup"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_noticed_at_open() {
+    let (_directory, path) = written(200).await;
+    let sound = fs::read(&path).unwrap();
+    for page in 1..sound.len() / 4096 {
+        let mut damaged = sound.clone();
+        // The kind of the page and where its cells begin.
+        for byte in &mut damaged[page * 4096..page * 4096 + 8] {
+            *byte ^= 0x55;
+        }
+        let copy = path.with_file_name(format!("{page}.db"));
+        fs::write(&copy, damaged).unwrap();
+        refusal(&copy, StoreErrorKind::Corrupt, &["backup"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_never_goes_further_than_an_error() {
+    let (_directory, path) = written(40).await;
+    let sound = fs::read(&path).unwrap();
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for n in 0..60 {
+        let mut damaged = sound.clone();
+        let bit = random.usize(100 * 8..damaged.len() * 8);
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let copy = path.with_file_name(format!("{n}.db"));
+        fs::write(&copy, damaged).unwrap();
+        if let Ok(store) = SqliteStore::open(&copy).await {
+            let _ = store.history(&id("a")).await;
+            let _ = store.list(Default::default()).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_that_do_not_decode_name_execution_and_position() {
+    let damages = [
+        ("UPDATE operations SET kind = 'dance' WHERE seq = 2", "kind"),
+        ("UPDATE operations SET id = x'00' WHERE seq = 2", "id"),
+        ("UPDATE operations SET error = '{' WHERE seq = 2", "error"),
+        (
+            "UPDATE operations SET attempt = -1 WHERE seq = 2",
+            "attempt",
+        ),
+        (
+            "UPDATE operations SET codec = 'json', data = NULL WHERE seq = 2",
+            "data",
+        ),
+    ];
+    for (sql, column) in damages {
+        let (_directory, path) = written(3).await;
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let error = open(&path).await.history(&id("a")).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        let text = error.to_string();
+        for word in ["a.db", "record 2", "`a`", column] {
+            assert!(text.contains(word), "{word:?} is not in: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_execution_that_does_not_decode_is_named() {
+    let (_directory, path) = written(1).await;
+    let sql = "UPDATE executions SET status = 'lost'";
+    Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    let error = open(&path).await.get(&id("a")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    let text = error.to_string();
+    assert!(
+        text.contains("execution `a`") && text.contains("status"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_lock_that_stays_is_waited_for_and_then_reported() {
+    let (_directory, path) = written(1).await;
+    let store = open(&path).await;
+    let lease = store
+        .claim(&id("a"), support::now(), support::TTL)
+        .await
+        .unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = steps(&store, &lease.fence, 2, 2).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.to_string().contains("Another process"), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    steps(&store, &lease.fence, 2, 2).await.unwrap();
+    assert_eq!(positions(&store, "a").await, [1, 2]);
+}
+
+/// What the other process does. Nothing when it is run as a test.
+#[tokio::test]
+async fn child() {
+    let (Ok(role), Ok(path)) = (
+        std::env::var("DURABLE_CHILD"),
+        std::env::var("DURABLE_PATH"),
+    ) else {
+        return;
+    };
+    match role.as_str() {
+        "open" => match SqliteStore::open(&path).await {
+            Ok(_) => say("opened"),
+            Err(error) => say(format_args!("{:?}: {error}", error.kind())),
+        },
+        "fill" => fill_the_disk(Path::new(&path)).await,
+        other => panic!("no role {other}"),
+    }
+}
+
+/// Who asks as `root` is refused nothing, so another user does. `None` where that cannot be had.
+#[cfg(unix)]
+fn opened_by_nobody(path: &Path) -> Option<String> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let directory = path.parent().unwrap();
+    if fs::metadata(directory).unwrap().uid() != 0 {
+        println!("skipped: only root can become another user");
+        return None;
+    }
+    // Where that user can reach it.
+    let exe = directory.join("test");
+    if !exe.exists() {
+        let mode = fs::metadata(directory).unwrap().permissions();
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::copy(std::env::current_exe().unwrap(), &exe).unwrap();
+        fs::set_permissions(directory, mode).unwrap();
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.arg(&exe).args(["--exact", "child", "--nocapture"]);
+    child_env(&mut command, "open", path);
+    if Command::new("setpriv").arg("--version").output().is_err() {
+        println!("skipped: there is no setpriv");
+        return None;
+    }
+    Some(Other::run(&mut command).hear().unwrap_or_default())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_or_directory_without_permission() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, path) = written(1).await;
+    let set =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    for (what, of_directory, of_file, word) in [
+        ("a file that cannot be read", 0o777, 0o600, "permission"),
+        ("a file that cannot be written", 0o777, 0o444, "permission"),
+        (
+            "a directory that cannot be written",
+            0o755,
+            0o666,
+            "permission",
+        ),
+    ] {
+        set(directory.path(), of_directory);
+        set(&path, of_file);
+        let Some(said) = opened_by_nobody(&path) else {
+            return;
+        };
+        assert!(
+            said.starts_with("Unusable") && said.contains(word),
+            "{what}: {said}"
+        );
+        assert!(said.contains("a.db"), "{what}: {said}");
+    }
+    set(directory.path(), 0o755);
+    let said = opened_by_nobody(&directory.path().join("new.db")).unwrap();
+    assert!(
+        said.starts_with("Unusable") && said.contains("new.db"),
+        "a new file: {said}"
+    );
+    set(directory.path(), 0o777);
+    set(&path, 0o666);
+    assert_eq!(opened_by_nobody(&path).as_deref(), Some("opened"));
+}
+
+/// Runs in a file system of one megabyte.
+async fn fill_the_disk(path: &Path) {
+    let ballast = path.with_file_name("ballast");
+    fs::write(&ballast, vec![7; 300 << 10]).unwrap();
+    let store = open(path).await;
+    let lease = leased(&store, "a").await;
+    let mut seq = 1;
+    let error = loop {
+        match steps(&store, &lease.fence, seq, seq).await {
+            Ok(()) => seq += 1,
+            Err(error) => break error,
+        }
+    };
+    say(format_args!("{:?}: {error}", error.kind()));
+    let expected: Vec<_> = (1..seq).collect();
+    assert_eq!(positions(&store, "a").await, expected);
+    fs::remove_file(&ballast).unwrap();
+    steps(&store, &lease.fence, seq, seq + 20).await.unwrap();
+    drop(store);
+    let expected: Vec<_> = (1..=seq + 20).collect();
+    assert_eq!(positions(&open(path).await, "a").await, expected);
+    assert!(support::is_sound(path));
+    say("went on");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_loses_nothing_and_the_store_goes_on() {
+    let directory = tempdir().unwrap();
+    let mount = directory.path().join("small");
+    fs::create_dir(&mount).unwrap();
+    // In a mount namespace of its own, which ends with the process.
+    let script = "mount -t tmpfs -o size=1m tmpfs \"$0\" && exec \"$@\"";
+    let inner = child_command("fill", &mount.join("a.db"));
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]).arg(&mount);
+    command.arg(inner.get_program()).args(inner.get_args());
+    child_env(&mut command, "fill", &mount.join("a.db"));
+    let probe = Command::new("unshare").args(["--mount", "true"]).status();
+    if !probe.is_ok_and(|status| status.success()) {
+        println!("skipped: no permission to mount a small file system");
+        return;
+    }
+    let other = Other::run(&mut command);
+    let said = other.hear().unwrap();
+    assert!(
+        said.starts_with("Unavailable") && said.contains("a.db"),
+        "{said}"
+    );
+    assert!(said.contains("disk is full"), "{said}");
+    assert_eq!(other.hear().as_deref(), Some("went on"));
+}
+
+#[tokio::test]
+async fn a_record_too_large_for_the_store_is_refused() {
+    let (_directory, path) = written(1).await;
+    let store = open(&path).await;
+    let lease = store
+        .claim(&id("a"), support::now(), support::TTL)
+        .await
+        .unwrap();
+    let mut large = step(2);
+    large.payload = Some(support::json(vec![
+        b'7';
+        store.capabilities().max_value + 1
+    ]));
+    let batch = durable_core::store::Batch {
+        id: 2,
+        records: vec![large],
+        execution: None,
+    };
+    let error = store
+        .checkpoint(&lease.fence, batch.into())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::TooLarge);
+    assert!(error.to_string().contains("`load[2]`"), "{error}");
+}

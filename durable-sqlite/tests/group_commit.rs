@@ -1,0 +1,179 @@
+//! Many executions share commits; one alone pays for no thread; nobody spoils another's batch.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test may stop at what it did not expect, and say why"
+)]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use durable_core::store::{CheckpointStore, ExecutionStore, Fence, StoreErrorKind};
+use durable_sqlite::SqliteStore;
+use support::{batch, leased, open, positions, release, steps};
+use tokio::task::JoinSet;
+
+const EXECUTIONS: u64 = 64;
+const STEPS: u64 = 20;
+
+async fn many_at_once(store: &SqliteStore) {
+    let before = store.stats();
+    let mut tasks = JoinSet::new();
+    for n in 0..EXECUTIONS {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let lease = leased(&store, &format!("run-{n}")).await;
+            steps(&store, &lease.fence, 1, STEPS).await.unwrap();
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let after = store.stats();
+    let (commits, batches) = (
+        after.commits - before.commits,
+        after.batches - before.batches,
+    );
+    assert_eq!(batches, EXECUTIONS * STEPS);
+    // Starts and claims are counted among the commits too.
+    assert!(
+        commits * 6 < batches,
+        "{commits} commits for {batches} batches"
+    );
+    for n in 0..EXECUTIONS {
+        let expected: Vec<_> = (1..=STEPS).collect();
+        assert_eq!(positions(store, &format!("run-{n}")).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn many_on_one_thread_share_commits() {
+    let directory = tempfile::tempdir().unwrap();
+    many_at_once(&open(&directory.path().join("a.db")).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_on_several_threads_share_commits() {
+    let directory = tempfile::tempdir().unwrap();
+    many_at_once(&open(&directory.path().join("a.db")).await).await;
+}
+
+/// Goes on until a commit was made inline, which is for quick disks only.
+async fn commits_inline(store: &SqliteStore, fence: &Fence, mut last: u64) {
+    let begun = Instant::now();
+    while store.stats().inline_commits == 0 && begun.elapsed() < Duration::from_secs(10) {
+        let before = Instant::now();
+        steps(store, fence, last + 1, last + 100).await.unwrap();
+        last += 100;
+        let quick = before.elapsed() < Duration::from_millis(60);
+        assert!(
+            !quick || store.stats().inline_commits > 0,
+            "quick, yet handed over"
+        );
+    }
+    if store.stats().inline_commits == 0 {
+        println!("skipped: a commit takes a millisecond and more here");
+    }
+}
+
+#[tokio::test]
+async fn a_lone_writer_commits_inline_and_once_a_batch() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("a.db")).await;
+    let lease = leased(&store, "a").await;
+    let before = store.stats();
+    steps(&store, &lease.fence, 1, 200).await.unwrap();
+    let after = store.stats();
+    assert_eq!(after.batches - before.batches, 200);
+    assert_eq!(after.commits - before.commits, 200);
+    assert_eq!(after.reads, before.reads);
+    commits_inline(&store, &lease.fence, 200).await;
+    let expected: Vec<_> = (1..=200).collect();
+    assert_eq!(positions(&store, "a").await[..200], expected);
+}
+
+#[tokio::test]
+async fn with_two_leases_nobody_commits_inline() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("a.db")).await;
+    let (a, b) = (leased(&store, "a").await, leased(&store, "b").await);
+    steps(&store, &a.fence, 1, 20).await.unwrap();
+    assert_eq!(store.stats().inline_commits, 0);
+    release(&store, &b.fence).await;
+    commits_inline(&store, &a.fence, 20).await;
+}
+
+#[tokio::test]
+async fn a_lost_fence_spoils_nobody_elses_batch() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("a.db")).await;
+    let mut leases = Vec::new();
+    for n in 0..16 {
+        leases.push(leased(&store, &format!("run-{n}")).await);
+    }
+    let later = support::now().after(support::TTL * 2);
+    for n in [3, 7] {
+        let id = support::id(&format!("run-{n}"));
+        store.claim(&id, later, support::TTL).await.unwrap();
+    }
+    let mut tasks = JoinSet::new();
+    for (n, lease) in leases.into_iter().enumerate() {
+        let store = store.clone();
+        tasks.spawn(async move { (n, store.checkpoint(&lease.fence, batch(1)).await) });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let (n, written) = done.unwrap();
+        let lost = [3, 7].contains(&n);
+        let kind = written.as_ref().err().map(|error| error.kind());
+        assert_eq!(kind, lost.then_some(StoreErrorKind::FenceLost), "run {n}");
+        let expected: &[u64] = if lost { &[] } else { &[1] };
+        assert_eq!(positions(&store, &format!("run-{n}")).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_checkpoint_happens_or_does_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("a.db")).await;
+    let (a, _b) = (leased(&store, "a").await, leased(&store, "b").await);
+    for seq in 1..=50 {
+        // Polled once, so that it is queued, and then given up.
+        let mut checkpoint = store.checkpoint(&a.fence, batch(seq));
+        tokio::select! {
+            biased;
+            _ = &mut checkpoint => {}
+            () = std::future::ready(()) => {}
+        }
+        drop(checkpoint);
+        store.checkpoint(&a.fence, batch(seq)).await.unwrap();
+    }
+    let expected: Vec<_> = (1..=50).collect();
+    assert_eq!(positions(&store, "a").await, expected);
+}
+
+#[tokio::test]
+async fn closing_finishes_what_was_handed_over_and_ends_the_leases() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let store = open(&path).await;
+    let (a, _b) = (leased(&store, "a").await, leased(&store, "b").await);
+    let other = open(&path).await;
+    let refused = other
+        .claim(&support::id("a"), support::now(), support::TTL)
+        .await;
+    assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Leased);
+    steps(&store, &a.fence, 1, 10).await.unwrap();
+    drop(store);
+    let lease = other
+        .claim(&support::id("a"), support::now(), support::TTL)
+        .await
+        .unwrap();
+    assert!(lease.unclean);
+    assert_eq!(other.load(&lease.fence, 0).await.unwrap().records.len(), 10);
+    assert_eq!(support::owner_files(&path), 1);
+    drop(other);
+    assert_eq!(support::owner_files(&path), 0);
+}

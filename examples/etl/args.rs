@@ -1,0 +1,136 @@
+//! The command line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use durable::prelude::*;
+
+use super::source::Source;
+use super::target::Target;
+use super::{App, Console, Execution, Job};
+
+/// Loads reports of bird strikes from a CSV file into a SQLite database and writes a report.
+///
+/// Kill it whenever you like and run it again: it goes on where it was.
+#[derive(Debug, Parser)]
+#[command(name = "etl")]
+pub(crate) struct Args {
+    /// CSV file to load [default: the 10 000 reports in examples/data]
+    #[arg(long, value_name = "FILE")]
+    source: Option<PathBuf>,
+    /// SQLite database to load into; its table `bird_strikes` is replaced [default: target/etl/NAME/target.db]
+    #[arg(long, value_name = "FILE")]
+    target: Option<PathBuf>,
+    /// Where checkpoints are kept [default: sqlite:target/etl/NAME/store.db]
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// Rows per batch
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
+    batch: u64,
+    /// Name of this execution: running the same one again goes on with it [default: the source's NAME]
+    #[arg(long)]
+    id: Option<String>,
+    /// Folder for report.txt and report.svg [default: target/etl/NAME]
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Kill this process with SIGKILL in the middle of batch N
+    #[arg(long, value_name = "N")]
+    crash_after: Option<u64>,
+    /// Append a line to this file whenever a step's body begins
+    #[arg(long, value_name = "FILE")]
+    effects: Option<PathBuf>,
+    /// Forget the checkpoints of earlier runs: deletes the default store
+    #[arg(long, conflicts_with = "store")]
+    fresh: bool,
+}
+
+impl Args {
+    /// Checks what is given and says what to run, with what, and where it is recorded.
+    pub(crate) fn resolve(self) -> Result<(App, Job, Execution), BoxError> {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let default_source = || examples.join("data/birdstrikes.csv");
+        let source = Source {
+            path: self.source.unwrap_or_else(default_source),
+        };
+        let checked = source.check()?;
+        let name = execution_name(&source.path);
+        let workspace = examples.parent().unwrap_or(examples);
+        let folder = workspace.join("target/etl").join(&name);
+        let target = Target {
+            path: std::path::absolute(self.target.unwrap_or_else(|| folder.join("target.db")))?,
+        };
+        let report = std::path::absolute(self.report.unwrap_or_else(|| folder.clone()))?;
+        let store = folder.join("store.db");
+        if self.fresh {
+            delete_store(&store)?;
+        }
+        for needed in [Some(&*folder), Some(&*report), target.path.parent()] {
+            needed.map_or(Ok(()), create_folder)?;
+        }
+        target.check()?;
+        let start_over = match self.store {
+            None => "add --fresh",
+            Some(_) => "give it another --id",
+        };
+        let job = Job {
+            file: file_name(&source.path),
+            sha256: checked.sha256,
+            rows: checked.rows,
+            batch: self.batch,
+            target: target.path.clone(),
+            report,
+        };
+        let app = App {
+            console: Console::new(job.rows, job.batch),
+            source,
+            target,
+            effects: self.effects,
+            crash_after: self.crash_after,
+        };
+        let default_store = || format!("sqlite:{}", store.display());
+        let execution = Execution {
+            id: self.id.unwrap_or(name),
+            store: self.store.unwrap_or_else(default_store),
+            start_over,
+        };
+        Ok((app, job, execution))
+    }
+}
+
+fn create_folder(path: &Path) -> Result<(), BoxError> {
+    let because = |error| format!("cannot make the folder {}: {error}", path.display());
+    Ok(fs::create_dir_all(path).map_err(because)?)
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// The file's name without its extension, as far as an execution id may hold it.
+fn execution_name(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let stem = stem.to_string_lossy();
+    let name: String = stem
+        .chars()
+        .map(|c| if fits(c) { c } else { '-' })
+        .take(100)
+        .collect();
+    if name.is_empty() { "etl".into() } else { name }
+}
+
+/// The file of the store and those that SQLite keeps beside it.
+fn delete_store(store: &Path) -> Result<(), BoxError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let path = PathBuf::from(format!("{}{suffix}", store.display()));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(format!("cannot delete {}: {error}", path.display()).into());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

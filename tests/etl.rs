@@ -1,0 +1,226 @@
+//! The example `etl`, run as its users run it: killed, resumed, fed with bad files.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "etl/files.rs"]
+mod files;
+#[path = "etl/load.rs"]
+mod load;
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use files::{HEADER, ROW, small};
+use load::{Load, Rows};
+
+const KILLS: u32 = 25;
+/// Loads are killed at random moments, from the start of the process to its end, and resumed
+/// until they are complete; then the next load begins, until there were enough kills.
+#[tokio::test]
+async fn survives_sigkill_at_any_moment() {
+    let seed = match std::env::var("ETL_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs(),
+    };
+    println!("ETL_SEED={seed} chooses the same moments again");
+    let mut random = fastrand::Rng::with_seed(seed);
+    load::program();
+    let started = Instant::now();
+    let undisturbed = Load::new();
+    undisturbed.finish(&[]);
+    let whole = started.elapsed();
+    let expected = undisturbed.rows();
+
+    let (mut kills, mut loads, mut carried_on) = (0, 0, 0);
+    while kills < KILLS {
+        loads += 1;
+        let load = Load::new();
+        loop {
+            let moment = whole.mul_f64(random.f64());
+            let limit = if kills < KILLS { moment } else { Duration::MAX };
+            let settled = load.settled().await;
+            carried_on += u32::from(!settled.is_empty());
+            if run_for(&load, limit, &settled) {
+                break;
+            }
+            kills += 1;
+        }
+        check_complete(&load, &expected);
+    }
+    println!("{kills} kills in {loads} loads, {carried_on} of them after the first outcome");
+    assert!(carried_on > 0);
+}
+
+/// Runs until it is complete or `limit` has passed; then it is killed. Answers whether it is
+/// complete. No step may run whose outcome is in `settled`.
+fn run_for(load: &Load, limit: Duration, settled: &HashSet<String>) -> bool {
+    let before = load.effects().len();
+    let mut child = load.command(&[]).stdout(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    let mut killed = false;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if !killed && started.elapsed() >= limit {
+            child.kill().unwrap();
+            killed = true;
+        }
+        thread::sleep(Duration::from_millis(1));
+    };
+    for step in &load.effects()[before..] {
+        assert!(!settled.contains(step), "{step} ran again");
+    }
+    // It may have ended by itself just before the signal.
+    assert!(status.success() || killed, "{status}");
+    status.success()
+}
+
+fn check_complete(load: &Load, expected: &Rows) {
+    assert_eq!(load.number("count(*)"), 10_000);
+    assert_eq!(load.number("count(DISTINCT line)"), 10_000);
+    assert_eq!(load.number("sum(cost_total)"), 40_545_276);
+    assert!(load.rows() == *expected, "the rows differ");
+    assert!(load.read("report.txt").contains("$40,545,276"));
+}
+
+#[test]
+fn a_crash_in_a_batch_leaves_the_batches_before() {
+    let load = Load::new();
+    let crashed = load.run(&["--crash-after", "7"]);
+    assert_eq!(crashed.status.signal(), Some(9));
+    assert_eq!(load.number("count(*)"), 3_000);
+    let effects = load.effects();
+    assert_eq!(effects.last().unwrap(), "load[7]");
+
+    let said = load.finish(&[]);
+    assert!(
+        said.contains("the outcomes of 7 steps are in the store"),
+        "{said}"
+    );
+    assert!(
+        said.contains("7 steps were answered from checkpoints, 16 ran"),
+        "{said}"
+    );
+    assert_eq!(load.effects()[effects.len()], "load[7]");
+    assert_eq!(load.number("count(*)"), 10_000);
+}
+
+/// A process may die after a batch is in the target and before its outcome is in the store.
+#[test]
+fn batches_loaded_without_a_record_are_loaded_again() {
+    let load = Load::new();
+    load.run(&["--crash-after", "7"]);
+    let files = ["store.db", "store.db-wal"].map(|name| load.path(name));
+    let old = files.each_ref().map(|file| fs::read(file).ok());
+    load.finish(&[]);
+    for (file, old) in files.iter().zip(old) {
+        match old {
+            Some(bytes) => fs::write(file, bytes).unwrap(),
+            None => drop(fs::remove_file(file)),
+        }
+    }
+    let said = load.finish(&[]);
+    assert!(
+        said.contains("7 steps were answered from checkpoints, 16 ran"),
+        "{said}"
+    );
+    check_complete(&load, &load.rows());
+}
+
+#[test]
+fn a_second_run_does_nothing() {
+    let load = Load::new();
+    load.finish(&[]);
+    let effects = load.effects();
+    assert_eq!(effects.len(), 23);
+    let said = load.finish(&[]);
+    assert!(said.contains("Nothing to do"), "{said}");
+    assert!(said.contains("--id"), "{said}");
+    assert_eq!(load.effects(), effects);
+}
+
+#[test]
+fn batches_may_have_any_size() {
+    let load = Load::new();
+    load.finish(&["--batch", "9999"]);
+    assert_eq!(load.effects().len(), 5);
+    check_complete(&load, &load.rows());
+}
+
+#[test]
+fn another_input_under_the_same_id_is_refused() {
+    let load = Load::of(small());
+    load.finish(&[]);
+    let error = load.fail(&["--batch", "7"]);
+    assert!(error.contains(r#""batch":500"#), "{error}");
+    assert!(error.contains(r#""batch":7"#), "{error}");
+    assert!(error.contains("another --id"), "{error}");
+
+    fs::write(&load.source, format!("{HEADER}\n{ROW}0\n")).unwrap();
+    let error = load.fail(&[]);
+    assert_eq!(error.matches(r#""sha256":"#).count(), 2, "{error}");
+    assert_eq!(load.number("speed_knots"), 140);
+}
+
+#[test]
+fn the_report_is_text_and_chart() {
+    let load = Load::new();
+    let said = load.finish(&[]);
+    let text = load.read("report.txt");
+    assert!(said.contains(&text), "{said}");
+    for fact in [
+        "10,000",
+        "$40,545,276",
+        "Unknown bird - small",
+        "3,572",
+        "$7,991,378",
+    ] {
+        assert!(text.contains(fact), "{fact} is not in\n{text}");
+    }
+    let chart = load.read("report.svg");
+    assert!(chart.starts_with("<svg "));
+    assert!(chart.ends_with("</svg>\n"));
+    let labels = [
+        "Bird strikes: $40.5M",
+        "1990–2002",
+        ">1998<",
+        ">$8.0M<",
+        "Rock pigeon",
+        ">3,572 <",
+    ];
+    for label in labels {
+        assert!(chart.contains(label), "{label} is not in\n{chart}");
+    }
+    for element in ["text", "title", "svg"] {
+        let opened = chart.matches(&format!("<{element}")).count();
+        assert_eq!(opened, chart.matches(&format!("</{element}>")).count());
+    }
+}
+
+#[test]
+fn fresh_forgets_the_default_store() {
+    let load = Load::of(small());
+    let name = format!("fresh-{}", std::process::id());
+    let source = load.path(&format!("{name}.csv"));
+    fs::rename(&load.source, &source).unwrap();
+    let run = |more: &[&str]| {
+        let output = load::program()
+            .arg("--source")
+            .arg(&source)
+            .args(more)
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    assert!(run(&[]).contains("0 steps were answered"));
+    assert!(run(&[]).contains("Nothing to do"));
+    assert!(run(&["--fresh"]).contains("0 steps were answered"));
+    fs::remove_dir_all(load::workspace().join("target/etl").join(name)).unwrap();
+}

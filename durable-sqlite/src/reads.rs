@@ -7,7 +7,7 @@ use durable_core::{ExecutionId, Record};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::{Fault, corrupt};
-use crate::rows::{self, Damage, RECORDS, execution_columns};
+use crate::rows::{self, Damage, LAST, RECORDS, execution_columns, place};
 
 const ONE: &str = concat!(
     "SELECT ",
@@ -86,7 +86,7 @@ pub(crate) fn records(
     after: u64,
 ) -> Result<Vec<Record>, Fault> {
     let mut statement = conn.prepare_cached(RECORDS)?;
-    let mut rows = statement.query([key, rows::position(after)])?;
+    let mut rows = statement.query([place(key, after), place(key, LAST)])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
         let record = rows::record(row).map_err(|damage| {

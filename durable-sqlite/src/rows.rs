@@ -20,15 +20,18 @@ pub(crate) struct Damage {
     pub(crate) why: String,
 }
 
+/// The highest position that a record can have.
+pub(crate) const LAST: u64 = u32::MAX as u64;
+
 type Decoded<T> = Result<T, Damage>;
 
-const PUT: &str = "INSERT OR REPLACE INTO operations (execution, seq, id, parent, kind, name, occurrence, label, \
+const PUT: &str = "INSERT OR REPLACE INTO operations (place, id, parent, kind, name, occurrence, label, \
     ord, status, attempt, interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, \
-    source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+    source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 
-pub(crate) const RECORDS: &str = "SELECT seq, id, parent, kind, name, occurrence, label, ord, status, attempt, \
+pub(crate) const RECORDS: &str = "SELECT place & 4294967295 AS seq, id, parent, kind, name, occurrence, label, ord, status, attempt, \
     interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, source \
-    FROM operations WHERE execution = ?1 AND seq > ?2 ORDER BY seq";
+    FROM operations WHERE place > ?1 AND place <= ?2 ORDER BY place";
 
 /// What `execution` reads, in its order.
 macro_rules! execution_columns {
@@ -43,8 +46,7 @@ pub(crate) fn put(conn: &Connection, execution: i64, record: &Record) -> Result<
     let parent = (record.parent != OperationId::ROOT).then(|| record.parent.as_bytes().as_slice());
     let error = record.error.as_ref().map(encode_error).transpose()?;
     conn.prepare_cached(PUT)?.execute(params![
-        execution,
-        position(record.seq),
+        place(execution, record.seq),
         record.id.as_bytes().as_slice(),
         parent,
         record.kind.as_str(),
@@ -68,9 +70,9 @@ pub(crate) fn put(conn: &Connection, execution: i64, record: &Record) -> Result<
     Ok(())
 }
 
-/// Positions are far from the end of SQLite's integers; one beyond it lies after everything.
-pub(crate) fn position(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
+/// Where a record of an execution is kept. Records of one execution are neighbours.
+pub(crate) fn place(execution: i64, seq: u64) -> i64 {
+    execution << 32 | seq.min(LAST).cast_signed()
 }
 
 fn occurrence_value(occurrence: &Occurrence) -> ToSqlOutput<'_> {

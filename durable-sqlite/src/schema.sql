@@ -1,7 +1,8 @@
 -- Words and numbers as `durable-core` defines them; times in milliseconds since the Unix epoch.
 
 CREATE TABLE executions (
-    key          INTEGER PRIMARY KEY,
+    -- Half of the key of an operation.
+    key          INTEGER PRIMARY KEY CHECK (key < 2147483648),
     id           TEXT NOT NULL UNIQUE,
     handler      TEXT NOT NULL,
     status       TEXT NOT NULL,
@@ -31,10 +32,12 @@ CREATE TABLE leases (
     expires_at INTEGER NOT NULL
 ) STRICT;
 
--- Clustered by execution, so that a resume is one range read.
+-- Clustered by execution, so that a resume is one range read. One integer holds execution and
+-- position: SQLite appends to such a table without rewriting the pages before, unlike to one with a
+-- key of two columns.
 CREATE TABLE operations (
-    execution     INTEGER NOT NULL,
-    seq           INTEGER NOT NULL,
+    -- execution << 32 | seq
+    place         INTEGER PRIMARY KEY,
     id            BLOB NOT NULL,
     -- NULL at the top.
     parent        BLOB,
@@ -55,6 +58,5 @@ CREATE TABLE operations (
     data          BLOB,
     error         TEXT,
     secret        INTEGER NOT NULL,
-    source        TEXT NOT NULL,
-    PRIMARY KEY (execution, seq)
-) WITHOUT ROWID, STRICT;
+    source        TEXT NOT NULL
+) STRICT;

@@ -16,10 +16,15 @@ use crate::error::unusable;
 use crate::open::{self, Opened};
 use crate::readers::Readers;
 use crate::reads;
+use crate::rows::LAST;
 use crate::writer::Writer;
 use crate::writes::{Checkpoint, Claim, Renew, Session, Start, Token, fence_lost};
 
-const CAPABILITIES: Capabilities = Capabilities::roomy(Durability::Power);
+const CAPABILITIES: Capabilities = {
+    let mut capabilities = Capabilities::roomy(Durability::Power);
+    capabilities.max_operations = Some(LAST);
+    capabilities
+};
 
 /// Batches up to this size are worth a commit on the caller's thread.
 const SMALL: usize = 64 << 10;

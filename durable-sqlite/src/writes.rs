@@ -268,23 +268,23 @@ impl Write for Checkpoint {
 impl Checkpoint {
     /// Whether the batch is to be written: `Ok(false)` when it has been and gave up the lease.
     fn is_current(&self, conn: &Connection) -> Result<bool, Fault> {
-        let select = "SELECT e.fence, e.last_batch, l.fence FROM executions e \
-                      LEFT JOIN leases l ON l.execution = e.key WHERE e.key = ?1 AND e.id = ?2";
-        let found: Option<(i64, Option<i64>, Option<i64>)> = conn
-            .prepare_cached(select)?
-            .query_row(
-                params![self.token.key, self.fence.execution.as_str()],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
-            .optional()?;
-        let mine = self.token.number;
-        match found {
-            Some((_, _, Some(leased))) if leased == mine => Ok(true),
-            Some((newest, Some(last), None))
-                if newest == mine && last == self.batch.id.cast_signed() =>
-            {
-                Ok(false)
-            }
+        let select = "SELECT e.id, e.fence, e.last_batch, l.fence FROM executions e \
+                      LEFT JOIN leases l ON l.execution = e.key WHERE e.key = ?1";
+        let mut statement = conn.prepare_cached(select)?;
+        let mut rows = statement.query([self.token.key])?;
+        let Some(row) = rows.next()? else {
+            return Err(fence_lost(&self.fence).into());
+        };
+        let named = row
+            .get_ref(0)?
+            .as_str()
+            .is_ok_and(|id| id == self.fence.execution.as_str());
+        let (newest, last): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
+        let leased: Option<i64> = row.get(3)?;
+        let mine = named.then_some(self.token.number);
+        match leased {
+            Some(leased) if mine == Some(leased) => Ok(true),
+            None if mine == Some(newest) && last == Some(self.batch.id.cast_signed()) => Ok(false),
             _ => Err(fence_lost(&self.fence).into()),
         }
     }

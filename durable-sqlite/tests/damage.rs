@@ -19,6 +19,9 @@ use rusqlite::Connection;
 use support::{Other, child_command, child_env, id, leased, open, positions, say, step, steps};
 use tempfile::{TempDir, tempdir};
 
+/// The size of the store's pages.
+const PAGE: u64 = 2048;
+
 /// Opens what must be refused, and checks that the message names the path and these words.
 async fn refusal(path: &Path, kind: StoreErrorKind, words: &[&str]) -> StoreError {
     let error = SqliteStore::open(path).await.unwrap_err();
@@ -151,7 +154,7 @@ async fn another_programs_database_is_refused_and_left_alone() {
 async fn a_truncated_file_is_refused() {
     let (_directory, path) = written(200).await;
     let size = fs::metadata(&path).unwrap().len();
-    for keep in [size / 2 / 4096 * 4096, size - 4096, size - 1000, 4096, 1000] {
+    for keep in [size / 2 / PAGE * PAGE, size - PAGE, size - 1000, PAGE, 1000] {
         let copy = path.with_file_name(format!("{keep}.db"));
         fs::write(&copy, &fs::read(&path).unwrap()[..keep as usize]).unwrap();
         refusal(&copy, StoreErrorKind::Corrupt, &["backup"]).await;
@@ -162,10 +165,11 @@ async fn a_truncated_file_is_refused() {
 async fn a_damaged_page_is_noticed_at_open() {
     let (_directory, path) = written(200).await;
     let sound = fs::read(&path).unwrap();
-    for page in 1..sound.len() / 4096 {
+    let page_size = PAGE as usize;
+    for page in 1..sound.len() / page_size {
         let mut damaged = sound.clone();
         // The kind of the page and where its cells begin.
-        for byte in &mut damaged[page * 4096..page * 4096 + 8] {
+        for byte in &mut damaged[page * page_size..][..8] {
             *byte ^= 0x55;
         }
         let copy = path.with_file_name(format!("{page}.db"));
@@ -197,15 +201,24 @@ async fn a_flipped_bit_never_goes_further_than_an_error() {
 #[tokio::test]
 async fn rows_that_do_not_decode_name_execution_and_position() {
     let damages = [
-        ("UPDATE operations SET kind = 'dance' WHERE seq = 2", "kind"),
-        ("UPDATE operations SET id = x'00' WHERE seq = 2", "id"),
-        ("UPDATE operations SET error = '{' WHERE seq = 2", "error"),
         (
-            "UPDATE operations SET attempt = -1 WHERE seq = 2",
+            "UPDATE operations SET kind = 'dance' WHERE place & 0xffffffff = 2",
+            "kind",
+        ),
+        (
+            "UPDATE operations SET id = x'00' WHERE place & 0xffffffff = 2",
+            "id",
+        ),
+        (
+            "UPDATE operations SET error = '{' WHERE place & 0xffffffff = 2",
+            "error",
+        ),
+        (
+            "UPDATE operations SET attempt = -1 WHERE place & 0xffffffff = 2",
             "attempt",
         ),
         (
-            "UPDATE operations SET codec = 'json', data = NULL WHERE seq = 2",
+            "UPDATE operations SET codec = 'json', data = NULL WHERE place & 0xffffffff = 2",
             "data",
         ),
     ];

@@ -10,3 +10,25 @@ pub use crate::operation::{
 };
 pub use crate::record::Kind;
 pub use crate::site::{Durable, Handler, IntoHandler, Manifest, Site};
+
+pub use std::future::Future;
+pub use std::option::Option::{None, Some};
+
+pub use crate::__site as site;
+
+/// How a run of the handler `D` ends.
+pub type Outcome<D> = Result<<D as Durable>::Output, BoxError>;
+
+/// A [`Site`] at the place in the source where this is written.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __site {
+    ($kind:ident, $name:expr) => {
+        $crate::private::Site::new(
+            $crate::private::Kind::$kind,
+            $name,
+            ::core::file!(),
+            ::core::line!(),
+        )
+    };
+}

@@ -1,4 +1,5 @@
-//! The attribute.
+//! The attribute of the `durable` crate, which re-exports it. Text in, text out:
+//! [parse](args) → [model](function), [call sites](body) → [check](check) → [print](expand).
 
 mod args;
 mod body;
@@ -7,13 +8,16 @@ mod check;
 mod expand;
 mod function;
 mod hazards;
+mod name;
 mod rules;
 mod scan;
 mod sites;
+#[cfg(test)]
+mod snapshots;
 
 use proc_macro::TokenStream;
 
-/// Makes an async function durable.
+#[doc = include_str!("attribute.md")]
 #[proc_macro_attribute]
 pub fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream {
     transform(arguments.into(), item.into()).into()
@@ -23,8 +27,8 @@ fn transform(
     arguments: proc_macro2::TokenStream,
     item: proc_macro2::TokenStream,
 ) -> proc_macro2::TokenStream {
-    let item: syn::ItemFn = match syn::parse2(item.clone()) {
-        Ok(item) => item,
+    let function: syn::ItemFn = match syn::parse2(item.clone()) {
+        Ok(function) => function,
         Err(error) => {
             let mut output = rules::Rule::Signature.syntax(&error).to_compile_error();
             output.extend(item);
@@ -33,7 +37,7 @@ fn transform(
     };
     let mut report = rules::Report::default();
     let args = args::Args::of_function(arguments, &mut report);
-    let function = function::Function::new(item);
+    let function = function::Function::new(function);
     let output = if check::signature(&function, &args, &mut report) {
         let (body, sites) = body::lift(&function, &args, &mut report);
         check::sites(&sites, &mut report);

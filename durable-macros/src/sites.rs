@@ -1,12 +1,12 @@
 //! The model of a call site: what its macro was given and where it stands.
 
 use quote::ToTokens;
-use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, LitStr, Macro, Pat, Path, Token, token};
 
 use crate::args::{Legal, Options, Shape};
 use crate::cfg::Condition;
+use crate::name::Name;
 use crate::rules::Rule;
 
 /// What a call site does.
@@ -165,12 +165,6 @@ pub(crate) struct Call {
     pub(crate) wrong: Vec<syn::Error>,
 }
 
-/// A name, and the tokens it comes from.
-pub(crate) struct Name {
-    pub(crate) text: String,
-    pub(crate) tokens: proc_macro2::TokenStream,
-}
-
 /// Where a call site stands.
 #[derive(Clone, Default)]
 pub(crate) struct Place {
@@ -230,7 +224,7 @@ impl Call {
             });
         }
         if call.name.is_none() {
-            call.name = call.derived_name();
+            call.name = Name::derived(kind, call.body.as_ref(), &call.path);
         }
         call
     }
@@ -297,51 +291,5 @@ impl Call {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The name that follows from the body: of the function or method that is awaited, or else called last.
-    fn derived_name(&self) -> Option<Name> {
-        match self.kind {
-            Kind::Wait => Some(Name {
-                text: "wait".to_owned(),
-                tokens: self.path.to_token_stream(),
-            }),
-            Kind::Step | Kind::Record | Kind::Call => {
-                let body = self.body.as_ref()?;
-                let ident = callee(awaited(body).unwrap_or(body))?;
-                Some(Name {
-                    text: ident.unraw().to_string(),
-                    tokens: ident.to_token_stream(),
-                })
-            }
-            Kind::Scope | Kind::Execution => None,
-        }
-    }
-}
-
-/// What the outermost `.await` of a chain of calls awaits.
-fn awaited(expr: &Expr) -> Option<&Expr> {
-    match expr {
-        Expr::Await(one) => Some(&one.base),
-        Expr::Try(one) => awaited(&one.expr),
-        Expr::MethodCall(one) => awaited(&one.receiver),
-        Expr::Paren(one) => awaited(&one.expr),
-        Expr::Group(one) => awaited(&one.expr),
-        _ => None,
-    }
-}
-
-fn callee(expr: &Expr) -> Option<&syn::Ident> {
-    match expr {
-        Expr::Call(one) => match &*one.func {
-            Expr::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
-            _ => None,
-        },
-        Expr::MethodCall(one) => Some(&one.method),
-        Expr::Await(one) => callee(&one.base),
-        Expr::Try(one) => callee(&one.expr),
-        Expr::Paren(one) => callee(&one.expr),
-        Expr::Group(one) => callee(&one.expr),
-        _ => None,
     }
 }

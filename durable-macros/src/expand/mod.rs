@@ -45,7 +45,7 @@ pub(crate) fn handler(
     let state = function.state.as_ref();
     let generics = quote_spanned!(hidden()=> <__S: ::core::marker::Sync>);
     let parts = Parts {
-        statics: printer.statics(function, args),
+        statics: printer.statics(),
         generics: state.is_none().then_some(generics),
         state: state.map_or(generic, ToTokens::to_token_stream),
         output: output_type(function),
@@ -72,7 +72,7 @@ fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Sign
     let Parts {
         state, generics, ..
     } = parts;
-    let context: FnArg = parse_quote_spanned!(hidden()=> __durable_cx: &__private::Context);
+    let context: FnArg = parse_quote_spanned!(hidden()=> __durable_cx: &__p::Context);
     let passed_on: Option<FnArg> =
         needs_state.then(|| parse_quote_spanned!(hidden()=> __durable_state: &#state));
     signature.inputs = [context]
@@ -96,10 +96,14 @@ fn run(function: &Function, needs_state: bool) -> TokenStream {
         _ => quote_spanned!(hidden()=> __durable_input),
     });
     let output = &function.output;
-    let boxed = quote_spanned! {located(output)=>
-        <#output as __private::HandlerResult>::boxed(__body(__durable_cx, #again #(#passed),*).await)
-    };
-    quote_spanned!(located(&function.name)=> async move { #boxed })
+    let body = quote_spanned!(hidden()=> __body(__durable_cx, #again #(#passed),*).await);
+    let boxed = quote_spanned!(located(output)=> <#output as __p::HandlerResult>::boxed(__result));
+    quote_spanned! {located(&function.name)=>
+        async move {
+            let __result = #body;
+            #boxed
+        }
+    }
 }
 
 /// Hidden, but errors point at the user's tokens.
@@ -110,7 +114,7 @@ fn located(tokens: impl ToTokens) -> Span {
 
 fn output_type(function: &Function) -> TokenStream {
     let output = &function.output;
-    quote_spanned!(located(output)=> <#output as __private::HandlerResult>::Output)
+    quote_spanned!(located(output)=> <#output as __p::HandlerResult>::Output)
 }
 
 /// What is left of a function whose signature is refused: enough for whoever names the handler.
@@ -127,7 +131,7 @@ pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
             sites: &[],
             report: &Report::default(),
         }
-        .statics(function, args),
+        .statics(),
         generics: Some(quote_spanned!(hidden()=> <__S: ::core::marker::Sync>)),
         state: quote_spanned!(hidden()=> __S),
         output: if known(&function.output).is_some() {
@@ -171,16 +175,23 @@ fn items(function: &Function, args: &Args, parts: &Parts, content: &TokenStream)
         span = hidden().located_at(name.span())
     );
     let text = LitStr::new(&handler_name(function, args), hidden());
+    let was = &args.was;
+    let version = match &args.version {
+        Some(version) => quote_spanned!(hidden()=> __p::Some(#version)),
+        None => quote_spanned!(hidden()=> __p::None),
+    };
+    let manifest =
+        quote_spanned!(hidden()=> __p::Manifest::new(#text, #version, &[#(#was),*], &__SITES));
     let input = input
         .as_ref()
         .map_or_else(|| quote!(()), ToTokens::to_token_stream);
     // Where the return type is wrong, all that depends on it says so with the same span, and is one error.
     let signature = quote_spanned! {located(&function.output)=>
         fn run<'a>(
-            __durable_cx: &'a __private::Context,
+            __durable_cx: &'a __p::Context,
             __durable_state: &'a #state,
             __durable_input: #input,
-        ) -> impl ::core::future::Future<Output = ::core::result::Result<Self::Output, __private::BoxError>>
+        ) -> impl __p::Future<Output = __p::Outcome<Self>>
             + ::core::marker::Send + 'a
     };
     quote_spanned! {hidden()=>
@@ -193,15 +204,15 @@ fn items(function: &Function, args: &Args, parts: &Parts, content: &TokenStream)
         #vis struct #handler;
         #(#everywhere)*
         const _: () = {
-            use #private as __private;
+            use #private as __p;
             #statics
-            impl __private::Durable for #handler {
+            impl __p::Durable for #handler {
                 const NAME: &'static str = #text;
                 type Input = #input;
                 type Output = #output;
-                fn manifest() -> &'static __private::Manifest { &__MANIFEST }
+                fn manifest() -> &'static __p::Manifest { const { &#manifest } }
             }
-            impl #generics __private::Handler<#state> for #handler {
+            impl #generics __p::Handler<#state> for #handler {
                 #signature { #content }
             }
         };
@@ -214,19 +225,10 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    fn statics(&self, function: &Function, args: &Args) -> TokenStream {
+    fn statics(&self) -> TokenStream {
         let entries = self.table();
         let count = Literal::usize_unsuffixed(entries.len());
-        let name = handler_name(function, args);
-        let was = &args.was;
-        let version = match &args.version {
-            Some(version) => quote_spanned!(hidden()=> ::core::option::Option::Some(#version)),
-            None => quote_spanned!(hidden()=> ::core::option::Option::None),
-        };
-        quote_spanned! {hidden()=>
-            static __SITES: [__private::Site; #count] = [#(#entries),*];
-            static __MANIFEST: __private::Manifest = __private::Manifest::new(#name, #version, &[#(#was),*], &__SITES);
-        }
+        quote_spanned!(hidden()=> static __SITES: [__p::Site; #count] = [#(#entries),*];)
     }
 
     /// `tokens` with every placeholder replaced by its call site.

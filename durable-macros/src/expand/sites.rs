@@ -46,10 +46,9 @@ impl Printer<'_> {
             Kind::Execution => return None,
         };
         let name = call.name.as_ref().map_or("", |name| name.text.as_str());
-        // With the user's own span, these yield the user's line.
+        // With the user's own span, `line!()` in there yields the user's line.
         let user = first_span(&call.path);
-        let place_in_source = quote_spanned!(user=> ::core::file!(), ::core::line!());
-        let mut entry = quote_spanned!(hidden()=> __private::Site::new(__private::Kind::#kind, #name, #place_in_source));
+        let mut entry = quote_spanned!(user=> __p::site!(#kind, #name));
         let mut add = |flag: bool, method: TokenStream| {
             if flag {
                 entry.extend(method);
@@ -115,13 +114,13 @@ impl Printer<'_> {
         if let Expr::Tuple(parts) = key {
             let parts = parts.elems.iter().map(|part| {
                 let tokens = self.fill(part.to_token_stream());
-                quote_spanned!(located(part)=> &__private::key(&(#tokens)))
+                quote_spanned!(located(part)=> &__p::key(&(#tokens)))
             });
-            return quote_spanned!(hidden()=> __private::keys(&[#(#parts),*]));
+            return quote_spanned!(hidden()=> __p::keys(&[#(#parts),*]));
         }
         let tokens = self.fill(key.to_token_stream());
         let borrowed = quote_spanned!(located(key)=> &(#tokens));
-        quote_spanned!(hidden()=> __private::key(#borrowed))
+        quote_spanned!(hidden()=> __p::key(#borrowed))
     }
 
     /// The codec, which is where a value that cannot be encoded is reported: over the whole body.
@@ -130,7 +129,7 @@ impl Printer<'_> {
             return self.fill(codec.to_token_stream());
         }
         let (first, last) = ends(call.body.as_ref());
-        let module = quote_spanned!(first=> __private);
+        let module = quote_spanned!(first=> __p);
         let codec = quote_spanned!(last=> Json);
         quote_spanned!(hidden()=> #module::#codec)
     }
@@ -156,14 +155,14 @@ impl Printer<'_> {
         let content = quote_spanned!(hidden()=> #bind #tokens);
         let block = async_block(body, content);
         if fallible {
-            quote_spanned!(located(body)=> __private::fallible(#block))
+            quote_spanned!(located(body)=> __p::fallible(#block))
         } else {
             block
         }
     }
 
     fn options(&self, call: &Call) -> TokenStream {
-        let mut options = quote_spanned!(hidden()=> __private::options());
+        let mut options = quote_spanned!(hidden()=> __p::options());
         for (name, method) in [
             ("retry", quote_spanned!(hidden()=> .retry)),
             ("timeout", quote_spanned!(hidden()=> .timeout)),
@@ -189,16 +188,16 @@ impl Printer<'_> {
         let moves = call.options.get("move").map(|given| &given.name);
         let span = call.body.as_ref().map_or_else(hidden, located);
         let run = quote_spanned!(span=> __op.run(#options, #body));
-        let outcome = quote_spanned!(span=> __private::attempted(__out));
+        let outcome = quote_spanned!(span=> __p::attempted(__out));
         quote_spanned! {hidden()=>
             {
                 let __claim = #claim;
                 async #moves {
-                    let mut __op = __private::step(__claim, #codec);
+                    let mut __op = __p::step(__claim, #codec);
                     loop {
                         match __op.next().await {
-                            __private::Next::Done(__result) => break __result,
-                            __private::Next::Run(__step) => {
+                            __p::Next::Done(__result) => break __result,
+                            __p::Next::Run(__step) => {
                                 let __out = #run.await;
                                 __op.record(#outcome).await;
                             }
@@ -217,10 +216,10 @@ impl Printer<'_> {
             {
                 let __claim = #claim;
                 async {
-                    let mut __op = __private::record(__claim, #codec);
+                    let mut __op = __p::record(__claim, #codec);
                     match __op.next().await {
-                        __private::Next::Done(__value) => __value,
-                        __private::Next::Run(_) => {
+                        __p::Next::Done(__value) => __value,
+                        __p::Next::Run(_) => {
                             let __value = #run.await;
                             __op.record(__value).await
                         }
@@ -234,25 +233,25 @@ impl Printer<'_> {
         let claim = self.claim(index, call);
         if let Some(time) = call.options.expr("until") {
             let time = self.fill(time.to_token_stream());
-            let time = quote_spanned!(hidden()=> __private::time(#time));
-            return quote_spanned!(hidden()=> __private::wait_until(#claim, #time));
+            let time = quote_spanned!(hidden()=> __p::time(#time));
+            return quote_spanned!(hidden()=> __p::wait_until(#claim, #time));
         }
         let duration = self.fill(call.body.to_token_stream());
-        quote_spanned!(hidden()=> __private::wait(#claim, #duration))
+        quote_spanned!(hidden()=> __p::wait(#claim, #duration))
     }
 
     fn scope(&self, index: usize, call: &Call) -> TokenStream {
         let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
         let span = call.body.as_ref().map_or_else(hidden, located);
-        let outcome = quote_spanned!(span=> __private::returned(__out));
+        let outcome = quote_spanned!(span=> __p::returned(__out));
         quote_spanned! {hidden()=>
             {
                 let __claim = #claim;
                 async {
-                    let mut __op = __private::scope(__claim, #codec);
+                    let mut __op = __p::scope(__claim, #codec);
                     match __op.enter().await {
-                        __private::Enter::Done(__result) => __result,
-                        __private::Enter::Run(__child) => {
+                        __p::Enter::Done(__result) => __result,
+                        __p::Enter::Run(__child) => {
                             let __durable_cx = &__child;
                             let __out = #body.await;
                             __op.finish(#outcome).await
@@ -273,7 +272,7 @@ impl Printer<'_> {
             Some(input) => self.fill(input.to_token_stream()),
             None => quote_spanned!(located(function)=> ()),
         };
-        quote_spanned!(located(function)=> __private::call(#claim, __durable_state, #function, #input))
+        quote_spanned!(located(function)=> __p::call(#claim, __durable_state, #function, #input))
     }
 
     fn execution(&self, call: &Call) -> TokenStream {

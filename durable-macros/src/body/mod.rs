@@ -4,15 +4,18 @@
 //! site 0. Looks into everything that belongs to the function: nested blocks, loops, closures, async blocks, items,
 //! and the arguments of other macros, as expressions where they parse as such and else token by token.
 
+mod attributes;
+mod tokens;
+
 use std::mem;
 
-use proc_macro2::{Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Expr, ExprCall, ExprMacro, ExprMethodCall, Macro, Pat, Path, Stmt};
+use syn::{Attribute, Expr, ExprCall, ExprMethodCall, Macro, Pat, Path, Stmt};
 
 use crate::args::{Args, Expressions};
-use crate::cfg::{self, Condition};
+use crate::cfg::Condition;
 use crate::function::Function;
 use crate::hazards::{self, Hazard};
 use crate::rules::{Report, Rule};
@@ -146,25 +149,6 @@ impl Lifter<'_> {
         }
     }
 
-    /// The conditions and permissions that attributes of a statement give; the permissions are taken off.
-    fn take_attributes(&mut self, attributes: &mut Vec<Attribute>) -> (Vec<Condition>, Vec<Rule>) {
-        let conditions = cfg::conditions(attributes);
-        let is_ours = |one: &Attribute| {
-            let path = one.path();
-            path.is_ident("durable")
-                || (path.segments.len() == 2 && path.segments.iter().all(|s| s.ident == "durable"))
-        };
-        let (ours, others) = mem::take(attributes)
-            .into_iter()
-            .partition::<Vec<_>, _>(is_ours);
-        *attributes = others;
-        let allowed = ours
-            .iter()
-            .flat_map(|one| Args::of_statement(one, self.report).allowed)
-            .collect();
-        (conditions, allowed)
-    }
-
     fn under(&mut self, attributes: Option<&mut Vec<Attribute>>, visit: impl FnOnce(&mut Self)) {
         let Some(attributes) = attributes.filter(|attributes| !attributes.is_empty()) else {
             return visit(self);
@@ -177,61 +161,30 @@ impl Lifter<'_> {
         self.inside(change, visit);
     }
 
-    /// Call sites in tokens that are no expressions: `step ! ( … )` wherever it stands.
-    fn lift_tokens(&mut self, tokens: TokenStream) -> TokenStream {
-        let mut output: Vec<TokenTree> = Vec::new();
-        let mut rest = tokens.into_iter().peekable();
-        while let Some(tree) = rest.next() {
-            let is_bang = |next: &TokenTree| matches!(next, TokenTree::Punct(punct) if punct.as_char() == '!');
-            match tree {
-                TokenTree::Group(group) => {
-                    let content = self.lift_tokens(group.stream());
-                    let mut lifted = Group::new(group.delimiter(), content);
-                    lifted.set_span(group.span());
-                    output.push(lifted.into());
-                }
-                TokenTree::Ident(name) if rest.peek().is_some_and(is_bang) => {
-                    let start = path_start(&output);
-                    let path: TokenStream = output[start..]
-                        .iter()
-                        .cloned()
-                        .chain([TokenTree::Ident(name.clone())])
-                        .collect();
-                    let bang = rest.next();
-                    match (self.kind_of(path.clone()), rest.next()) {
-                        (Some(kind), Some(TokenTree::Group(group))) => {
-                            output.truncate(start);
-                            output.extend(self.lift_group(kind, path, group));
-                        }
-                        (_, next) => {
-                            output.push(name.into());
-                            output.extend(bang);
-                            let next = next.map(TokenStream::from).unwrap_or_default();
-                            output.extend(self.lift_tokens(next));
-                        }
-                    }
-                }
-                other => output.push(other),
-            }
+    fn visit_site(&mut self, mac: &mut Macro, unawaited: bool) {
+        match Kind::of_path(&mac.path, self.krate) {
+            Some(kind) => self.lift(kind, mac, unawaited),
+            None => self.visit_macro_mut(mac),
         }
-        output.into_iter().collect()
     }
 
-    fn kind_of(&self, path: TokenStream) -> Option<Kind> {
-        Kind::of_path(&syn::parse2(path).ok()?, self.krate)
-    }
-
-    fn lift_group(&mut self, kind: Kind, path: TokenStream, group: Group) -> TokenStream {
-        let bang = Punct::new('!', Spacing::Alone);
-        let tokens = path
-            .into_iter()
-            .chain([bang.into(), TokenTree::Group(group)])
-            .collect();
-        let Ok(mut mac) = syn::parse2::<Macro>(tokens) else {
-            return TokenStream::new();
+    fn visit_arguments_of(
+        &mut self,
+        spawns: bool,
+        arguments: &mut syn::punctuated::Punctuated<Expr, syn::Token![,]>,
+    ) -> bool {
+        let change = |here: &mut Here| {
+            if spawns && here.refused.is_none() {
+                here.refused = Some(Refused::Spawned);
+            }
         };
-        self.lift(kind, &mut mac, false);
-        mac.into_token_stream()
+        self.finds_sites(|this| {
+            this.inside(change, |this| {
+                arguments
+                    .iter_mut()
+                    .for_each(|expr| this.visit_expr_mut(expr))
+            });
+        })
     }
 }
 
@@ -248,33 +201,16 @@ fn enter_body(here: &mut Here, kind: Kind, index: usize) {
     }
 }
 
-/// Where the path that ends `tokens` with `::` begins.
-fn path_start(tokens: &[TokenTree]) -> usize {
-    let is_colon =
-        |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ':');
-    let mut start = tokens.len();
-    while start >= 2 && is_colon(&tokens[start - 1]) && is_colon(&tokens[start - 2]) {
-        start -= 2;
-        if start >= 1 && matches!(tokens[start - 1], TokenTree::Ident(_)) {
-            start -= 1;
-        }
-    }
-    start
-}
-
 impl VisitMut for Lifter<'_> {
     fn visit_stmt_mut(&mut self, stmt: &mut Stmt) {
-        let mut stmt_attributes = attributes_of_stmt(stmt).map(mem::take);
+        let mut stmt_attributes = attributes::of_stmt(stmt).map(mem::take);
         self.under(stmt_attributes.as_mut(), |this| match &mut *stmt {
-            Stmt::Macro(one) => match Kind::of_path(&one.mac.path, this.krate) {
-                Some(kind) => this.lift(kind, &mut one.mac, true),
-                None => this.visit_macro_mut(&mut one.mac),
-            },
-            Stmt::Expr(Expr::Macro(one), Some(_)) => this.visit_unawaited(one),
+            Stmt::Macro(one) => this.visit_site(&mut one.mac, true),
+            Stmt::Expr(Expr::Macro(one), Some(_)) => this.visit_site(&mut one.mac, true),
             Stmt::Local(local) => match (&local.pat, &mut local.init) {
                 (Pat::Wild(_), Some(init)) if matches!(&*init.expr, Expr::Macro(_)) => {
                     match &mut *init.expr {
-                        Expr::Macro(one) => this.visit_unawaited(one),
+                        Expr::Macro(one) => this.visit_site(&mut one.mac, true),
                         other => this.visit_expr_mut(other),
                     }
                 }
@@ -282,17 +218,14 @@ impl VisitMut for Lifter<'_> {
             },
             other => visit_mut::visit_stmt_mut(this, other),
         });
-        if let (Some(kept), Some(attributes)) = (stmt_attributes, attributes_of_stmt(stmt)) {
+        if let (Some(kept), Some(attributes)) = (stmt_attributes, attributes::of_stmt(stmt)) {
             *attributes = kept;
         }
     }
 
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         match expr {
-            Expr::Macro(one) => match Kind::of_path(&one.mac.path, self.krate) {
-                Some(kind) => self.lift(kind, &mut one.mac, false),
-                None => self.visit_macro_mut(&mut one.mac),
-            },
+            Expr::Macro(one) => self.visit_site(&mut one.mac, false),
             Expr::Path(one) => self.refuse_hazard(hazards::of_path(&one.path), &one.path),
             Expr::Async(_) => {
                 self.inside(
@@ -377,6 +310,11 @@ impl VisitMut for Lifter<'_> {
     }
 
     fn visit_item_mut(&mut self, item: &mut syn::Item) {
+        // A durable function written inside this one has an attribute of its own.
+        if matches!(item, syn::Item::Fn(function) if function.attrs.iter().any(attributes::is_ours))
+        {
+            return;
+        }
         self.inside(
             |here| here.refused = Some(Refused::Item),
             |this| visit_mut::visit_item_mut(this, item),
@@ -408,67 +346,3 @@ impl VisitMut for Lifter<'_> {
 
 const HASH_ADVICE: &str = "a hash table yields its items in another order on every run, and with it the durable calls: \
                            collect into a sorted `Vec` first, or use a `BTreeMap`";
-
-impl Lifter<'_> {
-    fn visit_unawaited(&mut self, one: &mut ExprMacro) {
-        match Kind::of_path(&one.mac.path, self.krate) {
-            Some(kind) => self.lift(kind, &mut one.mac, true),
-            None => self.visit_macro_mut(&mut one.mac),
-        }
-    }
-
-    fn visit_arguments_of(
-        &mut self,
-        spawns: bool,
-        arguments: &mut syn::punctuated::Punctuated<Expr, syn::Token![,]>,
-    ) -> bool {
-        let change = |here: &mut Here| {
-            if spawns && here.refused.is_none() {
-                here.refused = Some(Refused::Spawned);
-            }
-        };
-        self.finds_sites(|this| {
-            this.inside(change, |this| {
-                arguments
-                    .iter_mut()
-                    .for_each(|expr| this.visit_expr_mut(expr))
-            });
-        })
-    }
-}
-
-/// The attributes that stand before a statement. Before an expression they belong to its leftmost part.
-fn attributes_of_stmt(stmt: &mut Stmt) -> Option<&mut Vec<Attribute>> {
-    match stmt {
-        Stmt::Local(one) => Some(&mut one.attrs),
-        Stmt::Macro(one) => Some(&mut one.attrs),
-        Stmt::Expr(expr, _) => attributes_of_expr(expr),
-        Stmt::Item(_) => None,
-    }
-}
-
-fn attributes_of_expr(expr: &mut Expr) -> Option<&mut Vec<Attribute>> {
-    match expr {
-        Expr::Assign(one) => attributes_of_expr(&mut one.left),
-        Expr::Binary(one) => attributes_of_expr(&mut one.left),
-        Expr::Async(one) => Some(&mut one.attrs),
-        Expr::Await(one) => Some(&mut one.attrs),
-        Expr::Block(one) => Some(&mut one.attrs),
-        Expr::Call(one) => Some(&mut one.attrs),
-        Expr::Closure(one) => Some(&mut one.attrs),
-        Expr::Field(one) => Some(&mut one.attrs),
-        Expr::ForLoop(one) => Some(&mut one.attrs),
-        Expr::If(one) => Some(&mut one.attrs),
-        Expr::Index(one) => Some(&mut one.attrs),
-        Expr::Loop(one) => Some(&mut one.attrs),
-        Expr::Macro(one) => Some(&mut one.attrs),
-        Expr::Match(one) => Some(&mut one.attrs),
-        Expr::MethodCall(one) => Some(&mut one.attrs),
-        Expr::Path(one) => Some(&mut one.attrs),
-        Expr::Return(one) => Some(&mut one.attrs),
-        Expr::Try(one) => Some(&mut one.attrs),
-        Expr::Unary(one) => Some(&mut one.attrs),
-        Expr::While(one) => Some(&mut one.attrs),
-        _ => None,
-    }
-}

@@ -1,0 +1,82 @@
+//! Names: derived from bodies, and the rules they follow.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::{Expr, Ident, Path};
+
+use crate::rules::{Report, Rule};
+use crate::sites::Kind;
+
+const MAX: usize = 100;
+
+/// A name, and the tokens it comes from.
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) tokens: TokenStream,
+}
+
+impl Name {
+    /// The name of a site that was given none: of the function or method that its body awaits, or else calls last.
+    pub(crate) fn derived(kind: Kind, body: Option<&Expr>, path: &Path) -> Option<Self> {
+        match kind {
+            Kind::Wait => Some(Self {
+                text: "wait".to_owned(),
+                tokens: path.to_token_stream(),
+            }),
+            Kind::Step | Kind::Record | Kind::Call => {
+                let body = body?;
+                let ident = callee(awaited(body).unwrap_or(body))?;
+                Some(Self {
+                    text: ident.unraw().to_string(),
+                    tokens: ident.to_token_stream(),
+                })
+            }
+            Kind::Scope | Kind::Execution => None,
+        }
+    }
+}
+
+/// Reports what is wrong with a name, at `tokens`.
+pub(crate) fn check(text: &str, tokens: impl ToTokens, report: &mut Report) {
+    let wrong = if text.is_empty() || text.len() > MAX {
+        format!(
+            "has {} characters, 1 to {MAX} are allowed",
+            text.chars().count()
+        )
+    } else if let Some(other) = text.chars().find(|one| !(' '..='~').contains(one)) {
+        format!("contains {other:?}, printable ASCII is allowed")
+    } else if let Some(reserved) = text.chars().find(|one| "/[]#".contains(*one)) {
+        format!("contains `{reserved}`, which separates names in histories")
+    } else {
+        return;
+    };
+    report.add(Rule::Name.error(tokens, format!("the name {wrong}")));
+}
+
+/// What the outermost `.await` of a chain of calls awaits.
+fn awaited(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Await(one) => Some(&one.base),
+        Expr::Try(one) => awaited(&one.expr),
+        Expr::MethodCall(one) => awaited(&one.receiver),
+        Expr::Paren(one) => awaited(&one.expr),
+        Expr::Group(one) => awaited(&one.expr),
+        _ => None,
+    }
+}
+
+fn callee(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Call(one) => match &*one.func {
+            Expr::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
+            _ => None,
+        },
+        Expr::MethodCall(one) => Some(&one.method),
+        Expr::Await(one) => callee(&one.base),
+        Expr::Try(one) => callee(&one.expr),
+        Expr::Paren(one) => callee(&one.expr),
+        Expr::Group(one) => callee(&one.expr),
+        _ => None,
+    }
+}

@@ -8,7 +8,7 @@ use durable::prelude::*;
 
 use super::source::Source;
 use super::target::Target;
-use super::{App, Console, Execution, Job};
+use super::{App, Console, Execution, Job, shown};
 
 /// Loads reports of bird strikes from a CSV file into a SQLite database and writes a report.
 ///
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Kill this process with SIGKILL in the middle of batch N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     crash_after: Option<u64>,
     /// Append a line to this file whenever a step's body begins
     #[arg(long, value_name = "FILE")]
@@ -48,39 +48,35 @@ pub(crate) struct Args {
 impl Args {
     /// Checks what is given and says what to run, with what, and where it is recorded.
     pub(crate) fn resolve(self) -> Result<(App, Job, Execution), BoxError> {
-        let examples = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let default_source = || examples.join("data/birdstrikes.csv");
+        let default_source = || examples().join("data/birdstrikes.csv");
         let source = Source {
-            path: self.source.unwrap_or_else(default_source),
+            path: self.source.clone().unwrap_or_else(default_source),
         };
         let checked = source.check()?;
         let name = execution_name(&source.path);
-        let workspace = examples.parent().unwrap_or(examples);
-        let folder = workspace.join("target/etl").join(&name);
+        let folder = default_folder(&name);
+        let target = self.target.clone();
         let target = Target {
-            path: std::path::absolute(self.target.unwrap_or_else(|| folder.join("target.db")))?,
+            path: std::path::absolute(target.unwrap_or_else(|| folder.join("target.db")))?,
         };
-        let report = std::path::absolute(self.report.unwrap_or_else(|| folder.clone()))?;
-        let store = folder.join("store.db");
-        if self.fresh {
-            delete_store(&store)?;
-        }
-        for needed in [Some(&*folder), Some(&*report), target.path.parent()] {
-            needed.map_or(Ok(()), create_folder)?;
-        }
-        target.check()?;
-        let start_over = match self.store {
-            None => "add --fresh",
-            Some(_) => "give it another --id",
-        };
+        let report = self.report.clone().unwrap_or_else(|| folder.clone());
         let job = Job {
             file: file_name(&source.path),
             sha256: checked.sha256,
             rows: checked.rows,
             batch: self.batch,
             target: target.path.clone(),
-            report,
+            report: std::path::absolute(report)?,
         };
+        if let Some(n) = self.crash_after.filter(|n| *n > job.batches()) {
+            let batches = job.batches();
+            return Err(format!("there is no batch {n} to crash in, only {batches}").into());
+        }
+        for needed in [Some(&*job.report), job.target.parent()] {
+            needed.map_or(Ok(()), create_folder)?;
+        }
+        target.check()?;
+        let execution = self.execution(name, &folder)?;
         let app = App {
             console: Console::new(job.rows, job.batch),
             source,
@@ -88,14 +84,42 @@ impl Args {
             effects: self.effects,
             crash_after: self.crash_after,
         };
-        let default_store = || format!("sqlite:{}", store.display());
-        let execution = Execution {
-            id: self.id.unwrap_or(name),
-            store: self.store.unwrap_or_else(default_store),
-            start_over,
-        };
         Ok((app, job, execution))
     }
+
+    /// Which execution to run. The default store is made ready: its folder is there, and it is
+    /// gone where a fresh one is wanted.
+    fn execution(&self, name: String, folder: &Path) -> Result<Execution, BoxError> {
+        let id = self.id.clone().unwrap_or(name);
+        if let Some(store) = self.store.clone() {
+            let start_over = "give it another --id";
+            return Ok(Execution {
+                id,
+                store,
+                start_over,
+            });
+        }
+        let store = folder.join("store.db");
+        if self.fresh {
+            delete_store(&store)?;
+        }
+        create_folder(folder)?;
+        Ok(Execution {
+            id,
+            store: format!("sqlite:{}", shown(&store)),
+            start_over: "add --fresh",
+        })
+    }
+}
+
+fn examples() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where everything goes that is given no place of its own.
+fn default_folder(name: &str) -> PathBuf {
+    let workspace = examples().parent().unwrap_or(examples());
+    workspace.join("target/etl").join(name)
 }
 
 fn create_folder(path: &Path) -> Result<(), BoxError> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::format::{percent, short_dollars, thousands};
+use super::format::{counted, percent, short_dollars, shortened, thousands};
 use super::target::Summary;
 
 const WIDTH: f64 = 960.0;
@@ -48,7 +48,7 @@ pub(crate) fn svg(summary: &Summary) -> String {
         r##"<rect width="{WIDTH}" height="{height}" fill="#fbfcfd"/>"##
     ));
     out.text(MARGIN, 56.0, "title", "start", &title);
-    let reports = format!("{} reports in {}", thousands(summary.rows), summary.file);
+    let reports = format!("{} in {}", counted(summary.rows, "report"), summary.file);
     out.text(MARGIN, 82.0, "subtitle", "start", &reports);
     cost_by_year(&mut out, summary);
     top_species(&mut out, summary);
@@ -67,37 +67,26 @@ fn period(summary: &Summary) -> String {
 }
 
 fn cost_by_year(out: &mut Svg, summary: &Summary) {
-    let (left, right, top, bottom) = COLUMNS;
+    let (left, right, _, bottom) = COLUMNS;
     let heading = "Cost by year of flight, in US dollars";
     out.text(MARGIN, 132.0, "heading", "start", heading);
     let peak = summary.years.iter().map(|year| year.cost).max();
     let peak = peak.unwrap_or_default();
-    let step = axis_step(peak);
-    let ceiling = (peak.div_ceil(step) * step).max(step);
-    let y = |cost: u64| bottom - (bottom - top) * cost as f64 / ceiling as f64;
+    let scale = cost_axis(out, peak);
 
-    for tick in (0..=ceiling / step).map(|n| n * step) {
-        let class = if tick == 0 { "base" } else { "grid" };
-        out.line(left, right, y(tick), class);
-        let label = short_dollars(tick).replace(".0", "");
-        out.text(left - 10.0, y(tick) + 4.5, "axis", "end", &label);
-    }
     let pitch = (right - left) / summary.years.len().max(1) as f64;
     let width = (pitch * 0.7).min(72.0);
     // Labels that would run into each other are thinned out; the highest column keeps its own.
     let every = (40.0 / pitch).ceil() as usize;
     for (index, year) in summary.years.iter().enumerate() {
         let middle = left + pitch * (index as f64 + 0.5);
+        let height = year.cost as f64 * scale;
         let highest = year.cost == peak && peak > 0;
         let class = if highest { "bar peak" } else { "bar" };
-        let hint = format!(
-            "{}: ${}, {} reports",
-            year.year,
-            thousands(year.cost),
-            thousands(year.reports)
-        );
-        let (x, y) = (middle - width / 2.0, y(year.cost));
-        out.bar(x, y, width, bottom - y, class, &hint);
+        let (cost, reports) = (thousands(year.cost), counted(year.reports, "report"));
+        let hint = format!("{}: ${cost}, {reports}", year.year);
+        let (x, y) = (middle - width / 2.0, bottom - height);
+        out.bar(x, y, width, height, class, &hint);
         if every == 1 || highest {
             let label = short_dollars(year.cost);
             out.text(middle, y - 7.0, "value", "middle", &label);
@@ -107,13 +96,24 @@ fn cost_by_year(out: &mut Svg, summary: &Summary) {
             out.text(middle, bottom + 22.0, "axis", "middle", &label);
         }
     }
-    out.text(
-        f64::midpoint(left, right),
-        bottom + 46.0,
-        "axis",
-        "middle",
-        "Year",
-    );
+    let middle = f64::midpoint(left, right);
+    out.text(middle, bottom + 46.0, "axis", "middle", "Year");
+}
+
+/// Draws grid lines with their labels, so that `peak` fits below the last; returns the height of a
+/// dollar.
+fn cost_axis(out: &mut Svg, peak: u64) -> f64 {
+    let (left, right, top, bottom) = COLUMNS;
+    let step = axis_step(peak);
+    let lines = peak.div_ceil(step).max(1);
+    let distance = (bottom - top) / lines as f64;
+    for line in 0..=lines {
+        let y = bottom - distance * line as f64;
+        out.line(left, right, y, if line == 0 { "base" } else { "grid" });
+        let label = short_dollars(line * step).replace(".0", "");
+        out.text(left - 10.0, y + 4.5, "axis", "end", &label);
+    }
+    distance / step as f64
 }
 
 fn top_species(out: &mut Svg, summary: &Summary) {
@@ -151,13 +151,6 @@ fn axis_step(peak: u64) -> u64 {
         }
         power = power.saturating_mul(10);
     }
-}
-
-fn shortened(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 fn escaped(text: &str) -> String {

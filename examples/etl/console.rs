@@ -5,7 +5,7 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::format::thousands;
+use super::format::counted;
 
 /// A progress bar on a terminal, plain lines anywhere else.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ impl Console {
                 bar.set_position((n - 1) * self.batch + rows);
             }
             None => self.say(&format!(
-                "batch {n:>3} of {batches}: {} rows, lines {first_line} to {last_line}",
-                thousands(rows)
+                "batch {n:>3} of {batches}: {}, lines {first_line} to {last_line}",
+                counted(rows, "row")
             )),
         }
     }

@@ -4,7 +4,7 @@ use durable::prelude::*;
 use durable::store::{ExecutionStatus, ExecutionStore, StoreErrorKind};
 use durable::{Report, RunError, Status};
 
-use super::format::thousands;
+use super::format::{counted, thousands};
 use super::{App, Job, Summary, report, shown};
 
 /// Which execution is run, and where its checkpoints are kept.
@@ -44,15 +44,18 @@ impl App {
     /// Says what is about to be done.
     pub(crate) fn announce(&self, job: &Job, execution: &Execution, before: Before) {
         self.console.say(&format!(
-            "Loading {}: {} rows in {} batches, execution `{}`",
+            "Loading {}: {} in {}, execution `{}`",
             job.file,
-            thousands(job.rows),
-            job.batches(),
+            counted(job.rows, "row"),
+            match job.batches() {
+                1 => "one batch".into(),
+                batches => format!("{} batches", thousands(batches)),
+            },
             execution.id
         ));
         if let Before::Steps(steps) = before {
             self.console.say(&format!(
-                "An earlier run was cut off; the outcomes of {steps} steps are in the store."
+                "Going on where an earlier run was: the outcomes of {steps} steps are in the store."
             ));
         }
     }
@@ -79,8 +82,8 @@ impl App {
                 "Nothing to do: this execution has finished already. To run it anew: {start_over}."
             ),
             _ => format!(
-                "Loaded {} rows into {}: {} steps were answered from checkpoints, {} ran.",
-                thousands(summary.rows),
+                "Loaded {} into {}: {} steps were answered from checkpoints, {} ran.",
+                counted(summary.rows, "row"),
                 shown(&job.target),
                 done.replayed,
                 done.ran
@@ -90,10 +93,11 @@ impl App {
             self.console.say(&format!("note: {drift}"));
         }
         self.console.say(&format!("\n{}", report::text(&summary)));
-        for file in ["report.txt", "report.svg"] {
-            self.console
-                .say(&format!("Wrote {}", shown(&job.report.join(file))));
-        }
+        let report = shown(&job.report.join("report"));
+        self.console.say(&format!(
+            "Report: {report}.txt, as a chart {report}.svg\nSteps:  durable show {} --store {}",
+            execution.id, execution.store
+        ));
         Ok(())
     }
 }

@@ -107,42 +107,44 @@ impl Target {
             [],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )?;
-        let species = connection
-            .prepare(
-                "SELECT coalesce(species, 'not reported'), count(*) FROM bird_strikes
-                 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?1",
-            )?
-            .query_map([TOP_SPECIES], |row| {
-                Ok(Species {
-                    name: row.get(0)?,
-                    reports: row.get(1)?,
-                })
-            })?
-            .collect::<Result<_, _>>()?;
-        let years = connection
-            .prepare(
-                "SELECT CAST(substr(flight_date, 1, 4) AS INTEGER), count(*),
-                        coalesce(sum(cost_total), 0)
-                 FROM bird_strikes GROUP BY 1 ORDER BY 1",
-            )?
-            .query_map([], |row| {
-                Ok(Year {
-                    year: row.get(0)?,
-                    reports: row.get(1)?,
-                    cost: row.get(2)?,
-                })
-            })?
-            .collect::<Result<Vec<_>, _>>()?;
         Ok(Summary {
             file: file.to_owned(),
             rows,
             cost,
             first_day,
             last_day,
-            species,
-            years: with_gaps_filled(years),
+            species: top_species(&connection)?,
+            years: with_gaps_filled(years(&connection)?),
         })
     }
+}
+
+fn top_species(connection: &Connection) -> rusqlite::Result<Vec<Species>> {
+    let mut query = connection.prepare(
+        "SELECT coalesce(species, 'not reported'), count(*) FROM bird_strikes
+         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?1",
+    )?;
+    let rows = query.query_map([TOP_SPECIES], |row| {
+        let (name, reports) = (row.get(0)?, row.get(1)?);
+        Ok(Species { name, reports })
+    })?;
+    rows.collect()
+}
+
+fn years(connection: &Connection) -> rusqlite::Result<Vec<Year>> {
+    let mut query = connection.prepare(
+        "SELECT CAST(substr(flight_date, 1, 4) AS INTEGER), count(*), coalesce(sum(cost_total), 0)
+         FROM bird_strikes GROUP BY 1 ORDER BY 1",
+    )?;
+    let rows = query.query_map([], |row| {
+        let (year, reports, cost) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Year {
+            year,
+            reports,
+            cost,
+        })
+    })?;
+    rows.collect()
 }
 
 /// Puts in the years without reports, unless there are more of them than a chart could show.

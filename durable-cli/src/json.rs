@@ -21,122 +21,145 @@ const LONGEST: usize = 1000;
 
 /// What `ls` prints.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct Executions {
-    format: u32,
+    /// [`FORMAT`].
+    pub format: u32,
     /// In the order of their ids.
-    executions: Vec<Summary>,
+    pub executions: Vec<Summary>,
     /// Whether there are more after them.
-    more: bool,
+    pub more: bool,
 }
 
 /// What `show` prints.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct History {
-    format: u32,
-    execution: Whole,
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The execution as a whole.
+    pub execution: Whole,
     /// Each scope followed by what it holds, siblings in the order they were first written.
-    operations: Vec<Operation>,
+    pub operations: Vec<Operation>,
 }
 
 /// An execution without what it was given and what became of it.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct Summary {
-    id: String,
-    handler: String,
+    /// The id it was started with.
+    pub id: String,
+    /// Name of its handler.
+    pub handler: String,
     /// `queued`, `running`, `suspended`, `succeeded`, `failed` or `blocked`.
-    status: &'static str,
-    created_at: String,
-    updated_at: String,
+    pub status: &'static str,
+    /// When it was started.
+    pub created_at: String,
+    /// When its state last changed.
+    pub updated_at: String,
     /// When it is due again, while suspended until a time.
-    wake_at: Option<String>,
+    pub wake_at: Option<String>,
 }
 
 /// An execution: the fields of [`Summary`] and these.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct Whole {
+    /// Its fields stand beside those below.
     #[serde(flatten)]
-    summary: Summary,
-    input: Value,
+    pub summary: Summary,
+    /// What it was started with.
+    pub input: Value,
     /// Once succeeded.
-    output: Option<Value>,
+    pub output: Option<Value>,
     /// Once failed.
-    error: Option<Failure>,
+    pub error: Option<Failure>,
     /// Why it is blocked; `null` also when the reason is secret.
-    report: Option<String>,
+    pub report: Option<String>,
 }
 
 /// One operation.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct Operation {
     /// Position in the order in which operations were first written, from 1.
-    seq: u64,
+    pub seq: u64,
     /// 32 hexadecimal digits.
-    id: String,
+    pub id: String,
     /// The id of the scope it is in; `null` at the top.
-    parent: Option<String>,
+    pub parent: Option<String>,
     /// The operation as histories write it, with the scopes it is in: `files[a.csv]/parse`.
-    path: String,
+    pub path: String,
     /// The name of its call site.
-    name: String,
+    pub name: String,
     /// What tells it apart from other runs of a call site with `key`.
-    key: Option<String>,
+    pub key: Option<String>,
     /// Which run of a call site with `ordered` it is, from 0.
-    turn: Option<u64>,
-    label: Option<String>,
+    pub turn: Option<u64>,
+    /// How it is written in place of its name, if it has a label.
+    pub label: Option<String>,
     /// `step`, `record`, `wait`, `scope` or `call`.
-    kind: &'static str,
+    pub kind: &'static str,
     /// `started`, `pending`, `succeeded`, `failed` or `cancelled`.
-    status: &'static str,
+    pub status: &'static str,
     /// Attempts begun.
-    attempts: u32,
+    pub attempts: u32,
     /// How often a body was cut off by the end of its process.
-    interruptions: u32,
-    started_at: String,
-    ended_at: Option<String>,
+    pub interruptions: u32,
+    /// When it was first started.
+    pub started_at: String,
+    /// When its outcome was settled.
+    pub ended_at: Option<String>,
     /// When a timer ends or the next attempt may begin.
-    due_at: Option<String>,
+    pub due_at: Option<String>,
     /// From the start to the outcome, in milliseconds.
-    duration_ms: Option<u64>,
+    pub duration_ms: Option<u64>,
     /// Bytes of value and error.
-    size: usize,
-    value_type: Option<String>,
+    pub size: usize,
+    /// Rust type of the value.
+    pub value_type: Option<String>,
     /// Once succeeded.
-    value: Option<Value>,
+    pub value: Option<Value>,
     /// Once failed, or of the attempt before while pending.
-    error: Option<Failure>,
+    pub error: Option<Failure>,
     /// Whether the operation is marked as secret.
-    secret: bool,
+    pub secret: bool,
     /// `file:line` of the call site.
-    source: String,
+    pub source: String,
 }
 
 /// A recorded value.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct Value {
-    codec: String,
+    /// Name of the codec that encoded it.
+    pub codec: String,
     /// Bytes of the encoded value.
-    size: usize,
+    pub size: usize,
     /// Why `json` says nothing: `secret`, `long` (see `--full`) or `not_json`.
-    hidden: Option<&'static str>,
+    pub hidden: Option<&'static str>,
     /// The value.
-    json: Option<serde_json::Value>,
+    pub json: Option<serde_json::Value>,
 }
 
 /// A recorded error.
 #[derive(Debug, Serialize)]
+#[non_exhaustive]
 pub struct Failure {
     /// The operation that failed, with the scopes it is in.
-    operation: String,
+    pub operation: String,
     /// `failed`, `interrupted`, `timed_out`, `too_large`, `codec` or `cancelled`.
-    kind: &'static str,
-    attempts: u32,
+    pub kind: &'static str,
+    /// Attempts begun.
+    pub attempts: u32,
     /// Whether `message`, `type_name` and `chain` are left out because they are secret.
-    secret: bool,
-    message: Option<String>,
+    pub secret: bool,
+    /// Text of the error, without the errors behind it.
+    pub message: Option<String>,
     /// Rust type of the error; `null` too when the error is not a body's.
-    type_name: Option<String>,
+    pub type_name: Option<String>,
     /// The errors behind it, nearest first.
-    chain: Vec<String>,
+    pub chain: Vec<String>,
 }
 
 impl Executions {

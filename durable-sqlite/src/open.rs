@@ -144,9 +144,9 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 
 /// Asks for what makes an acknowledged commit survive power loss, and reads back what is in force.
 fn configure(conn: &Connection, path: &Path) -> Result<(), Fault> {
-    // Only a new file takes the page size. Concurrent executions each touch a page of their own in
-    // every commit, so small pages write less.
-    conn.pragma_update(None, "page_size", 2048)?;
+    // Only a new file takes the page size. A step touches one page, and concurrent executions each
+    // touch one of their own, so small pages write less.
+    conn.pragma_update(None, "page_size", 1024)?;
     let journal = patiently(|| {
         conn.query_row("PRAGMA journal_mode = WAL", [], |row| {
             row.get::<_, String>(0)
@@ -163,7 +163,7 @@ fn configure(conn: &Connection, path: &Path) -> Result<(), Fault> {
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
     )?;
-    // Pages of concurrent executions are rewritten many times before they are full: 8 MiB of log
+    // Pages of concurrent executions are rewritten many times before they are full: 4 MiB of log
     // spare the database most of that.
     conn.pragma_update(None, "wal_autocheckpoint", 4000)?;
     let synchronous: i64 = conn.query_row("PRAGMA synchronous", [], |row| row.get(0))?;

@@ -20,7 +20,7 @@ use support::{Other, child_command, child_env, id, leased, open, positions, say,
 use tempfile::{TempDir, tempdir};
 
 /// The size of the store's pages.
-const PAGE: u64 = 2048;
+const PAGE: u64 = 1024;
 
 /// Opens what must be refused, and checks that the message names the path and these words.
 async fn refusal(path: &Path, kind: StoreErrorKind, words: &[&str]) -> StoreError {

@@ -146,7 +146,8 @@ fn next_shape(input: ParseStream<'_>, legal: &[Legal]) -> Option<Shape> {
     // A flag is a word before a comma; the last word, comma or not, is the body.
     let before_comma = fork.parse::<Token![,]>().is_ok() && !fork.is_empty();
     let bare = before_comma || (known == Some(Shape::Flag) && (name == "move" || fork.is_empty()));
-    bare.then_some(Shape::Flag)
+    // A known option without its value is reported as such where that is parsed.
+    bare.then(|| known.unwrap_or(Shape::Flag))
 }
 
 fn parse_value(input: ParseStream<'_>, shape: Shape) -> syn::Result<Value> {

@@ -1,5 +1,5 @@
-//! The attribute of the `durable` crate, which re-exports it. Text in, text out:
-//! [parse](args) → [model](function), [call sites](body) → [check](check) → [print](expand).
+//! The attribute of the `durable` crate, which re-exports it. Text in, text out, one file a stage: parse (`args`),
+//! model (`function`, `sites`, taken out of the text by `body`), `check`, print (`expand`).
 
 mod args;
 mod body;

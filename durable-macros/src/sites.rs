@@ -230,20 +230,7 @@ impl Call {
     }
 
     fn read(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
-        if input.peek(LitStr)
-            && (input.peek2(Token![,])
-                || input
-                    .cursor()
-                    .token_tree()
-                    .is_some_and(|(_, rest)| rest.eof()))
-        {
-            let name: LitStr = input.parse()?;
-            self.name = Some(Name {
-                text: name.value(),
-                tokens: name.to_token_stream(),
-            });
-            input.parse::<Option<Token![,]>>()?;
-        }
+        self.read_name(input)?;
         let owner = format!("`{}!`", self.kind.name());
         self.options = Options::parse(input, self.kind.options(), &owner, &mut self.wrong)?;
         if self.kind == Kind::Step && input.peek(Token![|]) {
@@ -251,25 +238,48 @@ impl Call {
             self.binder = Some(Pat::parse_single(input)?);
             input.parse::<Token![|]>()?;
         }
-        if self.kind == Kind::Execution || (self.options.flag("until") && input.is_empty()) {
+        if self.kind == Kind::Execution || self.options.flag("until") {
             return if input.is_empty() {
                 Ok(())
             } else {
-                Err(input.error(format!("{owner} takes no arguments")))
+                Err(self.left_over(input, "nothing else"))
             };
         }
         let fork = input.fork();
         let body: Expr = input.parse()?;
         input.parse::<Option<Token![,]>>()?;
         if !input.is_empty() {
-            let message = format!(
-                "after name and options, {owner} takes only {}",
-                self.kind.body()
-            );
-            return Err(syn::Error::new(input.span(), message));
+            return Err(self.left_over(input, &format!("only {}", self.kind.body())));
         }
         self.body = Some(body);
         self.check_body(&fork)
+    }
+
+    /// A text in front is the name: of a body that is nothing but a text there could be no use.
+    fn read_name(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let last = || {
+            input
+                .cursor()
+                .token_tree()
+                .is_some_and(|(_, rest)| rest.eof())
+        };
+        if input.peek(LitStr) && (input.peek2(Token![,]) || last()) {
+            let name: LitStr = input.parse()?;
+            self.name = Some(Name {
+                text: name.value(),
+                tokens: name.to_token_stream(),
+            });
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    }
+
+    fn left_over(&self, input: ParseStream<'_>, takes: &str) -> syn::Error {
+        let message = format!(
+            "after name and options, `{}!` takes {takes}",
+            self.kind.name()
+        );
+        syn::Error::new(input.span(), message)
     }
 
     fn check_body(&mut self, input: ParseStream<'_>) -> syn::Result<()> {

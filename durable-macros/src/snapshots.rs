@@ -110,3 +110,117 @@ fn the_expansion_is_short() {
     assert!(handler <= 36, "a handler adds {handler} lines");
     assert!(site <= 18, "a call site adds {site} lines");
 }
+
+/// Errors in what is printed for a handler with this body.
+fn errors(body: &str) -> Vec<String> {
+    let item = format!("async fn handler() -> Result<(), BoxError> {{ {body} }}");
+    let printed = transform(TokenStream::new(), item.parse().unwrap()).to_string();
+    printed
+        .match_indices("durable::D")
+        .map(|(at, _)| printed[at + 9..at + 13].to_owned())
+        .collect()
+}
+
+#[test]
+fn malformed_call_sites_are_one_error_each() {
+    for (body, code) in [
+        ("step!().await?;", "D011"),
+        ("step!(,).await?;", "D011"),
+        ("step!(\"a\",).await?;", "D011"),
+        ("step!(\"a\" work()).await?;", "D011"),
+        ("step!(\"a\", key =).await?;", "D011"),
+        ("step!(\"a\", key, work()).await?;", "D011"),
+        ("step!(\"a\", was = old, work()).await?;", "D011"),
+        ("step!(\"a\", |step).await?;", "D011"),
+        ("step!(\"a\", |step|).await?;", "D011"),
+        ("step!(move).await?;", "D011"),
+        ("step!(work() work()).await?;", "D011"),
+        ("step!(5).await?;", "D012"),
+        ("step!(\"a\", work() + ).await?;", "D011"),
+        ("record!().await;", "D011"),
+        ("wait!().await;", "D011"),
+        ("wait!(until = time, duration).await;", "D011"),
+        ("wait!(until time).await;", "D011"),
+        ("scope!(\"a\").await?;", "D011"),
+        ("scope!(\"a\", work()).await?;", "D011"),
+        ("call!().await?;", "D011"),
+        ("call!(other).await?;", "D011"),
+        ("call!(self.other()).await?;", "D011"),
+        ("execution!(1);", "D011"),
+        ("tokio::join!(step!(), other => x);", "D011"),
+        ("if let Ok(_) = step!(a(), b()).await {}", "D011"),
+    ] {
+        assert_eq!(errors(body), [code], "{body}");
+    }
+}
+
+#[test]
+fn hazards_are_seen_outside_of_bodies_only() {
+    for (body, codes) in [
+        ("let now = chrono::Utc::now();", &["D001"][..]),
+        ("let now = record!(chrono::Utc::now()).await;", &[]),
+        (
+            "step!(\"a\", { std::fs::read(env::var(\"x\")?) }).await?;",
+            &[],
+        ),
+        (
+            "step!(\"a\", key = Uuid::new_v4(), work()).await?;",
+            &["D002"],
+        ),
+        ("scope!(\"a\", { Ok(rand::random()) }).await?;", &["D002"]),
+        ("println!(\"{}\", std::env::var(\"x\")?);", &["D003"]),
+        ("fn helper() { std::env::var(\"x\"); }", &[]),
+        ("tokio::task::spawn_blocking(|| 1).await?;", &["D004"]),
+        (
+            "tokio::time::timeout(limit, step!(work().await)).await?;",
+            &["D005"],
+        ),
+        ("let sleep = 5; sleep(sleep);", &[]),
+        ("futures::select! { a = b => {} };", &["D006"]),
+        ("reqwest::get(url).await?;", &["D007"]),
+        (
+            "let mut n = 1; record!(\"a\", { n = 2; n }).await;",
+            &["D008"],
+        ),
+        (
+            "let mut n = 1; step!(\"a\", { let mut n = n; n += 1; work(&mut n) }).await?;",
+            &[],
+        ),
+        (
+            "let m: HashMap<u8, u8> = x; for a in m.keys() { wait!(d).await; }",
+            &["D009"],
+        ),
+        (
+            "let m = HashMap::new(); for a in m.keys() { other(a); }",
+            &[],
+        ),
+        (
+            "let m = HashMap::new(); for a in sorted(&m) { step!(key = a, w()).await?; }",
+            &[],
+        ),
+    ] {
+        assert_eq!(errors(body), codes, "{body}");
+    }
+}
+
+#[test]
+fn names_follow_from_what_is_awaited() {
+    for (body, name) in [
+        ("read(x).await", "read"),
+        ("files::read(x).await", "read"),
+        ("db.insert(x).await", "insert"),
+        ("read(x).await.map_err(E::new)", "read"),
+        ("client.get(url).send().await?.json().await", "json"),
+        ("(read(x)).await", "read"),
+        ("read(x).map_err(wrap)", "map_err"),
+        ("r#match(x)", "match"),
+    ] {
+        let item =
+            format!("async fn handler() -> Result<(), BoxError> {{ step!({body}).await?; }}");
+        let printed = transform(TokenStream::new(), item.parse().unwrap()).to_string();
+        assert!(
+            printed.contains(&format!("(Step , \"{name}\")")),
+            "{body}: {printed}"
+        );
+    }
+}

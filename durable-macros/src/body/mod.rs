@@ -5,6 +5,7 @@
 //! and the arguments of other macros, as expressions where they parse as such and else token by token.
 
 mod attributes;
+mod here;
 mod tokens;
 
 use std::mem;
@@ -14,8 +15,8 @@ use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Expr, ExprCall, ExprMethodCall, Macro, Pat, Path, Stmt};
 
+use self::here::Here;
 use crate::args::{Args, Expressions};
-use crate::cfg::Condition;
 use crate::function::Function;
 use crate::hazards::{self, Hazard};
 use crate::rules::{Report, Rule};
@@ -45,17 +46,6 @@ pub(crate) fn lift(
     };
     lifter.visit_block_mut(&mut block);
     (block.into_token_stream(), lifter.sites)
-}
-
-/// What surrounds the code being looked at.
-#[derive(Clone, Default)]
-struct Here {
-    scope: Option<usize>,
-    repeat: Option<Repeat>,
-    concurrent: bool,
-    refused: Option<Refused>,
-    cfgs: Vec<Condition>,
-    allowed: Vec<Rule>,
 }
 
 struct Lifter<'a> {
@@ -123,7 +113,7 @@ impl Lifter<'_> {
             .for_each(|expr| self.visit_expr_mut(expr));
         if let Some(body) = &mut body {
             self.inside(
-                |here| enter_body(here, kind, index),
+                |here| here.enter(kind, index),
                 |this| this.visit_expr_mut(body),
             );
             self.refuse_changes(kind, body);
@@ -185,19 +175,6 @@ impl Lifter<'_> {
                     .for_each(|expr| this.visit_expr_mut(expr))
             });
         })
-    }
-}
-
-/// How what is around changes on entering the body of site `index`.
-fn enter_body(here: &mut Here, kind: Kind, index: usize) {
-    match kind {
-        Kind::Step | Kind::Record => here.refused = Some(Refused::Body(kind)),
-        Kind::Scope => {
-            here.scope = Some(index);
-            here.repeat = None;
-            here.concurrent = false;
-        }
-        Kind::Wait | Kind::Call | Kind::Execution => {}
     }
 }
 

@@ -32,6 +32,25 @@ pub(crate) fn signature(function: &Function, args: &Args, report: &mut Report) -
         valid = false;
         refuse(tokens, message);
     };
+    modifiers(function, &mut fatal);
+    for tokens in impl_traits(function) {
+        fatal(
+            tokens,
+            "values here are stored and read back, so their type must be written out instead of `impl Trait`",
+        );
+    }
+    parameters(function, &mut fatal);
+    if function.output.is_none() {
+        let message =
+            "a durable function can fail: give it a return type, such as `-> Result<(), BoxError>`";
+        fatal(signature.ident.to_token_stream(), message);
+    }
+    valid
+}
+
+/// What may not stand around the parameters.
+fn modifiers(function: &Function, fatal: &mut impl FnMut(TokenStream, &str)) {
+    let signature = &function.signature;
     if let Some(receiver) = signature.receiver() {
         let message = "a durable function takes no `self`: write a free function that takes the state by reference";
         fatal(receiver.to_token_stream(), message);
@@ -54,19 +73,6 @@ pub(crate) fn signature(function: &Function, args: &Args, report: &mut Report) -
             );
         }
     }
-    for tokens in impl_traits(function) {
-        fatal(
-            tokens,
-            "values here are stored and read back, so their type must be written out instead of `impl Trait`",
-        );
-    }
-    parameters(function, &mut fatal);
-    if function.output.is_none() {
-        let message =
-            "a durable function can fail: give it a return type, such as `-> Result<(), BoxError>`";
-        fatal(signature.ident.to_token_stream(), message);
-    }
-    valid
 }
 
 fn parameters(function: &Function, fatal: &mut impl FnMut(TokenStream, &str)) {

@@ -49,7 +49,7 @@ pub(crate) fn handler(
         generics: state.is_none().then_some(generics),
         state: state.map_or(generic, ToTokens::to_token_stream),
         output: output_type(function),
-        input: function.input.clone(),
+        input: or_unit(function.input.as_ref()),
     };
     let inside = &function.inside;
     // With errors about, what the user wrote is not all there: rustc's advice about it would be wrong.
@@ -117,6 +117,10 @@ fn output_type(function: &Function) -> TokenStream {
     quote_spanned!(located(output)=> <#output as __p::HandlerResult>::Output)
 }
 
+fn or_unit(ty: Option<&Type>) -> TokenStream {
+    ty.map_or_else(|| quote!(()), ToTokens::to_token_stream)
+}
+
 /// What is left of a function whose signature is refused: enough for whoever names the handler.
 pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
     if function.has_receiver() {
@@ -139,7 +143,7 @@ pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
         } else {
             quote!(())
         },
-        input: known(&function.input),
+        input: or_unit(known(&function.input).as_ref()),
     };
     let content = quote_spanned!(hidden()=> ::core::future::pending());
     items(function, args, &parts, &content)
@@ -150,50 +154,18 @@ struct Parts {
     state: TokenStream,
     generics: Option<TokenStream>,
     output: TokenStream,
-    input: Option<Type>,
+    input: TokenStream,
 }
 
 fn items(function: &Function, args: &Args, parts: &Parts, content: &TokenStream) -> TokenStream {
-    let Function {
-        vis,
-        name,
-        outside,
-        everywhere,
-        ..
-    } = function;
-    let Parts {
-        statics,
-        state,
-        generics,
-        output,
-        input,
-    } = parts;
+    let (vis, name) = (&function.vis, &function.name);
+    let (outside, everywhere) = (&function.outside, &function.everywhere);
+    let span = hidden().located_at(name.span());
+    let handler = format_ident!("__durable_{}", name, span = span);
     let private = private_path(args);
-    let handler = format_ident!(
-        "__durable_{}",
-        name,
-        span = hidden().located_at(name.span())
-    );
-    let text = LitStr::new(&handler_name(function, args), hidden());
-    let was = &args.was;
-    let version = match &args.version {
-        Some(version) => quote_spanned!(hidden()=> __p::Some(#version)),
-        None => quote_spanned!(hidden()=> __p::None),
-    };
-    let manifest =
-        quote_spanned!(hidden()=> __p::Manifest::new(#text, #version, &[#(#was),*], &__SITES));
-    let input = input
-        .as_ref()
-        .map_or_else(|| quote!(()), ToTokens::to_token_stream);
-    // Where the return type is wrong, all that depends on it says so with the same span, and is one error.
-    let signature = quote_spanned! {located(&function.output)=>
-        fn run<'a>(
-            __durable_cx: &'a __p::Context,
-            __durable_state: &'a #state,
-            __durable_input: #input,
-        ) -> impl __p::Future<Output = __p::Outcome<Self>>
-            + ::core::marker::Send + 'a
-    };
+    let statics = &parts.statics;
+    let name_and_types = durable_impl(function, args, parts, &handler);
+    let behaviour = handler_impl(function, parts, &handler, content);
     quote_spanned! {hidden()=>
         #(#everywhere)* #(#outside)*
         #vis fn #name() -> #handler { #handler }
@@ -206,16 +178,56 @@ fn items(function: &Function, args: &Args, parts: &Parts, content: &TokenStream)
         const _: () = {
             use #private as __p;
             #statics
-            impl __p::Durable for #handler {
-                const NAME: &'static str = #text;
-                type Input = #input;
-                type Output = #output;
-                fn manifest() -> &'static __p::Manifest { const { &#manifest } }
-            }
-            impl #generics __p::Handler<#state> for #handler {
-                #signature { #content }
-            }
+            #name_and_types
+            #behaviour
         };
+    }
+}
+
+fn durable_impl(function: &Function, args: &Args, parts: &Parts, handler: &Ident) -> TokenStream {
+    let Parts { input, output, .. } = parts;
+    let name = LitStr::new(&handler_name(function, args), hidden());
+    let was = &args.was;
+    let version = match &args.version {
+        Some(version) => quote_spanned!(hidden()=> __p::Some(#version)),
+        None => quote_spanned!(hidden()=> __p::None),
+    };
+    quote_spanned! {hidden()=>
+        impl __p::Durable for #handler {
+            const NAME: &'static str = #name;
+            type Input = #input;
+            type Output = #output;
+            fn manifest() -> &'static __p::Manifest {
+                const { &__p::Manifest::new(#name, #version, &[#(#was),*], &__SITES) }
+            }
+        }
+    }
+}
+
+fn handler_impl(
+    function: &Function,
+    parts: &Parts,
+    handler: &Ident,
+    content: &TokenStream,
+) -> TokenStream {
+    let Parts {
+        state,
+        generics,
+        input,
+        ..
+    } = parts;
+    // Where the return type is wrong, all that depends on it says so with the same span, and is one error.
+    let signature = quote_spanned! {located(&function.output)=>
+        fn run<'a>(
+            __durable_cx: &'a __p::Context,
+            __durable_state: &'a #state,
+            __durable_input: #input,
+        ) -> impl __p::Future<Output = __p::Outcome<Self>> + ::core::marker::Send + 'a
+    };
+    quote_spanned! {hidden()=>
+        impl #generics __p::Handler<#state> for #handler {
+            #signature { #content }
+        }
     }
 }
 

@@ -5,8 +5,8 @@ pub use crate::context::{Claim, Context};
 pub use crate::error::BoxError;
 pub use crate::failure::{BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure};
 pub use crate::operation::{
-    Attempt, Enter, Key, Next, Options, RecordOp, ScopeOp, StepInfo, StepOp, attempted, call,
-    fallible, key, keys, options, record, returned, scope, step, time, wait, wait_until,
+    Attempt, Enter, Key, Next, Options, RecordOp, ScopeOp, StepInfo, StepOp, attempted, call, key,
+    keys, never, options, record, returned, scope, step, time, wait, wait_until,
 };
 pub use crate::record::Kind;
 pub use crate::site::{Durable, Handler, IntoHandler, Manifest, Site};

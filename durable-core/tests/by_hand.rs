@@ -48,13 +48,13 @@ impl p::Handler<AtomicU32> for Etl {
                             p::Next::Done(result) => break result,
                             p::Next::Run(_step) => {
                                 let out = op
-                                    .run(
-                                        p::options(),
-                                        p::fallible(async {
-                                            app.fetch_add(1, Ordering::SeqCst);
-                                            Ok((0..n).collect::<Vec<u32>>())
-                                        }),
-                                    )
+                                    .run(p::options(), async {
+                                        if let Some(never) = p::never() {
+                                            return never;
+                                        }
+                                        app.fetch_add(1, Ordering::SeqCst);
+                                        Ok((0..n).collect::<Vec<u32>>())
+                                    })
                                     .await;
                                 op.record(p::attempted(out)).await;
                             }

@@ -31,12 +31,9 @@ pub enum Next<T> {
     Run(StepInfo),
 }
 
-/// Pins the error type of a body that is a block with `?` in it.
-pub fn fallible<F, T>(body: F) -> F
-where
-    F: Future<Output = Result<T, BodyError>>,
-{
-    body
+/// A return that is never taken, which pins the error type of a body with `?` in it.
+pub fn never<T>() -> Option<Result<T, BodyError>> {
+    None
 }
 
 /// What a body returned, with its error on the way to a record.

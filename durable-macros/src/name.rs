@@ -6,6 +6,7 @@ use syn::ext::IdentExt;
 use syn::{Expr, Ident, Path};
 
 use crate::rules::{Report, Rule};
+use crate::scan::called_function;
 use crate::sites::Kind;
 
 const MAX: usize = 100;
@@ -68,10 +69,7 @@ fn awaited(expr: &Expr) -> Option<&Expr> {
 
 fn callee(expr: &Expr) -> Option<&Ident> {
     match expr {
-        Expr::Call(one) => match &*one.func {
-            Expr::Path(path) => path.path.segments.last().map(|segment| &segment.ident),
-            _ => None,
-        },
+        Expr::Call(one) => called_function(one),
         Expr::MethodCall(one) => Some(&one.method),
         Expr::Await(one) => callee(&one.base),
         Expr::Try(one) => callee(&one.expr),

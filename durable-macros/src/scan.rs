@@ -41,13 +41,13 @@ pub(crate) fn uses_try(body: &Expr) -> bool {
     finder.0
 }
 
-/// Whether `call` calls a function and does not build a variant such as `Ok(…)`.
-pub(crate) fn calls_function(call: &syn::ExprCall) -> bool {
+/// The function that `call` calls; none when it builds a variant such as `Ok(…)`.
+pub(crate) fn called_function(call: &syn::ExprCall) -> Option<&syn::Ident> {
     let Expr::Path(function) = &*call.func else {
-        return false;
+        return None;
     };
-    let last = function.path.segments.last();
-    last.is_some_and(|last| last.ident.to_string().starts_with(char::is_lowercase))
+    let name = &function.path.segments.last()?.ident;
+    (!name.to_string().starts_with(char::is_uppercase)).then_some(name)
 }
 
 /// Every `break` and `continue` in `body` whose loop is outside of it.

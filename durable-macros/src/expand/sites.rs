@@ -152,13 +152,12 @@ impl Printer<'_> {
             .binder
             .as_ref()
             .map(|binder| quote_spanned!(hidden()=> let #binder = &__step;));
-        let content = quote_spanned!(hidden()=> #bind #tokens);
-        let block = async_block(body, content);
-        if fallible {
-            quote_spanned!(located(body)=> __p::fallible(#block))
-        } else {
-            block
-        }
+        // The error type of a body with `?` is pinned by a return that is never taken: a wrong end of the body is then
+        // a plain type mismatch there, and no bound that fails on the whole of it.
+        let pin = fallible.then(|| {
+            quote_spanned!(hidden()=> if let __p::Some(__never) = __p::never() { return __never; })
+        });
+        async_block(body, quote_spanned!(hidden()=> #bind #pin #tokens))
     }
 
     fn options(&self, call: &Call) -> TokenStream {
@@ -290,7 +289,7 @@ fn statements(statements: &[Stmt], fallible: bool) -> TokenStream {
     };
     let converts = match last {
         Expr::Await(_) => true,
-        Expr::Call(call) => scan::calls_function(call),
+        Expr::Call(call) => scan::called_function(call).is_some(),
         _ => false,
     };
     if !(fallible && converts) {

@@ -67,23 +67,48 @@ const _: () = {
                             __p::Enter::Done(__result) => __result,
                             __p::Enter::Run(__child) => {
                                 let __durable_cx = &__child;
-                                let __out = __p::fallible(async {
+                                let __out = async {
+                                    if let __p::Some(__never) = __p::never() {
+                                        return __never;
+                                    }
+                                    {
+                                        let __claim = __durable_cx.claim(&__SITES[step!(@ 3)]);
+                                        async {
+                                            let mut __op = __p::step(__claim, __p::Json);
+                                            loop {
+                                                match __op.next().await {
+                                                    __p::Next::Done(__result) => break __result,
+                                                    __p::Next::Run(__step) => {
+                                                        let __out = __op
+                                                            .run(
+                                                                __p::options(),
+                                                                async {
+                                                                    if let __p::Some(__never) = __p::never() {
+                                                                        return __never;
+                                                                    }
+                                                                    first()?;
+                                                                    ::core::result::Result::Ok(second().await?)
+                                                                },
+                                                            )
+                                                            .await;
+                                                        __op.record(__p::attempted(__out)).await;
+                                                    }
+                                                }
+                                            }
+                                        }
+                                    }
+                                        .await?;
+                                    ::core::result::Result::Ok(
                                         {
-                                            let __claim = __durable_cx.claim(&__SITES[step!(@ 3)]);
-                                            async {
-                                                let mut __op = __p::step(__claim, __p::Json);
+                                            let __claim = __durable_cx.claim(&__SITES[step!(@ 4)]);
+                                            async move {
+                                                let mut __op = __p::step(__claim, Shout);
                                                 loop {
                                                     match __op.next().await {
                                                         __p::Next::Done(__result) => break __result,
                                                         __p::Next::Run(__step) => {
                                                             let __out = __op
-                                                                .run(
-                                                                    __p::options(),
-                                                                    __p::fallible(async {
-                                                                        first()?;
-                                                                        ::core::result::Result::Ok(second().await?)
-                                                                    }),
-                                                                )
+                                                                .run(__p::options(), async { take(id).await })
                                                                 .await;
                                                             __op.record(__p::attempted(__out)).await;
                                                         }
@@ -91,28 +116,9 @@ const _: () = {
                                                 }
                                             }
                                         }
-                                            .await?;
-                                        ::core::result::Result::Ok(
-                                            {
-                                                let __claim = __durable_cx.claim(&__SITES[step!(@ 4)]);
-                                                async move {
-                                                    let mut __op = __p::step(__claim, Shout);
-                                                    loop {
-                                                        match __op.next().await {
-                                                            __p::Next::Done(__result) => break __result,
-                                                            __p::Next::Run(__step) => {
-                                                                let __out = __op
-                                                                    .run(__p::options(), async { take(id).await })
-                                                                    .await;
-                                                                __op.record(__p::attempted(__out)).await;
-                                                            }
-                                                        }
-                                                    }
-                                                }
-                                            }
-                                                .await?,
-                                        )
-                                    })
+                                            .await?,
+                                    )
+                                }
                                     .await;
                                 __op.finish(__p::returned(__out)).await
                             }

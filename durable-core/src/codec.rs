@@ -33,7 +33,8 @@ use crate::error::BoxError;
     note = "derive `serde::Serialize` and `serde::Deserialize` for it, return something smaller from the body (an id, a summary), or give `codec = …`"
 )]
 pub trait Codec<T> {
-    /// Kept beside every value this codec encodes. At most 32 bytes; never changes.
+    /// Kept beside every value this codec encodes. At most 32 bytes; never changes. With a `+` and
+    /// after it a `:` it would be taken for that of a sealed value.
     fn name(&self) -> &'static str;
 
     /// The bytes to keep.

@@ -7,6 +7,9 @@ use serde::de::Error as _;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::record::Payload;
+use crate::store::sealed_text as text;
+
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
@@ -89,6 +92,8 @@ pub struct OperationError {
     pub(crate) message: String,
     pub(crate) type_name: String,
     pub(crate) chain: Vec<String>,
+    /// The whole error, sealed; then the texts above say no more than that.
+    pub(crate) sealed: Option<Box<Payload>>,
 }
 
 /// Error of a `step!` or `record!`.
@@ -108,6 +113,17 @@ impl OperationError {
             message: message.into(),
             type_name: String::new(),
             chain: Vec::new(),
+            sealed: None,
+        }
+    }
+
+    /// What may be seen of this error where `sealed` is all that is kept of its texts.
+    pub(crate) fn seal(&self, sealed: Payload) -> Self {
+        let codec = sealed.sealed_with().unwrap_or_default();
+        let message = format!("sealed with `{codec}`");
+        Self {
+            sealed: Some(Box::new(sealed)),
+            ..Self::new(&self.operation, self.kind, message).with_attempts(self.attempts)
         }
     }
 
@@ -146,9 +162,17 @@ impl OperationError {
         &self.chain
     }
 
+    /// The [`PayloadCodec`](crate::store::PayloadCodec) that has sealed the texts of this error, if
+    /// they are sealed: then [`message`](Self::message) says so, and only a
+    /// [`SealedStore`](crate::store::SealedStore) with that codec can tell more.
+    pub fn sealed_with(&self) -> Option<&str> {
+        self.sealed.as_ref().and_then(|sealed| sealed.sealed_with())
+    }
+
     /// Bytes that the texts take.
     pub(crate) fn size(&self) -> usize {
-        self.message.len()
+        self.sealed.as_ref().map_or(0, |sealed| sealed.len())
+            + self.message.len()
             + self.type_name.len()
             + self.chain.iter().map(String::len).sum::<usize>()
     }
@@ -189,13 +213,17 @@ impl Error for OperationError {}
 /// Written by hand: a derive would bring a macro stack into every store's build.
 impl Serialize for OperationError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("OperationError", 6)?;
+        let count = 6 + usize::from(self.sealed.is_some());
+        let mut fields = serializer.serialize_struct("OperationError", count)?;
         fields.serialize_field("operation", &self.operation)?;
         fields.serialize_field("kind", self.kind.as_str())?;
         fields.serialize_field("attempts", &self.attempts)?;
         fields.serialize_field("message", &self.message)?;
         fields.serialize_field("type_name", &self.type_name)?;
         fields.serialize_field("chain", &self.chain)?;
+        if let Some(sealed) = &self.sealed {
+            fields.serialize_field("sealed", &text::write(sealed))?;
+        }
         fields.end()
     }
 }
@@ -207,6 +235,14 @@ impl<'de> Deserialize<'de> for OperationError {
         let word: String = serde_json::from_value(take("kind")).map_err(D::Error::custom)?;
         let kind = ErrorKind::from_word(&word)
             .ok_or_else(|| D::Error::custom(format!("unknown error kind {word:?}")))?;
+        let sealed: Option<String> =
+            serde_json::from_value(take("sealed")).map_err(D::Error::custom)?;
+        let sealed = match sealed {
+            None => None,
+            Some(text) => Some(Box::new(text::read(&text).ok_or_else(|| {
+                D::Error::custom("the sealed error is not in its written form")
+            })?)),
+        };
         Ok(Self {
             operation: serde_json::from_value(take("operation")).map_err(D::Error::custom)?,
             kind,
@@ -214,6 +250,7 @@ impl<'de> Deserialize<'de> for OperationError {
             message: serde_json::from_value(take("message")).map_err(D::Error::custom)?,
             type_name: serde_json::from_value(take("type_name")).map_err(D::Error::custom)?,
             chain: serde_json::from_value(take("chain")).map_err(D::Error::custom)?,
+            sealed,
         })
     }
 }

@@ -119,7 +119,8 @@ impl fmt::Display for Status {
 /// An encoded value and the name of the codec that encoded it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload {
-    /// Name of the [`Codec`](crate::Codec) the bytes were made by.
+    /// Name of the [`Codec`](crate::Codec) the bytes were made by; where they are sealed, followed
+    /// by a `+` and the name of the [`PayloadCodec`](crate::store::PayloadCodec).
     pub codec: Cow<'static, str>,
     /// The encoded value.
     pub data: Bytes,
@@ -134,6 +135,27 @@ impl Payload {
     /// Whether the encoded value takes no bytes at all.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
+    }
+
+    /// The [`PayloadCodec`](crate::store::PayloadCodec) that has sealed the bytes, if they are
+    /// sealed.
+    ///
+    /// ```
+    /// use durable_core::Payload;
+    ///
+    /// let sealed = Payload { codec: "json+aes-gcm:k1".into(), data: vec![1, 2].into() };
+    /// assert_eq!(sealed.sealed_with(), Some("aes-gcm:k1"));
+    /// let plain = Payload { codec: "application/ld+json".into(), data: "{}".into() };
+    /// assert_eq!(plain.sealed_with(), None);
+    /// ```
+    pub fn sealed_with(&self) -> Option<&str> {
+        self.split_codec().map(|(_, sealing)| sealing)
+    }
+
+    /// The codec of the value and the one that has sealed it.
+    pub(crate) fn split_codec(&self) -> Option<(&str, &str)> {
+        let (codec, sealing) = self.codec.rsplit_once('+')?;
+        crate::store::is_sealing(sealing).then_some((codec, sealing))
     }
 }
 

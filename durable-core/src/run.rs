@@ -19,6 +19,7 @@ use crate::record::{Payload, Record};
 use crate::site::{Durable, Handler, IntoHandler};
 use crate::store::{
     Execution, ExecutionStatus, ExecutionStore, Lease, NewExecution, Started, StoreError,
+    refuse_sealed,
 };
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock};
 
@@ -259,6 +260,7 @@ where
         let execution = match store.start(new.clone()).await? {
             Started::Created(execution) => execution,
             Started::Existing(execution) => {
+                refuse_sealed(&execution, &[])?;
                 check_same::<H>(&execution, &new)?;
                 execution
             }
@@ -317,6 +319,7 @@ where
         report: &mut Report<H::Output>,
     ) -> Result<Ended, RunError> {
         let records = load(&**store, &lease).await?;
+        refuse_sealed(&lease.execution, &records)?;
         let engine = Engine::new(records, lease.unclean, store.capabilities());
         let info = ExecutionInfo {
             id: lease.execution.id.clone(),

@@ -73,6 +73,7 @@ static CASES: &[(&str, Case)] = cases![
     records::every_occurrence,
     records::every_sort_of_payload,
     records::every_sort_of_text,
+    records::a_sealed_error,
     records::extreme_numbers,
 ];
 

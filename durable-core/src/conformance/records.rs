@@ -123,6 +123,16 @@ pub(super) async fn every_sort_of_text(store: Store) -> Outcome {
     kept(&store, numbered(records)).await
 }
 
+pub(super) async fn a_sealed_error(store: Store) -> Outcome {
+    let mut record = step(1, "1");
+    let error = OperationError::new("load", ErrorKind::TimedOut, "took 5 s");
+    record.error = Some(error.seal(Payload {
+        codec: "json+aes-gcm:k1".into(),
+        data: (0..=255).collect::<Vec<u8>>().into(),
+    }));
+    kept(&store, vec![record]).await
+}
+
 pub(super) async fn extreme_numbers(store: Store) -> Outcome {
     let mut low = step(1, "1");
     low.started_at = Timestamp::from_millis(i64::MIN);

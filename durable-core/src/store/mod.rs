@@ -3,12 +3,15 @@
 mod error;
 mod limits;
 mod memory;
+mod sealed;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
+pub use sealed::{PayloadCodec, SealContext, SealedStore, Subject};
+pub(crate) use sealed::{is_sealing, refuse_sealed, text as sealed_text};
 
 use crate::error::OperationError;
 use crate::record::{Payload, Record};
@@ -275,6 +278,12 @@ impl Execution {
             updated_at: new.created_at,
             wake_at: None,
         }
+    }
+
+    /// The report as people can read it: of one that is sealed, only that it is and with what.
+    pub fn readable_report(&self) -> Option<&str> {
+        let report = self.report.as_deref()?;
+        Some(sealed_text::read_report(report).map_or(report, |(note, _)| note))
     }
 
     /// Notes that a lease was granted: the execution runs, whatever it waited for.

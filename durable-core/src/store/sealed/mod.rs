@@ -1,0 +1,248 @@
+//! The store that seals what it hands on to another.
+
+mod codec;
+mod limits;
+mod seal;
+#[cfg(test)]
+mod tests;
+pub(crate) mod text;
+mod walk;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use codec::is_sealing;
+pub use codec::{PayloadCodec, SealContext, Subject};
+use seal::Sealer;
+
+use super::{
+    Ack, Batch, Capabilities, CheckpointStore, Execution, ExecutionStore, Fence, Filter, Lease,
+    NewExecution, Page, Started, StoreError, StoreErrorKind,
+};
+use crate::record::Record;
+use crate::run::IntoStore;
+use crate::{BoxFuture, ExecutionId, Timestamp};
+
+/// Seals values, errors and reports before another store keeps them, and opens them on the way
+/// back.
+///
+/// Everything new is sealed with the first codec. Whatever is read is opened with the codec whose
+/// name is recorded beside it, and what is not sealed is handed on as it is. So a new key is put
+/// in front of the old one, and executions that were started before go on.
+///
+/// # What is sealed
+///
+/// Values of operations, inputs and outputs of executions, the texts of errors and the reports of
+/// blocked executions. Not sealed are ids of executions and the names, keys, labels, types, places
+/// in the source, times and states of operations: they are how a store and its tools find their
+/// way. Secrets have no business in a key or a label.
+///
+/// What was sealed in one place does not open in another, if the codec authenticates
+/// [`SealContext::associated_data`]. That an older outcome of the same operation was put back, or
+/// that a record was taken away, is not noticed.
+///
+/// # Limits and errors
+///
+/// [`capabilities`](CheckpointStore::capabilities) are those of the other store, less what sealing
+/// takes. Something that cannot be opened fails the call with [`StoreErrorKind::Unusable`] when its
+/// codec was not given and with [`StoreErrorKind::Corrupt`] when the codec refuses it. An execution
+/// whose input cannot be opened is not claimed. [`list`](ExecutionStore::list) alone hands such
+/// executions on as they are stored, so that one lost key does not hide the others;
+/// [`get`](ExecutionStore::get) says what is wrong with one.
+///
+/// Sealing is done on the thread that polls the store.
+///
+/// ```
+/// use std::sync::Arc;
+/// # use durable_core::BoxError;
+/// # use durable_core::store::SealContext;
+/// use durable_core::store::{MemoryStore, PayloadCodec, SealedStore};
+///
+/// # struct Veil(&'static str, u8);
+/// # impl PayloadCodec for Veil {
+/// #     fn name(&self) -> &str {
+/// #         self.0
+/// #     }
+/// #     fn seal(&self, _: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
+/// #         Ok(bytes.iter().map(|byte| byte ^ self.1).collect())
+/// #     }
+/// #     fn open(&self, context: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
+/// #         self.seal(context, bytes)
+/// #     }
+/// #     fn sealed_len(&self, len: usize) -> usize {
+/// #         len
+/// #     }
+/// # }
+/// let new: Arc<dyn PayloadCodec> = Arc::new(Veil("veil:2", 0x5a));
+/// let old: Arc<dyn PayloadCodec> = Arc::new(Veil("veil:1", 0x17));
+/// let store = SealedStore::new(MemoryStore::new(), [new, old])?;
+/// # let _ = store;
+/// # Ok::<(), durable_core::store::StoreError>(())
+/// ```
+#[derive(Clone)]
+pub struct SealedStore {
+    inner: Arc<dyn ExecutionStore>,
+    sealer: Arc<Sealer>,
+}
+
+impl SealedStore {
+    /// The store that keeps in `inner` what the first of `codecs` has sealed, and opens what any
+    /// of them has.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Unusable`] when there is no codec, or one has a name that cannot be used
+    /// or that another has too.
+    pub fn new(
+        inner: impl IntoStore,
+        codecs: impl IntoIterator<Item = Arc<dyn PayloadCodec>>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            inner: inner.into_store(),
+            sealer: Arc::new(Sealer::new(codecs.into_iter().collect())?),
+        })
+    }
+
+    /// The same store, but what is not sealed is refused with [`StoreErrorKind::Corrupt`].
+    ///
+    /// Whoever can write to the other store could otherwise replace what is sealed by something
+    /// that is not. Only for stores that were sealed from the start.
+    #[must_use]
+    pub fn sealed_only(self) -> Self {
+        Self {
+            sealer: Arc::new(self.sealer.strictly()),
+            inner: self.inner,
+        }
+    }
+}
+
+/// Names of the codecs only.
+impl fmt::Debug for SealedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealedStore({})", self.sealer.names())
+    }
+}
+
+impl CheckpointStore for SealedStore {
+    fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let page = self.inner.load(fence, after).await?;
+            let records = self.sealer.open_records(&fence.execution, page.records)?;
+            Ok(Page { records, ..page })
+        })
+    }
+
+    fn checkpoint<'a>(
+        &'a self,
+        fence: &'a Fence,
+        batch: Arc<Batch>,
+    ) -> BoxFuture<'a, Result<Ack, StoreError>> {
+        Box::pin(async move {
+            self.capabilities().admit(&batch)?;
+            let sealed = self.sealer.seal_batch(&fence.execution, &batch)?;
+            let ack = self.inner.checkpoint(fence, Arc::new(sealed)).await?;
+            let changed = self.sealer.open_records(&fence.execution, ack.changed)?;
+            Ok(Ack { changed, ..ack })
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        limits::within(self.inner.capabilities(), self.sealer.sealing())
+    }
+}
+
+impl ExecutionStore for SealedStore {
+    fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            self.capabilities().admit_input(&new.input)?;
+            let input = self.sealer.seal_input(&new.id, &new.input)?;
+            let started = self.inner.start(NewExecution { input, ..new }).await?;
+            Ok(match started {
+                Started::Created(execution) => {
+                    Started::Created(self.sealer.open_execution(execution)?)
+                }
+                Started::Existing(execution) => {
+                    Started::Existing(self.sealer.open_execution(execution)?)
+                }
+            })
+        })
+    }
+
+    /// What cannot be opened is found before the lease is taken, which nobody would give back.
+    fn claim<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        Box::pin(async move {
+            self.get(id).await?;
+            let lease = self.inner.claim(id, now, ttl).await?;
+            let execution = self.sealer.open_execution(lease.execution)?;
+            Ok(Lease { execution, ..lease })
+        })
+    }
+
+    fn renew<'a>(
+        &'a self,
+        fence: &'a Fence,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.renew(fence, now, ttl)
+    }
+
+    fn get<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<Execution, StoreError>> {
+        Box::pin(async move { self.sealer.open_execution(self.inner.get(id).await?) })
+    }
+
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
+        Box::pin(async move {
+            let executions = self.inner.list(filter).await?.into_iter();
+            let open = |stored: Execution| match self.sealer.open_execution(stored.clone()) {
+                Ok(execution) => execution,
+                Err(_) => stored,
+            };
+            Ok(executions.map(open).collect())
+        })
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            let records = self.inner.history(id).await?;
+            self.sealer.open_records(id, records)
+        })
+    }
+}
+
+/// Fails if anything is still sealed: a handler would take it for a value that does not decode, and
+/// fail for good.
+pub(crate) fn refuse_sealed(execution: &Execution, records: &[Record]) -> Result<(), StoreError> {
+    let payloads = records.iter().filter_map(|record| record.payload.as_ref());
+    let errors = records.iter().filter_map(|record| record.error.as_ref());
+    let own = [Some(&execution.input), execution.output.as_ref()];
+    let sealed = own
+        .into_iter()
+        .flatten()
+        .chain(payloads)
+        .find_map(|payload| payload.sealed_with())
+        .or_else(|| {
+            let mut errors = execution.error.iter().chain(errors);
+            errors.find_map(|error| error.sealed_with())
+        });
+    match sealed {
+        None => Ok(()),
+        Some(codec) => Err(StoreError::new(
+            StoreErrorKind::Unusable,
+            format!(
+                "execution `{}` is sealed with `{codec}`: give its store as a `SealedStore` with that codec; \
+                 nothing was changed",
+                execution.id
+            ),
+        )),
+    }
+}

@@ -1,0 +1,233 @@
+//! Sealed stores over the store in memory.
+
+mod keys;
+mod limits;
+mod places;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::{PayloadCodec, SealContext, SealedStore};
+use crate::error::{BoxError, ErrorKind, OperationError};
+use crate::record::{Kind, Payload, Record, Status};
+use crate::store::{
+    Batch, Execution, ExecutionStore, ExecutionUpdate, Lease, MemoryStore, NewExecution, Started,
+    StoreError,
+};
+use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
+
+const TTL: Duration = Duration::from_secs(60);
+const SECRET: &str = "4111-1111";
+
+/// Veils bytes and signs them with their context, as weakly as a test may.
+struct Veil(&'static str, u8);
+
+impl Veil {
+    fn sign(&self, context: &SealContext<'_>, bytes: &[u8]) -> [u8; 32] {
+        let mut hash = Sha256::new_with_prefix([self.1]);
+        hash.update(context.associated_data());
+        hash.update(bytes);
+        hash.finalize().into()
+    }
+}
+
+impl PayloadCodec for Veil {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn seal(&self, context: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
+        let mut sealed = self.sign(context, bytes).to_vec();
+        sealed.extend(bytes.iter().map(|byte| byte ^ self.1));
+        Ok(sealed)
+    }
+
+    fn open(&self, context: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
+        let (signature, veiled) = bytes.split_first_chunk::<32>().ok_or("too short")?;
+        let bytes: Vec<u8> = veiled.iter().map(|byte| byte ^ self.1).collect();
+        if self.sign(context, &bytes) != *signature {
+            return Err("not signed with this key".into());
+        }
+        Ok(bytes)
+    }
+
+    fn sealed_len(&self, len: usize) -> usize {
+        len.saturating_add(32)
+    }
+}
+
+/// Run-length: pairs of a count and a byte. Shows that a codec may compress.
+struct Runs;
+
+impl PayloadCodec for Runs {
+    fn name(&self) -> &str {
+        "runs:1"
+    }
+
+    fn seal(&self, _: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
+        let mut sealed: Vec<u8> = Vec::new();
+        for &byte in bytes {
+            match sealed.as_mut_slice() {
+                [.., count @ ..=254, last] if *last == byte => *count += 1,
+                _ => sealed.extend([1, byte]),
+            }
+        }
+        Ok(sealed)
+    }
+
+    fn open(&self, _: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
+        let (runs, []) = bytes.as_chunks::<2>() else {
+            return Err("half a run".into());
+        };
+        let opened = runs.iter();
+        Ok(opened
+            .flat_map(|&[count, byte]| std::iter::repeat_n(byte, count.into()))
+            .collect())
+    }
+
+    fn sealed_len(&self, len: usize) -> usize {
+        len.saturating_mul(2)
+    }
+}
+
+fn k1() -> Arc<dyn PayloadCodec> {
+    Arc::new(Veil("veil:k1", 0x5a))
+}
+
+fn k2() -> Arc<dyn PayloadCodec> {
+    Arc::new(Veil("veil:k2", 0x3c))
+}
+
+fn sealed<const N: usize>(
+    inner: &Arc<MemoryStore>,
+    codecs: [Arc<dyn PayloadCodec>; N],
+) -> SealedStore {
+    SealedStore::new(Arc::clone(inner), codecs).unwrap()
+}
+
+fn id(name: &str) -> ExecutionId {
+    name.parse().unwrap()
+}
+
+fn json(text: &str) -> Payload {
+    Payload {
+        codec: "json".into(),
+        data: text.to_owned().into(),
+    }
+}
+
+fn new(name: &str) -> NewExecution {
+    NewExecution {
+        id: id(name),
+        handler: "pay".to_owned(),
+        input: json(&format!(r#"{{"card":"{SECRET}"}}"#)),
+        created_at: Timestamp::default(),
+    }
+}
+
+fn error(operation: &str) -> OperationError {
+    let mut error = OperationError::new(operation, ErrorKind::TimedOut, format!("no {SECRET}"));
+    (error.attempts, error.type_name) = (3, "app::Declined".to_owned());
+    error.chain = vec![format!("card {SECRET}"), String::new()];
+    error
+}
+
+fn step(seq: u64, name: &'static str, status: Status) -> Record {
+    let operation = OperationId::of(OperationId::ROOT, name, &Occurrence::Once);
+    let mut record = Record::started(
+        seq,
+        operation,
+        OperationId::ROOT,
+        Kind::Step,
+        name,
+        Occurrence::Once,
+        Timestamp::default(),
+    );
+    record.status = status;
+    record
+}
+
+/// One record of each form that values and errors take.
+fn records() -> Vec<Record> {
+    let mut charged = step(2, "charge", Status::Succeeded);
+    charged.payload = Some(json(&format!("\"{SECRET}\"")));
+    let mut pending = step(3, "notify", Status::Pending);
+    pending.error = Some(error("notify"));
+    let mut both = step(4, "refund", Status::Pending);
+    (both.payload, both.error) = (charged.payload.clone(), Some(error("refund")));
+    let mut failed = step(5, "close", Status::Failed);
+    failed.error = Some(error("close"));
+    let mut empty = step(6, "empty", Status::Succeeded);
+    empty.payload = Some(Payload {
+        codec: "application/ld+json".into(),
+        data: bytes::Bytes::new(),
+    });
+    vec![
+        step(1, "look", Status::Started),
+        charged,
+        pending,
+        both,
+        failed,
+        empty,
+    ]
+}
+
+fn updates() -> [ExecutionUpdate; 4] {
+    [
+        ExecutionUpdate::Suspend { wake_at: None },
+        ExecutionUpdate::Succeed {
+            output: json(&format!("[\"{SECRET}\"]")),
+        },
+        ExecutionUpdate::Fail {
+            error: error("pay"),
+        },
+        ExecutionUpdate::Block {
+            report: format!("`pay`\ndisagrees: {SECRET}\n"),
+        },
+    ]
+}
+
+async fn leased(store: &dyn ExecutionStore, name: &str) -> Lease {
+    store.start(new(name)).await.unwrap();
+    let now = Timestamp::default();
+    store.claim(&id(name), now, TTL).await.unwrap()
+}
+
+async fn put(
+    store: &dyn ExecutionStore,
+    lease: &Lease,
+    records: Vec<Record>,
+    execution: Option<ExecutionUpdate>,
+) {
+    let batch = Batch {
+        id: 1,
+        records,
+        execution,
+    };
+    let written = store.checkpoint(&lease.fence, Arc::new(batch)).await;
+    written.unwrap();
+}
+
+/// An execution with all records, which ends with the update, written through `store`.
+async fn written(store: &dyn ExecutionStore, name: &str, update: ExecutionUpdate) -> Execution {
+    let lease = leased(store, name).await;
+    put(store, &lease, records(), Some(update.clone())).await;
+    let mut execution = lease.execution;
+    execution.apply(&update, Timestamp::default());
+    execution
+}
+
+/// Times of changes are the store's.
+fn untimed(mut execution: Execution) -> Execution {
+    execution.updated_at = Timestamp::default();
+    execution
+}
+
+async fn existing(store: &dyn ExecutionStore, name: &str) -> Result<Execution, StoreError> {
+    match store.start(new(name)).await? {
+        Started::Existing(execution) => Ok(execution),
+        Started::Created(_) => panic!("{name} was not there"),
+    }
+}

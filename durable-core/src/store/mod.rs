@@ -10,6 +10,8 @@ use std::time::Duration;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
+#[cfg(feature = "aes-gcm")]
+pub use sealed::AesGcm;
 pub use sealed::{PayloadCodec, SealContext, SealedStore, Subject};
 pub(crate) use sealed::{is_sealing, refuse_sealed, text as sealed_text};
 

@@ -1,5 +1,7 @@
 //! The store that seals what it hands on to another.
 
+#[cfg(feature = "aes-gcm")]
+mod aes_gcm;
 mod codec;
 mod limits;
 mod seal;
@@ -12,6 +14,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "aes-gcm")]
+pub use aes_gcm::AesGcm;
 pub(crate) use codec::is_sealing;
 pub use codec::{PayloadCodec, SealContext, Subject};
 use seal::Sealer;

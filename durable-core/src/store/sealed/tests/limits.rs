@@ -20,6 +20,15 @@ async fn a_sealed_store_conforms() {
         .unwrap();
 }
 
+#[cfg(all(feature = "conformance", feature = "aes-gcm"))]
+#[tokio::test]
+async fn an_encrypted_store_conforms() {
+    let codec = || Arc::new(crate::store::AesGcm::new("k1", &[1; 32])) as _;
+    crate::conformance::run(async || Arc::new(sealed(&Arc::default(), [codec()])) as _)
+        .await
+        .unwrap();
+}
+
 async fn tried(store: &SealedStore, name: &str, records: Vec<Record>) -> Result<(), StoreError> {
     let lease = leased(store, name).await;
     let batch = Batch {

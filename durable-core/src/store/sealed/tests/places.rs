@@ -1,7 +1,7 @@
 //! What the other store holds, and what of it opens where.
 
 use super::*;
-use crate::store::{CheckpointStore as _, StoreErrorKind};
+use crate::store::{CheckpointStore as _, StoreErrorKind, refuse_sealed};
 
 #[tokio::test]
 async fn the_other_store_holds_nothing_readable() {
@@ -157,4 +157,24 @@ fn a_sealed_error_is_the_same_after_serialising() {
     );
     let damaged = text.replace("00ff", "00f");
     serde_json::from_str::<OperationError>(&damaged).unwrap_err();
+}
+
+#[tokio::test]
+async fn what_is_still_sealed_is_no_value() {
+    let inner = Arc::new(MemoryStore::new());
+    let plain = written(&*inner, "plain", ExecutionUpdate::Suspend { wake_at: None }).await;
+    refuse_sealed(&plain, &records()).unwrap();
+    for (n, update) in updates().into_iter().enumerate() {
+        let name = n.to_string();
+        written(&sealed(&inner, [k1()]), &name, update).await;
+        let mut kept = inner.get(&id(&name)).await.unwrap();
+        refuse_sealed(&kept, &[]).unwrap_err();
+        kept.input = plain.input.clone();
+        let ended = kept.output.is_some() || kept.error.is_some();
+        assert_eq!(refuse_sealed(&kept, &[]).is_err(), ended);
+    }
+    for record in inner.history(&id("0")).await.unwrap() {
+        let outcome = record.payload.is_some() || record.error.is_some();
+        assert_eq!(refuse_sealed(&plain, &[record]).is_err(), outcome);
+    }
 }

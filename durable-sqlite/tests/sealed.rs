@@ -1,0 +1,180 @@
+//! What a sealed store leaves in the file: nothing that can be read.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use durable_core::private as p;
+use durable_core::store::{
+    AesGcm, ExecutionStore, Filter, PayloadCodec, SealedStore, StoreErrorKind,
+};
+use durable_core::{BoxError, Kind, Retry, RunError, StepError, run};
+use durable_sqlite::SqliteStore;
+
+/// In every input, value, error and output of [`pay`].
+const SECRET: &str = "4111-1111-1111-1111";
+
+static SITES: [p::Site; 2] = [
+    p::Site::new(Kind::Step, "card", file!(), line!()),
+    p::Site::new(Kind::Step, "charge", file!(), line!()),
+];
+static MANIFEST: p::Manifest = p::Manifest::new("pay", None, &[], &SITES);
+
+/// Reads a card and charges it, which is refused twice. Ends with that error, or with the card.
+fn pay() -> Pay {
+    Pay
+}
+
+#[derive(Clone, Copy)]
+struct Pay;
+
+impl p::Durable for Pay {
+    const NAME: &'static str = "pay";
+    type Input = (String, bool);
+    type Output = String;
+    fn manifest() -> &'static p::Manifest {
+        &MANIFEST
+    }
+}
+
+impl p::Handler<()> for Pay {
+    fn run<'a>(
+        cx: &'a p::Context,
+        _state: &'a (),
+        (card, forgive): (String, bool),
+    ) -> impl Future<Output = Result<String, BoxError>> + Send + 'a {
+        async move {
+            let card = step(cx, 0, Ok(card)).await?;
+            let charged = step(cx, 1, Err(format!("{card} was declined"))).await;
+            if forgive { Ok(card) } else { Ok(charged?) }
+        }
+    }
+}
+
+async fn step(
+    cx: &p::Context,
+    site: usize,
+    outcome: Result<String, String>,
+) -> Result<String, StepError> {
+    let retry = Retry::fixed(Duration::from_millis(1)).attempts(2);
+    let mut op = p::step(cx.claim(&SITES[site]));
+    loop {
+        match op.next().await {
+            p::Next::Done(result) => return result,
+            p::Next::Run(_) => {
+                let options = p::options().retry(retry.clone());
+                let out = op.run(options, async { outcome.clone() }).await;
+                op.record(out).await;
+            }
+        }
+    }
+}
+
+/// Runs an execution that succeeds and one that fails.
+async fn pay_both(store: &Arc<dyn ExecutionStore>) {
+    let input = |forgive| (SECRET.to_owned(), forgive);
+    let paid = run(pay, "paid", input(true)).store(Arc::clone(store)).await;
+    assert_eq!(paid.unwrap(), SECRET);
+    let failed = run(pay, "failed", input(false)).store(Arc::clone(store));
+    let error = failed.await.unwrap_err();
+    assert!(error.to_string().contains(SECRET), "{error}");
+}
+
+/// Everything `store` shows of its executions.
+async fn shown(store: &dyn ExecutionStore) -> String {
+    let executions = store.list(Filter::default()).await.unwrap();
+    let mut text = format!("{executions:?}");
+    for execution in executions {
+        let error = execution.error.map(|error| error.to_string());
+        let records = store.history(&execution.id).await.unwrap();
+        text.push_str(&format!("{error:?} {records:?}"));
+    }
+    text
+}
+
+/// The database and its log, which still holds the versions of records that were replaced.
+fn files_hold(directory: &Path, text: &str) -> bool {
+    let files = std::fs::read_dir(directory).unwrap();
+    files.into_iter().any(|file| {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    })
+}
+
+fn key(id: &str, byte: u8) -> Arc<dyn PayloadCodec> {
+    Arc::new(AesGcm::new(id, &[byte; 32]))
+}
+
+#[tokio::test]
+async fn without_sealing_the_file_can_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("plain.db");
+    let store: Arc<dyn ExecutionStore> = Arc::new(SqliteStore::open(path).await.unwrap());
+    pay_both(&store).await;
+    assert!(files_hold(directory.path(), SECRET));
+    assert!(files_hold(directory.path(), "was declined"));
+    assert!(shown(&*store).await.contains(SECRET));
+}
+
+#[tokio::test]
+async fn a_sealed_file_cannot_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sealed.db");
+    let file = Arc::new(SqliteStore::open(&path).await.unwrap());
+    let store = SealedStore::new(Arc::clone(&file), [key("k1", 1)]).unwrap();
+    let store: Arc<dyn ExecutionStore> = Arc::new(store);
+    pay_both(&store).await;
+    assert!(shown(&*store).await.contains("was declined"));
+    let shown = shown(&*file).await;
+    for text in [SECRET, "was declined"] {
+        assert!(!shown.contains(text), "{shown}");
+        assert!(!files_hold(directory.path(), text));
+    }
+    assert!(shown.contains("sealed with `aes-gcm:k1`"), "{shown}");
+    assert!(files_hold(directory.path(), "json+aes-gcm:k1"));
+    drop((store, file));
+    assert!(!files_hold(directory.path(), SECRET));
+
+    let file = SqliteStore::open(&path).await.unwrap();
+    let rotated = SealedStore::new(file, [key("k2", 2), key("k1", 1)]).unwrap();
+    pay_both(&(Arc::new(rotated) as _)).await;
+}
+
+#[tokio::test]
+async fn a_run_without_the_key_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sealed.db");
+    let file = Arc::new(SqliteStore::open(path).await.unwrap());
+    let store = SealedStore::new(Arc::clone(&file), [key("k1", 1)]).unwrap();
+    let store: Arc<dyn ExecutionStore> = Arc::new(store);
+    pay_both(&store).await;
+    let before = shown(&*file).await;
+    let others: [Arc<dyn ExecutionStore>; 3] = [
+        Arc::clone(&file) as _,
+        Arc::new(SealedStore::new(Arc::clone(&file), [key("k2", 2)]).unwrap()),
+        Arc::new(SealedStore::new(Arc::clone(&file), [key("k1", 2)]).unwrap()),
+    ];
+    let expected = [
+        StoreErrorKind::Unusable,
+        StoreErrorKind::Unusable,
+        StoreErrorKind::Corrupt,
+    ];
+    for (store, kind) in others.into_iter().zip(expected) {
+        let input = (SECRET.to_owned(), true);
+        match run(pay, "paid", input).store(store).await {
+            Err(RunError::Store(error)) => {
+                assert_eq!(error.kind(), kind);
+                let text = error.to_string();
+                assert!(
+                    text.contains("`paid`") && text.contains("`aes-gcm:k1`"),
+                    "{text}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(shown(&*file).await, before);
+    pay_both(&store).await;
+}

@@ -136,7 +136,7 @@ pub struct Value {
     pub codec: String,
     /// Bytes of the encoded value.
     pub size: usize,
-    /// Why `json` says nothing: `secret`, `long` (see `--full`) or `not_json`.
+    /// Why `json` says nothing: `sealed`, `secret`, `long` (see `--full`) or `not_json`.
     pub hidden: Option<&'static str>,
     /// The value.
     pub json: Option<serde_json::Value>,
@@ -227,7 +227,10 @@ impl View {
                 .error
                 .as_ref()
                 .map(|error| self.failure(error, false)),
-            report: execution.report.clone().filter(|_| !hide_report),
+            report: execution
+                .readable_report()
+                .filter(|_| !hide_report)
+                .map(str::to_owned),
         }
     }
 
@@ -272,7 +275,9 @@ impl View {
     }
 
     fn value(&self, payload: &Payload, secret: bool) -> Value {
-        let json = if secret || self.secrets.hide_bytes(&payload.data) {
+        let json = if payload.sealed_with().is_some() {
+            Err("sealed")
+        } else if secret || self.secrets.hide_bytes(&payload.data) {
             Err("secret")
         } else if !self.full && payload.len() > LONGEST {
             Err("long")

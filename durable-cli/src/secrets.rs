@@ -20,11 +20,14 @@ impl Secrets {
     pub(crate) fn of(records: &[Record]) -> Self {
         let mut secrets = Self::default();
         for record in records.iter().filter(|record| record.secret) {
-            if let Some(error) = &record.error {
+            // What is sealed gives nothing away, and is found nowhere else.
+            let error = record.error.as_ref();
+            if let Some(error) = error.filter(|error| error.sealed_with().is_none()) {
                 secrets.add(error.message());
                 error.chain().iter().for_each(|cause| secrets.add(cause));
             }
-            if let Some(payload) = &record.payload {
+            let payload = record.payload.as_ref();
+            if let Some(payload) = payload.filter(|payload| payload.sealed_with().is_none()) {
                 match serde_json::from_slice(&payload.data) {
                     Ok(value) => secrets.add_leaves(&value),
                     Err(_) => secrets.add(&String::from_utf8_lossy(&payload.data)),

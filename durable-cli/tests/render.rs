@@ -8,8 +8,9 @@ use std::path::Path;
 
 use durable_cli::json::{Executions, History};
 use durable_cli::render::{self, Style};
-use durable_core::store::ExecutionStatus;
-use support::{execution, import, json, leaking};
+use durable_core::store::{Execution, ExecutionStatus};
+use durable_core::{Kind, Occurrence, OperationId, Payload, Record, Status};
+use support::{History as Made, execution, import, json, key, leaking};
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -95,6 +96,46 @@ fn secrets_are_shown_nowhere() {
     check(
         "secret.txt",
         &render::show(&execution, &records, true, Style::Plain),
+    );
+}
+
+/// A blocked execution as a sealed store leaves it to readers without the key.
+fn sealed() -> (Execution, Vec<Record>) {
+    let payload = Payload {
+        codec: "json+aes-gcm:k1".into(),
+        data: "\u{1}veiled".into(),
+    };
+    let mut execution = execution("import-9", ExecutionStatus::Blocked);
+    execution.input = payload.clone();
+    let report = "The report is sealed with `aes-gcm:k1`.\nsealed report: text+aes-gcm:k1 00ff";
+    execution.report = Some(report.into());
+    let mut history = Made::default();
+    let read = history.add(OperationId::ROOT, Kind::Step, "read", Occurrence::Once);
+    read.payload = Some(payload);
+    let load = history.add(OperationId::ROOT, Kind::Step, "load", key("a.csv"));
+    (load.status, load.payload, load.secret) = (Status::Failed, None, true);
+    let send = history.add(OperationId::ROOT, Kind::Step, "send", Occurrence::Once);
+    (send.status, send.payload) = (Status::Failed, None);
+    let error = r#"{"operation":"send","kind":"timed_out","attempts":2,"message":"sealed with `aes-gcm:k1`",
+        "type_name":"","chain":[],"sealed":"json+aes-gcm:k1 00ff"}"#;
+    send.error = Some(serde_json::from_str(error).unwrap());
+    let error = send.error.clone();
+    history.0[1].error = error;
+    (execution, history.0)
+}
+
+#[test]
+fn what_is_sealed_is_said_to_be() {
+    let (execution, records) = sealed();
+    let text = render::show(&execution, &records, true, Style::Plain);
+    check("sealed.txt", &text);
+    let history = serde_json::to_value(History::new(&execution, &records, true)).unwrap();
+    let execution = &history["execution"];
+    assert_eq!(execution["input"]["hidden"], "sealed");
+    assert_eq!(execution["input"]["codec"], "json+aes-gcm:k1");
+    assert_eq!(
+        execution["report"],
+        "The report is sealed with `aes-gcm:k1`."
     );
 }
 

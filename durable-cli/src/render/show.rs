@@ -74,7 +74,7 @@ impl Page<'_> {
         }
         // The empty heading is a line of its own.
         let mut head = table.print(self.style).trim_start().to_owned();
-        if let Some(report) = &execution.report {
+        if let Some(report) = execution.readable_report() {
             head.push_str(&self.report(report));
         }
         head
@@ -152,6 +152,9 @@ impl Page<'_> {
     }
 
     fn value(&self, payload: &Payload) -> Cell {
+        if let Some(codec) = payload.sealed_with() {
+            return Cell::new(format!("(sealed with {codec})"), Tone::Faint);
+        }
         if self.secrets.hide_bytes(&payload.data) {
             return Cell::new(SECRET, Tone::Faint);
         }

@@ -32,3 +32,7 @@ pub fn run<F: IntoHandler>(
 ) -> Run<'static, F::Handler, ()> {
     durable_core::run(handler, id, input).store_or_else(|| Box::pin(open::default_store()))
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -21,7 +21,7 @@ async fn never_called() -> Result<(), BoxError> {
 
 #[durable]
 #[deprecated]
-#[expect(unused_variables, clippy::let_unit_value)]
+#[expect(unused_variables)]
 pub async fn levels(input: u32) -> Result<(), BoxError> {
     let unused = ();
     Ok(())

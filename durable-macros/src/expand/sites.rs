@@ -188,8 +188,7 @@ impl Printer<'_> {
         let span = call.body.as_ref().map_or_else(hidden, located);
         let run = quote_spanned!(span=> __op.run(#options, #body));
         let outcome = quote_spanned!(span=> __p::attempted(__out));
-        quote_spanned! {hidden()=>
-            {
+        let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
                 async #moves {
                     let mut __op = __p::step(__claim, #codec);
@@ -203,16 +202,15 @@ impl Printer<'_> {
                         }
                     }
                 }
-            }
-        }
+        };
+        site_block(call, content)
     }
 
     fn record(&self, index: usize, call: &Call) -> TokenStream {
         let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
         let span = call.body.as_ref().map_or_else(hidden, located);
         let run = quote_spanned!(span=> __op.run(#body));
-        quote_spanned! {hidden()=>
-            {
+        let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
                 async {
                     let mut __op = __p::record(__claim, #codec);
@@ -224,8 +222,8 @@ impl Printer<'_> {
                         }
                     }
                 }
-            }
-        }
+        };
+        site_block(call, content)
     }
 
     fn wait(&self, index: usize, call: &Call) -> TokenStream {
@@ -233,18 +231,17 @@ impl Printer<'_> {
         if let Some(time) = call.options.expr("until") {
             let time = self.fill(time.to_token_stream());
             let time = quote_spanned!(hidden()=> __p::time(#time));
-            return quote_spanned!(hidden()=> __p::wait_until(#claim, #time));
+            return quote_spanned!(located(&call.path)=> __p::wait_until(#claim, #time));
         }
         let duration = self.fill(call.body.to_token_stream());
-        quote_spanned!(hidden()=> __p::wait(#claim, #duration))
+        quote_spanned!(located(&call.path)=> __p::wait(#claim, #duration))
     }
 
     fn scope(&self, index: usize, call: &Call) -> TokenStream {
         let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
         let span = call.body.as_ref().map_or_else(hidden, located);
         let outcome = quote_spanned!(span=> __p::returned(__out));
-        quote_spanned! {hidden()=>
-            {
+        let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
                 async {
                     let mut __op = __p::scope(__claim, #codec);
@@ -257,8 +254,8 @@ impl Printer<'_> {
                         }
                     }
                 }
-            }
-        }
+        };
+        site_block(call, content)
     }
 
     fn call(&self, index: usize, call: &Call) -> TokenStream {
@@ -297,6 +294,13 @@ fn statements(statements: &[Stmt], fallible: bool) -> TokenStream {
     }
     let tail = quote_spanned!(located(last)=> #last?);
     quote_spanned!(hidden()=> #(#before)* ::core::result::Result::Ok(#tail))
+}
+
+/// `{ content }` where the user wrote the call, so that what is done with its value is reported there.
+fn site_block(call: &Call, content: TokenStream) -> TokenStream {
+    let mut block = Group::new(Delimiter::Brace, content);
+    block.set_span(located(&call.path));
+    TokenTree::from(block).into()
 }
 
 /// A body whose `?` leave it with more than one way out.

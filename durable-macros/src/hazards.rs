@@ -89,7 +89,6 @@ const PATHS: &[(&str, &[&str], Rule)] = &[
     ("UnixStream", &["connect"], Rule::Outside),
     ("reqwest", &["get"], Rule::Outside),
     ("blocking", &["get"], Rule::Outside),
-    ("Command", &["new"], Rule::Outside),
 ];
 
 /// Functions known well enough to be recognised when called by their bare name.

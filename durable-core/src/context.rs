@@ -3,15 +3,23 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
-use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Turn};
+use tokio::sync::Notify;
+use tracing::instrument::Instrumented;
+use tracing::{Instrument, Span};
+
+use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
 use crate::error::OperationError;
 use crate::failure::Failure;
 use crate::operation::body::BodyWaker;
 use crate::record::Payload;
+use crate::run::Settings;
 use crate::site::Site;
+use crate::store::ExecutionStore;
 use crate::{Clock, ExecutionId, Timestamp};
 
 /// What is the same on every replay of an execution.
@@ -44,6 +52,40 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) info: ExecutionInfo,
+    /// Told to bodies when the execution is to be cancelled.
+    pub(crate) cancelled: Arc<CancelSignal>,
+    /// Where invoked executions are run, if that is done here.
+    pub(crate) children: Option<Children>,
+}
+
+/// What it takes to run invoked executions in this process.
+#[derive(Clone)]
+pub(crate) struct Children {
+    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) settings: Settings,
+}
+
+/// Tells bodies that their execution is to be cancelled.
+#[derive(Debug, Default)]
+pub(crate) struct CancelSignal {
+    raised: AtomicBool,
+    notify: Notify,
+}
+
+impl CancelSignal {
+    pub(crate) fn raise(&self) {
+        if !self.raised.swap(true, Ordering::AcqRel) {
+            self.notify.notify_waiters();
+        }
+    }
+
+    pub(crate) async fn raised(&self) {
+        let mut notified = std::pin::pin!(self.notify.notified());
+        notified.as_mut().enable();
+        if !self.raised.load(Ordering::Acquire) {
+            notified.await;
+        }
+    }
 }
 
 pub(crate) struct State {
@@ -54,22 +96,49 @@ pub(crate) struct State {
     pub(crate) bodies: HashMap<Op, Arc<BodyWaker>>,
     /// The call site that was claimed last, for warnings.
     pub(crate) last_site: Option<&'static Site>,
+    /// Whether the store is to be asked what the outside has changed.
+    pub(crate) ask: bool,
 }
 
 pub(crate) struct Parked {
     pub(crate) waker: Waker,
-    /// When time lets it go on; `None` while it waits for a write.
+    /// When time lets it go on.
     pub(crate) until: Option<Timestamp>,
+    /// Whether a write lets it go on.
+    pub(crate) writing: bool,
+    /// Whether it was told that its time has come.
+    pub(crate) woken: bool,
+}
+
+impl State {
+    fn park(&mut self, op: Op, waker: &Waker, until: Option<Timestamp>, writing: bool) {
+        let waker = waker.clone();
+        let parked = Parked {
+            waker,
+            until,
+            writing,
+            woken: false,
+        };
+        self.parked.insert(op, parked);
+    }
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, clock: Arc<dyn Clock>, info: ExecutionInfo) -> Arc<Self> {
+    pub(crate) fn new(
+        engine: Engine,
+        clock: Arc<dyn Clock>,
+        info: ExecutionInfo,
+        children: Option<Children>,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            cancelled: Arc::default(),
+            children,
             state: Mutex::new(State {
                 engine,
                 parked: HashMap::new(),
                 bodies: HashMap::new(),
                 last_site: None,
+                ask: false,
             }),
             clock,
             info,
@@ -88,22 +157,65 @@ impl Shared {
 pub struct Context {
     shared: Arc<Shared>,
     scope: ScopeIndex,
+    span: Span,
 }
 
 impl Context {
     pub(crate) fn root(shared: Arc<Shared>) -> Self {
+        let (info, replay) = (
+            &shared.info,
+            shared.lock().engine.is_replaying(ScopeIndex::ROOT),
+        );
+        let (id, handler) = (&info.id, &info.handler);
+        let span = tracing::info_span!("execution", execution = %id, handler = %handler, replay);
         Self {
             shared,
             scope: ScopeIndex::ROOT,
+            span,
         }
     }
 
+    /// The span of the scope: its field `replay` says whether its code ran before.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// Polls the body of the scope inside of its span.
+    pub fn traced<F: Future>(&self, body: F) -> Instrumented<F> {
+        body.instrument(self.span.clone())
+    }
+
+    /// When a settled operation ended, and the number of its record.
+    pub(crate) fn finished(&self, op: Op) -> (Option<Timestamp>, u64) {
+        self.shared.lock().engine.finished(op)
+    }
+
+    /// The execution ends with this error before its handler does.
+    pub(crate) fn end_execution(&self, error: OperationError) {
+        self.shared.lock().engine.end_execution(error);
+    }
+
+    /// Why the execution ends before its handler does, if it does.
+    pub(crate) fn unwinding(&self) -> Option<OperationError> {
+        self.shared.lock().engine.unwinding().cloned()
+    }
+
     /// The context inside the scope `op`.
-    fn child(&self, op: Op) -> Self {
-        let scope = self.shared.lock().engine.open_scope(op);
+    pub(crate) fn child(&self, op: Op) -> Self {
+        let mut state = self.shared.lock();
+        let scope = state.engine.open_scope(op);
+        let replay = state.engine.is_replaying(scope);
+        let span = if tracing::span_enabled!(tracing::Level::INFO) {
+            let (id, operation) = (&self.shared.info.id, state.engine.path(op));
+            tracing::info_span!(parent: &self.span, "scope", execution = %id, operation, replay)
+        } else {
+            Span::none()
+        };
+        drop(state);
         Self {
             shared: Arc::clone(&self.shared),
             scope,
+            span,
         }
     }
 
@@ -120,7 +232,11 @@ impl Context {
     fn claim_turn(&self, site: &'static Site, turn: Turn) -> Claim<'_> {
         let mut state = self.shared.lock();
         state.last_site = Some(site);
+        let replayed = state.engine.is_replaying(self.scope);
         let op = state.engine.claim(self.scope, site, turn);
+        if replayed && !state.engine.is_replaying(self.scope) {
+            self.span.record("replay", false);
+        }
         drop(state);
         Claim { cx: self, op }
     }
@@ -128,6 +244,20 @@ impl Context {
     /// What is the same on every replay.
     pub fn execution(&self) -> &ExecutionInfo {
         &self.shared.info
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// `target`, or what of an invocation's time a single body should take at most.
+    pub(crate) fn share_of_budget(&self, target: Duration) -> Duration {
+        self.shared.lock().engine.share_of_budget(target)
+    }
+
+    /// Ends the invocation: the driver drops the handler after this poll.
+    pub(crate) fn halt(&self, stop: Stop) {
+        self.shared.lock().engine.halt(stop);
     }
 }
 
@@ -144,7 +274,20 @@ pub(crate) enum Answer {
     Run,
 }
 
-impl Claim<'_> {
+impl<'a> Claim<'a> {
+    /// The same claim, for another future of the same operation.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            cx: self.cx,
+            op: self.op,
+        }
+    }
+
+    /// Has the driver ask the store what the outside has changed.
+    pub(crate) fn ask(&self) {
+        self.lock().ask = true;
+    }
+
     /// How this run is written in histories, in place of name and key.
     pub fn label(self, label: impl Display) -> Self {
         let mut state = self.lock();
@@ -155,6 +298,34 @@ impl Claim<'_> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.cx.shared.lock()
+    }
+
+    /// The span of the live body of the operation.
+    pub(crate) fn span(&self) -> Span {
+        if !tracing::span_enabled!(tracing::Level::INFO) {
+            return Span::none();
+        }
+        let (id, state) = (&self.cx.shared.info.id, self.lock());
+        let (operation, attempt) = (state.engine.path(self.op), state.engine.attempt(self.op));
+        let replay = false;
+        tracing::info_span!("operation", execution = %id, operation, attempt, replay)
+    }
+
+    /// A scope is entered.
+    pub(crate) fn enter(&self) {
+        let now = self.now();
+        self.lock().engine.enter(self.op, now);
+    }
+
+    /// The scope is over: what is under way in it is never written again.
+    pub(crate) fn close(&self) {
+        let now = self.now();
+        self.lock().engine.close(self.op, now);
+    }
+
+    /// Whether the branch of this name has ended.
+    pub(crate) fn child_has_ended(&self, name: &str) -> bool {
+        self.lock().engine.branch_has_ended(self.op, name)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -197,14 +368,15 @@ impl Claim<'_> {
         let _parking = Parking(self);
         poll_fn(|cx| {
             let mut state = self.lock();
-            let until = match state.engine.decide(self.op, || self.now()) {
+            let (until, writing) = match state.engine.decide(self.op, || self.now()) {
                 Decision::Recorded(outcome) => return Poll::Ready(Answer::Recorded(outcome)),
                 Decision::Run => return Poll::Ready(Answer::Run),
-                Decision::Until(due) => Some(due),
-                Decision::Unwritten | Decision::Stopped => None,
+                Decision::Until(due) => (Some(due), false),
+                Decision::External(due) => (due, false),
+                Decision::Unwritten => (None, true),
+                Decision::Stopped => (None, false),
             };
-            let waker = cx.waker().clone();
-            state.parked.insert(self.op, Parked { waker, until });
+            state.park(self.op, cx.waker(), until, writing);
             Poll::Pending
         })
         .await
@@ -218,11 +390,20 @@ impl Claim<'_> {
             if state.engine.is_written(self.op) && state.engine.stop().is_none() {
                 return Poll::Ready(());
             }
-            let waker = cx.waker().clone();
-            state.parked.insert(self.op, Parked { waker, until: None });
+            state.park(self.op, cx.waker(), None, true);
             Poll::Pending
         })
         .await;
+    }
+
+    /// Waits for the next invocation, which begins at once.
+    pub(crate) async fn next_invocation<T>(&self) -> T {
+        let _parking = Parking(self);
+        poll_fn(|cx| {
+            self.lock().park(self.op, cx.waker(), None, false);
+            Poll::Pending
+        })
+        .await
     }
 }
 

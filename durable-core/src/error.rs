@@ -102,6 +102,12 @@ pub type StepError = OperationError;
 pub type ScopeError = OperationError;
 /// Error of a `call!`.
 pub type CallError = OperationError;
+/// Error of a `poll!`.
+pub type PollError = OperationError;
+/// Error of a `callback!`.
+pub type CallbackError = OperationError;
+/// Error of an `invoke!`.
+pub type InvokeError = OperationError;
 
 impl OperationError {
     /// An error without a cause of the user's, for stores, tests and tools.
@@ -186,6 +192,14 @@ impl OperationError {
             self.chain.push(error.to_string());
             cause = error.source();
         }
+        self
+    }
+
+    /// The same, with what could not be taken back among its causes.
+    pub(crate) fn with_left_behind(mut self, left: Vec<Self>) -> Self {
+        let left = left.into_iter();
+        self.chain
+            .extend(left.map(|error| format!("could not be undone: {error}")));
         self
     }
 

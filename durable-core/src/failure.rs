@@ -141,6 +141,11 @@ impl Failure {
         }
     }
 
+    /// Whether the engine gave the operation up, so that no policy may repeat it.
+    pub(crate) fn is_final(&self, at_most_once: bool) -> bool {
+        self.kind == ErrorKind::Interrupted && !at_most_once
+    }
+
     /// The failure as it is recorded for `operation`.
     pub(crate) fn into_record(self, operation: String, attempts: u32) -> OperationError {
         let type_name = match self.error.downcast_ref::<Fatal>() {

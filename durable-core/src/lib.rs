@@ -1,5 +1,6 @@
 //! Engine, operations and store traits of the `durable` crate.
 
+mod client;
 mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -8,6 +9,7 @@ mod driver;
 mod engine;
 pub mod error;
 mod failure;
+mod handler;
 mod id;
 mod lease;
 mod operation;
@@ -21,15 +23,19 @@ mod site;
 pub mod store;
 mod time;
 
+pub use client::Client;
 pub use codec::{Codec, Json};
 pub use context::{Context, ExecutionInfo};
 pub use engine::Drift;
-pub use error::{BoxError, CallError, ErrorKind, OperationError, ScopeError, StepError};
+pub use error::{
+    BoxError, CallError, CallbackError, ErrorKind, InvokeError, OperationError, PollError,
+    ScopeError, StepError,
+};
 pub use failure::{BodyError, fatal};
 pub use id::{ExecutionId, InvalidExecutionId, Occurrence, OperationId};
-pub use operation::StepInfo;
-pub use record::{Kind, Payload, Record, Status};
-pub use retry::Retry;
+pub use operation::{BatchResult, BranchOutcome, Callback, Complete, Reason, StepInfo};
+pub use record::{Completion, Kind, Payload, Record, Status};
+pub use retry::{Backoff, Retry};
 pub use run::{IntoStore, OpenStore, Report, Run, RunError, run};
 pub use site::{Durable, Handler, IntoHandler, Manifest, Repeat, Site};
 pub use time::{BoxFuture, Clock, SystemClock, Timestamp};

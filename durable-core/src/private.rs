@@ -5,15 +5,20 @@ pub use crate::context::{Claim, Context};
 pub use crate::error::BoxError;
 pub use crate::failure::{BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure};
 pub use crate::operation::{
-    Attempt, Enter, Key, Next, Options, RecordOp, ScopeOp, StepInfo, StepOp, attempted, call, key,
-    keys, never, options, record, returned, scope, step, time, wait, wait_until,
+    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Enter, Fan, Key,
+    Next, Options, Pace, PollOp, Race, RecordOp, Runner, ScopeOp, StepInfo, StepOp, Undo, arm,
+    attempted, batch_options, batch_size, batches, branch, call, callback, continue_as, fan,
+    invoke, invoke_named, items, key, keys, limits, may_undo, moved, never, options, pace, poll,
+    race, record, returned, scope, step, submitted, time, undo_body, wait, wait_until,
 };
 pub use crate::record::Kind;
 pub use crate::site::{Durable, Handler, IntoHandler, Manifest, Site};
 
 pub use std::future::Future;
 pub use std::option::Option::{None, Some};
+pub use std::vec::Vec;
 
+pub use crate::__handler as handler;
 pub use crate::__site as site;
 
 /// How a run of the handler `D` ends.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -22,16 +23,43 @@ pub enum Kind {
     Scope,
     /// `call!`: another handler within this execution.
     Call,
+    /// `poll!`: a check that is repeated until it is satisfied.
+    Poll,
+    /// `callback!`: an outcome that an outside party reports.
+    Callback,
+    /// `invoke!`: another execution.
+    Invoke,
+    /// `map!`: a body for each of many items.
+    Map,
+    /// `parallel!`: several named bodies.
+    Parallel,
+    /// One item of a `map!`, or one branch of a `parallel!`.
+    Branch,
+    /// `race!`: the first of several futures.
+    Race,
+    /// One batch of a `batches!`.
+    Batch,
+    /// The undo body of a step.
+    Undo,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 14] = [
         Self::Step,
         Self::Record,
         Self::Wait,
         Self::Scope,
         Self::Call,
+        Self::Poll,
+        Self::Callback,
+        Self::Invoke,
+        Self::Map,
+        Self::Parallel,
+        Self::Branch,
+        Self::Race,
+        Self::Batch,
+        Self::Undo,
     ];
 
     /// The word that histories, reports and stores use. Never changes.
@@ -42,6 +70,15 @@ impl Kind {
             Self::Wait => "wait",
             Self::Scope => "scope",
             Self::Call => "call",
+            Self::Poll => "poll",
+            Self::Callback => "callback",
+            Self::Invoke => "invoke",
+            Self::Map => "map",
+            Self::Parallel => "parallel",
+            Self::Branch => "branch",
+            Self::Race => "race",
+            Self::Batch => "batch",
+            Self::Undo => "undo",
         }
     }
 
@@ -52,7 +89,15 @@ impl Kind {
 
     /// Whether operations of this kind hold other operations.
     pub const fn is_scope(self) -> bool {
-        matches!(self, Self::Scope | Self::Call)
+        matches!(
+            self,
+            Self::Scope | Self::Call | Self::Map | Self::Parallel | Self::Branch | Self::Race
+        )
+    }
+
+    /// Whether the outcome comes from outside of the execution.
+    pub const fn is_external(self) -> bool {
+        matches!(self, Self::Callback | Self::Invoke)
     }
 }
 
@@ -127,6 +172,14 @@ pub struct Payload {
 }
 
 impl Payload {
+    /// JSON text.
+    pub fn json(text: impl Into<Bytes>) -> Self {
+        Self {
+            codec: Cow::Borrowed("json"),
+            data: text.into(),
+        }
+    }
+
     /// How many bytes the encoded value takes.
     pub fn len(&self) -> usize {
         self.data.len()
@@ -164,6 +217,15 @@ impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Payload({}, {} bytes)", self.codec, self.data.len())
     }
+}
+
+/// The outcome of an operation that the outside settles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Completion {
+    /// It ended with this value.
+    Succeed(Payload),
+    /// It ended with this error.
+    Fail(OperationError),
 }
 
 /// The persisted state of one operation of an execution.
@@ -208,6 +270,15 @@ pub struct Record {
     pub payload: Option<Payload>,
     /// The error, once [`Status::Failed`], or of the attempt before while [`Status::Pending`].
     pub error: Option<OperationError>,
+    /// What the outside knows the operation by: the id of a callback, the id of an invoked
+    /// execution.
+    pub handle: Option<String>,
+    /// When a callback ends for good, whatever its heartbeats say.
+    pub deadline: Option<Timestamp>,
+    /// How long a callback lasts without a heartbeat.
+    pub heartbeat: Option<Duration>,
+    /// The index after the last item of a batch.
+    pub extent: Option<u64>,
     /// Whether value and error must never be shown.
     pub secret: bool,
     /// `file:line` of the call site that started it, for reports.
@@ -243,6 +314,10 @@ impl Record {
             value_type: None,
             payload: None,
             error: None,
+            handle: None,
+            deadline: None,
+            heartbeat: None,
+            extent: None,
             secret: false,
             source: Cow::Borrowed(""),
         }
@@ -254,6 +329,32 @@ impl Record {
             Some(label) => label.clone(),
             None => format!("{}{}", self.name, self.occurrence),
         }
+    }
+
+    /// Settles an operation whose outcome comes from outside. The first outcome counts.
+    pub fn settle(&mut self, outcome: &Completion, now: Timestamp) -> bool {
+        if self.status.is_terminal() {
+            return false;
+        }
+        self.ended_at = Some(now);
+        self.due_at = None;
+        match outcome {
+            Completion::Succeed(payload) => {
+                self.status = Status::Succeeded;
+                self.payload = Some(payload.clone());
+            }
+            Completion::Fail(error) => {
+                self.status = Status::Failed;
+                self.error = Some(error.clone());
+            }
+        }
+        true
+    }
+
+    /// A heartbeat has come: its time begins anew, within the deadline.
+    pub fn beat(&mut self, now: Timestamp) {
+        let next = self.heartbeat.map(|pause| now.after(pause));
+        self.due_at = [next, self.deadline].into_iter().flatten().min();
     }
 
     /// Bytes of value and error, which is what limits of stores count.

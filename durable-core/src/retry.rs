@@ -25,10 +25,7 @@ type Predicate = Arc<dyn Fn(&(dyn Error + 'static)) -> bool + Send + Sync>;
 #[derive(Clone)]
 pub struct Retry {
     attempts: u32,
-    first: Duration,
-    factor: f64,
-    max: Duration,
-    jitter: bool,
+    backoff: Backoff,
     when: Option<Predicate>,
 }
 
@@ -37,10 +34,9 @@ impl Retry {
     pub fn exponential() -> Self {
         Self {
             attempts: 6,
-            first: Duration::from_secs(5),
-            factor: 2.0,
-            max: Duration::from_secs(60),
-            jitter: true,
+            backoff: Backoff::exponential(Duration::from_secs(5))
+                .max_delay(Duration::from_secs(60))
+                .full_jitter(),
             when: None,
         }
     }
@@ -48,10 +44,7 @@ impl Retry {
     /// 6 attempts with the same delay between them.
     pub fn fixed(delay: Duration) -> Self {
         Self {
-            first: delay,
-            factor: 1.0,
-            max: delay,
-            jitter: false,
+            backoff: Backoff::fixed(delay),
             ..Self::exponential()
         }
     }
@@ -68,31 +61,38 @@ impl Retry {
         self
     }
 
+    /// The same with other delays.
+    #[must_use]
+    pub fn backoff(mut self, backoff: impl Into<Backoff>) -> Self {
+        self.backoff = backoff.into();
+        self
+    }
+
     /// The same with this delay after the first attempt.
     #[must_use]
     pub fn first_delay(mut self, delay: Duration) -> Self {
-        self.first = delay;
+        self.backoff.first = delay;
         self
     }
 
     /// The same with delays that grow by this factor; less than one counts as one.
     #[must_use]
     pub fn factor(mut self, factor: f64) -> Self {
-        self.factor = factor.max(1.0);
+        self.backoff = self.backoff.factor(factor);
         self
     }
 
     /// The same with no delay longer than this.
     #[must_use]
     pub fn max_delay(mut self, delay: Duration) -> Self {
-        self.max = delay;
+        self.backoff = self.backoff.max_delay(delay);
         self
     }
 
     /// The same with exact delays instead of drawn ones.
     #[must_use]
     pub fn no_jitter(mut self) -> Self {
-        self.jitter = false;
+        self.backoff.jitter = false;
         self
     }
 
@@ -113,14 +113,7 @@ impl Retry {
     ///
     /// `draw` is a number from 0 to 1 that the jitter is taken from.
     pub(crate) fn delay(&self, attempt: u32, draw: f64) -> Option<Duration> {
-        if attempt >= self.attempts {
-            return None;
-        }
-        let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-        let grown = self.first.as_secs_f64() * self.factor.powi(exponent);
-        let base = grown.min(self.max.as_secs_f64());
-        let seconds = if self.jitter { base * draw } else { base };
-        Some(Duration::try_from_secs_f64(seconds).unwrap_or(self.max))
+        (attempt < self.attempts).then(|| self.backoff.delay(attempt, draw))
     }
 
     /// Whether an error of the body's may be retried at all.
@@ -133,11 +126,77 @@ impl fmt::Debug for Retry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry")
             .field("attempts", &self.attempts)
-            .field("first_delay", &self.first)
-            .field("factor", &self.factor)
-            .field("max_delay", &self.max)
-            .field("jitter", &self.jitter)
+            .field("backoff", &self.backoff)
             .field("when", &self.when.is_some())
             .finish()
+    }
+}
+
+/// Delays between repetitions.
+///
+/// A plain [`Duration`] is a backoff that never grows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backoff {
+    first: Duration,
+    factor: f64,
+    max: Duration,
+    jitter: bool,
+}
+
+impl Backoff {
+    /// The same delay every time.
+    pub fn fixed(delay: Duration) -> Self {
+        Self {
+            first: delay,
+            factor: 1.0,
+            max: delay,
+            jitter: false,
+        }
+    }
+
+    /// Delays that double, up to an hour.
+    pub fn exponential(first: Duration) -> Self {
+        Self {
+            first,
+            factor: 2.0,
+            max: Duration::from_secs(3600),
+            jitter: false,
+        }
+    }
+
+    /// The same with delays that grow by this factor; less than one counts as one.
+    #[must_use]
+    pub fn factor(mut self, factor: f64) -> Self {
+        self.factor = factor.max(1.0);
+        self
+    }
+
+    /// The same with no delay longer than this.
+    #[must_use]
+    pub fn max_delay(mut self, delay: Duration) -> Self {
+        self.max = delay;
+        self
+    }
+
+    /// The same with every delay drawn between zero and what it would be.
+    #[must_use]
+    pub fn full_jitter(mut self) -> Self {
+        self.jitter = true;
+        self
+    }
+
+    /// The delay after the `attempt`-th repetition, from 1.
+    pub(crate) fn delay(&self, attempt: u32, draw: f64) -> Duration {
+        let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
+        let grown = self.first.as_secs_f64() * self.factor.powi(exponent);
+        let base = grown.min(self.max.as_secs_f64());
+        let seconds = if self.jitter { base * draw } else { base };
+        Duration::try_from_secs_f64(seconds).unwrap_or(self.max)
+    }
+}
+
+impl From<Duration> for Backoff {
+    fn from(delay: Duration) -> Self {
+        Self::fixed(delay)
     }
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::context::Context;
 use crate::error::BoxError;
+use crate::operation::Undo;
 use crate::record::Kind;
 
 /// How often a call site runs within its scope, and what tells the runs apart.
@@ -41,6 +42,8 @@ pub struct Site {
     pub secret: bool,
     /// Names it had before.
     pub was: &'static [&'static str],
+    /// Whether a step inside of it has an undo body, so that it is entered on every replay.
+    pub undoes: bool,
 }
 
 impl Site {
@@ -56,6 +59,7 @@ impl Site {
             concurrent: false,
             secret: false,
             was: &[],
+            undoes: false,
         }
     }
 
@@ -91,6 +95,13 @@ impl Site {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// The same, with an undo body inside.
+    #[must_use]
+    pub const fn undoes(mut self) -> Self {
+        self.undoes = true;
         self
     }
 
@@ -142,6 +153,13 @@ impl Manifest {
         }
     }
 
+    /// Whether running the handler may register undo bodies. What it calls is not known here.
+    pub(crate) fn may_undo(&self) -> bool {
+        self.sites
+            .iter()
+            .any(|site| matches!(site.kind, Kind::Undo | Kind::Call))
+    }
+
     /// A number that changes exactly when replay compatibility may change: with names, kinds,
     /// repetition and nesting of the call sites, not with lines, files or the code between them.
     pub fn structural_hash(&self) -> u64 {
@@ -190,12 +208,13 @@ pub trait Durable: Copy + Send + Sync + 'static {
     note = "a durable function that takes `state: &App` runs with `App` only; one without a by-reference parameter runs with any state"
 )]
 pub trait Handler<S: Sync>: Durable {
-    /// Runs the function from the top.
-    fn run<'a>(
-        cx: &'a Context,
+    /// Runs the function from the top; `undo` takes what takes its steps back.
+    fn run<'b, 'a: 'b>(
+        cx: &'b Context,
         state: &'a S,
+        undo: &'b Undo<'a>,
         input: Self::Input,
-    ) -> impl Future<Output = Result<Self::Output, BoxError>> + Send + 'a;
+    ) -> impl Future<Output = Result<Self::Output, BoxError>> + Send + 'b;
 }
 
 /// What `#[durable]` leaves under the function's name: an item that yields the handler.

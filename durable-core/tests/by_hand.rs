@@ -33,57 +33,48 @@ impl p::Durable for Etl {
 }
 
 impl p::Handler<AtomicU32> for Etl {
-    fn run<'a>(
-        cx: &'a p::Context,
+    fn run<'b, 'a: 'b>(
+        cx: &'b p::Context,
         state: &'a AtomicU32,
+        _undo: &'b p::Undo<'a>,
         input: u32,
-    ) -> impl Future<Output = Result<u32, BoxError>> + Send + 'a {
+    ) -> impl Future<Output = Result<u32, BoxError>> + Send + 'b {
         async fn body(cx: &p::Context, app: &AtomicU32, n: u32) -> Result<u32, BoxError> {
             let rows: Vec<u32> = {
-                let claim = cx.claim(&SITES[0]);
+                let mut op = p::step(cx.claim(&SITES[0]), p::Json);
                 async {
-                    let mut op = p::step(claim, p::Json);
-                    loop {
-                        match op.next().await {
-                            p::Next::Done(result) => break result,
-                            p::Next::Run(_step) => {
-                                let out = op
-                                    .run(p::options(), async {
-                                        if let Some(never) = p::never() {
-                                            return never;
-                                        }
-                                        app.fetch_add(1, Ordering::SeqCst);
-                                        Ok((0..n).collect::<Vec<u32>>())
-                                    })
-                                    .await;
-                                op.record(p::attempted(out)).await;
-                            }
-                        }
+                    while let Some(_step) = op.next().await {
+                        let out = op
+                            .run(async {
+                                if let Some(never) = p::never() {
+                                    return never;
+                                }
+                                app.fetch_add(1, Ordering::SeqCst);
+                                Ok((0..n).collect::<Vec<u32>>())
+                            })
+                            .await;
+                        op.record(p::attempted(out)).await;
                     }
+                    op.done()
                 }
             }
             .await?;
             let mut total = 0;
             for row in &rows {
                 total += {
-                    let claim = cx.claim_keyed(&SITES[1], p::key(&(row)));
+                    let mut op = p::step(cx.claim_keyed(&SITES[1], p::key(&(row))), p::Json);
                     async {
-                        let mut op = p::step(claim, p::Json);
-                        loop {
-                            match op.next().await {
-                                p::Next::Done(result) => break result,
-                                p::Next::Run(_step) => {
-                                    let out = op
-                                        .run(p::options(), async {
-                                            app.fetch_add(1, Ordering::SeqCst);
-                                            tokio::task::yield_now().await;
-                                            Ok::<u32, String>(row * 2)
-                                        })
-                                        .await;
-                                    op.record(p::attempted(out)).await;
-                                }
-                            }
+                        while let Some(_step) = op.next().await {
+                            let out = op
+                                .run(async {
+                                    app.fetch_add(1, Ordering::SeqCst);
+                                    tokio::task::yield_now().await;
+                                    Ok::<u32, String>(row * 2)
+                                })
+                                .await;
+                            op.record(p::attempted(out)).await;
                         }
+                        op.done()
                     }
                 }
                 .await?;

@@ -137,6 +137,8 @@ pub(super) async fn update_and_records_are_one(store: Store) -> Outcome {
     let both = Batch {
         id: 1,
         records: vec![step(1, "1")],
+        children: Vec::new(),
+        seen: 0,
         execution: Some(ExecutionUpdate::Succeed { output: json("1") }),
     };
     store.checkpoint(&lease.fence, both.into()).await?;

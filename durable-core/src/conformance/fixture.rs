@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Defect, Store};
-use crate::record::{Kind, Payload, Record, Status};
-use crate::store::{Batch, Execution, ExecutionUpdate, Fence, Lease, NewExecution, StoreError};
+use super::{Defect, Outcome, Store};
+use crate::record::{Completion, Kind, Payload, Record, Status};
+use crate::store::{
+    Ack, Batch, CallbackId, Execution, ExecutionUpdate, Fence, Lease, NewExecution, Parent,
+    StoreError,
+};
 use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
 
 /// Long enough that no case outlives it by accident.
@@ -39,6 +42,7 @@ pub(super) fn new(name: &str) -> Result<NewExecution, Defect> {
         handler: "etl".to_owned(),
         input: json(r#"{"path":"a.csv"}"#),
         created_at: NOW,
+        parent: None,
     })
 }
 
@@ -60,16 +64,127 @@ pub(super) fn batch(id: u64, records: Vec<Record>) -> Arc<Batch> {
     Arc::new(Batch {
         id,
         records,
+        children: Vec::new(),
+        seen: 0,
         execution: None,
     })
 }
 
 pub(super) fn ending(id: u64, update: ExecutionUpdate) -> Arc<Batch> {
+    ending_seen(id, update, 0)
+}
+
+/// By a writer that knows of so many changes from outside.
+pub(super) fn ending_seen(id: u64, update: ExecutionUpdate, seen: u64) -> Arc<Batch> {
     Arc::new(Batch {
         id,
         records: Vec::new(),
+        children: Vec::new(),
+        seen,
         execution: Some(update),
     })
+}
+
+/// An empty batch: it asks what has changed beyond what is `seen`.
+pub(super) fn asking(id: u64, seen: u64) -> Arc<Batch> {
+    Arc::new(Batch {
+        id,
+        records: Vec::new(),
+        children: Vec::new(),
+        seen,
+        execution: None,
+    })
+}
+
+/// An operation `seq` of an execution that the outside is to settle.
+fn external(seq: u64, kind: Kind) -> Record {
+    let occurrence = Occurrence::Ordered(seq);
+    let root = OperationId::ROOT;
+    let id = OperationId::of(root, kind.as_str(), &occurrence);
+    Record::started(seq, id, root, kind, kind.as_str(), occurrence, NOW)
+}
+
+/// A callback of execution `name`, open, and the id it is completed by.
+pub(super) fn callback(name: &str, seq: u64) -> Result<(CallbackId, Record), Defect> {
+    let mut record = external(seq, Kind::Callback);
+    let id = CallbackId::unguessable(&id(name)?, seq, record.id);
+    record.handle = Some(id.to_string());
+    Ok((id, record))
+}
+
+/// Starts execution `name`, which waits for a callback, its operation 1.
+pub(super) async fn with_callback(
+    store: &Store,
+    name: &str,
+) -> Result<(Fence, CallbackId, Record), Defect> {
+    let lease = leased(store, name).await?;
+    let (callback, record) = callback(name, 1)?;
+    let fence = put(store, &lease.fence, batch(1, vec![record.clone()])).await?;
+    Ok((fence, callback, record))
+}
+
+/// Operation `seq` of execution `parent` and the execution `name` that it waits for.
+pub(super) fn child(parent: &str, seq: u64, name: &str) -> Result<(Record, NewExecution), Defect> {
+    let mut record = external(seq, Kind::Invoke);
+    record.handle = Some(name.to_owned());
+    let mut child = new(name)?;
+    child.parent = Some(Parent {
+        execution: id(parent)?,
+        seq,
+        operation: record.id,
+    });
+    Ok((record, child))
+}
+
+/// Starts execution `parent`, which starts execution `name` and waits for it: its operation 1.
+pub(super) async fn with_child(
+    store: &Store,
+    parent: &str,
+    name: &str,
+) -> Result<(Fence, Record), Defect> {
+    let lease = leased(store, parent).await?;
+    let (record, child) = child(parent, 1, name)?;
+    let both = Batch {
+        id: 1,
+        records: vec![record.clone()],
+        children: vec![child],
+        seen: 0,
+        execution: None,
+    };
+    let fence = put(store, &lease.fence, both.into()).await?;
+    Ok((fence, record))
+}
+
+/// Runs an execution that was started to this end.
+pub(super) async fn run_to(store: &Store, name: &str, update: ExecutionUpdate) -> Outcome {
+    let lease = store.claim(&id(name)?, NOW, TTL).await?;
+    let seen = lease.execution.changes;
+    store
+        .checkpoint(&lease.fence, ending_seen(1, update, seen))
+        .await?;
+    Ok(())
+}
+
+/// What the checkpoint tells the writer, and the fence to go on with.
+pub(super) async fn told(
+    store: &Store,
+    fence: &Fence,
+    batch: Arc<Batch>,
+) -> Result<(Fence, Ack), StoreError> {
+    let ack = store.checkpoint(fence, batch).await?;
+    Ok((ack.fence.clone().unwrap_or_else(|| fence.clone()), ack))
+}
+
+/// A record as it is once the outside has settled it.
+pub(super) fn settled(mut record: Record, outcome: &Completion, now: Timestamp) -> Record {
+    record.settle(outcome, now);
+    record
+}
+
+/// The one record that a store has changed at a time of its own.
+pub(super) fn at_its_time(mut record: Record) -> Record {
+    record.ended_at = None;
+    record
 }
 
 pub(super) fn suspend() -> ExecutionUpdate {

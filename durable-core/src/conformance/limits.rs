@@ -1,8 +1,11 @@
 //! What is too large is refused whole; what is not is kept.
 
-use super::fixture::{batch, ending, id, json, leased, loaded, new, put, state, step};
+use super::fixture::{
+    NOW, batch, child, ending, id, json, leased, loaded, new, put, state, step, with_callback,
+};
 use super::{Outcome, Store, refused, same};
-use crate::store::ExecutionUpdate;
+use crate::record::Completion;
+use crate::store::{Batch, ExecutionUpdate};
 
 pub(super) async fn a_value_over_the_limit_changes_nothing(store: Store) -> Outcome {
     let lease = leased(&store, "a").await?;
@@ -55,5 +58,47 @@ pub(super) async fn a_large_value_is_kept(store: Store) -> Outcome {
         true,
         "the value came back unchanged"
     );
+    Ok(())
+}
+
+pub(super) async fn an_input_of_a_child_over_the_limit_changes_nothing(store: Store) -> Outcome {
+    let lease = leased(&store, "a").await?;
+    let before = state(&store, &id("a")?).await?;
+    let (record, mut child) = child("a", 1, "b")?;
+    child.input = json(vec![b'7'; store.capabilities().max_value + 1]);
+    let next = child.clone();
+    let batch = Batch {
+        id: 1,
+        records: vec![record],
+        children: vec![child],
+        seen: 0,
+        execution: None,
+    };
+    refused!(
+        store.checkpoint(&lease.fence, batch.into()).await,
+        TooLarge,
+        "an input of a child over the limit"
+    );
+    let update = ExecutionUpdate::Continue { next };
+    refused!(
+        store.checkpoint(&lease.fence, ending(1, update)).await,
+        TooLarge,
+        "a next input over the limit"
+    );
+    same!(state(&store, &id("a")?).await?, before, "after the refusal");
+    refused!(store.get(&id("b")?).await, NotFound, "what was not started");
+    Ok(())
+}
+
+pub(super) async fn an_outcome_over_the_limit_settles_nothing(store: Store) -> Outcome {
+    let (_, callback, _) = with_callback(&store, "a").await?;
+    let before = state(&store, &id("a")?).await?;
+    let large = Completion::Succeed(json(vec![b'7'; store.capabilities().max_value + 1]));
+    refused!(
+        store.complete(&callback, large, NOW).await,
+        TooLarge,
+        "an outcome over the limit"
+    );
+    same!(state(&store, &id("a")?).await?, before, "after the refusal");
     Ok(())
 }

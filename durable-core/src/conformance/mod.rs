@@ -10,11 +10,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod callbacks;
+mod cancellation;
 mod checkpoints;
+mod children;
 mod executions;
 mod fixture;
 mod leases;
 mod limits;
+mod news;
 mod records;
 
 use std::fmt;
@@ -31,6 +35,23 @@ type Outcome = Result<(), Defect>;
 
 /// Every case, by name. A case left out of here is dead code, which does not build.
 static CASES: &[(&str, Case)] = cases![
+    callbacks::an_outcome_comes_from_outside,
+    callbacks::a_waiting_execution_is_woken,
+    callbacks::the_first_outcome_counts,
+    callbacks::a_settled_callback_keeps_its_outcome,
+    callbacks::what_the_writer_settles_is_closed,
+    callbacks::an_ended_execution_takes_no_outcome,
+    callbacks::what_is_no_callback_is_not_found,
+    callbacks::a_suspension_that_missed_a_change_is_due_at_once,
+    callbacks::a_writer_is_told_what_it_has_not_seen,
+    callbacks::a_heartbeat_moves_the_time,
+    callbacks::a_heartbeat_wakes_nobody,
+    callbacks::of_many_outcomes_one_counts,
+    cancellation::one_that_never_ran_ends_at_once,
+    cancellation::one_that_waits_is_woken,
+    cancellation::one_that_runs_is_told,
+    cancellation::a_cancelled_execution_keeps_its_error,
+    cancellation::one_that_has_ended_is_left_alone,
     checkpoints::puts_records_in_order,
     checkpoints::a_record_written_again_replaces_the_one_before,
     checkpoints::load_goes_on_after_a_position,
@@ -42,6 +63,19 @@ static CASES: &[(&str, Case)] = cases![
     checkpoints::an_empty_batch_is_fenced_too,
     checkpoints::executions_do_not_mix,
     checkpoints::many_executions_at_once,
+    children::start_with_the_batch,
+    children::start_once,
+    children::of_a_refused_batch_do_not_start,
+    children::tell_how_they_end,
+    children::wake_a_waiting_parent,
+    children::that_never_ran_tell_of_their_cancellation,
+    children::are_heard_once,
+    children::leave_an_ended_parent_alone,
+    children::settle_nothing_but_their_operation,
+    children::of_an_unknown_parent_end,
+    children::may_all_end_at_once,
+    children::go_on_as_the_next_of_their_chain,
+    children::a_chain_needs_no_parent,
     executions::start_is_idempotent,
     executions::start_leaves_an_existing_execution_alone,
     executions::unknown_executions_are_not_found,
@@ -67,7 +101,16 @@ static CASES: &[(&str, Case)] = cases![
     limits::a_value_over_the_limit_changes_nothing,
     limits::an_output_over_the_limit_changes_nothing,
     limits::an_input_over_the_limit_starts_nothing,
+    limits::an_input_of_a_child_over_the_limit_changes_nothing,
+    limits::an_outcome_over_the_limit_settles_nothing,
     limits::a_large_value_is_kept,
+    news::of_a_callback,
+    news::of_a_heartbeat,
+    news::of_a_child,
+    news::of_a_cancellation,
+    news::from_before_the_question,
+    news::come_to_all_who_wait,
+    news::of_unknown_executions_are_not_found,
     records::every_kind_and_status,
     records::every_field,
     records::every_occurrence,

@@ -1,5 +1,7 @@
 //! Records come back as they were handed over.
 
+use std::time::Duration;
+
 use super::fixture::{NOW, at, batch, json, leased, loaded, put, step};
 use super::{Outcome, Store, same};
 use crate::error::OperationError;
@@ -60,6 +62,9 @@ pub(super) async fn every_field(store: Store) -> Outcome {
     full.payload = Some(json("[]"));
     full.error = Some(error);
     (full.secret, full.source) = (true, "src/etl.rs:31".into());
+    full.handle = Some("a:1:of whom".to_owned());
+    (full.deadline, full.extent) = (Some(at(60)), Some(u64::MAX));
+    full.heartbeat = Some(Duration::new(30, 1));
     kept(&store, numbered([bare, full])).await
 }
 

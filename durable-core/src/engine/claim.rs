@@ -21,7 +21,7 @@ impl Engine {
     /// A claim that cannot be right (another kind is recorded, or the identity was claimed before)
     /// stops the invocation.
     pub(crate) fn claim(&mut self, scope: ScopeIndex, site: &'static Site, turn: Turn) -> Op {
-        let parent = self.scope(scope).id;
+        let (parent, records) = (self.scope(scope).id, self.scope(scope).records);
         let occurrence = match (turn, site.repeat) {
             (Turn::Key(key), _) => Occurrence::Keyed(key),
             (Turn::OfSite, Repeat::Ordered) => {
@@ -29,7 +29,8 @@ impl Engine {
             }
             (Turn::OfSite, _) => Occurrence::Once,
         };
-        if self.is_expected(parent, site, &occurrence) {
+        // In a branch without a record, those of its siblings look the same: only the id tells.
+        if parent == records && self.is_expected(parent, site, &occurrence) {
             return self.answer_claim(Op::at(self.expected), scope, site);
         }
         let id = OperationId::of(parent, site.name, &occurrence);
@@ -44,7 +45,7 @@ impl Engine {
             None => {
                 let op = Op::at(self.slots.len());
                 let order = self.place_live(scope);
-                let slot = Slot::live(id, parent, site, occurrence, order, scope);
+                let slot = Slot::live(id, records, site, occurrence, order, scope);
                 self.slots.push(slot);
                 self.index().insert(id, op);
                 op
@@ -57,6 +58,7 @@ impl Engine {
     fn is_expected(&self, parent: OperationId, site: &Site, occurrence: &Occurrence) -> bool {
         self.slots.get(self.expected).is_some_and(|slot| {
             slot.recorded
+                && slot.record.kind == site.kind
                 && slot.record.parent == parent
                 && slot.record.name == site.name
                 && slot.record.occurrence == *occurrence
@@ -71,13 +73,19 @@ impl Engine {
         }
         slot.site = Some(site);
         slot.scope = scope;
+        let recorded = slot.recorded;
+        if recorded {
+            let inside = self.scope(scope);
+            inside.ahead = inside.ahead.saturating_sub(1);
+        }
+        let slot = &self.slots[op.index()];
         let order = slot.record.order;
         self.expected = op.index() + 1;
         self.notice_order(scope, site, op, order);
         op
     }
 
-    fn index(&mut self) -> &mut IdMap<Op> {
+    pub(super) fn index(&mut self) -> &mut IdMap<Op> {
         let slots = &self.slots;
         self.index.get_or_insert_with(|| {
             let ops = slots.iter().enumerate();
@@ -85,9 +93,34 @@ impl Engine {
         })
     }
 
+    /// `op` leaves no record, unless it has left one. What stands in it is recorded as part of what
+    /// is around it.
+    pub(crate) fn leave_no_record(&mut self, op: Op) {
+        let slot = &mut self.slots[op.index()];
+        slot.bare = !slot.recorded;
+        slot.written |= slot.bare;
+    }
+
+    /// Whether the branch of `op` with this key has ended, as far as its record says.
+    pub(crate) fn branch_has_ended(&self, op: Op, key: &str) -> bool {
+        let id = self.id(op);
+        let is_it = |slot: &&Slot| {
+            let written = slot.record.occurrence.to_string();
+            let inner = written
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'));
+            slot.record.parent == id && inner == Some(key)
+        };
+        self.slots
+            .iter()
+            .find(is_it)
+            .is_some_and(|slot| slot.record.status.is_terminal())
+    }
+
     /// How this run is to be written in histories; kept from the first time on.
     pub(crate) fn label(&mut self, op: Op, label: impl FnOnce() -> String) {
-        let record = &mut self.slots[op.index()].record;
+        let slot = &mut self.slots[op.index()];
+        let record = &mut slot.record;
         if record.seq == 0 {
             record.label = Some(label());
         }
@@ -164,6 +197,7 @@ impl Slot {
             begun: false,
             queued: false,
             written: false,
+            bare: false,
         }
     }
 }

@@ -89,6 +89,8 @@ impl Engine {
             .iter()
             .filter(|slot| slot.recorded && slot.site.is_none())
             .filter_map(|slot| Some((slot, *entered.get(&slot.record.parent)?)))
+            // What a race or a map has given up is not asked for again.
+            .filter(|(_, scope)| !self.is_closed(*scope))
             .map(|(slot, scope)| Drift::Orphaned {
                 operation: self.path_in(scope, &slot.record),
                 renamed_to: self.likely_rename(slot),

@@ -6,9 +6,11 @@
 
 mod claim;
 mod drift;
+mod external;
 mod mismatch;
 mod order;
 mod outcome;
+mod slicing;
 mod start;
 mod write;
 
@@ -21,14 +23,17 @@ use std::hash::{BuildHasherDefault, Hasher};
 use crate::error::OperationError;
 use crate::record::{Kind, Payload, Record, Status};
 use crate::site::Site;
-use crate::store::Capabilities;
+use crate::store::{Capabilities, NewExecution};
 use crate::{OperationId, Timestamp};
 
 pub use drift::Drift;
 
+pub(crate) use external::Limits;
+
 pub(crate) use claim::Turn;
 pub(crate) use order::ScopeIndex;
-pub(crate) use start::Begin;
+pub(crate) use slicing::Budget;
+pub(crate) use start::{Begin, Conditions};
 
 /// How often the body of a step may be cut off by the end of its process before it is given up.
 const MAX_INTERRUPTIONS: u32 = 3;
@@ -44,6 +49,8 @@ pub(crate) enum Decision {
     Run,
     /// Nothing to do before this time.
     Until(Timestamp),
+    /// Nothing to do before the outside settles it, or before this time if there is one.
+    External(Option<Timestamp>),
     /// The invocation is over; nothing goes on.
     Stopped,
 }
@@ -62,8 +69,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Stop {
     /// Code and history disagree.
     Blocked(String),
-    /// An operation that has no way to report an error had one.
-    Failed(OperationError),
+    /// The execution goes on as another one.
+    Continued(NewExecution),
 }
 
 /// An operation of this invocation, as the engine numbers them.
@@ -97,6 +104,8 @@ struct Slot {
     queued: bool,
     /// Whether the store has acknowledged its latest state.
     written: bool,
+    /// Whether it leaves no record: a branch of what is flat.
+    bare: bool,
 }
 
 /// Takes over the number that an id hashes to.
@@ -147,11 +156,20 @@ pub(crate) struct Engine {
     cautious: bool,
     /// The holder before ended uncleanly.
     unclean: bool,
+    /// Changes from outside that are known here.
+    seen: u64,
+    /// The execution is to be cancelled: nothing live begins any more.
+    cancelling: bool,
+    /// Why the execution ends before its handler does: only undo bodies run any more.
+    unwinding: Option<OperationError>,
+    slicing: slicing::Slicing,
     /// No time before this one is believed.
     latest: Timestamp,
     next_seq: u64,
     /// Operations that were asked for in another order than they were recorded in.
     moved: Vec<Op>,
+    /// Operations that the outside has settled since the last acknowledgement.
+    answered: Vec<Op>,
     counts: Counts,
 }
 
@@ -164,20 +182,28 @@ impl Engine {
             .flatten()
             .max()
             .unwrap_or_default();
+        let at_the_top = |record: &&Record| record.parent == OperationId::ROOT;
+        let mut root = order::Scope::new(OperationId::ROOT, OperationId::ROOT, None);
+        root.ahead = records.iter().filter(at_the_top).count();
         Self {
             slots: records.into_iter().map(Slot::loaded).collect(),
             expected: 0,
             index: None,
             orders: None,
-            scopes: vec![order::Scope::new(OperationId::ROOT, None)],
+            scopes: vec![root],
             queue: write::Queue::default(),
             stop: None,
             limits,
             cautious: unclean,
             unclean,
+            seen: 0,
+            cancelling: false,
+            unwinding: None,
+            slicing: slicing::Slicing::default(),
             latest,
             next_seq,
             moved: Vec::new(),
+            answered: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -188,16 +214,30 @@ impl Engine {
             return Decision::Stopped;
         }
         let slot = &self.slots[op.index()];
-        let status = slot.record.status;
-        let due = slot.record.due_at;
-        let is_timer = slot.record.kind == Kind::Wait;
+        let (status, due, kind) = (slot.record.status, slot.record.due_at, slot.record.kind);
+        let takes_back = kind == Kind::Undo;
+        if self.unwinding.is_some() && !takes_back {
+            return Decision::Stopped;
+        }
+        if status.is_terminal() {
+            return if slot.written || kind == Kind::Wait {
+                self.answer(op)
+            } else {
+                Decision::Unwritten
+            };
+        }
+        let over = self.cancelling || self.is_closed(self.slots[op.index()].scope);
+        if over && !takes_back {
+            return Decision::Stopped;
+        }
         match (status, due) {
-            _ if status.is_terminal() && (slot.written || is_timer) => self.answer(op),
-            _ if status.is_terminal() => Decision::Unwritten,
-            (Status::Started, Some(due)) if is_timer => self.at(now(), due, |engine, now| {
-                engine.settle_timer(op, now);
-                Decision::Recorded(Outcome::Done)
-            }),
+            (Status::Started, Some(due)) if kind == Kind::Wait => {
+                self.at(now(), due, |engine, now| {
+                    engine.settle_timer(op, now);
+                    Decision::Recorded(Outcome::Done)
+                })
+            }
+            (Status::Started, due) if kind.is_external() => self.await_external(op, due, now),
             (Status::Pending, Some(due)) => self.at(now(), due, |_, _| Decision::Run),
             _ => Decision::Run,
         }
@@ -221,6 +261,7 @@ impl Engine {
     fn answer(&mut self, op: Op) -> Decision {
         let slot = &mut self.slots[op.index()];
         let record = &mut slot.record;
+        // A value that was too large to keep, or that is kept with the children.
         if record.kind.is_scope() && record.status == Status::Succeeded && record.payload.is_none()
         {
             return Decision::Run;
@@ -283,6 +324,7 @@ impl Slot {
             begun: false,
             queued: false,
             written: true,
+            bare: false,
         }
     }
 }

@@ -26,21 +26,30 @@ impl ScopeIndex {
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) id: OperationId,
+    /// The scope that the records of what stands in it name: another one where this has no record.
+    pub(super) records: OperationId,
     /// The operation whose inside this is; none for the handler's own.
     pub(super) op: Option<Op>,
+    /// Whether it is over, so that nothing in it is written any more.
+    pub(super) closed: bool,
     /// Turns taken so far by the sites whose turn is their identity.
     turns: Vec<(&'static Site, u64)>,
     /// The highest order claimed so far.
     pub(super) last: u64,
+    /// Recorded operations directly in it that were not claimed yet.
+    pub(super) ahead: usize,
 }
 
 impl Scope {
-    pub(super) fn new(id: OperationId, op: Option<Op>) -> Self {
+    pub(super) fn new(id: OperationId, records: OperationId, op: Option<Op>) -> Self {
         Self {
             id,
+            records,
             op,
+            closed: false,
             turns: Vec::new(),
             last: 0,
+            ahead: 0,
         }
     }
 
@@ -75,8 +84,52 @@ impl Scope {
 impl Engine {
     /// The inside of `op`.
     pub(crate) fn open_scope(&mut self, op: Op) -> ScopeIndex {
-        self.scopes.push(Scope::new(self.id(op), Some(op)));
+        let slot = &self.slots[op.index()];
+        let (id, around, recorded) = (slot.record.id, slot.scope, slot.recorded);
+        let records = if slot.bare {
+            self.scopes[around.0].records
+        } else {
+            id
+        };
+        let mut scope = Scope::new(id, records, Some(op));
+        if recorded {
+            scope.ahead = self.recorded_in(id);
+        }
+        self.scopes.push(scope);
         ScopeIndex(self.scopes.len() - 1)
+    }
+
+    /// Whether records directly in the scope still wait to be claimed: its code ran before.
+    pub(crate) fn is_replaying(&self, index: ScopeIndex) -> bool {
+        self.scopes[index.0].ahead > 0
+    }
+
+    fn recorded_in(&mut self, scope: OperationId) -> usize {
+        self.orders().get(&scope).map_or(0, Vec::len)
+    }
+
+    fn orders(&mut self) -> &IdMap<Vec<u64>> {
+        let slots = &self.slots;
+        self.orders.get_or_insert_with(|| {
+            let mut orders = IdMap::<Vec<u64>>::default();
+            for slot in slots.iter().filter(|slot| slot.recorded) {
+                let siblings = orders.entry(slot.record.parent).or_default();
+                siblings.push(slot.record.order);
+            }
+            orders
+                .values_mut()
+                .for_each(|orders| orders.sort_unstable());
+            orders
+        })
+    }
+
+    /// Whether a scope, or one around it, is over.
+    pub(super) fn is_closed(&self, index: ScopeIndex) -> bool {
+        let scope = &self.scopes[index.0];
+        scope.closed
+            || scope
+                .op
+                .is_some_and(|op| self.is_closed(self.slots[op.index()].scope))
     }
 
     /// The scopes entered so far.
@@ -91,23 +144,11 @@ impl Engine {
 
     /// The order of an operation that no record answers.
     pub(super) fn place_live(&mut self, index: ScopeIndex) -> u64 {
-        let slots = &self.slots;
-        let orders = self.orders.get_or_insert_with(|| {
-            let mut orders = IdMap::<Vec<u64>>::default();
-            for slot in slots.iter().filter(|slot| slot.recorded) {
-                orders
-                    .entry(slot.record.parent)
-                    .or_default()
-                    .push(slot.record.order);
-            }
-            orders
-                .values_mut()
-                .for_each(|orders| orders.sort_unstable());
-            orders
-        });
+        self.orders();
+        let orders = self.orders.as_ref();
         let scope = &mut self.scopes[index.0];
-        let recorded = orders.get(&scope.id).map_or(&[][..], |orders| orders);
-        scope.last = scope.next_order(recorded);
+        let recorded = orders.and_then(|orders| orders.get(&scope.records));
+        scope.last = scope.next_order(recorded.map_or(&[][..], |orders| orders));
         scope.last
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Engine, Op, Outcome, Stop};
+use super::{Engine, Op, Outcome};
 use crate::Timestamp;
 use crate::error::{ErrorKind, OperationError};
 use crate::record::{Payload, Status};
@@ -75,7 +75,7 @@ impl Engine {
         if !value_type.is_empty() {
             record.value_type = Some(Cow::Borrowed(value_type));
         }
-        self.cautious = false;
+        self.progressed();
         self.enqueue(op, true);
     }
 
@@ -86,13 +86,69 @@ impl Engine {
         slot.record.status = Status::Pending;
         slot.record.error = Some(error);
         slot.record.due_at = Some(now.after(delay));
-        self.cautious = false;
+        self.progressed();
         self.enqueue(op, true);
     }
 
-    /// An operation that cannot report an error to the handler had one: the execution ends with it.
+    /// A check is not satisfied yet: it is repeated with this state after `delay`.
+    pub(crate) fn check_again(&mut self, op: Op, state: Payload, delay: Duration, now: Timestamp) {
+        let now = self.believe(now);
+        let record = &mut self.slots[op.index()].record;
+        record.status = Status::Pending;
+        record.payload = Some(state);
+        record.error = None;
+        record.due_at = Some(now.after(delay));
+        self.progressed();
+        self.enqueue(op, true);
+    }
+
+    /// The state that the last check of `op` left for the next, and when the first began.
+    pub(crate) fn carried(&self, op: Op) -> (Option<Payload>, Timestamp) {
+        let record = &self.slots[op.index()].record;
+        (record.payload.clone(), record.started_at)
+    }
+
+    /// The item after the last of the batch `op` that begins with item `start`: what is recorded,
+    /// halved if it was cut off, else what is planned.
+    pub(crate) fn batch_end(&self, op: Op, start: u64, planned: u64) -> u64 {
+        let slot = &self.slots[op.index()];
+        let Some(end) = slot.record.extent else {
+            return planned;
+        };
+        let cut_off = self.unclean && slot.recorded && slot.record.status == Status::Started;
+        if cut_off {
+            start + (end.saturating_sub(start) / 2).max(1)
+        } else {
+            end
+        }
+    }
+
+    /// The batch `op` covers the items up to this one.
+    pub(crate) fn extend(&mut self, op: Op, extent: u64) {
+        self.slots[op.index()].record.extent = Some(extent);
+    }
+
+    /// How long the settled operation `op` took, and how often it was cut off.
+    pub(crate) fn took(&self, op: Op) -> (Duration, u32) {
+        let record = &self.slots[op.index()].record;
+        let ended = record.ended_at.unwrap_or(record.started_at);
+        (ended.since(record.started_at), record.interruptions)
+    }
+
+    /// The execution ends with this error before its handler does; the first one counts.
     pub(crate) fn end_execution(&mut self, error: OperationError) {
-        self.halt(Stop::Failed(error));
+        self.unwinding.get_or_insert(error);
+    }
+
+    /// Why the execution ends before its handler does, if it does.
+    pub(crate) fn unwinding(&self) -> Option<&OperationError> {
+        self.unwinding.as_ref()
+    }
+
+    /// When `op` ended, and the number of its record.
+    pub(crate) fn finished(&self, op: Op) -> (Option<Timestamp>, u64) {
+        let record = &self.slots[op.index()].record;
+        (record.ended_at, record.seq)
     }
 
     /// The number of the attempt that would begin now.

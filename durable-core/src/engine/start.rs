@@ -1,5 +1,8 @@
 //! A body begins.
 
+use std::time::Duration;
+
+use super::slicing::Fit;
 use super::{Engine, MAX_INTERRUPTIONS, Op};
 use crate::Timestamp;
 use crate::record::Status;
@@ -13,6 +16,17 @@ pub(crate) enum Begin {
     OnceWritten,
     /// Not at all: it was cut off this often and may not run again.
     Interrupted(u32),
+    /// Not in this invocation: the time left does not cover it.
+    NextTime,
+    /// In no invocation: each has only this much time.
+    Never(Duration),
+}
+
+/// What a body asks for before it begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Conditions {
+    pub(crate) at_most_once: bool,
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Engine {
@@ -20,8 +34,14 @@ impl Engine {
     ///
     /// An at-least-once START causes no write by itself, except right after an unclean end: then
     /// this body may be what ended the process, and its START has to be counted before it runs.
-    pub(crate) fn begin(&mut self, op: Op, at_most_once: bool, now: Timestamp) -> Begin {
+    pub(crate) fn begin(&mut self, op: Op, conditions: Conditions, now: Timestamp) -> Begin {
         let now = self.believe(now);
+        match self.fits(op, conditions.timeout, now) {
+            Fit::Yes => {}
+            Fit::NotNow => return Begin::NextTime,
+            Fit::Never(whole) => return Begin::Never(whole),
+        }
+        let at_most_once = conditions.at_most_once;
         let (unclean, cautious) = (self.unclean, self.cautious);
         let slot = &mut self.slots[op.index()];
         let record = &mut slot.record;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{Engine, Op};
 use crate::Timestamp;
-use crate::record::Record;
-use crate::store::{Batch, ExecutionUpdate};
+use crate::record::{Kind, Record};
+use crate::store::{Ack, Batch, ExecutionUpdate, NewExecution};
 
 /// Changes on their way to the store, in the order in which they happened.
 #[derive(Debug, Default)]
@@ -19,26 +19,38 @@ pub(super) struct Queue {
     pub(super) started: VecDeque<(Timestamp, Op)>,
     /// What the batch under way holds.
     sent: Vec<Op>,
+    /// Executions to start with the records of the operations that wait for them.
+    pub(super) children: Vec<(Op, NewExecution)>,
     batches: u64,
 }
 
 impl Engine {
     /// Queues the present state of `op`; `urgent` when it may not wait for company.
     pub(super) fn enqueue(&mut self, op: Op, urgent: bool) {
-        let slot = &mut self.slots[op.index()];
-        if slot.record.seq == 0 {
-            slot.record.seq = self.next_seq;
-            self.next_seq += 1;
-            if let Some(site) = slot.site {
-                slot.record.source = Cow::Owned(format!("{}:{}", site.file, site.line));
-            }
+        if self.slots[op.index()].bare {
+            return;
         }
+        self.number_record(op);
+        let slot = &mut self.slots[op.index()];
         slot.written = false;
         if !slot.queued {
             slot.queued = true;
             self.queue.changed.push_back(op);
         }
         self.queue.urgent |= urgent;
+    }
+
+    /// Gives the record of `op` its number, and the place in the source that started it.
+    pub(super) fn number_record(&mut self, op: Op) {
+        let slot = &mut self.slots[op.index()];
+        if slot.record.seq != 0 {
+            return;
+        }
+        slot.record.seq = self.next_seq;
+        self.next_seq += 1;
+        if let Some(site) = slot.site {
+            slot.record.source = Cow::Owned(format!("{}:{}", site.file, site.line));
+        }
     }
 
     /// Whether something waits to be written that may not wait for company.
@@ -57,7 +69,17 @@ impl Engine {
         let mut size = 0;
         self.queue.sent.clear();
         while let Some(op) = self.queue.changed.front().copied() {
+            let closed = self.is_closed(self.slots[op.index()].scope);
             let slot = &mut self.slots[op.index()];
+            // What was under way in a scope that is over is never written again, but for timers:
+            // that they have ended, or are given up, follows from no other record.
+            let is_timer = slot.record.kind == Kind::Wait && slot.record.status.is_terminal();
+            let takes_back = slot.record.kind == Kind::Undo;
+            if closed && !is_timer && !takes_back {
+                slot.queued = false;
+                self.queue.changed.pop_front();
+                continue;
+            }
             size += slot.record.size();
             if size > self.limits.max_batch && !records.is_empty() {
                 break;
@@ -76,24 +98,43 @@ impl Engine {
         if records.is_empty() && execution.is_none() {
             return None;
         }
-        self.queue.batches += 1;
-        Some(Arc::new(Batch {
-            id: self.queue.batches,
-            records,
-            execution,
-        }))
+        Some(self.batch(records, execution))
     }
 
-    /// The store has acknowledged the batch taken last. Answers with the operations in it: somebody
-    /// may wait for them.
-    pub(crate) fn acknowledge(&mut self) -> Vec<Op> {
-        let sent = std::mem::take(&mut self.queue.sent);
+    /// A batch that changes nothing and asks what the outside has changed.
+    pub(crate) fn ask(&mut self) -> Arc<Batch> {
+        self.queue.sent.clear();
+        self.batch(Vec::new(), None)
+    }
+
+    fn batch(&mut self, records: Vec<Record>, execution: Option<ExecutionUpdate>) -> Arc<Batch> {
+        self.queue.batches += 1;
+        let sent = &self.queue.sent;
+        let (now, later) = std::mem::take(&mut self.queue.children)
+            .into_iter()
+            .partition(|(op, _)| sent.contains(op));
+        self.queue.children = later;
+        Arc::new(Batch {
+            id: self.queue.batches,
+            records,
+            children: Vec::into_iter(now).map(|(_, child)| child).collect(),
+            seen: self.seen,
+            execution,
+        })
+    }
+
+    /// The store has acknowledged the batch taken last. Answers with the operations that somebody
+    /// may wait for.
+    pub(crate) fn acknowledge(&mut self, ack: &Ack) -> Vec<Op> {
+        self.merge(ack);
+        let mut sent = std::mem::take(&mut self.queue.sent);
         self.counts.batches += 1;
         self.counts.records_written += sent.len() as u64;
         for op in &sent {
             let slot = &mut self.slots[op.index()];
             slot.written |= !slot.queued;
         }
+        sent.append(&mut self.answered);
         sent
     }
 }

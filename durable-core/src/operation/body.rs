@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Duration;
 
-use crate::context::Claim;
+use crate::context::{CancelSignal, Claim};
+use crate::error::ErrorKind;
+use crate::failure::Failure;
 use crate::panic;
 use crate::{ExecutionId, OperationId, Timestamp};
 
@@ -20,6 +22,7 @@ pub struct StepInfo {
     operation: OperationId,
     attempt: u32,
     deadline: Arc<AtomicI64>,
+    cancelled: Arc<CancelSignal>,
 }
 
 impl StepInfo {
@@ -29,6 +32,7 @@ impl StepInfo {
             operation: claim.lock().engine.id(claim.op),
             attempt,
             deadline: Arc::new(AtomicI64::new(NO_DEADLINE)),
+            cancelled: Arc::clone(&claim.shared().cancelled),
         }
     }
 
@@ -50,6 +54,12 @@ impl StepInfo {
     /// and edits elsewhere in the handler, different for every other step of any execution.
     pub fn idempotency_key(&self) -> String {
         format!("{}/{}", self.execution, self.operation)
+    }
+
+    /// Ends when the execution is to be cancelled. A body that takes long awaits it beside its work
+    /// and returns early; what it returns is recorded all the same.
+    pub async fn cancelled(&self) {
+        self.cancelled.raised().await;
     }
 
     /// When this attempt will be given up, if it has a `timeout`.
@@ -135,7 +145,10 @@ pub(crate) async fn run<F: Future>(
     let waker = Waker::from(Arc::clone(&signal));
     let mut limit = timeout.map(|limit| claim.shared().clock.sleep(limit));
     let mut body = pin!(body);
-    poll_fn(|cx| {
+    let begun = claim.now();
+    let span = claim.span();
+    let ended = poll_fn(|cx| {
+        let _inside = span.enter();
         signal.before_poll(cx.waker());
         let polled = panic::catch(|| body.as_mut().poll(&mut TaskContext::from_waker(&waker)));
         match polled {
@@ -147,6 +160,46 @@ pub(crate) async fn run<F: Future>(
             Some(limit) => limit.as_mut().poll(cx).map(|()| Ended::TimedOut),
             None => Poll::Pending,
         }
+    })
+    .await;
+    let took = claim.now().since(begun);
+    claim.lock().engine.ran_for(claim.op, took);
+    ended
+}
+
+/// Runs one attempt of a body in place; what went wrong with it is a failure.
+pub(crate) async fn run_once<F: Future>(
+    claim: &Claim<'_>,
+    info: Option<&StepInfo>,
+    timeout: Option<Duration>,
+    body: F,
+) -> Result<F::Output, Failure> {
+    if let (Some(info), Some(timeout)) = (info, timeout) {
+        info.end_by(claim.now().after(timeout));
+    }
+    match run(claim, timeout, body).await {
+        Ended::Returned(result) => Ok(result),
+        Ended::Panicked(message) => Err(Failure::of_panic(message)),
+        Ended::TimedOut => Err(Failure::of_engine(
+            ErrorKind::TimedOut,
+            format!(
+                "the attempt took longer than {:?}",
+                timeout.unwrap_or_default()
+            ),
+        )),
+    }
+}
+
+/// Runs work of the engine's own that holds off suspension as a body does.
+pub(crate) async fn drive<F: Future>(claim: &Claim<'_>, work: F) -> F::Output {
+    let signal = BodyWaker::new();
+    claim.lock().bodies.insert(claim.op, Arc::clone(&signal));
+    let _running = Running(claim);
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        signal.before_poll(cx.waker());
+        work.as_mut().poll(&mut TaskContext::from_waker(&waker))
     })
     .await
 }

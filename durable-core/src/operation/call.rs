@@ -6,33 +6,45 @@ use crate::BoxFuture;
 use crate::codec::{Codec, Json};
 use crate::context::Claim;
 use crate::error::CallError;
-use crate::site::Handler;
+use crate::operation::Undo;
+use crate::site::{Durable, Handler};
 
 /// Runs `handler` with the caller's state, in a scope of its own.
 ///
 /// In a box, so that a durable function may call itself.
-pub fn call<'a, S, F, H>(
-    claim: Claim<'a>,
+pub fn call<'b, 'a: 'b, S, F, H>(
+    claim: Claim<'b>,
     state: &'a S,
+    undo: &'b Undo<'a>,
     _handler: F,
     input: H::Input,
-) -> BoxFuture<'a, Result<H::Output, CallError>>
+) -> BoxFuture<'b, Result<H::Output, CallError>>
 where
     S: Sync,
     F: FnOnce() -> H,
     H: Handler<S>,
-    H::Input: Send + 'a,
-    H::Output: Send + 'a,
+    H::Input: Send + 'b,
+    H::Output: Send + 'b,
     Json: Codec<H::Output>,
 {
     Box::pin(async move {
-        let mut op = scope(claim, Json);
+        let mut op = scope(claim, Json).entered_always(H::manifest().may_undo());
         match op.enter().await {
             Enter::Done(result) => result,
             Enter::Run(child) => {
-                let result = H::run(&child, state, input).await;
+                let result = child.traced(H::run(&child, state, undo, input)).await;
                 op.finish(returned(result)).await
             }
         }
     })
+}
+
+/// Whether running this handler may register undo bodies, so that scopes around it are entered on
+/// every replay.
+pub fn may_undo<F, H>(_handler: F) -> bool
+where
+    F: FnOnce() -> H,
+    H: Durable,
+{
+    H::manifest().may_undo()
 }

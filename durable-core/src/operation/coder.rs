@@ -65,6 +65,15 @@ impl<T, C> Coder<T, C> {
             );
             return Err(codec_error(claim, &message));
         }
+        self.decode_any(claim, &payload)
+    }
+
+    /// The value behind a payload that somebody else encoded.
+    pub(super) fn decode_any(
+        &self,
+        claim: &Claim<'_>,
+        payload: &Payload,
+    ) -> Result<T, OperationError> {
         (self.decode)(&self.codec, &payload.data).map_err(|error| {
             let message = format!(
                 "the recorded value of {} bytes does not decode as `{}`: {error}",

@@ -2,23 +2,41 @@
 //!
 //! [`Claim::decide`]: crate::context::Claim
 
+mod batches;
 pub(crate) mod body;
+mod branches;
 mod call;
+mod callback;
+mod chain;
 mod coder;
+mod complete;
+mod invoke;
 mod key;
 mod options;
+mod poll;
+mod race;
 mod record;
 mod scope;
 mod step;
+mod undo;
 mod wait;
 
+pub use batches::{BatchSize, BatchesOp, batch_size, batches};
 pub use body::StepInfo;
-pub use call::call;
+pub use branches::{BatchOptions, Fan, batch_options, branch, fan, items, moved};
+pub use call::{call, may_undo};
+pub use callback::{Callback, CallbackLimits, callback, limits, submitted};
+pub use chain::continue_as;
+pub use complete::{BatchResult, BranchOutcome, Complete, Reason};
+pub use invoke::{invoke, invoke_named};
 pub use key::{Key, key, keys};
 pub use options::{Options, options};
+pub use poll::{Pace, PollOp, pace, poll};
+pub use race::{Arm, Race, Runner, arm, race};
 pub use record::{RecordOp, record};
 pub use scope::{Enter, ScopeOp, scope};
 pub use step::{Attempt, StepOp, attempted, step};
+pub use undo::{Undo, undo_body};
 pub use wait::{time, wait, wait_until};
 
 use crate::failure::{BodyError, BodyResult, Failure, IntoFailure};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::Retry;
+use crate::engine::Conditions;
 
 /// How a body is to be run.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +21,8 @@ pub fn options() -> Options {
 impl Options {
     /// Repeats failed attempts like this.
     #[must_use]
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.retry = Some(retry);
+    pub fn retry(mut self, retry: impl std::borrow::Borrow<Retry>) -> Self {
+        self.retry = Some(retry.borrow().clone());
         self
     }
 
@@ -39,11 +40,23 @@ impl Options {
         self
     }
 
-    pub(crate) fn into_retry(self) -> Retry {
-        match self.retry {
-            Some(retry) => retry,
-            None if self.at_most_once => Retry::none(),
-            None => Retry::exponential(),
+    pub(crate) fn conditions(&self) -> Conditions {
+        Conditions {
+            at_most_once: self.at_most_once,
+            timeout: self.timeout,
         }
+    }
+
+    pub(crate) fn into_retry(self) -> Retry {
+        let default = if self.at_most_once {
+            Retry::none()
+        } else {
+            Retry::exponential()
+        };
+        self.retry_or(default)
+    }
+
+    pub(crate) fn retry_or(self, default: Retry) -> Retry {
+        self.retry.unwrap_or(default)
     }
 }

@@ -6,6 +6,7 @@ use super::coder::Coder;
 use super::step::begin;
 use crate::codec::Codec;
 use crate::context::{Answer, Claim};
+use crate::engine::Conditions;
 use crate::error::OperationError;
 use crate::failure::Failure;
 
@@ -39,7 +40,7 @@ impl<T, C> RecordOp<'_, T, C> {
 
     /// Makes the value, in place.
     pub async fn run<F: Future<Output = T>>(&mut self, body: F) -> T {
-        let failure = match begin(&self.claim, false).await {
+        let failure = match begin(&self.claim, Conditions::default()).await {
             Err(interrupted) => interrupted,
             Ok(()) => match body::run(&self.claim, None, body).await {
                 Ended::Returned(value) => return value,

@@ -11,6 +11,9 @@ use crate::failure::Failure;
 pub struct ScopeOp<'a, T, C> {
     claim: Claim<'a>,
     coder: Coder<T, C>,
+    /// Whether the body runs on every replay, so that what is in it registers its undo bodies.
+    always: bool,
+    recorded: Option<Outcome>,
 }
 
 /// What a scope does next.
@@ -28,13 +31,26 @@ pub fn scope<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> ScopeOp<'_, T, C> {
     ScopeOp {
         claim,
         coder: Coder::new(codec),
+        always: false,
+        recorded: None,
     }
 }
 
 impl<T, C> ScopeOp<'_, T, C> {
+    /// The same, entered on every replay or not.
+    #[must_use]
+    pub fn entered_always(mut self, always: bool) -> Self {
+        self.always = always;
+        self
+    }
+
     /// Waits until the scope is answered from its record or is to be entered.
     pub async fn enter(&mut self) -> Enter<Result<T, ScopeError>> {
         match self.claim.decide().await {
+            Answer::Recorded(outcome @ Outcome::Value(_)) if self.always => {
+                self.recorded = Some(outcome);
+                Enter::Run(self.claim.child())
+            }
             Answer::Recorded(outcome) => Enter::Done(self.coder.decode(&self.claim, outcome)),
             Answer::Run => {
                 self.claim
@@ -48,6 +64,9 @@ impl<T, C> ScopeOp<'_, T, C> {
 
     /// Records how the body ended and hands back what was recorded.
     pub async fn finish(&mut self, outcome: Result<T, Failure>) -> Result<T, ScopeError> {
+        if let Some(recorded) = self.recorded.take() {
+            return self.coder.decode(&self.claim, recorded);
+        }
         match self.coder.encode(outcome) {
             Ok(payload) => {
                 let recorded = Outcome::Value(payload.clone());

@@ -1,26 +1,31 @@
 //! `step!`: a body that runs once and whose value is kept.
 
-use super::body::{self, Ended, StepInfo};
+use super::body::{self, StepInfo};
 use super::coder::Coder;
-use super::{Next, Options, returned};
+use super::{Options, Undo, returned, undo_body};
 use crate::Retry;
 use crate::codec::Codec;
 use crate::context::{Answer, Claim};
-use crate::engine::Begin;
+use crate::engine::{Begin, Conditions, Outcome};
 use crate::error::{ErrorKind, StepError};
 use crate::failure::{BodyResult, Failure, IntoFailure};
+use crate::site::Site;
 
 /// A step under way.
 pub struct StepOp<'a, T, C> {
     claim: Claim<'a>,
     coder: Coder<T, C>,
     info: Option<StepInfo>,
+    result: Option<Result<T, StepError>>,
+    /// Whether the recorded value is kept for the undo body, and that value.
+    undoable: bool,
+    kept: Option<Outcome>,
 }
 
 /// How an attempt ended, and what is to be done if it failed.
 pub struct Attempt<R> {
-    outcome: Result<R, Failure>,
-    retry: Retry,
+    pub(super) outcome: Result<R, Failure>,
+    pub(super) retry: Retry,
 }
 
 /// The step that takes this place in the history.
@@ -31,55 +36,84 @@ pub fn step<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> StepOp<'_, T, C> {
         claim,
         coder: Coder::new(codec),
         info: None,
+        result: None,
+        undoable: false,
+        kept: None,
     }
 }
 
 impl<T, C> StepOp<'_, T, C> {
-    /// Waits until the step is answered from its record or its body may run.
-    pub async fn next(&mut self) -> Next<Result<T, StepError>> {
+    /// Waits until the step is answered from its record, which ends it, or its body may run.
+    pub async fn next(&mut self) -> Option<StepInfo> {
         match self.claim.decide().await {
-            Answer::Recorded(outcome) => Next::Done(self.coder.decode(&self.claim, outcome)),
+            Answer::Recorded(outcome) => {
+                if self.undoable {
+                    self.kept = Some(outcome.clone());
+                }
+                self.result = Some(self.coder.decode(&self.claim, outcome));
+                None
+            }
             Answer::Run => {
                 let begun = self.claim.lock().engine.next_attempt(self.claim.op);
                 let info = StepInfo::new(&self.claim, begun);
                 self.info = Some(info.clone());
-                Next::Run(info)
+                Some(info)
             }
         }
     }
 
+    /// How the step ended.
+    pub fn done(self) -> Result<T, StepError> {
+        let unsettled = || self.coder.decode(&self.claim, Outcome::Done);
+        self.result.unwrap_or_else(unsettled)
+    }
+
+    /// The same, with its value kept for an undo body.
+    #[must_use]
+    pub fn undoable(mut self) -> Self {
+        self.undoable = true;
+        self
+    }
+
+    /// If the step has finished well, `body` takes it back when the execution ends badly.
+    pub fn taken_back_by<'u, F, R>(
+        &mut self,
+        undo: &Undo<'u>,
+        site: &'static Site,
+        body: impl FnOnce(T) -> F + Send + 'u,
+    ) where
+        T: Send + 'u,
+        F: Future<Output = R> + Send + 'u,
+        R: BodyResult<Value = ()> + 'u,
+        R::Error: IntoFailure,
+    {
+        let kept = self.kept.take();
+        let value = kept.map(|outcome| self.coder.decode(&self.claim, outcome));
+        if let Some(Ok(value)) = value {
+            undo.register(&self.claim, site, undo_body(value, body));
+        }
+    }
+
+    /// Runs one attempt of the body in place, with the options nobody gave.
+    pub async fn run<F: Future>(&mut self, body: F) -> Attempt<F::Output> {
+        self.run_with(Options::default(), body).await
+    }
+
     /// Runs one attempt of the body in place.
-    pub async fn run<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
-        let outcome = match begin(&self.claim, options.at_most_once).await {
+    pub async fn run_with<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
+        let outcome = match begin(&self.claim, options.conditions()).await {
             Err(interrupted) => Err(interrupted),
-            Ok(()) => self.run_body(&options, body).await,
+            Ok(()) => body::run_once(&self.claim, self.info.as_ref(), options.timeout, body).await,
         };
-        let out_of_attempts = matches!(&outcome, Err(failure) if failure.kind == ErrorKind::Interrupted)
-            && !options.at_most_once;
+        let final_failure =
+            matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
         Attempt {
             outcome,
-            retry: if out_of_attempts {
+            retry: if final_failure {
                 Retry::none()
             } else {
                 options.into_retry()
             },
-        }
-    }
-
-    async fn run_body<F: Future>(&self, options: &Options, body: F) -> Result<F::Output, Failure> {
-        if let (Some(info), Some(timeout)) = (&self.info, options.timeout) {
-            info.end_by(self.claim.now().after(timeout));
-        }
-        match body::run(&self.claim, options.timeout, body).await {
-            Ended::Returned(result) => Ok(result),
-            Ended::Panicked(message) => Err(Failure::of_panic(message)),
-            Ended::TimedOut => Err(Failure::of_engine(
-                ErrorKind::TimedOut,
-                format!(
-                    "the attempt took longer than {:?}",
-                    options.timeout.unwrap_or_default()
-                ),
-            )),
         }
     }
 
@@ -106,12 +140,19 @@ where
 }
 
 /// Begins an attempt; answers with the failure when its body may not run.
-pub(super) async fn begin(claim: &Claim<'_>, at_most_once: bool) -> Result<(), Failure> {
-    let begin = claim
-        .lock()
-        .engine
-        .begin(claim.op, at_most_once, claim.now());
+pub(super) async fn begin(claim: &Claim<'_>, conditions: Conditions) -> Result<(), Failure> {
+    let now = claim.now();
+    let begin = claim.lock().engine.begin(claim.op, conditions, now);
     match begin {
+        Begin::NextTime => claim.next_invocation().await,
+        Begin::Never(whole) => Err(Failure::of_engine(
+            ErrorKind::TooLarge,
+            format!(
+                "its `timeout` of {:?} is longer than an invocation may take ({whole:?}), so it \
+                 can never finish; split the work, or give the invocation more time",
+                conditions.timeout.unwrap_or_default()
+            ),
+        )),
         Begin::Now => Ok(()),
         Begin::OnceWritten => {
             claim.written().await;
@@ -129,7 +170,7 @@ pub(super) async fn begin(claim: &Claim<'_>, at_most_once: bool) -> Result<(), F
 }
 
 /// Records a failed attempt: to be repeated, or for good.
-fn settle_failure(claim: &Claim<'_>, failure: Failure, retry: &Retry) {
+pub(super) fn settle_failure(claim: &Claim<'_>, failure: Failure, retry: &Retry) {
     let (op, now) = (claim.op, claim.now());
     let mut state = claim.lock();
     let attempt = state.engine.attempt(op);

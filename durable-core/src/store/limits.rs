@@ -1,7 +1,7 @@
 //! What fits into a store, checked before anything is written.
 
 use super::{Batch, Capabilities, ExecutionUpdate, Filter, StoreError, StoreErrorKind};
-use crate::record::{Payload, Record};
+use crate::record::{Completion, Payload, Record};
 
 impl Capabilities {
     /// Whether the store can hold everything in `batch`.
@@ -14,12 +14,20 @@ impl Capabilities {
             self.admit_value(record.size(), || format!("`{}`", record.written()))?;
             self.admit_position(record)?;
         }
+        for child in &batch.children {
+            let what = || format!("the input of execution `{}`", child.id);
+            self.admit_value(child.input.len(), what)?;
+        }
         match &batch.execution {
             Some(ExecutionUpdate::Succeed { output }) => self.admit_output(output)?,
-            Some(ExecutionUpdate::Fail { error }) => {
+            Some(ExecutionUpdate::Fail { error } | ExecutionUpdate::Cancel { error }) => {
                 self.admit_value(error.size(), || "the execution's error".to_owned())?;
             }
-            _ => {}
+            Some(ExecutionUpdate::Continue { next }) => {
+                let what = || "the next execution's input".to_owned();
+                self.admit_value(next.input.len(), what)?;
+            }
+            Some(ExecutionUpdate::Suspend { .. } | ExecutionUpdate::Block { .. }) | None => {}
         }
         self.admit_sum(&batch.records)
     }
@@ -31,6 +39,22 @@ impl Capabilities {
     /// [`StoreErrorKind::TooLarge`], naming the sizes.
     pub fn admit_input(&self, input: &Payload) -> Result<(), StoreError> {
         self.admit_value(input.len(), || "the execution's input".to_owned())
+    }
+
+    /// Whether the store can hold this outcome of a callback.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::TooLarge`], naming the sizes.
+    pub fn admit_completion(&self, outcome: &Completion) -> Result<(), StoreError> {
+        match outcome {
+            Completion::Succeed(value) => {
+                self.admit_value(value.len(), || "the callback's value".to_owned())
+            }
+            Completion::Fail(error) => {
+                self.admit_value(error.size(), || "the callback's error".to_owned())
+            }
+        }
     }
 
     fn admit_output(&self, output: &Payload) -> Result<(), StoreError> {

@@ -1,6 +1,8 @@
 //! Where checkpoints are kept: the traits that every backend implements.
 
+mod callback;
 mod error;
+mod execution;
 mod limits;
 mod memory;
 mod sealed;
@@ -8,7 +10,10 @@ mod sealed;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use callback::CallbackId;
 pub use error::{StoreError, StoreErrorKind};
+use execution::cancelled_unrun;
+pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};
 pub use memory::MemoryStore;
 #[cfg(feature = "aes-gcm")]
 pub use sealed::AesGcm;
@@ -16,7 +21,7 @@ pub use sealed::{PayloadCodec, SealContext, SealedStore, Subject};
 pub(crate) use sealed::{is_sealing, refuse_sealed, text as sealed_text};
 
 use crate::error::OperationError;
-use crate::record::{Payload, Record};
+use crate::record::{Completion, Payload, Record};
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
 /// Permission to write an execution's checkpoints, as of the last acknowledgement.
@@ -37,6 +42,10 @@ pub struct Batch {
     pub id: u64,
     /// Records to put, in this order: a scope comes before what it holds.
     pub records: Vec<Record>,
+    /// Executions to start together with the records of the operations that wait for them.
+    pub children: Vec<NewExecution>,
+    /// Changes from outside that the writer knows of: see [`Ack::changes`].
+    pub seen: u64,
     /// What becomes of the execution itself.
     pub execution: Option<ExecutionUpdate>,
 }
@@ -65,6 +74,29 @@ pub enum ExecutionUpdate {
         /// What disagrees, for the people who have to mend it.
         report: String,
     },
+    /// It was cancelled, and has stopped.
+    Cancel {
+        /// What the cancellation left behind, for reports.
+        error: OperationError,
+    },
+    /// It goes on as another execution with a fresh history.
+    Continue {
+        /// The next execution of the chain, started with this checkpoint and for the same parent.
+        next: NewExecution,
+    },
+}
+
+impl ExecutionUpdate {
+    /// Whether the execution ends with it for good.
+    pub const fn is_end(&self) -> bool {
+        match self {
+            Self::Suspend { .. } | Self::Block { .. } => false,
+            Self::Succeed { .. }
+            | Self::Fail { .. }
+            | Self::Cancel { .. }
+            | Self::Continue { .. } => true,
+        }
+    }
 }
 
 /// Answer to an accepted checkpoint.
@@ -72,8 +104,12 @@ pub enum ExecutionUpdate {
 pub struct Ack {
     /// The fence of the next checkpoint, where the store changes it each time.
     pub fence: Option<Fence>,
-    /// Records of this execution that others changed meanwhile.
+    /// Records of this execution that others changed since [`Batch::seen`].
     pub changed: Vec<Record>,
+    /// How often the execution was changed from outside so far.
+    pub changes: u64,
+    /// Whether the execution is to be cancelled.
+    pub cancel: bool,
 }
 
 /// One page of an execution's records.
@@ -152,6 +188,15 @@ impl Capabilities {
 /// * When it has answered, the batch survives what [`Capabilities::durability`] promises.
 /// * [`load`](Self::load) sees every acknowledged checkpoint.
 /// * The futures may be dropped at any time; a checkpoint under way then either happens or does not.
+/// * A record that the outside has settled keeps its outcome, whatever a checkpoint says about it.
+/// * A suspension by a writer that has not [seen](Batch::seen) every change from outside is due at
+///   once: nothing that happens between the last look and the suspension is lost.
+/// * A child named in a batch is started with it, unless there is an execution with its id already.
+/// * The end of an execution that has a [parent](NewExecution::parent) settles the parent's
+///   operation in the same transaction, and counts as a change of the parent from outside; unless
+///   the parent has ended, or its operation has.
+/// * The next execution of a chain has the parent of the one before, which is told only when the
+///   last one ends.
 pub trait CheckpointStore: Send + Sync + 'static {
     /// Records with a `seq` above `after`, in ascending order; everything fits in one page where
     /// the store has no reason to split.
@@ -166,158 +211,6 @@ pub trait CheckpointStore: Send + Sync + 'static {
 
     /// What the store can hold and what it survives.
     fn capabilities(&self) -> Capabilities;
-}
-
-/// How far an execution has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ExecutionStatus {
-    /// Started, never run yet.
-    Queued,
-    /// A process holds its lease, or held it when it died.
-    Running,
-    /// Waits for a time or an event; no process holds it.
-    Suspended,
-    /// Ended with an output.
-    Succeeded,
-    /// Ended with an error.
-    Failed,
-    /// Code and history disagree; a fixed deploy or a rollback resumes it.
-    Blocked,
-}
-
-impl ExecutionStatus {
-    /// Every status there is.
-    pub const ALL: [Self; 6] = [
-        Self::Queued,
-        Self::Running,
-        Self::Suspended,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Blocked,
-    ];
-
-    /// The word that stores, tables and commands use. Never changes.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Suspended => "suspended",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Blocked => "blocked",
-        }
-    }
-
-    /// The status that [`ExecutionStatus::as_str`] writes as `word`.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
-    }
-
-    /// Whether the execution has ended for good.
-    pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed)
-    }
-}
-
-impl std::fmt::Display for ExecutionStatus {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What an execution is started with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewExecution {
-    /// Its id.
-    pub id: ExecutionId,
-    /// Name of the handler that runs it.
-    pub handler: String,
-    /// The encoded input.
-    pub input: Payload,
-    /// When it was started.
-    pub created_at: Timestamp,
-}
-
-/// The persisted state of an execution, its operations apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Execution {
-    /// Its id.
-    pub id: ExecutionId,
-    /// Name of the handler that runs it.
-    pub handler: String,
-    /// How far it has come.
-    pub status: ExecutionStatus,
-    /// The encoded input.
-    pub input: Payload,
-    /// The encoded output, once succeeded.
-    pub output: Option<Payload>,
-    /// The error, once failed.
-    pub error: Option<OperationError>,
-    /// What disagrees, while blocked.
-    pub report: Option<String>,
-    /// When it was started.
-    pub created_at: Timestamp,
-    /// When its state last changed.
-    pub updated_at: Timestamp,
-    /// When it is due again, while suspended.
-    pub wake_at: Option<Timestamp>,
-}
-
-impl Execution {
-    /// The state right after a start.
-    pub fn queued(new: NewExecution) -> Self {
-        Self {
-            id: new.id,
-            handler: new.handler,
-            status: ExecutionStatus::Queued,
-            input: new.input,
-            output: None,
-            error: None,
-            report: None,
-            created_at: new.created_at,
-            updated_at: new.created_at,
-            wake_at: None,
-        }
-    }
-
-    /// The report as people can read it: of one that is sealed, only that it is and with what.
-    pub fn readable_report(&self) -> Option<&str> {
-        let report = self.report.as_deref()?;
-        Some(sealed_text::read_report(report).map_or(report, |(note, _)| note))
-    }
-
-    /// Notes that a lease was granted: the execution runs, whatever it waited for.
-    pub fn claimed(&mut self, now: Timestamp) {
-        self.status = ExecutionStatus::Running;
-        self.updated_at = now;
-        (self.wake_at, self.report) = (None, None);
-    }
-
-    /// Applies what a checkpoint says about the execution itself.
-    pub fn apply(&mut self, update: &ExecutionUpdate, now: Timestamp) {
-        self.updated_at = now;
-        (self.wake_at, self.report) = (None, None);
-        match update {
-            ExecutionUpdate::Suspend { wake_at } => {
-                self.status = ExecutionStatus::Suspended;
-                self.wake_at = *wake_at;
-            }
-            ExecutionUpdate::Succeed { output } => {
-                self.status = ExecutionStatus::Succeeded;
-                self.output = Some(output.clone());
-            }
-            ExecutionUpdate::Fail { error } => {
-                self.status = ExecutionStatus::Failed;
-                self.error = Some(error.clone());
-            }
-            ExecutionUpdate::Block { report } => {
-                self.status = ExecutionStatus::Blocked;
-                self.report = Some(report.clone());
-            }
-        }
-    }
 }
 
 /// A granted lease: who holds it may run the execution and write its checkpoints.
@@ -394,6 +287,48 @@ pub trait ExecutionStore: CheckpointStore {
 
     /// Executions in ascending order of their ids.
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>>;
+
+    /// Settles a callback from outside.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::NotFound`] for an id that is no callback's, [`StoreErrorKind::Conflict`]
+    /// when it was settled before or its execution has ended.
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Notes that whoever will settle a callback is alive: its heartbeat time begins anew, within
+    /// its deadline. Counts as a change from outside, but makes no suspended execution due.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`complete`](Self::complete).
+    fn heartbeat<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Asks for an execution's cancellation. It stops at its next durable boundary, for which a
+    /// suspended one is due at once; one that has never run ends at once, and one that has ended
+    /// is left as it is.
+    fn cancel<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Ends once the execution has been changed from outside more often than `seen`, by whatever
+    /// process.
+    fn changed<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        seen: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// All records of an execution, in ascending order of [`Record::seq`]. Needs no lease.
     fn history<'a>(&'a self, id: &'a ExecutionId)

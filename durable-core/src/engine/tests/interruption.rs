@@ -36,7 +36,7 @@ fn at_most_once_never_runs_what_may_have_run() {
         let mut script = Script::with(cut_off("s", 0), unclean);
         let id = script.claim(step("s"));
         let now = script.time();
-        assert_eq!(script.engine.begin(id, true, now), Begin::Interrupted(1));
+        assert_eq!(script.engine.begin(id, ONCE, now), Begin::Interrupted(1));
     }
 }
 

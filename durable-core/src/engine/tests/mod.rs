@@ -7,12 +7,17 @@ mod write;
 
 use std::time::Duration;
 
-use super::{Begin, Decision, Engine, Op, Outcome, ScopeIndex, Turn};
+use super::{Begin, Conditions, Decision, Engine, Op, Outcome, ScopeIndex, Turn};
 use crate::Timestamp;
 use crate::error::{ErrorKind, OperationError};
 use crate::record::{Kind, Payload, Record, Status};
 use crate::site::Site;
-use crate::store::{Batch, Capabilities, Durability};
+use crate::store::{Ack, Batch, Capabilities, Durability};
+
+const ONCE: Conditions = Conditions {
+    at_most_once: true,
+    timeout: None,
+};
 
 /// An engine under test, with a clock that the script moves.
 struct Script {
@@ -72,7 +77,7 @@ impl Script {
 
     fn begin(&mut self, id: Op) -> Begin {
         let now = self.time();
-        self.engine.begin(id, false, now)
+        self.engine.begin(id, Conditions::default(), now)
     }
 
     fn succeed(&mut self, id: Op, text: &str) {
@@ -98,7 +103,7 @@ impl Script {
         let Some(batch) = self.engine.take_batch(None) else {
             return Vec::new();
         };
-        self.engine.acknowledge();
+        self.engine.acknowledge(&Ack::default());
         Batch::clone(&batch).records
     }
 

@@ -15,7 +15,7 @@ fn a_live_value_is_seen_only_once_it_is_durable() {
     assert_eq!(script.decide(id), Decision::Unwritten);
     script.engine.take_batch(None).unwrap();
     assert_eq!(script.decide(id), Decision::Unwritten);
-    script.engine.acknowledge();
+    script.engine.acknowledge(&Ack::default());
     assert_eq!(script.decide(id), value("1"));
 }
 
@@ -153,6 +153,20 @@ fn was_follows_a_site_into_and_out_of_a_loop() {
     let mut script = Script::with(records, false);
     let id = script.claim(single);
     assert_eq!(script.decide(id), value("2"));
+}
+
+#[test]
+fn the_record_of_an_earlier_name_answers_one_run_only() {
+    let records = history(|script| {
+        script.run(step("load"), "1");
+    });
+    let keyed: &'static Site = Box::leak(Box::new(
+        Site::new(Kind::Step, "load", "f", 1).keyed().was(&["load"]),
+    ));
+    let mut script = Script::with(records, false);
+    let (first, second) = (script.claim_key(keyed, "a"), script.claim_key(keyed, "b"));
+    assert_eq!(script.decide(first), value("1"));
+    assert_eq!(script.decide(second), Decision::Run);
 }
 
 #[test]

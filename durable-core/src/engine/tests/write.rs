@@ -52,7 +52,7 @@ fn at_most_once_writes_its_start_first() {
     let mut script = Script::new();
     let id = script.claim(step("s"));
     let now = script.time();
-    assert_eq!(script.engine.begin(id, true, now), Begin::OnceWritten);
+    assert_eq!(script.engine.begin(id, ONCE, now), Begin::OnceWritten);
     assert!(script.engine.has_urgent());
     assert!(!script.engine.is_written(id));
     script.commit();
@@ -66,7 +66,7 @@ fn an_outcome_settled_while_its_start_is_on_the_way_is_not_taken_for_written() {
     script.begin(id);
     script.engine.take_batch(None).unwrap();
     script.succeed(id, "1");
-    script.engine.acknowledge();
+    script.engine.acknowledge(&Ack::default());
     assert_eq!(script.decide(id), Decision::Unwritten);
     script.commit();
     assert_eq!(script.decide(id), value("1"));

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::BoxError;
 use crate::record::Record;
+use crate::store::Parent;
 use crate::{ExecutionId, OperationId};
 
 /// Changes what a store keeps of values: encrypts, compresses, or both.
@@ -68,15 +69,15 @@ pub trait PayloadCodec: Send + Sync + 'static {
 pub enum Subject {
     /// The execution's input.
     Input,
-    /// The execution's output.
+    /// The output of an execution that no operation waits for.
     Output,
-    /// The error the execution ended with.
+    /// The error with which such an execution ended.
     Error,
     /// Why the execution is blocked.
     Report,
-    /// The value of this operation.
+    /// The value of this operation; also as the output of the execution it waited for.
     Value(OperationId),
-    /// The error of this operation.
+    /// The error of this operation; also as that of the execution it waited for.
     Failure(OperationId),
 }
 
@@ -110,6 +111,7 @@ pub struct SealContext<'a> {
     subject: Subject,
     codec: &'a str,
     record: Option<&'a Record>,
+    parent: Option<&'a Parent>,
 }
 
 impl<'a> SealContext<'a> {
@@ -121,12 +123,19 @@ impl<'a> SealContext<'a> {
             subject,
             codec,
             record: None,
+            parent: None,
         }
     }
 
     /// The same in words that name the operation as histories write it.
     pub(super) fn in_record(mut self, record: Option<&'a Record>) -> Self {
         self.record = record;
+        self
+    }
+
+    /// The same of an execution that this operation waits for.
+    pub(super) fn for_parent(mut self, parent: Option<&'a Parent>) -> Self {
+        self.parent = parent;
         self
     }
 
@@ -154,6 +163,12 @@ impl<'a> SealContext<'a> {
         }
         if let Some(id) = self.subject.operation() {
             data.extend(id.as_bytes());
+        }
+        if let Some(parent) = self.parent {
+            data.extend((parent.execution.as_str().len() as u64).to_be_bytes());
+            data.extend(parent.execution.as_str().as_bytes());
+            data.extend(parent.seq.to_be_bytes());
+            data.extend(parent.operation.as_bytes());
         }
         data
     }

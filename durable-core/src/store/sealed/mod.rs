@@ -21,10 +21,10 @@ pub use codec::{PayloadCodec, SealContext, Subject};
 use seal::Sealer;
 
 use super::{
-    Ack, Batch, Capabilities, CheckpointStore, Execution, ExecutionStore, Fence, Filter, Lease,
-    NewExecution, Page, Started, StoreError, StoreErrorKind,
+    Ack, Batch, CallbackId, Capabilities, CheckpointStore, Execution, ExecutionStore, Fence,
+    Filter, Lease, NewExecution, Page, Parent, Started, StoreError, StoreErrorKind,
 };
-use crate::record::Record;
+use crate::record::{Completion, Record};
 use crate::run::IntoStore;
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
@@ -37,13 +37,15 @@ use crate::{BoxFuture, ExecutionId, Timestamp};
 ///
 /// # What is sealed
 ///
-/// Values of operations, inputs and outputs of executions, the texts of errors and the reports of
-/// blocked executions. Not sealed are ids of executions and the names, keys, labels, types, places
+/// Values of operations, outcomes of callbacks among them, inputs and outputs of executions, the
+/// texts of errors and the reports of blocked executions. Whoever completes a callback does so
+/// through a sealed store, too. Not sealed are ids of executions and the names, keys, labels, types, places
 /// in the source, times and states of operations: they are how a store and its tools find their
 /// way. Secrets have no business in a key or a label.
 ///
 /// What was sealed in one place does not open in another, if the codec authenticates
-/// [`SealContext::associated_data`]. That an older outcome of the same operation was put back, or
+/// [`SealContext::associated_data`]. The outcome of an execution that an operation waits for opens
+/// in the execution and in that operation, and in no other. That an older outcome of the same operation was put back, or
 /// that a record was taken away, is not noticed.
 ///
 /// # Limits and errors
@@ -121,6 +123,17 @@ impl SealedStore {
     }
 }
 
+impl SealedStore {
+    /// The operation that waits for an execution, as the execution was started for it.
+    async fn parent(&self, id: &ExecutionId) -> Result<Option<Parent>, StoreError> {
+        let execution = self.inner.get(id).await?;
+        if execution.parent.is_none() {
+            return Ok(None);
+        }
+        Ok(self.sealer.open_execution(execution)?.parent)
+    }
+}
+
 /// Names of the codecs only.
 impl fmt::Debug for SealedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,7 +157,13 @@ impl CheckpointStore for SealedStore {
     ) -> BoxFuture<'a, Result<Ack, StoreError>> {
         Box::pin(async move {
             self.capabilities().admit(&batch)?;
-            let sealed = self.sealer.seal_batch(&fence.execution, &batch)?;
+            let parent = match &batch.execution {
+                Some(update) if update.is_end() => self.parent(&fence.execution).await?,
+                _ => None,
+            };
+            let sealed = self
+                .sealer
+                .seal_batch(&fence.execution, parent.as_ref(), &batch)?;
             let ack = self.inner.checkpoint(fence, Arc::new(sealed)).await?;
             let changed = self.sealer.open_records(&fence.execution, ack.changed)?;
             Ok(Ack { changed, ..ack })
@@ -160,8 +179,7 @@ impl ExecutionStore for SealedStore {
     fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
         Box::pin(async move {
             self.capabilities().admit_input(&new.input)?;
-            let input = self.sealer.seal_input(&new.id, &new.input)?;
-            let started = self.inner.start(NewExecution { input, ..new }).await?;
+            let started = self.inner.start(self.sealer.seal_new(&new)?).await?;
             Ok(match started {
                 Started::Created(execution) => {
                     Started::Created(self.sealer.open_execution(execution)?)
@@ -210,6 +228,43 @@ impl ExecutionStore for SealedStore {
             };
             Ok(executions.map(open).collect())
         })
+    }
+
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.capabilities().admit_completion(&outcome)?;
+            let sealed = self.sealer.seal_completion(callback, &outcome)?;
+            self.inner.complete(callback, sealed, now).await
+        })
+    }
+
+    fn heartbeat<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.heartbeat(callback, now)
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.cancel(id, now)
+    }
+
+    fn changed<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        seen: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.changed(id, seen)
     }
 
     fn history<'a>(

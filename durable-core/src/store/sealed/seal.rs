@@ -7,7 +7,7 @@ use super::text;
 use crate::ExecutionId;
 use crate::error::{BoxError, OperationError};
 use crate::record::{Payload, Record};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{Parent, StoreError, StoreErrorKind, cancelled_unrun};
 
 /// The codecs of one store.
 pub(super) struct Sealer {
@@ -24,6 +24,7 @@ pub(super) struct Place<'a> {
     execution: &'a ExecutionId,
     subject: Subject,
     record: Option<&'a Record>,
+    parent: Option<&'a Parent>,
 }
 
 impl<'a> Place<'a> {
@@ -32,14 +33,40 @@ impl<'a> Place<'a> {
             execution,
             subject,
             record: None,
+            parent: None,
+        }
+    }
+
+    /// The input is bound to the operation that waits: whose outcome this will be cannot be changed
+    /// in what is stored without the input refusing to open.
+    pub(super) fn input(execution: &'a ExecutionId, parent: Option<&'a Parent>) -> Self {
+        Self {
+            parent,
+            ..Self::of(execution, Subject::Input)
+        }
+    }
+
+    /// The other store hands a child's output on as its parent's value, so it is sealed as that.
+    pub(super) fn output(execution: &'a ExecutionId, parent: Option<&'a Parent>) -> Self {
+        match parent {
+            Some(parent) => Self::of(&parent.execution, Subject::Value(parent.operation)),
+            None => Self::of(execution, Subject::Output),
+        }
+    }
+
+    /// As [`output`](Self::output), of the error.
+    pub(super) fn error(execution: &'a ExecutionId, parent: Option<&'a Parent>) -> Self {
+        match parent {
+            Some(parent) => Self::of(&parent.execution, Subject::Failure(parent.operation)),
+            None => Self::of(execution, Subject::Error),
         }
     }
 
     pub(super) fn value(execution: &'a ExecutionId, record: &'a Record) -> Self {
         Self {
             execution,
-            subject: Subject::Value(record.id),
             record: Some(record),
+            ..Self::of(execution, Subject::Value(record.id))
         }
     }
 
@@ -51,7 +78,9 @@ impl<'a> Place<'a> {
     }
 
     fn context(self, codec: &'a str) -> SealContext<'a> {
-        SealContext::new(self.execution, self.subject, codec).in_record(self.record)
+        SealContext::new(self.execution, self.subject, codec)
+            .in_record(self.record)
+            .for_parent(self.parent)
     }
 }
 
@@ -164,7 +193,10 @@ impl Sealer {
         mut error: OperationError,
     ) -> Result<OperationError, StoreError> {
         let Some(sealed) = error.sealed.take() else {
-            self.admit_plain(&place.context(""))?;
+            // Made by the other store, and says nothing.
+            if error != cancelled_unrun(&error.operation) {
+                self.admit_plain(&place.context(""))?;
+            }
             return Ok(error);
         };
         let name = sealed.sealed_with().unwrap_or_default().to_owned();

@@ -3,34 +3,61 @@
 use super::codec::Subject;
 use super::seal::{Place, Sealer};
 use crate::ExecutionId;
-use crate::record::{Payload, Record};
-use crate::store::{Batch, Execution, ExecutionUpdate, StoreError};
+use crate::record::{Completion, Record};
+use crate::store::{
+    Batch, CallbackId, Execution, ExecutionUpdate, NewExecution, Parent, StoreError,
+};
 
 impl Sealer {
-    pub(super) fn seal_input(
-        &self,
-        execution: &ExecutionId,
-        input: &Payload,
-    ) -> Result<Payload, StoreError> {
-        self.seal(Place::of(execution, Subject::Input), input)
+    pub(super) fn seal_new(&self, new: &NewExecution) -> Result<NewExecution, StoreError> {
+        let place = Place::input(&new.id, new.parent.as_ref());
+        Ok(NewExecution {
+            input: self.seal(place, &new.input)?,
+            ..new.clone()
+        })
     }
 
+    /// Seals a batch of an execution that `parent` waits for; which matters only when it ends.
     pub(super) fn seal_batch(
         &self,
         execution: &ExecutionId,
+        parent: Option<&Parent>,
         batch: &Batch,
     ) -> Result<Batch, StoreError> {
-        let records = batch.records.iter();
+        let (records, children) = (batch.records.iter(), batch.children.iter());
         Ok(Batch {
             id: batch.id,
             records: records
                 .map(|record| self.seal_record(execution, record))
                 .collect::<Result<_, _>>()?,
+            children: children
+                .map(|child| self.seal_new(child))
+                .collect::<Result<_, _>>()?,
+            seen: batch.seen,
             execution: batch
                 .execution
                 .as_ref()
-                .map(|update| self.seal_update(execution, update))
+                .map(|update| self.seal_update(execution, parent, update))
                 .transpose()?,
+        })
+    }
+
+    /// What is completed is sealed as if the execution had written it.
+    pub(super) fn seal_completion(
+        &self,
+        callback: &CallbackId,
+        outcome: &Completion,
+    ) -> Result<Completion, StoreError> {
+        let (execution, operation) = (callback.execution(), callback.operation());
+        Ok(match outcome {
+            Completion::Succeed(value) => {
+                let place = Place::of(execution, Subject::Value(operation));
+                Completion::Succeed(self.seal(place, value)?)
+            }
+            Completion::Fail(error) => {
+                let place = Place::of(execution, Subject::Failure(operation));
+                Completion::Fail(self.seal_error(place, error)?)
+            }
         })
     }
 
@@ -48,19 +75,29 @@ impl Sealer {
     fn seal_update(
         &self,
         execution: &ExecutionId,
+        parent: Option<&Parent>,
         update: &ExecutionUpdate,
     ) -> Result<ExecutionUpdate, StoreError> {
-        let place = |subject| Place::of(execution, subject);
         Ok(match update {
             ExecutionUpdate::Suspend { wake_at } => ExecutionUpdate::Suspend { wake_at: *wake_at },
             ExecutionUpdate::Succeed { output } => ExecutionUpdate::Succeed {
-                output: self.seal(place(Subject::Output), output)?,
+                output: self.seal(Place::output(execution, parent), output)?,
             },
             ExecutionUpdate::Fail { error } => ExecutionUpdate::Fail {
-                error: self.seal_error(place(Subject::Error), error)?,
+                error: self.seal_error(Place::error(execution, parent), error)?,
             },
             ExecutionUpdate::Block { report } => ExecutionUpdate::Block {
-                report: self.seal_report(place(Subject::Report), report)?,
+                report: self.seal_report(Place::of(execution, Subject::Report), report)?,
+            },
+            ExecutionUpdate::Cancel { error } => ExecutionUpdate::Cancel {
+                error: self.seal_error(Place::error(execution, parent), error)?,
+            },
+            ExecutionUpdate::Continue { next } => ExecutionUpdate::Continue {
+                // As the other store is going to set it.
+                next: self.seal_new(&NewExecution {
+                    parent: parent.cloned(),
+                    ..next.clone()
+                })?,
             },
         })
     }
@@ -91,17 +128,17 @@ impl Sealer {
     }
 
     pub(super) fn open_execution(&self, mut execution: Execution) -> Result<Execution, StoreError> {
-        let id = execution.id.clone();
-        let place = |subject| Place::of(&id, subject);
-        execution.input = self.open(place(Subject::Input), execution.input)?;
+        let (id, parent) = (execution.id.clone(), execution.parent.clone());
+        let parent = parent.as_ref();
+        execution.input = self.open(Place::input(&id, parent), execution.input)?;
         if let Some(output) = execution.output.take() {
-            execution.output = Some(self.open(place(Subject::Output), output)?);
+            execution.output = Some(self.open(Place::output(&id, parent), output)?);
         }
         if let Some(error) = execution.error.take() {
-            execution.error = Some(self.open_error(place(Subject::Error), error)?);
+            execution.error = Some(self.open_error(Place::error(&id, parent), error)?);
         }
         if let Some(report) = execution.report.take() {
-            execution.report = Some(self.open_report(place(Subject::Report), report)?);
+            execution.report = Some(self.open_report(Place::of(&id, Subject::Report), report)?);
         }
         Ok(execution)
     }

@@ -34,6 +34,8 @@ async fn tried(store: &SealedStore, name: &str, records: Vec<Record>) -> Result<
     let batch = Batch {
         id: 1,
         records,
+        children: Vec::new(),
+        seen: 0,
         execution: None,
     };
     store.checkpoint(&lease.fence, Arc::new(batch)).await?;

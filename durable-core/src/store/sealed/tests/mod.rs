@@ -2,6 +2,7 @@
 
 mod keys;
 mod limits;
+mod outside;
 mod places;
 
 use std::sync::Arc;
@@ -124,6 +125,7 @@ fn new(name: &str) -> NewExecution {
         handler: "pay".to_owned(),
         input: json(&format!(r#"{{"card":"{SECRET}"}}"#)),
         created_at: Timestamp::default(),
+        parent: None,
     }
 }
 
@@ -204,6 +206,8 @@ async fn put(
     let batch = Batch {
         id: 1,
         records,
+        children: Vec::new(),
+        seen: 0,
         execution,
     };
     let written = store.checkpoint(&lease.fence, Arc::new(batch)).await;
@@ -215,7 +219,7 @@ async fn written(store: &dyn ExecutionStore, name: &str, update: ExecutionUpdate
     let lease = leased(store, name).await;
     put(store, &lease, records(), Some(update.clone())).await;
     let mut execution = lease.execution;
-    execution.apply(&update, Timestamp::default());
+    execution.apply(&update, 0, Timestamp::default());
     execution
 }
 

@@ -1,14 +1,19 @@
 //! The store that lives and dies with the process, and the reference for all others.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+mod entry;
+mod executions;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use entry::{Entry, Holder};
+use executions::Executions;
+
 use super::{
-    Ack, Batch, Capabilities, CheckpointStore, Durability, Execution, ExecutionStore, Fence,
-    Filter, Lease, NewExecution, Page, Started, StoreError, StoreErrorKind,
+    Ack, Batch, CallbackId, Capabilities, CheckpointStore, Durability, Execution, ExecutionStore,
+    Fence, Filter, Lease, NewExecution, Page, Started, StoreError,
 };
-use crate::record::Record;
+use crate::record::{Completion, Record};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock, Timestamp};
 
 /// Keeps everything in memory, for tests and for work that may be lost with the process.
@@ -31,31 +36,7 @@ pub struct MemoryStore {
 struct Shared {
     capabilities: Capabilities,
     clock: Arc<dyn Clock>,
-    executions: Mutex<BTreeMap<ExecutionId, Entry>>,
-}
-
-/// Lives as long as the handle that claims leases in its name.
-struct Holder;
-
-struct Entry {
-    execution: Execution,
-    records: BTreeMap<u64, Record>,
-    /// Leases granted so far: the number of the newest one is its fence.
-    leases: u64,
-    lease: Option<Held>,
-    /// The last batch under the newest fence, to recognise its repetition once the lease is gone.
-    last_batch: Option<u64>,
-}
-
-struct Held {
-    holder: Weak<Holder>,
-    expires_at: Timestamp,
-}
-
-impl Held {
-    fn is_alive(&self, now: Timestamp) -> bool {
-        now < self.expires_at && self.holder.strong_count() > 0
-    }
+    executions: Mutex<Executions>,
 }
 
 impl MemoryStore {
@@ -88,7 +69,7 @@ impl MemoryStore {
         }
     }
 
-    fn executions(&self) -> MutexGuard<'_, BTreeMap<ExecutionId, Entry>> {
+    fn executions(&self) -> MutexGuard<'_, Executions> {
         // Nothing that can panic runs between two changes that belong together.
         self.shared
             .executions
@@ -101,13 +82,7 @@ impl MemoryStore {
         id: &ExecutionId,
         work: impl FnOnce(&mut Entry) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        match self.executions().get_mut(id) {
-            Some(entry) => work(entry),
-            None => Err(StoreError::new(
-                StoreErrorKind::NotFound,
-                format!("there is no execution `{id}` in memory"),
-            )),
-        }
+        work(self.executions().entry(id)?)
     }
 }
 
@@ -128,99 +103,9 @@ impl Default for MemoryStore {
 
 impl std::fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let executions = self.executions().len();
+        let executions = self.executions().0.len();
         write!(f, "MemoryStore({executions} executions)")
     }
-}
-
-impl Entry {
-    fn token(&self) -> Arc<str> {
-        self.leases.to_string().into()
-    }
-
-    fn is_current(&self, fence: &Fence) -> bool {
-        fence.token == self.token()
-    }
-
-    fn claim(
-        &mut self,
-        holder: &Arc<Holder>,
-        now: Timestamp,
-        ttl: Duration,
-    ) -> Result<Lease, StoreError> {
-        let id = &self.execution.id;
-        if self.execution.status.is_terminal() {
-            let message = format!("execution `{id}` has {}", self.execution.status);
-            return Err(StoreError::new(StoreErrorKind::Conflict, message));
-        }
-        if self.lease.as_ref().is_some_and(|lease| lease.is_alive(now)) {
-            let message = format!("execution `{id}` is being run by another holder");
-            return Err(StoreError::new(StoreErrorKind::Leased, message));
-        }
-        let unclean = self.lease.is_some();
-        self.lease = Some(Held {
-            holder: Arc::downgrade(holder),
-            expires_at: now.after(ttl),
-        });
-        self.leases += 1;
-        self.last_batch = None;
-        self.execution.claimed(now);
-        Ok(Lease {
-            fence: Fence {
-                execution: self.execution.id.clone(),
-                token: self.token(),
-            },
-            execution: self.execution.clone(),
-            unclean,
-        })
-    }
-
-    fn renew(&mut self, fence: &Fence, now: Timestamp, ttl: Duration) -> Result<(), StoreError> {
-        let current = self.is_current(fence);
-        match &mut self.lease {
-            Some(lease) if current => {
-                lease.expires_at = now.after(ttl);
-                Ok(())
-            }
-            _ => Err(fence_lost(fence)),
-        }
-    }
-
-    fn checkpoint(
-        &mut self,
-        fence: &Fence,
-        batch: &Batch,
-        now: Timestamp,
-    ) -> Result<Ack, StoreError> {
-        if !self.is_current(fence) {
-            return Err(fence_lost(fence));
-        }
-        if self.lease.is_none() {
-            return match self.last_batch {
-                Some(last) if last == batch.id => Ok(Ack::default()),
-                _ => Err(fence_lost(fence)),
-            };
-        }
-        for record in &batch.records {
-            self.records.insert(record.seq, record.clone());
-        }
-        self.last_batch = Some(batch.id);
-        if let Some(update) = &batch.execution {
-            self.execution.apply(update, now);
-            self.lease = None;
-        }
-        Ok(Ack::default())
-    }
-}
-
-fn fence_lost(fence: &Fence) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::FenceLost,
-        format!(
-            "the lease of execution `{}` was given up or taken over",
-            fence.execution
-        ),
-    )
 }
 
 impl CheckpointStore for MemoryStore {
@@ -248,9 +133,11 @@ impl CheckpointStore for MemoryStore {
         Box::pin(async move {
             self.shared.capabilities.admit(&batch)?;
             let now = self.shared.clock.now();
-            self.with_entry(&fence.execution, |entry| {
-                entry.checkpoint(fence, &batch, now)
-            })
+            let mut executions = self.executions();
+            let entry = executions.entry(&fence.execution)?;
+            let ack = entry.checkpoint(fence, &batch, now)?;
+            executions.follow_up(&fence.execution, &batch, now);
+            Ok(ack)
         })
     }
 
@@ -263,22 +150,7 @@ impl ExecutionStore for MemoryStore {
     fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
         Box::pin(async move {
             self.shared.capabilities.admit_input(&new.input)?;
-            let mut executions = self.executions();
-            if let Some(entry) = executions.get(&new.id) {
-                return Ok(Started::Existing(entry.execution.clone()));
-            }
-            let execution = Execution::queued(new);
-            executions.insert(
-                execution.id.clone(),
-                Entry {
-                    execution: execution.clone(),
-                    records: BTreeMap::new(),
-                    leases: 0,
-                    lease: None,
-                    last_batch: None,
-                },
-            );
-            Ok(Started::Created(execution))
+            Ok(self.executions().start(new))
         })
     }
 
@@ -310,6 +182,7 @@ impl ExecutionStore for MemoryStore {
         Box::pin(async move {
             let executions = self.executions();
             let wanted = executions
+                .0
                 .values()
                 .map(|entry| &entry.execution)
                 .filter(|execution| {
@@ -331,6 +204,53 @@ impl ExecutionStore for MemoryStore {
         })
     }
 
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.shared.capabilities.admit_completion(&outcome)?;
+            self.executions().complete(callback, &outcome, now)
+        })
+    }
+
+    fn heartbeat<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.executions().heartbeat(callback, now) })
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.executions().cancel(id, now) })
+    }
+
+    fn changed<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        seen: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            loop {
+                let news = self.with_entry(id, |entry| Ok(Arc::clone(&entry.news)))?;
+                let mut news = std::pin::pin!(news.notified());
+                // Before the look at the number, so that no change falls in between.
+                news.as_mut().enable();
+                if self.with_entry(id, |entry| Ok(entry.execution.changes))? > seen {
+                    return Ok(());
+                }
+                news.await;
+            }
+        })
+    }
+
     fn history<'a>(
         &'a self,
         id: &'a ExecutionId,
@@ -345,6 +265,7 @@ impl ExecutionStore for MemoryStore {
 mod tests {
     use super::*;
     use crate::record::Payload;
+    use crate::store::StoreErrorKind;
 
     fn new(id: &str) -> NewExecution {
         NewExecution {
@@ -355,6 +276,7 @@ mod tests {
                 data: bytes::Bytes::from_static(b"null"),
             },
             created_at: Timestamp::default(),
+            parent: None,
         }
     }
 

@@ -1,0 +1,44 @@
+//! Who wants the driver to look again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+
+/// Notes that the handler or the lease wants attention, and wakes whoever runs the invocation.
+#[derive(Default)]
+pub(crate) struct Attention {
+    pub(super) wanted: AtomicBool,
+    pub(super) lease_lost: AtomicBool,
+    task: Mutex<Option<Waker>>,
+}
+
+impl Attention {
+    pub(super) fn listen(&self, waker: &Waker) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *task {
+            Some(known) => known.clone_from(waker),
+            None => *task = Some(waker.clone()),
+        }
+    }
+
+    /// Another process has the execution now: nothing more may be run.
+    pub(crate) fn lose_lease(self: &Arc<Self>) {
+        self.lease_lost.store(true, Ordering::Release);
+        self.wake_by_ref();
+    }
+}
+
+impl Wake for Attention {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.wanted.swap(true, Ordering::AcqRel) {
+            let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(waker) = &*task {
+                waker.wake_by_ref();
+            }
+        }
+    }
+}

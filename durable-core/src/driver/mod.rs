@@ -1,0 +1,220 @@
+//! Runs one invocation: polls the handler, writes what it produces, and ends when it can go no
+//! further. The only place that awaits a store.
+
+mod attention;
+mod rest;
+mod write;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
+
+pub(crate) use attention::Attention;
+
+use crate::context::Shared;
+use crate::engine::Stop;
+use crate::error::{ErrorKind, OperationError};
+use crate::record::Payload;
+use crate::store::{ExecutionStore, ExecutionUpdate, Fence, StoreError, StoreErrorKind};
+use crate::{BoxFuture, ExecutionId, Timestamp, panic};
+use rest::Timer;
+use write::Write;
+
+/// After this many turns in one poll other tasks get theirs.
+const TURNS_PER_POLL: u32 = 128;
+
+/// How an invocation ended; all of it is durable.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Succeeded(Payload),
+    Failed(OperationError),
+    /// Nothing to do before this time, or before the outside changes more than it had.
+    Suspended {
+        wake_at: Option<Timestamp>,
+        seen: u64,
+    },
+    Blocked(String),
+    Cancelled(OperationError),
+    /// Another execution goes on in its place.
+    Continued(ExecutionId),
+}
+
+/// What the handler ends with.
+pub(crate) type Returned = Result<Payload, OperationError>;
+
+/// Why the loop hands over.
+enum Event {
+    Returned(Returned),
+    Stopped(Stop),
+    Suspended(Option<Timestamp>),
+    StoreFailed(StoreError),
+}
+
+pub(crate) struct Driver {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) fence: Fence,
+    pub(crate) attention: Arc<Attention>,
+    /// Timers that end within this time are waited for in place.
+    pub(crate) resident: Duration,
+    /// Tells of changes from outside.
+    news: Option<BoxFuture<'static, ()>>,
+    write: Option<Write>,
+    timer: Option<Timer>,
+    settling: Option<Timestamp>,
+    unwinding: bool,
+    warned: bool,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        store: Arc<dyn ExecutionStore>,
+        fence: Fence,
+        resident: Duration,
+    ) -> Self {
+        Self {
+            shared,
+            store,
+            fence,
+            attention: Arc::default(),
+            resident,
+            news: None,
+            write: None,
+            timer: None,
+            settling: None,
+            unwinding: false,
+            warned: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Runs the handler until it returns, suspends or may not go on.
+    pub(crate) async fn run(
+        &mut self,
+        handler: BoxFuture<'_, Returned>,
+    ) -> Result<Ended, StoreError> {
+        let mut handler = handler;
+        self.attention.wanted.store(true, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&self.attention));
+        let event = std::future::poll_fn(|cx| self.poll(&mut handler, &waker, cx)).await;
+        // The handler is gone before the last write: nothing it holds can add to it.
+        drop(handler);
+        match event {
+            Event::StoreFailed(error) => Err(error),
+            Event::Suspended(wake_at) => {
+                let seen = self.shared.lock().engine.seen();
+                Ok(Ended::Suspended { wake_at, seen })
+            }
+            Event::Returned(Ok(output)) => {
+                let update = ExecutionUpdate::Succeed {
+                    output: output.clone(),
+                };
+                self.close(update).await?;
+                Ok(Ended::Succeeded(output))
+            }
+            Event::Returned(Err(error)) if self.was_cancelled(&error) => {
+                self.close(ExecutionUpdate::Cancel {
+                    error: error.clone(),
+                })
+                .await?;
+                Ok(Ended::Cancelled(error))
+            }
+            Event::Returned(Err(error)) => {
+                self.close(ExecutionUpdate::Fail {
+                    error: error.clone(),
+                })
+                .await?;
+                Ok(Ended::Failed(error))
+            }
+            Event::Stopped(Stop::Continued(next)) => {
+                let id = next.id.clone();
+                self.close(ExecutionUpdate::Continue { next }).await?;
+                Ok(Ended::Continued(id))
+            }
+            Event::Stopped(Stop::Blocked(report)) => {
+                let update = ExecutionUpdate::Block {
+                    report: report.clone(),
+                };
+                self.close(update).await?;
+                Ok(Ended::Blocked(report))
+            }
+        }
+    }
+
+    fn poll(
+        &mut self,
+        handler: &mut BoxFuture<'_, Returned>,
+        waker: &Waker,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Event> {
+        self.attention.listen(cx.waker());
+        for _ in 0..TURNS_PER_POLL {
+            if let Some(event) = self.poll_write(cx) {
+                return Poll::Ready(event);
+            }
+            if self.attention.lease_lost.load(Ordering::Acquire) {
+                return Poll::Ready(Event::StoreFailed(lease_lost(&self.fence)));
+            }
+            if self.attention.wanted.swap(false, Ordering::AcqRel)
+                && let Some(event) = self.poll_handler(handler, waker)
+            {
+                return Poll::Ready(event);
+            }
+            if self.start_write() || self.attention.wanted.load(Ordering::Acquire) {
+                continue;
+            }
+            return self.idle(cx);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether the error is, or comes from, the cancellation of the execution.
+    fn was_cancelled(&self, error: &OperationError) -> bool {
+        error.kind() == ErrorKind::Cancelled || self.shared.lock().engine.is_cancelling()
+    }
+
+    fn poll_handler(
+        &mut self,
+        handler: &mut BoxFuture<'_, Returned>,
+        waker: &Waker,
+    ) -> Option<Event> {
+        let mut cx = TaskContext::from_waker(waker);
+        let polled = panic::catch(AssertUnwindSafe(|| handler.as_mut().poll(&mut cx)));
+        let state = self.shared.lock();
+        if let Some(stop) = state.engine.stop() {
+            return Some(Event::Stopped(stop.clone()));
+        }
+        // What runs the handler has to hear that it is over.
+        if matches!(polled, Ok(Poll::Pending))
+            && state.engine.unwinding().is_some()
+            && !self.unwinding
+        {
+            self.unwinding = true;
+            self.attention.wanted.store(true, Ordering::Release);
+        }
+        drop(state);
+        match polled {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(returned)) => Some(Event::Returned(returned)),
+            Err(message) => Some(Event::Returned(Err(OperationError::of_handler(
+                &self.shared.info.handler,
+                message,
+            )))),
+        }
+    }
+}
+
+fn lease_lost(fence: &Fence) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::FenceLost,
+        format!(
+            "the lease of execution `{}` was lost: another process runs it now; this one has stopped",
+            fence.execution
+        ),
+    )
+}

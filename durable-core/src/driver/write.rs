@@ -1,0 +1,124 @@
+//! The driver's writes: one at a time, repeated while the store is unavailable.
+
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use super::rest::Rest;
+use super::{Driver, Event};
+use crate::BoxFuture;
+use crate::store::{Ack, Batch, ExecutionUpdate, StoreError, StoreErrorKind};
+
+/// How often a write is repeated while the store is unavailable; delays double from 50 ms.
+const WRITE_ATTEMPTS: u32 = 8;
+
+pub(super) struct Write {
+    batch: Arc<Batch>,
+    done: BoxFuture<'static, Result<Ack, StoreError>>,
+}
+
+impl Driver {
+    /// Moves the write under way on; whoever waited for it is woken.
+    pub(super) fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> Option<Event> {
+        let write = self.write.as_mut()?;
+        let Poll::Ready(result) = write.done.as_mut().poll(cx) else {
+            return None;
+        };
+        let batch = Arc::clone(&write.batch);
+        self.write = None;
+        match result {
+            Err(error) => Some(Event::StoreFailed(error)),
+            Ok(ack) => {
+                // What has changed since the last look makes the execution due at once.
+                let missed = ack.changes > batch.seen;
+                self.acknowledge(ack);
+                match batch.execution {
+                    Some(ExecutionUpdate::Suspend { .. }) if missed => {
+                        Some(Event::Suspended(Some(self.shared.clock.now())))
+                    }
+                    Some(ExecutionUpdate::Suspend { wake_at }) => Some(Event::Suspended(wake_at)),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, ack: Ack) {
+        if let Some(fence) = &ack.fence {
+            self.fence = fence.clone();
+        }
+        let mut state = self.shared.lock();
+        for op in state.engine.acknowledge(&ack) {
+            if let Some(parked) = state.parked.get(&op) {
+                parked.waker.wake_by_ref();
+            }
+        }
+        if state.engine.is_cancelling() {
+            self.shared.cancelled.raise();
+        }
+    }
+
+    /// Starts the next write if there is one and none is under way.
+    pub(super) fn start_write(&mut self) -> bool {
+        if self.write.is_some() {
+            return false;
+        }
+        let shared = Arc::clone(&self.shared);
+        let now = shared.clock.now();
+        let mut state = shared.lock();
+        let suspend = match self.rest(&state, now) {
+            Rest::Suspend(wake_at) if !state.ask => Some(ExecutionUpdate::Suspend { wake_at }),
+            _ if state.engine.has_urgent() || state.ask => None,
+            _ => return false,
+        };
+        let batch = match state.engine.take_batch(suspend) {
+            Some(batch) => batch,
+            None if state.ask => state.engine.ask(),
+            None => return false,
+        };
+        state.ask = false;
+        drop(state);
+        self.write = Some(self.write(batch));
+        true
+    }
+
+    fn write(&self, batch: Arc<Batch>) -> Write {
+        let (store, fence) = (Arc::clone(&self.store), self.fence.clone());
+        let (shared, sent) = (Arc::clone(&self.shared), Arc::clone(&batch));
+        let done = Box::pin(async move {
+            let mut delay = Duration::from_millis(50);
+            for _ in 1..WRITE_ATTEMPTS {
+                match store.checkpoint(&fence, Arc::clone(&sent)).await {
+                    Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                        tracing::warn!(execution = %fence.execution, %error, "checkpoint failed, trying again");
+                        shared.clock.sleep(delay).await;
+                        delay *= 2;
+                    }
+                    settled => return settled,
+                }
+            }
+            store.checkpoint(&fence, sent).await
+        });
+        Write { batch, done }
+    }
+
+    /// Writes everything that is left, and what became of the execution with the last of it.
+    pub(super) async fn close(&mut self, update: ExecutionUpdate) -> Result<(), StoreError> {
+        if let Some(write) = self.write.take() {
+            let ack = write.done.await?;
+            self.acknowledge(ack);
+        }
+        loop {
+            let batch = self.shared.lock().engine.take_batch(Some(update.clone()));
+            let Some(batch) = batch else {
+                return Ok(());
+            };
+            let write = self.write(batch);
+            let ack = write.done.await?;
+            self.acknowledge(ack);
+            if write.batch.execution.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}

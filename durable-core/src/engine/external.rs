@@ -1,0 +1,168 @@
+//! Operations that the outside settles, and what else comes from there.
+
+use super::{Decision, Engine, Op};
+use crate::error::{ErrorKind, OperationError};
+use crate::record::{Record, Status};
+use crate::store::{Ack, NewExecution};
+use crate::{OperationId, Timestamp};
+
+/// How long a callback may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Limits {
+    pub(crate) timeout: Option<std::time::Duration>,
+    pub(crate) heartbeat: Option<std::time::Duration>,
+}
+
+impl Engine {
+    /// Whether nothing is recorded of `op` yet.
+    pub(crate) fn is_new(&self, op: Op) -> bool {
+        let record = &self.slots[op.index()].record;
+        record.seq == 0 && !record.status.is_terminal()
+    }
+
+    /// Whether `op` has ended.
+    pub(crate) fn is_settled(&self, op: Op) -> bool {
+        self.slots[op.index()].record.status.is_terminal()
+    }
+
+    /// The number the record of `op` has, or will have.
+    pub(crate) fn number(&mut self, op: Op) -> u64 {
+        self.number_record(op);
+        self.slots[op.index()].record.seq
+    }
+
+    /// What the outside knows `op` by.
+    pub(crate) fn handle(&self, op: Op) -> Option<String> {
+        self.slots[op.index()].record.handle.clone()
+    }
+
+    /// An operation begins that the outside settles. Its START is written at once.
+    pub(crate) fn start_external(
+        &mut self,
+        op: Op,
+        handle: String,
+        limits: Limits,
+        now: Timestamp,
+    ) {
+        let now = self.believe(now);
+        let record = &mut self.slots[op.index()].record;
+        record.started_at = now;
+        record.handle = Some(handle);
+        record.heartbeat = limits.heartbeat;
+        record.deadline = limits.timeout.map(|limit| now.after(limit));
+        record.beat(now);
+        self.enqueue(op, true);
+    }
+
+    /// The execution that `op` waits for is started together with its record.
+    pub(crate) fn start_child(&mut self, op: Op, child: NewExecution, now: Timestamp) {
+        self.start_external(op, child.id.to_string(), Limits::default(), now);
+        self.queue.children.push((op, child));
+    }
+
+    pub(super) fn await_external(
+        &mut self,
+        op: Op,
+        due: Option<Timestamp>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Decision {
+        let Some(due) = due else {
+            return Decision::External(None);
+        };
+        let now = self.believe(now());
+        if now < due {
+            return Decision::External(Some(due));
+        }
+        let record = &self.slots[op.index()].record;
+        let message = match (record.deadline, record.heartbeat) {
+            (Some(deadline), _) if deadline <= now => "nobody answered in time".to_owned(),
+            (_, pause) => format!("no heartbeat came within {:?}", pause.unwrap_or_default()),
+        };
+        let error = OperationError::new(self.path(op), ErrorKind::TimedOut, message);
+        self.fail(op, error, now);
+        Decision::Unwritten
+    }
+
+    /// Takes over what the outside changed. For what it settles, the store's word counts.
+    pub(super) fn merge(&mut self, ack: &Ack) {
+        self.seen = self.seen.max(ack.changes);
+        self.cancelling |= ack.cancel;
+        for record in &ack.changed {
+            let id = record.id;
+            let Some(op) = self.index().get(&id).copied() else {
+                continue;
+            };
+            self.adopt(op, record);
+        }
+    }
+
+    fn adopt(&mut self, op: Op, stored: &Record) {
+        let slot = &mut self.slots[op.index()];
+        if slot.record.status.is_terminal() && slot.written {
+            return;
+        }
+        if !stored.status.is_terminal() {
+            // A heartbeat has moved its time.
+            slot.record.due_at = stored.due_at;
+            self.answered.push(op);
+            return;
+        }
+        slot.record.status = stored.status;
+        slot.record.ended_at = stored.ended_at;
+        slot.record.due_at = None;
+        slot.record.payload = stored.payload.clone();
+        slot.record.error = stored.error.clone();
+        slot.written = true;
+        self.answered.push(op);
+    }
+
+    /// The execution is to be cancelled, as of the lease.
+    pub(crate) fn resume(&mut self, seen: u64, cancel: bool) {
+        self.seen = seen;
+        self.cancelling = cancel;
+    }
+
+    /// Whether nothing live may begin because the execution is to be cancelled.
+    pub(crate) fn is_cancelling(&self) -> bool {
+        self.cancelling
+    }
+
+    /// Changes from outside that are known here.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// The scope `op` is over: what is under way in it is never written again, and its timers end.
+    pub(crate) fn close(&mut self, op: Op, now: Timestamp) {
+        let now = self.believe(now);
+        let id = self.id(op);
+        let under: Vec<Op> = (0..self.slots.len())
+            .map(Op::at)
+            .filter(|op| self.slots[op.index()].site.is_some() && self.is_under(*op, id))
+            .collect();
+        for scope in &mut self.scopes {
+            scope.closed |= scope.id == id;
+        }
+        for op in under {
+            let record = &mut self.slots[op.index()].record;
+            let is_timer = record.kind == crate::Kind::Wait && record.status == Status::Started;
+            if is_timer && record.seq != 0 {
+                record.status = Status::Cancelled;
+                record.ended_at = Some(now);
+                self.enqueue(op, false);
+            }
+        }
+    }
+
+    fn is_under(&self, op: Op, id: OperationId) -> bool {
+        let mut scope = self.slots[op.index()].scope;
+        loop {
+            let inside = &self.scopes[scope.index()];
+            match inside.op {
+                _ if inside.id == id => return true,
+                Some(parent) => scope = self.slots[parent.index()].scope,
+                None => return false,
+            }
+        }
+    }
+}

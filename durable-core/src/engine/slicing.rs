@@ -1,0 +1,106 @@
+//! Ends an invocation before its time is up, between two bodies.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{Engine, Op};
+use crate::Timestamp;
+
+/// The time an invocation has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    pub(crate) ends_at: Timestamp,
+    /// What it had in all: no body that takes longer can ever fit.
+    pub(crate) whole: Duration,
+    /// Time that is left over for writing and answering.
+    pub(crate) reserve: Duration,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Slicing {
+    budget: Option<Budget>,
+    /// The longest that a body of each call site took in this invocation.
+    longest: HashMap<usize, Duration>,
+    longest_of_all: Duration,
+    /// Whether this invocation has recorded an outcome.
+    progressed: bool,
+    /// Whether a body did not fit any more.
+    pub(super) sliced: bool,
+}
+
+/// Whether a body fits into what is left.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    Yes,
+    NotNow,
+    Never(Duration),
+}
+
+impl Engine {
+    /// The time this invocation has.
+    pub(crate) fn limit_to(&mut self, budget: Budget) {
+        self.slicing.budget = Some(budget);
+    }
+
+    /// `target`, or what of an invocation's time a single body should take at most: half of it.
+    pub(crate) fn share_of_budget(&self, target: Duration) -> Duration {
+        let whole = self.slicing.budget.map(|budget| budget.whole / 2);
+        whole.map_or(target, |half| target.min(half))
+    }
+
+    /// Ends the invocation as soon as nothing runs; the next one begins at once.
+    pub(crate) fn slice(&mut self) {
+        self.slicing.sliced = true;
+    }
+
+    /// Whether a body did not fit any more, so that the invocation is to end.
+    pub(crate) fn is_sliced(&self) -> bool {
+        self.slicing.sliced
+    }
+
+    /// When the invocation has to be over.
+    pub(crate) fn ends_at(&self) -> Option<Timestamp> {
+        self.slicing.budget.map(|budget| budget.ends_at)
+    }
+
+    pub(super) fn fits(&mut self, op: Op, timeout: Option<Duration>, now: Timestamp) -> Fit {
+        let slicing = &mut self.slicing;
+        let Some(budget) = slicing.budget else {
+            return Fit::Yes;
+        };
+        if timeout.is_some_and(|timeout| timeout > budget.whole) {
+            return Fit::Never(budget.whole);
+        }
+        let site = self.slots[op.index()]
+            .site
+            .map(|site| std::ptr::from_ref(site) as usize);
+        let seen = site.and_then(|site| slicing.longest.get(&site).copied());
+        let need = timeout.or(seen).unwrap_or(slicing.longest_of_all) + budget.reserve;
+        if slicing.progressed && (slicing.sliced || now.after(need) > budget.ends_at) {
+            slicing.sliced = true;
+            return Fit::NotNow;
+        }
+        Fit::Yes
+    }
+
+    /// A body of `op` ran for this long.
+    pub(crate) fn ran_for(&mut self, op: Op, took: Duration) {
+        let site = self.slots[op.index()]
+            .site
+            .map(|site| std::ptr::from_ref(site) as usize);
+        let slicing = &mut self.slicing;
+        if slicing.budget.is_none() {
+            return;
+        }
+        slicing.longest_of_all = slicing.longest_of_all.max(took);
+        if let Some(site) = site {
+            let longest = slicing.longest.entry(site).or_default();
+            *longest = took.max(*longest);
+        }
+    }
+
+    pub(super) fn progressed(&mut self) {
+        self.slicing.progressed = true;
+        self.cautious = false;
+    }
+}

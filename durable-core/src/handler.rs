@@ -1,0 +1,38 @@
+//! What every expansion of `#[durable]` has in common. In a file of its own, as rustc's messages name its lines.
+
+/// The traits of a handler: its names, `[generics] state`, input, result, and what `__body` takes
+/// beside the context and the undo bodies. The names of `run`'s parameters come from outside, since
+/// here they would be others.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __handler {
+    (
+        $handler:ident, $name:literal, $version:expr, $was:expr,
+        [$($generics:tt)*] $state:ty, $input:ty, $result:ty,
+        |$state_name:ident, $input_name:ident| ($($passed:ident),* $(,)?)
+    ) => {
+        impl $crate::private::Durable for $handler {
+            const NAME: &'static str = $name;
+            type Input = $input;
+            type Output = <$result as $crate::private::HandlerResult>::Output;
+            fn manifest() -> &'static $crate::private::Manifest {
+                const { &$crate::private::Manifest::new($name, $version, &$was, &__SITES) }
+            }
+        }
+        impl $($generics)* $crate::private::Handler<$state> for $handler {
+            fn run<'b, 'a: 'b>(
+                cx: &'b $crate::private::Context,
+                $state_name: &'a $state,
+                undo: &'b $crate::private::Undo<'a>,
+                $input_name: $input,
+            ) -> impl $crate::private::Future<Output = $crate::private::Outcome<Self>>
+                + ::core::marker::Send
+                + 'b {
+                async move {
+                    let result = __body(cx, undo, $($passed),*).await;
+                    <$result as $crate::private::HandlerResult>::boxed(result)
+                }
+            }
+        }
+    };
+}

@@ -1,0 +1,54 @@
+//! `continue_as!`: the execution goes on with a fresh history.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{Codec, Json};
+use crate::context::Context;
+use crate::engine::Stop;
+use crate::error::{ErrorKind, OperationError};
+use crate::record::Payload;
+use crate::site::Durable;
+use crate::store::NewExecution;
+
+/// Ends this execution and starts the next of its chain with `input`. Never ends.
+pub async fn continue_as<H, T>(cx: &Context, input: H::Input) -> T
+where
+    H: Durable,
+    H::Input: Serialize + DeserializeOwned + Send,
+{
+    let encoded = Json.encode(&input);
+    drop(input);
+    match next_of::<H>(cx, encoded) {
+        Ok(next) => cx.halt(Stop::Continued(next)),
+        Err(error) => cx.end_execution(error),
+    }
+    std::future::pending().await
+}
+
+fn next_of<H: Durable>(
+    cx: &Context,
+    input: Result<Vec<u8>, crate::BoxError>,
+) -> Result<NewExecution, OperationError> {
+    let current = cx.execution();
+    let failed = |message: String| {
+        let operation = format!("{}/continue_as", current.handler());
+        OperationError::new(operation, ErrorKind::Codec, message)
+    };
+    let input =
+        input.map_err(|error| failed(format!("the next input cannot be encoded: {error}")))?;
+    let (base, number) = match current.id().as_str().rsplit_once('~') {
+        Some((base, number)) => (base, number.parse().unwrap_or(1_u64)),
+        None => (current.id().as_str(), 1),
+    };
+    let id = format!("{base}~{}", number + 1)
+        .parse()
+        .map_err(|error: crate::InvalidExecutionId| failed(error.to_string()))?;
+    Ok(NewExecution {
+        id,
+        handler: H::NAME.to_owned(),
+        input: Payload::json(input),
+        created_at: cx.now(),
+        parent: None,
+    })
+}

@@ -1,0 +1,207 @@
+//! When a `map!` or `parallel!` has had enough, and what came of it.
+
+use std::fmt;
+
+use crate::error::OperationError;
+
+/// When a `map!` or `parallel!` is complete before all of its branches have ended.
+///
+/// ```
+/// use durable_core::Complete;
+///
+/// let any = Complete::first_success();
+/// let quorum = Complete::all().min_successful(3).tolerated_failures(1);
+/// let mostly = Complete::all().tolerated_share(0.25);
+/// # let _ = (any, quorum, mostly);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Complete {
+    min_successful: Option<usize>,
+    tolerated_failures: Option<usize>,
+    tolerated_share: Option<f64>,
+}
+
+impl Complete {
+    /// Every branch runs to its end, whatever becomes of the others.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Enough with the first branch that succeeds.
+    pub fn first_success() -> Self {
+        Self::all().min_successful(1)
+    }
+
+    /// Enough with the first failure.
+    pub fn fail_fast() -> Self {
+        Self::all().tolerated_failures(0)
+    }
+
+    /// Enough once this many branches have succeeded.
+    #[must_use]
+    pub fn min_successful(mut self, branches: usize) -> Self {
+        self.min_successful = Some(branches);
+        self
+    }
+
+    /// Too much once more than this many branches have failed.
+    #[must_use]
+    pub fn tolerated_failures(mut self, branches: usize) -> Self {
+        self.tolerated_failures = Some(branches);
+        self
+    }
+
+    /// Too much once more than this share of all branches has failed; from 0.0 to 1.0.
+    #[must_use]
+    pub fn tolerated_share(mut self, share: f64) -> Self {
+        self.tolerated_share = Some(share);
+        self
+    }
+
+    /// Whether so many successes and failures of `total` branches are the end, and why.
+    pub(crate) fn check(self, succeeded: usize, failed: usize, total: usize) -> Option<Reason> {
+        let too_many = self.tolerated_failures.is_some_and(|most| failed > most)
+            || self
+                .tolerated_share
+                .is_some_and(|share| failed as f64 > share * total as f64);
+        if too_many {
+            Some(Reason::FailureToleranceExceeded)
+        } else if succeeded + failed == total {
+            Some(Reason::AllCompleted)
+        } else if self.min_successful.is_some_and(|least| succeeded >= least) {
+            Some(Reason::MinSuccessfulReached)
+        } else {
+            None
+        }
+    }
+
+    /// What is wrong with the policy, if anything.
+    pub(crate) fn fault(self) -> Option<&'static str> {
+        match self.tolerated_share {
+            Some(share) if !(0.0..=1.0).contains(&share) => {
+                Some("the tolerated share of failures must be from 0.0 to 1.0")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Why a `map!` or `parallel!` is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Every branch has ended.
+    AllCompleted,
+    /// Enough branches have succeeded.
+    MinSuccessfulReached,
+    /// More branches have failed than are tolerated.
+    FailureToleranceExceeded,
+}
+
+impl Reason {
+    /// The word that histories use. Never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AllCompleted => "all_completed",
+            Self::MinSuccessfulReached => "min_successful_reached",
+            Self::FailureToleranceExceeded => "failure_tolerance_exceeded",
+        }
+    }
+
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::AllCompleted,
+            Self::MinSuccessfulReached,
+            Self::FailureToleranceExceeded,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == word)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What became of one branch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum BranchOutcome<T> {
+    /// It ended with this value.
+    Succeeded(T),
+    /// It ended with this error.
+    Failed(OperationError),
+    /// It was given up when the whole was complete.
+    Abandoned,
+    /// It was never begun.
+    NotStarted,
+}
+
+/// What came of a `map!` or `parallel!`: one entry per item, in the order of the items.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchResult<T> {
+    pub(crate) branches: Vec<BranchOutcome<T>>,
+    pub(crate) reason: Reason,
+}
+
+impl<T> BatchResult<T> {
+    /// Why it is complete.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What became of each item, in the order of the items.
+    pub fn branches(&self) -> &[BranchOutcome<T>] {
+        &self.branches
+    }
+
+    /// The values of the branches that succeeded, in the order of the items.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.branches.iter().filter_map(|branch| match branch {
+            BranchOutcome::Succeeded(value) => Some(value),
+            _ => None,
+        })
+    }
+
+    /// The errors of the branches that failed, in the order of the items.
+    pub fn errors(&self) -> impl Iterator<Item = &OperationError> {
+        self.branches.iter().filter_map(|branch| match branch {
+            BranchOutcome::Failed(error) => Some(error),
+            _ => None,
+        })
+    }
+
+    /// How many branches succeeded.
+    pub fn succeeded(&self) -> usize {
+        self.values().count()
+    }
+
+    /// How many branches failed.
+    pub fn failed(&self) -> usize {
+        self.errors().count()
+    }
+
+    /// How many branches were begun.
+    pub fn started(&self) -> usize {
+        let begun = |branch: &&BranchOutcome<T>| !matches!(branch, BranchOutcome::NotStarted);
+        self.branches.iter().filter(begun).count()
+    }
+
+    /// All values of the branches that succeeded.
+    ///
+    /// # Errors
+    ///
+    /// That of the first item that failed.
+    pub fn into_values(self) -> Result<Vec<T>, OperationError> {
+        let mut values = Vec::with_capacity(self.branches.len());
+        for branch in self.branches {
+            match branch {
+                BranchOutcome::Succeeded(value) => values.push(value),
+                BranchOutcome::Failed(error) => return Err(error),
+                BranchOutcome::Abandoned | BranchOutcome::NotStarted => {}
+            }
+        }
+        Ok(values)
+    }
+}

@@ -1,0 +1,157 @@
+//! `invoke!`: another execution.
+
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::body;
+use super::coder::Coder;
+use crate::codec::{Codec, Json};
+use crate::context::{Answer, CancelSignal, Children, Claim};
+use crate::error::{ErrorKind, InvokeError, OperationError};
+use crate::record::Payload;
+use crate::run::Runner;
+use crate::site::Handler;
+use crate::store::{NewExecution, Parent};
+use crate::{BoxFuture, ExecutionId};
+
+/// Starts `handler` as an execution of its own, exactly once, and waits for its end.
+///
+/// `durable::run` runs it in this process with the caller's state; elsewhere a worker does. When the
+/// execution that waits is cancelled, so is the one it waits for.
+pub fn invoke<'a, S, F, H>(
+    claim: Claim<'a>,
+    state: &'a S,
+    _handler: F,
+    input: H::Input,
+) -> BoxFuture<'a, Result<H::Output, InvokeError>>
+where
+    S: Sync,
+    F: FnOnce() -> H,
+    H: Handler<S>,
+    H::Input: Serialize + DeserializeOwned + Send + 'static,
+    H::Output: Serialize + DeserializeOwned + Send + 'static,
+{
+    let child = start(&claim, H::NAME, &input);
+    Box::pin(async move {
+        let child = child?;
+        if let (Some(children), Some(id)) = (claim.shared().children.clone(), child) {
+            claim.written().await;
+            if !claim.lock().engine.is_settled(claim.op) {
+                let cancelled = Arc::clone(&claim.shared().cancelled);
+                let child = run_child::<S, H>(children, state, id, cancelled);
+                body::drive(&claim, child).await;
+                claim.ask();
+            }
+        }
+        outcome(&claim).await
+    })
+}
+
+/// Starts the function of this name and waits for its end. Somebody else has to run it.
+pub fn invoke_named<'a, I, O>(
+    claim: Claim<'a>,
+    function: &str,
+    input: I,
+) -> BoxFuture<'a, Result<O, InvokeError>>
+where
+    I: Serialize + DeserializeOwned + Send,
+    O: Serialize + DeserializeOwned + Send + 'a,
+{
+    let child = start(&claim, function, &input);
+    Box::pin(async move {
+        child?;
+        outcome(&claim).await
+    })
+}
+
+/// Queues the START, which starts the other execution in the same write. Answers with the id that
+/// still has to come to its end.
+fn start<I>(claim: &Claim<'_>, handler: &str, input: &I) -> Result<Option<ExecutionId>, InvokeError>
+where
+    Json: Codec<I>,
+{
+    let now = claim.now();
+    let mut state = claim.lock();
+    if !state.engine.is_new(claim.op) {
+        let handle = state.engine.handle(claim.op);
+        return Ok(handle.and_then(|id| id.parse().ok()));
+    }
+    let execution = claim.cx.execution().id();
+    let unusable = |message: String| {
+        OperationError::new(state.engine.path(claim.op), ErrorKind::Codec, message)
+    };
+    let id: ExecutionId = format!("{execution}.{}", state.engine.id(claim.op))
+        .parse()
+        .map_err(|error: crate::InvalidExecutionId| unusable(error.to_string()))?;
+    let input = Json
+        .encode(input)
+        .map_err(|error| unusable(format!("its input cannot be encoded: {error}")))?;
+    let seq = state.engine.number(claim.op);
+    let child = NewExecution {
+        id: id.clone(),
+        handler: handler.to_owned(),
+        input: Payload::json(input),
+        created_at: now,
+        parent: Some(Parent {
+            execution: execution.clone(),
+            seq,
+            operation: state.engine.id(claim.op),
+        }),
+    };
+    state.engine.start_child(claim.op, child, now);
+    Ok(Some(id))
+}
+
+async fn outcome<O>(claim: &Claim<'_>) -> Result<O, InvokeError>
+where
+    Json: Codec<O>,
+{
+    match claim.decide().await {
+        Answer::Recorded(outcome) => Coder::new(Json).decode(claim, outcome),
+        Answer::Run => std::future::pending().await,
+    }
+}
+
+/// In a box, so that a durable function may invoke itself. When the execution that waits is
+/// cancelled, so is this one.
+fn run_child<'a, S, H>(
+    children: Children,
+    state: &'a S,
+    id: ExecutionId,
+    cancelled: Arc<CancelSignal>,
+) -> BoxFuture<'a, ()>
+where
+    S: Sync,
+    H: Handler<S>,
+    H::Input: DeserializeOwned + Send + 'static,
+    H::Output: Serialize + DeserializeOwned + Send + 'static,
+{
+    let store = Arc::clone(&children.store);
+    let now = children.settings.now();
+    let runner = Runner::<H, S> {
+        store: children.store,
+        settings: children.settings,
+        state,
+        handler: PhantomData,
+    };
+    Box::pin(async move {
+        let mut run = pin!(runner.finish(id.clone()));
+        let mut cancelled = pin!(cancelled.raised());
+        let ended = poll_fn(|cx| match run.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => cancelled.as_mut().poll(cx).map(|()| false),
+        });
+        if !ended.await {
+            if let Err(error) = store.cancel(&id, now).await {
+                tracing::warn!(execution = %id, %error, "not cancelled with the execution that waits for it");
+            }
+            run.await;
+        }
+    })
+}

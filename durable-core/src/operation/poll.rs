@@ -1,0 +1,166 @@
+//! `poll!`: a check that is repeated until it is satisfied.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::coder::Coder;
+use super::step::{Attempt, begin, settle_failure};
+use super::{Options, StepInfo, body};
+use crate::codec::{Codec, Json};
+use crate::context::{Answer, Claim};
+use crate::engine::Outcome;
+use crate::error::{ErrorKind, PollError};
+use crate::failure::Failure;
+use crate::{Backoff, Retry};
+
+/// A poll under way.
+pub struct PollOp<'a, T, S, C> {
+    claim: Claim<'a>,
+    coder: Coder<T, C>,
+    states: Coder<S, Json>,
+    result: Option<Result<T, PollError>>,
+}
+
+/// How often and for how long a check is repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    every: Backoff,
+    attempts: Option<u32>,
+    timeout: Option<Duration>,
+}
+
+/// A check that is repeated after these delays.
+pub fn pace(every: impl Into<Backoff>) -> Pace {
+    Pace {
+        every: every.into(),
+        attempts: None,
+        timeout: None,
+    }
+}
+
+impl Pace {
+    /// At most this many checks.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// No check later than this after the first.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+}
+
+/// The poll that takes this place in the history.
+pub fn poll<T, S, C>(claim: Claim<'_>, codec: C) -> PollOp<'_, T, S, C>
+where
+    C: Codec<T>,
+    Json: Codec<S>,
+{
+    PollOp {
+        claim,
+        coder: Coder::new(codec),
+        states: Coder::new(Json),
+        result: None,
+    }
+}
+
+impl<T, S, C> PollOp<'_, T, S, C> {
+    /// Waits until the poll is answered from its record, which ends it, or the next check is due.
+    pub async fn next(&mut self) -> Option<StepInfo> {
+        match self.claim.decide().await {
+            Answer::Recorded(outcome) => {
+                self.result = Some(self.coder.decode(&self.claim, outcome));
+                None
+            }
+            Answer::Run => {
+                let check = self.claim.lock().engine.next_attempt(self.claim.op);
+                Some(StepInfo::new(&self.claim, check))
+            }
+        }
+    }
+
+    /// How the poll ended.
+    pub fn done(self) -> Result<T, PollError> {
+        let unsettled = || self.coder.decode(&self.claim, Outcome::Done);
+        self.result.unwrap_or_else(unsettled)
+    }
+
+    /// The state the last check left, or the first one. `None` when it does not decode: then the
+    /// poll has failed.
+    pub fn state(&mut self, first: impl FnOnce() -> S) -> Option<S> {
+        let (carried, _) = self.claim.lock().engine.carried(self.claim.op);
+        let Some(payload) = carried else {
+            return Some(first());
+        };
+        let decoded = self.states.decode(&self.claim, Outcome::Value(payload));
+        match decoded {
+            Ok(state) => Some(state),
+            Err(error) => {
+                let now = self.claim.now();
+                self.claim.lock().engine.fail(self.claim.op, error, now);
+                None
+            }
+        }
+    }
+
+    /// Runs one check in place.
+    pub async fn run<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
+        let outcome = match begin(&self.claim, options.conditions()).await {
+            Err(interrupted) => Err(interrupted),
+            Ok(()) => body::run_once(&self.claim, None, options.timeout, body).await,
+        };
+        Attempt {
+            outcome,
+            retry: options.retry_or(Retry::none()),
+        }
+    }
+
+    /// Records what the check said. The value comes back through [`Self::next`].
+    pub async fn record(&mut self, attempt: Attempt<ControlFlow<T, S>>, pace: Pace) {
+        let said = match attempt.outcome {
+            Ok(ControlFlow::Break(value)) => self.coder.encode(Ok(value)).map(Said::Value),
+            Ok(ControlFlow::Continue(state)) => self.states.encode(Ok(state)).map(Said::Again),
+            Err(failure) => Err(failure),
+        };
+        match said {
+            Ok(Said::Value(payload)) => self.claim.succeed(payload, std::any::type_name::<T>()),
+            Ok(Said::Again(state)) => self.again(state, pace),
+            Err(failure) => settle_failure(&self.claim, failure, &attempt.retry),
+        }
+    }
+
+    fn again(&mut self, state: crate::Payload, pace: Pace) {
+        let now = self.claim.now();
+        let checks = self.claim.lock().engine.attempt(self.claim.op);
+        let (_, begun) = self.claim.lock().engine.carried(self.claim.op);
+        let delay = pace.every.delay(checks, fastrand::f64());
+        let end = pace.timeout.map(|timeout| begun.after(timeout));
+        let failure = if pace.attempts.is_some_and(|most| checks >= most) {
+            Failure::of_engine(
+                ErrorKind::Failed,
+                format!("it was not satisfied after {checks} checks"),
+            )
+        } else if end.is_some_and(|end| now.after(delay) > end) {
+            Failure::of_engine(
+                ErrorKind::TimedOut,
+                format!(
+                    "it was not satisfied within {:?}",
+                    pace.timeout.unwrap_or_default()
+                ),
+            )
+        } else {
+            let mut held = self.claim.lock();
+            return held.engine.check_again(self.claim.op, state, delay, now);
+        };
+        settle_failure(&self.claim, failure, &Retry::none());
+    }
+}
+
+enum Said {
+    Value(crate::Payload),
+    Again(crate::Payload),
+}

@@ -1,0 +1,57 @@
+//! What a run did.
+
+use super::RunError;
+use crate::engine::{Counts, Drift};
+
+/// What a run did in this process, and how it ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report<O> {
+    /// The output, or why there is none.
+    pub output: Result<O, RunError>,
+    /// Operations answered from their records.
+    pub replayed: u64,
+    /// Bodies begun.
+    pub ran: u64,
+    /// Times the handler was run from the top.
+    pub invocations: u64,
+    /// Batches the store acknowledged, start and lease apart.
+    pub checkpoints: u64,
+    /// Records written.
+    pub records_written: u64,
+    /// Differences between history and code that are no errors.
+    pub drift: Vec<Drift>,
+    /// What the handler awaits besides durable calls.
+    pub warnings: Vec<String>,
+}
+
+/// What the invocations of an execution did so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) counts: Counts,
+    pub(super) invocations: u64,
+    pub(super) drift: Vec<Drift>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, counts: Counts) {
+        self.counts.replayed += counts.replayed;
+        self.counts.ran += counts.ran;
+        self.counts.batches += counts.batches;
+        self.counts.records_written += counts.records_written;
+    }
+
+    pub(super) fn report<O>(self, output: Result<O, RunError>) -> Report<O> {
+        Report {
+            output,
+            replayed: self.counts.replayed,
+            ran: self.counts.ran,
+            invocations: self.invocations,
+            checkpoints: self.counts.batches,
+            records_written: self.counts.records_written,
+            drift: self.drift,
+            warnings: self.warnings,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What is kept of an execution itself, and how it changes.
+
+use super::{ExecutionUpdate, sealed_text};
+use crate::error::{ErrorKind, OperationError};
+use crate::record::{Completion, Kind, Payload, Record};
+use crate::{ExecutionId, OperationId, Timestamp};
+
+/// How far an execution has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExecutionStatus {
+    /// Started, never run yet.
+    Queued,
+    /// A process holds its lease, or held it when it died.
+    Running,
+    /// Waits for a time or an event; no process holds it.
+    Suspended,
+    /// Ended with an output.
+    Succeeded,
+    /// Ended with an error.
+    Failed,
+    /// Code and history disagree; a fixed deploy or a rollback resumes it.
+    Blocked,
+    /// Ended because it was cancelled.
+    Cancelled,
+    /// Ended; another execution goes on in its place.
+    Continued,
+}
+
+impl ExecutionStatus {
+    /// Every status there is.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Running,
+        Self::Suspended,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Blocked,
+        Self::Cancelled,
+        Self::Continued,
+    ];
+
+    /// The word that stores, tables and commands use. Never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Suspended => "suspended",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::Cancelled => "cancelled",
+            Self::Continued => "continued",
+        }
+    }
+
+    /// The status that [`ExecutionStatus::as_str`] writes as `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether the execution has ended for good.
+    pub const fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::Continued
+        )
+    }
+}
+
+impl std::fmt::Display for ExecutionStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What an execution is started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewExecution {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Name of the handler that runs it.
+    pub handler: String,
+    /// The encoded input.
+    pub input: Payload,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// The operation that waits for its end.
+    pub parent: Option<Parent>,
+}
+
+/// The operation of another execution that waits for an execution's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// The execution that waits.
+    pub execution: ExecutionId,
+    /// [`Record::seq`] of the operation in it.
+    pub seq: u64,
+    /// [`Record::id`] of the operation in it.
+    pub operation: OperationId,
+}
+
+impl Parent {
+    /// Whether this is the record of the operation that waits.
+    pub fn is(&self, record: &Record) -> bool {
+        record.kind == Kind::Invoke && record.id == self.operation
+    }
+}
+
+/// The persisted state of an execution, its operations apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Execution {
+    /// Its id.
+    pub id: ExecutionId,
+    /// Name of the handler that runs it.
+    pub handler: String,
+    /// How far it has come.
+    pub status: ExecutionStatus,
+    /// The encoded input.
+    pub input: Payload,
+    /// The encoded output, once succeeded.
+    pub output: Option<Payload>,
+    /// The error, once failed.
+    pub error: Option<OperationError>,
+    /// What disagrees, while blocked.
+    pub report: Option<String>,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    pub updated_at: Timestamp,
+    /// When it is due again, while suspended.
+    pub wake_at: Option<Timestamp>,
+    /// The operation that waits for its end.
+    pub parent: Option<Parent>,
+    /// The execution that goes on in its place, once continued.
+    pub next: Option<ExecutionId>,
+    /// How often it was changed from outside: by callbacks, their heartbeats, ended children and
+    /// cancellation.
+    pub changes: u64,
+    /// Whether it is to be cancelled.
+    pub cancel: bool,
+}
+
+impl Execution {
+    /// The state right after a start.
+    pub fn queued(new: NewExecution) -> Self {
+        Self {
+            id: new.id,
+            handler: new.handler,
+            status: ExecutionStatus::Queued,
+            input: new.input,
+            output: None,
+            error: None,
+            report: None,
+            created_at: new.created_at,
+            updated_at: new.created_at,
+            wake_at: None,
+            parent: new.parent,
+            next: None,
+            changes: 0,
+            cancel: false,
+        }
+    }
+
+    /// The report as people can read it: of one that is sealed, only that it is and with what.
+    pub fn readable_report(&self) -> Option<&str> {
+        let report = self.report.as_deref()?;
+        Some(sealed_text::read_report(report).map_or(report, |(note, _)| note))
+    }
+
+    /// Notes that a lease was granted: the execution runs, whatever it waited for.
+    pub fn claimed(&mut self, now: Timestamp) {
+        self.status = ExecutionStatus::Running;
+        self.updated_at = now;
+        (self.wake_at, self.report) = (None, None);
+    }
+
+    /// Applies what a checkpoint says about the execution itself; `seen` as in
+    /// [`Batch::seen`](super::Batch::seen).
+    pub fn apply(&mut self, update: &ExecutionUpdate, seen: u64, now: Timestamp) {
+        self.updated_at = now;
+        (self.wake_at, self.report) = (None, None);
+        match update {
+            ExecutionUpdate::Suspend { wake_at } => {
+                self.status = ExecutionStatus::Suspended;
+                self.wake_at = if self.changes > seen {
+                    Some(now)
+                } else {
+                    *wake_at
+                };
+            }
+            ExecutionUpdate::Succeed { output } => {
+                self.status = ExecutionStatus::Succeeded;
+                self.output = Some(output.clone());
+            }
+            ExecutionUpdate::Fail { error } => {
+                self.status = ExecutionStatus::Failed;
+                self.error = Some(error.clone());
+            }
+            ExecutionUpdate::Block { report } => {
+                self.status = ExecutionStatus::Blocked;
+                self.report = Some(report.clone());
+            }
+            ExecutionUpdate::Cancel { error } => {
+                self.status = ExecutionStatus::Cancelled;
+                self.error = Some(error.clone());
+            }
+            ExecutionUpdate::Continue { next } => {
+                self.status = ExecutionStatus::Continued;
+                self.next = Some(next.id.clone());
+            }
+        }
+    }
+
+    /// Notes a change from outside: the execution is due, if it was waiting.
+    pub fn changed(&mut self, now: Timestamp) {
+        self.changes += 1;
+        if self.status == ExecutionStatus::Suspended {
+            self.wake_at = Some(now);
+        }
+    }
+
+    /// Notes a heartbeat from outside. A run of the execution has to know the new time, but none
+    /// has to begin because of it: when the old time has come, the new one is found.
+    pub fn kept_alive(&mut self) {
+        self.changes += 1;
+    }
+
+    /// Notes that it is to be cancelled. One that has never run is cancelled at once.
+    pub fn ask_to_cancel(&mut self, now: Timestamp) {
+        if self.status.is_terminal() || self.cancel {
+            return;
+        }
+        self.cancel = true;
+        self.changed(now);
+        if self.status == ExecutionStatus::Queued {
+            let error = cancelled_unrun(&self.handler);
+            self.apply(&ExecutionUpdate::Cancel { error }, self.changes, now);
+        }
+    }
+
+    /// What its end means for the operation that waits for it.
+    pub fn completion(&self) -> Option<Completion> {
+        match (self.status, &self.output, &self.error) {
+            (ExecutionStatus::Succeeded, Some(output), _) => {
+                Some(Completion::Succeed(output.clone()))
+            }
+            (ExecutionStatus::Failed | ExecutionStatus::Cancelled, _, Some(error)) => {
+                Some(Completion::Fail(error.clone()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What an execution ends with that is cancelled before it runs: the one error that stores make.
+pub(super) fn cancelled_unrun(handler: &str) -> OperationError {
+    let message = "it was cancelled before it ran";
+    OperationError::new(handler, ErrorKind::Cancelled, message)
+}

@@ -14,13 +14,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checkpoint;
 mod error;
+mod news;
 mod open;
+mod outside;
 mod owner;
 mod readers;
 mod reads;
 mod rows;
 mod schema;
+mod session;
 mod store;
 mod writer;
 mod writes;

@@ -4,15 +4,28 @@ use std::path::Path;
 
 use durable_core::store::{Execution, Filter, StoreError, StoreErrorKind};
 use durable_core::{ExecutionId, Record};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use crate::error::{Fault, corrupt};
-use crate::rows::{self, Damage, LAST, RECORDS, execution_columns, place};
+use crate::rows::{self, Damage, LAST, execution_columns, place, record_columns};
 
 const ONE: &str = concat!(
     "SELECT ",
     execution_columns!(),
     " FROM executions WHERE id = ?1"
+);
+
+const RECORDS: &str = concat!(
+    "SELECT ",
+    record_columns!(),
+    " FROM operations WHERE place > ?1 AND place <= ?2 ORDER BY place"
+);
+
+const CHANGED: &str = concat!(
+    "SELECT ",
+    record_columns!(),
+    " FROM operations WHERE place IN (SELECT ?1 << 32 | seq FROM changes WHERE execution = ?1 AND number > ?2) \
+      ORDER BY place"
 );
 
 const MANY: &str = concat!(
@@ -61,6 +74,17 @@ pub(crate) fn list(
     Ok(found)
 }
 
+/// How often the execution called `id` was changed from outside.
+pub(crate) fn changes(conn: &Connection, path: &Path, id: &ExecutionId) -> Result<u64, Fault> {
+    count_changes(conn, id)?.ok_or_else(|| not_found(path, id).into())
+}
+
+pub(crate) fn count_changes(conn: &Connection, id: &ExecutionId) -> rusqlite::Result<Option<u64>> {
+    conn.prepare_cached("SELECT changes FROM executions WHERE id = ?1")?
+        .query_row([id.as_str()], |row| row.get(0).map(i64::cast_unsigned))
+        .optional()
+}
+
 /// All records of the execution called `id`.
 pub(crate) fn history(
     conn: &Connection,
@@ -86,7 +110,42 @@ pub(crate) fn records(
     after: u64,
 ) -> Result<Vec<Record>, Fault> {
     let mut statement = conn.prepare_cached(RECORDS)?;
-    let mut rows = statement.query([place(key, after), place(key, LAST)])?;
+    decoded(
+        path,
+        id,
+        statement.query([place(key, after), place(key, LAST)])?,
+    )
+}
+
+/// The record at a position, if there is one.
+pub(crate) fn record(
+    conn: &Connection,
+    path: &Path,
+    id: &ExecutionId,
+    key: i64,
+    seq: u64,
+) -> Result<Option<Record>, Fault> {
+    if !(1..=LAST).contains(&seq) {
+        return Ok(None);
+    }
+    let mut statement = conn.prepare_cached(RECORDS)?;
+    let rows = statement.query([place(key, seq - 1), place(key, seq)])?;
+    Ok(decoded(path, id, rows)?.pop())
+}
+
+/// The records that the outside has changed since there were so many changes.
+pub(crate) fn changed(
+    conn: &Connection,
+    path: &Path,
+    id: &ExecutionId,
+    key: i64,
+    seen: u64,
+) -> Result<Vec<Record>, Fault> {
+    let mut statement = conn.prepare_cached(CHANGED)?;
+    decoded(path, id, statement.query([key, seen.cast_signed()])?)
+}
+
+fn decoded(path: &Path, id: &ExecutionId, mut rows: Rows<'_>) -> Result<Vec<Record>, Fault> {
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
         let record = rows::record(row).map_err(|damage| {
@@ -113,7 +172,11 @@ fn execution(row: &Row<'_>, path: &Path) -> Result<(i64, Execution), Fault> {
     })
 }
 
-fn undecodable(path: &Path, what: impl std::fmt::Display, damage: &Damage) -> StoreError {
+pub(crate) fn undecodable(
+    path: &Path,
+    what: impl std::fmt::Display,
+    damage: &Damage,
+) -> StoreError {
     let Damage { column, why } = damage;
     corrupt(
         path,

@@ -1,10 +1,11 @@
 //! Between rows and the types of `durable-core`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use durable_core::error::OperationError;
-use durable_core::store::{Execution, ExecutionStatus, NewExecution};
+use durable_core::store::{Execution, ExecutionStatus, NewExecution, Parent};
 use durable_core::{
     ExecutionId, Kind, Occurrence, OperationId, Payload, Record, Status, Timestamp,
 };
@@ -25,27 +26,64 @@ pub(crate) const LAST: u64 = u32::MAX as u64;
 
 type Decoded<T> = Result<T, Damage>;
 
-const PUT: &str = "INSERT OR REPLACE INTO operations (place, id, parent, kind, name, occurrence, label, \
-    ord, status, attempt, interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, \
-    source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+/// What `record` reads, in its order.
+macro_rules! record_columns {
+    () => {
+        "place & 4294967295, id, parent, kind, name, occurrence, label, ord, status, attempt, interruptions, \
+         started_at, ended_at, due_at, value_type, codec, data, error, secret, source, handle, deadline, heartbeat, \
+         extent"
+    };
+}
+pub(crate) use record_columns;
 
-pub(crate) const RECORDS: &str = "SELECT place & 4294967295 AS seq, id, parent, kind, name, occurrence, label, ord, status, attempt, \
-    interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, source \
-    FROM operations WHERE place > ?1 AND place <= ?2 ORDER BY place";
+macro_rules! insert_record {
+    () => {
+        "INSERT OR REPLACE INTO operations (place, id, parent, kind, name, occurrence, label, ord, status, attempt, \
+         interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, source, handle, \
+         deadline, heartbeat, extent) "
+    };
+}
+
+macro_rules! record_values {
+    () => {
+        "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24"
+    };
+}
+
+const PUT: &str = concat!(insert_record!(), "VALUES (", record_values!(), ")");
+
+/// What is settled keeps its outcome.
+const PUT_OPEN: &str = concat!(
+    insert_record!(),
+    "SELECT ",
+    record_values!(),
+    " WHERE NOT EXISTS (SELECT 1 FROM operations WHERE place = ?1 AND status IN ('succeeded', 'failed', 'cancelled'))"
+);
 
 /// What `execution` reads, in its order.
 macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, output_codec, output, error, report, created_at, updated_at, \
-         wake_at"
+         wake_at, parent, parent_seq, parent_operation, next, changes, cancel"
     };
 }
 pub(crate) use execution_columns;
 
+/// Writes a record, in place of what is there.
 pub(crate) fn put(conn: &Connection, execution: i64, record: &Record) -> Result<(), Fault> {
+    execute(conn, PUT, execution, record)
+}
+
+/// Writes a record of an operation that the outside settles, unless it is settled.
+pub(crate) fn put_open(conn: &Connection, execution: i64, record: &Record) -> Result<(), Fault> {
+    execute(conn, PUT_OPEN, execution, record)
+}
+
+fn execute(conn: &Connection, sql: &str, execution: i64, record: &Record) -> Result<(), Fault> {
     let parent = (record.parent != OperationId::ROOT).then(|| record.parent.as_bytes().as_slice());
     let error = record.error.as_ref().map(encode_error).transpose()?;
-    conn.prepare_cached(PUT)?.execute(params![
+    conn.prepare_cached(sql)?.execute(params![
         place(execution, record.seq),
         record.id.as_bytes().as_slice(),
         parent,
@@ -66,6 +104,10 @@ pub(crate) fn put(conn: &Connection, execution: i64, record: &Record) -> Result<
         error,
         record.secret,
         &*record.source,
+        record.handle,
+        record.deadline.map(Timestamp::as_millis),
+        record.heartbeat.map(nanoseconds),
+        record.extent.map(u64::cast_signed),
     ])?;
     Ok(())
 }
@@ -73,6 +115,11 @@ pub(crate) fn put(conn: &Connection, execution: i64, record: &Record) -> Result<
 /// Where a record of an execution is kept. Records of one execution are neighbours.
 pub(crate) fn place(execution: i64, seq: u64) -> i64 {
     execution << 32 | seq.min(LAST).cast_signed()
+}
+
+/// Up to 292 years, which is as good as for ever.
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn occurrence_value(occurrence: &Occurrence) -> ToSqlOutput<'_> {
@@ -88,7 +135,7 @@ pub(crate) fn encode_error(error: &OperationError) -> Result<String, Fault> {
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()).into())
 }
 
-/// The record in a row of [`RECORDS`].
+/// The record in a row of `record_columns`.
 pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
     let seq = integer(row, 0, "seq")?;
     let parent = match optional(row, 2, "parent", operation_id)? {
@@ -116,17 +163,22 @@ pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
     record.error = optional(row, 17, "error", recorded_error)?;
     record.secret = integer(row, 18, "secret")? != 0;
     record.source = text(row, 19, "source")?.into();
+    record.handle = optional(row, 20, "handle", text)?;
+    record.deadline = optional(row, 21, "deadline", timestamp)?;
+    record.heartbeat = optional(row, 22, "heartbeat", duration)?;
+    record.extent = optional(row, 23, "extent", integer)?.map(i64::cast_unsigned);
     Ok(record)
 }
 
 /// The key and the execution in a row of `execution_columns`.
 pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
-    let id = word(row, 1, "id", |id| id.parse::<ExecutionId>().ok())?;
+    let id = execution_id(row, 1, "id")?;
     let mut execution = Execution::queued(NewExecution {
         id,
         handler: text(row, 2, "handler")?,
         input: payload(row, [4, 5], "input")?,
         created_at: timestamp(row, 10, "created_at")?,
+        parent: parent(row, [13, 14, 15])?,
     });
     execution.status = word(row, 3, "status", ExecutionStatus::from_word)?;
     execution.output = optional_payload(row, [6, 7], "output")?;
@@ -134,7 +186,25 @@ pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
     execution.report = optional(row, 9, "report", text)?;
     execution.updated_at = timestamp(row, 11, "updated_at")?;
     execution.wake_at = optional(row, 12, "wake_at", timestamp)?;
+    execution.next = optional(row, 16, "next", execution_id)?;
+    execution.changes = integer(row, 17, "changes")?.cast_unsigned();
+    execution.cancel = integer(row, 18, "cancel")? != 0;
     Ok((integer(row, 0, "key")?, execution))
+}
+
+/// The operation that waits for the execution, in columns of these positions.
+pub(crate) fn parent(
+    row: &Row<'_>,
+    [execution, seq, operation]: [usize; 3],
+) -> Decoded<Option<Parent>> {
+    let Some(execution) = optional(row, execution, "parent", execution_id)? else {
+        return Ok(None);
+    };
+    Ok(Some(Parent {
+        execution,
+        seq: integer(row, seq, "parent_seq")?.cast_unsigned(),
+        operation: operation_id(row, operation, "parent_operation")?,
+    }))
 }
 
 fn damage(column: &'static str, why: impl std::fmt::Display) -> Damage {
@@ -166,6 +236,16 @@ fn integer(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<i64> {
 fn count(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<u32> {
     let number = integer(row, index, column)?;
     u32::try_from(number).map_err(|error| damage(column, error))
+}
+
+fn duration(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Duration> {
+    let nanoseconds = integer(row, index, column)?;
+    let nanoseconds = u64::try_from(nanoseconds).map_err(|error| damage(column, error))?;
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+fn execution_id(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<ExecutionId> {
+    word(row, index, column, |id| id.parse().ok())
 }
 
 fn timestamp(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Timestamp> {

@@ -15,6 +15,16 @@ CREATE TABLE executions (
     wake_at      INTEGER,
     report       TEXT,
     error        TEXT,
+    -- How often it was changed from outside.
+    changes      INTEGER NOT NULL DEFAULT 0,
+    -- 1 once it is to be cancelled.
+    cancel       INTEGER NOT NULL DEFAULT 0,
+    -- The id of the execution that goes on in its place.
+    next         TEXT,
+    -- The operation that waits for its end: id of the execution, position and id of the operation.
+    parent           TEXT,
+    parent_seq       INTEGER,
+    parent_operation BLOB,
     input_codec  TEXT NOT NULL,
     output_codec TEXT,
     input        BLOB NOT NULL,
@@ -58,5 +68,20 @@ CREATE TABLE operations (
     data          BLOB,
     error         TEXT,
     secret        INTEGER NOT NULL,
-    source        TEXT NOT NULL
+    source        TEXT NOT NULL,
+    -- The id of a callback or of an invoked execution.
+    handle        TEXT,
+    deadline      INTEGER,
+    -- In nanoseconds.
+    heartbeat     INTEGER,
+    extent        INTEGER
 ) STRICT;
+
+-- Which operations the outside has changed while their execution runs, by the number of the change,
+-- for its next checkpoint to tell. Emptied with each claim.
+CREATE TABLE changes (
+    execution INTEGER NOT NULL,
+    number    INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    PRIMARY KEY (execution, number)
+) STRICT, WITHOUT ROWID;

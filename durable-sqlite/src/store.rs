@@ -7,18 +7,21 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use durable_core::store::{
-    Ack, Batch, Capabilities, CheckpointStore, Durability, Execution, ExecutionStore, Fence,
-    Filter, Lease, NewExecution, Page, Started, StoreError, StoreErrorKind,
+    Ack, Batch, CallbackId, Capabilities, CheckpointStore, Durability, Execution, ExecutionStore,
+    Fence, Filter, Lease, NewExecution, Page, Started, StoreError, StoreErrorKind,
 };
-use durable_core::{BoxFuture, ExecutionId, Record, Timestamp};
+use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 
+use crate::checkpoint::Checkpoint;
 use crate::error::unusable;
 use crate::open::{self, Opened};
+use crate::outside::{Cancel, Complete, Heartbeat};
 use crate::readers::Readers;
 use crate::reads;
 use crate::rows::LAST;
+use crate::session::{Session, Token, fence_lost};
 use crate::writer::Writer;
-use crate::writes::{Checkpoint, Claim, Renew, Session, Start, Token, fence_lost};
+use crate::writes::{Claim, Renew, Start};
 
 const CAPABILITIES: Capabilities = {
     let mut capabilities = Capabilities::roomy(Durability::Power);
@@ -40,6 +43,9 @@ const SMALL: usize = 64 << 10;
 ///   keeps a locked file `<path>-owner-<token>` beside the database, which the operating system
 ///   unlocks when the process ends. Deleting such a file by hand makes others take its owner for
 ///   dead; what the owner writes after that is refused.
+/// * Changes from outside by any of these processes are noticed: those made through this store at
+///   once, and those of others within some 100 ms, by a look at the file's counter that is taken
+///   only while somebody waits.
 /// * Checkpoints of concurrent executions share commits. A single execution commits on the
 ///   thread of its task, which is held up for as long as the disk takes, while that is well under
 ///   a millisecond.
@@ -253,6 +259,58 @@ impl ExecutionStore for SqliteStore {
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         let find = move |conn: &_, path: &_| reads::list(conn, path, &filter);
         Box::pin(self.inner.readers.read(find))
+    }
+
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            CAPABILITIES.admit_completion(&outcome)?;
+            let complete = Complete {
+                callback: callback.clone(),
+                outcome,
+                now,
+            };
+            self.inner.writer.enqueue(complete).await
+        })
+    }
+
+    fn heartbeat<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let callback = callback.clone();
+        Box::pin(self.inner.writer.enqueue(Heartbeat { callback, now }))
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let id = id.clone();
+        Box::pin(self.inner.writer.enqueue(Cancel { id, now }))
+    }
+
+    fn changed<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        seen: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            // Before the look at the number, so that no change falls in between.
+            let mut listening = self.inner.writer.listen(id);
+            let id = id.clone();
+            let count = move |conn: &_, path: &_| reads::changes(conn, path, &id);
+            if self.inner.readers.read(count).await? <= seen {
+                listening.more_than(seen).await;
+            }
+            Ok(())
+        })
     }
 
     fn history<'a>(

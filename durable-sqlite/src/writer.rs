@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use durable_core::ExecutionId;
 use durable_core::store::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::error::{Fault, describe};
+use crate::news::Listening;
 use crate::open::BUSY;
-use crate::writes::{Session, Write};
+use crate::session::{Session, Write};
 
 /// A task may be held up this long by a commit of its own; slower disks get the writer thread.
 const QUICK: Duration = Duration::from_millis(1);
@@ -33,6 +35,8 @@ pub(crate) struct Writer {
 struct Queue {
     jobs: Vec<Box<dyn Queued>>,
     closed: bool,
+    /// Whether the writer thread sleeps until it is called.
+    asleep: bool,
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +101,15 @@ impl Writer {
         answer.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
+    /// Waits for changes of an execution from outside, and sees to it that they are looked for.
+    pub(crate) fn listen(&self, id: &ExecutionId) -> Listening<'_> {
+        let listening = self.session.news.listen(id);
+        if locked(&self.queue).asleep {
+            self.filled.notify_one();
+        }
+        listening
+    }
+
     /// Commits `write` at once on this thread, or gives it back where that could take long.
     pub(crate) fn inline<W: Write>(&self, write: W) -> Result<Result<W::Answer, StoreError>, W> {
         if self.pace.load(Ordering::Relaxed) > QUICK.as_nanos() as u64 {
@@ -116,6 +129,7 @@ impl Writer {
         match (done, outcome) {
             (Ok(written), Some(outcome)) => {
                 write.settled(&outcome, &self.session);
+                self.session.news.tell();
                 self.count(&self.counters.inline_commits, u64::from(written));
                 self.count(
                     &self.counters.batches,
@@ -131,24 +145,42 @@ impl Writer {
 
     /// Commits what is queued until the store is closed. The body of the writer thread.
     pub(crate) fn run(&self) {
-        loop {
-            {
-                let mut queue = locked(&self.queue);
-                while queue.jobs.is_empty() {
-                    if queue.closed {
-                        return;
-                    }
-                    queue = self
-                        .filled
-                        .wait(queue)
-                        .unwrap_or_else(PoisonError::into_inner);
-                }
-            }
+        while self.wait() {
             let conn = locked(&self.conn);
             // Taken with the connection in hand, so that nothing gets in between.
             let mut jobs = std::mem::take(&mut locked(&self.queue).jobs);
             jobs.retain(|job| !job.is_abandoned());
             self.settle(&conn, jobs);
+            if self.session.news.next_look() == Some(Duration::ZERO) {
+                self.session.news.look(&conn);
+            }
+        }
+    }
+
+    /// Waits until there is something to do. Whether there is, or ever will be.
+    fn wait(&self) -> bool {
+        let mut queue = locked(&self.queue);
+        loop {
+            if !queue.jobs.is_empty() {
+                return true;
+            }
+            if queue.closed {
+                return false;
+            }
+            queue = match self.session.news.next_look() {
+                Some(Duration::ZERO) => return true,
+                Some(pause) => {
+                    let woken = self.filled.wait_timeout(queue, pause);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    queue.asleep = true;
+                    let woken = self.filled.wait(queue);
+                    let mut queue = woken.unwrap_or_else(PoisonError::into_inner);
+                    queue.asleep = false;
+                    queue
+                }
+            };
         }
     }
 
@@ -181,6 +213,7 @@ impl Writer {
                 .try_for_each(|job| job.run(conn, &self.session))
         })?;
         jobs.iter().for_each(|job| job.settled(&self.session));
+        self.session.news.tell();
         let batches = jobs.iter().filter(|job| job.is_batch()).count();
         self.count(&self.counters.batches, batches as u64);
         Ok(())
@@ -198,6 +231,7 @@ impl Writer {
         self.begin(conn, patience).map_err(Failure::Begin)?;
         let done = work().and_then(|()| conn.prepare_cached("COMMIT")?.execute([]));
         if let Err(error) = done {
+            self.session.news.forget();
             self.roll_back(conn);
             return Err(Failure::Work(error));
         }

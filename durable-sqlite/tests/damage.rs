@@ -421,6 +421,8 @@ async fn a_record_too_large_for_the_store_is_refused() {
     let batch = durable_core::store::Batch {
         id: 2,
         records: vec![large],
+        children: Vec::new(),
+        seen: 0,
         execution: None,
     };
     let error = store

@@ -43,9 +43,10 @@ impl p::Durable for Pay {
 }
 
 impl p::Handler<()> for Pay {
-    async fn run(
-        cx: &p::Context,
-        _state: &(),
+    async fn run<'b, 'a: 'b>(
+        cx: &'b p::Context,
+        _state: &'a (),
+        _undo: &'b p::Undo<'a>,
         (card, forgive): (String, bool),
     ) -> Result<String, BoxError> {
         let card = step(cx, 0, Ok(card)).await?;
@@ -61,16 +62,12 @@ async fn step(
 ) -> Result<String, StepError> {
     let retry = Retry::fixed(Duration::from_millis(1)).attempts(2);
     let mut op = p::step(cx.claim(&SITES[site]), p::Json);
-    loop {
-        match op.next().await {
-            p::Next::Done(result) => return result,
-            p::Next::Run(_) => {
-                let options = p::options().retry(retry.clone());
-                let out = op.run(options, async { outcome.clone() }).await;
-                op.record(p::attempted(out)).await;
-            }
-        }
+    while op.next().await.is_some() {
+        let options = p::options().retry(&retry);
+        let out = op.run_with(options, async { outcome.clone() }).await;
+        op.record(p::attempted(out)).await;
     }
+    op.done()
 }
 
 /// Runs an execution that succeeds and one that fails.

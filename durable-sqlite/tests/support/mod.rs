@@ -41,6 +41,7 @@ pub(crate) fn new(name: &str) -> NewExecution {
         handler: "etl".to_owned(),
         input: json("null"),
         created_at: Timestamp::from_millis(1_790_000_000_000),
+        parent: None,
     }
 }
 
@@ -62,6 +63,8 @@ pub(crate) fn batch(seq: u64) -> Arc<Batch> {
     Arc::new(Batch {
         id: seq,
         records: vec![step(seq)],
+        children: Vec::new(),
+        seen: 0,
         execution: None,
     })
 }
@@ -92,6 +95,8 @@ pub(crate) async fn release(store: &SqliteStore, fence: &Fence) {
     let ending = Batch {
         id: u64::MAX,
         records: Vec::new(),
+        children: Vec::new(),
+        seen: 0,
         execution: Some(ExecutionUpdate::Suspend { wake_at: None }),
     };
     store.checkpoint(fence, Arc::new(ending)).await.unwrap();

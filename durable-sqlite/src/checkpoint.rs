@@ -1,0 +1,226 @@
+//! A batch is written.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use durable_core::store::{
+    Ack, Batch, Execution, ExecutionUpdate, Fence, NewExecution, Parent, StoreError, StoreErrorKind,
+};
+use durable_core::{Clock, ExecutionId, Payload, Record, SystemClock, Timestamp};
+use rusqlite::{Connection, params};
+
+use crate::error::Fault;
+use crate::outside::Told;
+use crate::reads;
+use crate::rows::{self, encode_error, put, put_open};
+use crate::session::{Session, Token, Write, fence_lost};
+use crate::writes::insert;
+
+macro_rules! current {
+    ($more:literal) => {
+        concat!(
+            "SELECT e.id, e.fence, e.last_batch, l.fence, e.changes, e.cancel",
+            $more,
+            " FROM executions e LEFT JOIN leases l ON l.execution = e.key WHERE e.key = ?1"
+        )
+    };
+}
+
+const CURRENT: &str = current!("");
+const CURRENT_AT_END: &str = current!(", e.parent, e.parent_seq, e.parent_operation");
+
+pub(crate) struct Checkpoint {
+    pub(crate) fence: Fence,
+    pub(crate) token: Token,
+    pub(crate) batch: Arc<Batch>,
+}
+
+/// What one look at the execution and its lease tells.
+struct Current {
+    /// Whether the batch is to be written: not when it has been and gave up the lease.
+    fresh: bool,
+    changes: u64,
+    cancel: bool,
+    /// Known only if something becomes of the execution.
+    parent: Option<Parent>,
+}
+
+/// What becomes of the execution, and whom that tells something.
+struct After<'a> {
+    update: &'a ExecutionUpdate,
+    execution: Execution,
+    told: Option<Told>,
+}
+
+impl Write for Checkpoint {
+    type Answer = Ack;
+    const IS_BATCH: bool = true;
+
+    fn run(&self, conn: &Connection, session: &Session) -> Result<Ack, Fault> {
+        // Everything is read first: what cannot be read refuses the batch.
+        let current = self.current(conn, session)?;
+        let changed = self.changed(conn, session, &current)?;
+        if current.fresh {
+            let after = self.after(conn, session, &current)?;
+            self.write(conn, session, after)?;
+        }
+        Ok(Ack {
+            fence: None,
+            changed,
+            changes: current.changes,
+            cancel: current.cancel,
+        })
+    }
+
+    fn settled(&self, outcome: &Result<Ack, StoreError>, session: &Session) {
+        let gone = match outcome {
+            Ok(_) => self.batch.execution.is_some(),
+            Err(error) => error.kind() == StoreErrorKind::FenceLost,
+        };
+        if gone {
+            session.forget(self.token);
+        }
+    }
+}
+
+impl Checkpoint {
+    fn current(&self, conn: &Connection, session: &Session) -> Result<Current, Fault> {
+        let ends = self.batch.execution.is_some();
+        let select = if ends { CURRENT_AT_END } else { CURRENT };
+        let mut statement = conn.prepare_cached(select)?;
+        let mut rows = statement.query([self.token.key])?;
+        let Some(row) = rows.next()? else {
+            return Err(fence_lost(&self.fence).into());
+        };
+        let named = row
+            .get_ref(0)?
+            .as_str()
+            .is_ok_and(|id| id == self.fence.execution.as_str());
+        let (newest, last): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
+        let leased: Option<i64> = row.get(3)?;
+        let mine = named.then_some(self.token.number);
+        let fresh = match leased {
+            Some(leased) if mine == Some(leased) => true,
+            None if mine == Some(newest) && last == Some(self.batch.id.cast_signed()) => false,
+            _ => return Err(fence_lost(&self.fence).into()),
+        };
+        let parent = ends.then(|| rows::parent(row, [6, 7, 8])).transpose();
+        let parent = parent.map_err(|damage| {
+            let what = format_args!("execution `{}`", self.fence.execution);
+            reads::undecodable(&session.path, what, &damage)
+        })?;
+        Ok(Current {
+            fresh,
+            changes: row.get::<_, i64>(4)?.cast_unsigned(),
+            cancel: row.get(5)?,
+            parent: parent.flatten(),
+        })
+    }
+
+    /// What the outside has changed beyond what the writer has seen, as it is after the batch.
+    fn changed(
+        &self,
+        conn: &Connection,
+        session: &Session,
+        current: &Current,
+    ) -> Result<Vec<Record>, Fault> {
+        let seen = self.batch.seen;
+        if current.changes <= seen {
+            return Ok(Vec::new());
+        }
+        let (id, key) = (&self.fence.execution, self.token.key);
+        let mut changed = reads::changed(conn, &session.path, id, key, seen)?;
+        for stored in &mut changed {
+            let mut written = self.batch.records.iter().rev();
+            let written = written.find(|record| record.seq == stored.seq);
+            if let (Some(record), false) = (written, stored.status.is_terminal()) {
+                stored.clone_from(record);
+            }
+        }
+        Ok(changed)
+    }
+
+    fn after(
+        &self,
+        conn: &Connection,
+        session: &Session,
+        current: &Current,
+    ) -> Result<Option<After<'_>>, Fault> {
+        let Some(update) = &self.batch.execution else {
+            return Ok(None);
+        };
+        let now = SystemClock.now();
+        let mut execution = blank(self.fence.execution.clone(), now);
+        execution.changes = current.changes;
+        execution.parent.clone_from(&current.parent);
+        execution.apply(update, self.batch.seen, now);
+        let told = Told::by(conn, session, &execution, now)?;
+        Ok(Some(After {
+            update,
+            execution,
+            told,
+        }))
+    }
+
+    fn write(
+        &self,
+        conn: &Connection,
+        session: &Session,
+        after: Option<After<'_>>,
+    ) -> Result<(), Fault> {
+        for record in &self.batch.records {
+            if record.kind.is_external() {
+                put_open(conn, self.token.key, record)?;
+            } else {
+                put(conn, self.token.key, record)?;
+            }
+        }
+        for child in &self.batch.children {
+            insert(conn, child)?;
+        }
+        match after {
+            Some(after) => self.release(conn, session, after),
+            None => Ok(()),
+        }
+    }
+
+    fn release(&self, conn: &Connection, session: &Session, after: After<'_>) -> Result<(), Fault> {
+        let execution = after.execution;
+        let error = execution.error.as_ref().map(encode_error).transpose()?;
+        let change = "UPDATE executions SET status = ?2, updated_at = ?3, last_batch = ?4, wake_at = ?5, report = ?6, \
+                      error = ?7, output_codec = ?8, output = ?9, next = ?10 WHERE key = ?1";
+        conn.prepare_cached(change)?.execute(params![
+            self.token.key,
+            execution.status.as_str(),
+            execution.updated_at.as_millis(),
+            self.batch.id.cast_signed(),
+            execution.wake_at.map(Timestamp::as_millis),
+            execution.report,
+            error,
+            execution.output.as_ref().map(|output| &*output.codec),
+            execution.output.as_ref().map(|output| &output.data[..]),
+            execution.next.as_ref().map(ExecutionId::as_str),
+        ])?;
+        conn.prepare_cached("DELETE FROM leases WHERE execution = ?1")?
+            .execute([self.token.key])?;
+        if let ExecutionUpdate::Continue { next } = after.update {
+            let (parent, next) = (execution.parent, next.clone());
+            insert(conn, &NewExecution { parent, ..next })?;
+        }
+        after.told.map_or(Ok(()), |told| told.write(conn, session))
+    }
+}
+
+/// An execution of which only what an update sets is looked at.
+fn blank(id: ExecutionId, now: Timestamp) -> Execution {
+    Execution::queued(NewExecution {
+        id,
+        handler: String::new(),
+        input: Payload {
+            codec: "".into(),
+            data: Bytes::new(),
+        },
+        created_at: now,
+        parent: None,
+    })
+}

@@ -15,6 +15,12 @@ pub(crate) struct Legal {
     pub(crate) shape: Shape,
 }
 
+impl Legal {
+    pub(crate) const fn new(name: &'static str, shape: Shape) -> Self {
+        Self { name, shape }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// `name`
@@ -115,6 +121,25 @@ impl Options {
         }
     }
 
+    /// Takes the closure of one parameter out that `name` was given: the parameter and the body.
+    pub(crate) fn take_body(&mut self, name: &str) -> Option<syn::Result<(syn::Pat, Expr)>> {
+        let at = self
+            .given
+            .iter()
+            .position(|given| given.name.unraw() == name)?;
+        let given = self.given.remove(at);
+        match given.value {
+            Value::Expr(Expr::Closure(mut one)) if one.inputs.len() == 1 => {
+                Some(Ok((one.inputs.pop()?.into_value(), *one.body)))
+            }
+            _ => {
+                let message =
+                    format!("`{name}` takes a body with one parameter: `{name} = |value| …`");
+                Some(Err(Rule::Option.error(&given.name, message)))
+            }
+        }
+    }
+
     pub(crate) fn exprs_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
         self.given
             .iter_mut()
@@ -186,31 +211,13 @@ pub(crate) struct Args {
 }
 
 const ATTRIBUTE: &[Legal] = &[
-    Legal {
-        name: "name",
-        shape: Shape::Text,
-    },
-    Legal {
-        name: "version",
-        shape: Shape::Text,
-    },
-    Legal {
-        name: "crate",
-        shape: Shape::Path,
-    },
-    Legal {
-        name: "was",
-        shape: Shape::Texts,
-    },
-    Legal {
-        name: "allow",
-        shape: Shape::List,
-    },
+    Legal::new("name", Shape::Text),
+    Legal::new("version", Shape::Text),
+    Legal::new("crate", Shape::Path),
+    Legal::new("was", Shape::Texts),
+    Legal::new("allow", Shape::List),
 ];
-const STATEMENT: &[Legal] = &[Legal {
-    name: "allow",
-    shape: Shape::List,
-}];
+const STATEMENT: &[Legal] = &[Legal::new("allow", Shape::List)];
 
 impl Args {
     /// The arguments of the attribute on a function.

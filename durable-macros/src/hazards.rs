@@ -125,10 +125,11 @@ impl Hazard {
                 "a spawned task outlives replay and is not recorded: do the work in `step!(…)`"
             }
             Rule::Timer => {
-                "this timer starts anew on every replay: use `wait!(…)`, or the option `timeout` of `step!`"
+                "this timer starts anew on every replay: use `wait!(…)`, an arm of `race!`, or the option `timeout` of `step!`"
             }
             Rule::CompletionOrder => {
-                "which one completes first is not replayed: await them all with `join!` or `join_all`"
+                "which one completes first is not replayed: `race!` records the winner, `map!` and `parallel!` run many at \
+                 once, `join!` and `join_all` await them all"
             }
             _ => "the world outside may have changed on replay: do this in `step!(…)`",
         };

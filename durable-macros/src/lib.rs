@@ -1,4 +1,4 @@
-//! The attribute of the `durable` crate, which re-exports it. Text in, text out, one file a stage: parse (`args`),
+//! The attribute of the `durable` crate, which re-exports it. Text in, text out, one file a stage: parse (`args`, `parse`),
 //! model (`function`, `sites`, taken out of the text by `body`), `check`, print (`expand`).
 
 mod args;
@@ -8,7 +8,9 @@ mod check;
 mod expand;
 mod function;
 mod hazards;
+mod kinds;
 mod name;
+mod parse;
 mod rules;
 mod scan;
 mod sites;

@@ -3,11 +3,11 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Expr, Ident, Path};
+use syn::{Expr, Ident};
 
 use crate::rules::{Report, Rule};
 use crate::scan::called_function;
-use crate::sites::Kind;
+use crate::sites::{Call, Kind};
 
 const MAX: usize = 100;
 
@@ -19,21 +19,21 @@ pub(crate) struct Name {
 
 impl Name {
     /// The name of a site that was given none: of the function or method that its body awaits, or else calls last.
-    pub(crate) fn derived(kind: Kind, body: Option<&Expr>, path: &Path) -> Option<Self> {
-        match kind {
+    pub(crate) fn derived(call: &Call) -> Option<Self> {
+        match call.kind {
             Kind::Wait => Some(Self {
                 text: "wait".to_owned(),
-                tokens: path.to_token_stream(),
+                tokens: call.path.to_token_stream(),
             }),
-            Kind::Step | Kind::Record | Kind::Call => {
-                let body = body?;
+            Kind::Step | Kind::Record | Kind::Call | Kind::Invoke if call.function.is_none() => {
+                let body = call.body.as_ref()?;
                 let ident = callee(awaited(body).unwrap_or(body))?;
                 Some(Self {
                     text: ident.unraw().to_string(),
                     tokens: ident.to_token_stream(),
                 })
             }
-            Kind::Scope | Kind::Execution => None,
+            _ => None,
         }
     }
 }

@@ -1,14 +1,18 @@
 //! Read-only looks at a piece of the body: what it binds, changes, jumps out of and propagates.
 
+mod exits;
+
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::visit::{self, Visit};
-use syn::{Expr, ExprAsync, ExprClosure, Item, Lifetime, Local, Macro, Pat, PatIdent, Type};
+use syn::{Expr, Item, Local, Macro, Pat, PatIdent, Type};
 
 use crate::args::Expressions;
 use crate::function::{Function, simple_name};
+
+pub(crate) use exits::{jumps_out, only_ends_well, uses_try};
 
 /// Visits the arguments of a macro where they are expressions. What it expands to is out of sight.
 fn visit_arguments<'ast>(visitor: &mut impl for<'a> Visit<'a>, mac: &'ast Macro) {
@@ -21,26 +25,6 @@ fn visit_arguments<'ast>(visitor: &mut impl for<'a> Visit<'a>, mac: &'ast Macro)
     }
 }
 
-/// Whether a `?` in `body` leaves it. Stops where `?` means something else: closures, async blocks, items.
-pub(crate) fn uses_try(body: &Expr) -> bool {
-    #[derive(Default)]
-    struct Finder(bool);
-    impl<'ast> Visit<'ast> for Finder {
-        fn visit_expr_try(&mut self, _: &'ast syn::ExprTry) {
-            self.0 = true;
-        }
-        fn visit_expr_closure(&mut self, _: &'ast ExprClosure) {}
-        fn visit_expr_async(&mut self, _: &'ast ExprAsync) {}
-        fn visit_item(&mut self, _: &'ast Item) {}
-        fn visit_macro(&mut self, mac: &'ast Macro) {
-            visit_arguments(self, mac);
-        }
-    }
-    let mut finder = Finder::default();
-    finder.visit_expr(body);
-    finder.0
-}
-
 /// The function that `call` calls; none when it builds a variant such as `Ok(…)`.
 pub(crate) fn called_function(call: &syn::ExprCall) -> Option<&syn::Ident> {
     let Expr::Path(function) = &*call.func else {
@@ -48,75 +32,6 @@ pub(crate) fn called_function(call: &syn::ExprCall) -> Option<&syn::Ident> {
     };
     let name = &function.path.segments.last()?.ident;
     (!name.to_string().starts_with(char::is_uppercase)).then_some(name)
-}
-
-/// Every `break` and `continue` in `body` whose loop is outside of it.
-pub(crate) fn jumps_out(body: &Expr) -> Vec<TokenStream> {
-    let mut finder = Jumps::default();
-    finder.visit_expr(body);
-    finder.found
-}
-
-#[derive(Default)]
-struct Jumps {
-    loops: usize,
-    labels: Vec<Lifetime>,
-    found: Vec<TokenStream>,
-}
-
-impl Jumps {
-    fn jump(&mut self, label: Option<&Lifetime>, keyword: impl ToTokens) {
-        let stays = label.map_or(self.loops > 0, |label| self.labels.contains(label));
-        if !stays {
-            let mut tokens = keyword.into_token_stream();
-            label.to_tokens(&mut tokens);
-            self.found.push(tokens);
-        }
-    }
-
-    fn inside(&mut self, label: Option<&syn::Label>, is_loop: bool, visit: impl FnOnce(&mut Self)) {
-        let known = self.labels.len();
-        self.labels.extend(label.map(|label| label.name.clone()));
-        self.loops += usize::from(is_loop);
-        visit(self);
-        self.loops -= usize::from(is_loop);
-        self.labels.truncate(known);
-    }
-}
-
-impl<'ast> Visit<'ast> for Jumps {
-    fn visit_expr_break(&mut self, one: &'ast syn::ExprBreak) {
-        self.jump(one.label.as_ref(), one.break_token);
-        visit::visit_expr_break(self, one);
-    }
-    fn visit_expr_continue(&mut self, one: &'ast syn::ExprContinue) {
-        self.jump(one.label.as_ref(), one.continue_token);
-    }
-    fn visit_expr_for_loop(&mut self, one: &'ast syn::ExprForLoop) {
-        self.visit_expr(&one.expr);
-        self.inside(one.label.as_ref(), true, |this| this.visit_block(&one.body));
-    }
-    fn visit_expr_while(&mut self, one: &'ast syn::ExprWhile) {
-        self.inside(one.label.as_ref(), true, |this| {
-            visit::visit_expr_while(this, one)
-        });
-    }
-    fn visit_expr_loop(&mut self, one: &'ast syn::ExprLoop) {
-        self.inside(one.label.as_ref(), true, |this| {
-            visit::visit_expr_loop(this, one)
-        });
-    }
-    fn visit_expr_block(&mut self, one: &'ast syn::ExprBlock) {
-        self.inside(one.label.as_ref(), false, |this| {
-            visit::visit_expr_block(this, one)
-        });
-    }
-    fn visit_expr_closure(&mut self, _: &'ast ExprClosure) {}
-    fn visit_expr_async(&mut self, _: &'ast ExprAsync) {}
-    fn visit_item(&mut self, _: &'ast Item) {}
-    fn visit_macro(&mut self, mac: &'ast Macro) {
-        visit_arguments(self, mac);
-    }
 }
 
 /// Names that patterns bind, shadowing ignored.

@@ -3,6 +3,8 @@
 mod macros;
 mod open;
 pub mod prelude;
+#[cfg(feature = "tracing")]
+mod replay;
 
 pub use durable_core::*;
 pub use durable_macros::durable;
@@ -10,6 +12,8 @@ pub use durable_macros::durable;
 pub use durable_sqlite as sqlite;
 
 pub use open::open;
+#[cfg(feature = "tracing")]
+pub use replay::ReplayFilter;
 
 /// What expansions of `#[durable]` name. Not public API.
 #[doc(hidden)]

@@ -10,8 +10,9 @@
 /// called after the function it awaits.
 ///
 /// Options: `key = value` or `ordered` (in a loop), `retry = Retry`, `timeout = Duration` (of one
-/// attempt), `at_most_once`, `move` (the body takes its captures by value), `was = "old name"`,
-/// `label = text`, `codec = codec`, `secret`. A body may begin with `|step|`, a [`StepInfo`](crate::StepInfo).
+/// attempt), `at_most_once`, `undo = |value| body` (takes the step back when the execution fails or is
+/// cancelled; borrows the state only and owns the rest), `move` (the body takes its captures by value),
+/// `was = "old name"`, `label = text`, `codec = codec`, `secret`. A body may begin with `|step|`, a [`StepInfo`](crate::StepInfo).
 ///
 /// ```
 /// use durable::prelude::*;
@@ -165,5 +166,248 @@ macro_rules! execution {
     };
     ($($anything:tt)*) => {
         ::core::compile_error!("`execution!` works only inside a function marked `#[durable]`")
+    };
+}
+
+/// Repeats a check until it is satisfied, without a process in between.
+///
+/// `poll!(name, every = delay, [options,] [|state|] body)` awaits to `Result<T, PollError>`. The body is a
+/// `Result<ControlFlow<T, State>, _>`: `Break(value)` ends the poll, `Continue(state)` is kept for the next
+/// check. `every` is a `Duration` or a [`Backoff`](crate::Backoff).
+///
+/// Options: `state = first`, `attempts = n` (checks at most), `timeout = Duration` (no check begins later),
+/// `retry = Retry` (of a check that fails; by default it fails the poll), `key = value` or `ordered`,
+/// `was = "old name"`, `label = text`, `codec = codec`, `secret`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// # async fn status(job: u32) -> Result<Option<u32>, BoxError> { Ok(Some(job)) }
+/// #[durable]
+/// async fn wait_for(job: u32) -> Result<u32, BoxError> {
+///     let every = Duration::from_secs(30);
+///     let done = poll!("status", every = every, attempts = 20, state = 0, |seen| {
+///         Ok(match status(job).await? {
+///             Some(result) => ControlFlow::Break(result),
+///             None => ControlFlow::Continue(seen + 1),
+///         })
+///     });
+///     Ok(done.await?)
+/// }
+/// ```
+#[macro_export]
+macro_rules! poll {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!("`poll!` works only inside a function marked `#[durable]`")
+    };
+}
+
+/// Waits for somebody outside, who answers by an id.
+///
+/// `callback!(name, [options])` awaits to `Result<T, CallbackError>`; its `.id().await` is the id to hand
+/// out before. With `submit = |id| body` a step does that. A client completes it by the id.
+///
+/// Options: `timeout = Duration`, `heartbeat = Duration` (the longest pause between signs of life),
+/// `submit = |id| body`, `key = value` or `ordered`, `was = "old name"`, `label = text`, `codec = codec`,
+/// `secret`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// # async fn mail(to: &str, link: &str) -> Result<(), BoxError> { let _ = (to, link); Ok(()) }
+/// #[durable]
+/// async fn approval(manager: String) -> Result<bool, BoxError> {
+///     let day = Duration::from_secs(86_400);
+///     let answer = callback!("approved", timeout = day, submit = |id| mail(&manager, id).await);
+///     Ok(answer.await?)
+/// }
+/// ```
+#[macro_export]
+macro_rules! callback {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!("`callback!` works only inside a function marked `#[durable]`")
+    };
+}
+
+/// Runs another durable function as an execution of its own.
+///
+/// `invoke!([name,] [options,] function(input))`, or `invoke!(name, [options,] "function", input)` where only
+/// the name is known here, awaits to `Result<O, InvokeError>`. The child is started exactly once. Options:
+/// `key = value` or `ordered`, `was = "old name"`, `label = text`, `secret`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// #[durable]
+/// async fn double(number: u32) -> Result<u32, BoxError> {
+///     Ok(number * 2)
+/// }
+///
+/// #[durable]
+/// async fn quadruple(number: u32) -> Result<u32, BoxError> {
+///     let doubled = invoke!(double(number)).await?;
+///     Ok(invoke!("again", double(doubled)).await?)
+/// }
+/// ```
+#[macro_export]
+macro_rules! invoke {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!("`invoke!` works only inside a function marked `#[durable]`")
+    };
+}
+
+/// Ends this execution and starts the next of its chain, with a fresh history.
+///
+/// `continue_as!(input).await` never ends; it stands where the function would return.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// # async fn sync(page: u32) -> Result<u32, BoxError> { Ok(page) }
+/// #[durable]
+/// async fn mirror(page: u32) -> Result<(), BoxError> {
+///     step!(sync(page).await).await?;
+///     wait!(Duration::from_secs(3600)).await;
+///     continue_as!(page + 1).await
+/// }
+/// ```
+#[macro_export]
+macro_rules! continue_as {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!("`continue_as!` works only inside a function marked `#[durable]`")
+    };
+}
+
+/// Runs a body for each of many items, each in a scope of its own, at once.
+///
+/// `map!(name, items, [options,] |item| { … })` awaits to a [`BatchResult`](crate::BatchResult). The block ends
+/// with a `Result` and may hold durable calls. A list that may be reordered or grow needs item keys.
+///
+/// Options: `key = |item| value` (tells the items apart; any other `key`, or `ordered`, tells the runs of
+/// the `map!` itself apart), `concurrency = n`, `complete = Complete`, `flat` (the items leave no records of
+/// their own), `was = "old name"`, `label = text`, `codec = codec`, `secret`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// # async fn parse(file: &str) -> Result<usize, BoxError> { Ok(file.len()) }
+/// #[durable]
+/// async fn files(files: Vec<String>) -> Result<usize, BoxError> {
+///     let sizes = map!("files", &files, key = |file| file, concurrency = 4, |file| {
+///         step!(parse(file).await).await
+///     });
+///     Ok(sizes.await.into_values()?.into_iter().sum())
+/// }
+/// ```
+#[macro_export]
+macro_rules! map {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!("`map!` works only inside a function marked `#[durable]`")
+    };
+}
+
+/// Runs named bodies of one type at once, each in a scope of its own.
+///
+/// `parallel!(name, [options,] { "a" => { … }, "b" => { … } })` awaits to a
+/// [`BatchResult`](crate::BatchResult), in the order in which the branches are written.
+///
+/// Options: `concurrency = n`, `complete = Complete`, `flat`, `key = value` or `ordered`, `was = "old name"`,
+/// `label = text`, `codec = codec`, `secret`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// # async fn quote(shop: &str) -> Result<u32, BoxError> { Ok(shop.len() as u32) }
+/// #[durable]
+/// async fn cheapest() -> Result<Option<u32>, BoxError> {
+///     let quotes = parallel!("quotes", complete = Complete::all().min_successful(1), {
+///         "corner" => { step!(quote("corner").await).await },
+///         "online" => { step!(quote("online").await).await },
+///     });
+///     Ok(quotes.await.values().min().copied())
+/// }
+/// ```
+#[macro_export]
+macro_rules! parallel {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!("`parallel!` works only inside a function marked `#[durable]`")
+    };
+}
+
+/// Goes on with what comes first, the same on every replay.
+///
+/// `race!(name, [options,] { "arm" => future => expression, … })` awaits to the winner's expression; with
+/// `"arm" => pattern = future => expression` that sees what the future gave. The winner is recorded before
+/// its expression runs, then the other futures are dropped. An expression that may fail ends with a
+/// `Result`: the `?` comes after `.await`. Names of call sites in the futures need only be
+/// unique in the race. Options: `key = value` or `ordered`, `was = "old name"`, `label = text`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// #[durable]
+/// async fn approval(limit: u64) -> Result<bool, BoxError> {
+///     let answer = callback!("answer", timeout = Duration::from_secs(86_400));
+///     let approved = race!("approval", {
+///         "answered" => answer = answer => answer.unwrap_or(false),
+///         "late" => wait!(Duration::from_secs(limit)) => false,
+///     });
+///     Ok(approved.await)
+/// }
+/// ```
+#[macro_export]
+macro_rules! race {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!("`race!` works only inside a function marked `#[durable]`")
+    };
+}
+
+/// Goes over many items in order, as many per step as fit a time target.
+///
+/// `batches!(name, items, [options,] |batch| body)` awaits to `Result<Vec<T>, StepError>`, a value for each
+/// batch. The items are a slice, array or `Vec` in a local, which is borrowed. The body gets a slice of the items and is one step: it runs again as a whole. Sizes start small
+/// and grow towards the target.
+///
+/// Options: `target = Duration` (of one batch, by default ten seconds), `max = n` (items of one batch),
+/// `retry = Retry`, `timeout = Duration`, `was = "old name"`, `codec = codec`, `secret`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// # async fn insert(rows: &[u32]) -> Result<usize, BoxError> { Ok(rows.len()) }
+/// #[durable]
+/// async fn load(rows: Vec<u32>) -> Result<usize, BoxError> {
+///     let inserted = batches!("load", rows, max = 500, |batch| insert(batch).await);
+///     Ok(inserted.await?.into_iter().sum())
+/// }
+/// ```
+#[macro_export]
+macro_rules! batches {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        ::core::compile_error!("`batches!` works only inside a function marked `#[durable]`")
     };
 }

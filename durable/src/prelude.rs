@@ -1,8 +1,11 @@
 //! Everything a file with a durable function needs.
 
+pub use std::ops::ControlFlow;
 pub use std::time::Duration;
 
 pub use crate::{
-    BoxError, CallError, ErrorKind, ExecutionId, Retry, ScopeError, StepError, StepInfo, fatal,
+    Backoff, BatchResult, BoxError, CallError, CallbackError, Complete, ErrorKind, ExecutionId,
+    InvokeError, PollError, Retry, ScopeError, StepError, StepInfo, fatal,
 };
+pub use crate::{batches, callback, continue_as, invoke, map, parallel, poll, race};
 pub use crate::{call, durable, execution, record, scope, step, wait};

@@ -18,14 +18,12 @@ pub(super) struct Here {
 impl Here {
     /// How what is around changes on entering the body of site `index`.
     pub(super) fn enter(&mut self, kind: Kind, index: usize) {
-        match kind {
-            Kind::Step | Kind::Record => self.refused = Some(Refused::Body(kind)),
-            Kind::Scope => {
-                self.scope = Some(index);
-                self.repeat = None;
-                self.concurrent = false;
-            }
-            Kind::Wait | Kind::Call | Kind::Execution => {}
+        if kind.is_leaf() {
+            self.refused = Some(Refused::Body(kind));
+        } else if kind.is_scope() {
+            self.scope = Some(index);
+            self.repeat = None;
+            self.concurrent = false;
         }
     }
 }

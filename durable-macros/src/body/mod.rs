@@ -6,6 +6,7 @@
 
 mod attributes;
 mod here;
+mod inside;
 mod tokens;
 
 use std::mem;
@@ -84,10 +85,7 @@ impl Lifter<'_> {
 
     fn refuse_hazard(&mut self, hazard: Option<Hazard>, tokens: impl ToTokens) {
         // A helper written inside the function is as much out of sight as one outside; bodies run once.
-        let runs_on_replay = !matches!(
-            self.here.refused,
-            Some(Refused::Item | Refused::Body(Kind::Step | Kind::Record))
-        );
+        let runs_on_replay = !matches!(self.here.refused, Some(Refused::Item | Refused::Body(_)));
         if let Some(Hazard { rule, advice }) = hazard.filter(|_| runs_on_replay) {
             self.refuse(rule, tokens, advice);
         }
@@ -102,27 +100,21 @@ impl Lifter<'_> {
             concurrent: self.here.concurrent,
             refused: self.here.refused,
             cfgs: self.here.cfgs.clone(),
-            unawaited: unawaited && kind.is_recorded(),
+            unawaited: unawaited && kind.is_awaited(),
         };
-        let mut call = Call::parse(kind, mac);
-        let mut body = call.body.take();
-        let mut options = mem::take(&mut call.options);
+        let call = Call::parse(kind, mac);
         self.sites.push(Site { call, place });
-        options
-            .exprs_mut()
-            .for_each(|expr| self.visit_expr_mut(expr));
-        if let Some(body) = &mut body {
-            self.inside(
-                |here| here.enter(kind, index),
-                |this| this.visit_expr_mut(body),
-            );
-            self.refuse_changes(kind, body);
-        }
-        let site = &mut self.sites[index].call;
-        site.options = options;
-        site.body = body;
+        self.lift_inside(kind, index);
         mac.path = Path::from(Ident::new(PLACEHOLDER, Span::mixed_site()));
         mac.tokens = TokenTree::from(Literal::usize_unsuffixed(index)).into();
+    }
+
+    fn visit_body(&mut self, kind: Kind, index: usize, body: &mut Expr) {
+        self.inside(
+            |here| here.enter(kind, index),
+            |this| this.visit_expr_mut(body),
+        );
+        self.refuse_changes(kind, body);
     }
 
     fn refuse_changes(&mut self, kind: Kind, body: &Expr) {

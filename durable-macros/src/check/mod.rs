@@ -21,10 +21,13 @@ pub(crate) fn sites(sites: &[Site], report: &mut Report) {
             .wrong
             .iter()
             .for_each(|error| report.add(error.clone()));
-        if let Some(error) = site.call.broken.clone().or_else(|| misplaced(site)) {
+        let whole = site.call.part_of;
+        if whole.is_some() {
+            jumps(whole.unwrap_or(index), site, report);
+        } else if let Some(error) = site.call.broken.clone().or_else(|| misplaced(site)) {
             report.replace_site(index, error);
-        } else if site.call.kind.is_recorded() {
-            one_site(site, report);
+        } else if site.call.kind.is_awaited() {
+            one_site(index, site, report);
             jumps(index, site, report);
         }
     }
@@ -35,11 +38,11 @@ pub(crate) fn sites(sites: &[Site], report: &mut Report) {
 fn misplaced(site: &Site) -> Option<syn::Error> {
     let form = site.call.kind.name();
     let (rule, message) = match site.place.refused? {
-        Refused::Body(_) if !site.call.kind.is_recorded() => return None,
+        Refused::Body(_) if !site.call.kind.is_awaited() => return None,
         Refused::Body(around) => {
-            let around = around.name();
+            let around = around.written();
             let message = format!(
-                "`{form}!` inside the body of a `{around}!`: that body runs once and is skipped on replay; move it \
+                "`{form}!` inside the body of {around}: that body runs once and is skipped on replay; move it \
                  out, or make the outer one a `scope!`"
             );
             (Rule::InBody, message)
@@ -62,12 +65,21 @@ fn misplaced(site: &Site) -> Option<syn::Error> {
     Some(rule.error(&site.call.path, message))
 }
 
-fn one_site(site: &Site, report: &mut Report) {
+fn one_site(index: usize, site: &Site, report: &mut Report) {
     let form = site.call.kind.name();
     if site.place.unawaited {
         let message =
             format!("`{form}!` does nothing until it is awaited: write `{form}!(…).await`");
-        report.add(Rule::NotAwaited.error(&site.call.path, message));
+        let error = Rule::NotAwaited.error(&site.call.path, message);
+        // What never ends has no type that anything else could give.
+        if site.call.kind == Kind::ContinueAs {
+            report.replace_site(index, error);
+        } else {
+            report.add(error);
+        }
+    }
+    if !site.call.kind.is_recorded() {
+        return;
     }
     match &site.call.name {
         Some(given) => name::check(&given.text, &given.tokens, report),
@@ -84,7 +96,7 @@ fn one_site(site: &Site, report: &mut Report) {
 fn repetition(site: &Site, report: &mut Report) {
     let options = &site.call.options;
     let form = site.call.kind.name();
-    let keyed = options.get("key").is_some();
+    let keyed = site.call.key().is_some();
     if let Some(ordered) = options.get("ordered") {
         if keyed {
             report.add(Rule::Option.error(&ordered.name, "give `key` or `ordered`, not both"));
@@ -97,7 +109,11 @@ fn repetition(site: &Site, report: &mut Report) {
     let Some(repeat) = site.place.repeat.filter(|_| !keyed) else {
         return;
     };
-    if site.call.kind != Kind::Wait {
+    if site.call.kind == Kind::Batches {
+        let message = "the first item is what tells batches apart, so this runs once in its scope: put it in a \
+                       `scope!(\"name\", key = …, { … })`";
+        report.add(Rule::Repeat.error(&site.call.path, message));
+    } else if site.call.kind != Kind::Wait {
         let around = match repeat {
             Repeat::Loop => "loop",
             Repeat::Closure => "closure",
@@ -143,7 +159,10 @@ type Names<'a> = HashMap<(Option<usize>, &'a str), Vec<(&'a Site, &'a Name)>>;
 fn by_name(sites: &[Site]) -> Names<'_> {
     let mut names = Names::new();
     let recorded = sites.iter().filter(|site| {
-        site.call.kind.is_recorded() && site.call.broken.is_none() && site.place.refused.is_none()
+        site.call.kind.is_recorded()
+            && site.call.part_of.is_none()
+            && site.call.broken.is_none()
+            && site.place.refused.is_none()
     });
     for site in recorded {
         if let Some(name) = &site.call.name {

@@ -1,5 +1,8 @@
 //! Prints the handler. The only place that knows what expansions call.
 
+mod body;
+mod branches;
+mod forms;
 mod sites;
 
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
@@ -12,7 +15,7 @@ use crate::body::PLACEHOLDER;
 use crate::check::{handler_name, is_self_contained};
 use crate::function::Function;
 use crate::rules::Report;
-use crate::sites::{Kind, Site};
+use crate::sites::Site;
 
 /// Where everything that expansions call lives; `#[durable(crate = path)]` replaces the first part.
 const CRATE: [&str; 2] = ["durable", "__private"];
@@ -39,82 +42,63 @@ pub(crate) fn handler(
     sites: &[Site],
     report: &Report,
 ) -> TokenStream {
-    let printer = Printer { sites, report };
-    let needs_state = sites.iter().any(|site| site.call.kind == Kind::Call);
-    let generic = quote_spanned!(hidden()=> __S);
-    let state = function.state.as_ref();
-    let generics = quote_spanned!(hidden()=> <__S: ::core::marker::Sync>);
-    let parts = Parts {
-        statics: printer.statics(),
-        generics: state.is_none().then_some(generics),
-        state: state.map_or(generic, ToTokens::to_token_stream),
-        output: output_type(function),
-        input: or_unit(function.input.as_ref()),
+    let printer = Printer {
+        handler: handler_type(function),
+        sites,
+        report,
     };
+    let needs_state = sites.iter().any(|site| site.call.kind.passes_state());
+    let parts = Parts::new(function, printer.statics());
     let inside = &function.inside;
     // With errors about, what the user wrote is not all there: rustc's advice about it would be wrong.
     let quiet = (!report.is_empty()).then(|| quote_spanned!(hidden()=> #[allow(unused)]));
     let signature = body_signature(function, &parts, needs_state);
     let body = printer.fill(body.clone());
-    let run = run(function, needs_state);
-    let content = quote_spanned! {hidden()=>
-        #(#inside)* #quiet
-        #signature #body
-        #run
-    };
-    items(function, args, &parts, &content)
-}
-
-/// The user's signature, with the hidden context in front, and the state when a `call!` passes it on: the user may
-/// have taken it apart or shadowed it.
-fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Signature {
-    let mut signature = function.signature.clone();
-    let Parts {
-        state, generics, ..
-    } = parts;
-    let context: FnArg = parse_quote_spanned!(hidden()=> __durable_cx: &__p::Context);
-    let passed_on: Option<FnArg> =
-        needs_state.then(|| parse_quote_spanned!(hidden()=> __durable_state: &#state));
-    signature.inputs = [context]
-        .into_iter()
-        .chain(passed_on)
-        .chain(signature.inputs)
-        .collect();
-    signature.ident = Ident::new("__body", hidden());
-    signature.asyncness = Some(syn::Token![async](hidden()));
-    signature.fn_token.span = hidden();
-    if let Some(generics) = generics.as_ref().filter(|_| needs_state) {
-        signature.generics = parse_quote_spanned!(hidden()=> #generics);
-    }
-    signature
-}
-
-fn run(function: &Function, needs_state: bool) -> TokenStream {
     let again = needs_state.then(|| quote_spanned!(hidden()=> __durable_state,));
     let passed = function.params().map(|param| match &*param.ty {
         Type::Reference(_) => quote_spanned!(hidden()=> __durable_state),
         _ => quote_spanned!(hidden()=> __durable_input),
     });
-    let output = &function.output;
-    let body = quote_spanned!(hidden()=> __body(__durable_cx, #again #(#passed),*).await);
-    let boxed = quote_spanned!(located(output)=> <#output as __p::HandlerResult>::boxed(__result));
-    quote_spanned! {located(&function.name)=>
-        async move {
-            let __result = #body;
-            #boxed
+    let passed = quote_spanned!(hidden()=> #again #(#passed),*);
+    let content = quote_spanned! {hidden()=>
+        #(#inside)* #quiet
+        #signature #body
+    };
+    items(function, args, &parts, &passed, &content)
+}
+
+/// The user's signature, with what is hidden in front; the state when a call site passes it on: the user may have
+/// taken it apart or shadowed it. Only the lifetime of the state is written out, so that undo bodies may borrow it.
+fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Signature {
+    let mut signature = function.signature.clone();
+    let Parts { state, bounds, .. } = parts;
+    for param in &mut signature.inputs {
+        if let FnArg::Typed(param) = param
+            && let Type::Reference(reference) = &mut *param.ty
+        {
+            reference.lifetime = Some(parse_quote_spanned!(hidden()=> '__u));
         }
     }
+    let mut hidden_inputs: Vec<FnArg> = vec![
+        parse_quote_spanned!(hidden()=> __durable_cx: &__p::Context),
+        parse_quote_spanned!(hidden()=> __durable_undo: &__p::Undo<'__u>),
+    ];
+    if needs_state {
+        hidden_inputs.push(parse_quote_spanned!(hidden()=> __durable_state: &'__u #state));
+    }
+    signature.inputs = hidden_inputs.into_iter().chain(signature.inputs).collect();
+    signature.ident = Ident::new("__body", hidden());
+    signature.asyncness = Some(syn::Token![async](hidden()));
+    signature.fn_token.span = hidden();
+    let bounds = bounds.as_ref().filter(|_| needs_state);
+    signature.generics = parse_quote_spanned!(hidden()=> <'__u, #bounds>);
+    signature
 }
 
 /// Hidden, but errors point at the user's tokens.
 fn located(tokens: impl ToTokens) -> Span {
     let first = tokens.into_token_stream().into_iter().next();
     first.map_or_else(hidden, |tree| hidden().located_at(tree.span()))
-}
-
-fn output_type(function: &Function) -> TokenStream {
-    let output = &function.output;
-    quote_spanned!(located(output)=> <#output as __p::HandlerResult>::Output)
 }
 
 fn or_unit(ty: Option<&Type>) -> TokenStream {
@@ -130,42 +114,80 @@ pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
     }
     let generics = function.generics();
     let known = |ty: &Option<Type>| ty.clone().filter(|ty| is_self_contained(ty, &generics));
+    let unit_result = || quote_spanned!(hidden()=> ::core::result::Result<(), __p::BoxError>);
+    let statics = Printer {
+        handler: handler_type(function),
+        sites: &[],
+        report: &Report::default(),
+    }
+    .statics();
     let parts = Parts {
-        statics: Printer {
-            sites: &[],
-            report: &Report::default(),
-        }
-        .statics(),
-        generics: Some(quote_spanned!(hidden()=> <__S: ::core::marker::Sync>)),
         state: quote_spanned!(hidden()=> __S),
-        output: if known(&function.output).is_some() {
-            output_type(function)
-        } else {
-            quote!(())
-        },
+        bounds: Some(sync_state()),
+        result: known(&function.output).map_or_else(unit_result, ToTokens::into_token_stream),
         input: or_unit(known(&function.input).as_ref()),
+        statics,
     };
-    let content = quote_spanned!(hidden()=> ::core::future::pending());
-    items(function, args, &parts, &content)
+    let result = &parts.result;
+    let content = quote_spanned! {hidden()=>
+        async fn __body(_: &__p::Context, _: &__p::Undo<'_>) -> #result { ::core::future::pending().await }
+    };
+    items(function, args, &parts, &TokenStream::new(), &content)
+}
+
+fn handler_type(function: &Function) -> Ident {
+    let name = &function.name;
+    format_ident!(
+        "__durable_{}",
+        name,
+        span = hidden().located_at(name.span())
+    )
+}
+
+fn sync_state() -> TokenStream {
+    quote_spanned!(hidden()=> __S: ::core::marker::Sync)
 }
 
 struct Parts {
     statics: TokenStream,
     state: TokenStream,
-    generics: Option<TokenStream>,
-    output: TokenStream,
+    /// The parameter that stands for the state of a function that takes none.
+    bounds: Option<TokenStream>,
     input: TokenStream,
+    result: TokenStream,
 }
 
-fn items(function: &Function, args: &Args, parts: &Parts, content: &TokenStream) -> TokenStream {
+impl Parts {
+    fn new(function: &Function, statics: TokenStream) -> Self {
+        let state = function.state.as_ref();
+        let generic = || quote_spanned!(hidden()=> __S);
+        Self {
+            statics,
+            state: state.map_or_else(generic, ToTokens::to_token_stream),
+            bounds: state.is_none().then(sync_state),
+            input: or_unit(function.input.as_ref()),
+            result: function.output.to_token_stream(),
+        }
+    }
+}
+
+fn items(
+    function: &Function,
+    args: &Args,
+    parts: &Parts,
+    passed: &TokenStream,
+    content: &TokenStream,
+) -> TokenStream {
     let (vis, name) = (&function.vis, &function.name);
     let (outside, everywhere) = (&function.outside, &function.everywhere);
-    let span = hidden().located_at(name.span());
-    let handler = format_ident!("__durable_{}", name, span = span);
+    let handler = format_ident!(
+        "__durable_{}",
+        name,
+        span = hidden().located_at(name.span())
+    );
     let private = private_path(args);
     let statics = &parts.statics;
-    let name_and_types = durable_impl(function, args, parts, &handler);
-    let behaviour = handler_impl(function, parts, &handler, content);
+    let traits = traits(function, args, parts, &handler, passed);
     quote_spanned! {hidden()=>
         #(#everywhere)* #(#outside)*
         #vis fn #name() -> #handler { #handler }
@@ -178,60 +200,47 @@ fn items(function: &Function, args: &Args, parts: &Parts, content: &TokenStream)
         const _: () = {
             use #private as __p;
             #statics
-            #name_and_types
-            #behaviour
+            #traits
+            #content
         };
     }
 }
 
-fn durable_impl(function: &Function, args: &Args, parts: &Parts, handler: &Ident) -> TokenStream {
-    let Parts { input, output, .. } = parts;
+/// The implementations of `Durable` and `Handler`, which are the same for every handler.
+///
+/// Where the return type is wrong, all that depends on it says so with the same span, and is one error.
+fn traits(
+    function: &Function,
+    args: &Args,
+    parts: &Parts,
+    handler: &Ident,
+    passed: &TokenStream,
+) -> TokenStream {
+    let Parts {
+        state,
+        bounds,
+        input,
+        result,
+        ..
+    } = parts;
     let name = LitStr::new(&handler_name(function, args), hidden());
     let was = &args.was;
     let version = match &args.version {
         Some(version) => quote_spanned!(hidden()=> __p::Some(#version)),
         None => quote_spanned!(hidden()=> __p::None),
     };
-    quote_spanned! {hidden()=>
-        impl __p::Durable for #handler {
-            const NAME: &'static str = #name;
-            type Input = #input;
-            type Output = #output;
-            fn manifest() -> &'static __p::Manifest {
-                const { &__p::Manifest::new(#name, #version, &[#(#was),*], &__SITES) }
-            }
-        }
-    }
-}
-
-fn handler_impl(
-    function: &Function,
-    parts: &Parts,
-    handler: &Ident,
-    content: &TokenStream,
-) -> TokenStream {
-    let Parts {
-        state,
-        generics,
-        input,
-        ..
-    } = parts;
-    // Where the return type is wrong, all that depends on it says so with the same span, and is one error.
-    let signature = quote_spanned! {located(&function.output)=>
-        fn run<'a>(
-            __durable_cx: &'a __p::Context,
-            __durable_state: &'a #state,
-            __durable_input: #input,
-        ) -> impl __p::Future<Output = __p::Outcome<Self>> + ::core::marker::Send + 'a
-    };
-    quote_spanned! {hidden()=>
-        impl #generics __p::Handler<#state> for #handler {
-            #signature { #content }
-        }
+    let generics = bounds
+        .as_ref()
+        .map(|bounds| quote_spanned!(hidden()=> <#bounds>));
+    let bars = quote_spanned!(hidden()=> |__durable_state, __durable_input| (#passed));
+    quote_spanned! {located(&function.output)=>
+        __p::handler!(#handler, #name, #version, [#(#was),*], [#generics] #state, #input, #result, #bars);
     }
 }
 
 struct Printer<'a> {
+    /// The type that stands for the handler.
+    handler: Ident,
     sites: &'a [Site],
     report: &'a Report,
 }

@@ -18,148 +18,114 @@ const _: () = {
         __p::site!(Step, "nested").concurrent(),
         __p::site!(Step, "in tokens"),
     ];
-    impl __p::Durable for __durable_forms {
-        const NAME: &'static str = "forms";
-        type Input = ();
-        type Output = <Result<(), BoxError> as __p::HandlerResult>::Output;
-        fn manifest() -> &'static __p::Manifest {
-            const { &__p::Manifest::new("forms", __p::None, &[], &__SITES) }
-        }
-    }
-    impl<__S: ::core::marker::Sync> __p::Handler<__S> for __durable_forms {
-        fn run<'a>(
-            __durable_cx: &'a __p::Context,
-            __durable_state: &'a __S,
-            __durable_input: (),
-        ) -> impl __p::Future<Output = __p::Outcome<Self>> + ::core::marker::Send + 'a {
-            async fn __body<__S: ::core::marker::Sync>(
-                __durable_cx: &__p::Context,
-                __durable_state: &__S,
-            ) -> Result<(), BoxError> {
-                let id = {
-                    let __claim = __durable_cx.claim(&__SITES[record!(@ 0)]);
-                    async {
-                        let mut __op = __p::record(__claim, __p::Json);
-                        match __op.next().await {
-                            __p::Next::Done(__value) => __value,
-                            __p::Next::Run(_) => {
-                                let __value = __op.run(async { Uuid::new_v4() }).await;
-                                __op.record(__value).await
-                            }
-                        }
+    __p::handler!(
+        __durable_forms, "forms", __p::None, [], [< __S : ::core::marker::Sync >] __S,
+        (), Result < (), BoxError >, | __durable_state, __durable_input |
+        (__durable_state,)
+    );
+    async fn __body<'__u, __S: ::core::marker::Sync>(
+        __durable_cx: &__p::Context,
+        __durable_undo: &__p::Undo<'__u>,
+        __durable_state: &'__u __S,
+    ) -> Result<(), BoxError> {
+        let id = {
+            let __claim = __durable_cx.claim(&__SITES[record!(@ 0)]);
+            async {
+                let mut __op = __p::record(__claim, __p::Json);
+                match __op.next().await {
+                    __p::Next::Done(__value) => __value,
+                    __p::Next::Run(_) => {
+                        let __value = __op.run(async { Uuid::new_v4() }).await;
+                        __op.record(__value).await
                     }
                 }
-                    .await;
-                __p::wait_until(
-                        __durable_cx.claim(&__SITES[wait!(@ 1)]),
-                        __p::time(time),
-                    )
-                    .await;
-                {
-                    let __claim = __durable_cx
-                        .claim_keyed(
-                            &__SITES[scope!(@ 2)],
-                            __p::keys(&[&__p::key(&(a)), &__p::key(&(b))]),
-                        );
-                    async {
-                        let mut __op = __p::scope(__claim, __p::Json);
-                        match __op.enter().await {
-                            __p::Enter::Done(__result) => __result,
-                            __p::Enter::Run(__child) => {
-                                let __durable_cx = &__child;
-                                let __out = async {
-                                    if let __p::Some(__never) = __p::never() {
-                                        return __never;
-                                    }
-                                    {
-                                        let __claim = __durable_cx.claim(&__SITES[step!(@ 3)]);
-                                        async {
-                                            let mut __op = __p::step(__claim, __p::Json);
-                                            loop {
-                                                match __op.next().await {
-                                                    __p::Next::Done(__result) => break __result,
-                                                    __p::Next::Run(__step) => {
-                                                        let __out = __op
-                                                            .run(
-                                                                __p::options(),
-                                                                async {
-                                                                    if let __p::Some(__never) = __p::never() {
-                                                                        return __never;
-                                                                    }
-                                                                    first()?;
-                                                                    ::core::result::Result::Ok(second().await?)
-                                                                },
-                                                            )
-                                                            .await;
-                                                        __op.record(__p::attempted(__out)).await;
-                                                    }
-                                                }
-                                            }
-                                        }
-                                    }
-                                        .await?;
-                                    ::core::result::Result::Ok(
-                                        {
-                                            let __claim = __durable_cx.claim(&__SITES[step!(@ 4)]);
-                                            async move {
-                                                let mut __op = __p::step(__claim, Shout);
-                                                loop {
-                                                    match __op.next().await {
-                                                        __p::Next::Done(__result) => break __result,
-                                                        __p::Next::Run(__step) => {
-                                                            let __out = __op
-                                                                .run(__p::options(), async { take(id).await })
-                                                                .await;
-                                                            __op.record(__p::attempted(__out)).await;
-                                                        }
-                                                    }
-                                                }
-                                            }
-                                        }
-                                            .await?,
-                                    )
+            }
+        }
+            .await;
+        __p::wait_until(__durable_cx.claim(&__SITES[wait!(@ 1)]), __p::time(time)).await;
+        {
+            let __claim = __durable_cx
+                .claim_keyed(
+                    &__SITES[scope!(@ 2)],
+                    __p::keys(&[&__p::key(&(a)), &__p::key(&(b))]),
+                );
+            async {
+                let mut __op = __p::scope(__claim, __p::Json);
+                match __op.enter().await {
+                    __p::Enter::Done(__result) => __result,
+                    __p::Enter::Run(__child) => {
+                        let __durable_cx = &__child;
+                        let __out = __child
+                            .traced(async {
+                                if let __p::Some(__never) = __p::never() {
+                                    return __never;
                                 }
-                                    .await;
-                                __op.finish(__p::returned(__out)).await
-                            }
-                        }
+                                {
+                                    let __claim = __durable_cx.claim(&__SITES[step!(@ 3)]);
+                                    let mut __op = __p::step(__claim, __p::Json);
+                                    async {
+                                        while let __p::Some(__step) = __op.next().await {
+                                            let __out = __op
+                                                .run(async {
+                                                    if let __p::Some(__never) = __p::never() {
+                                                        return __never;
+                                                    }
+                                                    first()?;
+                                                    ::core::result::Result::Ok(second().await?)
+                                                })
+                                                .await;
+                                            __op.record(__p::attempted(__out)).await;
+                                        }
+                                        __op.done()
+                                    }
+                                }
+                                    .await?;
+                                ::core::result::Result::Ok(
+                                    {
+                                        let __claim = __durable_cx.claim(&__SITES[step!(@ 4)]);
+                                        let mut __op = __p::step(__claim, Shout);
+                                        async move {
+                                            while let __p::Some(__step) = __op.next().await {
+                                                let __out = __op.run(async { take(id).await }).await;
+                                                __op.record(__p::attempted(__out)).await;
+                                            }
+                                            __op.done()
+                                        }
+                                    }
+                                        .await?,
+                                )
+                            })
+                            .await;
+                        __op.finish(__p::returned(__out)).await
                     }
                 }
-                    .await?;
-                __p::call(
-                        __durable_cx.claim(&__SITES[call!(@ 5)]),
-                        __durable_state,
-                        other,
-                        execution!(@ __durable_cx.execution()).id().to_string(),
-                    )
-                    .await?;
-                join!(
-                    { let __claim = __durable_cx.claim(& __SITES[step!(@ 6)]); async {
-                    let mut __op = __p::step(__claim, __p::Json); loop { match __op
-                    .next(). await { __p::Next::Done(__result) => break __result,
-                    __p::Next::Run(__step) => { let __out = __op.run(__p::options(),
-                    async { one(). await }). await; __op.record(__p::attempted(__out)).
-                    await; } } } } }, async { { let __claim = __durable_cx.claim(&
-                    __SITES[step!(@ 7)]); async { let mut __op = __p::step(__claim,
-                    __p::Json); loop { match __op.next(). await {
-                    __p::Next::Done(__result) => break __result, __p::Next::Run(__step)
-                    => { let __out = __op.run(__p::options(), async { one(). await }).
-                    await; __op.record(__p::attempted(__out)). await; } } } } } . await }
-                );
-                unknown_syntax!(
-                    => { let __claim = __durable_cx.claim(& __SITES[step!(@ 8)]); async {
-                    let mut __op = __p::step(__claim, __p::Json); loop { match __op
-                    .next(). await { __p::Next::Done(__result) => break __result,
-                    __p::Next::Run(__step) => { let __out = __op.run(__p::options(),
-                    async { one(). await }). await; __op.record(__p::attempted(__out)).
-                    await; } } } } }
-                );
-                Ok(())
-            }
-            async move {
-                let __result = __body(__durable_cx, __durable_state).await;
-                <Result<(), BoxError> as __p::HandlerResult>::boxed(__result)
             }
         }
+            .await?;
+        __p::call(
+                __durable_cx.claim(&__SITES[call!(@ 5)]),
+                __durable_state,
+                __durable_undo,
+                other,
+                execution!(@ __durable_cx.execution()).id().to_string(),
+            )
+            .await?;
+        join!(
+            { let __claim = __durable_cx.claim(& __SITES[step!(@ 6)]); let mut __op =
+            __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
+            .next(). await { let __out = __op.run(async { one(). await }). await; __op
+            .record(__p::attempted(__out)). await; } __op.done() } }, async { { let
+            __claim = __durable_cx.claim(& __SITES[step!(@ 7)]); let mut __op =
+            __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
+            .next(). await { let __out = __op.run(async { one(). await }). await; __op
+            .record(__p::attempted(__out)). await; } __op.done() } } . await }
+        );
+        unknown_syntax!(
+            => { let __claim = __durable_cx.claim(& __SITES[step!(@ 8)]); let mut __op =
+            __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
+            .next(). await { let __out = __op.run(async { one(). await }). await; __op
+            .record(__p::attempted(__out)). await; } __op.done() } }
+        );
+        Ok(())
     }
 };

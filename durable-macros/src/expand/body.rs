@@ -1,0 +1,129 @@
+//! Prints bodies as async blocks, and what goes with them: codec and options.
+
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::{Expr, Stmt};
+
+use super::{Printer, hidden, located};
+use crate::scan;
+use crate::sites::{Call, Kind};
+
+impl Printer<'_> {
+    /// The codec, which is where a value that cannot be encoded is reported: over the whole body.
+    pub(super) fn codec(&self, call: &Call) -> TokenStream {
+        self.codec_over(call, call.body.to_token_stream())
+    }
+
+    /// The codec given to `call`, reported over `body`.
+    pub(super) fn codec_over(&self, call: &Call, body: TokenStream) -> TokenStream {
+        if let Some(codec) = call.options.expr("codec") {
+            return self.filled(codec);
+        }
+        let (first, last) = ends(body);
+        let module = quote_spanned!(first=> __p);
+        let codec = quote_spanned!(last=> Json);
+        quote_spanned!(hidden()=> #module::#codec)
+    }
+
+    /// The body as an async block that spans what the user wrote, so that type errors point there.
+    pub(super) fn body(&self, call: &Call) -> TokenStream {
+        let Some(body) = &call.body else {
+            return TokenStream::new();
+        };
+        let is_result = call.kind != Kind::Record;
+        let converts = is_result && is_block(body) && scan::uses_try(body);
+        let fallible = converts || is_result && scan::only_ends_well(body);
+        // A block's braces become those of the async block: twice would be a lint.
+        let tokens = match body {
+            Expr::Block(one) if one.attrs.is_empty() && one.label.is_none() => {
+                statements(&one.block.stmts, converts)
+            }
+            _ => body.to_token_stream(),
+        };
+        let tokens = self.fill(tokens);
+        let bind = match (call.kind, &call.binder) {
+            (Kind::Step, Some(binder)) => Some(quote_spanned!(hidden()=> let #binder = &__step;)),
+            (Kind::Submit, Some(binder)) => {
+                Some(quote_spanned!(hidden()=> let #binder = __id.as_str();))
+            }
+            _ => None,
+        };
+        // The error type of a body with `?` is pinned by a return that is never taken: a wrong end of the body is then
+        // a plain type mismatch there, and no bound that fails on the whole of it.
+        let pin = fallible.then(|| {
+            quote_spanned!(hidden()=> if let __p::Some(__never) = __p::never() { return __never; })
+        });
+        let block = async_block(body, quote_spanned!(hidden()=> #bind #pin #tokens));
+        let moves = (call.kind == Kind::Undo).then(|| syn::Token![move](hidden()));
+        quote_spanned!(located(body)=> async #moves #block)
+    }
+
+    /// The options of a body, if any were given.
+    pub(super) fn options(&self, call: &Call) -> Option<TokenStream> {
+        let mut options = TokenStream::new();
+        for (name, method) in [
+            ("retry", quote_spanned!(hidden()=> .retry)),
+            ("timeout", quote_spanned!(hidden()=> .timeout)),
+        ] {
+            if let Some(given) = call.options.expr(name) {
+                let mut value = self.filled(given);
+                // By reference: a policy may be used again.
+                if name == "retry" {
+                    value = quote_spanned!(located(given)=> &(#value));
+                }
+                options.extend(quote_spanned!(hidden()=> #method(#value)));
+            }
+        }
+        if call.options.flag("at_most_once") {
+            options.extend(quote_spanned!(hidden()=> .at_most_once()));
+        }
+        (!options.is_empty()).then(|| quote_spanned!(hidden()=> __p::options() #options))
+    }
+}
+
+/// Statements of a body. A call at the end of one with `?` has an error type of its own, which is converted as `?`
+/// converts those before: `{ a()?; b().await }` reads as if it ended in `Ok(b().await?)`.
+fn statements(statements: &[Stmt], fallible: bool) -> TokenStream {
+    let Some((Stmt::Expr(last, None), before)) = statements.split_last() else {
+        return quote_spanned!(hidden()=> #(#statements)*);
+    };
+    let converts = match last {
+        Expr::Await(_) => true,
+        Expr::Call(call) => scan::called_function(call).is_some(),
+        _ => false,
+    };
+    if !(fallible && converts) {
+        return quote_spanned!(hidden()=> #(#statements)*);
+    }
+    let tail = quote_spanned!(located(last)=> #last?);
+    quote_spanned!(hidden()=> #(#before)* ::core::result::Result::Ok(#tail))
+}
+
+/// A body whose `?` leave it with more than one way out.
+fn is_block(body: &Expr) -> bool {
+    match body {
+        Expr::Paren(one) => is_block(&one.expr),
+        Expr::Group(one) => is_block(&one.expr),
+        Expr::Block(_) | Expr::If(_) | Expr::Match(_) | Expr::Unsafe(_) => true,
+        Expr::Loop(_) | Expr::While(_) | Expr::ForLoop(_) => true,
+        _ => false,
+    }
+}
+
+/// `{ content }` that ends with the last token of `of`.
+fn async_block(of: &Expr, content: TokenStream) -> TokenTree {
+    let mut block = Group::new(Delimiter::Brace, content);
+    block.set_span(ends(of).1);
+    block.into()
+}
+
+/// Where what the user wrote begins and ends.
+fn ends(of: impl ToTokens) -> (Span, Span) {
+    let spans: Vec<Span> = of
+        .to_token_stream()
+        .into_iter()
+        .map(|tree| tree.span())
+        .collect();
+    let locate = |span: Option<&Span>| span.map_or_else(hidden, |span| hidden().located_at(*span));
+    (locate(spans.first()), locate(spans.last()))
+}

@@ -1,0 +1,140 @@
+//! Prints the forms of many bodies: `map!`, `parallel!`, `race!`.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{ToTokens, format_ident, quote_spanned};
+
+use super::forms::site_block;
+use super::{Printer, hidden, located};
+use crate::sites::{Arm, Call};
+
+const RUN: &[&str] = &["concurrency", "complete"];
+
+impl Printer<'_> {
+    fn fan(&self, call: &Call) -> TokenStream {
+        let options = self.handed_on(call, RUN);
+        let flat = call
+            .options
+            .flag("flat")
+            .then(|| quote_spanned!(hidden()=> .flat()));
+        quote_spanned!(hidden()=> __p::fan(__claim, __p::batch_options()#options #flat).await)
+    }
+
+    /// What runs in the branch `part` of `whole`.
+    fn branch(&self, part: usize, whole: &Call) -> TokenStream {
+        let branch = &self.sites[part].call;
+        let codec = self.codec_over(whole, branch.body.to_token_stream());
+        self.entered(part, branch, &codec)
+    }
+
+    pub(super) fn map(&self, index: usize, call: &Call) -> TokenStream {
+        let Some(part) = call.parts.first().copied() else {
+            return TokenStream::new();
+        };
+        let (claim, fan) = (self.claim(index, call), self.fan(call));
+        let (items, entered) = (self.filled(&call.items), self.branch(part, call));
+        let items = quote_spanned!(located(&call.items)=> __p::items(#items));
+        let branch = &self.sites[part].call;
+        let (site, binder) = (self.entry(part, branch), &branch.binder);
+        let (key, place) = match call.item_key() {
+            Some((pat, key)) => {
+                let key = self.key(key);
+                (
+                    quote_spanned!(hidden()=> { let #pat = &__item; #key }),
+                    quote_spanned!(hidden()=> keyed(#site, &__key)),
+                )
+            }
+            None => (
+                quote_spanned!(hidden()=> __branches.len().to_string()),
+                quote_spanned!(hidden()=> turn(#site)),
+            ),
+        };
+        let content = quote_spanned! {hidden()=>
+                let __claim = #claim;
+                let __items = #items;
+                async {
+                    let __fan = #fan;
+                    let mut __branches = __p::Vec::new();
+                    for __item in __items {
+                        let __key = #key;
+                        let __slot = (__fan.#place, __item);
+                        let __branch = async {
+                            let (__claim, #binder) = __p::moved(__slot);
+                            #entered
+                        };
+                        __branches.push((__key, __branch));
+                    }
+                    __fan.run(__branches).await
+                }
+        };
+        site_block(call, content)
+    }
+
+    pub(super) fn parallel(&self, index: usize, call: &Call) -> TokenStream {
+        let (claim, fan) = (self.claim(index, call), self.fan(call));
+        let branches = call.parts.iter().zip(&call.arms).map(|(part, arm)| {
+            let site = self.entry(*part, &self.sites[*part].call);
+            let (name, entered) = (&arm.name, self.branch(*part, call));
+            quote_spanned! {hidden()=>
+                {
+                    let __claim = __fan.keyed(#site, #name);
+                    __p::branch(#name, async { #entered })
+                }
+            }
+        });
+        let content = quote_spanned! {hidden()=>
+                let __claim = #claim;
+                async {
+                    let __fan = #fan;
+                    let __branches = __p::Vec::from([#(#branches),*]);
+                    __fan.run(__branches).await
+                }
+        };
+        site_block(call, content)
+    }
+
+    pub(super) fn race(&self, index: usize, call: &Call) -> TokenStream {
+        let claim = self.claim(index, call);
+        let names = call.arms.iter().map(|arm| &arm.name);
+        let arms: Vec<Ident> = (0..call.arms.len())
+            .map(|at| format_ident!("__arm{at}", span = hidden()))
+            .collect();
+        let futures = call.arms.iter().map(|arm| {
+            let future = self.filled(&arm.body);
+            quote_spanned!(located(&arm.body)=> __p::arm(#future))
+        });
+        let last = arms.len().saturating_sub(1);
+        let thens = call
+            .arms
+            .iter()
+            .zip(&arms)
+            .enumerate()
+            .map(|(at, (arm, slot))| {
+                let Arm { pat, then, .. } = arm;
+                let number = Literal::usize_unsuffixed(at);
+                let case = if at == last {
+                    quote_spanned!(hidden()=> _)
+                } else {
+                    number.to_token_stream()
+                };
+                let then = self.filled(then);
+                let bind = pat
+                    .as_ref()
+                    .map(|pat| quote_spanned!(hidden()=> let #pat = #slot.output().await;));
+                quote_spanned!(hidden()=> #case => { #bind #then })
+            });
+        let content = quote_spanned! {hidden()=>
+                let __claim = #claim;
+                async {
+                    let __race = __p::race(__claim, &[#(#names),*]).await;
+                    let (#(mut #arms),*) = {
+                        let __durable_cx = __race.inside();
+                        (#(#futures),*)
+                    };
+                    match __race.first(&mut [#(&mut #arms),*]).await {
+                        #(#thens)*
+                    }
+                }
+        };
+        site_block(call, content)
+    }
+}

@@ -1,0 +1,279 @@
+//! Prints the forms: the claim is evaluated at once, everything else is inline and borrows.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::Expr;
+
+use super::{Printer, hidden, located};
+use crate::sites::Call;
+
+/// Options that are handed on as they are, and the methods that take them.
+const PACE: &[&str] = &["attempts", "timeout"];
+const LIMITS: &[&str] = &["timeout", "heartbeat"];
+const SIZE: &[&str] = &["target", "max"];
+
+impl Printer<'_> {
+    pub(super) fn step(&self, index: usize, call: &Call) -> TokenStream {
+        let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
+        let moves = call.options.get("move").map(|given| &given.name);
+        let span = call.body.as_ref().map_or_else(hidden, located);
+        let run = match self.options(call) {
+            Some(options) => quote_spanned!(span=> __op.run_with(#options, #body)),
+            None => quote_spanned!(span=> __op.run(#body)),
+        };
+        let outcome = quote_spanned!(span=> __p::attempted(__out));
+        let undo = call.parts.first().map(|part| self.undo(*part));
+        let undoable = undo
+            .is_some()
+            .then(|| quote_spanned!(hidden()=> .undoable()));
+        let content = quote_spanned! {hidden()=>
+                let __claim = #claim;
+                let mut __op = __p::step(__claim, #codec)#undoable;
+                async #moves {
+                    while let __p::Some(__step) = __op.next().await {
+                        let __out = #run.await;
+                        __op.record(#outcome).await;
+                    }
+                    #undo
+                    __op.done()
+                }
+        };
+        site_block(call, content)
+    }
+
+    /// Registers what takes a finished step back.
+    fn undo(&self, part: usize) -> TokenStream {
+        let call = &self.sites[part].call;
+        let (site, body) = (self.entry(part, call), self.body(call));
+        let (binder, span) = (&call.binder, located(&call.body));
+        let undo = quote_spanned!(span=> move |#binder| #body);
+        quote_spanned!(span=> __op.taken_back_by(__durable_undo, #site, #undo);)
+    }
+
+    pub(super) fn poll(&self, index: usize, call: &Call) -> TokenStream {
+        let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
+        let span = call.body.as_ref().map_or_else(hidden, located);
+        let unit = || quote_spanned!(hidden()=> ());
+        let first = call
+            .options
+            .expr("state")
+            .map_or_else(unit, |state| self.filled(state));
+        let state = call
+            .binder
+            .as_ref()
+            .map_or_else(unit, ToTokens::to_token_stream);
+        let retry = call.options.expr("retry").map(|given| {
+            let retry = self.filled(given);
+            quote_spanned!(located(given)=> .retry(&(#retry)))
+        });
+        let every = call.options.expr("every").map(|given| {
+            let every = self.filled(given);
+            quote_spanned!(located(given)=> __p::pace(#every))
+        });
+        let pace = self.handed_on(call, PACE);
+        let run = quote_spanned!(span=> __op.run(__p::options()#retry, #body));
+        let outcome = quote_spanned!(span=> __p::attempted(__out));
+        let content = quote_spanned! {hidden()=>
+                let __claim = #claim;
+                let mut __op = __p::poll(__claim, #codec);
+                async {
+                    while let __p::Some(__step) = __op.next().await {
+                        let __p::Some(#state) = __op.state(|| #first) else {
+                            continue;
+                        };
+                        let __out = #run.await;
+                        __op.record(#outcome, #every #pace).await;
+                    }
+                    __op.done()
+                }
+        };
+        site_block(call, content)
+    }
+
+    pub(super) fn batches(&self, index: usize, call: &Call) -> TokenStream {
+        let (site, codec, body) = (self.entry(index, call), self.codec(call), self.body(call));
+        let items = self.filled(&call.items);
+        let items = quote_spanned!(located(&call.items)=> &#items);
+        let size = self.handed_on(call, SIZE);
+        let span = call.body.as_ref().map_or_else(hidden, located);
+        let options = self.options(call);
+        let options = options.unwrap_or_else(|| quote_spanned!(hidden()=> __p::options()));
+        let run = quote_spanned!(span=> __op.run(#options, #body));
+        let outcome = quote_spanned!(span=> __p::attempted(__out));
+        let binder = &call.binder;
+        let content = quote_spanned! {hidden()=>
+                let __size = __p::batch_size()#size;
+                let mut __op = __p::batches(__durable_cx, #site, #items, __size, #codec);
+                async {
+                    while let __p::Some(__step) = __op.next().await {
+                        let #binder = __op.batch();
+                        let __out = #run.await;
+                        __op.record(#outcome).await;
+                    }
+                    __op.done()
+                }
+        };
+        site_block(call, content)
+    }
+
+    pub(super) fn callback(&self, index: usize, call: &Call) -> TokenStream {
+        let claim = self.claim(index, call);
+        let codec = self.codec_over(call, call.path.to_token_stream());
+        let limits = self.handed_on(call, LIMITS);
+        let callback = quote_spanned! {located(&call.path)=>
+            __p::callback(#claim, __p::limits()#limits, #codec)
+        };
+        let Some(part) = call.parts.first() else {
+            return callback;
+        };
+        let step = &self.sites[*part].call;
+        let submit = self.step(*part, step);
+        let submitted =
+            quote_spanned!(located(&step.body)=> __p::submitted(__callback, #submit.await));
+        let content = quote_spanned! {hidden()=>
+                let __callback = #callback;
+                async {
+                    let __id = __callback.id().await;
+                    let __inside = __callback.inside();
+                    let __durable_cx = &__inside;
+                    #submitted.await
+                }
+        };
+        site_block(call, content)
+    }
+
+    pub(super) fn invoke(&self, index: usize, call: &Call) -> TokenStream {
+        let claim = self.claim(index, call);
+        if let Some(function) = &call.function {
+            let input = match &call.body {
+                Some(input) => self.filled(input),
+                None => quote_spanned!(hidden()=> ()),
+            };
+            return quote_spanned! {located(&call.path)=>
+                __p::invoke_named(#claim, #function, #input)
+            };
+        }
+        let Some((function, input)) = self.callee(call) else {
+            return TokenStream::new();
+        };
+        quote_spanned!(located(&function)=> __p::invoke(#claim, __durable_state, #function, #input))
+    }
+
+    pub(super) fn continue_as(&self, call: &Call) -> TokenStream {
+        let input = self.filled(&call.body);
+        let (path, handler) = (&call.path, &self.handler);
+        let marked = quote_spanned!(hidden()=> #path!(@ __durable_cx));
+        quote_spanned!(located(&call.body)=> __p::continue_as::<#handler, _>(#marked, #input))
+    }
+
+    /// The function that a `call!` or `invoke!` runs, and its input.
+    fn callee(&self, call: &Call) -> Option<(TokenStream, TokenStream)> {
+        let Some(Expr::Call(callee)) = &call.body else {
+            return None;
+        };
+        let function = callee.func.to_token_stream();
+        let input = match callee.args.first() {
+            Some(input) => self.filled(input),
+            None => quote_spanned!(located(&function)=> ()),
+        };
+        Some((function, input))
+    }
+
+    /// The options among `names` that were given, as calls of methods of the same names.
+    pub(super) fn handed_on(&self, call: &Call, names: &[&str]) -> TokenStream {
+        let mut methods = TokenStream::new();
+        for name in names {
+            if let Some(given) = call.options.expr(name) {
+                let value = self.filled(given);
+                let method = syn::Ident::new(name, hidden());
+                methods.extend(quote_spanned!(located(given)=> .#method(#value)));
+            }
+        }
+        methods
+    }
+
+    pub(super) fn record(&self, index: usize, call: &Call) -> TokenStream {
+        let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
+        let span = call.body.as_ref().map_or_else(hidden, located);
+        let run = quote_spanned!(span=> __op.run(#body));
+        let content = quote_spanned! {hidden()=>
+                let __claim = #claim;
+                async {
+                    let mut __op = __p::record(__claim, #codec);
+                    match __op.next().await {
+                        __p::Next::Done(__value) => __value,
+                        __p::Next::Run(_) => {
+                            let __value = #run.await;
+                            __op.record(__value).await
+                        }
+                    }
+                }
+        };
+        site_block(call, content)
+    }
+
+    pub(super) fn wait(&self, index: usize, call: &Call) -> TokenStream {
+        let claim = self.claim(index, call);
+        if let Some(time) = call.options.expr("until") {
+            let time = self.filled(time);
+            let time = quote_spanned!(hidden()=> __p::time(#time));
+            return quote_spanned!(located(&call.path)=> __p::wait_until(#claim, #time));
+        }
+        let duration = self.filled(&call.body);
+        quote_spanned!(located(&call.path)=> __p::wait(#claim, #duration))
+    }
+
+    pub(super) fn scope(&self, index: usize, call: &Call) -> TokenStream {
+        let claim = self.claim(index, call);
+        let entered = self.entered(index, call, &self.codec(call));
+        let content = quote_spanned! {hidden()=>
+                let __claim = #claim;
+                async { #entered }
+        };
+        site_block(call, content)
+    }
+
+    /// What runs in a scope whose place is `__claim`: statements and the result.
+    pub(super) fn entered(&self, index: usize, call: &Call, codec: &TokenStream) -> TokenStream {
+        let body = self.body(call);
+        let span = call.body.as_ref().map_or_else(hidden, located);
+        let outcome = quote_spanned!(span=> __p::returned(__out));
+        let always = self
+            .undoes(index)
+            .map(|always| quote_spanned!(hidden()=> .entered_always(#always)));
+        quote_spanned! {hidden()=>
+            let mut __op = __p::scope(__claim, #codec)#always;
+            match __op.enter().await {
+                __p::Enter::Done(__result) => __result,
+                __p::Enter::Run(__child) => {
+                    let __durable_cx = &__child;
+                    let __out = __child.traced(#body).await;
+                    __op.finish(#outcome).await
+                }
+            }
+        }
+    }
+
+    pub(super) fn call(&self, index: usize, call: &Call) -> TokenStream {
+        let claim = self.claim(index, call);
+        let Some((function, input)) = self.callee(call) else {
+            return TokenStream::new();
+        };
+        quote_spanned! {located(&function)=>
+            __p::call(#claim, __durable_state, __durable_undo, #function, #input)
+        }
+    }
+
+    pub(super) fn execution(&self, call: &Call) -> TokenStream {
+        let path = &call.path;
+        let bang = quote_spanned!(hidden()=> !(@ __durable_cx.execution()));
+        quote_spanned!(hidden()=> #path #bang)
+    }
+}
+
+/// `{ content }` where the user wrote the call, so that what is done with its value is reported there.
+pub(super) fn site_block(call: &Call, content: TokenStream) -> TokenStream {
+    let mut block = Group::new(Delimiter::Brace, content);
+    block.set_span(located(&call.path));
+    TokenTree::from(block).into()
+}

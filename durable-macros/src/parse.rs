@@ -1,0 +1,223 @@
+//! Reads what a call site's macro was given.
+
+use quote::ToTokens;
+use syn::parse::{ParseStream, Parser};
+use syn::{Expr, LitStr, Macro, Pat, Token, braced, token};
+
+use crate::args::Options;
+use crate::name::Name;
+use crate::rules::Rule;
+use crate::sites::{Arm, Call, Kind};
+
+impl Call {
+    pub(crate) fn parse(kind: Kind, mac: &Macro) -> Self {
+        let mut call = Self::new(kind, &mac.path);
+        let read = |input: ParseStream<'_>| call.read(input);
+        if let Err(error) = read.parse2(mac.tokens.clone()) {
+            // At the end of the input `syn` has no token to point at but the whole attribute.
+            let at_end =
+                mac.tokens.is_empty() || error.to_string().starts_with("unexpected end of input");
+            call.broken = Some(if at_end {
+                Rule::Option.error(
+                    &call.path,
+                    format!("`{}!` needs {}", kind.name(), kind.body()),
+                )
+            } else {
+                Rule::Option.syntax(&error)
+            });
+        }
+        if call.name.is_none() {
+            call.name = Name::derived(&call);
+        }
+        call
+    }
+
+    fn read(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if self.kind != Kind::ContinueAs {
+            self.read_name(input)?;
+        }
+        if self.kind.has_items() {
+            self.items = Some(input.parse()?);
+            if input.is_empty() {
+                return Err(self.needs_body(&self.path));
+            }
+            input.parse::<Token![,]>()?;
+        }
+        let owner = format!("`{}!`", self.kind.name());
+        self.options = Options::parse(input, self.kind.options(), &owner, &mut self.wrong)?;
+        self.read_binder(input)?;
+        match self.kind {
+            Kind::Execution | Kind::Callback => return self.end(input, "nothing else"),
+            Kind::Wait if self.options.flag("until") => return self.end(input, "nothing else"),
+            Kind::Parallel | Kind::Race => {
+                self.read_arms(input)?;
+                input.parse::<Option<Token![,]>>()?;
+                return self.end(input, &format!("only {}", self.kind.body()));
+            }
+            Kind::Invoke if input.peek(LitStr) => {
+                self.function = Some(input.parse()?);
+                input.parse::<Option<Token![,]>>()?;
+                if input.is_empty() {
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+        let fork = input.fork();
+        self.body = Some(input.parse()?);
+        input.parse::<Option<Token![,]>>()?;
+        self.end(input, &format!("only {}", self.kind.body()))?;
+        self.check_body(&fork)
+    }
+
+    fn needs_body(&self, tokens: impl ToTokens) -> syn::Error {
+        let message = format!("`{}!` needs {}", self.kind.name(), self.kind.body());
+        syn::Error::new_spanned(tokens, message)
+    }
+
+    fn read_binder(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let binds = matches!(
+            self.kind,
+            Kind::Step | Kind::Poll | Kind::Map | Kind::Batches
+        );
+        if binds && input.peek(Token![|]) {
+            input.parse::<Token![|]>()?;
+            self.binder = Some(Pat::parse_single(input)?);
+            input.parse::<Token![|]>()?;
+        } else if self.kind.has_items() {
+            return Err(self.needs_body(input.parse::<Expr>()?));
+        }
+        Ok(())
+    }
+
+    fn read_arms(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let content;
+        let brace = braced!(content in input);
+        while !content.is_empty() {
+            let arm = self.read_arm(&content)?;
+            let is_block = matches!(
+                arm.then.as_ref().or(arm.body.as_ref()),
+                Some(Expr::Block(_))
+            );
+            if let Some(first) = self
+                .arms
+                .iter()
+                .find(|one| one.name.value() == arm.name.value())
+            {
+                let line = first.name.span().start().line;
+                let message = format!(
+                    "the name \"{}\" is taken in line {line}: it is what replay looks up",
+                    arm.name.value()
+                );
+                self.wrong.push(Rule::Duplicate.error(&arm.name, message));
+            }
+            self.arms.push(arm);
+            if !content.is_empty() && (!is_block || content.peek(Token![,])) {
+                content.parse::<Token![,]>()?;
+            }
+        }
+        let least = if self.kind == Kind::Race { 2 } else { 1 };
+        if self.arms.len() < least {
+            let message = if least == 2 {
+                "a race takes two arms or more: what has no rival needs no `race!`"
+            } else {
+                "`parallel!` needs a branch"
+            };
+            return Err(syn::Error::new(brace.span.join(), message));
+        }
+        Ok(())
+    }
+
+    fn read_arm(&self, input: ParseStream<'_>) -> syn::Result<Arm> {
+        let name: LitStr = input.parse()?;
+        input.parse::<Token![=>]>()?;
+        if self.kind == Kind::Parallel {
+            let body = Some(input.parse()?);
+            let (pat, then) = (None, None);
+            return Ok(Arm {
+                name,
+                pat,
+                body,
+                then,
+            });
+        }
+        let fork = input.fork();
+        let is_bound = Pat::parse_single(&fork).is_ok()
+            && fork.peek(Token![=])
+            && !fork.peek(Token![=>])
+            && !fork.peek(Token![==]);
+        let mut pat = None;
+        if is_bound {
+            pat = Some(Pat::parse_single(input)?);
+            input.parse::<Token![=]>()?;
+        }
+        let body = Some(input.parse()?);
+        input.parse::<Token![=>]>()?;
+        let then = Some(input.parse()?);
+        Ok(Arm {
+            name,
+            pat,
+            body,
+            then,
+        })
+    }
+
+    fn end(&self, input: ParseStream<'_>, takes: &str) -> syn::Result<()> {
+        if input.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "after name and options, `{}!` takes {takes}",
+            self.kind.name()
+        );
+        Err(syn::Error::new(input.span(), message))
+    }
+
+    /// A text in front is the name: of a body that is nothing but a text there could be no use.
+    fn read_name(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let last = || {
+            input
+                .cursor()
+                .token_tree()
+                .is_some_and(|(_, rest)| rest.eof())
+        };
+        if input.peek(LitStr) && (input.peek2(Token![,]) || last()) {
+            let name: LitStr = input.parse()?;
+            self.name = Some(Name {
+                text: name.value(),
+                tokens: name.to_token_stream(),
+            });
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    }
+
+    fn check_body(&self, input: ParseStream<'_>) -> syn::Result<()> {
+        let form = self.kind.name();
+        let fits = match (self.kind, &self.body) {
+            (Kind::Scope, Some(body)) => matches!(body, Expr::Block(_)) && input.peek(token::Brace),
+            (Kind::Invoke, _) if self.function.is_some() => true,
+            (Kind::Call | Kind::Invoke, Some(Expr::Call(call))) => {
+                matches!(&*call.func, Expr::Path(_))
+            }
+            (Kind::Call | Kind::Invoke, _) => false,
+            _ => true,
+        };
+        if !fits {
+            return Err(self.needs_body(&self.body));
+        }
+        if self.kind == Kind::Poll && !self.options.flag("every") {
+            let message = "`poll!` needs `every = …`, a duration or a `Backoff`: how long it waits between checks";
+            return Err(syn::Error::new_spanned(&self.path, message));
+        }
+        match &self.body {
+            Some(Expr::Call(call)) if self.kind.passes_state() && call.args.len() > 1 => {
+                let message = format!(
+                    "`{form}!` passes the input only: the callee gets this handler's state by itself"
+                );
+                Err(syn::Error::new_spanned(&call.args, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}

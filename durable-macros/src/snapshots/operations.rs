@@ -1,0 +1,270 @@
+fn operations() -> __durable_operations {
+    __durable_operations
+}
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+#[allow(non_camel_case_types)]
+struct __durable_operations;
+const _: () = {
+    use ::durable::__private as __p;
+    static __SITES: [__p::Site; 17] = [
+        __p::site!(Step, "room"),
+        __p::site!(Undo, "undo").within(0),
+        __p::site!(Poll, "ready"),
+        __p::site!(Callback, "answer"),
+        __p::site!(Step, "submit").within(3),
+        __p::site!(Invoke, "child").keyed(),
+        __p::site!(Invoke, "far"),
+        __p::site!(Map, "files"),
+        __p::site!(Branch, "item").keyed().within(7).concurrent(),
+        __p::site!(Step, "parse").within(8),
+        __p::site!(Parallel, "both"),
+        __p::site!(Branch, "branch").keyed().within(10).concurrent(),
+        __p::site!(Wait, "wait").within(11),
+        __p::site!(Branch, "branch").keyed().within(10).concurrent(),
+        __p::site!(Race, "first"),
+        __p::site!(Wait, "wait").within(14),
+        __p::site!(Batch, "load").keyed(),
+    ];
+    __p::handler!(
+        __durable_operations, "operations", __p::None, [], [] App, Job, Result < (),
+        BoxError >, | __durable_state, __durable_input | (__durable_state,
+        __durable_state, __durable_input)
+    );
+    async fn __body<'__u>(
+        __durable_cx: &__p::Context,
+        __durable_undo: &__p::Undo<'__u>,
+        __durable_state: &'__u App,
+        app: &'__u App,
+        job: Job,
+    ) -> Result<(), BoxError> {
+        {
+            let __claim = __durable_cx.claim(&__SITES[step!(@ 0)]);
+            let mut __op = __p::step(__claim, __p::Json).undoable();
+            async {
+                while let __p::Some(__step) = __op.next().await {
+                    let __out = __op.run(async { book().await }).await;
+                    __op.record(__p::attempted(__out)).await;
+                }
+                __op.taken_back_by(
+                    __durable_undo,
+                    &__SITES[step!(@ 1)],
+                    move |room| async move { cancel(room).await },
+                );
+                __op.done()
+            }
+        }
+            .await?;
+        {
+            let __claim = __durable_cx.claim(&__SITES[poll!(@ 2)]);
+            let mut __op = __p::poll(__claim, __p::Json);
+            async {
+                while let __p::Some(__step) = __op.next().await {
+                    let __p::Some(seen) = __op.state(|| 0) else {
+                        continue;
+                    };
+                    let __out = __op
+                        .run(__p::options(), async { check(seen).await })
+                        .await;
+                    __op.record(__p::attempted(__out), __p::pace(pause).attempts(9))
+                        .await;
+                }
+                __op.done()
+            }
+        }
+            .await?;
+        let answer = {
+            let __callback = __p::callback(
+                __durable_cx.claim(&__SITES[callback!(@ 3)]),
+                __p::limits().timeout(pause),
+                __p::Json,
+            );
+            async {
+                let __id = __callback.id().await;
+                let __inside = __callback.inside();
+                let __durable_cx = &__inside;
+                __p::submitted(
+                        __callback,
+                        {
+                            let __claim = __durable_cx.claim(&__SITES[callback!(@ 4)]);
+                            let mut __op = __p::step(__claim, __p::Json);
+                            async {
+                                while let __p::Some(__step) = __op.next().await {
+                                    let __out = __op
+                                        .run(async {
+                                            let id = __id.as_str();
+                                            mail(id).await
+                                        })
+                                        .await;
+                                    __op.record(__p::attempted(__out)).await;
+                                }
+                                __op.done()
+                            }
+                        }
+                            .await,
+                    )
+                    .await
+            }
+        };
+        __p::invoke(
+                __durable_cx.claim_keyed(&__SITES[invoke!(@ 5)], __p::key(&(app))),
+                __durable_state,
+                child,
+                job,
+            )
+            .await?;
+        __p::invoke_named(__durable_cx.claim(&__SITES[invoke!(@ 6)]), "function", 1)
+            .await?;
+        {
+            let __claim = __durable_cx.claim(&__SITES[map!(@ 7)]);
+            let __items = __p::items(&files);
+            async {
+                let __fan = __p::fan(__claim, __p::batch_options().concurrency(4)).await;
+                let mut __branches = __p::Vec::new();
+                for __item in __items {
+                    let __key = {
+                        let file = &__item;
+                        __p::key(&(file.name))
+                    };
+                    let __slot = (__fan.keyed(&__SITES[map!(@ 8)], &__key), __item);
+                    let __branch = async {
+                        let (__claim, file) = __p::moved(__slot);
+                        let mut __op = __p::scope(__claim, __p::Json);
+                        match __op.enter().await {
+                            __p::Enter::Done(__result) => __result,
+                            __p::Enter::Run(__child) => {
+                                let __durable_cx = &__child;
+                                let __out = __child
+                                    .traced(async {
+                                        {
+                                            let __claim = __durable_cx.claim(&__SITES[step!(@ 9)]);
+                                            let mut __op = __p::step(__claim, __p::Json);
+                                            async {
+                                                while let __p::Some(__step) = __op.next().await {
+                                                    let __out = __op.run(async { parse(file).await }).await;
+                                                    __op.record(__p::attempted(__out)).await;
+                                                }
+                                                __op.done()
+                                            }
+                                        }
+                                            .await
+                                    })
+                                    .await;
+                                __op.finish(__p::returned(__out)).await
+                            }
+                        }
+                    };
+                    __branches.push((__key, __branch));
+                }
+                __fan.run(__branches).await
+            }
+        }
+            .await;
+        {
+            let __claim = __durable_cx.claim(&__SITES[parallel!(@ 10)]);
+            async {
+                let __fan = __p::fan(__claim, __p::batch_options().flat()).await;
+                let __branches = __p::Vec::from([
+                    {
+                        let __claim = __fan.keyed(&__SITES[parallel!(@ 11)], "mail");
+                        __p::branch(
+                            "mail",
+                            async {
+                                let mut __op = __p::scope(__claim, __p::Json);
+                                match __op.enter().await {
+                                    __p::Enter::Done(__result) => __result,
+                                    __p::Enter::Run(__child) => {
+                                        let __durable_cx = &__child;
+                                        let __out = __child
+                                            .traced(async {
+                                                if let __p::Some(__never) = __p::never() {
+                                                    return __never;
+                                                }
+                                                __p::wait(__durable_cx.claim(&__SITES[wait!(@ 12)]), pause)
+                                                    .await;
+                                                Ok(1)
+                                            })
+                                            .await;
+                                        __op.finish(__p::returned(__out)).await
+                                    }
+                                }
+                            },
+                        )
+                    },
+                    {
+                        let __claim = __fan.keyed(&__SITES[parallel!(@ 13)], "post");
+                        __p::branch(
+                            "post",
+                            async {
+                                let mut __op = __p::scope(__claim, __p::Json);
+                                match __op.enter().await {
+                                    __p::Enter::Done(__result) => __result,
+                                    __p::Enter::Run(__child) => {
+                                        let __durable_cx = &__child;
+                                        let __out = __child
+                                            .traced(async {
+                                                if let __p::Some(__never) = __p::never() {
+                                                    return __never;
+                                                }
+                                                Ok(2)
+                                            })
+                                            .await;
+                                        __op.finish(__p::returned(__out)).await
+                                    }
+                                }
+                            },
+                        )
+                    },
+                ]);
+                __fan.run(__branches).await
+            }
+        }
+            .await;
+        {
+            let __claim = __durable_cx.claim(&__SITES[race!(@ 14)]);
+            async {
+                let __race = __p::race(__claim, &["answer", "late"]).await;
+                let (mut __arm0, mut __arm1) = {
+                    let __durable_cx = __race.inside();
+                    (
+                        __p::arm(answer),
+                        __p::arm(
+                            __p::wait(__durable_cx.claim(&__SITES[wait!(@ 15)]), pause),
+                        ),
+                    )
+                };
+                match __race.first(&mut [&mut __arm0, &mut __arm1]).await {
+                    0 => {
+                        let value = __arm0.output().await;
+                        value
+                    }
+                    _ => none(),
+                }
+            }
+        }
+            .await;
+        {
+            let __size = __p::batch_size().max(100);
+            let mut __op = __p::batches(
+                __durable_cx,
+                &__SITES[batches!(@ 16)],
+                &rows,
+                __size,
+                __p::Json,
+            );
+            async {
+                while let __p::Some(__step) = __op.next().await {
+                    let rows = __op.batch();
+                    let __out = __op
+                        .run(__p::options(), async { insert(rows).await })
+                        .await;
+                    __op.record(__p::attempted(__out)).await;
+                }
+                __op.done()
+            }
+        }
+            .await?;
+        __p::continue_as::<__durable_operations, _>(continue_as!(@ __durable_cx), job)
+            .await
+    }
+};

@@ -6,6 +6,8 @@
 //!
 //! `durable ls --json` prints an [`Executions`], `durable show ID --json` a [`History`].
 
+use std::time::Duration;
+
 use durable_core::store::Execution;
 use durable_core::{Occurrence, OperationError, OperationId, Payload, Record, Timestamp};
 use serde::Serialize;
@@ -51,7 +53,7 @@ pub struct Summary {
     pub id: String,
     /// Name of its handler.
     pub handler: String,
-    /// `queued`, `running`, `suspended`, `succeeded`, `failed` or `blocked`.
+    /// `queued`, `running`, `suspended`, `succeeded`, `failed`, `blocked`, `cancelled` or `continued`.
     pub status: &'static str,
     /// When it was started.
     pub created_at: String,
@@ -59,6 +61,22 @@ pub struct Summary {
     pub updated_at: String,
     /// When it is due again, while suspended until a time.
     pub wake_at: Option<String>,
+    /// The operation of another execution that waits for its end.
+    pub parent: Option<Parent>,
+    /// Once continued: the id of the execution that goes on in its place.
+    pub next: Option<String>,
+}
+
+/// An operation that waits for the end of an execution.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Parent {
+    /// The id of the execution that waits.
+    pub execution: String,
+    /// `seq` of the operation in it.
+    pub seq: u64,
+    /// `id` of the operation in it.
+    pub operation: String,
 }
 
 /// An execution: the fields of [`Summary`] and these.
@@ -72,8 +90,10 @@ pub struct Whole {
     pub input: Value,
     /// Once succeeded.
     pub output: Option<Value>,
-    /// Once failed.
+    /// Once failed or cancelled.
     pub error: Option<Failure>,
+    /// Whether its cancellation was asked for.
+    pub cancel: bool,
     /// Why it is blocked; `null` also when the reason is secret.
     pub report: Option<String>,
 }
@@ -98,7 +118,8 @@ pub struct Operation {
     pub turn: Option<u64>,
     /// How it is written in place of its name, if it has a label.
     pub label: Option<String>,
-    /// `step`, `record`, `wait`, `scope` or `call`.
+    /// `step`, `record`, `wait`, `scope`, `call`, `poll`, `callback`, `invoke`, `map`, `parallel`,
+    /// `branch`, `race`, `batch` or `undo`.
     pub kind: &'static str,
     /// `started`, `pending`, `succeeded`, `failed` or `cancelled`.
     pub status: &'static str,
@@ -110,15 +131,23 @@ pub struct Operation {
     pub started_at: String,
     /// When its outcome was settled.
     pub ended_at: Option<String>,
-    /// When a timer ends or the next attempt may begin.
+    /// When a timer ends, the next attempt may begin or a callback is given up.
     pub due_at: Option<String>,
+    /// What it is known by outside: the id of a callback or of an invoked execution.
+    pub handle: Option<String>,
+    /// When a callback is given up, whatever its heartbeats say.
+    pub deadline: Option<String>,
+    /// How long a callback lasts without a heartbeat, in milliseconds.
+    pub heartbeat_ms: Option<u64>,
+    /// The index after the last item of a batch.
+    pub extent: Option<u64>,
     /// From the start to the outcome, in milliseconds.
     pub duration_ms: Option<u64>,
     /// Bytes of value and error.
     pub size: usize,
     /// Rust type of the value.
     pub value_type: Option<String>,
-    /// Once succeeded.
+    /// Once succeeded, or what a poll carries on to its next check.
     pub value: Option<Value>,
     /// Once failed, or of the attempt before while pending.
     pub error: Option<Failure>,
@@ -200,8 +229,18 @@ impl Summary {
             created_at: execution.created_at.to_string(),
             updated_at: execution.updated_at.to_string(),
             wake_at: written(execution.wake_at),
+            parent: execution.parent.as_ref().map(|parent| Parent {
+                execution: parent.execution.to_string(),
+                seq: parent.seq,
+                operation: parent.operation.to_string(),
+            }),
+            next: execution.next.as_ref().map(ToString::to_string),
         }
     }
+}
+
+fn millis(time: Duration) -> Option<u64> {
+    u64::try_from(time.as_millis()).ok()
 }
 
 fn written(at: Option<Timestamp>) -> Option<String> {
@@ -227,6 +266,7 @@ impl View {
                 .error
                 .as_ref()
                 .map(|error| self.failure(error, false)),
+            cancel: execution.cancel,
             report: execution
                 .readable_report()
                 .filter(|_| !hide_report)
@@ -258,7 +298,11 @@ impl View {
             started_at: record.started_at.to_string(),
             ended_at: written(record.ended_at),
             due_at: written(record.due_at),
-            duration_ms: duration.and_then(|time| u64::try_from(time.as_millis()).ok()),
+            handle: record.handle.clone(),
+            deadline: written(record.deadline),
+            heartbeat_ms: record.heartbeat.and_then(millis),
+            extent: record.extent,
+            duration_ms: duration.and_then(millis),
             size: record.size(),
             value_type: record.value_type.as_deref().map(str::to_owned),
             value: record

@@ -42,6 +42,7 @@ async fn start(store: &dyn ExecutionStore, id: &str) {
         handler: "ship".into(),
         input: json("17"),
         created_at: START,
+        parent: None,
     };
     store.start(new).await.unwrap();
 }
@@ -57,6 +58,8 @@ async fn write(
     let batch = Batch {
         id: 1,
         records,
+        children: Vec::new(),
+        seen: 0,
         execution: Some(end),
     };
     let fence = lease.unwrap().fence;

@@ -5,10 +5,11 @@
 mod support;
 
 use std::path::Path;
+use std::time::Duration;
 
 use durable_cli::json::{Executions, History};
 use durable_cli::render::{self, Style};
-use durable_core::store::{Execution, ExecutionStatus};
+use durable_core::store::{Execution, ExecutionStatus, Parent};
 use durable_core::{Kind, Occurrence, OperationId, Payload, Record, Status};
 use support::{History as Made, execution, import, json, key, leaking};
 
@@ -59,6 +60,64 @@ fn show_is_a_tree() {
         "show.json",
         &serde_json::to_string_pretty(&history).unwrap(),
     );
+}
+
+/// The last but one of a chain that another execution waits for: an open callback with heartbeats,
+/// an invoked execution, a poll between two checks, items of a map and a batch.
+fn approval() -> (Execution, Vec<Record>) {
+    let root = OperationId::ROOT;
+    let mut execution = execution("order-7.1", ExecutionStatus::Suspended);
+    execution.handler = "approve".into();
+    execution.parent = Some(Parent {
+        execution: "order-7".parse().unwrap(),
+        seq: 3,
+        operation: OperationId::of(root, "approve", &Occurrence::Once),
+    });
+    (execution.changes, execution.cancel) = (1, true);
+    let mut history = Made::default();
+    let asked = history.add(root, Kind::Callback, "asked", Occurrence::Once);
+    open(asked);
+    asked.handle = Some(format!("order-7.1:1:{}:00ff", asked.id));
+    asked.heartbeat = Some(Duration::from_secs(30));
+    (asked.due_at, asked.deadline) = (
+        Some(support::after(30_000)),
+        Some(support::after(86_400_000)),
+    );
+    let invoke = history.add(root, Kind::Invoke, "stock", Occurrence::Once);
+    invoke.handle = Some("stock-7".into());
+    invoke.payload = Some(json("12"));
+    let poll = history.add(root, Kind::Poll, "shipped", Occurrence::Once);
+    open(poll);
+    (poll.status, poll.attempt) = (Status::Pending, 4);
+    (poll.payload, poll.due_at) = (Some(json(r#"{"seen":2}"#)), Some(support::after(60_000)));
+    let map = history.add(root, Kind::Map, "items", Occurrence::Once).id;
+    let batch = history.add(map, Kind::Batch, "batch", Occurrence::Ordered(0));
+    (batch.extent, batch.payload) = (Some(500), None);
+    (execution, history.0)
+}
+
+fn open(record: &mut Record) {
+    (record.payload, record.ended_at) = (None, None);
+    record.status = Status::Started;
+}
+
+#[test]
+fn what_the_outside_has_to_do_with_it_is_shown() {
+    let (mut execution, records) = approval();
+    let text = render::show(&execution, &records, false, Style::Plain);
+    check("outside.txt", &text);
+    let history = History::new(&execution, &records, false);
+    check(
+        "outside.json",
+        &serde_json::to_string_pretty(&history).unwrap(),
+    );
+    (execution.status, execution.cancel) = (ExecutionStatus::Continued, false);
+    execution.next = Some("order-7.1~2".parse().unwrap());
+    let text = render::show(&execution, &[], false, Style::Plain);
+    check("continued.txt", &text);
+    let summary = Executions::new(&[execution], false);
+    let summary = serde_json::to_value(summary).unwrap();
+    assert_eq!(summary["executions"][0]["next"], "order-7.1~2");
 }
 
 #[test]

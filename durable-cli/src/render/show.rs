@@ -1,7 +1,7 @@
 //! One execution and the tree of its operations.
 
 use durable_core::store::Execution;
-use durable_core::{OperationError, Payload, Record, Status, Timestamp};
+use durable_core::{Kind, OperationError, Payload, Record, Status, Timestamp};
 
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Table};
@@ -61,6 +61,17 @@ impl Page<'_> {
         if let Some(due) = execution.wake_at {
             facts.push(("due", Cell::plain(due.to_string())));
         }
+        if execution.cancel && !execution.status.is_terminal() {
+            facts.push(("cancel", Cell::plain("asked for")));
+        }
+        if let Some(parent) = &execution.parent {
+            let position = format!("  operation {}", parent.seq);
+            let cell = Cell::plain(parent.execution.as_str()).with(position, Tone::Faint);
+            facts.push(("parent", cell));
+        }
+        if let Some(next) = &execution.next {
+            facts.push(("next", Cell::plain(next.as_str())));
+        }
         facts.push(("input", self.value(&execution.input)));
         if let Some(output) = &execution.output {
             facts.push(("output", self.value(output)));
@@ -101,6 +112,7 @@ impl Page<'_> {
             ("TOOK", Align::Right),
             ("SIZE", Align::Right),
             ("SOURCE", Align::Left),
+            ("HANDLE", Align::Left),
             ("VALUE", Align::Left),
         ]);
         for node in tree(records) {
@@ -132,22 +144,28 @@ impl Page<'_> {
                 size => text::bytes(size),
             }),
             Cell::new(&record.source, Tone::Faint),
+            Cell::plain(record.handle.as_deref().unwrap_or_default()),
             self.outcome(record),
         ]
     }
 
     /// The value, or what the operation waits for.
     fn outcome(&self, record: &Record) -> Cell {
-        match (&record.payload, record.due_at, record.status) {
-            (Some(_), ..) if record.secret => Cell::new(SECRET, Tone::Faint),
-            (Some(payload), ..) => self.value(payload),
-            (None, Some(due), Status::Pending) => {
-                Cell::new(format!("next attempt {}", self.moment(due)), Tone::Faint)
-            }
-            (None, Some(due), Status::Started) => {
-                Cell::new(format!("until {}", self.moment(due)), Tone::Faint)
-            }
-            _ => Cell::default(),
+        let value = match &record.payload {
+            Some(_) if record.secret => Cell::new(SECRET, Tone::Faint),
+            Some(payload) => self.value(payload),
+            None => Cell::default(),
+        };
+        let wait = match (record.due_at, record.status, record.kind) {
+            (Some(due), Status::Pending, Kind::Poll) => format!("next check {}", self.moment(due)),
+            (Some(due), Status::Pending, _) => format!("next attempt {}", self.moment(due)),
+            (Some(due), Status::Started, _) => format!("until {}", self.moment(due)),
+            _ => return value,
+        };
+        match record.payload {
+            // What a poll carries on to its next check.
+            Some(_) => value.with(format!("  {wait}"), Tone::Faint),
+            None => Cell::new(wait, Tone::Faint),
         }
     }
 

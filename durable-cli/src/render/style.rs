@@ -54,7 +54,7 @@ impl Tone {
         match status {
             "succeeded" => Self::Good,
             "failed" | "blocked" => Self::Bad,
-            "cancelled" | "queued" => Self::Faint,
+            "cancelled" | "continued" | "queued" => Self::Faint,
             _ => Self::Active,
         }
     }

@@ -28,6 +28,7 @@ pub(crate) fn execution(id: &str, status: ExecutionStatus) -> Execution {
         handler: "import".into(),
         input: json(r#"{"folder":"in","limit":3}"#),
         created_at: START,
+        parent: None,
     });
     execution.status = status;
     execution.updated_at = after(4_500);

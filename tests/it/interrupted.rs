@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use durable::prelude::*;
-use durable::store::MemoryStore;
+use durable::store::{ExecutionStore as _, MemoryStore, StoreErrorKind};
 use durable::{ErrorKind, RunError};
 use tokio::sync::Notify;
 
@@ -114,4 +114,42 @@ async fn an_ambiguous_outcome_is_a_value_to_match() {
     assert!(process_lives!(caught, memory, app).is_none());
     let ended = process_lives!(caught, memory, app).unwrap();
     assert_eq!(ended.unwrap(), "asked a person");
+}
+
+#[durable]
+async fn hangs(app: &App) -> Result<(), BoxError> {
+    step!("hangs", die(app).await).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_process_whose_lease_was_taken_stops_in_the_middle_of_a_body() {
+    let memory = MemoryStore::new();
+    let app = App {
+        effects: Effects::default(),
+        died: Arc::default(),
+    };
+    let run = durable::run(hangs, "a", ())
+        .state(&app)
+        .lease(Duration::from_millis(90))
+        .store(process(&memory, Crash::Never));
+    let thief = async {
+        app.died.notified().await;
+        let later = durable::Timestamp::from(std::time::SystemTime::now());
+        let later = later.after(Duration::from_secs(3600));
+        let id = "a".parse().unwrap();
+        memory
+            .claim(&id, later, Duration::from_secs(3600))
+            .await
+            .unwrap();
+        std::future::pending::<()>().await;
+    };
+    let ended = tokio::select! {
+        ended = run.into_future() => ended,
+        () = thief => unreachable!(),
+    };
+    let RunError::Store(error) = ended.unwrap_err() else {
+        panic!("not the store's error");
+    };
+    assert_eq!(error.kind(), StoreErrorKind::FenceLost);
 }

@@ -1,9 +1,15 @@
 //! What a user may rely on, shown with the attribute, the engine and a store together.
 
+mod branches;
+mod cancel;
 mod counters;
 mod edits;
 mod errors;
+mod fan;
 mod guarantees;
 mod interrupted;
+mod operations;
+mod random;
+mod slicing;
 mod support;
 mod traps;

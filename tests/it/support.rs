@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use durable::store::*;
-use durable::{BoxFuture, Clock, ExecutionId, Record, Status, Timestamp};
+use durable::{BoxFuture, Clock, Completion, ExecutionId, Record, Status, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -160,6 +160,39 @@ impl ExecutionStore for Probe {
 
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         self.store.list(filter)
+    }
+
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.complete(callback, outcome, now)
+    }
+
+    fn heartbeat<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.heartbeat(callback, now)
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.cancel(id, now)
+    }
+
+    fn changed<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        seen: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.changed(id, seen)
     }
 
     fn history<'a>(

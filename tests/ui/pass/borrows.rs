@@ -69,7 +69,7 @@ fn run<H: durable::Handler<App, Input = Job>>(
     app: &App,
     job: Job,
 ) {
-    is_send(H::run(cx, app, job));
+    is_send(H::run(cx, app, &durable::__private::Undo::default(), job));
 }
 
 fn main() {

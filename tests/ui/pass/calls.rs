@@ -45,7 +45,7 @@ fn check<H: durable::Handler<App>>(
     app: &App,
     input: H::Input,
 ) {
-    is_send(H::run(cx, app, input));
+    is_send(H::run(cx, app, &durable::__private::Undo::default(), input));
 }
 
 fn main() {

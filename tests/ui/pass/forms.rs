@@ -131,7 +131,7 @@ async fn scopes(paths: Vec<String>) -> Result<(), BoxError> {
 fn is_send(_: impl Send) {}
 
 fn check<H: durable::Handler<()>>(_: fn() -> H, cx: &durable::Context, input: H::Input) {
-    is_send(H::run(cx, &(), input));
+    is_send(H::run(cx, &(), &durable::__private::Undo::default(), input));
 }
 
 fn main() {

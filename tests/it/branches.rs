@@ -1,0 +1,266 @@
+//! Many things at once: maps over lists that change, races that are replayed.
+
+use durable::prelude::*;
+use durable::store::{ExecutionStore as _, MemoryStore};
+use durable::{BatchResult, BranchOutcome, Complete, Reason, Status};
+
+use crate::support::{Crash, Effects, TokioClock, process};
+
+/// Yields a random number of times, so that no two runs poll in the same order.
+async fn jitter(result: &str) -> Result<String, String> {
+    for _ in 0..fastrand::u32(..4) {
+        tokio::task::yield_now().await;
+    }
+    Ok(result.to_owned())
+}
+
+#[durable]
+async fn raced(seen: &Effects, replays: u32) -> Result<(), BoxError> {
+    let winner = race!("race", {
+        "a" => a = step!("a", jitter("a").await) => a,
+        "b" => b = step!("b", jitter("b").await) => b,
+        "c" => c = scope!("c", { Ok(step!("inner", jitter("c").await).await?) }) => c,
+    })
+    .await?;
+    seen.note(winner);
+    for _ in 0..replays {
+        wait!(Duration::from_secs(3600)).await;
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_race_replayed_a_thousand_times_has_one_winner() {
+    let seen = Effects::default();
+    let run = durable::run(raced, "a", 1000).clock(TokioClock::shared());
+    let report = run.state(&seen).store(MemoryStore::new()).report().await;
+    report.output.unwrap();
+    let seen = seen.all();
+    assert_eq!(seen.len(), 1001);
+    assert!(seen.iter().all(|winner| *winner == seen[0]));
+    assert_eq!(report.drift, [], "losers are no drift");
+}
+
+#[durable]
+async fn timed(seen: &Effects) -> Result<String, BoxError> {
+    let outcome = race!("race", {
+        "work" => step!("work", never(seen).await) => "work".to_owned(),
+        "late" => wait!("late", Duration::from_secs(5)) => "late".to_owned(),
+        "later" => wait!("later", Duration::from_secs(50)) => "later".to_owned(),
+    })
+    .await;
+    step!("after", jitter("after").await).await?;
+    Ok(outcome)
+}
+
+async fn never(seen: &Effects) -> Result<(), String> {
+    seen.note("began");
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_is_just_an_arm_and_losing_timers_are_cancelled() {
+    let (store, seen) = (MemoryStore::new(), Effects::default());
+    let run = durable::run(timed, "a", ()).clock(TokioClock::shared());
+    let run = run.state(&seen).store(store.clone());
+    assert_eq!(run.await.unwrap(), "late");
+    let history = store.history(&"a".parse().unwrap()).await.unwrap();
+    let status = |name: &str| {
+        let record = history.iter().find(|record| record.name == name);
+        record.map(|record| record.status)
+    };
+    assert_eq!(status("later"), Some(Status::Cancelled));
+    assert_eq!(status("after"), Some(Status::Succeeded));
+    assert_ne!(status("work"), Some(Status::Succeeded));
+}
+
+mod lists {
+    use super::*;
+
+    #[durable(name = "lists")]
+    pub(super) async fn before(effects: &Effects) -> Result<Vec<String>, BoxError> {
+        let orders = vec![1, 2, 3];
+        let receipts = map!("charge", orders, key = |order| order, |order| {
+            Ok(step!("pay", pay(effects, order).await).await?)
+        })
+        .await;
+        Ok(receipts.into_values()?)
+    }
+
+    /// The list grew at the front and was reordered.
+    #[durable(name = "lists")]
+    pub(super) async fn after(effects: &Effects) -> Result<Vec<String>, BoxError> {
+        let orders = vec![7, 3, 1, 2];
+        let receipts = map!("charge", orders, key = |order| order, |order| {
+            Ok(step!("pay", pay(effects, order).await).await?)
+        })
+        .await;
+        Ok(receipts.into_values()?)
+    }
+}
+
+async fn pay(effects: &Effects, order: u32) -> Result<String, String> {
+    effects.note(format!("charged {order}"));
+    Ok(format!("receipt {order}"))
+}
+
+#[tokio::test]
+async fn a_reordered_and_grown_list_answers_from_the_right_records() {
+    let (memory, effects) = (MemoryStore::new(), Effects::default());
+    let probe = process(&memory, Crash::After(1));
+    let run = durable::run(lists::before, "a", ()).state(&effects);
+    let died = probe.survive(run.store(probe.clone()).into_future()).await;
+    assert!(died.is_none());
+    drop(probe);
+    assert_eq!(effects.all().len(), 3);
+    let run = durable::run(lists::after, "a", ()).state(&effects);
+    let receipts = run.store(process(&memory, Crash::Never)).await.unwrap();
+    assert_eq!(
+        receipts,
+        ["receipt 7", "receipt 3", "receipt 1", "receipt 2"]
+    );
+    assert_eq!(effects.all()[3..], ["charged 7"], "nobody is charged twice");
+}
+
+#[durable]
+async fn policies(seen: &Effects, policy: u32) -> Result<String, BoxError> {
+    let complete = match policy {
+        0 => Complete::all(),
+        1 => Complete::first_success(),
+        2 => Complete::all().min_successful(2),
+        3 => Complete::all().tolerated_failures(1),
+        4 => Complete::all().tolerated_share(0.25),
+        _ => Complete::fail_fast(),
+    };
+    let items = vec!["fail", "ok", "fail", "ok"];
+    let batch = map!("map", items, concurrency = 1, complete = complete, |item| {
+        let end = step!("item", retry = Retry::none(), end(item)).await?;
+        Ok(end)
+    })
+    .await;
+    seen.note(describe(&batch));
+    wait!("hour", Duration::from_secs(3600)).await;
+    Ok(describe(&batch))
+}
+
+fn end(item: &str) -> Result<u32, String> {
+    match item {
+        "ok" => Ok(1),
+        other => Err(other.to_owned()),
+    }
+}
+
+fn describe(batch: &BatchResult<u32>) -> String {
+    let ends: String = batch
+        .branches()
+        .iter()
+        .map(|branch| match branch {
+            BranchOutcome::Succeeded(_) => 'S',
+            BranchOutcome::Failed(_) => 'F',
+            BranchOutcome::Abandoned => 'A',
+            BranchOutcome::NotStarted => '-',
+        })
+        .collect();
+    format!("{ends} {}", batch.reason())
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_decide_when_it_is_enough_and_a_replay_does_not_decide_anew() {
+    for (policy, expected) in [
+        (0, ("FSFS", Reason::AllCompleted)),
+        (1, ("FS--", Reason::MinSuccessfulReached)),
+        (2, ("FSFS", Reason::AllCompleted)),
+        (3, ("FSF-", Reason::FailureToleranceExceeded)),
+        (4, ("FSF-", Reason::FailureToleranceExceeded)),
+        (5, ("F---", Reason::FailureToleranceExceeded)),
+    ] {
+        let seen = Effects::default();
+        let run = durable::run(policies, "a", policy).clock(TokioClock::shared());
+        let output = run.state(&seen).store(MemoryStore::new()).await.unwrap();
+        assert_eq!(output, format!("{} {}", expected.0, expected.1), "{policy}");
+        assert_eq!(seen.all(), [output.clone(), output], "live and replayed");
+    }
+}
+
+#[durable]
+async fn abandons(seen: &Effects) -> Result<(), BoxError> {
+    let batch = parallel!("both", complete = Complete::first_success(), {
+        "quick" => { Ok(step!("quick", jitter("quick").await).await?) },
+        "slow" => {
+            step!("begins", jitter("begins").await).await?;
+            Ok(step!("hangs", hangs(seen).await).await?)
+        },
+    })
+    .await;
+    assert_eq!(batch.succeeded(), 1);
+    step!("after", jitter("after").await).await?;
+    wait!("hour", Duration::from_secs(3600)).await;
+    step!("end", jitter("end").await).await?;
+    Ok(())
+}
+
+async fn hangs(seen: &Effects) -> Result<String, String> {
+    seen.note("hangs");
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn abandoned_branches_never_checkpoint_afterwards() {
+    let (store, seen) = (MemoryStore::new(), Effects::default());
+    let run = durable::run(abandons, "a", ()).clock(TokioClock::shared());
+    run.state(&seen).store(store.clone()).await.unwrap();
+    let history = store.history(&"a".parse().unwrap()).await.unwrap();
+    let both = history.iter().find(|record| record.name == "both").unwrap();
+    let ended = both.ended_at.unwrap();
+    for record in &history {
+        let late = record.ended_at.is_some_and(|at| at > ended);
+        assert!(
+            !late || record.parent == durable::OperationId::ROOT,
+            "{record:?}"
+        );
+    }
+    assert!(seen.count("hangs") <= 1);
+}
+
+#[durable]
+async fn none_at_once(_n: u32) -> Result<(), BoxError> {
+    let _ = map!("map", vec![1], concurrency = 0, |item| {
+        Ok::<u32, String>(item)
+    })
+    .await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_concurrency_of_zero_is_refused_before_anything_is_written() {
+    let store = MemoryStore::new();
+    let error = durable::run(none_at_once, "a", 0)
+        .store(store.clone())
+        .await;
+    let text = error.unwrap_err().to_string();
+    assert!(
+        text.contains("`map`") && text.contains("at least 1"),
+        "{text}"
+    );
+    assert_eq!(store.history(&"a".parse().unwrap()).await.unwrap().len(), 0);
+}
+
+#[durable]
+async fn large(_n: u32) -> Result<usize, BoxError> {
+    let batch = map!("large", 0..4_u32, |n| {
+        let size = usize::try_from(n + 1)? * 300;
+        Ok(step!("text", Ok::<_, String>("x".repeat(size))).await?)
+    })
+    .await;
+    wait!("hour", Duration::from_secs(3600)).await;
+    Ok(batch.into_values()?.iter().map(String::len).sum())
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_over_the_limit_are_rebuilt() {
+    use durable::store::{Capabilities, Durability};
+    let limits = Capabilities::roomy(Durability::Memory).with_max_value(1500);
+    let store = MemoryStore::with_capabilities(limits);
+    let run = durable::run(large, "a", 0).clock(TokioClock::shared());
+    assert_eq!(run.store(store).await.unwrap(), 3000);
+}

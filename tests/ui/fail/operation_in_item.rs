@@ -1,0 +1,15 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<(), BoxError> {
+    fn inner() {
+        race!("a", { "b" => work() => (), "c" => work() => () });
+    }
+    Ok(())
+}
+
+async fn work() -> Result<u32, std::fmt::Error> {
+    Ok(1)
+}
+
+fn main() {}

@@ -1,0 +1,86 @@
+//! A paginated sync: wait until the export is ready, then copy it page by page, in batches that
+//! size themselves, and go on for ever with a fresh history each time.
+//!
+//! ```text
+//! cargo run --example sync
+//! ```
+
+use std::ops::ControlFlow;
+
+use durable::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Cursor {
+    page: u32,
+    copied: usize,
+}
+
+#[durable]
+async fn sync(api: &Api, from: Cursor) -> Result<usize, BoxError> {
+    // Repeats the check until it breaks; between two checks nothing is held in memory.
+    let export = poll!(
+        "export_ready",
+        every = Duration::from_millis(5),
+        timeout = Duration::from_secs(60),
+        state = 0_u32,
+        |checks| api.export_is_ready(from.page, checks)
+    )
+    .await?;
+
+    let rows = step!("list_rows", api.rows(&export)).await?;
+    // In order, as many rows per step as fit the time target; after a crash the same rows make up
+    // the same batches.
+    let copied = batches!("copy", rows, target = Duration::from_secs(1), |batch| api
+        .copy(batch)
+        .await)
+    .await?;
+    let total = from.copied + copied.iter().sum::<usize>();
+
+    if from.page < 3 {
+        // Ends this execution and starts the next of its chain: the history never grows.
+        let next = Cursor {
+            page: from.page + 1,
+            copied: total,
+        };
+        return continue_as!(next).await;
+    }
+    Ok(total)
+}
+
+struct Api;
+
+impl Api {
+    fn export_is_ready(
+        &self,
+        page: u32,
+        checks: u32,
+    ) -> Result<ControlFlow<String, u32>, BoxError> {
+        if checks < 2 {
+            return Ok(ControlFlow::Continue(checks + 1));
+        }
+        println!("export of page {page} was ready after {checks} checks");
+        Ok(ControlFlow::Break(format!("export-{page}")))
+    }
+
+    fn rows(&self, export: &str) -> Result<Vec<String>, BoxError> {
+        Ok((0..1000).map(|row| format!("{export}/{row}")).collect())
+    }
+
+    async fn copy(&self, rows: &[String]) -> Result<usize, BoxError> {
+        println!("copying {} rows from {}", rows.len(), rows[0]);
+        Ok(rows.len())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let store = durable::open("memory:").await?;
+    let start = Cursor { page: 1, copied: 0 };
+    let copied = durable::run(sync, "sync", start)
+        .state(&Api)
+        .store(store)
+        .await?;
+    println!("copied {copied} rows");
+    Ok(())
+}

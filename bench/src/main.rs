@@ -4,6 +4,8 @@
 //! measured in turns within the same run, so that the ratio means something on a noisy machine.
 
 mod floor;
+mod items;
+mod long;
 mod replay;
 mod report;
 mod sequential;
@@ -34,6 +36,24 @@ enum Workload {
         #[arg(long, default_value_t = 1_000)]
         n: u32,
     },
+    /// Runs N steps in one execution on a file, then measures what a resume costs.
+    Long {
+        /// The file.
+        #[arg(long)]
+        path: std::path::PathBuf,
+        /// Steps.
+        #[arg(long, default_value_t = 100_000)]
+        n: u32,
+    },
+    /// Puts N items through `batches!` on a file.
+    Batches {
+        /// The file.
+        #[arg(long)]
+        path: std::path::PathBuf,
+        /// Items.
+        #[arg(long, default_value_t = 1_000_000)]
+        n: u64,
+    },
 }
 
 fn main() -> Result<(), BoxError> {
@@ -43,5 +63,7 @@ fn main() -> Result<(), BoxError> {
     match Arguments::parse().workload {
         Workload::Replay { n } => runtime.block_on(replay::measure(n)),
         Workload::Sequential { store, n } => runtime.block_on(sequential::measure(&store, n)),
+        Workload::Long { path, n } => runtime.block_on(long::measure(&path, n)),
+        Workload::Batches { path, n } => runtime.block_on(items::measure(&path, n)),
     }
 }

@@ -138,6 +138,23 @@ impl OperationError {
         Self::new(handler, ErrorKind::Failed, message)
     }
 
+    /// The error of an execution that was cancelled.
+    pub(crate) fn of_cancellation(handler: &str) -> Self {
+        let message = "the execution was cancelled";
+        Self::new(handler, ErrorKind::Cancelled, message)
+    }
+
+    /// What a handler ended with because its execution was cancelled, as the cause of that.
+    pub(crate) fn into_cancelled(self) -> Self {
+        if self.kind == ErrorKind::Cancelled {
+            return self;
+        }
+        let mut cancelled = Self::of_cancellation(&self.operation);
+        cancelled.chain.push(self.message);
+        cancelled.chain.extend(self.chain);
+        cancelled
+    }
+
     /// The operation as histories write it, with the scopes it is in: `files[a.csv]/parse`.
     pub fn operation(&self) -> &str {
         &self.operation

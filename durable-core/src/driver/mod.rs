@@ -117,6 +117,7 @@ impl Driver {
                 Ok(Ended::Succeeded(output))
             }
             Event::Returned(Err(error)) if self.was_cancelled(&error) => {
+                let error = error.into_cancelled();
                 self.close(ExecutionUpdate::Cancel {
                     error: error.clone(),
                 })

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Driver, Event};
 use crate::context::State;
-use crate::error::{ErrorKind, OperationError};
+use crate::error::OperationError;
 use crate::{BoxFuture, Timestamp};
 
 /// A START goes alone once its body has run for this long.
@@ -43,9 +43,7 @@ impl Driver {
             let lone_start = start.map(|at| at.after(LONE_START));
             let rest = match self.rest(&state, now) {
                 Rest::Cancel if self.write.is_none() => {
-                    let handler = &*shared.info.handler;
-                    let message = "the execution was cancelled";
-                    let error = OperationError::new(handler, ErrorKind::Cancelled, message);
+                    let error = OperationError::of_cancellation(&shared.info.handler);
                     state.engine.end_execution(error);
                     self.attention.wanted.store(true, Ordering::Release);
                     cx.waker().wake_by_ref();

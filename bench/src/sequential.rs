@@ -61,9 +61,14 @@ pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
     let size = serde_json::to_vec(&Row::new(0))?.len();
     let (mut laps, mut floors) = (Vec::new(), Vec::new());
     let (mut commits, mut bytes) = (0, 0);
+    // Opened once, as a process does: closing a file empties its log.
+    let opened = match &path {
+        Some(path) => Some(SqliteStore::open(path).await?),
+        None => None,
+    };
     for round in 0..ROUNDS {
-        let cost = match &path {
-            Some(path) => on_sqlite(path, round, slice).await?,
+        let cost = match &opened {
+            Some(store) => on_sqlite(store, round, slice).await?,
             None if store == "memory:" => in_memory(round, slice).await?,
             None => return Err(format!("no store of this bench: {store:?}").into()),
         };
@@ -102,8 +107,7 @@ pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn on_sqlite(path: &Path, round: u32, n: u32) -> Result<Cost, BoxError> {
-    let store = SqliteStore::open(path).await?;
+async fn on_sqlite(store: &SqliteStore, round: u32, n: u32) -> Result<Cost, BoxError> {
     let laps = Laps::default();
     let (before, written) = (store.stats(), written_by_process());
     let report = durable::run(sequential, execution_id(round), n)

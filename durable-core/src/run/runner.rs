@@ -76,8 +76,12 @@ where
     /// Runs an execution that another one waits for, as far as it can come. Whatever becomes of it
     /// is in the store; what keeps it from running is only worth a line.
     pub(crate) async fn finish(&self, id: ExecutionId) {
-        if let Err(error) = self.to_end(id.clone(), &mut Tally::default()).await {
-            tracing::debug!(execution = %id, %error, "an invoked execution ended without a value");
+        match self.to_end(id.clone(), &mut Tally::default()).await {
+            // Its own error reaches whoever waits through the store, and may be a secret.
+            Ok(_) | Err(RunError::Failed(_)) => {}
+            Err(error) => {
+                tracing::warn!(execution = %id, %error, "an invoked execution cannot go on");
+            }
         }
     }
 

@@ -129,10 +129,11 @@ async fn a_process_whose_lease_was_taken_stops_in_the_middle_of_a_body() {
         effects: Effects::default(),
         died: Arc::default(),
     };
+    let probe = process(&memory, Crash::Never);
     let run = durable::run(hangs, "a", ())
         .state(&app)
         .lease(Duration::from_millis(90))
-        .store(process(&memory, Crash::Never));
+        .store(probe.clone());
     let thief = async {
         app.died.notified().await;
         let later = durable::Timestamp::from(std::time::SystemTime::now());
@@ -152,4 +153,6 @@ async fn a_process_whose_lease_was_taken_stops_in_the_middle_of_a_body() {
         panic!("not the store's error");
     };
     assert_eq!(error.kind(), StoreErrorKind::FenceLost);
+    let checkpoints = probe.checkpoints.load(std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(checkpoints, 0, "it did not have to try to write first");
 }

@@ -41,6 +41,20 @@ async fn a_loop_of_a_hundred_steps_under_a_budget_of_five_takes_twenty_invocatio
     assert_eq!(once.len(), 100, "each body ran once");
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_first_body_of_an_invocation_always_runs() {
+    let effects = Effects::default();
+    let report = durable::run(unseen, "a", ())
+        .state(&effects)
+        .clock(TokioClock::shared())
+        .budget_with_reserve(Duration::from_secs(1), Duration::from_secs(2))
+        .store(MemoryStore::new())
+        .report()
+        .await;
+    report.output.unwrap();
+    assert_eq!(report.invocations, 2, "one body each");
+}
+
 #[durable]
 async fn unseen(effects: &Effects) -> Result<(), BoxError> {
     step!(

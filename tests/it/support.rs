@@ -66,6 +66,8 @@ pub(crate) struct Probe {
     /// Checkpoints that hold nothing but STARTs.
     pub(crate) lone_starts: AtomicU64,
     pub(crate) records: AtomicU64,
+    /// What was written, in order.
+    pub(crate) batches: Mutex<Vec<Arc<Batch>>>,
 }
 
 impl Probe {
@@ -78,6 +80,7 @@ impl Probe {
             checkpoints: AtomicU64::new(0),
             lone_starts: AtomicU64::new(0),
             records: AtomicU64::new(0),
+            batches: Mutex::default(),
         })
     }
 
@@ -116,6 +119,7 @@ impl CheckpointStore for Probe {
             if batch.execution.is_none() && batch.records.iter().all(starts) {
                 self.lone_starts.fetch_add(1, Ordering::SeqCst);
             }
+            self.batches.lock().unwrap().push(Arc::clone(&batch));
             self.records
                 .fetch_add(batch.records.len() as u64, Ordering::SeqCst);
             let ack = self.store.checkpoint(fence, batch).await;

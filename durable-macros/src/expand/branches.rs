@@ -127,7 +127,7 @@ impl Printer<'_> {
                 async {
                     let __race = __p::race(__claim, &[#(#names),*]).await;
                     let (#(mut #arms),*) = {
-                        let __durable_cx = __race.inside();
+                        let __cx = __race.inside();
                         (#(#futures),*)
                     };
                     match __race.first(&mut [#(&mut #arms),*]).await {

@@ -47,7 +47,7 @@ impl Printer<'_> {
         let (site, body) = (self.entry(part, call), self.body(call));
         let (binder, span) = (&call.binder, located(&call.body));
         let undo = quote_spanned!(span=> move |#binder| #body);
-        quote_spanned!(span=> __op.taken_back_by(__durable_undo, #site, #undo);)
+        quote_spanned!(span=> __op.taken_back_by(__undo, #site, #undo);)
     }
 
     pub(super) fn poll(&self, index: usize, call: &Call) -> TokenStream {
@@ -103,7 +103,7 @@ impl Printer<'_> {
         let binder = &call.binder;
         let content = quote_spanned! {hidden()=>
                 let __size = __p::batch_size()#size;
-                let mut __op = __p::batches(__durable_cx, #site, #items, __size, #codec);
+                let mut __op = __p::batches(__cx, #site, #items, __size, #codec);
                 async {
                     while let __p::Some(__step) = __op.next().await {
                         let #binder = __op.batch();
@@ -135,7 +135,7 @@ impl Printer<'_> {
                 async {
                     let __id = __callback.id().await;
                     let __inside = __callback.inside();
-                    let __durable_cx = &__inside;
+                    let __cx = &__inside;
                     #submitted.await
                 }
         };
@@ -156,13 +156,13 @@ impl Printer<'_> {
         let Some((function, input)) = self.callee(call) else {
             return TokenStream::new();
         };
-        quote_spanned!(located(&function)=> __p::invoke(#claim, __durable_state, #function, #input))
+        quote_spanned!(located(&function)=> __p::invoke(#claim, __state, #function, #input))
     }
 
     pub(super) fn continue_as(&self, call: &Call) -> TokenStream {
         let input = self.filled(&call.body);
         let (path, handler) = (&call.path, &self.handler);
-        let marked = quote_spanned!(hidden()=> #path!(@ __durable_cx));
+        let marked = quote_spanned!(hidden()=> #path!(@ __cx));
         quote_spanned!(located(&call.body)=> __p::continue_as::<#handler, _>(#marked, #input))
     }
 
@@ -246,7 +246,7 @@ impl Printer<'_> {
             match __op.enter().await {
                 __p::Enter::Done(__result) => __result,
                 __p::Enter::Run(__child) => {
-                    let __durable_cx = &__child;
+                    let __cx = &__child;
                     let __out = __child.traced(#body).await;
                     __op.finish(#outcome).await
                 }
@@ -260,13 +260,13 @@ impl Printer<'_> {
             return TokenStream::new();
         };
         quote_spanned! {located(&function)=>
-            __p::call(#claim, __durable_state, __durable_undo, #function, #input)
+            __p::call(#claim, __state, __undo, #function, #input)
         }
     }
 
     pub(super) fn execution(&self, call: &Call) -> TokenStream {
         let path = &call.path;
-        let bang = quote_spanned!(hidden()=> !(@ __durable_cx.execution()));
+        let bang = quote_spanned!(hidden()=> !(@ __cx.execution()));
         quote_spanned!(hidden()=> #path #bang)
     }
 }

@@ -54,10 +54,10 @@ pub(crate) fn handler(
     let quiet = (!report.is_empty()).then(|| quote_spanned!(hidden()=> #[allow(unused)]));
     let signature = body_signature(function, &parts, needs_state);
     let body = printer.fill(body.clone());
-    let again = needs_state.then(|| quote_spanned!(hidden()=> __durable_state,));
+    let again = needs_state.then(|| quote_spanned!(hidden()=> __state,));
     let passed = function.params().map(|param| match &*param.ty {
-        Type::Reference(_) => quote_spanned!(hidden()=> __durable_state),
-        _ => quote_spanned!(hidden()=> __durable_input),
+        Type::Reference(_) => quote_spanned!(hidden()=> __state),
+        _ => quote_spanned!(hidden()=> __input),
     });
     let passed = quote_spanned!(hidden()=> #again #(#passed),*);
     let content = quote_spanned! {hidden()=>
@@ -80,11 +80,11 @@ fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Sign
         }
     }
     let mut hidden_inputs: Vec<FnArg> = vec![
-        parse_quote_spanned!(hidden()=> __durable_cx: &__p::Context),
-        parse_quote_spanned!(hidden()=> __durable_undo: &__p::Undo<'__u>),
+        parse_quote_spanned!(hidden()=> __cx: &__p::Context),
+        parse_quote_spanned!(hidden()=> __undo: &__p::Undo<'__u>),
     ];
     if needs_state {
-        hidden_inputs.push(parse_quote_spanned!(hidden()=> __durable_state: &'__u #state));
+        hidden_inputs.push(parse_quote_spanned!(hidden()=> __state: &'__u #state));
     }
     signature.inputs = hidden_inputs.into_iter().chain(signature.inputs).collect();
     signature.ident = Ident::new("__body", hidden());
@@ -232,7 +232,7 @@ fn traits(
     let generics = bounds
         .as_ref()
         .map(|bounds| quote_spanned!(hidden()=> <#bounds>));
-    let bars = quote_spanned!(hidden()=> |__durable_state, __durable_input| (#passed));
+    let bars = quote_spanned!(hidden()=> |__state, __input| (#passed));
     quote_spanned! {located(&function.output)=>
         __p::handler!(#handler, #name, #version, [#(#was),*], [#generics] #state, #input, #result, #bars);
     }

@@ -162,10 +162,10 @@ impl Printer<'_> {
             quote_spanned!(hidden()=> .label(#label))
         });
         match call.key() {
-            None => quote_spanned!(hidden()=> __durable_cx.claim(#site)#label),
+            None => quote_spanned!(hidden()=> __cx.claim(#site)#label),
             Some(key) => {
                 let key = self.key(key);
-                quote_spanned!(hidden()=> __durable_cx.claim_keyed(#site, #key)#label)
+                quote_spanned!(hidden()=> __cx.claim_keyed(#site, #key)#label)
             }
         }
     }

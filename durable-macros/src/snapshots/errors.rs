@@ -18,15 +18,15 @@ const _: () = {
     ];
     __p::handler!(
         __durable_errors, "errors", __p::None, [], [< __S : ::core::marker::Sync >] __S,
-        (), Result < (), BoxError >, | __durable_state, __durable_input | ()
+        (), Result < (), BoxError >, | __state, __input | ()
     );
     #[allow(unused)]
     async fn __body<'__u>(
-        __durable_cx: &__p::Context,
-        __durable_undo: &__p::Undo<'__u>,
+        __cx: &__p::Context,
+        __undo: &__p::Undo<'__u>,
     ) -> Result<(), BoxError> {
         {
-            let __claim = __durable_cx.claim(&__SITES[step!(@ 0)]);
+            let __claim = __cx.claim(&__SITES[step!(@ 0)]);
             let mut __op = __p::step(__claim, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
@@ -38,7 +38,7 @@ const _: () = {
         }
             .await?;
         {
-            let __claim = __durable_cx.claim(&__SITES[step!(@ 1)]);
+            let __claim = __cx.claim(&__SITES[step!(@ 1)]);
             let mut __op = __p::step(__claim, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
@@ -50,7 +50,7 @@ const _: () = {
         }
             .await?;
         {
-            let __claim = __durable_cx.claim(&__SITES[step!(@ 2)]);
+            let __claim = __cx.claim(&__SITES[step!(@ 2)]);
             let mut __op = __p::step(__claim, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {

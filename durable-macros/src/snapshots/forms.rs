@@ -20,16 +20,15 @@ const _: () = {
     ];
     __p::handler!(
         __durable_forms, "forms", __p::None, [], [< __S : ::core::marker::Sync >] __S,
-        (), Result < (), BoxError >, | __durable_state, __durable_input |
-        (__durable_state,)
+        (), Result < (), BoxError >, | __state, __input | (__state,)
     );
     async fn __body<'__u, __S: ::core::marker::Sync>(
-        __durable_cx: &__p::Context,
-        __durable_undo: &__p::Undo<'__u>,
-        __durable_state: &'__u __S,
+        __cx: &__p::Context,
+        __undo: &__p::Undo<'__u>,
+        __state: &'__u __S,
     ) -> Result<(), BoxError> {
         let id = {
-            let __claim = __durable_cx.claim(&__SITES[record!(@ 0)]);
+            let __claim = __cx.claim(&__SITES[record!(@ 0)]);
             async {
                 let mut __op = __p::record(__claim, __p::Json);
                 match __op.next().await {
@@ -42,9 +41,9 @@ const _: () = {
             }
         }
             .await;
-        __p::wait_until(__durable_cx.claim(&__SITES[wait!(@ 1)]), __p::time(time)).await;
+        __p::wait_until(__cx.claim(&__SITES[wait!(@ 1)]), __p::time(time)).await;
         {
-            let __claim = __durable_cx
+            let __claim = __cx
                 .claim_keyed(
                     &__SITES[scope!(@ 2)],
                     __p::keys(&[&__p::key(&(a)), &__p::key(&(b))]),
@@ -54,14 +53,14 @@ const _: () = {
                 match __op.enter().await {
                     __p::Enter::Done(__result) => __result,
                     __p::Enter::Run(__child) => {
-                        let __durable_cx = &__child;
+                        let __cx = &__child;
                         let __out = __child
                             .traced(async {
                                 if let __p::Some(__never) = __p::never() {
                                     return __never;
                                 }
                                 {
-                                    let __claim = __durable_cx.claim(&__SITES[step!(@ 3)]);
+                                    let __claim = __cx.claim(&__SITES[step!(@ 3)]);
                                     let mut __op = __p::step(__claim, __p::Json);
                                     async {
                                         while let __p::Some(__step) = __op.next().await {
@@ -82,7 +81,7 @@ const _: () = {
                                     .await?;
                                 ::core::result::Result::Ok(
                                     {
-                                        let __claim = __durable_cx.claim(&__SITES[step!(@ 4)]);
+                                        let __claim = __cx.claim(&__SITES[step!(@ 4)]);
                                         let mut __op = __p::step(__claim, Shout);
                                         async move {
                                             while let __p::Some(__step) = __op.next().await {
@@ -103,25 +102,25 @@ const _: () = {
         }
             .await?;
         __p::call(
-                __durable_cx.claim(&__SITES[call!(@ 5)]),
-                __durable_state,
-                __durable_undo,
+                __cx.claim(&__SITES[call!(@ 5)]),
+                __state,
+                __undo,
                 other,
-                execution!(@ __durable_cx.execution()).id().to_string(),
+                execution!(@ __cx.execution()).id().to_string(),
             )
             .await?;
         join!(
-            { let __claim = __durable_cx.claim(& __SITES[step!(@ 6)]); let mut __op =
+            { let __claim = __cx.claim(& __SITES[step!(@ 6)]); let mut __op =
             __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
             .next(). await { let __out = __op.run(async { one(). await }). await; __op
             .record(__p::attempted(__out)). await; } __op.done() } }, async { { let
-            __claim = __durable_cx.claim(& __SITES[step!(@ 7)]); let mut __op =
+            __claim = __cx.claim(& __SITES[step!(@ 7)]); let mut __op =
             __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
             .next(). await { let __out = __op.run(async { one(). await }). await; __op
             .record(__p::attempted(__out)). await; } __op.done() } } . await }
         );
         unknown_syntax!(
-            => { let __claim = __durable_cx.claim(& __SITES[step!(@ 8)]); let mut __op =
+            => { let __claim = __cx.claim(& __SITES[step!(@ 8)]); let mut __op =
             __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
             .next(). await { let __out = __op.run(async { one(). await }). await; __op
             .record(__p::attempted(__out)). await; } __op.done() } }

@@ -16,18 +16,18 @@ const _: () = {
     ];
     __p::handler!(
         __durable_etl, "etl", __p::None, [], [] App, Job, Result < Summary, BoxError >, |
-        __durable_state, __durable_input | (__durable_state, __durable_input)
+        __state, __input | (__state, __input)
     );
     #[allow(dead_code)]
     #[inline]
     async fn __body<'__u>(
-        __durable_cx: &__p::Context,
-        __durable_undo: &__p::Undo<'__u>,
+        __cx: &__p::Context,
+        __undo: &__p::Undo<'__u>,
         app: &'__u App,
         job: Job,
     ) -> Result<Summary, BoxError> {
         let rows = {
-            let __claim = __durable_cx.claim(&__SITES[step!(@ 0)]);
+            let __claim = __cx.claim(&__SITES[step!(@ 0)]);
             let mut __op = __p::step(__claim, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
@@ -40,8 +40,7 @@ const _: () = {
             .await?;
         for (n, batch) in rows.chunks(500).enumerate() {
             {
-                let __claim = __durable_cx
-                    .claim_keyed(&__SITES[step!(@ 1)], __p::key(&(n)));
+                let __claim = __cx.claim_keyed(&__SITES[step!(@ 1)], __p::key(&(n)));
                 let mut __op = __p::step(__claim, __p::Json);
                 async {
                     while let __p::Some(__step) = __op.next().await {
@@ -60,8 +59,7 @@ const _: () = {
                 }
             }
                 .await?;
-            __p::wait(__durable_cx.claim(&__SITES[wait!(@ 2)]), Duration::from_secs(1))
-                .await;
+            __p::wait(__cx.claim(&__SITES[wait!(@ 2)]), Duration::from_secs(1)).await;
         }
         Ok(Summary)
     }

@@ -28,18 +28,17 @@ const _: () = {
     ];
     __p::handler!(
         __durable_operations, "operations", __p::None, [], [] App, Job, Result < (),
-        BoxError >, | __durable_state, __durable_input | (__durable_state,
-        __durable_state, __durable_input)
+        BoxError >, | __state, __input | (__state, __state, __input)
     );
     async fn __body<'__u>(
-        __durable_cx: &__p::Context,
-        __durable_undo: &__p::Undo<'__u>,
-        __durable_state: &'__u App,
+        __cx: &__p::Context,
+        __undo: &__p::Undo<'__u>,
+        __state: &'__u App,
         app: &'__u App,
         job: Job,
     ) -> Result<(), BoxError> {
         {
-            let __claim = __durable_cx.claim(&__SITES[step!(@ 0)]);
+            let __claim = __cx.claim(&__SITES[step!(@ 0)]);
             let mut __op = __p::step(__claim, __p::Json).undoable();
             async {
                 while let __p::Some(__step) = __op.next().await {
@@ -47,7 +46,7 @@ const _: () = {
                     __op.record(__p::attempted(__out)).await;
                 }
                 __op.taken_back_by(
-                    __durable_undo,
+                    __undo,
                     &__SITES[step!(@ 1)],
                     move |room| async move { cancel(room).await },
                 );
@@ -56,7 +55,7 @@ const _: () = {
         }
             .await?;
         {
-            let __claim = __durable_cx.claim(&__SITES[poll!(@ 2)]);
+            let __claim = __cx.claim(&__SITES[poll!(@ 2)]);
             let mut __op = __p::poll(__claim, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
@@ -75,18 +74,18 @@ const _: () = {
             .await?;
         let answer = {
             let __callback = __p::callback(
-                __durable_cx.claim(&__SITES[callback!(@ 3)]),
+                __cx.claim(&__SITES[callback!(@ 3)]),
                 __p::limits().timeout(pause),
                 __p::Json,
             );
             async {
                 let __id = __callback.id().await;
                 let __inside = __callback.inside();
-                let __durable_cx = &__inside;
+                let __cx = &__inside;
                 __p::submitted(
                         __callback,
                         {
-                            let __claim = __durable_cx.claim(&__SITES[callback!(@ 4)]);
+                            let __claim = __cx.claim(&__SITES[callback!(@ 4)]);
                             let mut __op = __p::step(__claim, __p::Json);
                             async {
                                 while let __p::Some(__step) = __op.next().await {
@@ -107,16 +106,15 @@ const _: () = {
             }
         };
         __p::invoke(
-                __durable_cx.claim_keyed(&__SITES[invoke!(@ 5)], __p::key(&(app))),
-                __durable_state,
+                __cx.claim_keyed(&__SITES[invoke!(@ 5)], __p::key(&(app))),
+                __state,
                 child,
                 job,
             )
             .await?;
-        __p::invoke_named(__durable_cx.claim(&__SITES[invoke!(@ 6)]), "function", 1)
-            .await?;
+        __p::invoke_named(__cx.claim(&__SITES[invoke!(@ 6)]), "function", 1).await?;
         {
-            let __claim = __durable_cx.claim(&__SITES[map!(@ 7)]);
+            let __claim = __cx.claim(&__SITES[map!(@ 7)]);
             let __items = __p::items(&files);
             async {
                 let __fan = __p::fan(__claim, __p::batch_options().concurrency(4)).await;
@@ -133,11 +131,11 @@ const _: () = {
                         match __op.enter().await {
                             __p::Enter::Done(__result) => __result,
                             __p::Enter::Run(__child) => {
-                                let __durable_cx = &__child;
+                                let __cx = &__child;
                                 let __out = __child
                                     .traced(async {
                                         {
-                                            let __claim = __durable_cx.claim(&__SITES[step!(@ 9)]);
+                                            let __claim = __cx.claim(&__SITES[step!(@ 9)]);
                                             let mut __op = __p::step(__claim, __p::Json);
                                             async {
                                                 while let __p::Some(__step) = __op.next().await {
@@ -161,7 +159,7 @@ const _: () = {
         }
             .await;
         {
-            let __claim = __durable_cx.claim(&__SITES[parallel!(@ 10)]);
+            let __claim = __cx.claim(&__SITES[parallel!(@ 10)]);
             async {
                 let __fan = __p::fan(__claim, __p::batch_options().flat()).await;
                 let __branches = __p::Vec::from([
@@ -174,14 +172,13 @@ const _: () = {
                                 match __op.enter().await {
                                     __p::Enter::Done(__result) => __result,
                                     __p::Enter::Run(__child) => {
-                                        let __durable_cx = &__child;
+                                        let __cx = &__child;
                                         let __out = __child
                                             .traced(async {
                                                 if let __p::Some(__never) = __p::never() {
                                                     return __never;
                                                 }
-                                                __p::wait(__durable_cx.claim(&__SITES[wait!(@ 12)]), pause)
-                                                    .await;
+                                                __p::wait(__cx.claim(&__SITES[wait!(@ 12)]), pause).await;
                                                 Ok(1)
                                             })
                                             .await;
@@ -200,7 +197,7 @@ const _: () = {
                                 match __op.enter().await {
                                     __p::Enter::Done(__result) => __result,
                                     __p::Enter::Run(__child) => {
-                                        let __durable_cx = &__child;
+                                        let __cx = &__child;
                                         let __out = __child
                                             .traced(async {
                                                 if let __p::Some(__never) = __p::never() {
@@ -221,16 +218,14 @@ const _: () = {
         }
             .await;
         {
-            let __claim = __durable_cx.claim(&__SITES[race!(@ 14)]);
+            let __claim = __cx.claim(&__SITES[race!(@ 14)]);
             async {
                 let __race = __p::race(__claim, &["answer", "late"]).await;
                 let (mut __arm0, mut __arm1) = {
-                    let __durable_cx = __race.inside();
+                    let __cx = __race.inside();
                     (
                         __p::arm(answer),
-                        __p::arm(
-                            __p::wait(__durable_cx.claim(&__SITES[wait!(@ 15)]), pause),
-                        ),
+                        __p::arm(__p::wait(__cx.claim(&__SITES[wait!(@ 15)]), pause)),
                     )
                 };
                 match __race.first(&mut [&mut __arm0, &mut __arm1]).await {
@@ -246,7 +241,7 @@ const _: () = {
         {
             let __size = __p::batch_size().max(100);
             let mut __op = __p::batches(
-                __durable_cx,
+                __cx,
                 &__SITES[batches!(@ 16)],
                 &rows,
                 __size,
@@ -264,7 +259,6 @@ const _: () = {
             }
         }
             .await?;
-        __p::continue_as::<__durable_operations, _>(continue_as!(@ __durable_cx), job)
-            .await
+        __p::continue_as::<__durable_operations, _>(continue_as!(@ __cx), job).await
     }
 };

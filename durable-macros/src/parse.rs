@@ -2,7 +2,7 @@
 
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
-use syn::{Expr, LitStr, Macro, Pat, Token, braced, token};
+use syn::{Expr, Ident, LitStr, Macro, Pat, Token, braced, token};
 
 use crate::args::Options;
 use crate::name::Name;
@@ -129,7 +129,11 @@ impl Call {
     }
 
     fn read_arm(&self, input: ParseStream<'_>) -> syn::Result<Arm> {
-        let name: LitStr = input.parse()?;
+        let name: LitStr = input.parse().map_err(|_| {
+            let message =
+                "the name that replay looks this up by is a text, such as `\"late\" => …`";
+            input.error(message)
+        })?;
         input.parse::<Token![=>]>()?;
         if self.kind == Kind::Parallel {
             let body = Some(input.parse()?);
@@ -152,8 +156,17 @@ impl Call {
             input.parse::<Token![=]>()?;
         }
         let body = Some(input.parse()?);
+        if !input.peek(Token![=>]) {
+            let message = "what follows when this arm wins is missing: write `\"name\" => future => expression`";
+            return Err(input.error(message));
+        }
         input.parse::<Token![=>]>()?;
         let then = Some(input.parse()?);
+        if input.peek(Token![=>]) {
+            let message = "an arm that sees what its future gave binds it in front: write \
+                           `\"name\" => pattern = future => expression`";
+            return Err(input.error(message));
+        }
         Ok(Arm {
             name,
             pat,
@@ -166,10 +179,19 @@ impl Call {
         if input.is_empty() {
             return Ok(());
         }
-        let message = format!(
-            "after name and options, `{}!` takes {takes}",
-            self.kind.name()
-        );
+        let form = self.kind.name();
+        let option = input.fork().parse::<Ident>().ok().filter(|word| {
+            self.kind
+                .options()
+                .iter()
+                .any(|option| *word == option.name)
+        });
+        let message = match option {
+            Some(option) => {
+                format!("options of `{form}!` stand before its body: move `{option}` there")
+            }
+            None => format!("after name and options, `{form}!` takes {takes}"),
+        };
         Err(syn::Error::new(input.span(), message))
     }
 

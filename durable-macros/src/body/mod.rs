@@ -14,7 +14,7 @@ use std::mem;
 use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Expr, ExprCall, ExprMethodCall, Macro, Pat, Path, Stmt};
+use syn::{Attribute, Expr, ExprCall, ExprMethodCall, Macro, Pat, Path, Stmt, parse_quote_spanned};
 
 use self::here::Here;
 use crate::args::{Args, Expressions};
@@ -195,6 +195,18 @@ impl VisitMut for Lifter<'_> {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Macro(one) => self.visit_site(&mut one.mac, false),
+            // The easiest slip. Awaited all the same, or rustc adds that an async block is no `Try`.
+            Expr::Try(one) if matches!(&*one.expr, Expr::Macro(_)) => {
+                let Expr::Macro(site) = &mut *one.expr else {
+                    return;
+                };
+                let is_awaited =
+                    Kind::of_path(&site.mac.path, self.krate).is_some_and(Kind::is_awaited);
+                self.visit_site(&mut site.mac, true);
+                if is_awaited {
+                    *one.expr = parse_quote_spanned!(Span::mixed_site()=> #site.await);
+                }
+            }
             Expr::Path(one) => self.refuse_hazard(hazards::of_path(&one.path), &one.path),
             Expr::Async(_) => {
                 self.inside(

@@ -6,10 +6,12 @@ use crate::error::OperationError;
 use crate::store::StoreError;
 
 /// Why a run has no output.
-#[derive(Debug)]
+///
+/// `Debug` shows the same text as `Display`: a `main` that returns the error prints it with `Debug`, and
+/// a report of many lines is of no use with its line breaks escaped.
 #[non_exhaustive]
 pub enum RunError {
-    /// The handler ended with this error; so it will for ever.
+    /// The handler ended with this error; so it will for ever. To try again, take another id.
     Failed(OperationError),
     /// Code and history disagree. The report says about what; a fixed build goes on from here.
     Blocked(String),
@@ -31,6 +33,12 @@ impl fmt::Display for RunError {
             Self::Taken(text) | Self::Codec(text) | Self::Usage(text) => f.write_str(text),
             Self::Store(error) => error.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -6,6 +6,9 @@ use crate::error::OperationError;
 
 /// When a `map!` or `parallel!` is complete before all of its branches have ended.
 ///
+/// It decides when to stop, not whether the whole failed: the handler looks at
+/// [`BatchResult::reason`], or asks for [`BatchResult::into_values`].
+///
 /// ```
 /// use durable_core::Complete;
 ///
@@ -188,11 +191,13 @@ impl<T> BatchResult<T> {
         self.branches.iter().filter(begun).count()
     }
 
-    /// All values of the branches that succeeded.
+    /// The values of the branches that succeeded, if none failed. There are fewer than items when the
+    /// whole was complete before all had ended; where failures are tolerated, see
+    /// [`into_succeeded`](Self::into_succeeded).
     ///
     /// # Errors
     ///
-    /// That of the first item that failed.
+    /// That of the first item that failed, whether [`Complete`] tolerates it or not.
     pub fn into_values(self) -> Result<Vec<T>, OperationError> {
         let mut values = Vec::with_capacity(self.branches.len());
         for branch in self.branches {
@@ -203,5 +208,15 @@ impl<T> BatchResult<T> {
             }
         }
         Ok(values)
+    }
+
+    /// The values of the branches that succeeded, in the order of the items, whatever became of the
+    /// others: [`reason`](Self::reason) says whether there were enough.
+    pub fn into_succeeded(self) -> Vec<T> {
+        let values = self.branches.into_iter().filter_map(|branch| match branch {
+            BranchOutcome::Succeeded(value) => Some(value),
+            _ => None,
+        });
+        values.collect()
     }
 }

@@ -17,7 +17,7 @@ pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};
 pub use memory::MemoryStore;
 #[cfg(feature = "aes-gcm")]
 pub use sealed::AesGcm;
-pub use sealed::{PayloadCodec, SealContext, SealedStore, Subject};
+pub use sealed::{IntoCodec, PayloadCodec, SealContext, SealedStore, Subject};
 pub(crate) use sealed::{is_sealing, refuse_sealed, text as sealed_text};
 
 use crate::error::OperationError;

@@ -24,12 +24,11 @@ const TAG: usize = 16;
 /// Needs the feature `aes-gcm`.
 ///
 /// ```
-/// use std::sync::Arc;
 /// use durable_core::store::{AesGcm, MemoryStore, PayloadCodec, SealedStore};
 ///
 /// # fn key_from_the_vault(_: &str) -> [u8; 32] { [7; 32] }
-/// let new: Arc<dyn PayloadCodec> = Arc::new(AesGcm::new("2027", &key_from_the_vault("2027")));
-/// let old: Arc<dyn PayloadCodec> = Arc::new(AesGcm::new("2026", &key_from_the_vault("2026")));
+/// let new = AesGcm::new("2027", &key_from_the_vault("2027"));
+/// let old = AesGcm::new("2026", &key_from_the_vault("2026"));
 /// assert_eq!(new.name(), "aes-gcm:2027");
 /// let store = SealedStore::new(MemoryStore::new(), [new, old])?;
 /// # let _ = store;

@@ -1,6 +1,7 @@
 //! What seals and opens bytes, and what it is told about them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::BoxError;
 use crate::record::Record;
@@ -61,6 +62,31 @@ pub trait PayloadCodec: Send + Sync + 'static {
     /// The most that `len` bytes may take once sealed, by which the limits of the store shrink.
     /// Never less for more bytes.
     fn sealed_len(&self, len: usize) -> usize;
+}
+
+/// What can be given as a codec: codecs of one type as they are, of several types as
+/// `Arc<dyn PayloadCodec>`.
+pub trait IntoCodec {
+    /// The codec, shared.
+    fn into_codec(self) -> Arc<dyn PayloadCodec>;
+}
+
+impl<T: PayloadCodec> IntoCodec for T {
+    fn into_codec(self) -> Arc<dyn PayloadCodec> {
+        Arc::new(self)
+    }
+}
+
+impl<T: PayloadCodec> IntoCodec for Arc<T> {
+    fn into_codec(self) -> Arc<dyn PayloadCodec> {
+        self
+    }
+}
+
+impl IntoCodec for Arc<dyn PayloadCodec> {
+    fn into_codec(self) -> Arc<dyn PayloadCodec> {
+        self
+    }
 }
 
 /// What of an execution is sealed or opened.

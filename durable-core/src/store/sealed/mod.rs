@@ -17,7 +17,7 @@ use std::time::Duration;
 #[cfg(feature = "aes-gcm")]
 pub use aes_gcm::AesGcm;
 pub(crate) use codec::is_sealing;
-pub use codec::{PayloadCodec, SealContext, Subject};
+pub use codec::{IntoCodec, PayloadCodec, SealContext, Subject};
 use seal::Sealer;
 
 use super::{
@@ -60,7 +60,6 @@ use crate::{BoxFuture, ExecutionId, Timestamp};
 /// Sealing is done on the thread that polls the store.
 ///
 /// ```
-/// use std::sync::Arc;
 /// # use durable_core::BoxError;
 /// # use durable_core::store::SealContext;
 /// use durable_core::store::{MemoryStore, PayloadCodec, SealedStore};
@@ -80,8 +79,7 @@ use crate::{BoxFuture, ExecutionId, Timestamp};
 /// #         len
 /// #     }
 /// # }
-/// let new: Arc<dyn PayloadCodec> = Arc::new(Veil("veil:2", 0x5a));
-/// let old: Arc<dyn PayloadCodec> = Arc::new(Veil("veil:1", 0x17));
+/// let (new, old) = (Veil("veil:2", 0x5a), Veil("veil:1", 0x17));
 /// let store = SealedStore::new(MemoryStore::new(), [new, old])?;
 /// # let _ = store;
 /// # Ok::<(), durable_core::store::StoreError>(())
@@ -102,11 +100,12 @@ impl SealedStore {
     /// or that another has too.
     pub fn new(
         inner: impl IntoStore,
-        codecs: impl IntoIterator<Item = Arc<dyn PayloadCodec>>,
+        codecs: impl IntoIterator<Item = impl IntoCodec>,
     ) -> Result<Self, StoreError> {
+        let codecs = codecs.into_iter().map(IntoCodec::into_codec).collect();
         Ok(Self {
             inner: inner.into_store(),
-            sealer: Arc::new(Sealer::new(codecs.into_iter().collect())?),
+            sealer: Arc::new(Sealer::new(codecs)?),
         })
     }
 

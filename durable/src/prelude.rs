@@ -4,8 +4,9 @@ pub use std::ops::ControlFlow;
 pub use std::time::Duration;
 
 pub use crate::{
-    Backoff, BatchResult, BoxError, CallError, CallbackError, Complete, ErrorKind, ExecutionId,
-    InvokeError, PollError, Retry, ScopeError, StepError, StepInfo, fatal,
+    Backoff, BatchResult, BoxError, BranchOutcome, CallError, CallbackError, Complete, ErrorKind,
+    ExecutionId, InvokeError, PollError, Reason, Retry, RunError, ScopeError, StepError, StepInfo,
+    fatal,
 };
 pub use crate::{batches, callback, continue_as, invoke, map, parallel, poll, race};
 pub use crate::{call, durable, execution, record, scope, step, wait};

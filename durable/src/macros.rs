@@ -9,9 +9,11 @@
 /// `Result<T, impl Into<BoxError>>`; it may await and borrows what it uses. Without a name the step is
 /// called after the function it awaits.
 ///
-/// Options: `key = value` or `ordered` (in a loop), `retry = Retry`, `timeout = Duration` (of one
+/// Options, before the body: `key = value` or `ordered` (in a loop), `retry = Retry` (by default
+/// [`Retry::exponential`](crate::Retry::exponential), six attempts), `timeout = Duration` (of one
 /// attempt), `at_most_once`, `undo = |value| body` (takes the step back when the execution fails or is
-/// cancelled; borrows the state only and owns the rest), `move` (the body takes its captures by value),
+/// cancelled; ends with a `Result<(), _>`, borrows the state only and owns the rest), `move` (the body
+/// takes its captures by value),
 /// `was = "old name"`, `label = text`, `codec = codec`, `secret`. A body may begin with `|step|`, a [`StepInfo`](crate::StepInfo).
 ///
 /// ```
@@ -208,7 +210,8 @@ macro_rules! poll {
 /// Waits for somebody outside, who answers by an id.
 ///
 /// `callback!(name, [options])` awaits to `Result<T, CallbackError>`; its `.id().await` is the id to hand
-/// out before. With `submit = |id| body` a step does that. A client completes it by the id.
+/// out before. With `submit = |id| body` a step does that. [`Client::complete`](crate::Client::complete) ends it
+/// by the id, from any process that can reach the store; `T` is what is given there, as JSON.
 ///
 /// Options: `timeout = Duration`, `heartbeat = Duration` (the longest pause between signs of life),
 /// `submit = |id| body`, `key = value` or `ordered`, `was = "old name"`, `label = text`, `codec = codec`,

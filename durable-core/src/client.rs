@@ -44,6 +44,9 @@ impl Client {
 
     /// Ends the callback that was handed out as `callback` with this value.
     ///
+    /// What type the handler waits for is not known here: a value that does not decode as that ends the
+    /// callback all the same, for the handler as an error of the kind [`ErrorKind::Codec`].
+    ///
     /// # Errors
     ///
     /// [`StoreErrorKind::NotFound`] for an id that was never handed out, [`StoreErrorKind::Conflict`]

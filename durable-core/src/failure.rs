@@ -45,6 +45,22 @@ pub fn fatal<E: Into<BoxError>>(error: E) -> BoxError {
 }
 
 /// Error of a body that is a block with `?` in it: made from any error, keeps its type's name.
+///
+/// Such a body ends with this type wherever it ends: leave the error type out of its `Ok`s, write
+/// `Ok(check().await?)` for the result of a branch, and `Err(error.into())` for an error at hand.
+///
+/// ```
+/// use durable_core::{BodyError, fatal};
+///
+/// # fn read(amount: &str) -> Result<i64, BodyError> {
+/// let amount: i64 = amount.parse()?;
+/// if amount < 0 {
+///     return Err(fatal("a negative amount will never be accepted").into());
+/// }
+/// # Ok(amount)
+/// # }
+/// # assert!(read("-1").is_err());
+/// ```
 pub struct BodyError {
     error: BoxError,
     type_name: &'static str,

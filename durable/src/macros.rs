@@ -7,7 +7,7 @@
 ///
 /// `step!([name,] [options,] body)` awaits to `Result<T, StepError>`. The body is an expression of type
 /// `Result<T, impl Into<BoxError>>`; it may await and borrows what it uses. Without a name the step is
-/// called after the function it awaits.
+/// called after the function it awaits. With `?` in it, a body's error is a [`BodyError`](crate::BodyError).
 ///
 /// Options, before the body: `key = value` or `ordered` (in a loop), `retry = Retry` (by default
 /// [`Retry::exponential`](crate::Retry::exponential), six attempts), `timeout = Duration` (of one

@@ -1,6 +1,6 @@
 //! What a running handler sees of its execution.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,7 +91,9 @@ impl CancelSignal {
 pub(crate) struct State {
     pub(crate) engine: Engine,
     /// Operations that cannot go on, with whom to tell when they can.
-    pub(crate) parked: HashMap<Op, Parked>,
+    pub(crate) parked: BTreeMap<(Op, u64), Parked>,
+    /// Futures that were parked so far: an operation may have several.
+    tickets: u64,
     /// Bodies that have begun and not ended.
     pub(crate) bodies: HashMap<Op, Arc<BodyWaker>>,
     /// The call site that was claimed last, for warnings.
@@ -110,19 +112,6 @@ pub(crate) struct Parked {
     pub(crate) woken: bool,
 }
 
-impl State {
-    fn park(&mut self, op: Op, waker: &Waker, until: Option<Timestamp>, writing: bool) {
-        let waker = waker.clone();
-        let parked = Parked {
-            waker,
-            until,
-            writing,
-            woken: false,
-        };
-        self.parked.insert(op, parked);
-    }
-}
-
 impl Shared {
     pub(crate) fn new(
         engine: Engine,
@@ -135,7 +124,8 @@ impl Shared {
             children,
             state: Mutex::new(State {
                 engine,
-                parked: HashMap::new(),
+                parked: BTreeMap::new(),
+                tickets: 0,
                 bodies: HashMap::new(),
                 last_site: None,
                 ask: false,
@@ -365,7 +355,7 @@ impl<'a> Claim<'a> {
     ///
     /// Once the invocation is stopped this never ends: the driver drops the handler.
     pub(crate) async fn decide(&self) -> Answer {
-        let _parking = Parking(self);
+        let mut parking = Parking::of(self);
         poll_fn(|cx| {
             let mut state = self.lock();
             let (until, writing) = match state.engine.decide(self.op, || self.now()) {
@@ -376,7 +366,7 @@ impl<'a> Claim<'a> {
                 Decision::Unwritten => (None, true),
                 Decision::Stopped => (None, false),
             };
-            state.park(self.op, cx.waker(), until, writing);
+            parking.park(&mut state, cx.waker(), until, writing);
             Poll::Pending
         })
         .await
@@ -384,13 +374,13 @@ impl<'a> Claim<'a> {
 
     /// Waits until everything queued of the operation is durable.
     pub(crate) async fn written(&self) {
-        let _parking = Parking(self);
+        let mut parking = Parking::of(self);
         poll_fn(|cx| {
             let mut state = self.lock();
             if state.engine.is_written(self.op) && state.engine.stop().is_none() {
                 return Poll::Ready(());
             }
-            state.park(self.op, cx.waker(), None, true);
+            parking.park(&mut state, cx.waker(), None, true);
             Poll::Pending
         })
         .await;
@@ -398,23 +388,47 @@ impl<'a> Claim<'a> {
 
     /// Waits for the next invocation, which begins at once.
     pub(crate) async fn next_invocation<T>(&self) -> T {
-        let _parking = Parking(self);
+        let mut parking = Parking::of(self);
         poll_fn(|cx| {
-            self.lock().park(self.op, cx.waker(), None, false);
+            parking.park(&mut self.lock(), cx.waker(), None, false);
             Poll::Pending
         })
         .await
     }
 }
 
-/// Takes a parked operation off the list when its future is dropped or goes on.
-struct Parking<'a, 'b>(&'a Claim<'b>);
+/// Takes a parked future of an operation off the list when it is dropped or goes on.
+struct Parking<'a, 'b> {
+    claim: &'a Claim<'b>,
+    /// Tells it apart from other futures of the operation; zero while it has not been parked.
+    ticket: u64,
+}
+
+impl<'a, 'b> Parking<'a, 'b> {
+    fn of(claim: &'a Claim<'b>) -> Self {
+        Self { claim, ticket: 0 }
+    }
+
+    fn park(&mut self, state: &mut State, waker: &Waker, until: Option<Timestamp>, writing: bool) {
+        if self.ticket == 0 {
+            state.tickets += 1;
+            self.ticket = state.tickets;
+        }
+        let parked = Parked {
+            waker: waker.clone(),
+            until,
+            writing,
+            woken: false,
+        };
+        state.parked.insert((self.claim.op, self.ticket), parked);
+    }
+}
 
 impl Drop for Parking<'_, '_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        if !state.parked.is_empty() {
-            state.parked.remove(&self.0.op);
+        if self.ticket != 0 {
+            let key = (self.claim.op, self.ticket);
+            self.claim.lock().parked.remove(&key);
         }
     }
 }

@@ -13,3 +13,4 @@ mod random;
 mod slicing;
 mod support;
 mod traps;
+mod twins;

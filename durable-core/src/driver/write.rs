@@ -49,7 +49,7 @@ impl Driver {
         }
         let mut state = self.shared.lock();
         for op in state.engine.acknowledge(&ack) {
-            if let Some(parked) = state.parked.get(&op) {
+            for (_, parked) in state.parked.range((op, 0)..=(op, u64::MAX)) {
                 parked.waker.wake_by_ref();
             }
         }

@@ -11,6 +11,7 @@ mod interrupted;
 mod operations;
 mod random;
 mod slicing;
+mod slow;
 mod support;
 mod traps;
 mod twins;

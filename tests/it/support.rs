@@ -61,6 +61,8 @@ pub(crate) struct Probe {
     store: Arc<dyn ExecutionStore>,
     crash: Crash,
     crashed: Arc<Notify>,
+    /// How long each checkpoint takes.
+    slow: Duration,
     pub(crate) loads: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
     /// Checkpoints that hold nothing but STARTs.
@@ -72,9 +74,19 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) fn new(store: Arc<dyn ExecutionStore>, crash: Crash) -> Arc<Self> {
+        Self::build(store, crash, Duration::ZERO)
+    }
+
+    /// One whose every checkpoint takes this long.
+    pub(crate) fn slow(store: Arc<dyn ExecutionStore>, slow: Duration) -> Arc<Self> {
+        Self::build(store, Crash::Never, slow)
+    }
+
+    fn build(store: Arc<dyn ExecutionStore>, crash: Crash, slow: Duration) -> Arc<Self> {
         Arc::new(Self {
             store,
             crash,
+            slow,
             crashed: Arc::default(),
             loads: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
@@ -122,6 +134,9 @@ impl CheckpointStore for Probe {
             self.batches.lock().unwrap().push(Arc::clone(&batch));
             self.records
                 .fetch_add(batch.records.len() as u64, Ordering::SeqCst);
+            if !self.slow.is_zero() {
+                tokio::time::sleep(self.slow).await;
+            }
             let ack = self.store.checkpoint(fence, batch).await;
             if self.crash == Crash::After(number) {
                 return self.die().await;

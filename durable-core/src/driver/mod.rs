@@ -160,6 +160,10 @@ impl Driver {
             if self.attention.lease_lost.load(Ordering::Acquire) {
                 return Poll::Ready(Event::StoreFailed(lease_lost(&self.fence)));
             }
+            // A handler that is being suspended goes no further: the lease ends with this write.
+            if self.is_suspending() {
+                return Poll::Pending;
+            }
             if self.attention.wanted.swap(false, Ordering::AcqRel)
                 && let Some(event) = self.poll_handler(handler, waker)
             {

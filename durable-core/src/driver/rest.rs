@@ -40,6 +40,8 @@ impl Driver {
         let alarm = {
             let mut state = shared.lock();
             let start = state.engine.oldest_unwritten_start();
+            // While a write is under way none can be started: there is nothing to wake up for.
+            let start = start.filter(|_| self.write.is_none());
             let lone_start = start.map(|at| at.after(LONE_START));
             let rest = match self.rest(&state, now) {
                 Rest::Cancel if self.write.is_none() => {

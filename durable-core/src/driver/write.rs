@@ -43,6 +43,12 @@ impl Driver {
         }
     }
 
+    /// Whether the write under way suspends the execution.
+    pub(super) fn is_suspending(&self) -> bool {
+        let update = self.write.as_ref().map(|write| &write.batch.execution);
+        matches!(update, Some(Some(ExecutionUpdate::Suspend { .. })))
+    }
+
     fn acknowledge(&mut self, ack: Ack) {
         if let Some(fence) = &ack.fence {
             self.fence = fence.clone();

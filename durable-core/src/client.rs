@@ -8,7 +8,7 @@ use crate::error::{BoxError, ErrorKind, OperationError};
 use crate::record::{Completion, Payload};
 use crate::run::IntoStore;
 use crate::store::{CallbackId, ExecutionStore, StoreError, StoreErrorKind};
-use crate::{Clock, ExecutionId, SystemClock};
+use crate::{Clock, ExecutionId, SystemClock, Timestamp};
 
 /// Completes callbacks and cancels executions, from any process that can reach the store.
 ///
@@ -91,13 +91,28 @@ impl Client {
         self.store.heartbeat(&id, self.clock.now()).await
     }
 
-    /// Asks for an execution's cancellation: it stops at its next durable boundary, takes back what
+    /// Asks for the cancellation of an execution, or of the one that goes on in its place: it stops at its next durable boundary, takes back what
     /// has an undo body, and ends as cancelled.
     ///
     /// # Errors
     ///
     /// [`StoreErrorKind::NotFound`]. An execution that has ended is left as it is.
     pub async fn cancel(&self, execution: &ExecutionId) -> Result<(), StoreError> {
-        self.store.cancel(execution, self.clock.now()).await
+        cancel(&*self.store, execution.clone(), self.clock.now()).await
+    }
+}
+
+/// Cancels the execution, and what has gone on in its place meanwhile.
+pub(crate) async fn cancel(
+    store: &dyn ExecutionStore,
+    mut id: ExecutionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    loop {
+        store.cancel(&id, now).await?;
+        match store.get(&id).await?.next {
+            Some(next) => id = next,
+            None => return Ok(()),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod branches;
 mod cancel;
+mod chains;
 mod counters;
 mod edits;
 mod errors;

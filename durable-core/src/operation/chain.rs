@@ -37,10 +37,12 @@ fn next_of<H: Durable>(
     };
     let input =
         input.map_err(|error| failed(format!("the next input cannot be encoded: {error}")))?;
-    let (base, number) = match current.id().as_str().rsplit_once('~') {
-        Some((base, number)) => (base, number.parse().unwrap_or(1_u64)),
-        None => (current.id().as_str(), 1),
-    };
+    let id = current.id().as_str();
+    let numbered = id.rsplit_once('~');
+    // Only a number is the chain's own: other ids may hold that character too.
+    let (base, number) = numbered
+        .and_then(|(base, number)| Some((base, number.parse::<u64>().ok()?)))
+        .unwrap_or((id, 1));
     let id = format!("{base}~{}", number + 1)
         .parse()
         .map_err(|error: crate::InvalidExecutionId| failed(error.to_string()))?;

@@ -18,7 +18,7 @@ use crate::record::Payload;
 use crate::run::Runner;
 use crate::site::Handler;
 use crate::store::{NewExecution, Parent};
-use crate::{BoxFuture, ExecutionId};
+use crate::{BoxFuture, ExecutionId, client};
 
 /// Starts `handler` as an execution of its own, exactly once, and waits for its end.
 ///
@@ -148,7 +148,7 @@ where
             Poll::Pending => cancelled.as_mut().poll(cx).map(|()| false),
         });
         if !ended.await {
-            if let Err(error) = store.cancel(&id, now).await {
+            if let Err(error) = client::cancel(&*store, id.clone(), now).await {
                 tracing::warn!(execution = %id, %error, "not cancelled with the execution that waits for it");
             }
             run.await;

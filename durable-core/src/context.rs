@@ -1,6 +1,6 @@
 //! What a running handler sees of its execution.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -308,14 +308,14 @@ impl<'a> Claim<'a> {
     }
 
     /// The scope is over: what is under way in it is never written again.
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(&self, inside: &Context) {
         let now = self.now();
-        self.lock().engine.close(self.op, now);
+        self.lock().engine.close(inside.scope, now);
     }
 
-    /// Whether the branch of this name has ended.
-    pub(crate) fn child_has_ended(&self, name: &str) -> bool {
-        self.lock().engine.branch_has_ended(self.op, name)
+    /// The names of the branches that have ended.
+    pub(crate) fn ended_branches(&self) -> HashSet<String> {
+        self.lock().engine.ended_branches(self.op)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

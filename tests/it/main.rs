@@ -7,6 +7,7 @@ mod counters;
 mod edits;
 mod errors;
 mod fan;
+mod growth;
 mod guarantees;
 mod interrupted;
 mod operations;

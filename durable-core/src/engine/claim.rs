@@ -1,8 +1,10 @@
 //! A call site takes its place in the history.
 
+use std::collections::HashSet;
+
 use super::order::ScopeIndex;
 use super::{Engine, IdMap, Op, Slot, Stop, mismatch};
-use crate::record::Record;
+use crate::record::{Kind, Record};
 use crate::site::{Repeat, Site};
 use crate::{Occurrence, OperationId};
 
@@ -47,6 +49,7 @@ impl Engine {
                 let order = self.place_live(scope);
                 let slot = Slot::live(id, records, site, occurrence, order, scope);
                 self.slots.push(slot);
+                self.note_timer(scope, site, op);
                 self.index().insert(id, op);
                 op
             }
@@ -74,6 +77,7 @@ impl Engine {
         slot.site = Some(site);
         slot.scope = scope;
         let recorded = slot.recorded;
+        self.note_timer(scope, site, op);
         if recorded {
             let inside = self.scope(scope);
             inside.ahead = inside.ahead.saturating_sub(1);
@@ -83,6 +87,12 @@ impl Engine {
         self.expected = op.index() + 1;
         self.notice_order(scope, site, op, order);
         op
+    }
+
+    fn note_timer(&mut self, scope: ScopeIndex, site: &Site, op: Op) {
+        if site.kind == Kind::Wait {
+            self.scope(scope).timers.push(op);
+        }
     }
 
     pub(super) fn index(&mut self) -> &mut IdMap<Op> {
@@ -101,20 +111,28 @@ impl Engine {
         slot.written |= slot.bare;
     }
 
-    /// Whether the branch of `op` with this key has ended, as far as its record says.
-    pub(crate) fn branch_has_ended(&self, op: Op, key: &str) -> bool {
+    /// The keys of the branches of `op` that have ended, as far as their records say.
+    pub(crate) fn ended_branches(&mut self, op: Op) -> HashSet<String> {
         let id = self.id(op);
-        let is_it = |slot: &&Slot| {
-            let written = slot.record.occurrence.to_string();
-            let inner = written
-                .strip_prefix('[')
-                .and_then(|rest| rest.strip_suffix(']'));
-            slot.record.parent == id && inner == Some(key)
-        };
-        self.slots
-            .iter()
-            .find(is_it)
-            .is_some_and(|slot| slot.record.status.is_terminal())
+        let slots = &self.slots;
+        let children = self.children.get_or_insert_with(|| {
+            let mut children = IdMap::<Vec<Op>>::default();
+            for (at, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.recorded) {
+                let siblings = children.entry(slot.record.parent).or_default();
+                siblings.push(Op::at(at));
+            }
+            children
+        });
+        let branches = children.get(&id).into_iter().flatten();
+        branches
+            .map(|op| &slots[op.index()].record)
+            .filter(|record| record.status.is_terminal())
+            .filter_map(|record| {
+                let written = record.occurrence.to_string();
+                let key = written.strip_prefix('[')?.strip_suffix(']')?;
+                Some(key.to_owned())
+            })
+            .collect()
     }
 
     /// How this run is to be written in histories; kept from the first time on.

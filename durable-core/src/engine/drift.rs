@@ -1,6 +1,6 @@
 //! What replay did not ask for, or asked for in another order: no error, but worth a word.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::order::ScopeIndex;
@@ -82,6 +82,7 @@ impl Engine {
         let moved = self.moved.iter().map(|op| Drift::Moved {
             operation: self.path(*op),
         });
+        let renames = self.possible_renames();
         let entered: HashMap<OperationId, ScopeIndex> = self.entered().collect();
         // Only what stands directly in an entered scope: the rest follows from its parent.
         let orphaned = self
@@ -93,28 +94,39 @@ impl Engine {
             .filter(|(_, scope)| !self.is_closed(*scope))
             .map(|(slot, scope)| Drift::Orphaned {
                 operation: self.path_in(scope, &slot.record),
-                renamed_to: self.likely_rename(slot),
+                renamed_to: likely_rename(slot, &renames),
             });
         moved.chain(orphaned).collect()
     }
 
-    /// The most similar name among the call sites of the same kind and scope that ran live.
-    fn likely_rename(&self, orphan: &Slot) -> Option<String> {
-        let known: Vec<&str> = self
-            .slots
-            .iter()
-            .filter(|slot| slot.recorded)
-            .map(|slot| &*slot.record.name)
-            .collect();
-        self.slots
-            .iter()
-            .filter(|slot| !slot.recorded && slot.record.parent == orphan.record.parent)
-            .filter(|slot| slot.record.kind == orphan.record.kind)
-            .filter(|slot| !known.contains(&&*slot.record.name))
-            .filter_map(|slot| slot.site)
-            .min_by_key(|site| (distance(site.name, &orphan.record.name), site.line))
-            .map(|site| site.to_string())
+    /// The call sites that ran live under names that no record has, by scope; each once.
+    fn possible_renames(&self) -> HashMap<OperationId, Vec<&'static Site>> {
+        let recorded = self.slots.iter().filter(|slot| slot.recorded);
+        let known: HashSet<&str> = recorded.map(|slot| &*slot.record.name).collect();
+        let mut renames = HashMap::<_, Vec<&'static Site>>::new();
+        for slot in self.slots.iter().filter(|slot| !slot.recorded) {
+            let Some(site) = slot.site.filter(|site| !known.contains(site.name)) else {
+                continue;
+            };
+            let sites = renames.entry(slot.record.parent).or_default();
+            if !sites.iter().any(|other| std::ptr::eq(*other, site)) {
+                sites.push(site);
+            }
+        }
+        renames
     }
+}
+
+/// The most similar name among the call sites of the same kind and scope that ran live.
+fn likely_rename(
+    orphan: &Slot,
+    renames: &HashMap<OperationId, Vec<&'static Site>>,
+) -> Option<String> {
+    let sites = renames.get(&orphan.record.parent)?.iter();
+    sites
+        .filter(|site| site.kind == orphan.record.kind)
+        .min_by_key(|site| (distance(site.name, &orphan.record.name), site.line))
+        .map(|site| site.to_string())
 }
 
 /// Edits that lead from one name to the other.

@@ -1,10 +1,10 @@
 //! Operations that the outside settles, and what else comes from there.
 
-use super::{Decision, Engine, Op};
+use super::{Decision, Engine, Op, ScopeIndex};
+use crate::Timestamp;
 use crate::error::{ErrorKind, OperationError};
 use crate::record::{Record, Status};
 use crate::store::{Ack, NewExecution};
-use crate::{OperationId, Timestamp};
 
 /// How long a callback may take.
 #[derive(Debug, Clone, Copy, Default)]
@@ -132,36 +132,21 @@ impl Engine {
         self.seen
     }
 
-    /// The scope `op` is over: what is under way in it is never written again, and its timers end.
-    pub(crate) fn close(&mut self, op: Op, now: Timestamp) {
+    /// The scope is over: what is under way in it is never written again, and its timers end.
+    pub(crate) fn close(&mut self, scope: ScopeIndex, now: Timestamp) {
         let now = self.believe(now);
-        let id = self.id(op);
-        let under: Vec<Op> = (0..self.slots.len())
-            .map(Op::at)
-            .filter(|op| self.slots[op.index()].site.is_some() && self.is_under(*op, id))
-            .collect();
-        for scope in &mut self.scopes {
-            scope.closed |= scope.id == id;
-        }
-        for op in under {
-            let record = &mut self.slots[op.index()].record;
-            let is_timer = record.kind == crate::Kind::Wait && record.status == Status::Started;
-            if is_timer && record.seq != 0 {
-                record.status = Status::Cancelled;
-                record.ended_at = Some(now);
-                self.enqueue(op, false);
-            }
-        }
-    }
-
-    fn is_under(&self, op: Op, id: OperationId) -> bool {
-        let mut scope = self.slots[op.index()].scope;
-        loop {
-            let inside = &self.scopes[scope.index()];
-            match inside.op {
-                _ if inside.id == id => return true,
-                Some(parent) => scope = self.slots[parent.index()].scope,
-                None => return false,
+        self.scope(scope).closed = true;
+        let mut scopes = vec![scope];
+        while let Some(scope) = scopes.pop() {
+            let inside = self.scope(scope);
+            scopes.extend(&inside.scopes);
+            for op in std::mem::take(&mut inside.timers) {
+                let record = &mut self.slots[op.index()].record;
+                if record.status == Status::Started && record.seq != 0 {
+                    record.status = Status::Cancelled;
+                    record.ended_at = Some(now);
+                    self.enqueue(op, false);
+                }
             }
         }
     }

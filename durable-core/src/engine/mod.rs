@@ -148,6 +148,8 @@ pub(crate) struct Engine {
     index: Option<IdMap<Op>>,
     /// Orders of the recorded operations by scope, sorted; made when the first live one needs a place.
     orders: Option<IdMap<Vec<u64>>>,
+    /// Recorded operations by scope; made when first asked for.
+    children: Option<IdMap<Vec<Op>>>,
     scopes: Vec<order::Scope>,
     queue: write::Queue,
     stop: Option<Stop>,
@@ -190,6 +192,7 @@ impl Engine {
             expected: 0,
             index: None,
             orders: None,
+            children: None,
             scopes: vec![root],
             queue: write::Queue::default(),
             stop: None,

@@ -34,6 +34,9 @@ pub(super) struct Scope {
     pub(super) closed: bool,
     /// Turns taken so far by the sites whose turn is their identity.
     turns: Vec<(&'static Site, u64)>,
+    /// Timers claimed directly in it, and the scopes entered in it: what ends when it does.
+    pub(super) timers: Vec<Op>,
+    pub(super) scopes: Vec<ScopeIndex>,
     /// The highest order claimed so far.
     pub(super) last: u64,
     /// Recorded operations directly in it that were not claimed yet.
@@ -48,6 +51,8 @@ impl Scope {
             op,
             closed: false,
             turns: Vec::new(),
+            timers: Vec::new(),
+            scopes: Vec::new(),
             last: 0,
             ahead: 0,
         }
@@ -95,8 +100,10 @@ impl Engine {
         if recorded {
             scope.ahead = self.recorded_in(id);
         }
+        let index = ScopeIndex(self.scopes.len());
         self.scopes.push(scope);
-        ScopeIndex(self.scopes.len() - 1)
+        self.scopes[around.0].scopes.push(index);
+        index
     }
 
     /// Whether records directly in the scope still wait to be claimed: its code ran before.

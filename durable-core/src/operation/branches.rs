@@ -152,18 +152,20 @@ impl<'a> Fan<'a> {
     ) where
         F: Future<Output = Result<T, OperationError>>,
     {
+        let known;
+        let ended = if self.options.flat {
+            &summary.ended
+        } else {
+            known = self.claim.ended_branches();
+            &known
+        };
         for (index, (name, branch)) in branches.into_iter().enumerate() {
-            let ended = if self.options.flat {
-                summary.ended.contains(&name)
-            } else {
-                self.claim.child_has_ended(&name)
-            };
-            if ended {
+            if ended.contains(&name) {
                 outcomes[index] = settled(branch.await);
             }
         }
         if self.options.flat {
-            self.claim.close();
+            self.claim.close(&self.inside);
         }
     }
 
@@ -183,7 +185,7 @@ impl<'a> Fan<'a> {
         let (mut succeeded, mut failed) = (0, 0);
         loop {
             if let Some(reason) = self.options.complete.check(succeeded, failed, total) {
-                self.claim.close();
+                self.claim.close(&self.inside);
                 return (reason, ended);
             }
             while running.len() < most

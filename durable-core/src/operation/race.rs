@@ -64,7 +64,7 @@ impl Race<'_> {
         let winner = match self.winner {
             Some(winner) => {
                 poll_fn(|cx| arms[winner].advance(cx)).await;
-                self.claim.close();
+                self.claim.close(&self.inside);
                 winner
             }
             None => {
@@ -73,7 +73,7 @@ impl Race<'_> {
                     ready.map_or(Poll::Pending, Poll::Ready)
                 })
                 .await;
-                self.claim.close();
+                self.claim.close(&self.inside);
                 let name = serde_json::Value::from(self.arms[winner]);
                 self.claim.succeed(Payload::json(name.to_string()), "");
                 self.claim.written().await;

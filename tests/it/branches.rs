@@ -270,3 +270,37 @@ async fn results_over_the_limit_are_rebuilt() {
     let run = durable::run(large, "a", 0).clock(TokioClock::shared());
     assert_eq!(run.store(store).await.unwrap(), 3000);
 }
+
+#[durable]
+async fn first_of_two(seen: &Effects) -> Result<(), BoxError> {
+    let result = map!(
+        "both",
+        ["a", "b"],
+        key = |item| item,
+        complete = Complete::first_success(),
+        |item| { Ok(step!("work", jitterless(seen, item).await).await?) }
+    )
+    .await;
+    seen.note(format!("{:?}", result.branches()));
+    wait!("hour", Duration::from_secs(3600)).await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_abandoned_stays_abandoned() {
+    let seen = Effects::default();
+    let run = durable::run(first_of_two, "a", ()).clock(TokioClock::shared());
+    run.state(&seen).store(MemoryStore::new()).await.unwrap();
+    let seen: Vec<_> = seen
+        .all()
+        .into_iter()
+        .filter(|what| what.starts_with('['))
+        .collect();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0], seen[1]);
+}
+
+async fn jitterless(seen: &Effects, item: &str) -> Result<String, String> {
+    seen.note(item);
+    Ok(item.to_owned())
+}

@@ -17,3 +17,4 @@ mod slow;
 mod support;
 mod traps;
 mod twins;
+mod undo;

@@ -222,6 +222,10 @@ impl Engine {
         if self.unwinding.is_some() && !takes_back {
             return Decision::Stopped;
         }
+        // A timer that was given up with its scope never ends.
+        if status == Status::Cancelled && kind == Kind::Wait {
+            return Decision::Stopped;
+        }
         if status.is_terminal() {
             return if slot.written || kind == Kind::Wait {
                 self.answer(op)
@@ -230,7 +234,11 @@ impl Engine {
             };
         }
         let over = self.cancelling || self.is_closed(self.slots[op.index()].scope);
-        if over && !takes_back {
+        // A scope that was entered before is entered again: what has finished in it registers its
+        // undo bodies, and nothing in it begins.
+        let slot = &self.slots[op.index()];
+        let reentered = kind.is_scope() && (slot.recorded || slot.bare);
+        if over && !takes_back && !reentered {
             return Decision::Stopped;
         }
         match (status, due) {

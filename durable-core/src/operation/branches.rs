@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 
 use futures_util::stream::{FuturesUnordered, Stream};
 
@@ -66,11 +67,13 @@ pub struct Fan<'a> {
     finished: Option<Summary>,
 }
 
-/// What is recorded of the whole: why it was complete, and, where the branches have no records of
-/// their own, which of them had ended.
+/// What is recorded of the whole: why it was complete, and, where the records of the branches do not
+/// say it, what had become of them by then.
 struct Summary {
     reason: Reason,
     ended: HashSet<String>,
+    /// Which of them had begun without ending.
+    abandoned: HashSet<String>,
 }
 
 /// The `map!` or `parallel!` that takes this place in the history.
@@ -132,8 +135,9 @@ impl<'a> Fan<'a> {
                 summary.reason
             }
             None => {
-                let (reason, ended) = self.run_live(branches, &mut outcomes).await;
-                self.record(reason, ended).await;
+                let names: Vec<String> = branches.iter().map(|(name, _)| name.clone()).collect();
+                let reason = self.run_live(branches, &mut outcomes).await;
+                self.record(reason, names, &outcomes).await;
                 reason
             }
         };
@@ -153,19 +157,32 @@ impl<'a> Fan<'a> {
         F: Future<Output = Result<T, OperationError>>,
     {
         let known;
-        let ended = if self.options.flat {
+        let ended = if self.options.flat || !summary.ended.is_empty() {
             &summary.ended
         } else {
             known = self.claim.ended_branches();
             &known
         };
+        let mut given_up = Vec::new();
         for (index, (name, branch)) in branches.into_iter().enumerate() {
             if ended.contains(&name) {
                 outcomes[index] = settled(branch.await);
+            } else {
+                if summary.abandoned.contains(&name) {
+                    outcomes[index] = BranchOutcome::Abandoned;
+                }
+                given_up.push(branch);
             }
         }
-        if self.options.flat {
-            self.claim.close(&self.inside);
+        self.claim.close(&self.inside);
+        // What has finished in the others registers its undo bodies; nothing begins there.
+        for branch in given_up {
+            let mut branch = pin!(branch);
+            poll_fn(|cx| {
+                let _ = branch.as_mut().poll(cx);
+                Poll::Ready(())
+            })
+            .await;
         }
     }
 
@@ -173,7 +190,7 @@ impl<'a> Fan<'a> {
         &self,
         branches: Vec<(String, F)>,
         outcomes: &mut [BranchOutcome<T>],
-    ) -> (Reason, Vec<String>)
+    ) -> Reason
     where
         F: Future<Output = Result<T, OperationError>>,
     {
@@ -181,41 +198,47 @@ impl<'a> Fan<'a> {
         let most = self.options.concurrency.unwrap_or(usize::MAX);
         let mut waiting: VecDeque<_> = branches.into_iter().enumerate().collect();
         let mut running = FuturesUnordered::new();
-        let mut ended = Vec::new();
         let (mut succeeded, mut failed) = (0, 0);
         loop {
             if let Some(reason) = self.options.complete.check(succeeded, failed, total) {
                 self.claim.close(&self.inside);
-                return (reason, ended);
+                return reason;
             }
             while running.len() < most
-                && let Some((index, (name, branch))) = waiting.pop_front()
+                && let Some((index, (_, branch))) = waiting.pop_front()
             {
                 outcomes[index] = BranchOutcome::Abandoned;
-                running.push(async move { (index, name, branch.await) });
+                running.push(async move { (index, branch.await) });
             }
             let next = poll_fn(|cx| pin!(&mut running).poll_next(cx)).await;
-            let Some((index, name, outcome)) = next else {
+            let Some((index, outcome)) = next else {
                 // All have ended and the policy did not say so: nothing more can come.
-                return (Reason::AllCompleted, ended);
+                return Reason::AllCompleted;
             };
             match outcome {
                 Ok(_) => succeeded += 1,
                 Err(_) => failed += 1,
             }
             outcomes[index] = settled(outcome);
-            ended.push(name);
         }
     }
 
-    async fn record(&self, reason: Reason, ended: Vec<String>) {
+    async fn record<T>(&self, reason: Reason, names: Vec<String>, outcomes: &[BranchOutcome<T>]) {
+        let (mut ended, mut abandoned) = (HashSet::new(), HashSet::new());
+        // Of those that are all over, their own records say it.
+        if self.options.flat || reason != Reason::AllCompleted {
+            for (name, outcome) in names.into_iter().zip(outcomes) {
+                match outcome {
+                    BranchOutcome::Succeeded(_) | BranchOutcome::Failed(_) => ended.insert(name),
+                    BranchOutcome::Abandoned => abandoned.insert(name),
+                    BranchOutcome::NotStarted => continue,
+                };
+            }
+        }
         let summary = Summary {
             reason,
-            ended: if self.options.flat {
-                ended.into_iter().collect()
-            } else {
-                HashSet::new()
-            },
+            ended,
+            abandoned,
         };
         self.claim.succeed(summary.encode(), "");
         self.claim.written().await;
@@ -239,20 +262,32 @@ pub(super) async fn end_execution<R>(claim: &Claim<'_>, kind: ErrorKind, fault: 
 
 impl Summary {
     fn encode(&self) -> Payload {
-        let mut ended: Vec<&String> = self.ended.iter().collect();
-        ended.sort();
-        let value = serde_json::json!({ "reason": self.reason.as_str(), "ended": ended });
+        let sorted = |names: &HashSet<String>| {
+            let mut names: Vec<String> = names.iter().cloned().collect();
+            names.sort();
+            names
+        };
+        let value = serde_json::json!({
+            "reason": self.reason.as_str(),
+            "ended": sorted(&self.ended),
+            "abandoned": sorted(&self.abandoned),
+        });
         Payload::json(value.to_string())
     }
 
     fn decode(payload: &Payload) -> Option<Self> {
         let value: serde_json::Value = serde_json::from_slice(&payload.data).ok()?;
-        let ended = value.get("ended")?.as_array()?.iter();
+        let names = |field: &str| {
+            let names = value.get(field).and_then(|names| names.as_array());
+            let names = names.into_iter().flatten();
+            names
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect()
+        };
         Some(Self {
             reason: Reason::from_word(value.get("reason")?.as_str()?)?,
-            ended: ended
-                .filter_map(|name| name.as_str().map(str::to_owned))
-                .collect(),
+            ended: names("ended"),
+            abandoned: names("abandoned"),
         })
     }
 }

@@ -65,6 +65,16 @@ impl Race<'_> {
             Some(winner) => {
                 poll_fn(|cx| arms[winner].advance(cx)).await;
                 self.claim.close(&self.inside);
+                // What has finished in the others registers its undo bodies; nothing begins there.
+                poll_fn(|cx| {
+                    for (index, arm) in arms.iter_mut().enumerate() {
+                        if index != winner {
+                            let _ = arm.advance(cx);
+                        }
+                    }
+                    Poll::Ready(())
+                })
+                .await;
                 winner
             }
             None => {

@@ -48,19 +48,26 @@ impl<T, C> RecordOp<'_, T, C> {
                 Ended::TimedOut => std::future::pending().await,
             },
         };
-        let error = self.claim.describe(failure, 1);
-        self.end_execution(error).await
+        self.fail(failure).await
     }
 
     /// Records the value and hands back what was recorded.
     pub async fn record(&mut self, value: T) -> T {
         match self.coder.encode(Ok(value)) {
             Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
-            Err(failure) => {
-                let error = self.claim.describe(failure, 1);
-                return self.end_execution(error).await;
-            }
+            Err(failure) => return self.fail(failure).await,
         }
+        self.settled().await
+    }
+
+    /// Records the failure first, so that no replay makes a value after undo bodies have run.
+    async fn fail(&mut self, failure: Failure) -> T {
+        let (error, now) = (self.claim.describe(failure, 1), self.claim.now());
+        self.claim.lock().engine.fail(self.claim.op, error, now);
+        self.settled().await
+    }
+
+    async fn settled(&mut self) -> T {
         match self.next().await {
             Next::Done(value) => value,
             Next::Run(_) => std::future::pending().await,

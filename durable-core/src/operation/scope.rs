@@ -47,7 +47,7 @@ impl<T, C> ScopeOp<'_, T, C> {
     /// Waits until the scope is answered from its record or is to be entered.
     pub async fn enter(&mut self) -> Enter<Result<T, ScopeError>> {
         match self.claim.decide().await {
-            Answer::Recorded(outcome @ Outcome::Value(_)) if self.always => {
+            Answer::Recorded(outcome) if self.always => {
                 self.recorded = Some(outcome);
                 Enter::Run(self.claim.child())
             }

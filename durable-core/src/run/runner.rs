@@ -18,6 +18,7 @@ use crate::engine::{Budget, Engine};
 use crate::error::{BoxError, OperationError};
 use crate::lease;
 use crate::operation::Undo;
+use crate::panic;
 use crate::record::{Payload, Record};
 use crate::site::Handler;
 use crate::store::{
@@ -210,10 +211,11 @@ where
     let mut handler = pin!(H::run(cx, state, undo, input));
     poll_fn(|task| match cx.unwinding() {
         Some(error) => Poll::Ready(Err(error)),
-        None => handler
-            .as_mut()
-            .poll(task)
-            .map_err(|error| handler_error(H::NAME, &error)),
+        // A panic is caught here and not around the undo bodies, which it is no reason to leave out.
+        None => match panic::catch(|| handler.as_mut().poll(task)) {
+            Ok(polled) => polled.map_err(|error| handler_error(H::NAME, &error)),
+            Err(message) => Poll::Ready(Err(OperationError::of_handler(H::NAME, message))),
+        },
     })
     .await
 }

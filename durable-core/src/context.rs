@@ -380,7 +380,9 @@ impl<'a> Claim<'a> {
             if state.engine.is_written(self.op) && state.engine.stop().is_none() {
                 return Poll::Ready(());
             }
-            parking.park(&mut state, cx.waker(), None, true);
+            // What an ending execution never began will never be written.
+            let never = state.engine.is_ending() && state.engine.is_new(self.op);
+            parking.park(&mut state, cx.waker(), None, !never);
             Poll::Pending
         })
         .await;

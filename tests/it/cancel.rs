@@ -271,3 +271,56 @@ async fn a_child_is_started_exactly_once_whatever_crashes() {
         assert!(effects.count("child 7") <= 2, "{crash:?}");
     }
 }
+
+#[durable]
+async fn begins_after_cancel(effects: &Effects) -> Result<(), BoxError> {
+    step!("long", |step| {
+        step.cancelled().await;
+        Ok(())
+    })
+    .await?;
+    let asked = callback!("late", timeout = Duration::from_secs(9));
+    effects.note(asked.id().await);
+    let _: String = asked.await?;
+    invoke!("child", child(1)).await?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_begun_for_an_execution_that_is_cancelled() {
+    let (memory, effects) = (MemoryStore::new(), Effects::default());
+    let client = Client::new(memory.clone());
+    let run = durable::run(begins_after_cancel, "a", ()).clock(TokioClock::shared());
+    let run = run.state(&effects).store(memory.clone()).into_future();
+    let cancel = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        client.cancel(&id("a")).await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(run, cancel);
+    ended.unwrap_err();
+    assert_eq!(effects.all(), Vec::<String>::new());
+    assert_eq!(memory.history(&id("a")).await.unwrap().len(), 1);
+    assert_eq!(memory.list(Default::default()).await.unwrap().len(), 1);
+}
+
+#[durable]
+async fn caller(_effects: &Effects, n: u32) -> Result<u32, BoxError> {
+    Ok(call!(goes_on(n)).await?)
+}
+
+#[durable]
+async fn goes_on(_effects: &Effects, n: u32) -> Result<u32, BoxError> {
+    continue_as!(n + 1).await
+}
+
+#[tokio::test]
+async fn a_called_function_cannot_end_its_callers_execution() {
+    let effects = Effects::default();
+    let run = durable::run(caller, "a", 1).state(&effects);
+    let error = run.store(MemoryStore::new()).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("`goes_on` was called within an execution of `caller`"),
+        "{text}"
+    );
+}

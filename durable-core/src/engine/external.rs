@@ -45,6 +45,9 @@ impl Engine {
         now: Timestamp,
     ) {
         let now = self.believe(now);
+        if self.is_ending() {
+            return;
+        }
         let record = &mut self.slots[op.index()].record;
         record.started_at = now;
         record.handle = Some(handle);
@@ -56,6 +59,9 @@ impl Engine {
 
     /// The execution that `op` waits for is started together with its record.
     pub(crate) fn start_child(&mut self, op: Op, child: NewExecution, now: Timestamp) {
+        if self.is_ending() {
+            return;
+        }
         self.start_external(op, child.id.to_string(), Limits::default(), now);
         self.queue.children.push((op, child));
     }
@@ -120,6 +126,11 @@ impl Engine {
     pub(crate) fn resume(&mut self, seen: u64, cancel: bool) {
         self.seen = seen;
         self.cancelling = cancel;
+    }
+
+    /// Whether the execution is to be cancelled or ends already: nothing is begun for its sake.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.cancelling || self.unwinding.is_some()
     }
 
     /// Whether nothing live may begin because the execution is to be cancelled.

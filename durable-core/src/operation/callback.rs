@@ -52,7 +52,7 @@ where
 {
     let now = claim.now();
     let mut state = claim.lock();
-    if state.engine.is_new(claim.op) {
+    if state.engine.is_new(claim.op) && !state.engine.is_ending() {
         let seq = state.engine.number(claim.op);
         let operation = state.engine.id(claim.op);
         let id = CallbackId::unguessable(claim.cx.execution().id(), seq, operation);

@@ -35,6 +35,14 @@ fn next_of<H: Durable>(
         let operation = format!("{}/continue_as", current.handler());
         OperationError::new(operation, ErrorKind::Codec, message)
     };
+    if current.handler() != H::NAME && !H::manifest().was.contains(&current.handler()) {
+        return Err(failed(format!(
+            "`{}` was called within an execution of `{}` and cannot end it; return to the caller \
+             and continue there, or `invoke!` it as an execution of its own",
+            H::NAME,
+            current.handler()
+        )));
+    }
     let input =
         input.map_err(|error| failed(format!("the next input cannot be encoded: {error}")))?;
     let id = current.id().as_str();

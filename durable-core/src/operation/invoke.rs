@@ -78,6 +78,9 @@ where
 {
     let now = claim.now();
     let mut state = claim.lock();
+    if state.engine.is_ending() && state.engine.is_new(claim.op) {
+        return Ok(None);
+    }
     if !state.engine.is_new(claim.op) {
         let handle = state.engine.handle(claim.op);
         return Ok(handle.and_then(|id| id.parse().ok()));

@@ -304,3 +304,61 @@ async fn jitterless(seen: &Effects, item: &str) -> Result<String, String> {
     seen.note(item);
     Ok(item.to_owned())
 }
+
+#[durable]
+async fn arm_with_effect(seen: &Effects) -> Result<(), BoxError> {
+    race!("race", {
+        "done" => step!("work", jitter("work").await) => seen.note("arm"),
+        "late" => wait!("late", Duration::from_secs(3600)) => seen.note("late"),
+    })
+    .await;
+    step!("after", jitter("after").await).await?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_winner_is_recorded_before_its_arm_runs() {
+    for n in 1..=4 {
+        let (memory, seen) = (MemoryStore::new(), Effects::default());
+        let probe = process(&memory, Crash::Before(n));
+        let run = durable::run(arm_with_effect, "a", ()).clock(TokioClock::shared());
+        let run = run.state(&seen).store(probe.clone()).into_future();
+        probe.survive(run).await;
+        let history = memory.history(&"a".parse().unwrap()).await.unwrap();
+        let race = history.iter().find(|record| record.name == "race");
+        let recorded = race.is_some_and(|race| race.status.is_terminal());
+        assert!(recorded || seen.count("arm") == 0, "crash before {n}");
+    }
+}
+
+#[durable]
+async fn asks(seen: &Effects) -> Result<u32, BoxError> {
+    let answer = callback!("answer", timeout = Duration::from_secs(7200));
+    seen.note(answer.id().await);
+    Ok(answer.await?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_between_the_last_look_and_the_suspension_is_not_lost() {
+    let (memory, seen) = (MemoryStore::new(), Effects::default());
+    let probe = process(&memory, Crash::Never);
+    let (client, ids) = (durable::Client::new(memory.clone()), seen.clone());
+    *probe.meanwhile.lock().unwrap() = Some(Box::new(move |batch| {
+        let suspends = matches!(
+            batch.execution,
+            Some(durable::store::ExecutionUpdate::Suspend { .. })
+        );
+        if let (true, Some(id)) = (suspends, ids.all().first()) {
+            // It is closed the second time.
+            let _ = futures::FutureExt::now_or_never(client.complete(id, &7));
+        }
+    }));
+    let clock = TokioClock::shared();
+    let begin = clock.now();
+    let run = durable::run(asks, "a", ()).clock(clock.clone());
+    assert_eq!(run.state(&seen).store(probe).await.unwrap(), 7);
+    assert!(
+        clock.now().since(begin) < Duration::from_secs(60),
+        "at once"
+    );
+}

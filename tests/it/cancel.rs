@@ -324,3 +324,28 @@ async fn a_called_function_cannot_end_its_callers_execution() {
         "{text}"
     );
 }
+
+#[durable]
+async fn overtakes(effects: &Effects) -> Result<(), BoxError> {
+    let slow = step!("slow", undo = |done| take_back(effects, done).await, {
+        tokio::time::sleep(Duration::from_secs(9)).await;
+        note(effects, "slow").await
+    });
+    let quick = step!("quick", undo = |done| take_back(effects, done).await, {
+        note(effects, "quick").await
+    });
+    let (slow, quick) = tokio::join!(slow, quick);
+    slow?;
+    quick?;
+    wait!("hour", Duration::from_secs(3600)).await;
+    Err("no".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finished_last_is_taken_back_first_on_a_replay_too() {
+    let effects = Effects::default();
+    let run = durable::run(overtakes, "a", ()).clock(TokioClock::shared());
+    let run = run.state(&effects).store(MemoryStore::new());
+    run.await.unwrap_err();
+    assert_eq!(effects.all(), ["quick", "slow", "undo slow", "undo quick"]);
+}

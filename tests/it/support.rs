@@ -70,7 +70,11 @@ pub(crate) struct Probe {
     pub(crate) records: AtomicU64,
     /// What was written, in order.
     pub(crate) batches: Mutex<Vec<Arc<Batch>>>,
+    /// What somebody else does right before a checkpoint reaches the store.
+    pub(crate) meanwhile: Mutex<Option<Meanwhile>>,
 }
+
+pub(crate) type Meanwhile = Box<dyn Fn(&Batch) + Send>;
 
 impl Probe {
     pub(crate) fn new(store: Arc<dyn ExecutionStore>, crash: Crash) -> Arc<Self> {
@@ -93,6 +97,7 @@ impl Probe {
             lone_starts: AtomicU64::new(0),
             records: AtomicU64::new(0),
             batches: Mutex::default(),
+            meanwhile: Mutex::default(),
         })
     }
 
@@ -130,6 +135,9 @@ impl CheckpointStore for Probe {
             let starts = |r: &Record| r.status == Status::Started && r.due_at.is_none();
             if batch.execution.is_none() && batch.records.iter().all(starts) {
                 self.lone_starts.fetch_add(1, Ordering::SeqCst);
+            }
+            if let Some(meanwhile) = &*self.meanwhile.lock().unwrap() {
+                meanwhile(&batch);
             }
             self.batches.lock().unwrap().push(Arc::clone(&batch));
             self.records

@@ -1,5 +1,6 @@
 //! Reads what a call site's macro was given.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, LitStr, Macro, Pat, Token, braced, token};
@@ -35,6 +36,10 @@ impl Call {
     fn read(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         if self.kind != Kind::ContinueAs {
             self.read_name(input)?;
+        }
+        if self.kind == Kind::Parallel && has_closure(input)? {
+            // Branches made at run time: what differs from `map!` is the word in histories.
+            (self.kind, self.parallel) = (Kind::Map, true);
         }
         if self.kind.has_items() {
             self.items = Some(input.parse()?);
@@ -242,4 +247,11 @@ impl Call {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a closure is among what is left: the body for branches that a list holds.
+fn has_closure(input: ParseStream<'_>) -> syn::Result<bool> {
+    let left: TokenStream = input.fork().parse()?;
+    let is_bar = |tree: TokenTree| matches!(tree, TokenTree::Punct(one) if one.as_char() == '|');
+    Ok(left.into_iter().any(is_bar))
 }

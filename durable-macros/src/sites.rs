@@ -27,6 +27,8 @@ pub(crate) struct Call {
     pub(crate) parts: Vec<usize>,
     /// The call site that brought it along.
     pub(crate) part_of: Option<usize>,
+    /// A `parallel!` whose branches are in a list, which is a `map!` by another word.
+    pub(crate) parallel: bool,
     /// Whether a key that the user does not give as an option of it tells its runs apart.
     pub(crate) keyed: bool,
     pub(crate) secret: bool,
@@ -58,6 +60,7 @@ impl Call {
             arms: Vec::new(),
             parts: Vec::new(),
             part_of: None,
+            parallel: false,
             keyed: kind == Kind::Batches,
             secret: false,
             broken: None,

@@ -327,7 +327,8 @@ macro_rules! map {
 /// Runs named bodies of one type at once, each in a scope of its own.
 ///
 /// `parallel!(name, [options,] { "a" => { … }, "b" => { … } })` awaits to a
-/// [`BatchResult`](crate::BatchResult), in the order in which the branches are written.
+/// [`BatchResult`](crate::BatchResult), in the order in which the branches are written. Branches made at run time
+/// stand in a list, with one body for all: `parallel!(name, branches, key = |branch| …, [options,] |branch| { … })`.
 ///
 /// Options: `concurrency = n`, `complete = Complete`, `flat`, `key = value` or `ordered`, `was = "old name"`,
 /// `label = text`, `codec = codec`, `secret`.

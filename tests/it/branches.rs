@@ -362,3 +362,37 @@ async fn an_answer_between_the_last_look_and_the_suspension_is_not_lost() {
         "at once"
     );
 }
+
+#[durable]
+async fn at_run_time(effects: &Effects, regions: Vec<String>) -> Result<Vec<String>, BoxError> {
+    let ends = parallel!(
+        "regions",
+        regions,
+        key = |region| region,
+        concurrency = 2,
+        |region| { Ok(step!("deploy", note_region(effects, &region)).await?) }
+    )
+    .await;
+    wait!("hour", Duration::from_secs(3600)).await;
+    Ok(ends.into_values()?)
+}
+
+fn note_region(effects: &Effects, region: &str) -> Result<String, String> {
+    effects.note(region);
+    Ok(format!("deployed to {region}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn branches_may_be_made_at_run_time() {
+    let (store, effects) = (MemoryStore::new(), Effects::default());
+    let regions = vec!["north".to_owned(), "south".to_owned()];
+    let run = durable::run(at_run_time, "a", regions).clock(TokioClock::shared());
+    let run = run.state(&effects).store(store.clone());
+    assert_eq!(
+        run.await.unwrap(),
+        ["deployed to north", "deployed to south"]
+    );
+    assert_eq!(effects.all(), ["north", "south"]);
+    let history = store.history(&"a".parse().unwrap()).await.unwrap();
+    assert_eq!(history[0].kind, durable::Kind::Parallel);
+}

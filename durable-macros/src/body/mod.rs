@@ -103,6 +103,7 @@ impl Lifter<'_> {
             unawaited: unawaited && kind.is_awaited(),
         };
         let call = Call::parse(kind, mac);
+        let kind = call.kind;
         self.sites.push(Site { call, place });
         self.lift_inside(kind, index);
         mac.path = Path::from(Ident::new(PLACEHOLDER, Span::mixed_site()));

@@ -46,6 +46,7 @@ impl Printer<'_> {
             Kind::Invoke => quote_spanned!(hidden()=> Invoke),
             Kind::Scope => quote_spanned!(hidden()=> Scope),
             Kind::Call => quote_spanned!(hidden()=> Call),
+            Kind::Map if call.parallel => quote_spanned!(hidden()=> Parallel),
             Kind::Map => quote_spanned!(hidden()=> Map),
             Kind::Parallel => quote_spanned!(hidden()=> Parallel),
             Kind::Branch => quote_spanned!(hidden()=> Branch),

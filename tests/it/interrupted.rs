@@ -156,3 +156,30 @@ async fn a_process_whose_lease_was_taken_stops_in_the_middle_of_a_body() {
     let checkpoints = probe.checkpoints.load(std::sync::atomic::Ordering::SeqCst);
     assert_eq!(checkpoints, 0, "it did not have to try to write first");
 }
+
+#[durable]
+async fn poisoned_batch(app: &App) -> Result<(), BoxError> {
+    let items = vec![1];
+    batches!("poison", items, |_batch| die(app).await).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_that_kills_its_process_is_given_up_like_a_step() {
+    let memory = MemoryStore::new();
+    let app = App {
+        effects: Effects::default(),
+        died: Arc::default(),
+    };
+    let mut deaths = 0;
+    let ended = loop {
+        match process_lives!(poisoned_batch, memory, app) {
+            None => deaths += 1,
+            Some(ended) => break ended,
+        }
+        assert!(deaths < 10, "it loops for ever");
+    };
+    let text = ended.unwrap_err().to_string();
+    assert!(text.contains("was interrupted"), "{text}");
+    assert_eq!(deaths, 4);
+}

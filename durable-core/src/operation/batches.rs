@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::coder::Coder;
-use super::step::{Attempt, begin, settle_failure};
-use super::{Options, StepInfo, body};
+use super::step::{Attempt, attempt, settle_failure};
+use super::{Options, StepInfo};
 use crate::codec::Codec;
 use crate::context::{Answer, Claim, Context};
 use crate::error::StepError;
@@ -176,14 +176,8 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
         let Some((claim, ..)) = &self.current else {
             return std::future::pending().await;
         };
-        let outcome = match begin(claim, options.conditions()).await {
-            Err(interrupted) => Err(interrupted),
-            Ok(()) => body::run_once(claim, None, options.timeout, body).await,
-        };
-        Attempt {
-            outcome,
-            retry: options.into_retry(),
-        }
+        let default = options.default_retry();
+        attempt(claim, None, options, default, body).await
     }
 
     /// Records how the batch ended. Its value comes back through [`Self::next`].

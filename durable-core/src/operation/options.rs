@@ -47,13 +47,13 @@ impl Options {
         }
     }
 
-    pub(crate) fn into_retry(self) -> Retry {
-        let default = if self.at_most_once {
+    /// What a step does that says nothing about retries.
+    pub(crate) fn default_retry(&self) -> Retry {
+        if self.at_most_once {
             Retry::none()
         } else {
             Retry::exponential()
-        };
-        self.retry_or(default)
+        }
     }
 
     pub(crate) fn retry_or(self, default: Retry) -> Retry {

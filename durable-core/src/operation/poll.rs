@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::coder::Coder;
-use super::step::{Attempt, begin, settle_failure};
-use super::{Options, StepInfo, body};
+use super::step::{Attempt, attempt, settle_failure};
+use super::{Options, StepInfo};
 use crate::codec::{Codec, Json};
 use crate::context::{Answer, Claim};
 use crate::engine::Outcome;
@@ -109,14 +109,7 @@ impl<T, S, C> PollOp<'_, T, S, C> {
 
     /// Runs one check in place.
     pub async fn run<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
-        let outcome = match begin(&self.claim, options.conditions()).await {
-            Err(interrupted) => Err(interrupted),
-            Ok(()) => body::run_once(&self.claim, None, options.timeout, body).await,
-        };
-        Attempt {
-            outcome,
-            retry: options.retry_or(Retry::none()),
-        }
+        attempt(&self.claim, None, options, Retry::none(), body).await
     }
 
     /// Records what the check said. The value comes back through [`Self::next`].

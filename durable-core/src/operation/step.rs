@@ -101,20 +101,8 @@ impl<T, C> StepOp<'_, T, C> {
 
     /// Runs one attempt of the body in place.
     pub async fn run_with<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
-        let outcome = match begin(&self.claim, options.conditions()).await {
-            Err(interrupted) => Err(interrupted),
-            Ok(()) => body::run_once(&self.claim, self.info.as_ref(), options.timeout, body).await,
-        };
-        let final_failure =
-            matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
-        Attempt {
-            outcome,
-            retry: if final_failure {
-                Retry::none()
-            } else {
-                options.into_retry()
-            },
-        }
+        let default = options.default_retry();
+        attempt(&self.claim, self.info.as_ref(), options, default, body).await
     }
 
     /// Records how the attempt ended. The value itself comes back through [`Self::next`], decoded
@@ -124,6 +112,30 @@ impl<T, C> StepOp<'_, T, C> {
             Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => settle_failure(&self.claim, failure, &attempt.retry),
         }
+    }
+}
+
+/// Runs one attempt of a body in place, unless it may not begin. What the engine gave up is not
+/// repeated, whatever the policy says.
+pub(super) async fn attempt<F: Future>(
+    claim: &Claim<'_>,
+    info: Option<&StepInfo>,
+    options: Options,
+    default: Retry,
+    body: F,
+) -> Attempt<F::Output> {
+    let outcome = match begin(claim, options.conditions()).await {
+        Err(interrupted) => Err(interrupted),
+        Ok(()) => body::run_once(claim, info, options.timeout, body).await,
+    };
+    let given_up = matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
+    Attempt {
+        outcome,
+        retry: if given_up {
+            Retry::none()
+        } else {
+            options.retry_or(default)
+        },
     }
 }
 

@@ -92,8 +92,28 @@ pub struct OperationError {
     pub(crate) message: String,
     pub(crate) type_name: String,
     pub(crate) chain: Vec<String>,
+    /// The operation whose error this is, where it was passed on.
+    pub(crate) origin: Option<Box<Origin>>,
     /// The whole error, sealed; then the texts above say no more than that.
     pub(crate) sealed: Option<Box<Payload>>,
+}
+
+/// The operation that an error came from which was passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) operation: String,
+    pub(crate) kind: ErrorKind,
+    pub(crate) attempts: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.operation, self.kind)?;
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        Ok(())
+    }
 }
 
 /// Error of a `step!` or `record!`.
@@ -119,6 +139,7 @@ impl OperationError {
             message: message.into(),
             type_name: String::new(),
             chain: Vec::new(),
+            origin: None,
             sealed: None,
         }
     }
@@ -170,6 +191,14 @@ impl OperationError {
         self.attempts
     }
 
+    /// The operation whose error this is: another one than [`operation`](Self::operation) where a scope or
+    /// the handler passed it on.
+    pub fn origin(&self) -> &str {
+        self.origin
+            .as_ref()
+            .map_or(&self.operation, |origin| &origin.operation)
+    }
+
     /// Text of the body's error, without what caused it.
     pub fn message(&self) -> &str {
         &self.message
@@ -200,14 +229,58 @@ impl OperationError {
             + self.chain.iter().map(String::len).sum::<usize>()
     }
 
-    /// Takes message, type and causes from an error of the user's.
+    /// Takes message, type and causes from an error of the user's, or from that of an operation.
     pub(crate) fn describe(mut self, error: &(dyn Error + 'static), type_name: &str) -> Self {
+        if let Some(passed_on) = error.downcast_ref::<Self>() {
+            return self.pass_on(passed_on);
+        }
         self.message = error.to_string();
         self.type_name = type_name.to_owned();
         let mut cause = error.source();
         while let Some(error) = cause {
             self.chain.push(error.to_string());
             cause = error.source();
+        }
+        self
+    }
+
+    fn pass_on(mut self, error: &Self) -> Self {
+        self.message.clone_from(&error.message);
+        self.type_name.clone_from(&error.type_name);
+        self.chain.clone_from(&error.chain);
+        self.origin = error.origin.clone().or_else(|| {
+            Some(Box::new(Origin {
+                operation: error.operation.clone(),
+                kind: error.kind,
+                attempts: error.attempts,
+            }))
+        });
+        self
+    }
+
+    /// The same with shortened texts, if they take more than `limit` bytes of JSON: causes go first, the last
+    /// before the others.
+    pub(crate) fn shortened(mut self, limit: usize) -> Self {
+        const CUT: &str = "… (shortened)";
+        let written =
+            |text: &str| text.len() + text.bytes().filter(|byte| needs_escape(*byte)).count() * 5;
+        let texts = |error: &Self| {
+            let chain: usize = error.chain.iter().map(|cause| written(cause)).sum();
+            chain + written(&error.message) + written(&error.type_name)
+        };
+        while texts(&self) > limit && self.chain.pop().is_some() {}
+        while texts(&self) > limit && !self.message.is_empty() {
+            let kept = self.message.strip_suffix(CUT).unwrap_or(&self.message);
+            let mut end = kept.len() / 2;
+            while !kept.is_char_boundary(end) {
+                end -= 1;
+            }
+            let kept = &kept[..end];
+            self.message = if kept.is_empty() {
+                String::new()
+            } else {
+                format!("{kept}{CUT}")
+            };
         }
         self
     }
@@ -232,6 +305,9 @@ impl fmt::Display for OperationError {
         if self.attempts > 1 {
             write!(f, " after {} attempts", self.attempts)?;
         }
+        if let Some(origin) = &self.origin {
+            write!(f, ": {origin}")?;
+        }
         write!(f, ": {}", self.message)?;
         self.chain
             .iter()
@@ -244,7 +320,7 @@ impl Error for OperationError {}
 /// Written by hand: a derive would bring a macro stack into every store's build.
 impl Serialize for OperationError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = 6 + usize::from(self.sealed.is_some());
+        let count = 6 + usize::from(self.sealed.is_some()) + usize::from(self.origin.is_some());
         let mut fields = serializer.serialize_struct("OperationError", count)?;
         fields.serialize_field("operation", &self.operation)?;
         fields.serialize_field("kind", self.kind.as_str())?;
@@ -252,6 +328,14 @@ impl Serialize for OperationError {
         fields.serialize_field("message", &self.message)?;
         fields.serialize_field("type_name", &self.type_name)?;
         fields.serialize_field("chain", &self.chain)?;
+        if let Some(origin) = &self.origin {
+            let Origin {
+                operation,
+                kind,
+                attempts,
+            } = &**origin;
+            fields.serialize_field("origin", &(operation, kind.as_str(), attempts))?;
+        }
         if let Some(sealed) = &self.sealed {
             fields.serialize_field("sealed", &text::write(sealed))?;
         }
@@ -266,6 +350,17 @@ impl<'de> Deserialize<'de> for OperationError {
         let word: String = serde_json::from_value(take("kind")).map_err(D::Error::custom)?;
         let kind = ErrorKind::from_word(&word)
             .ok_or_else(|| D::Error::custom(format!("unknown error kind {word:?}")))?;
+        let origin: Option<(String, String, u32)> =
+            serde_json::from_value(take("origin")).map_err(D::Error::custom)?;
+        let origin = match origin {
+            None => None,
+            Some((operation, word, attempts)) => Some(Box::new(Origin {
+                operation,
+                kind: ErrorKind::from_word(&word)
+                    .ok_or_else(|| D::Error::custom(format!("unknown error kind {word:?}")))?,
+                attempts,
+            })),
+        };
         let sealed: Option<String> =
             serde_json::from_value(take("sealed")).map_err(D::Error::custom)?;
         let sealed = match sealed {
@@ -281,7 +376,12 @@ impl<'de> Deserialize<'de> for OperationError {
             message: serde_json::from_value(take("message")).map_err(D::Error::custom)?,
             type_name: serde_json::from_value(take("type_name")).map_err(D::Error::custom)?,
             chain: serde_json::from_value(take("chain")).map_err(D::Error::custom)?,
+            origin,
             sealed,
         })
     }
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\')
 }

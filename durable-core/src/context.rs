@@ -348,7 +348,9 @@ impl<'a> Claim<'a> {
 
     /// The failure as it is recorded for this operation.
     pub(crate) fn describe(&self, failure: Failure, attempts: u32) -> OperationError {
-        failure.into_record(self.lock().engine.path(self.op), attempts)
+        let state = self.lock();
+        let error = failure.into_record(state.engine.path(self.op), attempts);
+        error.shortened(state.engine.max_error())
     }
 
     /// Waits until the operation is answered from its record or may run.
@@ -380,6 +382,7 @@ impl<'a> Claim<'a> {
             if state.engine.is_written(self.op) && state.engine.stop().is_none() {
                 return Poll::Ready(());
             }
+            state.engine.end_if_refused(self.op);
             // What an ending execution never began will never be written.
             let never = state.engine.is_ending() && state.engine.is_new(self.op);
             parking.park(&mut state, cx.waker(), None, !never);

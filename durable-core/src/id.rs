@@ -5,12 +5,12 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 /// Longest name an execution may have, in bytes.
-const MAX_EXECUTION_ID: usize = 256;
+const MAX_EXECUTION_ID: usize = 512;
 
 /// Name of one run of a durable function, chosen by whoever starts it.
 ///
 /// Starting the same id again answers with the same execution, so an id taken from the business
-/// (an order number, a date) makes a start idempotent. 1 to 256 bytes of printable ASCII without
+/// (an order number, a date) makes a start idempotent. 1 to 512 bytes of printable ASCII without
 /// spaces.
 ///
 /// ```

@@ -26,6 +26,7 @@ mod time;
 pub use client::Client;
 pub use codec::{Codec, Json};
 pub use context::{Context, ExecutionInfo};
+pub use driver::Ended;
 pub use engine::Drift;
 pub use error::{
     BoxError, CallError, CallbackError, ErrorKind, InvokeError, OperationError, PollError,
@@ -36,6 +37,6 @@ pub use id::{ExecutionId, InvalidExecutionId, Occurrence, OperationId};
 pub use operation::{BatchResult, BranchOutcome, Callback, Complete, Reason, StepInfo};
 pub use record::{Completion, Kind, Payload, Record, Status};
 pub use retry::{Backoff, Retry};
-pub use run::{IntoStore, OpenStore, Report, Run, RunError, run};
+pub use run::{IntoStore, Invocation, OpenStore, Report, Run, RunError, run};
 pub use site::{Durable, Handler, IntoHandler, Manifest, Repeat, Site};
 pub use time::{BoxFuture, Clock, SystemClock, Timestamp};

@@ -357,6 +357,11 @@ impl Record {
         self.due_at = [next, self.deadline].into_iter().flatten().min();
     }
 
+    /// Whether the engine made it for itself: no call site asks for it.
+    pub fn is_internal(&self) -> bool {
+        self.name.starts_with('#')
+    }
+
     /// Bytes of value and error, which is what limits of stores count.
     pub fn size(&self) -> usize {
         self.payload.as_ref().map_or(0, Payload::len)

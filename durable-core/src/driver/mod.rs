@@ -17,8 +17,11 @@ use crate::context::Shared;
 use crate::engine::Stop;
 use crate::error::{ErrorKind, OperationError};
 use crate::record::Payload;
-use crate::store::{ExecutionStore, ExecutionUpdate, Fence, StoreError, StoreErrorKind};
-use crate::{BoxFuture, ExecutionId, Timestamp, panic};
+use crate::store::{
+    CheckpointStore, ExecutionStore, ExecutionUpdate, Fence, NewExecution, StoreError,
+    StoreErrorKind,
+};
+use crate::{BoxFuture, Timestamp, panic};
 use rest::Timer;
 use write::Write;
 
@@ -27,18 +30,26 @@ const TURNS_PER_POLL: u32 = 128;
 
 /// How an invocation ended; all of it is durable.
 #[derive(Debug)]
-pub(crate) enum Ended {
+#[non_exhaustive]
+pub enum Ended {
+    /// The handler returned this value.
     Succeeded(Payload),
+    /// The handler ended with this error.
     Failed(OperationError),
-    /// Nothing to do before this time, or before the outside changes more than it had.
+    /// Nothing to do before this time, or before the outside has changed the execution more often
+    /// than `seen`.
     Suspended {
+        /// When time lets it go on, if that is what it waits for.
         wake_at: Option<Timestamp>,
+        /// Changes from outside that the invocation knew of.
         seen: u64,
     },
+    /// Code and history disagree; the report says about what.
     Blocked(String),
+    /// It was cancelled and has stopped.
     Cancelled(OperationError),
     /// Another execution goes on in its place.
-    Continued(ExecutionId),
+    Continued(NewExecution),
 }
 
 /// What the handler ends with.
@@ -54,7 +65,9 @@ enum Event {
 
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) store: Arc<dyn CheckpointStore>,
+    /// Who tells of changes from outside, where that is not left to checkpoints.
+    informer: Option<Arc<dyn ExecutionStore>>,
     pub(crate) fence: Fence,
     pub(crate) attention: Arc<Attention>,
     /// Timers that end within this time are waited for in place.
@@ -64,6 +77,8 @@ pub(crate) struct Driver {
     write: Option<Write>,
     timer: Option<Timer>,
     settling: Option<Timestamp>,
+    /// When a service is asked next whether time has let something go on, and the pause after that.
+    next_look: Option<(Timestamp, Duration)>,
     unwinding: bool,
     warned: bool,
     pub(crate) warnings: Vec<String>,
@@ -72,13 +87,15 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        store: Arc<dyn ExecutionStore>,
+        store: Arc<dyn CheckpointStore>,
+        informer: Option<Arc<dyn ExecutionStore>>,
         fence: Fence,
         resident: Duration,
     ) -> Self {
         Self {
             shared,
             store,
+            informer,
             fence,
             attention: Arc::default(),
             resident,
@@ -86,6 +103,7 @@ impl Driver {
             write: None,
             timer: None,
             settling: None,
+            next_look: None,
             unwinding: false,
             warned: false,
             warnings: Vec::new(),
@@ -132,9 +150,9 @@ impl Driver {
                 Ok(Ended::Failed(error))
             }
             Event::Stopped(Stop::Continued(next)) => {
-                let id = next.id.clone();
-                self.close(ExecutionUpdate::Continue { next }).await?;
-                Ok(Ended::Continued(id))
+                let update = ExecutionUpdate::Continue { next: next.clone() };
+                self.close(update).await?;
+                Ok(Ended::Continued(next))
             }
             Event::Stopped(Stop::Blocked(report)) => {
                 let update = ExecutionUpdate::Block {
@@ -168,6 +186,9 @@ impl Driver {
                 && let Some(event) = self.poll_handler(handler, waker)
             {
                 return Poll::Ready(event);
+            }
+            if let Some(wake_at) = self.rests_unwritten() {
+                return Poll::Ready(Event::Suspended(wake_at));
             }
             if self.start_write() || self.attention.wanted.load(Ordering::Acquire) {
                 continue;

@@ -15,6 +15,11 @@ const LONE_START: Duration = Duration::from_millis(500);
 /// How long a body may stay woken without being polled before it counts as given up.
 const SETTLE: Duration = Duration::from_millis(20);
 
+/// After a timer is due that a service has to end, it is asked again after this time, then after twice as
+/// long, and so on.
+const LOOK: Duration = Duration::from_secs(1);
+const LOOK_AT_LEAST: Duration = Duration::from_secs(10);
+
 /// What an invocation waits for.
 pub(super) enum Rest {
     /// Something runs or is about to.
@@ -58,12 +63,23 @@ impl Driver {
             let beside = state.parked.values().filter(|parked| !parked.woken);
             let timer = beside.filter_map(|parked| parked.until).min();
             let timer = timer.filter(|_| !state.bodies.is_empty());
+            let orchestrated = state.engine.is_orchestrated();
+            let timer = if orchestrated {
+                timer.and_then(|due| self.look(due))
+            } else {
+                timer
+            };
             let alarm = [lone_start, rest, timer].into_iter().flatten().min();
             if alarm.is_some_and(|alarm| alarm <= now) {
                 if lone_start.is_some_and(|at| at <= now) {
                     state.engine.flush_starts();
                 }
-                wake_due(&mut state, now);
+                if !orchestrated {
+                    wake_due(&mut state, now);
+                } else if timer.is_some_and(|at| at <= now) {
+                    self.looked(now);
+                    state.ask = true;
+                }
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -83,10 +99,25 @@ impl Driver {
         Poll::Pending
     }
 
+    /// When a service is asked whether a timer that is due then has ended; not while a write is under
+    /// way, which will tell.
+    fn look(&self, due: Timestamp) -> Option<Timestamp> {
+        let next = self.next_look.map_or(due, |(next, _)| due.max(next));
+        self.write.is_none().then_some(next)
+    }
+
+    fn looked(&mut self, now: Timestamp) {
+        let pause = self.next_look.map_or(LOOK, |(_, pause)| pause);
+        self.next_look = Some((now.after(pause), (pause * 2).min(LOOK_AT_LEAST)));
+    }
+
     /// Listens for changes from outside while there is nothing else to do.
     fn poll_news(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Some(informer) = &self.informer else {
+            return Poll::Pending;
+        };
         let news = self.news.get_or_insert_with(|| {
-            let (store, id) = (Arc::clone(&self.store), self.fence.execution.clone());
+            let (store, id) = (Arc::clone(informer), self.fence.execution.clone());
             let seen = self.shared.lock().engine.seen();
             Box::pin(async move {
                 // A store that cannot tell now is asked again with the next write.
@@ -154,6 +185,7 @@ impl Driver {
         // A timer that was told and not asked belongs to a future nobody polls any more.
         let told = state.parked.values().any(|parked| parked.woken);
         !told
+            && !state.engine.is_orchestrated()
             && due.since(now) <= self.resident
             && state.engine.ends_at().is_none_or(|end| due < end)
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::rest::Rest;
 use super::{Driver, Event};
-use crate::BoxFuture;
 use crate::store::{Ack, Batch, ExecutionUpdate, StoreError, StoreErrorKind};
+use crate::{BoxFuture, Timestamp};
 
 /// How often a write is repeated while the store is unavailable; delays double from 50 ms.
 const WRITE_ATTEMPTS: u32 = 8;
@@ -53,6 +53,9 @@ impl Driver {
         if let Some(fence) = &ack.fence {
             self.fence = fence.clone();
         }
+        if !ack.changed.is_empty() {
+            self.next_look = None;
+        }
         let mut state = self.shared.lock();
         for op in state.engine.acknowledge(&ack) {
             for (_, parked) in state.parked.range((op, 0)..=(op, u64::MAX)) {
@@ -61,6 +64,10 @@ impl Driver {
         }
         if state.engine.is_cancelling() {
             self.shared.cancelled.raise();
+        }
+        while let Some(warning) = state.engine.quota_warning() {
+            tracing::warn!(execution = %self.fence.execution, "{warning}");
+            self.warnings.push(warning);
         }
     }
 
@@ -73,7 +80,13 @@ impl Driver {
         let now = shared.clock.now();
         let mut state = shared.lock();
         let suspend = match self.rest(&state, now) {
-            Rest::Suspend(wake_at) if !state.ask => Some(ExecutionUpdate::Suspend { wake_at }),
+            Rest::Suspend(wake_at) if !state.ask => {
+                let orchestrated = state.engine.is_orchestrated();
+                if orchestrated && state.engine.is_sliced() {
+                    state.engine.leave_timer(now);
+                }
+                (!orchestrated).then_some(ExecutionUpdate::Suspend { wake_at })
+            }
             _ if state.engine.has_urgent() || state.ask => None,
             _ => return false,
         };
@@ -86,6 +99,25 @@ impl Driver {
         drop(state);
         self.write = Some(self.write(batch));
         true
+    }
+
+    /// Whether the invocation is to end where a suspension writes nothing: everything is written and
+    /// nothing has come of it. Then when time lets it go on.
+    pub(super) fn rests_unwritten(&mut self) -> Option<Option<Timestamp>> {
+        if self.write.is_some() {
+            return None;
+        }
+        let shared = Arc::clone(&self.shared);
+        let (state, now) = (shared.lock(), shared.clock.now());
+        let unwritten = state.engine.has_queued() || state.ask;
+        if !state.engine.is_orchestrated() || unwritten {
+            return None;
+        }
+        let left = state.engine.has_left_timer() || !state.engine.is_sliced();
+        match self.rest(&state, now) {
+            Rest::Suspend(wake_at) if left => Some(wake_at),
+            _ => None,
+        }
     }
 
     fn write(&self, batch: Arc<Batch>) -> Write {

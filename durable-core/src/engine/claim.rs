@@ -32,10 +32,14 @@ impl Engine {
             (Turn::OfSite, _) => Occurrence::Once,
         };
         // In a branch without a record, those of its siblings look the same: only the id tells.
-        if parent == records && self.is_expected(parent, site, &occurrence) {
+        let by_look = parent == records && !self.limits.orchestrates;
+        if by_look && self.is_expected(parent, site, &occurrence) {
             return self.answer_claim(Op::at(self.expected), scope, site);
         }
         let id = OperationId::of(parent, site.name, &occurrence);
+        if self.limits.orchestrates && self.is_expected_id(id) {
+            return self.answer_claim(Op::at(self.expected), scope, site);
+        }
         let index = self.index();
         let known = index.get(&id).copied();
         let known = match known {
@@ -68,6 +72,12 @@ impl Engine {
         })
     }
 
+    /// The same where only the id tells: no look-up is needed at least.
+    fn is_expected_id(&self, id: OperationId) -> bool {
+        let expected = self.slots.get(self.expected);
+        expected.is_some_and(|slot| slot.recorded && slot.record.id == id)
+    }
+
     fn answer_claim(&mut self, op: Op, scope: ScopeIndex, site: &'static Site) -> Op {
         let slot = &mut self.slots[op.index()];
         if let Some(report) = mismatch::check(slot, site) {
@@ -85,7 +95,9 @@ impl Engine {
         let slot = &self.slots[op.index()];
         let order = slot.record.order;
         self.expected = op.index() + 1;
-        self.notice_order(scope, site, op, order);
+        if !self.limits.orchestrates {
+            self.notice_order(scope, site, op, order);
+        }
         op
     }
 

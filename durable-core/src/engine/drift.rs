@@ -88,7 +88,7 @@ impl Engine {
         let orphaned = self
             .slots
             .iter()
-            .filter(|slot| slot.recorded && slot.site.is_none())
+            .filter(|slot| slot.recorded && slot.site.is_none() && !slot.record.is_internal())
             .filter_map(|slot| Some((slot, *entered.get(&slot.record.parent)?)))
             // What a race or a map has given up is not asked for again.
             .filter(|(_, scope)| !self.is_closed(*scope))

@@ -50,7 +50,7 @@ impl Engine {
         }
         let record = &mut self.slots[op.index()].record;
         record.started_at = now;
-        record.handle = Some(handle);
+        record.handle = (!self.limits.orchestrates).then_some(handle);
         record.heartbeat = limits.heartbeat;
         record.deadline = limits.timeout.map(|limit| now.after(limit));
         record.beat(now);
@@ -75,6 +75,9 @@ impl Engine {
         let Some(due) = due else {
             return Decision::External(None);
         };
+        if self.limits.orchestrates {
+            return Decision::External(Some(due));
+        }
         let now = self.believe(now());
         if now < due {
             return Decision::External(Some(due));
@@ -108,8 +111,11 @@ impl Engine {
             return;
         }
         if !stored.status.is_terminal() {
-            // A heartbeat has moved its time.
+            // A heartbeat has moved its time, or it has come.
             slot.record.due_at = stored.due_at;
+            if stored.handle.is_some() {
+                slot.record.handle.clone_from(&stored.handle);
+            }
             self.answered.push(op);
             return;
         }
@@ -128,9 +134,17 @@ impl Engine {
         self.cancelling = cancel;
     }
 
-    /// Whether the execution is to be cancelled or ends already: nothing is begun for its sake.
+    /// Whether the execution is to be cancelled, ends already, or has no room left: nothing is begun
+    /// for its sake.
     pub(crate) fn is_ending(&self) -> bool {
-        self.cancelling || self.unwinding.is_some()
+        self.cancelling || self.unwinding.is_some() || self.is_full()
+    }
+
+    /// The execution ends if `op`, which somebody waits for, is refused for lack of room.
+    pub(crate) fn end_if_refused(&mut self, op: Op) {
+        if let Some(error) = self.refusal(op) {
+            self.end_execution(error);
+        }
     }
 
     /// Whether nothing live may begin because the execution is to be cancelled.

@@ -10,6 +10,7 @@ mod external;
 mod mismatch;
 mod order;
 mod outcome;
+mod quota;
 mod slicing;
 mod start;
 mod write;
@@ -165,6 +166,7 @@ pub(crate) struct Engine {
     /// Why the execution ends before its handler does: only undo bodies run any more.
     unwinding: Option<OperationError>,
     slicing: slicing::Slicing,
+    quota: quota::Quota,
     /// No time before this one is believed.
     latest: Timestamp,
     next_seq: u64,
@@ -184,9 +186,11 @@ impl Engine {
             .flatten()
             .max()
             .unwrap_or_default();
-        let at_the_top = |record: &&Record| record.parent == OperationId::ROOT;
+        let at_the_top =
+            |record: &&Record| record.parent == OperationId::ROOT && !record.is_internal();
         let mut root = order::Scope::new(OperationId::ROOT, OperationId::ROOT, None);
         root.ahead = records.iter().filter(at_the_top).count();
+        let quota = quota::Quota::of(&records);
         Self {
             slots: records.into_iter().map(Slot::loaded).collect(),
             expected: 0,
@@ -203,6 +207,7 @@ impl Engine {
             cancelling: false,
             unwinding: None,
             slicing: slicing::Slicing::default(),
+            quota,
             latest,
             next_seq,
             moved: Vec::new(),
@@ -240,6 +245,17 @@ impl Engine {
         let reentered = kind.is_scope() && (slot.recorded || slot.bare);
         if over && !takes_back && !reentered {
             return Decision::Stopped;
+        }
+        if let Some(error) = self.refusal(op) {
+            return match self.refused(op, error) {
+                Some(outcome) => Decision::Recorded(outcome),
+                None => Decision::Stopped,
+            };
+        }
+        let elsewhere = kind == Kind::Wait && status == Status::Started
+            || status == Status::Pending && due.is_some();
+        if self.limits.orchestrates && elsewhere {
+            return Decision::External(due);
         }
         match (status, due) {
             (Status::Started, Some(due)) if kind == Kind::Wait => {

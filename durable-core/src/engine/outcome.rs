@@ -17,7 +17,7 @@ impl Engine {
         value_type: &'static str,
         now: Timestamp,
     ) {
-        let limit = self.limits.max_value;
+        let (limit, whose) = self.room();
         let size = payload.len();
         let slot = &mut self.slots[op.index()];
         if size > limit && slot.record.kind.is_scope() {
@@ -29,7 +29,7 @@ impl Engine {
                 self.path(op),
                 ErrorKind::TooLarge,
                 format!(
-                    "its value of {size} bytes is over the store's limit of {limit}; return an id \
+                    "its value of {size} bytes is over {whose} of {limit}; return an id \
                      or a summary instead, or give `codec = …`"
                 ),
             );
@@ -44,8 +44,14 @@ impl Engine {
         );
     }
 
+    /// How long the texts of an error may be.
+    pub(crate) fn max_error(&self) -> usize {
+        self.limits.max_error
+    }
+
     /// The operation ended with an error for good.
     pub(crate) fn fail(&mut self, op: Op, error: OperationError, now: Timestamp) {
+        let error = error.shortened(self.limits.max_error);
         self.settle(op, Status::Failed, Some(Outcome::Error(error)), "", now);
     }
 
@@ -84,8 +90,8 @@ impl Engine {
         let now = self.believe(now);
         let slot = &mut self.slots[op.index()];
         slot.record.status = Status::Pending;
-        slot.record.error = Some(error);
-        slot.record.due_at = Some(now.after(delay));
+        slot.record.error = Some(error.shortened(self.limits.max_error));
+        slot.record.due_at = Some(now.after(self.limits.at_most(delay)));
         self.progressed();
         self.enqueue(op, true);
     }
@@ -97,7 +103,7 @@ impl Engine {
         record.status = Status::Pending;
         record.payload = Some(state);
         record.error = None;
-        record.due_at = Some(now.after(delay));
+        record.due_at = Some(now.after(self.limits.at_most(delay)));
         self.progressed();
         self.enqueue(op, true);
     }

@@ -3,8 +3,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Engine, Op};
-use crate::Timestamp;
+use super::order::ScopeIndex;
+use super::{Engine, Op, Slot};
+use crate::record::{Kind, Record};
+use crate::{Occurrence, OperationId, Timestamp};
+
+/// Name of the timers that a sliced execution leaves behind: none that a call site can have.
+const SLICE: &str = "#slice";
+/// How long they last: the least that a service takes.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The time an invocation has.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +33,8 @@ pub(super) struct Slicing {
     progressed: bool,
     /// Whether a body did not fit any more.
     pub(super) sliced: bool,
+    /// Whether a timer was left behind for the next invocation.
+    left: bool,
 }
 
 /// Whether a body fits into what is left.
@@ -56,6 +65,40 @@ impl Engine {
     /// Whether a body did not fit any more, so that the invocation is to end.
     pub(crate) fn is_sliced(&self) -> bool {
         self.slicing.sliced
+    }
+
+    /// Queues a short timer for which a service begins the next invocation, once per invocation.
+    ///
+    /// An operation of its own that no call site claims: identity by name is what allows it.
+    pub(crate) fn leave_timer(&mut self, now: Timestamp) {
+        if std::mem::replace(&mut self.slicing.left, true) {
+            return;
+        }
+        let mut turn = 0;
+        let id = loop {
+            let id = OperationId::of(OperationId::ROOT, SLICE, &Occurrence::Ordered(turn));
+            if !self.index().contains_key(&id) {
+                break id;
+            }
+            turn += 1;
+        };
+        let (root, at) = (OperationId::ROOT, Occurrence::Ordered(turn));
+        let mut record = Record::started(0, id, root, Kind::Wait, SLICE, at, now);
+        record.due_at = Some(now.after(PAUSE));
+        record.order = self.place_live(ScopeIndex::ROOT);
+        let op = Op::at(self.slots.len());
+        self.slots.push(Slot {
+            recorded: false,
+            written: false,
+            ..Slot::loaded(record)
+        });
+        self.index().insert(id, op);
+        self.enqueue(op, true);
+    }
+
+    /// Whether that timer was queued.
+    pub(crate) fn has_left_timer(&self) -> bool {
+        self.slicing.left
     }
 
     /// When the invocation has to be over.

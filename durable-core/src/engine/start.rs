@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::slicing::Fit;
 use super::{Engine, MAX_INTERRUPTIONS, Op};
 use crate::Timestamp;
+use crate::error::{ErrorKind, OperationError};
 use crate::record::Status;
 
 /// Whether and how a body may begin.
@@ -84,10 +85,20 @@ impl Engine {
     /// A timer begins, unless one is recorded. What is over already needs no write of its own.
     pub(crate) fn start_timer(&mut self, op: Op, due: Timestamp, now: Timestamp) {
         let now = self.believe(now);
+        let full = self.is_full();
         let slot = &mut self.slots[op.index()];
-        if slot.record.seq != 0 || slot.record.status.is_terminal() {
+        if slot.record.seq != 0 || slot.record.status.is_terminal() || full {
             return;
         }
+        let length = due.since(now);
+        if let Some(max) = self.limits.max_timer.filter(|max| length > *max) {
+            let message = format!(
+                "it is to last {length:?} and the longest timer of this store lasts {max:?}; wait in several steps"
+            );
+            let error = OperationError::new(self.path(op), ErrorKind::TooLarge, message);
+            return self.end_execution(error);
+        }
+        let slot = &mut self.slots[op.index()];
         slot.record.started_at = now;
         slot.record.due_at = Some(due);
         if due <= now {

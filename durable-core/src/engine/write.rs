@@ -19,6 +19,8 @@ pub(super) struct Queue {
     pub(super) started: VecDeque<(Timestamp, Op)>,
     /// What the batch under way holds.
     sent: Vec<Op>,
+    /// The last operation that was sent.
+    pub(super) last_sent: Option<Op>,
     /// Executions to start with the records of the operations that wait for them.
     pub(super) children: Vec<(Op, NewExecution)>,
     batches: u64,
@@ -58,6 +60,16 @@ impl Engine {
         self.queue.urgent
     }
 
+    /// Whether anything at all waits to be written.
+    pub(crate) fn has_queued(&self) -> bool {
+        !self.queue.changed.is_empty()
+    }
+
+    /// Whether the store begins invocations by itself, so that a suspension writes nothing.
+    pub(crate) fn is_orchestrated(&self) -> bool {
+        self.limits.orchestrates
+    }
+
     /// Bodies have run for long enough: their STARTs go alone.
     pub(crate) fn flush_starts(&mut self) {
         self.queue.urgent |= !self.queue.started.is_empty();
@@ -80,15 +92,18 @@ impl Engine {
                 self.queue.changed.pop_front();
                 continue;
             }
-            size += slot.record.size();
-            if size > self.limits.max_batch && !records.is_empty() {
+            let more = slot.record.size();
+            if size + more > self.limits.max_batch && !records.is_empty() {
                 break;
             }
+            size += more;
             slot.queued = false;
             records.push(slot.record.clone());
             self.queue.sent.push(op);
             self.queue.changed.pop_front();
         }
+        self.quota.write(size);
+        self.queue.last_sent = self.queue.sent.last().copied().or(self.queue.last_sent);
         let all = self.queue.changed.is_empty();
         self.queue.urgent = !all;
         if all {

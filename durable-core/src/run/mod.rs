@@ -1,6 +1,7 @@
 //! Runs one execution to its end in this process.
 
 mod error;
+mod invocation;
 mod report;
 mod runner;
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use error::RunError;
+pub use invocation::Invocation;
 pub use report::Report;
 pub(crate) use runner::Runner;
 

@@ -1,6 +1,9 @@
 //! What a run did.
 
 use super::RunError;
+use super::invocation::Running;
+use crate::ExecutionId;
+use crate::driver::Ended;
 use crate::engine::{Counts, Drift};
 
 /// What a run did in this process, and how it ended.
@@ -35,7 +38,16 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, counts: Counts) {
+    /// Adds what an invocation did, which ended like this unless the store failed.
+    pub(super) fn add(&mut self, id: &ExecutionId, mut ran: Running, ended: Option<&Ended>) {
+        let (counts, mut warnings) = ran.findings();
+        self.warnings.append(&mut warnings);
+        if matches!(ended, Some(Ended::Succeeded(_) | Ended::Failed(_))) {
+            self.drift = ran.drift();
+            for drift in &self.drift {
+                tracing::warn!(execution = %id, "{drift}");
+            }
+        }
         self.counts.replayed += counts.replayed;
         self.counts.ran += counts.ran;
         self.counts.batches += counts.batches;

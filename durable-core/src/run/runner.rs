@@ -2,28 +2,21 @@
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::invocation::Invocation;
 use super::report::Tally;
 use super::{RunError, Settings};
-use crate::codec::{Codec, Json};
-use crate::context::{Children, Context, ExecutionInfo, Shared};
-use crate::driver::{Driver, Ended, Returned};
-use crate::engine::{Budget, Engine};
-use crate::error::{BoxError, OperationError};
+use crate::context::Children;
+use crate::driver::Ended;
 use crate::lease;
-use crate::operation::Undo;
-use crate::panic;
-use crate::record::{Payload, Record};
+use crate::record::Payload;
 use crate::site::Handler;
-use crate::store::{
-    Execution, ExecutionStatus, ExecutionStore, Lease, StoreError, StoreErrorKind, refuse_sealed,
-};
+use crate::store::{Execution, ExecutionStatus, ExecutionStore, Lease, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
 
 /// A handler with all it takes to run its executions.
@@ -68,7 +61,7 @@ where
                     return Err(RunError::Failed(error));
                 }
                 Ended::Blocked(report) => return Err(RunError::Blocked(report)),
-                Ended::Continued(next) => id = next,
+                Ended::Continued(next) => id = next.id,
                 Ended::Suspended { wake_at, seen } => self.until(&id, wake_at, seen).await?,
             }
         }
@@ -115,123 +108,26 @@ where
         tally: &mut Tally,
     ) -> Result<Ended, RunError> {
         let settings = &self.settings;
-        let shared = self.shared(&lease).await?;
-        tally.invocations += 1;
-        let fence = lease.fence.clone();
-        let mut driver = Driver::new(
-            Arc::clone(&shared),
-            Arc::clone(&self.store),
-            fence.clone(),
-            settings.resident,
-        );
-        let attention = Arc::clone(&driver.attention);
-        let clock = Arc::clone(&settings.clock);
-        let _kept = lease::keep(&self.store, fence, clock, settings.lease, attention);
-        let cx = Context::root(Arc::clone(&shared));
-        let handler = run_handler::<H, S>(&cx, self.state, &lease.execution);
-        let handler = Box::pin(cx.traced(handler));
-        let ended = driver.run(handler).await;
-        tally.warnings.append(&mut driver.warnings);
-        let state = shared.lock();
-        tally.add(state.engine.counts());
-        if matches!(ended, Ok(Ended::Succeeded(_) | Ended::Failed(_))) {
-            tally.drift = state.engine.drift();
-            for drift in &tally.drift {
-                tracing::warn!(execution = %id, "{drift}");
-            }
+        let (fence, store) = (lease.fence.clone(), Arc::clone(&self.store));
+        let mut invocation = Invocation::new(store, lease)
+            .clock(Arc::clone(&settings.clock))
+            .resident(settings.resident)
+            .kept_by(Children {
+                store: Arc::clone(&self.store),
+                settings: settings.clone(),
+            });
+        if let Some((whole, reserve)) = settings.budget {
+            let ends_at = settings.clock.now().after(whole);
+            invocation = invocation.budget(ends_at, whole, reserve);
         }
+        let mut running = invocation.begin().await?;
+        tally.invocations += 1;
+        let (attention, clock) = (running.attention(), Arc::clone(&settings.clock));
+        let _kept = lease::keep(&self.store, fence, clock, settings.lease, attention);
+        let ended = running.run::<H, S>(self.state).await;
+        tally.add(id, running, ended.as_ref().ok());
         Ok(ended?)
     }
-
-    /// What the operations of an invocation share: its engine, with the history.
-    async fn shared(&self, lease: &Lease) -> Result<Arc<Shared>, StoreError> {
-        let settings = &self.settings;
-        let records = load(&*self.store, lease).await?;
-        refuse_sealed(&lease.execution, &records)?;
-        let mut engine = Engine::new(records, lease.unclean, self.store.capabilities());
-        engine.resume(lease.execution.changes, lease.execution.cancel);
-        if let Some((whole, reserve)) = settings.budget {
-            engine.limit_to(Budget {
-                ends_at: settings.clock.now().after(whole),
-                whole,
-                reserve,
-            });
-        }
-        let info = ExecutionInfo {
-            id: lease.execution.id.clone(),
-            handler: lease.execution.handler.clone(),
-            started_at: lease.execution.created_at,
-        };
-        let children = Children {
-            store: Arc::clone(&self.store),
-            settings: settings.clone(),
-        };
-        let clock = Arc::clone(&settings.clock);
-        let shared = Shared::new(engine, clock, info, Some(children));
-        if lease.execution.cancel {
-            shared.cancelled.raise();
-        }
-        Ok(shared)
-    }
-}
-
-async fn run_handler<H, S>(cx: &Context, state: &S, execution: &Execution) -> Returned
-where
-    S: Sync,
-    H: Handler<S>,
-    H::Input: DeserializeOwned,
-    H::Output: Serialize + DeserializeOwned + Send,
-{
-    let input = serde_json::from_slice(&execution.input.data).map_err(|error| {
-        let message = format!("the recorded input does not decode: {error}");
-        OperationError::of_handler(H::NAME, message)
-    })?;
-    let undo = Undo::default();
-    let output = match run_to_end::<H, S>(cx, state, &undo, input).await {
-        Ok(output) => output,
-        Err(error) => return Err(error.with_left_behind(undo.run(cx).await)),
-    };
-    let bytes = Json.encode(&output).map_err(|error| {
-        OperationError::of_handler(H::NAME, format!("the output cannot be encoded: {error}"))
-    })?;
-    Ok(Payload::json(bytes))
-}
-
-/// Runs the handler until it returns, or until the execution ends without it: then it is dropped.
-async fn run_to_end<'b, 'a: 'b, H, S>(
-    cx: &'b Context,
-    state: &'a S,
-    undo: &'b Undo<'a>,
-    input: H::Input,
-) -> Result<H::Output, OperationError>
-where
-    S: Sync,
-    H: Handler<S>,
-{
-    let mut handler = pin!(H::run(cx, state, undo, input));
-    poll_fn(|task| match cx.unwinding() {
-        Some(error) => Poll::Ready(Err(error)),
-        // A panic is caught here and not around the undo bodies, which it is no reason to leave out.
-        None => match panic::catch(|| handler.as_mut().poll(task)) {
-            Ok(polled) => polled.map_err(|error| handler_error(H::NAME, &error)),
-            Err(message) => Poll::Ready(Err(OperationError::of_handler(H::NAME, message))),
-        },
-    })
-    .await
-}
-
-fn handler_error(handler: &str, error: &BoxError) -> OperationError {
-    OperationError::of_handler(handler, String::new()).describe(&**error, "")
-}
-
-async fn load(store: &dyn ExecutionStore, lease: &Lease) -> Result<Vec<Record>, StoreError> {
-    let mut page = store.load(&lease.fence, 0).await?;
-    let mut records = std::mem::take(&mut page.records);
-    while let Some(after) = page.next {
-        page = store.load(&lease.fence, after).await?;
-        records.append(&mut page.records);
-    }
-    Ok(records)
 }
 
 /// What there is to do about an execution.

@@ -1,9 +1,16 @@
 //! What fits into a store, checked before anything is written.
 
+use std::time::Duration;
+
 use super::{Batch, Capabilities, ExecutionUpdate, Filter, StoreError, StoreErrorKind};
 use crate::record::{Completion, Payload, Record};
 
 impl Capabilities {
+    /// `delay`, or the longest timer if that is shorter.
+    pub(crate) fn at_most(&self, delay: Duration) -> Duration {
+        self.max_timer.map_or(delay, |max| delay.min(max))
+    }
+
     /// Whether the store can hold everything in `batch`.
     ///
     /// # Errors

@@ -155,6 +155,21 @@ pub struct Capabilities {
     pub max_batch: usize,
     /// Most operations in one execution; `None` where only space limits them.
     pub max_operations: Option<u64>,
+    /// Largest error of one operation, as its texts take up in JSON. Longer ones are shortened.
+    pub max_error: usize,
+    /// Largest encoded input of an invoked execution.
+    pub max_input: usize,
+    /// Most bytes that all checkpoints of one execution may write; `None` where only space limits
+    /// them.
+    pub max_written: Option<u64>,
+    /// Longest timer; `None` where time has no end.
+    pub max_timer: Option<Duration>,
+    /// Whether the store is a service that ends timers and begins invocations by itself.
+    ///
+    /// Then nothing is settled by this process's clock, a suspension writes nothing, records are
+    /// recognised by their ids alone (their names are what people read, their order is the store's),
+    /// and what an invocation has to continue for is left behind as a timer.
+    pub orchestrates: bool,
 }
 
 impl Capabilities {
@@ -165,6 +180,11 @@ impl Capabilities {
             max_value: 64 << 20,
             max_batch: 256 << 20,
             max_operations: None,
+            max_error: 64 << 20,
+            max_input: 64 << 20,
+            max_written: None,
+            max_timer: None,
+            orchestrates: false,
         }
     }
 

@@ -1,0 +1,234 @@
+//! One invocation: the handler is run once from the top, as far as it can come.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{Codec, Json};
+use crate::context::{Children, Context, ExecutionInfo, Shared};
+use crate::driver::{Attention, Driver, Ended, Returned};
+use crate::engine::{Budget, Counts, Drift, Engine};
+use crate::error::{BoxError, OperationError};
+use crate::operation::Undo;
+use crate::panic;
+use crate::record::{Payload, Record};
+use crate::site::Handler;
+use crate::store::{CheckpointStore, Execution, ExecutionStore, Lease, StoreError, refuse_sealed};
+use crate::{Clock, SystemClock, Timestamp};
+
+/// One run of an execution's handler from the top: what a backend calls that begins invocations by
+/// itself. [`run`](crate::run()) does so for an execution in this process.
+///
+/// The lease is the caller's: it is neither taken nor renewed here.
+pub struct Invocation {
+    store: Arc<dyn CheckpointStore>,
+    lease: Lease,
+    clock: Arc<dyn Clock>,
+    resident: Duration,
+    budget: Option<Budget>,
+    children: Option<Children>,
+}
+
+impl Invocation {
+    /// An invocation of the execution that was leased, which writes its checkpoints to `store`.
+    pub fn new(store: Arc<dyn CheckpointStore>, lease: Lease) -> Self {
+        Self {
+            store,
+            lease,
+            clock: Arc::new(SystemClock),
+            resident: Duration::ZERO,
+            budget: None,
+            children: None,
+        }
+    }
+
+    /// Where the time comes from. The machine's clock unless told otherwise.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Timers up to this long are waited for in place; none unless told otherwise.
+    #[must_use]
+    pub fn resident(mut self, limit: Duration) -> Self {
+        self.resident = limit;
+        self
+    }
+
+    /// When the invocation has to be over, the time it has in all, and what of that is held back.
+    ///
+    /// Before a body that may not fit into what is left it ends; the next one goes on.
+    #[must_use]
+    pub fn budget(mut self, ends_at: Timestamp, whole: Duration, reserve: Duration) -> Self {
+        self.budget = Some(Budget {
+            ends_at,
+            whole,
+            reserve,
+        });
+        self
+    }
+
+    /// Invoked executions are run in this process, which also tells of changes from outside.
+    pub(crate) fn kept_by(mut self, children: Children) -> Self {
+        self.children = Some(children);
+        self
+    }
+
+    /// Runs the handler until it ends or can go no further.
+    ///
+    /// # Errors
+    ///
+    /// The store's: nothing that was not acknowledged has happened.
+    pub async fn run<H, S>(self, state: &S) -> Result<Ended, StoreError>
+    where
+        S: Sync,
+        H: Handler<S>,
+        H::Input: DeserializeOwned + Send,
+        H::Output: Serialize + DeserializeOwned + Send,
+    {
+        self.begin().await?.run::<H, S>(state).await
+    }
+
+    /// Loads the history.
+    pub(crate) async fn begin(self) -> Result<Running, StoreError> {
+        let lease = self.lease;
+        let records = load(&*self.store, &lease).await?;
+        refuse_sealed(&lease.execution, &records)?;
+        let mut engine = Engine::new(records, lease.unclean, self.store.capabilities());
+        engine.resume(lease.execution.changes, lease.execution.cancel);
+        if let Some(budget) = self.budget {
+            engine.limit_to(budget);
+        }
+        let info = ExecutionInfo {
+            id: lease.execution.id.clone(),
+            handler: lease.execution.handler.clone(),
+            started_at: lease.execution.created_at,
+        };
+        let informer = self.children.as_ref().map(|own| Arc::clone(&own.store));
+        let shared = Shared::new(engine, self.clock, info, self.children);
+        if lease.execution.cancel {
+            shared.cancelled.raise();
+        }
+        let driver = driver(&shared, self.store, informer, &lease, self.resident);
+        Ok(Running {
+            shared,
+            driver,
+            execution: lease.execution,
+        })
+    }
+}
+
+fn driver(
+    shared: &Arc<Shared>,
+    store: Arc<dyn CheckpointStore>,
+    informer: Option<Arc<dyn ExecutionStore>>,
+    lease: &Lease,
+    resident: Duration,
+) -> Driver {
+    let fence = lease.fence.clone();
+    Driver::new(Arc::clone(shared), store, informer, fence, resident)
+}
+
+/// An invocation whose history is loaded.
+pub(crate) struct Running {
+    shared: Arc<Shared>,
+    driver: Driver,
+    execution: Execution,
+}
+
+impl Running {
+    /// Whom to tell when the lease is lost.
+    pub(crate) fn attention(&self) -> Arc<Attention> {
+        Arc::clone(&self.driver.attention)
+    }
+
+    /// Runs the handler.
+    pub(crate) async fn run<H, S>(&mut self, state: &S) -> Result<Ended, StoreError>
+    where
+        S: Sync,
+        H: Handler<S>,
+        H::Input: DeserializeOwned + Send,
+        H::Output: Serialize + DeserializeOwned + Send,
+    {
+        let cx = Context::root(Arc::clone(&self.shared));
+        let handler = run_handler::<H, S>(&cx, state, &self.execution);
+        let handler = Box::pin(cx.traced(handler));
+        self.driver.run(handler).await
+    }
+
+    /// What it did and what it noticed.
+    pub(crate) fn findings(&mut self) -> (Counts, Vec<String>) {
+        let warnings = std::mem::take(&mut self.driver.warnings);
+        (self.shared.lock().engine.counts(), warnings)
+    }
+
+    /// How the history and what the handler asked for differ.
+    pub(crate) fn drift(&self) -> Vec<Drift> {
+        self.shared.lock().engine.drift()
+    }
+}
+
+async fn run_handler<H, S>(cx: &Context, state: &S, execution: &Execution) -> Returned
+where
+    S: Sync,
+    H: Handler<S>,
+    H::Input: DeserializeOwned,
+    H::Output: Serialize + DeserializeOwned + Send,
+{
+    let input = serde_json::from_slice(&execution.input.data).map_err(|error| {
+        let message = format!("the recorded input does not decode: {error}");
+        OperationError::of_handler(H::NAME, message)
+    })?;
+    let undo = Undo::default();
+    let output = match run_to_end::<H, S>(cx, state, &undo, input).await {
+        Ok(output) => output,
+        Err(error) => return Err(error.with_left_behind(undo.run(cx).await)),
+    };
+    let bytes = Json.encode(&output).map_err(|error| {
+        OperationError::of_handler(H::NAME, format!("the output cannot be encoded: {error}"))
+    })?;
+    Ok(Payload::json(bytes))
+}
+
+/// Runs the handler until it returns, or until the execution ends without it: then it is dropped.
+async fn run_to_end<'b, 'a: 'b, H, S>(
+    cx: &'b Context,
+    state: &'a S,
+    undo: &'b Undo<'a>,
+    input: H::Input,
+) -> Result<H::Output, OperationError>
+where
+    S: Sync,
+    H: Handler<S>,
+{
+    let mut handler = pin!(H::run(cx, state, undo, input));
+    poll_fn(|task| match cx.unwinding() {
+        Some(error) => Poll::Ready(Err(error)),
+        // A panic is caught here and not around the undo bodies, which it is no reason to leave out.
+        None => match panic::catch(|| handler.as_mut().poll(task)) {
+            Ok(polled) => polled.map_err(|error| handler_error(H::NAME, &error)),
+            Err(message) => Poll::Ready(Err(OperationError::of_handler(H::NAME, message))),
+        },
+    })
+    .await
+}
+
+fn handler_error(handler: &str, error: &BoxError) -> OperationError {
+    OperationError::of_handler(handler, String::new()).describe(&**error, "")
+}
+
+async fn load(store: &dyn CheckpointStore, lease: &Lease) -> Result<Vec<Record>, StoreError> {
+    let mut page = store.load(&lease.fence, 0).await?;
+    let mut records = std::mem::take(&mut page.records);
+    while let Some(after) = page.next {
+        page = store.load(&lease.fence, after).await?;
+        records.append(&mut page.records);
+    }
+    Ok(records)
+}

@@ -144,6 +144,13 @@ impl OperationError {
         }
     }
 
+    /// The same as an error of this type.
+    #[must_use]
+    pub fn with_type_name(mut self, name: impl Into<String>) -> Self {
+        self.type_name = name.into();
+        self
+    }
+
     /// What may be seen of this error where `sealed` is all that is kept of its texts.
     pub(crate) fn seal(&self, sealed: Payload) -> Self {
         let codec = sealed.sealed_with().unwrap_or_default();

@@ -18,7 +18,7 @@ impl Engine {
         now: Timestamp,
     ) {
         let (limit, whose) = self.room();
-        let size = payload.len();
+        let size = self.limits.stored(&payload);
         let slot = &mut self.slots[op.index()];
         if size > limit && slot.record.kind.is_scope() {
             return self.settle(op, Status::Succeeded, None, value_type, now);
@@ -42,6 +42,11 @@ impl Engine {
             value_type,
             now,
         );
+    }
+
+    /// How many bytes the input of an invoked execution may have.
+    pub(crate) fn max_input(&self) -> usize {
+        self.limits.max_input
     }
 
     /// How long the texts of an error may be.

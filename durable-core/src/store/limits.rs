@@ -11,6 +11,16 @@ impl Capabilities {
         self.max_timer.map_or(delay, |max| delay.min(max))
     }
 
+    /// Bytes that the value takes in the store.
+    pub(crate) fn stored(&self, value: &Payload) -> usize {
+        /// For what says that it is no text.
+        const MARK: usize = 64;
+        match self.keeps_text && std::str::from_utf8(&value.data).is_err() {
+            true => value.len().div_ceil(3) * 4 + MARK,
+            false => value.len(),
+        }
+    }
+
     /// Whether the store can hold everything in `batch`.
     ///
     /// # Errors

@@ -170,6 +170,8 @@ pub struct Capabilities {
     /// recognised by their ids alone (their names are what people read, their order is the store's),
     /// and what an invocation has to continue for is left behind as a timer.
     pub orchestrates: bool,
+    /// Whether values are kept as text: those that are none take a third more.
+    pub keeps_text: bool,
 }
 
 impl Capabilities {
@@ -185,6 +187,7 @@ impl Capabilities {
             max_written: None,
             max_timer: None,
             orchestrates: false,
+            keeps_text: false,
         }
     }
 

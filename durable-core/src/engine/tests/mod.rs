@@ -2,7 +2,9 @@
 
 mod drift;
 mod interruption;
+mod quota;
 mod replay;
+mod service;
 mod write;
 
 use std::time::Duration;
@@ -51,6 +53,10 @@ impl Script {
 
     fn with(history: Vec<Record>, unclean: bool) -> Self {
         let limits = Capabilities::roomy(Durability::Memory).with_max_value(100);
+        Self::limited(history, unclean, limits)
+    }
+
+    fn limited(history: Vec<Record>, unclean: bool, limits: Capabilities) -> Self {
         Self {
             engine: Engine::new(history, unclean, limits),
             now: 1_000,

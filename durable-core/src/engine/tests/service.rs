@@ -1,0 +1,122 @@
+//! A store that ends timers and begins invocations by itself.
+
+use super::*;
+
+fn limits() -> Capabilities {
+    let mut limits = Capabilities::roomy(Durability::Power);
+    limits.orchestrates = true;
+    limits
+}
+
+fn script(history: Vec<Record>) -> Script {
+    Script::limited(history, false, limits())
+}
+
+/// What the service says about an operation.
+fn told(record: &Record, status: Status, due_at: Option<i64>) -> Ack {
+    let mut record = record.clone();
+    record.status = status;
+    record.due_at = due_at.map(Timestamp::from_millis);
+    record.handle = Some("assigned".to_owned());
+    Ack {
+        changed: vec![record],
+        ..Ack::default()
+    }
+}
+
+#[test]
+fn a_timer_ends_when_the_service_says_so_and_not_by_the_clock() {
+    let mut script = script(Vec::new());
+    let op = script.claim(site(Kind::Wait, "w"));
+    let (due, now) = (Timestamp::from_millis(1_500), script.time());
+    script.engine.start_timer(op, due, now);
+    let started = script.commit().remove(0);
+    script.now = 9_000;
+    assert_eq!(script.decide(op), Decision::External(Some(due)));
+    script.engine.ask();
+    let woken = script
+        .engine
+        .acknowledge(&told(&started, Status::Succeeded, None));
+    assert_eq!(woken, [op]);
+    assert_eq!(script.decide(op), Decision::Recorded(Outcome::Done));
+}
+
+#[test]
+fn an_attempt_is_repeated_when_the_service_says_so_and_not_by_the_clock() {
+    let mut script = script(Vec::new());
+    let op = script.claim(step("s"));
+    script.begin(op);
+    script.retry(op, 500);
+    let pending = script.commit().remove(0);
+    script.now = 9_000;
+    let due = Some(Timestamp::from_millis(1_500));
+    assert_eq!(script.decide(op), Decision::External(due));
+    script.engine.ask();
+    script
+        .engine
+        .acknowledge(&told(&pending, Status::Pending, None));
+    assert_eq!(script.decide(op), Decision::Run);
+    assert_eq!(script.engine.next_attempt(op), 2);
+}
+
+#[test]
+fn a_callback_times_out_when_the_service_says_so_and_has_the_id_it_was_given() {
+    let mut script = script(Vec::new());
+    let op = script.claim(site(Kind::Callback, "c"));
+    let limits = crate::engine::Limits {
+        timeout: Some(Duration::from_secs(1)),
+        heartbeat: None,
+    };
+    let now = script.time();
+    script
+        .engine
+        .start_external(op, "ours".to_owned(), limits, now);
+    let started = script.commit().remove(0);
+    assert_eq!(started.handle, None, "the service assigns the id");
+    script.now = 90_000;
+    assert!(matches!(script.decide(op), Decision::External(Some(_))));
+    script.engine.ask();
+    script
+        .engine
+        .acknowledge(&told(&started, Status::Started, Some(2_000)));
+    assert_eq!(script.engine.handle(op).as_deref(), Some("assigned"));
+}
+
+#[test]
+fn records_are_recognised_by_their_ids_alone() {
+    let mut records = history(|script| {
+        script.run(step("a"), "1");
+        script.run(step("b"), "2");
+    });
+    // Names are what people read: a label may look like another call site's name.
+    records[0].name = "b".into();
+    records[1].name = "elsewhere".into();
+    let mut script = script(records);
+    let b = script.claim(step("b"));
+    let a = script.claim(step("a"));
+    assert_eq!(script.decide(a), value("1"));
+    assert_eq!(script.decide(b), value("2"));
+    assert_eq!(script.engine.drift(), [], "order is the service's own");
+}
+
+#[test]
+fn a_sliced_invocation_leaves_one_timer_that_no_call_site_can_claim() {
+    let mut first = script(Vec::new());
+    let now = first.time();
+    first.engine.leave_timer(now);
+    first.engine.leave_timer(now);
+    let left = first.commit();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].is_internal() && left[0].kind == Kind::Wait);
+    assert_eq!(left[0].due_at, Some(now.after(Duration::from_secs(1))));
+
+    let mut second = script(left.clone());
+    assert!(!second.engine.is_replaying(ScopeIndex::ROOT));
+    second.engine.leave_timer(now);
+    let again = second.commit();
+    assert_ne!(
+        again[0].id, left[0].id,
+        "each slice is an operation of its own"
+    );
+    assert_eq!(second.engine.drift(), []);
+}

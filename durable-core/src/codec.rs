@@ -52,7 +52,8 @@ pub trait Codec<T> {
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError>;
 }
 
-/// The default codec: JSON text.
+/// The default codec: JSON text. No bytes at all stand for `null`: somebody outside answered without
+/// a value.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json;
 
@@ -67,6 +68,37 @@ impl<T: Serialize + DeserializeOwned + Send> Codec<T> for Json {
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
+        let bytes = if bytes.is_empty() { b"null" } else { bytes };
         Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+/// Text as it is, without quotes: for what somebody outside writes or reads who knows no JSON.
+///
+/// `callback!("answer", codec = Text)` awaits to whatever text it was answered with.
+///
+/// ```
+/// use durable_core::{Codec, Text};
+///
+/// # fn main() -> Result<(), durable_core::BoxError> {
+/// assert_eq!(Text.encode(&"yes".to_owned())?, b"yes");
+/// assert_eq!(Text.decode(b"{\"approved\": true}")?, "{\"approved\": true}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Text;
+
+impl Codec<String> for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn encode(&self, value: &String) -> Result<Vec<u8>, BoxError> {
+        Ok(value.clone().into_bytes())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<String, BoxError> {
+        Ok(std::str::from_utf8(bytes)?.to_owned())
     }
 }

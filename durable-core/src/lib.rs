@@ -22,9 +22,10 @@ mod run;
 mod site;
 pub mod store;
 mod time;
+mod units;
 
 pub use client::Client;
-pub use codec::{Codec, Json};
+pub use codec::{Codec, Json, Text};
 pub use context::{Context, ExecutionInfo};
 pub use driver::Ended;
 pub use engine::Drift;
@@ -40,3 +41,4 @@ pub use retry::{Backoff, Retry};
 pub use run::{IntoStore, Invocation, OpenStore, Report, Run, RunError, run};
 pub use site::{Durable, Handler, IntoHandler, Manifest, Repeat, Site};
 pub use time::{BoxFuture, Clock, SystemClock, Timestamp};
+pub use units::Units;

@@ -6,7 +6,7 @@ pub use std::time::Duration;
 pub use crate::{
     Backoff, BatchResult, BoxError, BranchOutcome, CallError, CallbackError, Complete, ErrorKind,
     ExecutionId, InvokeError, PollError, Reason, Retry, RunError, ScopeError, StepError, StepInfo,
-    fatal,
+    Units, fatal,
 };
 pub use crate::{batches, callback, continue_as, invoke, map, parallel, poll, race};
 pub use crate::{call, durable, execution, record, scope, step, wait};

@@ -142,6 +142,34 @@ pub enum BranchOutcome<T> {
 }
 
 /// What came of a `map!` or `parallel!`: one entry per item, in the order of the items.
+///
+/// A codec for the whole (`result_codec` of `map!`) makes one of what it has read:
+///
+/// ```
+/// use durable_core::{BatchResult, BoxError, Codec};
+///
+/// /// The values alone, in one line.
+/// struct Line;
+///
+/// impl Codec<BatchResult<String>> for Line {
+///     fn name(&self) -> &'static str {
+///         "line"
+///     }
+///     fn encode(&self, result: &BatchResult<String>) -> Result<Vec<u8>, BoxError> {
+///         let values: Vec<&str> = result.values().map(String::as_str).collect();
+///         Ok(values.join(",").into_bytes())
+///     }
+///     fn decode(&self, bytes: &[u8]) -> Result<BatchResult<String>, BoxError> {
+///         let values = std::str::from_utf8(bytes)?.split(',').map(str::to_owned);
+///         Ok(BatchResult::of_values(values))
+///     }
+/// }
+/// # fn main() -> Result<(), BoxError> {
+/// # let result = BatchResult::of_values(["a".to_owned(), "b".to_owned()]);
+/// # assert_eq!(Line.decode(&Line.encode(&result)?)?, result);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchResult<T> {
     pub(crate) branches: Vec<BranchOutcome<T>>,
@@ -149,6 +177,17 @@ pub struct BatchResult<T> {
 }
 
 impl<T> BatchResult<T> {
+    /// A result of these branches, in the order of the items, that was complete because of `reason`.
+    pub fn new(branches: Vec<BranchOutcome<T>>, reason: Reason) -> Self {
+        Self { branches, reason }
+    }
+
+    /// A result whose branches have all succeeded, with these values.
+    pub fn of_values(values: impl IntoIterator<Item = T>) -> Self {
+        let branches = values.into_iter().map(BranchOutcome::Succeeded).collect();
+        Self::new(branches, Reason::AllCompleted)
+    }
+
     /// Why it is complete.
     pub fn reason(&self) -> Reason {
         self.reason
@@ -183,6 +222,11 @@ impl<T> BatchResult<T> {
     /// How many branches failed.
     pub fn failed(&self) -> usize {
         self.errors().count()
+    }
+
+    /// Whether any branch failed, whether [`Complete`] tolerates that or not.
+    pub fn has_failures(&self) -> bool {
+        self.errors().next().is_some()
     }
 
     /// How many branches were begun.

@@ -43,6 +43,7 @@ async fn start(store: &dyn ExecutionStore, id: &str) {
         input: json("17"),
         created_at: START,
         parent: None,
+        tenant: None,
     };
     store.start(new).await.unwrap();
 }

@@ -89,6 +89,7 @@ impl<T: Serialize + DeserializeOwned + Send> Codec<T> for Json {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Text;
 
+#[diagnostic::do_not_recommend]
 impl Codec<String> for Text {
     fn name(&self) -> &'static str {
         "text"

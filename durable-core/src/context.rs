@@ -338,12 +338,18 @@ impl<'a> Claim<'a> {
             .succeed(self.op, payload, value_type, now);
     }
 
-    /// The operation ended with this failure; answers with the error as it is recorded.
-    pub(crate) fn fail(&self, failure: Failure) -> OperationError {
-        let error = self.describe(failure, 0);
+    /// The scope ended with a value that is rebuilt from its children.
+    pub(crate) fn succeed_by_children(&self, value_type: &'static str) {
         let now = self.now();
-        self.lock().engine.fail(self.op, error.clone(), now);
-        error
+        self.lock()
+            .engine
+            .succeed_by_children(self.op, value_type, now);
+    }
+
+    /// The operation ended with this error.
+    pub(crate) fn fail_with(&self, error: OperationError) {
+        let now = self.now();
+        self.lock().engine.fail(self.op, error, now);
     }
 
     /// The failure as it is recorded for this operation.

@@ -5,11 +5,12 @@ pub use crate::context::{Claim, Context};
 pub use crate::error::BoxError;
 pub use crate::failure::{BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure};
 pub use crate::operation::{
-    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Enter, Fan, Key,
-    Next, Options, Pace, PollOp, Race, RecordOp, Runner, ScopeOp, StepInfo, StepOp, Undo, arm,
-    attempted, batch_options, batch_size, batches, branch, call, callback, continue_as, fan,
-    invoke, invoke_named, items, key, keys, limits, may_undo, moved, never, options, pace, poll,
-    race, record, returned, scope, step, submitted, time, undo_body, wait, wait_until,
+    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Enter, Fan,
+    Invoking, Key, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec, Runner, ScopeOp,
+    StepInfo, StepOp, Submitting, Undo, arm, attempted, batch_options, batch_size, batches, branch,
+    call, callback, continue_as, fan, invoke, invoke_named, invoking, items, key, keys, limits,
+    may_undo, moved, never, options, pace, poll, race, record, result_codec, returned, scope, step,
+    submitting, time, undo_body, wait, wait_until,
 };
 pub use crate::record::Kind;
 pub use crate::site::{Durable, Handler, IntoHandler, Manifest, Site};

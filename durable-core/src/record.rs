@@ -27,6 +27,8 @@ pub enum Kind {
     Poll,
     /// `callback!`: an outcome that an outside party reports.
     Callback,
+    /// `callback!` with `submit`: the scope of a callback and of the step that hands its id out.
+    WaitForCallback,
     /// `invoke!`: another execution.
     Invoke,
     /// `map!`: a body for each of many items.
@@ -45,7 +47,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Step,
         Self::Record,
         Self::Wait,
@@ -53,6 +55,7 @@ impl Kind {
         Self::Call,
         Self::Poll,
         Self::Callback,
+        Self::WaitForCallback,
         Self::Invoke,
         Self::Map,
         Self::Parallel,
@@ -72,6 +75,7 @@ impl Kind {
             Self::Call => "call",
             Self::Poll => "poll",
             Self::Callback => "callback",
+            Self::WaitForCallback => "wait_for_callback",
             Self::Invoke => "invoke",
             Self::Map => "map",
             Self::Parallel => "parallel",
@@ -91,7 +95,13 @@ impl Kind {
     pub const fn is_scope(self) -> bool {
         matches!(
             self,
-            Self::Scope | Self::Call | Self::Map | Self::Parallel | Self::Branch | Self::Race
+            Self::Scope
+                | Self::Call
+                | Self::WaitForCallback
+                | Self::Map
+                | Self::Parallel
+                | Self::Branch
+                | Self::Race
         )
     }
 

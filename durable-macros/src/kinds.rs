@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Execution,
     /// The body of a `map!`, or one of a `parallel!`.
     Branch,
+    /// The callback of a `callback!` that has a `submit`.
+    Answer,
     /// What `submit` of a `callback!` does.
     Submit,
     /// What `undo` of a `step!` does.
@@ -51,6 +53,12 @@ const COMPLETE: Legal = Legal::new("complete", Shape::Expr);
 const FLAT: Legal = Legal::new("flat", Shape::Flag);
 const TARGET: Legal = Legal::new("target", Shape::Expr);
 const MAX: Legal = Legal::new("max", Shape::Expr);
+const STATE_CODEC: Legal = Legal::new("state_codec", Shape::Expr);
+const INPUT_CODEC: Legal = Legal::new("input_codec", Shape::Expr);
+const RESULT_CODEC: Legal = Legal::new("result_codec", Shape::Expr);
+const ITEM_LABEL: Legal = Legal::new("item_label", Shape::Expr);
+const FUNCTION: Legal = Legal::new("function", Shape::Expr);
+const TENANT: Legal = Legal::new("tenant", Shape::Expr);
 
 impl Kind {
     /// Those that have a macro.
@@ -78,7 +86,7 @@ impl Kind {
             Self::Record => "record",
             Self::Wait => "wait",
             Self::Poll => "poll",
-            Self::Callback | Self::Submit => "callback",
+            Self::Callback | Self::Answer | Self::Submit => "callback",
             Self::Invoke => "invoke",
             Self::Scope => "scope",
             Self::Call => "call",
@@ -119,14 +127,48 @@ impl Kind {
             Self::Record => &[KEY, ORDERED, WAS, LABEL, CODEC, SECRET],
             Self::Wait => &[UNTIL, KEY, ORDERED, WAS, LABEL],
             Self::Poll => &[
-                EVERY, STATE, ATTEMPTS, TIMEOUT, RETRY, KEY, ORDERED, WAS, LABEL, CODEC, SECRET,
+                EVERY,
+                STATE,
+                ATTEMPTS,
+                TIMEOUT,
+                RETRY,
+                KEY,
+                ORDERED,
+                WAS,
+                LABEL,
+                CODEC,
+                STATE_CODEC,
+                SECRET,
             ],
             Self::Callback => &[
                 TIMEOUT, HEARTBEAT, SUBMIT, KEY, ORDERED, WAS, LABEL, CODEC, SECRET,
             ],
-            Self::Invoke => &[KEY, ORDERED, WAS, LABEL, SECRET],
+            Self::Invoke => &[
+                FUNCTION,
+                TENANT,
+                KEY,
+                ORDERED,
+                WAS,
+                LABEL,
+                CODEC,
+                INPUT_CODEC,
+                SECRET,
+            ],
             Self::Scope | Self::Call => &[KEY, ORDERED, WAS, LABEL, CODEC, SECRET],
-            Self::Map | Self::Parallel => &[
+            Self::Map => &[
+                KEY,
+                ORDERED,
+                CONCURRENCY,
+                COMPLETE,
+                FLAT,
+                WAS,
+                LABEL,
+                ITEM_LABEL,
+                CODEC,
+                RESULT_CODEC,
+                SECRET,
+            ],
+            Self::Parallel => &[
                 KEY,
                 ORDERED,
                 CONCURRENCY,
@@ -135,11 +177,17 @@ impl Kind {
                 WAS,
                 LABEL,
                 CODEC,
+                RESULT_CODEC,
                 SECRET,
             ],
             Self::Race => &[KEY, ORDERED, WAS, LABEL],
             Self::Batches => &[TARGET, MAX, RETRY, TIMEOUT, WAS, CODEC, SECRET],
-            Self::ContinueAs | Self::Execution | Self::Branch | Self::Submit | Self::Undo => &[],
+            Self::ContinueAs
+            | Self::Execution
+            | Self::Branch
+            | Self::Answer
+            | Self::Submit
+            | Self::Undo => &[],
         }
     }
 
@@ -160,7 +208,7 @@ impl Kind {
             Self::Race => "arms, such as `{ \"late\" => wait!(limit) => None, … }`",
             Self::Batches => "items and a body, such as `rows, |batch| insert(batch).await`",
             Self::ContinueAs => "the next input",
-            Self::Callback | Self::Execution => "nothing",
+            Self::Callback | Self::Answer | Self::Execution => "nothing",
             Self::Branch | Self::Submit | Self::Undo => "a body",
         }
     }

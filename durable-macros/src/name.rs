@@ -25,7 +25,7 @@ impl Name {
                 text: "wait".to_owned(),
                 tokens: call.path.to_token_stream(),
             }),
-            Kind::Step | Kind::Record | Kind::Call | Kind::Invoke if call.function.is_none() => {
+            Kind::Step | Kind::Record | Kind::Call | Kind::Invoke if !call.is_named_function() => {
                 let body = call.body.as_ref()?;
                 let ident = callee(awaited(body).unwrap_or(body))?;
                 Some(Self {

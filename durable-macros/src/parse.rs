@@ -50,6 +50,7 @@ impl Call {
         }
         let owner = format!("`{}!`", self.kind.name());
         self.options = Options::parse(input, self.kind.options(), &owner, &mut self.wrong)?;
+        self.check_labels()?;
         self.read_binder(input)?;
         match self.kind {
             Kind::Execution | Kind::Callback => return self.end(input, "nothing else"),
@@ -59,7 +60,8 @@ impl Call {
                 input.parse::<Option<Token![,]>>()?;
                 return self.end(input, &format!("only {}", self.kind.body()));
             }
-            Kind::Invoke if input.peek(LitStr) => {
+            Kind::Invoke if self.options.flag("function") && input.is_empty() => return Ok(()),
+            Kind::Invoke if !self.options.flag("function") && input.peek(LitStr) => {
                 self.function = Some(input.parse()?);
                 input.parse::<Option<Token![,]>>()?;
                 if input.is_empty() {
@@ -73,6 +75,25 @@ impl Call {
         input.parse::<Option<Token![,]>>()?;
         self.end(input, &format!("only {}", self.kind.body()))?;
         self.check_body(&fork)
+    }
+
+    /// What labels an item is a closure over it; what labels the whole is none.
+    fn check_labels(&self) -> syn::Result<()> {
+        if self.kind != Kind::Map {
+            return Ok(());
+        }
+        if let Some(Expr::Closure(label)) = self.options.expr("label") {
+            let message = "`label` is how the whole is written in histories: write `item_label = |item| …` for its items";
+            return Err(syn::Error::new_spanned(label, message));
+        }
+        match self.options.expr("item_label") {
+            Some(label) if self.item_label().is_none() => {
+                let message =
+                    "`item_label` takes a closure with one parameter: `item_label = |item| …`";
+                Err(syn::Error::new_spanned(label, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn needs_body(&self, tokens: impl ToTokens) -> syn::Error {
@@ -223,7 +244,7 @@ impl Call {
         let form = self.kind.name();
         let fits = match (self.kind, &self.body) {
             (Kind::Scope, Some(body)) => matches!(body, Expr::Block(_)) && input.peek(token::Brace),
-            (Kind::Invoke, _) if self.function.is_some() => true,
+            (Kind::Invoke, _) if self.is_named_function() => true,
             (Kind::Call | Kind::Invoke, Some(Expr::Call(call))) => {
                 matches!(&*call.func, Expr::Path(_))
             }
@@ -238,7 +259,9 @@ impl Call {
             return Err(syn::Error::new_spanned(&self.path, message));
         }
         match &self.body {
-            Some(Expr::Call(call)) if self.kind.passes_state() && call.args.len() > 1 => {
+            Some(Expr::Call(call))
+                if self.kind.passes_state() && !self.is_named_function() && call.args.len() > 1 =>
+            {
                 let message = format!(
                     "`{form}!` passes the input only: the callee gets this handler's state by itself"
                 );

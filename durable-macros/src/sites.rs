@@ -23,7 +23,7 @@ pub(crate) struct Call {
     /// The name of what an `invoke!` runs, if that is all that is known of it.
     pub(crate) function: Option<LitStr>,
     pub(crate) arms: Vec<Arm>,
-    /// The call sites that it brings along: branches, `submit`, `undo`.
+    /// The call sites that it brings along: branches, the callback and its `submit`, `undo`.
     pub(crate) parts: Vec<usize>,
     /// The call site that brought it along.
     pub(crate) part_of: Option<usize>,
@@ -82,6 +82,11 @@ impl Call {
         }
     }
 
+    /// Whether all that is known of what an `invoke!` runs is its name.
+    pub(crate) fn is_named_function(&self) -> bool {
+        self.function.is_some() || self.options.flag("function")
+    }
+
     /// What tells the runs of this call site apart.
     pub(crate) fn key(&self) -> Option<&Expr> {
         let key = self.options.expr("key")?;
@@ -90,7 +95,16 @@ impl Call {
 
     /// The key of an item: the only option of this name that is a closure.
     pub(crate) fn item_key(&self) -> Option<(&Pat, &Expr)> {
-        match self.options.expr("key") {
+        self.of_item("key")
+    }
+
+    /// How an item's branch is written in histories.
+    pub(crate) fn item_label(&self) -> Option<(&Pat, &Expr)> {
+        self.of_item("item_label")
+    }
+
+    fn of_item(&self, option: &str) -> Option<(&Pat, &Expr)> {
+        match self.options.expr(option) {
             Some(Expr::Closure(one)) if self.kind == Kind::Map && one.inputs.len() == 1 => {
                 Some((&one.inputs[0], &one.body))
             }

@@ -222,5 +222,6 @@ fn blank(id: ExecutionId, now: Timestamp) -> Execution {
         },
         created_at: now,
         parent: None,
+        tenant: None,
     })
 }

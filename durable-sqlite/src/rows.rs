@@ -179,6 +179,7 @@ pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
         input: payload(row, [4, 5], "input")?,
         created_at: timestamp(row, 10, "created_at")?,
         parent: parent(row, [13, 14, 15])?,
+        tenant: None,
     });
     execution.status = word(row, 3, "status", ExecutionStatus::from_word)?;
     execution.output = optional_payload(row, [6, 7], "output")?;

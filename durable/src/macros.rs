@@ -67,7 +67,7 @@ macro_rules! record {
 /// Waits, without a process while it lasts.
 ///
 /// `wait!([name,] [options,] duration)` or `wait!([name,] [options,] until = time)` awaits to `()`. The
-/// timer starts when the expression is evaluated. Options: `key = value` or `ordered` (a wait in a loop
+/// timer starts when the expression is evaluated. Durations are short to say by [`Units`](crate::Units). Options: `key = value` or `ordered` (a wait in a loop
 /// is `ordered` by itself), `was = "old name"`, `label = text`.
 ///
 /// ```
@@ -76,7 +76,7 @@ macro_rules! record {
 /// #[durable]
 /// async fn remind(days: u64) -> Result<(), BoxError> {
 ///     for _ in 0..days {
-///         wait!(Duration::from_secs(86_400)).await;
+///         wait!(1.days()).await;
 ///     }
 ///     Ok(())
 /// }
@@ -179,7 +179,8 @@ macro_rules! execution {
 ///
 /// Options: `state = first`, `attempts = n` (checks at most), `timeout = Duration` (no check begins later),
 /// `retry = Retry` (of a check that fails; by default it fails the poll), `key = value` or `ordered`,
-/// `was = "old name"`, `label = text`, `codec = codec`, `secret`.
+/// `was = "old name"`, `label = text`, `codec = codec` (of the value), `state_codec = codec` (of what is kept
+/// for the next check), `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -187,8 +188,7 @@ macro_rules! execution {
 /// # async fn status(job: u32) -> Result<Option<u32>, BoxError> { Ok(Some(job)) }
 /// #[durable]
 /// async fn wait_for(job: u32) -> Result<u32, BoxError> {
-///     let every = Duration::from_secs(30);
-///     let done = poll!("status", every = every, attempts = 20, state = 0, |seen| {
+///     let done = poll!("status", every = 30.seconds(), attempts = 20, state = 0, |seen| {
 ///         Ok(match status(job).await? {
 ///             Some(result) => ControlFlow::Break(result),
 ///             None => ControlFlow::Continue(seen + 1),
@@ -210,8 +210,11 @@ macro_rules! poll {
 /// Waits for somebody outside, who answers by an id.
 ///
 /// `callback!(name, [options])` awaits to `Result<T, CallbackError>`; its `.id().await` is the id to hand
-/// out before. With `submit = |id| body` a step does that. [`Client::complete`](crate::Client::complete) ends it
-/// by the id, from any process that can reach the store; `T` is what is given there, as JSON.
+/// out before. With `submit = |id| body` a step does that: then `name` is a scope of its own, which ends as
+/// the callback in it does (`name/callback`), or as the step (`name/submit`) where that fails.
+/// [`Client::complete`](crate::Client::complete) ends it by the id, from any process that can reach the store;
+/// `T` is what is given there, as JSON, or by `codec = Text` the text as it is ([`Text`](crate::Text)). An answer
+/// without a value is a `null`.
 ///
 /// Options: `timeout = Duration`, `heartbeat = Duration` (the longest pause between signs of life),
 /// `submit = |id| body`, `key = value` or `ordered`, `was = "old name"`, `label = text`, `codec = codec`,
@@ -223,8 +226,7 @@ macro_rules! poll {
 /// # async fn mail(to: &str, link: &str) -> Result<(), BoxError> { let _ = (to, link); Ok(()) }
 /// #[durable]
 /// async fn approval(manager: String) -> Result<bool, BoxError> {
-///     let day = Duration::from_secs(86_400);
-///     let answer = callback!("approved", timeout = day, submit = |id| mail(&manager, id).await);
+///     let answer = callback!("approved", timeout = 1.days(), submit = |id| mail(&manager, id).await);
 ///     Ok(answer.await?)
 /// }
 /// ```
@@ -240,9 +242,14 @@ macro_rules! callback {
 
 /// Runs another durable function as an execution of its own.
 ///
-/// `invoke!([name,] [options,] function(input))`, or `invoke!(name, [options,] "function", input)` where only
-/// the name is known here, awaits to `Result<O, InvokeError>`. The child is started exactly once. Options:
-/// `key = value` or `ordered`, `was = "old name"`, `label = text`, `secret`.
+/// `invoke!([name,] [options,] function(input))` awaits to `Result<O, InvokeError>`. Where only the name is
+/// known here it is `invoke!(name, [options,] "function", input)`, and where that is known at run time only,
+/// `invoke!(name, function = text, [options,] input)`. Without an input it is `()`. The child is started
+/// exactly once.
+///
+/// Options: `tenant = text` (for whom, where the store keeps tenants apart), `key = value` or `ordered`,
+/// `was = "old name"`, `label = text`, `input_codec = codec` (writes the input; the function reads it as its
+/// own), `codec = codec` (reads the result, whatever wrote it), `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -279,7 +286,7 @@ macro_rules! invoke {
 /// #[durable]
 /// async fn mirror(page: u32) -> Result<(), BoxError> {
 ///     step!(sync(page).await).await?;
-///     wait!(Duration::from_secs(3600)).await;
+///     wait!(1.hours()).await;
 ///     continue_as!(page + 1).await
 /// }
 /// ```
@@ -299,8 +306,13 @@ macro_rules! continue_as {
 /// with a `Result` and may hold durable calls. A list that may be reordered or grow needs item keys.
 ///
 /// Options: `key = |item| value` (tells the items apart; any other `key`, or `ordered`, tells the runs of
-/// the `map!` itself apart), `concurrency = n`, `complete = Complete`, `flat` (the items leave no records of
-/// their own), `was = "old name"`, `label = text`, `codec = codec`, `secret`.
+/// the `map!` itself apart), `item_label = |item| text` (how each item is written in histories; `label = text`
+/// is how the `map!` itself is), `concurrency = n`, `complete = Complete`, `flat` (the items leave no records
+/// of their own), `was = "old name"`, `codec = codec` (of each item's value), `secret`.
+///
+/// `result_codec = codec` is for the whole, a `Codec<BatchResult<T>>`: what it writes is what is recorded of the
+/// `map!`, and what it reads of that is what comes back, with nothing run again. Over the store's limit, or
+/// with an `undo` inside, the result is put together from the items instead.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -331,7 +343,7 @@ macro_rules! map {
 /// stand in a list, with one body for all: `parallel!(name, branches, key = |branch| …, [options,] |branch| { … })`.
 ///
 /// Options: `concurrency = n`, `complete = Complete`, `flat`, `key = value` or `ordered`, `was = "old name"`,
-/// `label = text`, `codec = codec`, `secret`.
+/// `label = text`, `codec = codec`, `result_codec = codec`, `secret`; see [`map!`](crate::map).
 ///
 /// ```
 /// use durable::prelude::*;
@@ -369,7 +381,7 @@ macro_rules! parallel {
 ///
 /// #[durable]
 /// async fn approval(limit: u64) -> Result<bool, BoxError> {
-///     let answer = callback!("answer", timeout = Duration::from_secs(86_400));
+///     let answer = callback!("answer", timeout = 1.days());
 ///     let approved = race!("approval", {
 ///         "answered" => answer = answer => answer.unwrap_or(false),
 ///         "late" => wait!(Duration::from_secs(limit)) => false,

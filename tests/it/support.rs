@@ -1,11 +1,12 @@
 //! A store that counts and crashes, a clock that skips, and a log of side effects.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use durable::store::*;
-use durable::{BoxFuture, Clock, Completion, ExecutionId, Record, Status, Timestamp};
+use durable::{BoxFuture, Clock, Completion, ExecutionId, Kind, Record, Status, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -63,6 +64,9 @@ pub(crate) struct Probe {
     crashed: Arc<Notify>,
     /// How long each checkpoint takes.
     slow: Duration,
+    /// Whether it gives away neither what stands in a finished scope that has an outcome, nor the
+    /// names of codecs.
+    forgets: bool,
     pub(crate) loads: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
     /// Checkpoints that hold nothing but STARTs.
@@ -86,11 +90,21 @@ impl Probe {
         Self::build(store, Crash::Never, slow)
     }
 
+    /// One that [`Capabilities::keeps_children`] does not hold for.
+    pub(crate) fn forgetful(store: Arc<dyn ExecutionStore>) -> Arc<Self> {
+        let mut probe = Self::build(store, Crash::Never, Duration::ZERO);
+        if let Some(probe) = Arc::get_mut(&mut probe) {
+            probe.forgets = true;
+        }
+        probe
+    }
+
     fn build(store: Arc<dyn ExecutionStore>, crash: Crash, slow: Duration) -> Arc<Self> {
         Arc::new(Self {
             store,
             crash,
             slow,
+            forgets: false,
             crashed: Arc::default(),
             loads: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
@@ -119,7 +133,13 @@ impl Probe {
 impl CheckpointStore for Probe {
     fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
         self.loads.fetch_add(1, Ordering::SeqCst);
-        self.store.load(fence, after)
+        Box::pin(async move {
+            let mut page = self.store.load(fence, after).await?;
+            if self.forgets {
+                forget(&mut page.records);
+            }
+            Ok(page)
+        })
     }
 
     fn checkpoint<'a>(
@@ -154,7 +174,9 @@ impl CheckpointStore for Probe {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
+        let mut capabilities = self.store.capabilities();
+        capabilities.keeps_children &= !self.forgets;
+        capabilities
     }
 }
 
@@ -228,6 +250,27 @@ impl ExecutionStore for Probe {
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         self.store.history(id)
     }
+}
+
+/// Leaves out what stands in a finished scope, unless the scope is to be rebuilt from it.
+fn forget(records: &mut Vec<Record>) {
+    let mut closed = HashSet::new();
+    records.retain_mut(|record| {
+        let codec = record.payload.as_ref().map(|payload| &*payload.codec);
+        let rebuilt = codec.is_none() || codec == Some("batch-summary");
+        let keeps = match record.status {
+            Status::Succeeded => rebuilt || record.kind == Kind::Race,
+            status => !status.is_terminal(),
+        };
+        let inside = closed.contains(&record.parent);
+        if record.kind.is_scope() && (inside || !keeps) {
+            closed.insert(record.id);
+        }
+        if let Some(payload) = record.payload.as_mut().filter(|_| !rebuilt) {
+            payload.codec = "".into();
+        }
+        !inside
+    });
 }
 
 /// The handle of one process on a store in memory: dropped, its leases are those of a dead process.

@@ -29,6 +29,7 @@ pub(crate) fn execution(id: &str, status: ExecutionStatus) -> Execution {
         input: json(r#"{"folder":"in","limit":3}"#),
         created_at: START,
         parent: None,
+        tenant: None,
     });
     execution.status = status;
     execution.updated_at = after(4_500);

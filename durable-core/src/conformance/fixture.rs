@@ -43,6 +43,7 @@ pub(super) fn new(name: &str) -> Result<NewExecution, Defect> {
         input: json(r#"{"path":"a.csv"}"#),
         created_at: NOW,
         parent: None,
+        tenant: None,
     })
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::order::ScopeIndex;
-use super::{Engine, IdMap, Op, Slot, Stop, mismatch};
-use crate::record::{Kind, Record};
+use super::{Engine, IdMap, Op, Outcome, Slot, Stop, mismatch};
+use crate::record::{Kind, Payload, Record, Status};
 use crate::site::{Repeat, Site};
 use crate::{Occurrence, OperationId};
 
@@ -121,6 +121,28 @@ impl Engine {
         let slot = &mut self.slots[op.index()];
         slot.bare = !slot.recorded;
         slot.written |= slot.bare;
+    }
+
+    /// Whether `op` leaves no record.
+    pub(crate) fn is_bare(&self, op: Op) -> bool {
+        self.slots[op.index()].bare
+    }
+
+    /// `op` has ended like this, as the record of what is around it says.
+    pub(crate) fn answer_with(&mut self, op: Op, outcome: Outcome) {
+        let slot = &mut self.slots[op.index()];
+        (slot.bare, slot.written) = (true, true);
+        let record = &mut slot.record;
+        (record.status, record.payload, record.error) = match outcome {
+            Outcome::Error(error) => (Status::Failed, None, Some(error)),
+            Outcome::Value(payload) => (Status::Succeeded, Some(payload), None),
+            Outcome::Done => (Status::Succeeded, None, None),
+        };
+    }
+
+    /// The value that is recorded of `op`.
+    pub(crate) fn value(&self, op: Op) -> Option<Payload> {
+        self.slots[op.index()].record.payload.clone()
     }
 
     /// The keys of the branches of `op` that have ended, as far as their records say.

@@ -20,6 +20,12 @@ impl Engine {
         record.seq == 0 && !record.status.is_terminal()
     }
 
+    /// Whether `op` has ended and is answered from its record alone.
+    pub(crate) fn has_outcome(&self, op: Op) -> bool {
+        let record = &self.slots[op.index()].record;
+        record.payload.is_some() || record.status == Status::Failed
+    }
+
     /// Whether `op` has ended.
     pub(crate) fn is_settled(&self, op: Op) -> bool {
         self.slots[op.index()].record.status.is_terminal()

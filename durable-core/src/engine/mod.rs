@@ -296,7 +296,13 @@ impl Engine {
         if slot.recorded && !slot.begun {
             self.counts.replayed += 1;
         }
-        Decision::Recorded(match (record.payload.take(), record.error.take()) {
+        // The value of a branch may become part of the value of the whole.
+        let kept = record.kind == Kind::Branch && !self.limits.keeps_children;
+        let payload = match kept {
+            true => record.payload.clone(),
+            false => record.payload.take(),
+        };
+        Decision::Recorded(match (payload, record.error.take()) {
             (Some(payload), _) => Outcome::Value(payload),
             (None, Some(error)) => Outcome::Error(error),
             (None, None) => Outcome::Done,
@@ -307,6 +313,11 @@ impl Engine {
     fn believe(&mut self, now: Timestamp) -> Timestamp {
         self.latest = self.latest.max(now);
         self.latest
+    }
+
+    /// What the store can hold.
+    pub(crate) fn limits(&self) -> &Capabilities {
+        &self.limits
     }
 
     pub(crate) fn stop(&self) -> Option<&Stop> {

@@ -21,7 +21,7 @@ impl Engine {
         let size = self.limits.stored(&payload);
         let slot = &mut self.slots[op.index()];
         if size > limit && slot.record.kind.is_scope() {
-            return self.settle(op, Status::Succeeded, None, value_type, now);
+            return self.succeed_by_children(op, value_type, now);
         }
         if size > limit {
             let attempts = slot.record.attempt;
@@ -52,6 +52,11 @@ impl Engine {
     /// How long the texts of an error may be.
     pub(crate) fn max_error(&self) -> usize {
         self.limits.max_error
+    }
+
+    /// The scope `op` ended with a value that is rebuilt from its children on replay.
+    pub(crate) fn succeed_by_children(&mut self, op: Op, value_type: &'static str, now: Timestamp) {
+        self.settle(op, Status::Succeeded, None, value_type, now);
     }
 
     /// The operation ended with an error for good.

@@ -185,7 +185,7 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
         let Some((claim, ..)) = &self.current else {
             return;
         };
-        match self.coder.encode(attempt.outcome) {
+        match attempt.outcome.and_then(|value| self.coder.encode(&value)) {
             Ok(payload) => claim.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => settle_failure(claim, failure, &attempt.retry),
         }

@@ -3,14 +3,18 @@
 use std::collections::{HashSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 
 use futures_util::stream::{FuturesUnordered, Stream};
 
+use super::batch::{Recorded, Summary, Whole};
+use super::coder::Coder;
 use super::complete::{BatchResult, BranchOutcome, Complete, Reason};
 use crate::BoxFuture;
+use crate::codec::{Codec, Json};
 use crate::context::{Answer, Claim, Context};
-use crate::engine::Outcome;
+use crate::engine::{Op, Outcome};
 use crate::error::{ErrorKind, OperationError};
 use crate::record::Payload;
 use crate::site::Site;
@@ -21,6 +25,7 @@ pub struct BatchOptions {
     concurrency: Option<usize>,
     complete: Complete,
     flat: bool,
+    undoes: bool,
 }
 
 /// All at once, to the end.
@@ -50,6 +55,13 @@ impl BatchOptions {
         self
     }
 
+    /// Whether a step in a branch may be taken back, so that the branches are entered on every replay.
+    #[must_use]
+    pub fn undoes(mut self, undoes: bool) -> Self {
+        self.undoes = undoes;
+        self
+    }
+
     fn fault(&self) -> Option<&'static str> {
         match self.concurrency {
             Some(0) => Some("`concurrency` must be at least 1"),
@@ -64,16 +76,9 @@ pub struct Fan<'a> {
     inside: Context,
     options: BatchOptions,
     /// What a finished one recorded about itself.
-    finished: Option<Summary>,
-}
-
-/// What is recorded of the whole: why it was complete, and, where the records of the branches do not
-/// say it, what had become of them by then.
-struct Summary {
-    reason: Reason,
-    ended: HashSet<String>,
-    /// Which of them had begun without ending.
-    abandoned: HashSet<String>,
+    finished: Option<Recorded>,
+    /// The branches, in the order of the items.
+    placed: Mutex<Vec<Op>>,
 }
 
 /// The `map!` or `parallel!` that takes this place in the history.
@@ -86,8 +91,8 @@ pub async fn fan(claim: Claim<'_>, options: BatchOptions) -> Fan<'_> {
             claim.enter();
             None
         }
-        Answer::Recorded(Outcome::Value(payload)) => match Summary::decode(&payload) {
-            Some(summary) => Some(summary),
+        Answer::Recorded(Outcome::Value(payload)) => match Recorded::read(payload) {
+            Some(recorded) => Some(recorded),
             None => end_execution(&claim, ErrorKind::Codec, "its record does not decode").await,
         },
         Answer::Recorded(_) => {
@@ -100,25 +105,39 @@ pub async fn fan(claim: Claim<'_>, options: BatchOptions) -> Fan<'_> {
         inside,
         options,
         finished,
+        placed: Mutex::default(),
     }
 }
 
-impl<'a> Fan<'a> {
+impl Fan<'_> {
     /// The place in the history of the branch for the next item in turn.
     pub fn turn(&self, site: &'static Site) -> Claim<'_> {
-        self.place(self.inside.claim(site))
+        let turn = self.placed().len();
+        self.place(self.inside.claim(site), &turn.to_string())
     }
 
     /// The place in the history of the branch with this name or key.
     pub fn keyed(&self, site: &'static Site, key: &str) -> Claim<'_> {
-        self.place(self.inside.claim_keyed(site, key.to_owned()))
+        self.place(self.inside.claim_keyed(site, key.to_owned()), key)
     }
 
-    fn place<'b>(&self, claim: Claim<'b>) -> Claim<'b> {
+    fn place<'b>(&self, claim: Claim<'b>, name: &str) -> Claim<'b> {
+        let mut state = claim.lock();
         if self.options.flat {
-            claim.lock().engine.leave_no_record(claim.op);
+            state.engine.leave_no_record(claim.op);
         }
+        if let Some(Recorded::Whole(whole)) = &self.finished
+            && let Some(Some(outcome)) = whole.branches.get(name)
+        {
+            state.engine.answer_with(claim.op, outcome.clone());
+        }
+        drop(state);
+        self.placed().push(claim.op);
         claim
+    }
+
+    fn placed(&self) -> std::sync::MutexGuard<'_, Vec<Op>> {
+        self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the branches until they are complete.
@@ -126,25 +145,159 @@ impl<'a> Fan<'a> {
     where
         F: Future<Output = Result<T, OperationError>>,
     {
-        let total = branches.len();
-        let mut outcomes: Vec<BranchOutcome<T>> = Vec::with_capacity(total);
-        outcomes.resize_with(total, || BranchOutcome::NotStarted);
+        self.finish::<T, F, Json>(branches, None).await
+    }
+
+    /// The same, with a codec for the whole result.
+    pub async fn run_encoded<T, F, C>(
+        &self,
+        branches: Vec<(String, F)>,
+        codec: ResultCodec<T, C>,
+    ) -> BatchResult<T>
+    where
+        F: Future<Output = Result<T, OperationError>>,
+    {
+        self.finish(branches, Some(codec.0)).await
+    }
+
+    async fn finish<T, F, C>(
+        &self,
+        branches: Vec<(String, F)>,
+        coder: Option<Coder<BatchResult<T>, C>>,
+    ) -> BatchResult<T>
+    where
+        F: Future<Output = Result<T, OperationError>>,
+    {
+        let mut outcomes: Vec<BranchOutcome<T>> = Vec::with_capacity(branches.len());
+        outcomes.resize_with(branches.len(), || BranchOutcome::NotStarted);
+        let mut names = Vec::new();
         let reason = match &self.finished {
-            Some(summary) => {
+            Some(Recorded::Encoded(payload)) => {
+                self.claim.close(&self.inside);
+                return self.decode(coder.as_ref(), payload.clone()).await;
+            }
+            Some(Recorded::Summary(summary)) => {
                 self.answer_again(summary, branches, &mut outcomes).await;
                 summary.reason
             }
+            Some(Recorded::Whole(whole)) => {
+                self.answer_from(whole, branches, &mut outcomes).await;
+                whole.reason
+            }
             None => {
-                let names: Vec<String> = branches.iter().map(|(name, _)| name.clone()).collect();
-                let reason = self.run_live(branches, &mut outcomes).await;
-                self.record(reason, names, &outcomes).await;
-                reason
+                names.extend(branches.iter().map(|(name, _)| name.clone()));
+                self.run_live(branches, &mut outcomes).await
             }
         };
-        BatchResult {
-            branches: outcomes,
-            reason,
+        let result = BatchResult::new(outcomes, reason);
+        let encoded = match coder.as_ref().map(|coder| coder.encode(&result)) {
+            None => None,
+            Some(Ok(encoded)) => Some(encoded),
+            Some(Err(failure)) => {
+                let error = self.claim.describe(failure, 0);
+                return self.end_with(error).await;
+            }
+        };
+        if self.finished.is_none() {
+            let payload = self.payload(&names, &result, encoded.as_ref());
+            self.claim.succeed(payload, "");
+            self.claim.written().await;
         }
+        match encoded {
+            None => result,
+            // What the codec makes of it comes back, on the first run as on every replay.
+            Some(encoded) => self.decode(coder.as_ref(), encoded).await,
+        }
+    }
+
+    async fn decode<T, C>(
+        &self,
+        coder: Option<&Coder<BatchResult<T>, C>>,
+        payload: Payload,
+    ) -> BatchResult<T> {
+        let Some(coder) = coder else {
+            let fault = format!(
+                "its result was recorded by the codec `{}`: give `result_codec` back",
+                payload.codec
+            );
+            return end_execution(&self.claim, ErrorKind::Codec, &fault).await;
+        };
+        match coder.decode(&self.claim, Outcome::Value(payload)) {
+            Ok(result) => result,
+            Err(error) => self.end_with(error).await,
+        }
+    }
+
+    /// There is no `Err` to report it with.
+    async fn end_with<R>(&self, error: OperationError) -> R {
+        self.claim.cx.end_execution(error);
+        std::future::pending().await
+    }
+
+    /// What is recorded of the whole.
+    fn payload<T>(
+        &self,
+        names: &[String],
+        result: &BatchResult<T>,
+        encoded: Option<&Payload>,
+    ) -> Payload {
+        let state = self.claim.lock();
+        let limits = *state.engine.limits();
+        let fits = |payload: &Payload| payload.len() <= limits.max_value && !self.options.undoes;
+        let whole = || {
+            let placed = self.placed();
+            let values = placed.iter().map(|op| state.engine.value(*op));
+            let outcomes = names.iter().zip(&result.branches).zip(values);
+            let branches = outcomes.map(|((name, outcome), value)| (&**name, outcome, value));
+            Whole::encode(result.reason, branches)
+        };
+        let wanted = match encoded {
+            Some(encoded) => Some(encoded.clone()),
+            None if limits.keeps_children => None,
+            None => whole(),
+        };
+        wanted
+            .filter(fits)
+            .unwrap_or_else(|| self.summary(names, result).encode())
+    }
+
+    fn summary<T>(&self, names: &[String], result: &BatchResult<T>) -> Summary {
+        let (mut ended, mut abandoned) = (HashSet::new(), HashSet::new());
+        // Of those that are all over, their own records say it.
+        if self.options.flat || result.reason != Reason::AllCompleted {
+            for (name, outcome) in names.iter().zip(&result.branches) {
+                match outcome {
+                    BranchOutcome::Succeeded(_) | BranchOutcome::Failed(_) => &mut ended,
+                    BranchOutcome::Abandoned => &mut abandoned,
+                    BranchOutcome::NotStarted => continue,
+                }
+                .insert(name.clone());
+            }
+        }
+        Summary {
+            reason: result.reason,
+            ended,
+            abandoned,
+        }
+    }
+
+    /// Every branch that had ended answers with what the whole has recorded of it.
+    async fn answer_from<T, F>(
+        &self,
+        whole: &Whole,
+        branches: Vec<(String, F)>,
+        outcomes: &mut [BranchOutcome<T>],
+    ) where
+        F: Future<Output = Result<T, OperationError>>,
+    {
+        for ((name, branch), outcome) in branches.into_iter().zip(outcomes) {
+            match whole.branches.get(&name) {
+                Some(Some(_)) => *outcome = settled(branch.await),
+                Some(None) => *outcome = BranchOutcome::Abandoned,
+                None => {}
+            }
+        }
+        self.claim.close(&self.inside);
     }
 
     /// Exactly those that had ended answer again; nothing is decided anew.
@@ -222,27 +375,6 @@ impl<'a> Fan<'a> {
             outcomes[index] = settled(outcome);
         }
     }
-
-    async fn record<T>(&self, reason: Reason, names: Vec<String>, outcomes: &[BranchOutcome<T>]) {
-        let (mut ended, mut abandoned) = (HashSet::new(), HashSet::new());
-        // Of those that are all over, their own records say it.
-        if self.options.flat || reason != Reason::AllCompleted {
-            for (name, outcome) in names.into_iter().zip(outcomes) {
-                match outcome {
-                    BranchOutcome::Succeeded(_) | BranchOutcome::Failed(_) => ended.insert(name),
-                    BranchOutcome::Abandoned => abandoned.insert(name),
-                    BranchOutcome::NotStarted => continue,
-                };
-            }
-        }
-        let summary = Summary {
-            reason,
-            ended,
-            abandoned,
-        };
-        self.claim.succeed(summary.encode(), "");
-        self.claim.written().await;
-    }
 }
 
 fn settled<T>(outcome: Result<T, OperationError>) -> BranchOutcome<T> {
@@ -260,36 +392,12 @@ pub(super) async fn end_execution<R>(claim: &Claim<'_>, kind: ErrorKind, fault: 
     std::future::pending().await
 }
 
-impl Summary {
-    fn encode(&self) -> Payload {
-        let sorted = |names: &HashSet<String>| {
-            let mut names: Vec<String> = names.iter().cloned().collect();
-            names.sort();
-            names
-        };
-        let value = serde_json::json!({
-            "reason": self.reason.as_str(),
-            "ended": sorted(&self.ended),
-            "abandoned": sorted(&self.abandoned),
-        });
-        Payload::json(value.to_string())
-    }
+/// A codec for the whole result.
+pub struct ResultCodec<T, C>(Coder<BatchResult<T>, C>);
 
-    fn decode(payload: &Payload) -> Option<Self> {
-        let value: serde_json::Value = serde_json::from_slice(&payload.data).ok()?;
-        let names = |field: &str| {
-            let names = value.get(field).and_then(|names| names.as_array());
-            let names = names.into_iter().flatten();
-            names
-                .filter_map(|name| name.as_str().map(str::to_owned))
-                .collect()
-        };
-        Some(Self {
-            reason: Reason::from_word(value.get("reason")?.as_str()?)?,
-            ended: names("ended"),
-            abandoned: names("abandoned"),
-        })
-    }
+/// The one place that asks the whole result for a codec.
+pub fn result_codec<T, C: Codec<BatchResult<T>>>(codec: C) -> ResultCodec<T, C> {
+    ResultCodec(Coder::new(codec))
 }
 
 /// Puts what is mapped over into a list.

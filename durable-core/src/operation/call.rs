@@ -3,7 +3,7 @@
 use super::returned;
 use super::scope::{Enter, scope};
 use crate::BoxFuture;
-use crate::codec::{Codec, Json};
+use crate::codec::Codec;
 use crate::context::Claim;
 use crate::error::CallError;
 use crate::operation::Undo;
@@ -12,12 +12,13 @@ use crate::site::{Durable, Handler};
 /// Runs `handler` with the caller's state, in a scope of its own.
 ///
 /// In a box, so that a durable function may call itself.
-pub fn call<'b, 'a: 'b, S, F, H>(
+pub fn call<'b, 'a: 'b, S, F, H, C>(
     claim: Claim<'b>,
     state: &'a S,
     undo: &'b Undo<'a>,
     _handler: F,
     input: H::Input,
+    codec: C,
 ) -> BoxFuture<'b, Result<H::Output, CallError>>
 where
     S: Sync,
@@ -25,10 +26,10 @@ where
     H: Handler<S>,
     H::Input: Send + 'b,
     H::Output: Send + 'b,
-    Json: Codec<H::Output>,
+    C: Codec<H::Output> + Send + Sync + 'b,
 {
     Box::pin(async move {
-        let mut op = scope(claim, Json).entered_always(H::manifest().may_undo());
+        let mut op = scope(claim, codec).entered_always(H::manifest().may_undo());
         match op.enter().await {
             Enter::Done(result) => result,
             Enter::Run(child) => {

@@ -5,11 +5,13 @@ use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
 use super::coder::Coder;
+use super::scope::{Enter, ScopeOp, scope};
 use crate::BoxFuture;
 use crate::codec::Codec;
 use crate::context::{Answer, Claim, Context};
-use crate::engine::{Limits, Outcome};
+use crate::engine::{Limits, Op};
 use crate::error::{CallbackError, StepError};
+use crate::site::Site;
 use crate::store::CallbackId;
 
 /// How long a callback may take.
@@ -50,6 +52,15 @@ where
     T: Send + 'a,
     C: Codec<T> + Send + Sync + 'a,
 {
+    start(&claim, limits);
+    let coder = Coder::<T, C>::new(codec);
+    let waiting = claim.again();
+    let outcome = Box::pin(async move { outcome(&waiting, &coder).await });
+    Callback { claim, outcome }
+}
+
+/// Queues the START, unless there is one or the execution ends.
+fn start(claim: &Claim<'_>, limits: CallbackLimits) {
     let now = claim.now();
     let mut state = claim.lock();
     if state.engine.is_new(claim.op) && !state.engine.is_ending() {
@@ -60,37 +71,31 @@ where
             .engine
             .start_external(claim.op, id.to_string(), limits.0, now);
     }
-    drop(state);
-    let coder = Coder::<T, C>::new(codec);
-    let waiting = claim.again();
-    let outcome = Box::pin(async move {
-        match waiting.decide().await {
-            Answer::Recorded(Outcome::Value(payload)) => coder.decode_any(&waiting, &payload),
-            Answer::Recorded(outcome) => coder.decode(&waiting, outcome),
-            // It has no body; only a stopped invocation leaves it without an outcome.
-            Answer::Run => std::future::pending().await,
-        }
-    });
-    Callback { claim, outcome }
+}
+
+/// The id to complete it by, once that is durable.
+async fn id(claim: &Claim<'_>) -> String {
+    claim.written().await;
+    let handle = claim.lock().engine.handle(claim.op);
+    match handle {
+        Some(id) => id,
+        None => std::future::pending().await,
+    }
+}
+
+async fn outcome<T, C>(claim: &Claim<'_>, coder: &Coder<T, C>) -> Result<T, CallbackError> {
+    match claim.decide().await {
+        Answer::Recorded(outcome) => coder.decode_foreign(claim, outcome),
+        // It has no body; only a stopped invocation leaves it without an outcome.
+        Answer::Run => std::future::pending().await,
+    }
 }
 
 impl<'a, T> Callback<'a, T> {
     /// The id to complete it by, once that is durable. Hand it out in a `step!`.
     pub fn id(&self) -> impl Future<Output = String> + Send + use<'a, T> {
         let claim = self.claim.again();
-        async move {
-            claim.written().await;
-            let handle = claim.lock().engine.handle(claim.op);
-            match handle {
-                Some(id) => id,
-                None => std::future::pending().await,
-            }
-        }
-    }
-
-    /// The context of the step that hands the id out.
-    pub fn inside(&self) -> Context {
-        self.claim.child()
+        async move { id(&claim).await }
     }
 }
 
@@ -102,11 +107,76 @@ impl<T> Future for Callback<'_, T> {
     }
 }
 
-/// The outcome of a callback whose id a step was to hand out; the step's error if it has one.
-pub async fn submitted<T>(
-    callback: Callback<'_, T>,
-    handed_out: Result<(), StepError>,
-) -> Result<T, CallbackError> {
-    handed_out?;
-    callback.await
+/// The scope of a callback and of the step that hands its id out: `callback!(…, submit = …)`.
+pub struct Submitting<'a, T, C> {
+    scope: ScopeOp<'a, T, C>,
+    /// The callback in it, and its inside; none when the scope is answered from its record.
+    callback: Option<(Context, Op)>,
+}
+
+/// The scope that takes this place in the history, with the callback `site` in it. The STARTs of both
+/// are queued right here, that of the scope first.
+pub fn submitting<'a, T, C: Codec<T>>(
+    claim: Claim<'a>,
+    site: &'static Site,
+    limits: CallbackLimits,
+    codec: C,
+) -> Submitting<'a, T, C> {
+    let (begins, answered) = {
+        let engine = &claim.lock().engine;
+        let is_new = engine.is_new(claim.op);
+        (
+            !(is_new && engine.is_ending()),
+            engine.has_outcome(claim.op),
+        )
+    };
+    let callback = (begins && !answered).then(|| {
+        claim.enter();
+        let inside = claim.child();
+        let callback = inside.claim(site);
+        start(&callback, limits);
+        let op = callback.op;
+        (inside, op)
+    });
+    Submitting {
+        scope: scope(claim, codec),
+        callback,
+    }
+}
+
+impl<T, C> Submitting<'_, T, C> {
+    /// Waits until the scope is answered from its record, or its step may hand out the id that the
+    /// callback is completed by.
+    pub async fn enter(&mut self) -> Enter<Result<T, CallbackError>, (&Context, String)> {
+        if let Enter::Done(result) = self.scope.enter().await {
+            return Enter::Done(result);
+        }
+        match &self.callback {
+            None => std::future::pending().await,
+            Some((inside, op)) => {
+                let claim = Claim {
+                    cx: inside,
+                    op: *op,
+                };
+                Enter::Run((inside, id(&claim).await))
+            }
+        }
+    }
+
+    /// The outcome of the callback, recorded as that of the scope; the step's error if it has one.
+    pub async fn finish(mut self, handed_out: Result<(), StepError>) -> Result<T, CallbackError> {
+        let Some((inside, op)) = self.callback.take() else {
+            return std::future::pending().await;
+        };
+        let claim = Claim { cx: &inside, op };
+        let outcome = match handed_out {
+            Err(error) => Err(error),
+            Ok(()) => match outcome(&claim, self.scope.coder()).await {
+                Ok(value) => Ok(value),
+                // What is between the callback and the scope is nothing to the caller.
+                Err(error) => Err(self.scope.renamed(error)),
+            },
+        };
+        self.scope.settle(outcome).await
+    }
 }

@@ -60,5 +60,6 @@ fn next_of<H: Durable>(
         input: Payload::json(input),
         created_at: cx.now(),
         parent: None,
+        tenant: None,
     })
 }

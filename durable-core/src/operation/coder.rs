@@ -31,9 +31,8 @@ impl<T, C> Coder<T, C> {
         }
     }
 
-    pub(super) fn encode(&self, outcome: Result<T, Failure>) -> Result<Payload, Failure> {
-        let value = outcome?;
-        let encoded = crate::panic::catch(|| (self.encode)(&self.codec, &value))
+    pub(super) fn encode(&self, value: &T) -> Result<Payload, Failure> {
+        let encoded = crate::panic::catch(|| (self.encode)(&self.codec, value))
             .unwrap_or_else(|panic| Err(panic.into()));
         match encoded {
             Ok(bytes) => Ok(Payload {
@@ -58,7 +57,8 @@ impl<T, C> Coder<T, C> {
             Outcome::Done => return Err(codec_error(claim, "no value is recorded")),
         };
         let name = (self.name)(&self.codec);
-        if payload.codec != name {
+        // Some stores keep no names of codecs.
+        if !payload.codec.is_empty() && payload.codec != name {
             let message = format!(
                 "the value was recorded by the codec `{}`, the code now reads it with `{name}`",
                 payload.codec
@@ -68,12 +68,22 @@ impl<T, C> Coder<T, C> {
         self.decode_any(claim, &payload)
     }
 
-    /// The value behind a payload that somebody else encoded.
-    pub(super) fn decode_any(
+    /// The value behind a settled outcome that somebody else encoded, with whatever codec. Without
+    /// a payload there are no bytes.
+    pub(super) fn decode_foreign(
         &self,
         claim: &Claim<'_>,
-        payload: &Payload,
+        outcome: Outcome,
     ) -> Result<T, OperationError> {
+        match outcome {
+            Outcome::Value(payload) => self.decode_any(claim, &payload),
+            Outcome::Error(error) => Err(error),
+            Outcome::Done => self.decode_any(claim, &Payload::json("")),
+        }
+    }
+
+    /// The value behind a payload, whoever encoded it.
+    fn decode_any(&self, claim: &Claim<'_>, payload: &Payload) -> Result<T, OperationError> {
         (self.decode)(&self.codec, &payload.data).map_err(|error| {
             let message = format!(
                 "the recorded value of {} bytes does not decode as `{}`: {error}",

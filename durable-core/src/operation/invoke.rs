@@ -20,15 +20,60 @@ use crate::site::Handler;
 use crate::store::{NewExecution, Parent};
 use crate::{BoxFuture, ExecutionId, client};
 
+/// How another execution is started, and how values get there and back.
+#[derive(Debug)]
+pub struct Invoking<C, D> {
+    codec: C,
+    input_codec: D,
+    tenant: Option<String>,
+}
+
+/// Input and result as JSON.
+pub fn invoking() -> Invoking<Json, Json> {
+    Invoking {
+        codec: Json,
+        input_codec: Json,
+        tenant: None,
+    }
+}
+
+impl<C, D> Invoking<C, D> {
+    /// Reads the result with this codec, whatever wrote it.
+    pub fn codec<E>(self, codec: E) -> Invoking<E, D> {
+        Invoking {
+            codec,
+            input_codec: self.input_codec,
+            tenant: self.tenant,
+        }
+    }
+
+    /// Writes the input with this codec.
+    pub fn input_codec<E>(self, input_codec: E) -> Invoking<C, E> {
+        Invoking {
+            codec: self.codec,
+            input_codec,
+            tenant: self.tenant,
+        }
+    }
+
+    /// Starts it for this tenant.
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+}
+
 /// Starts `handler` as an execution of its own, exactly once, and waits for its end.
 ///
 /// `durable::run` runs it in this process with the caller's state; elsewhere a worker does. When the
 /// execution that waits is cancelled, so is the one it waits for.
-pub fn invoke<'a, S, F, H>(
+pub fn invoke<'a, S, F, H, C, D>(
     claim: Claim<'a>,
     state: &'a S,
     _handler: F,
     input: H::Input,
+    how: Invoking<C, D>,
 ) -> BoxFuture<'a, Result<H::Output, InvokeError>>
 where
     S: Sync,
@@ -36,8 +81,11 @@ where
     H: Handler<S>,
     H::Input: Serialize + DeserializeOwned + Send + 'static,
     H::Output: Serialize + DeserializeOwned + Send + 'static,
+    C: Codec<H::Output> + Send + Sync + 'a,
+    D: Codec<H::Input>,
 {
-    let child = start(&claim, H::NAME, &input);
+    let child = start(&claim, H::NAME, &input, how.input_codec, how.tenant);
+    let coder = Coder::new(how.codec);
     Box::pin(async move {
         let child = child?;
         if let (Some(children), Some(id)) = (claim.shared().children.clone(), child) {
@@ -49,33 +97,39 @@ where
                 claim.ask();
             }
         }
-        outcome(&claim).await
+        outcome(&claim, &coder).await
     })
 }
 
 /// Starts the function of this name and waits for its end. Somebody else has to run it.
-pub fn invoke_named<'a, I, O>(
+pub fn invoke_named<'a, I, O, C, D>(
     claim: Claim<'a>,
-    function: &str,
+    function: impl Into<String>,
     input: I,
+    how: Invoking<C, D>,
 ) -> BoxFuture<'a, Result<O, InvokeError>>
 where
-    I: Serialize + DeserializeOwned + Send,
-    O: Serialize + DeserializeOwned + Send + 'a,
+    O: Send + 'a,
+    C: Codec<O> + Send + Sync + 'a,
+    D: Codec<I>,
 {
-    let child = start(&claim, function, &input);
+    let child = start(&claim, function, &input, how.input_codec, how.tenant);
+    let coder = Coder::new(how.codec);
     Box::pin(async move {
         child?;
-        outcome(&claim).await
+        outcome(&claim, &coder).await
     })
 }
 
 /// Queues the START, which starts the other execution in the same write. Answers with the id that
 /// still has to come to its end.
-fn start<I>(claim: &Claim<'_>, handler: &str, input: &I) -> Result<Option<ExecutionId>, InvokeError>
-where
-    Json: Codec<I>,
-{
+fn start<I, D: Codec<I>>(
+    claim: &Claim<'_>,
+    handler: impl Into<String>,
+    input: &I,
+    codec: D,
+    tenant: Option<String>,
+) -> Result<Option<ExecutionId>, InvokeError> {
     let now = claim.now();
     let mut state = claim.lock();
     if state.engine.is_ending() && state.engine.is_new(claim.op) {
@@ -85,6 +139,11 @@ where
         let handle = state.engine.handle(claim.op);
         return Ok(handle.and_then(|id| id.parse().ok()));
     }
+    if tenant.is_some() && !state.engine.limits().tenants {
+        let message = "this store knows no tenants: leave the option `tenant` out";
+        let path = state.engine.path(claim.op);
+        return Err(OperationError::new(path, ErrorKind::Failed, message));
+    }
     let execution = claim.cx.execution().id();
     let unusable = |message: String| {
         OperationError::new(state.engine.path(claim.op), ErrorKind::Codec, message)
@@ -92,31 +151,34 @@ where
     let id: ExecutionId = format!("{execution}.{}", state.engine.id(claim.op))
         .parse()
         .map_err(|error: crate::InvalidExecutionId| unusable(error.to_string()))?;
-    let input = Json
-        .encode(input)
-        .map_err(|error| unusable(format!("its input cannot be encoded: {error}")))?;
+    let input = Payload {
+        codec: codec.name().into(),
+        data: crate::panic::catch(|| codec.encode(input))
+            .unwrap_or_else(|panic| Err(panic.into()))
+            .map_err(|error| unusable(format!("its input cannot be encoded: {error}")))?
+            .into(),
+    };
     let seq = state.engine.number(claim.op);
     let child = NewExecution {
         id: id.clone(),
-        handler: handler.to_owned(),
-        input: Payload::json(input),
+        handler: handler.into(),
+        input,
         created_at: now,
         parent: Some(Parent {
             execution: execution.clone(),
             seq,
             operation: state.engine.id(claim.op),
         }),
+        tenant,
     };
     state.engine.start_child(claim.op, child, now);
     Ok(Some(id))
 }
 
-async fn outcome<O>(claim: &Claim<'_>) -> Result<O, InvokeError>
-where
-    Json: Codec<O>,
-{
+/// What the other execution has ended with is encoded its way, and read the caller's.
+async fn outcome<O, C>(claim: &Claim<'_>, coder: &Coder<O, C>) -> Result<O, InvokeError> {
     match claim.decide().await {
-        Answer::Recorded(outcome) => Coder::new(Json).decode(claim, outcome),
+        Answer::Recorded(outcome) => coder.decode_foreign(claim, outcome),
         Answer::Run => std::future::pending().await,
     }
 }

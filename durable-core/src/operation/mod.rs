@@ -2,6 +2,7 @@
 //!
 //! [`Claim::decide`]: crate::context::Claim
 
+mod batch;
 mod batches;
 pub(crate) mod body;
 mod branches;
@@ -23,12 +24,14 @@ mod wait;
 
 pub use batches::{BatchSize, BatchesOp, batch_size, batches};
 pub use body::StepInfo;
-pub use branches::{BatchOptions, Fan, batch_options, branch, fan, items, moved};
+pub use branches::{
+    BatchOptions, Fan, ResultCodec, batch_options, branch, fan, items, moved, result_codec,
+};
 pub use call::{call, may_undo};
-pub use callback::{Callback, CallbackLimits, callback, limits, submitted};
+pub use callback::{Callback, CallbackLimits, Submitting, callback, limits, submitting};
 pub use chain::continue_as;
 pub use complete::{BatchResult, BranchOutcome, Complete, Reason};
-pub use invoke::{invoke, invoke_named};
+pub use invoke::{Invoking, invoke, invoke_named, invoking};
 pub use key::{Key, key, keys};
 pub use options::{Options, options};
 pub use poll::{Pace, PollOp, pace, poll};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::coder::Coder;
 use super::step::{Attempt, attempt, settle_failure};
 use super::{Options, StepInfo};
-use crate::codec::{Codec, Json};
+use crate::codec::Codec;
 use crate::context::{Answer, Claim};
 use crate::engine::Outcome;
 use crate::error::{ErrorKind, PollError};
@@ -14,10 +14,10 @@ use crate::failure::Failure;
 use crate::{Backoff, Retry};
 
 /// A poll under way.
-pub struct PollOp<'a, T, S, C> {
+pub struct PollOp<'a, T, S, C, D> {
     claim: Claim<'a>,
     coder: Coder<T, C>,
-    states: Coder<S, Json>,
+    states: Coder<S, D>,
     result: Option<Result<T, PollError>>,
 }
 
@@ -54,21 +54,21 @@ impl Pace {
     }
 }
 
-/// The poll that takes this place in the history.
-pub fn poll<T, S, C>(claim: Claim<'_>, codec: C) -> PollOp<'_, T, S, C>
+/// The poll that takes this place in the history; `states` encodes what a check leaves for the next.
+pub fn poll<T, S, C, D>(claim: Claim<'_>, codec: C, states: D) -> PollOp<'_, T, S, C, D>
 where
     C: Codec<T>,
-    Json: Codec<S>,
+    D: Codec<S>,
 {
     PollOp {
         claim,
         coder: Coder::new(codec),
-        states: Coder::new(Json),
+        states: Coder::new(states),
         result: None,
     }
 }
 
-impl<T, S, C> PollOp<'_, T, S, C> {
+impl<T, S, C, D> PollOp<'_, T, S, C, D> {
     /// Waits until the poll is answered from its record, which ends it, or the next check is due.
     pub async fn next(&mut self) -> Option<StepInfo> {
         match self.claim.decide().await {
@@ -115,8 +115,8 @@ impl<T, S, C> PollOp<'_, T, S, C> {
     /// Records what the check said. The value comes back through [`Self::next`].
     pub async fn record(&mut self, attempt: Attempt<ControlFlow<T, S>>, pace: Pace) {
         let said = match attempt.outcome {
-            Ok(ControlFlow::Break(value)) => self.coder.encode(Ok(value)).map(Said::Value),
-            Ok(ControlFlow::Continue(state)) => self.states.encode(Ok(state)).map(Said::Again),
+            Ok(ControlFlow::Break(value)) => self.coder.encode(&value).map(Said::Value),
+            Ok(ControlFlow::Continue(state)) => self.states.encode(&state).map(Said::Again),
             Err(failure) => Err(failure),
         };
         match said {

@@ -53,7 +53,7 @@ impl<T, C> RecordOp<'_, T, C> {
 
     /// Records the value and hands back what was recorded.
     pub async fn record(&mut self, value: T) -> T {
-        match self.coder.encode(Ok(value)) {
+        match self.coder.encode(&value) {
             Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => return self.fail(failure).await,
         }

@@ -4,7 +4,7 @@ use super::coder::Coder;
 use crate::codec::Codec;
 use crate::context::{Answer, Claim, Context};
 use crate::engine::Outcome;
-use crate::error::ScopeError;
+use crate::error::{OperationError, ScopeError};
 use crate::failure::Failure;
 
 /// A scope under way.
@@ -17,11 +17,11 @@ pub struct ScopeOp<'a, T, C> {
 }
 
 /// What a scope does next.
-pub enum Enter<T> {
+pub enum Enter<T, R = Context> {
     /// It is answered from its record.
     Done(T),
     /// Its body runs with this context.
-    Run(Context),
+    Run(R),
 }
 
 /// The scope that takes this place in the history.
@@ -47,7 +47,7 @@ impl<T, C> ScopeOp<'_, T, C> {
     /// Waits until the scope is answered from its record or is to be entered.
     pub async fn enter(&mut self) -> Enter<Result<T, ScopeError>> {
         match self.claim.decide().await {
-            Answer::Recorded(outcome) if self.always => {
+            Answer::Recorded(outcome) if self.always && self.holds_records() => {
                 self.recorded = Some(outcome);
                 Enter::Run(self.claim.child())
             }
@@ -64,21 +64,62 @@ impl<T, C> ScopeOp<'_, T, C> {
 
     /// Records how the body ended and hands back what was recorded.
     pub async fn finish(&mut self, outcome: Result<T, Failure>) -> Result<T, ScopeError> {
+        let outcome = outcome.map_err(|failure| self.claim.describe(failure, 0));
+        self.settle(outcome).await
+    }
+
+    /// The same, of an outcome whose error is one of an operation already.
+    pub(super) async fn settle(
+        &mut self,
+        outcome: Result<T, OperationError>,
+    ) -> Result<T, ScopeError> {
         if let Some(recorded) = self.recorded.take() {
             return self.coder.decode(&self.claim, recorded);
         }
-        match self.coder.encode(outcome) {
+        let encoded = outcome.and_then(|value| {
+            let encoded = self.coder.encode(&value);
+            encoded.map_err(|failure| self.claim.describe(failure, 0))
+        });
+        match encoded {
             Ok(payload) => {
                 let recorded = Outcome::Value(payload.clone());
-                self.claim.succeed(payload, std::any::type_name::<T>());
+                self.record(recorded.clone());
                 self.claim.written().await;
                 self.coder.decode(&self.claim, recorded)
             }
-            Err(failure) => {
-                let error = self.claim.fail(failure);
+            Err(error) => {
+                self.record(Outcome::Error(error.clone()));
                 self.claim.written().await;
                 Err(error)
             }
         }
+    }
+
+    /// What is entered on every replay must find its children there, where they are kept only of a
+    /// scope that has no outcome of its own. Run again over them, the body ends the same.
+    fn record(&self, outcome: Outcome) {
+        let value_type = std::any::type_name::<T>();
+        let keeps_children = self.claim.lock().engine.limits().keeps_children;
+        match outcome {
+            _ if self.always && !keeps_children => self.claim.succeed_by_children(value_type),
+            Outcome::Error(error) => self.claim.fail_with(error),
+            Outcome::Value(payload) => self.claim.succeed(payload, value_type),
+            Outcome::Done => {}
+        }
+    }
+
+    /// Whether anything in it may have been recorded apart from the whole that it is part of.
+    fn holds_records(&self) -> bool {
+        !self.claim.lock().engine.is_bare(self.claim.op)
+    }
+
+    pub(super) fn coder(&self) -> &Coder<T, C> {
+        &self.coder
+    }
+
+    /// The error as that of the scope itself.
+    pub(super) fn renamed(&self, mut error: OperationError) -> OperationError {
+        error.operation = self.claim.lock().engine.path(self.claim.op);
+        error
     }
 }

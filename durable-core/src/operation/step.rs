@@ -108,7 +108,7 @@ impl<T, C> StepOp<'_, T, C> {
     /// Records how the attempt ended. The value itself comes back through [`Self::next`], decoded
     /// from its record as on every replay.
     pub async fn record(&mut self, attempt: Attempt<T>) {
-        match self.coder.encode(attempt.outcome) {
+        match attempt.outcome.and_then(|value| self.coder.encode(&value)) {
             Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => settle_failure(&self.claim, failure, &attempt.retry),
         }

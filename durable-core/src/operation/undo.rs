@@ -90,7 +90,7 @@ async fn take_back(claim: &Claim<'_>, body: Body<'_>) -> Result<(), OperationErr
             Err(interrupted) => Err(interrupted),
             Ok(()) => body::run_once(claim, None, None, body()).await.flatten(),
         };
-        match coder.encode(outcome) {
+        match outcome.and_then(|value| coder.encode(&value)) {
             Ok(payload) => claim.succeed(payload, "()"),
             Err(failure) => step::settle_failure(claim, failure, &Retry::exponential()),
         }

@@ -238,6 +238,7 @@ where
             input: Payload::json(input),
             created_at: self.settings.clock.now(),
             parent: None,
+            tenant: None,
         })
     }
 }

@@ -87,6 +87,9 @@ pub struct NewExecution {
     pub created_at: Timestamp,
     /// The operation that waits for its end.
     pub parent: Option<Parent>,
+    /// Whom it is run for, where the store keeps its tenants apart
+    /// ([`Capabilities::tenants`](super::Capabilities::tenants)).
+    pub tenant: Option<String>,
 }
 
 /// The operation of another execution that waits for an execution's end.

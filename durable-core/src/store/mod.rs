@@ -172,6 +172,11 @@ pub struct Capabilities {
     pub orchestrates: bool,
     /// Whether values are kept as text: those that are none take a third more.
     pub keeps_text: bool,
+    /// Whether an execution can be started for a tenant ([`NewExecution::tenant`]).
+    pub tenants: bool,
+    /// Whether what stands in a finished scope is loaded again although the scope's own value is
+    /// recorded. Where it is not, a scope that needs it on replay records no value, or a summary.
+    pub keeps_children: bool,
 }
 
 impl Capabilities {
@@ -188,6 +193,8 @@ impl Capabilities {
             max_timer: None,
             orchestrates: false,
             keeps_text: false,
+            tenants: false,
+            keeps_children: true,
         }
     }
 

@@ -25,7 +25,12 @@ impl Lifter<'_> {
         self.sites[index].call.options = options;
         for (part, name, given) in parts {
             match given {
-                Some(Ok((pat, body))) => self.part(part, name, index, Some(pat), body),
+                Some(Ok((pat, body))) => {
+                    if part == Kind::Submit {
+                        self.add_part(Kind::Answer, "callback", index, None);
+                    }
+                    self.part(part, name, index, Some(pat), body);
+                }
                 Some(Err(error)) => self.sites[index].call.wrong.push(error),
                 None => {}
             }
@@ -60,8 +65,15 @@ impl Lifter<'_> {
         (call.items, call.body, call.arms) = (items, body, arms);
     }
 
-    /// A call site that site `whole` brings along.
+    /// A call site that site `whole` brings along, with its body.
     fn part(&mut self, kind: Kind, name: &str, whole: usize, binder: Option<Pat>, body: Expr) {
+        let index = self.add_part(kind, name, whole, binder);
+        let mut body = body;
+        self.visit_body(kind, index, &mut body);
+        self.sites[index].call.body = Some(body);
+    }
+
+    fn add_part(&mut self, kind: Kind, name: &str, whole: usize, binder: Option<Pat>) -> usize {
         let index = self.sites.len();
         let around = &self.sites[whole];
         let mut call = Call::part(kind, name, &around.call, whole);
@@ -75,8 +87,6 @@ impl Lifter<'_> {
         };
         self.sites.push(Site { call, place });
         self.sites[whole].call.parts.push(index);
-        let mut body = body;
-        self.visit_body(kind, index, &mut body);
-        self.sites[index].call.body = Some(body);
+        index
     }
 }

@@ -19,10 +19,18 @@ impl Printer<'_> {
         if let Some(codec) = call.options.expr("codec") {
             return self.filled(codec);
         }
-        let (first, last) = ends(body);
-        let module = quote_spanned!(first=> __p);
-        let codec = quote_spanned!(last=> Json);
-        quote_spanned!(hidden()=> #module::#codec)
+        json_over(body)
+    }
+
+    /// The codec of what a check leaves for the next.
+    pub(super) fn state_codec(&self, call: &Call) -> TokenStream {
+        if let Some(codec) = call.options.expr("state_codec") {
+            return self.filled(codec);
+        }
+        json_over(match call.options.expr("state") {
+            Some(state) => state.to_token_stream(),
+            None => call.body.to_token_stream(),
+        })
     }
 
     /// The body as an async block that spans what the user wrote, so that type errors point there.
@@ -79,6 +87,14 @@ impl Printer<'_> {
         }
         (!options.is_empty()).then(|| quote_spanned!(hidden()=> __p::options() #options))
     }
+}
+
+/// The default codec, reported over `body`.
+fn json_over(body: TokenStream) -> TokenStream {
+    let (first, last) = ends(body);
+    let module = quote_spanned!(first=> __p);
+    let codec = quote_spanned!(last=> Json);
+    quote_spanned!(hidden()=> #module::#codec)
 }
 
 /// Statements of a body. A call at the end of one with `?` has an error type of its own, which is converted as `?`

@@ -10,13 +10,28 @@ use crate::sites::{Arm, Call};
 const RUN: &[&str] = &["concurrency", "complete"];
 
 impl Printer<'_> {
-    fn fan(&self, call: &Call) -> TokenStream {
+    fn fan(&self, index: usize, call: &Call) -> TokenStream {
         let options = self.handed_on(call, RUN);
+        let undoes = self
+            .undoes(index)
+            .map(|undoes| quote_spanned!(hidden()=> .undoes(#undoes)));
         let flat = call
             .options
             .flag("flat")
             .then(|| quote_spanned!(hidden()=> .flat()));
-        quote_spanned!(hidden()=> __p::fan(__claim, __p::batch_options()#options #flat).await)
+        quote_spanned!(hidden()=> __p::fan(__claim, __p::batch_options()#options #flat #undoes).await)
+    }
+
+    /// Runs the branches, and records what came of them with the codec that was given for that.
+    fn run(&self, call: &Call) -> TokenStream {
+        match call.options.expr("result_codec") {
+            None => quote_spanned!(hidden()=> run(__branches)),
+            Some(codec) => {
+                let filled = self.filled(codec);
+                let codec = quote_spanned!(located(codec)=> __p::result_codec(#filled));
+                quote_spanned!(hidden()=> run_encoded(__branches, #codec))
+            }
+        }
     }
 
     /// What runs in the branch `part` of `whole`.
@@ -30,7 +45,7 @@ impl Printer<'_> {
         let Some(part) = call.parts.first().copied() else {
             return TokenStream::new();
         };
-        let (claim, fan) = (self.claim(index, call), self.fan(call));
+        let (claim, fan) = (self.claim(index, call), self.fan(index, call));
         let (items, entered) = (self.filled(&call.items), self.branch(part, call));
         let items = quote_spanned!(located(&call.items)=> __p::items(#items));
         let branch = &self.sites[part].call;
@@ -48,6 +63,11 @@ impl Printer<'_> {
                 quote_spanned!(hidden()=> turn(#site)),
             ),
         };
+        let label = call.item_label().map(|(pat, label)| {
+            let label = self.filled(label);
+            quote_spanned!(hidden()=> .label({ let #pat = &__item; #label }))
+        });
+        let run = self.run(call);
         let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
                 let __items = #items;
@@ -56,21 +76,22 @@ impl Printer<'_> {
                     let mut __branches = __p::Vec::new();
                     for __item in __items {
                         let __key = #key;
-                        let __slot = (__fan.#place, __item);
+                        let __slot = (__fan.#place #label, __item);
                         let __branch = async {
                             let (__claim, #binder) = __p::moved(__slot);
                             #entered
                         };
                         __branches.push((__key, __branch));
                     }
-                    __fan.run(__branches).await
+                    __fan.#run.await
                 }
         };
         site_block(call, content)
     }
 
     pub(super) fn parallel(&self, index: usize, call: &Call) -> TokenStream {
-        let (claim, fan) = (self.claim(index, call), self.fan(call));
+        let (claim, fan) = (self.claim(index, call), self.fan(index, call));
+        let run = self.run(call);
         let branches = call.parts.iter().zip(&call.arms).map(|(part, arm)| {
             let site = self.entry(*part, &self.sites[*part].call);
             let (name, entered) = (&arm.name, self.branch(*part, call));
@@ -86,7 +107,7 @@ impl Printer<'_> {
                 async {
                     let __fan = #fan;
                     let __branches = __p::Vec::from([#(#branches),*]);
-                    __fan.run(__branches).await
+                    __fan.#run.await
                 }
         };
         site_block(call, content)

@@ -11,6 +11,7 @@ use crate::sites::Call;
 const PACE: &[&str] = &["attempts", "timeout"];
 const LIMITS: &[&str] = &["timeout", "heartbeat"];
 const SIZE: &[&str] = &["target", "max"];
+const INVOKING: &[&str] = &["codec", "input_codec", "tenant"];
 
 impl Printer<'_> {
     pub(super) fn step(&self, index: usize, call: &Call) -> TokenStream {
@@ -71,11 +72,12 @@ impl Printer<'_> {
             quote_spanned!(located(given)=> __p::pace(#every))
         });
         let pace = self.handed_on(call, PACE);
+        let states = self.state_codec(call);
         let run = quote_spanned!(span=> __op.run(__p::options()#retry, #body));
         let outcome = quote_spanned!(span=> __p::attempted(__out));
         let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
-                let mut __op = __p::poll(__claim, #codec);
+                let mut __op = __p::poll(__claim, #codec, #states);
                 async {
                     while let __p::Some(__step) = __op.next().await {
                         let __p::Some(#state) = __op.state(|| #first) else {
@@ -120,43 +122,55 @@ impl Printer<'_> {
         let claim = self.claim(index, call);
         let codec = self.codec_over(call, call.path.to_token_stream());
         let limits = self.handed_on(call, LIMITS);
-        let callback = quote_spanned! {located(&call.path)=>
-            __p::callback(#claim, __p::limits()#limits, #codec)
+        let [answer, submit] = call.parts[..] else {
+            return quote_spanned! {located(&call.path)=>
+                __p::callback(#claim, __p::limits()#limits, #codec)
+            };
         };
-        let Some(part) = call.parts.first() else {
-            return callback;
+        let site = self.entry(answer, &self.sites[answer].call);
+        let step = &self.sites[submit].call;
+        let submitting = quote_spanned! {located(&call.path)=>
+            __p::submitting(#claim, #site, __p::limits()#limits, #codec)
         };
-        let step = &self.sites[*part].call;
-        let submit = self.step(*part, step);
-        let submitted =
-            quote_spanned!(located(&step.body)=> __p::submitted(__callback, #submit.await));
+        let submit = self.step(submit, step);
+        let finish = quote_spanned!(located(&step.body)=> __op.finish(__submitted).await);
         let content = quote_spanned! {hidden()=>
-                let __callback = #callback;
+                let mut __op = #submitting;
                 async {
-                    let __id = __callback.id().await;
-                    let __inside = __callback.inside();
-                    let __cx = &__inside;
-                    #submitted.await
+                    match __op.enter().await {
+                        __p::Enter::Done(__result) => __result,
+                        __p::Enter::Run((__cx, __id)) => {
+                            let __submitted = #submit.await;
+                            #finish
+                        }
+                    }
                 }
         };
         site_block(call, content)
     }
 
     pub(super) fn invoke(&self, index: usize, call: &Call) -> TokenStream {
-        let claim = self.claim(index, call);
-        if let Some(function) = &call.function {
+        let (claim, how) = (self.claim(index, call), self.handed_on(call, INVOKING));
+        let how = quote_spanned!(located(&call.path)=> __p::invoking()#how);
+        let known = call.function.as_ref().map(ToTokens::to_token_stream);
+        let given = || {
+            let function = call.options.expr("function")?;
+            let filled = self.filled(function);
+            Some(quote_spanned!(located(function)=> (#filled)))
+        };
+        if let Some(function) = known.or_else(given) {
             let input = match &call.body {
                 Some(input) => self.filled(input),
                 None => quote_spanned!(hidden()=> ()),
             };
             return quote_spanned! {located(&call.path)=>
-                __p::invoke_named(#claim, #function, #input)
+                __p::invoke_named(#claim, #function, #input, #how)
             };
         }
         let Some((function, input)) = self.callee(call) else {
             return TokenStream::new();
         };
-        quote_spanned!(located(&function)=> __p::invoke(#claim, __state, #function, #input))
+        quote_spanned!(located(&function)=> __p::invoke(#claim, __state, #function, #input, #how))
     }
 
     pub(super) fn continue_as(&self, call: &Call) -> TokenStream {
@@ -259,8 +273,9 @@ impl Printer<'_> {
         let Some((function, input)) = self.callee(call) else {
             return TokenStream::new();
         };
+        let codec = self.codec_over(call, function.clone());
         quote_spanned! {located(&function)=>
-            __p::call(#claim, __state, __undo, #function, #input)
+            __p::call(#claim, __state, __undo, #function, #input, #codec)
         }
     }
 

@@ -42,7 +42,9 @@ impl Printer<'_> {
             Kind::Record => quote_spanned!(hidden()=> Record),
             Kind::Wait => quote_spanned!(hidden()=> Wait),
             Kind::Poll => quote_spanned!(hidden()=> Poll),
-            Kind::Callback => quote_spanned!(hidden()=> Callback),
+            Kind::Callback if call.parts.is_empty() => quote_spanned!(hidden()=> Callback),
+            Kind::Callback => quote_spanned!(hidden()=> WaitForCallback),
+            Kind::Answer => quote_spanned!(hidden()=> Callback),
             Kind::Invoke => quote_spanned!(hidden()=> Invoke),
             Kind::Scope => quote_spanned!(hidden()=> Scope),
             Kind::Call => quote_spanned!(hidden()=> Call),
@@ -142,7 +144,7 @@ impl Printer<'_> {
             Kind::ContinueAs => self.continue_as(call),
             Kind::Execution => self.execution(call),
             // Printed by what brings them along.
-            Kind::Branch | Kind::Undo => return None,
+            Kind::Branch | Kind::Answer | Kind::Undo => return None,
         })
     }
 

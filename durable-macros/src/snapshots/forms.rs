@@ -107,6 +107,7 @@ const _: () = {
                 __undo,
                 other,
                 execution!(@ __cx.execution()).id().to_string(),
+                __p::Json,
             )
             .await?;
         join!(

@@ -7,23 +7,24 @@ fn operations() -> __durable_operations {
 struct __durable_operations;
 const _: () = {
     use ::durable::__private as __p;
-    static __SITES: [__p::Site; 17] = [
+    static __SITES: [__p::Site; 18] = [
         __p::site!(Step, "room"),
         __p::site!(Undo, "undo").within(0),
         __p::site!(Poll, "ready"),
-        __p::site!(Callback, "answer"),
+        __p::site!(WaitForCallback, "answer"),
+        __p::site!(Callback, "callback").within(3),
         __p::site!(Step, "submit").within(3),
         __p::site!(Invoke, "child").keyed(),
         __p::site!(Invoke, "far"),
         __p::site!(Map, "files"),
-        __p::site!(Branch, "item").keyed().within(7).concurrent(),
-        __p::site!(Step, "parse").within(8),
+        __p::site!(Branch, "item").keyed().within(8).concurrent(),
+        __p::site!(Step, "parse").within(9),
         __p::site!(Parallel, "both"),
-        __p::site!(Branch, "branch").keyed().within(10).concurrent(),
-        __p::site!(Wait, "wait").within(11),
-        __p::site!(Branch, "branch").keyed().within(10).concurrent(),
+        __p::site!(Branch, "branch").keyed().within(11).concurrent(),
+        __p::site!(Wait, "wait").within(12),
+        __p::site!(Branch, "branch").keyed().within(11).concurrent(),
         __p::site!(Race, "first"),
-        __p::site!(Wait, "wait").within(14),
+        __p::site!(Wait, "wait").within(15),
         __p::site!(Batch, "load").keyed(),
     ];
     __p::handler!(
@@ -56,7 +57,7 @@ const _: () = {
             .await?;
         {
             let __claim = __cx.claim(&__SITES[poll!(@ 2)]);
-            let mut __op = __p::poll(__claim, __p::Json);
+            let mut __op = __p::poll(__claim, __p::Json, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __p::Some(seen) = __op.state(|| 0) else {
@@ -73,19 +74,18 @@ const _: () = {
         }
             .await?;
         let answer = {
-            let __callback = __p::callback(
+            let mut __op = __p::submitting(
                 __cx.claim(&__SITES[callback!(@ 3)]),
+                &__SITES[callback!(@ 4)],
                 __p::limits().timeout(pause),
                 __p::Json,
             );
             async {
-                let __id = __callback.id().await;
-                let __inside = __callback.inside();
-                let __cx = &__inside;
-                __p::submitted(
-                        __callback,
-                        {
-                            let __claim = __cx.claim(&__SITES[callback!(@ 4)]);
+                match __op.enter().await {
+                    __p::Enter::Done(__result) => __result,
+                    __p::Enter::Run((__cx, __id)) => {
+                        let __submitted = {
+                            let __claim = __cx.claim(&__SITES[callback!(@ 5)]);
                             let mut __op = __p::step(__claim, __p::Json);
                             async {
                                 while let __p::Some(__step) = __op.next().await {
@@ -100,21 +100,29 @@ const _: () = {
                                 __op.done()
                             }
                         }
-                            .await,
-                    )
-                    .await
+                            .await;
+                        __op.finish(__submitted).await
+                    }
+                }
             }
         };
         __p::invoke(
-                __cx.claim_keyed(&__SITES[invoke!(@ 5)], __p::key(&(app))),
+                __cx.claim_keyed(&__SITES[invoke!(@ 6)], __p::key(&(app))),
                 __state,
                 child,
                 job,
+                __p::invoking(),
             )
             .await?;
-        __p::invoke_named(__cx.claim(&__SITES[invoke!(@ 6)]), "function", 1).await?;
+        __p::invoke_named(
+                __cx.claim(&__SITES[invoke!(@ 7)]),
+                "function",
+                1,
+                __p::invoking(),
+            )
+            .await?;
         {
-            let __claim = __cx.claim(&__SITES[map!(@ 7)]);
+            let __claim = __cx.claim(&__SITES[map!(@ 8)]);
             let __items = __p::items(&files);
             async {
                 let __fan = __p::fan(__claim, __p::batch_options().concurrency(4)).await;
@@ -124,7 +132,7 @@ const _: () = {
                         let file = &__item;
                         __p::key(&(file.name))
                     };
-                    let __slot = (__fan.keyed(&__SITES[map!(@ 8)], &__key), __item);
+                    let __slot = (__fan.keyed(&__SITES[map!(@ 9)], &__key), __item);
                     let __branch = async {
                         let (__claim, file) = __p::moved(__slot);
                         let mut __op = __p::scope(__claim, __p::Json);
@@ -135,7 +143,7 @@ const _: () = {
                                 let __out = __child
                                     .traced(async {
                                         {
-                                            let __claim = __cx.claim(&__SITES[step!(@ 9)]);
+                                            let __claim = __cx.claim(&__SITES[step!(@ 10)]);
                                             let mut __op = __p::step(__claim, __p::Json);
                                             async {
                                                 while let __p::Some(__step) = __op.next().await {
@@ -159,12 +167,12 @@ const _: () = {
         }
             .await;
         {
-            let __claim = __cx.claim(&__SITES[parallel!(@ 10)]);
+            let __claim = __cx.claim(&__SITES[parallel!(@ 11)]);
             async {
                 let __fan = __p::fan(__claim, __p::batch_options().flat()).await;
                 let __branches = __p::Vec::from([
                     {
-                        let __claim = __fan.keyed(&__SITES[parallel!(@ 11)], "mail");
+                        let __claim = __fan.keyed(&__SITES[parallel!(@ 12)], "mail");
                         __p::branch(
                             "mail",
                             async {
@@ -178,7 +186,7 @@ const _: () = {
                                                 if let __p::Some(__never) = __p::never() {
                                                     return __never;
                                                 }
-                                                __p::wait(__cx.claim(&__SITES[wait!(@ 12)]), pause).await;
+                                                __p::wait(__cx.claim(&__SITES[wait!(@ 13)]), pause).await;
                                                 Ok(1)
                                             })
                                             .await;
@@ -189,7 +197,7 @@ const _: () = {
                         )
                     },
                     {
-                        let __claim = __fan.keyed(&__SITES[parallel!(@ 13)], "post");
+                        let __claim = __fan.keyed(&__SITES[parallel!(@ 14)], "post");
                         __p::branch(
                             "post",
                             async {
@@ -218,14 +226,14 @@ const _: () = {
         }
             .await;
         {
-            let __claim = __cx.claim(&__SITES[race!(@ 14)]);
+            let __claim = __cx.claim(&__SITES[race!(@ 15)]);
             async {
                 let __race = __p::race(__claim, &["answer", "late"]).await;
                 let (mut __arm0, mut __arm1) = {
                     let __cx = __race.inside();
                     (
                         __p::arm(answer),
-                        __p::arm(__p::wait(__cx.claim(&__SITES[wait!(@ 15)]), pause)),
+                        __p::arm(__p::wait(__cx.claim(&__SITES[wait!(@ 16)]), pause)),
                     )
                 };
                 match __race.first(&mut [&mut __arm0, &mut __arm1]).await {
@@ -242,7 +250,7 @@ const _: () = {
             let __size = __p::batch_size().max(100);
             let mut __op = __p::batches(
                 __cx,
-                &__SITES[batches!(@ 16)],
+                &__SITES[batches!(@ 17)],
                 &rows,
                 __size,
                 __p::Json,

@@ -42,6 +42,7 @@ pub(crate) fn new(name: &str) -> NewExecution {
         input: json("null"),
         created_at: Timestamp::from_millis(1_790_000_000_000),
         parent: None,
+        tenant: None,
     }
 }
 

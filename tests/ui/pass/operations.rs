@@ -71,6 +71,74 @@ async fn starting(app: &App, job: Job) -> Result<u32, BoxError> {
     Ok(one? + other?)
 }
 
+/// Any value, as itself.
+struct Own;
+
+impl<T> durable::Codec<T> for Own
+where
+    durable::Json: durable::Codec<T>,
+{
+    fn name(&self) -> &'static str {
+        "own"
+    }
+    fn encode(&self, value: &T) -> Result<Vec<u8>, BoxError> {
+        durable::Json.encode(value)
+    }
+    fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
+        durable::Json.decode(bytes)
+    }
+}
+
+struct Line;
+
+impl durable::Codec<BatchResult<String>> for Line {
+    fn name(&self) -> &'static str {
+        "line"
+    }
+    fn encode(&self, result: &BatchResult<String>) -> Result<Vec<u8>, BoxError> {
+        let values: Vec<&str> = result.values().map(|value| &**value).collect();
+        Ok(values.join(",").into_bytes())
+    }
+    fn decode(&self, bytes: &[u8]) -> Result<BatchResult<String>, BoxError> {
+        let values = std::str::from_utf8(bytes)?.split(',').map(str::to_owned);
+        Ok(BatchResult::of_values(values))
+    }
+}
+
+#[durable]
+async fn options(app: &App, job: Job) -> Result<Vec<String>, BoxError> {
+    let mut all = Vec::new();
+    for row in &job {
+        let far: String = invoke!("far", key = row, function = &app.db, tenant = row, codec = Own, input_codec = Own, row.clone()).await?;
+        let none: () = invoke!("none", key = row, function = format!("{row}:live")).await?;
+        let text: String = invoke!("text", key = row, function = "known", "input".to_owned()).await?;
+        let typed = invoke!("typed", key = row, tenant = row.as_str(), codec = Own, waiting(Vec::new())).await?;
+        let polled: u32 = poll!("polled", key = row, every = 2.minutes(), state = row.clone(), codec = Own,
+            state_codec = durable::Text, |seen| {
+            let inserted = app.insert(&seen).await?;
+            Ok(if inserted > 3 { ControlFlow::Break(inserted) } else { ControlFlow::Continue(seen) })
+        }).await?;
+        let asked: String = callback!("asked", key = row, codec = durable::Text, label = row, submit = |id| {
+            app.insert(id).await?;
+            app.insert(row).await?;
+            Ok(())
+        })
+        .await?;
+        all.extend([far, text, asked, (typed + polled).to_string()]);
+        let () = none;
+    }
+    let lines = map!("lines", &job, key = |row| row, label = job.len(), item_label = |row| format!("row {row}"),
+        codec = durable::Text, result_codec = Line, |row| { Ok(row.clone()) });
+    let named = parallel!("named", job.clone(), item_label = |row| row, |row| { Ok(row) });
+    let both = parallel!("both", result_codec = Line, codec = durable::Text, {
+        "mail" => { Ok("a".to_owned()) }
+        "post" => { Ok("b".to_owned()) }
+    });
+    let (lines, named, both) = futures::join!(lines, named, both);
+    all.extend(lines.into_values()?.into_iter().chain(named.into_values()?).chain(both.into_values()?));
+    Ok(all)
+}
+
 #[durable]
 async fn branching(app: &App, job: Job) -> Result<u32, BoxError> {
     let mut total = 0;
@@ -172,6 +240,7 @@ fn main() {
     let _ = |cx: &durable::Context, app: &App| {
         run(waiting, cx, app);
         run(starting, cx, app);
+        run(options, cx, app);
         run(branching, cx, app);
         run(undoing, cx, app);
         run(stateless, cx, app);
@@ -185,6 +254,11 @@ fn main() {
     assert!(of("scope").undoes && of("seats").undoes && of("item").undoes && !of("insert").undoes);
     assert_eq!(sites[1].name, "undo");
     assert_eq!(sites[1].within, Some(0));
+    let asking = &manifest(options).sites;
+    let at = asking.iter().position(|site| site.name == "asked").unwrap();
+    let kinds: Vec<_> = asking[at..at + 3].iter().map(|site| (site.kind.as_str(), site.name, site.within)).collect();
+    assert_eq!(kinds[0], ("wait_for_callback", "asked", None));
+    assert_eq!(kinds[1..], [("callback", "callback", Some(at)), ("step", "submit", Some(at))]);
     let calling = &manifest(stateless).sites;
     assert!(calling.iter().any(|site| site.name == "called" && site.undoes));
 }

@@ -277,6 +277,7 @@ mod tests {
             },
             created_at: Timestamp::default(),
             parent: None,
+            tenant: None,
         }
     }
 

@@ -126,6 +126,7 @@ fn new(name: &str) -> NewExecution {
         input: json(&format!(r#"{{"card":"{SECRET}"}}"#)),
         created_at: Timestamp::default(),
         parent: None,
+        tenant: None,
     }
 }
 

@@ -5,9 +5,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use durable::ReplayFilter;
 use durable::prelude::*;
-use durable::store::MemoryStore;
+use durable::store::{Capabilities, Durability, MemoryStore};
+use durable::{Durable, Handler, IntoHandler, ReplayFilter};
 use tracing::subscriber::with_default;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 
@@ -69,28 +69,44 @@ async fn talks(_n: u32) -> Result<(), BoxError> {
     Ok(())
 }
 
-#[test]
-fn lines_appear_once_in_each_scope() {
+/// What is logged while `handler` runs, as often as it is resumed.
+fn logged<F>(handler: F, filter: ReplayFilter, limit: usize, invocations: u64) -> String
+where
+    F: IntoHandler,
+    F::Handler: Handler<()> + Durable<Input = u32, Output = ()>,
+{
     let lines = Lines::default();
     let writer = lines.clone();
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(move || writer.clone())
-        .with_filter(ReplayFilter);
+        .with_filter(filter);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .unwrap();
+    let limits = Capabilities::roomy(Durability::Memory).with_max_value(limit);
     let report = with_default(tracing_subscriber::registry().with(layer), || {
         runtime.block_on(async {
-            let run = durable::run(talks, "a", 0).clock(Arc::new(TokioClock(Instant::now())));
-            run.store(MemoryStore::new()).report().await
+            let run = durable::run(handler, "a", 0).clock(Arc::new(TokioClock(Instant::now())));
+            let run = run.store(MemoryStore::with_capabilities(limits));
+            run.resident(Duration::ZERO).report().await
         })
     });
     report.output.unwrap();
-    assert!(report.invocations >= 4);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(report.invocations, invocations);
+    String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+}
+
+fn count(text: &str, line: &str) -> usize {
+    let logged = |logged: &&str| logged.ends_with(&format!(": {line}"));
+    text.lines().filter(logged).count()
+}
+
+#[test]
+fn lines_appear_once_in_each_scope() {
+    let text = logged(talks, ReplayFilter::new(), 10_000, 4);
     for line in [
         "begins",
         "works",
@@ -98,17 +114,106 @@ fn lines_appear_once_in_each_scope() {
         "left begins",
         "right begins",
         "right waited",
+        "left waited",
         "left waited again",
         "ends",
     ] {
-        let count = text
-            .lines()
-            .filter(|logged| logged.ends_with(&format!(": {line}")))
-            .count();
-        let expected = 1;
-        assert_eq!(count, expected, "{line:?} in\n{text}");
+        assert_eq!(count(&text, line), 1, "{line:?} in\n{text}");
     }
     assert!(text.contains("execution=a"), "{text}");
     assert!(text.contains("operation=\"work\""), "{text}");
     assert!(text.contains("attempt=1"), "{text}");
+}
+
+#[test]
+fn replayed_lines_are_let_through_on_request() {
+    let text = logged(talks, ReplayFilter::new().replayed(true), 10_000, 4);
+    assert_eq!(count(&text, "begins"), 4, "{text}");
+    assert_eq!(
+        count(&text, "works"),
+        1,
+        "a body that is not run logs nothing"
+    );
+    assert_eq!(count(&text, "left waited"), 2, "{text}");
+    assert_eq!(count(&text, "ends"), 1, "{text}");
+}
+
+async fn lines(text: &str) -> Result<String, String> {
+    Ok(text.repeat(40))
+}
+
+/// Scopes that are entered again although they have ended: their values are too large, or a step in
+/// them may be taken back.
+#[durable]
+async fn entered_again(_n: u32) -> Result<(), BoxError> {
+    let large = scope!("large", {
+        tracing::info!("large begins");
+        let part = step!(lines("l").await).await?;
+        tracing::info!("large goes on");
+        Ok(part.clone() + &part)
+    });
+    large.await?;
+    let undoes = scope!("undoes", {
+        step!(undo = |_lines| Ok(()), lines("u").await).await?;
+        tracing::info!("undoes goes on");
+        Ok(())
+    });
+    undoes.await?;
+    let map = map!("map", 0..2, |n| {
+        tracing::info!("item {n} begins");
+        let part = step!(lines("m").await).await?;
+        tracing::info!("item {n} goes on");
+        Ok(part.clone() + &part)
+    });
+    map.await;
+    tracing::info!("before the wait");
+    wait!(1.hours()).await;
+    tracing::info!("after the wait");
+    wait!("again", 1.hours()).await;
+    Ok(())
+}
+
+#[test]
+fn what_has_ended_and_is_entered_again_logs_nothing() {
+    let text = logged(entered_again, ReplayFilter::new(), 50, 3);
+    for line in [
+        "large begins",
+        "large goes on",
+        "undoes goes on",
+        "item 0 begins",
+        "item 1 goes on",
+        "before the wait",
+        "after the wait",
+    ] {
+        assert_eq!(count(&text, line), 1, "{line:?} in\n{text}");
+    }
+    let all = logged(entered_again, ReplayFilter::new().replayed(true), 50, 3);
+    assert_eq!(count(&all, "large goes on"), 3, "{all}");
+}
+
+#[durable]
+async fn flat(_n: u32) -> Result<(), BoxError> {
+    let map = map!("map", 0..3, flat, |n| {
+        tracing::info!("item {n} begins");
+        step!(lines("m").await).await?;
+        tracing::info!("item {n} waits");
+        wait!((n + 1).hours()).await;
+        tracing::info!("item {n} has waited");
+        step!("last", lines("m").await).await?;
+        tracing::info!("item {n} ends");
+        Ok(())
+    });
+    map.await.into_values()?;
+    Ok(())
+}
+
+#[test]
+fn lines_appear_once_in_each_flat_branch() {
+    let text = logged(flat, ReplayFilter::new(), 10_000, 4);
+    for n in 0..3 {
+        for line in ["begins", "waits", "has waited"] {
+            let line = format!("item {n} {line}");
+            assert_eq!(count(&text, &line), 1, "{line:?} in\n{text}");
+        }
+    }
 }

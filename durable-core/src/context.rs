@@ -194,8 +194,9 @@ impl Context {
     pub(crate) fn child(&self, op: Op) -> Self {
         let mut state = self.shared.lock();
         let scope = state.engine.open_scope(op);
-        let replay = state.engine.is_replaying(scope);
         let span = if tracing::span_enabled!(tracing::Level::INFO) {
+            state.engine.look_ahead(scope);
+            let replay = state.engine.is_replaying(scope);
             let (id, operation) = (&self.shared.info.id, state.engine.path(op));
             tracing::info_span!(parent: &self.span, "scope", execution = %id, operation, replay)
         } else {

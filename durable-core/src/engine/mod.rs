@@ -151,6 +151,8 @@ pub(crate) struct Engine {
     orders: Option<IdMap<Vec<u64>>>,
     /// Recorded operations by scope; made when first asked for.
     children: Option<IdMap<Vec<Op>>>,
+    /// What stands in scopes whose branches have no records; made when first asked for.
+    runs: IdMap<order::Runs>,
     scopes: Vec<order::Scope>,
     queue: write::Queue,
     stop: Option<Stop>,
@@ -197,6 +199,7 @@ impl Engine {
             index: None,
             orders: None,
             children: None,
+            runs: IdMap::default(),
             scopes: vec![root],
             queue: write::Queue::default(),
             stop: None,

@@ -3,9 +3,18 @@
 //! Orders are spaced out, so that an operation inserted between two recorded ones gets a number
 //! between theirs and does not look moved on the next replay.
 
-use super::{Engine, IdMap, Op};
-use crate::OperationId;
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::{Engine, IdMap, Op, Slot};
 use crate::site::Site;
+use crate::{Occurrence, OperationId};
+
+/// What tells the operations of one scope apart.
+pub(super) type Runs = Vec<(Cow<'static, str>, Occurrence)>;
+
+/// So many are looked for in every branch.
+const MOST_RUNS: usize = 64;
 
 /// Room for twenty insertions at one place.
 const SPACING: u64 = 1 << 20;
@@ -106,9 +115,41 @@ impl Engine {
         index
     }
 
-    /// Whether records directly in the scope still wait to be claimed: its code ran before.
+    /// Whether the code of the scope ran before: it has ended, or records directly in it still wait to
+    /// be claimed.
     pub(crate) fn is_replaying(&self, index: ScopeIndex) -> bool {
-        self.scopes[index.0].ahead > 0
+        let scope = &self.scopes[index.0];
+        let ended = |op: Op| {
+            let slot = &self.slots[op.index()];
+            slot.recorded && slot.record.status.is_terminal()
+        };
+        scope.ahead > 0 || scope.op.is_some_and(ended)
+    }
+
+    /// Finds the records that stand in a branch without a record of its own. They name another scope,
+    /// so each name and occurrence there is tried; where these are too many, none is found.
+    pub(crate) fn look_ahead(&mut self, index: ScopeIndex) {
+        let (id, records) = (self.scopes[index.0].id, self.scopes[index.0].records);
+        if id == records {
+            return;
+        }
+        let runs = self.runs.remove(&records).unwrap_or_else(|| {
+            let inside = |slot: &&Slot| slot.recorded && slot.record.parent == records;
+            let records = self.slots.iter().filter(inside).map(|slot| &slot.record);
+            let runs: HashSet<_> = records
+                .map(|record| (record.name.clone(), record.occurrence.clone()))
+                .collect();
+            runs.into_iter().collect()
+        });
+        if runs.len() <= MOST_RUNS {
+            let ids = runs
+                .iter()
+                .map(|(name, run)| OperationId::of(id, name, run));
+            let found = self.index();
+            let ahead = ids.filter(|id| found.contains_key(id)).count();
+            self.scopes[index.0].ahead = ahead;
+        }
+        self.runs.insert(records, runs);
     }
 
     fn recorded_in(&mut self, scope: OperationId) -> usize {

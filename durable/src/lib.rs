@@ -7,6 +7,8 @@ pub mod prelude;
 mod replay;
 
 pub use durable_core::*;
+#[cfg(feature = "lambda")]
+pub use durable_lambda as lambda;
 pub use durable_macros::durable;
 #[cfg(feature = "sqlite")]
 pub use durable_sqlite as sqlite;

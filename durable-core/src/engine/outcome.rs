@@ -44,11 +44,6 @@ impl Engine {
         );
     }
 
-    /// How many bytes the input of an invoked execution may have.
-    pub(crate) fn max_input(&self) -> usize {
-        self.limits.max_input
-    }
-
     /// How long the texts of an error may be.
     pub(crate) fn max_error(&self) -> usize {
         self.limits.max_error

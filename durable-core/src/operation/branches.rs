@@ -258,13 +258,13 @@ impl Fan<'_> {
         };
         wanted
             .filter(fits)
-            .unwrap_or_else(|| self.summary(names, result).encode())
+            .unwrap_or_else(|| self.summary(names, result, !limits.orchestrates).encode())
     }
 
-    fn summary<T>(&self, names: &[String], result: &BatchResult<T>) -> Summary {
+    fn summary<T>(&self, names: &[String], result: &BatchResult<T>, by_records: bool) -> Summary {
         let (mut ended, mut abandoned) = (HashSet::new(), HashSet::new());
-        // Of those that are all over, their own records say it.
-        if self.options.flat || result.reason != Reason::AllCompleted {
+        // Of those that are all over, their own records say it, where keys can be told from records.
+        if self.options.flat || result.reason != Reason::AllCompleted || !by_records {
             for (name, outcome) in names.iter().zip(&result.branches) {
                 match outcome {
                     BranchOutcome::Succeeded(_) | BranchOutcome::Failed(_) => &mut ended,

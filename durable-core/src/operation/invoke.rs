@@ -158,6 +158,14 @@ fn start<I, D: Codec<I>>(
             .map_err(|error| unusable(format!("its input cannot be encoded: {error}")))?
             .into(),
     };
+    let (size, most) = (input.len(), state.engine.limits().max_input);
+    if size > most {
+        let message = format!(
+            "its input of {size} bytes is over the store's limit of {most}; hand over where the bulk is instead"
+        );
+        let path = state.engine.path(claim.op);
+        return Err(OperationError::new(path, ErrorKind::TooLarge, message));
+    }
     let seq = state.engine.number(claim.op);
     let child = NewExecution {
         id: id.clone(),

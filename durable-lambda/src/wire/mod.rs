@@ -1,0 +1,286 @@
+//! The words of the service: what the invocation event, the two calls of the durable API and the answer of an
+//! invocation look like. Nothing outside of this folder knows them.
+
+mod error;
+mod record;
+#[cfg(test)]
+mod tests;
+mod text;
+mod time;
+mod update;
+
+use std::fmt;
+
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub(crate) use error::to_object;
+pub(crate) use record::record_of;
+pub(crate) use text::{from_text, to_text};
+pub(crate) use time::{Time, date_and_second};
+pub(crate) use update::{Known, Update, Updates};
+
+/// What an invocation is begun with.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Event {
+    pub(crate) durable_execution_arn: Option<String>,
+    pub(crate) checkpoint_token: Option<String>,
+    #[serde(default)]
+    pub(crate) initial_execution_state: State,
+}
+
+/// A page of operations.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct State {
+    #[serde(default)]
+    pub(crate) operations: Vec<Operation>,
+    pub(crate) next_marker: Option<String>,
+}
+
+impl State {
+    /// The marker of the next page, if there is one.
+    pub(crate) fn marker(&self) -> Option<&str> {
+        self.next_marker
+            .as_deref()
+            .filter(|marker| !marker.is_empty())
+    }
+}
+
+/// The state of one operation.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    #[serde(rename = "Type")]
+    pub(crate) kind: Type,
+    pub(crate) status: Status,
+    pub(crate) parent_id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) sub_type: Option<String>,
+    pub(crate) start_timestamp: Option<Time>,
+    pub(crate) end_timestamp: Option<Time>,
+    pub(crate) execution_details: Option<ExecutionDetails>,
+    pub(crate) context_details: Option<ContextDetails>,
+    pub(crate) step_details: Option<StepDetails>,
+    pub(crate) wait_details: Option<WaitDetails>,
+    pub(crate) callback_details: Option<CallbackDetails>,
+    pub(crate) chained_invoke_details: Option<ChainedInvokeDetails>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ExecutionDetails {
+    pub(crate) input_payload: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ContextDetails {
+    pub(crate) replay_children: Option<bool>,
+    pub(crate) result: Option<String>,
+    pub(crate) error: Option<ErrorObject>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct StepDetails {
+    pub(crate) attempt: Option<u32>,
+    pub(crate) next_attempt_timestamp: Option<Time>,
+    pub(crate) result: Option<String>,
+    pub(crate) error: Option<ErrorObject>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct WaitDetails {
+    pub(crate) scheduled_end_timestamp: Option<Time>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct CallbackDetails {
+    pub(crate) callback_id: Option<String>,
+    pub(crate) result: Option<String>,
+    pub(crate) error: Option<ErrorObject>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ChainedInvokeDetails {
+    pub(crate) result: Option<String>,
+    pub(crate) error: Option<ErrorObject>,
+}
+
+/// An error as the service keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct ErrorObject {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error_message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error_data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stack_trace: Option<Vec<String>>,
+}
+
+/// A word of a closed list that may grow: what is not known is kept apart, not refused.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($word:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum $name { $($word,)* Unknown }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Word(|word: &str| match word {
+                    $($text => Self::$word,)*
+                    _ => Self::Unknown,
+                }))
+            }
+        }
+    };
+}
+
+struct Word<F>(F);
+
+impl<T, F: Fn(&str) -> T> Visitor<'_> for Word<F> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a word")
+    }
+
+    fn visit_str<E>(self, word: &str) -> Result<T, E> {
+        Ok((self.0)(word))
+    }
+}
+
+words!(
+    /// What an operation is for the service.
+    Type {
+        Execution = "EXECUTION",
+        Context = "CONTEXT",
+        Step = "STEP",
+        Wait = "WAIT",
+        Callback = "CALLBACK",
+        ChainedInvoke = "CHAINED_INVOKE",
+    }
+);
+
+words!(
+    /// How far an operation has come, for the service.
+    Status {
+        Started = "STARTED",
+        Pending = "PENDING",
+        Ready = "READY",
+        Succeeded = "SUCCEEDED",
+        Failed = "FAILED",
+        Cancelled = "CANCELLED",
+        TimedOut = "TIMED_OUT",
+        Stopped = "STOPPED",
+    }
+);
+
+impl Type {
+    /// The service's word for it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Execution => "EXECUTION",
+            Self::Context => "CONTEXT",
+            Self::Step => "STEP",
+            Self::Wait => "WAIT",
+            Self::Callback => "CALLBACK",
+            Self::ChainedInvoke => "CHAINED_INVOKE",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+impl Status {
+    /// Whether the operation has ended.
+    pub(crate) const fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::TimedOut | Self::Stopped
+        )
+    }
+}
+
+/// Body of a checkpoint call.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Checkpoint<'a> {
+    pub(crate) checkpoint_token: &'a str,
+    pub(crate) client_token: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) updates: &'a [update::Update],
+}
+
+/// Answer to a checkpoint call.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Acknowledged {
+    pub(crate) checkpoint_token: Option<String>,
+    #[serde(default)]
+    pub(crate) new_execution_state: State,
+}
+
+/// Body of an answer that reports an error, in any of the spellings that are about.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Refusal {
+    #[serde(rename = "__type", alias = "code", alias = "Code")]
+    pub(crate) code: Option<String>,
+    #[serde(rename = "Type")]
+    pub(crate) kind: Option<String>,
+    pub(crate) message: Option<String>,
+    #[serde(rename = "Message")]
+    pub(crate) capital: Option<String>,
+}
+
+/// What an invocation answers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Output {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorObject>,
+}
+
+impl Output {
+    /// Largest result, in bytes of its JSON text, that fits into an answer.
+    pub(crate) const INLINE: usize = 6 * 1024 * 1024 - 50;
+
+    pub(crate) fn succeeded(result: String) -> Self {
+        Self {
+            status: "SUCCEEDED",
+            result: Some(result),
+            error: None,
+        }
+    }
+
+    pub(crate) fn failed(error: ErrorObject) -> Self {
+        Self {
+            status: "FAILED",
+            result: None,
+            error: Some(error),
+        }
+    }
+
+    pub(crate) fn pending() -> Self {
+        Self {
+            status: "PENDING",
+            result: None,
+            error: None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> &'static str {
+        self.status
+    }
+}

@@ -1,0 +1,354 @@
+//! Records become updates, and operations become records.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use durable_core::store::NewExecution;
+use durable_core::{
+    ErrorKind, Kind, Occurrence, OperationError, OperationId, Payload, Record, Status, Timestamp,
+};
+use serde_json::{Value, json};
+
+use super::{Known, Operation, Updates, record_of};
+
+const NOW: Timestamp = Timestamp::from_millis(1_764_000_010_000);
+
+fn record(kind: Kind, name: &'static str) -> Record {
+    let id = OperationId::of(OperationId::ROOT, name, &Occurrence::Once);
+    let begun = Timestamp::from_millis(NOW.as_millis() - 1_000);
+    Record::started(
+        1,
+        id,
+        OperationId::ROOT,
+        kind,
+        name,
+        Occurrence::Once,
+        begun,
+    )
+}
+
+/// A service that knows of some operations.
+#[derive(Default)]
+struct Service {
+    known: HashMap<OperationId, Known>,
+    children: Vec<(OperationId, NewExecution)>,
+}
+
+impl Service {
+    fn send(&mut self, record: &Record) -> Vec<Value> {
+        let functions = HashMap::from([("charge".to_owned(), "arn:charge:live".to_owned())]);
+        let mut updates = Updates {
+            known: &mut self.known,
+            now: NOW,
+            children: self
+                .children
+                .iter()
+                .map(|(id, child)| (*id, child))
+                .collect(),
+            functions: &functions,
+            list: Vec::new(),
+        };
+        updates.add(record);
+        let sent = updates.list.iter();
+        sent.map(|update| serde_json::to_value(update).unwrap())
+            .collect()
+    }
+
+    /// The service has moved an operation on by itself.
+    fn tell(&mut self, record: &Record, status: &str) {
+        let operation =
+            json!({"Id": record.id.to_string(), "Type": "STEP", "Status": status, "Name": "s"});
+        let operation: Operation = serde_json::from_value(operation).unwrap();
+        self.known.insert(record.id, Known::of(&operation));
+    }
+}
+
+fn actions(updates: &[Value]) -> Vec<&str> {
+    updates
+        .iter()
+        .map(|update| update["Action"].as_str().unwrap())
+        .collect()
+}
+
+fn read(operation: Value) -> Record {
+    let operation = serde_json::from_value(operation).unwrap();
+    record_of(operation, 7, NOW, Duration::from_secs(900)).unwrap()
+}
+
+#[test]
+fn every_kind_comes_back_as_itself() {
+    let mut service = Service::default();
+    for kind in Kind::ALL {
+        let mut begun = record(kind, kind.as_str());
+        let around = match kind {
+            Kind::Branch => record(Kind::Map, "around"),
+            _ => record(Kind::Scope, "around"),
+        };
+        service.known.remove(&around.id);
+        service.send(&around);
+        begun.parent = around.id;
+        let sent = service.send(&begun).remove(0);
+        let mut operation = sent.clone();
+        operation["Status"] = json!("STARTED");
+        let back = read(operation);
+        assert_eq!((back.kind, back.id), (kind, begun.id), "{sent}");
+        assert_eq!(back.parent, around.id);
+        assert_eq!(back.name, kind.as_str());
+    }
+}
+
+#[test]
+fn start_rides_with_the_outcome_and_is_sent_once() {
+    let mut service = Service::default();
+    let mut step = record(Kind::Step, "s");
+    assert_eq!(actions(&service.send(&step)), ["START"]);
+    assert_eq!(service.send(&step), [] as [Value; 0]);
+    step.status = Status::Succeeded;
+    step.payload = Some(Payload::json("1"));
+    let sent = service.send(&step);
+    assert_eq!(actions(&sent), ["SUCCEED"]);
+    assert_eq!(sent[0]["Payload"], "1");
+    assert_eq!(service.send(&step), [] as [Value; 0]);
+    let mut other = record(Kind::Step, "other");
+    other.status = Status::Succeeded;
+    assert_eq!(actions(&service.send(&other)), ["START", "SUCCEED"]);
+}
+
+#[test]
+fn an_attempt_is_repeated_after_whole_seconds_and_starts_anew_once_it_is_ready() {
+    let mut service = Service::default();
+    let mut step = record(Kind::Step, "s");
+    step.status = Status::Pending;
+    step.error = Some(OperationError::new("s", ErrorKind::Failed, "no"));
+    for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (90_000, 90)] {
+        service.known.clear();
+        step.due_at = Some(Timestamp::from_millis(NOW.as_millis() + millis));
+        let sent = service.send(&step);
+        assert_eq!(actions(&sent), ["START", "RETRY"]);
+        assert_eq!(sent[1]["StepOptions"]["NextAttemptDelaySeconds"], seconds);
+        assert_eq!(sent[1]["Error"]["ErrorMessage"], "no");
+    }
+    service.tell(&step, "READY");
+    step.status = Status::Failed;
+    assert_eq!(actions(&service.send(&step)), ["START", "FAIL"]);
+}
+
+#[test]
+fn a_check_that_goes_on_leaves_its_state_and_no_error() {
+    let mut service = Service::default();
+    let mut check = record(Kind::Poll, "p");
+    check.status = Status::Pending;
+    check.payload = Some(Payload::json("3"));
+    check.due_at = Some(NOW);
+    let sent = service.send(&check);
+    assert_eq!(sent[1]["Payload"], "3");
+    assert_eq!(sent[1]["Error"], Value::Null);
+    let ready = json!({"Id": check.id.to_string(), "Type": "STEP", "SubType": "WaitForCondition", "Name": "p",
+        "Status": "READY", "StepDetails": {"Attempt": 1, "Result": "3"}});
+    let back = read(ready);
+    assert_eq!(
+        (back.status, back.due_at, back.attempt),
+        (Status::Pending, None, 1)
+    );
+    assert_eq!(&back.payload.unwrap().data[..], b"3");
+}
+
+#[test]
+fn identity_and_name_are_repeated_as_they_were_first_sent() {
+    let mut service = Service::default();
+    let mut step = record(Kind::Step, "s");
+    step.label = Some("Zoë’s order".to_owned());
+    let first = service.send(&step).remove(0);
+    assert_eq!(first["Name"], "Zo\\u{eb}\\u{2019}s order");
+    step.label = Some("another".to_owned());
+    step.status = Status::Succeeded;
+    let second = service.send(&step).remove(0);
+    for field in ["Id", "Type", "SubType", "Name", "ParentId"] {
+        assert_eq!(first[field], second[field], "{field}");
+    }
+    let mut long = record(Kind::Step, "long");
+    long.label = Some("x".repeat(300));
+    let name = service.send(&long).remove(0)["Name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(name.len(), 256);
+}
+
+#[test]
+fn a_timer_that_was_given_up_or_was_over_at_once_is_not_sent() {
+    let mut service = Service::default();
+    let mut wait = record(Kind::Wait, "w");
+    wait.due_at = Some(Timestamp::from_millis(wait.started_at.as_millis() + 1));
+    assert_eq!(service.send(&wait)[0]["WaitOptions"]["WaitSeconds"], 1);
+    wait.status = Status::Cancelled;
+    assert_eq!(service.send(&wait), [] as [Value; 0]);
+    let mut over = record(Kind::Wait, "over");
+    over.status = Status::Succeeded;
+    assert_eq!(service.send(&over), [] as [Value; 0]);
+}
+
+#[test]
+fn an_undo_body_stands_in_the_context_around_its_step() {
+    let mut service = Service::default();
+    let scope = record(Kind::Scope, "scope");
+    service.send(&scope);
+    let mut step = record(Kind::Step, "s");
+    step.parent = scope.id;
+    service.send(&step);
+    let mut undo = record(Kind::Undo, "undo");
+    undo.parent = step.id;
+    let sent = service.send(&undo).remove(0);
+    assert_eq!(sent["ParentId"], scope.id.to_string());
+}
+
+#[test]
+fn children_are_kept_where_a_replay_needs_them() {
+    let keeps = |kind: Kind, payload: Option<Payload>| {
+        let mut scope = record(kind, "scope");
+        (scope.status, scope.payload) = (Status::Succeeded, payload);
+        let sent = Service::default().send(&scope);
+        sent[1]["ContextOptions"]["ReplayChildren"] == true
+    };
+    let summary = Payload {
+        codec: "batch-summary".into(),
+        data: "{}".into(),
+    };
+    assert!(keeps(Kind::Scope, None), "a value that was too large");
+    assert!(keeps(Kind::Map, Some(summary)));
+    assert!(keeps(Kind::Race, Some(Payload::json("\"arm\""))));
+    assert!(!keeps(Kind::Scope, Some(Payload::json("1"))));
+    assert!(!keeps(Kind::Map, Some(Payload::json("{}"))));
+}
+
+#[test]
+fn a_context_is_rebuilt_only_where_its_value_is_missing() {
+    let read = |details: Value| {
+        read(
+            json!({"Id": "c", "Type": "CONTEXT", "Status": "SUCCEEDED", "ContextDetails": details}),
+        )
+        .payload
+    };
+    assert_eq!(read(json!({"ReplayChildren": true})), None);
+    assert_eq!(read(json!({"ReplayChildren": true, "Result": ""})), None);
+    assert!(read(json!({"ReplayChildren": true, "Result": "1"})).is_some());
+    assert!(read(json!({})).is_some());
+}
+
+#[test]
+fn a_batch_says_what_it_covered_and_how_long_it_took() {
+    let mut service = Service::default();
+    let mut batch = record(Kind::Batch, "load");
+    batch.label = Some("load[10..20]".to_owned());
+    batch.extent = Some(15);
+    batch.status = Status::Succeeded;
+    batch.ended_at = Some(NOW);
+    batch.payload = Some(Payload::json("{\"rows\":5}"));
+    let sent = service.send(&batch);
+    let operation = |status: &str, result: Value| {
+        json!({"Id": batch.id.to_string(), "Type": "STEP", "SubType": "Batch", "Name": "load[10..20]",
+            "Status": status, "StartTimestamp": 1_764_000_100_000_u64, "EndTimestamp": 1_764_000_100_001_u64,
+            "StepDetails": {"Attempt": 1, "Result": result}})
+    };
+    let back = read(operation("SUCCEEDED", sent[1]["Payload"].clone()));
+    assert_eq!(back.extent, Some(15));
+    assert_eq!(&back.payload.unwrap().data[..], b"{\"rows\":5}");
+    let took = back.ended_at.unwrap().since(back.started_at);
+    assert_eq!(
+        took,
+        Duration::from_secs(1),
+        "not what the service measured"
+    );
+    assert_eq!(read(operation("STARTED", Value::Null)).extent, Some(20));
+}
+
+#[test]
+fn what_is_cut_off_again_and_again_is_counted_by_its_age() {
+    let started = |age: i64, attempt: u32| {
+        let at = NOW.as_millis() - age;
+        read(
+            json!({"Id": "s", "Type": "STEP", "Status": "STARTED", "Name": "load[0..400]", "SubType": "Batch",
+            "StartTimestamp": at, "StepDetails": {"Attempt": attempt}}),
+        )
+    };
+    let whole = 900_000;
+    assert_eq!(started(whole - 1, 0).interruptions, 0);
+    assert_eq!(started(2 * whole, 0).interruptions, 2);
+    assert_eq!(started(2 * whole, 0).extent, Some(100), "halved as often");
+    assert_eq!(
+        started(2 * whole, 1).interruptions,
+        0,
+        "its delays are not known"
+    );
+    assert_eq!(started(0, 1).attempt, 2);
+}
+
+#[test]
+fn callbacks_and_invocations_carry_their_options() {
+    let mut service = Service::default();
+    let mut callback = record(Kind::Callback, "c");
+    callback.deadline = Some(Timestamp::from_millis(
+        callback.started_at.as_millis() + 1_500,
+    ));
+    callback.heartbeat = Some(Duration::from_secs(5));
+    let sent = service.send(&callback).remove(0);
+    assert_eq!(
+        sent["CallbackOptions"],
+        json!({"TimeoutSeconds": 2, "HeartbeatTimeoutSeconds": 5})
+    );
+    let invoke = record(Kind::Invoke, "i");
+    let child = NewExecution {
+        id: "child".parse().unwrap(),
+        handler: "charge".to_owned(),
+        input: Payload::json("7"),
+        created_at: NOW,
+        parent: None,
+        tenant: Some("acme".to_owned()),
+    };
+    service.children.push((invoke.id, child));
+    let sent = service.send(&invoke).remove(0);
+    assert_eq!(sent["Payload"], "7");
+    assert_eq!(
+        sent["ChainedInvokeOptions"],
+        json!({"FunctionName": "arn:charge:live", "TenantId": "acme"})
+    );
+}
+
+#[test]
+fn what_the_outside_settles_has_its_words() {
+    let read = |status: &str, details: Value| {
+        read(
+            json!({"Id": "c", "Type": "CALLBACK", "Status": status, "Name": "approval", "CallbackDetails": details}),
+        )
+    };
+    let done = read(
+        "SUCCEEDED",
+        json!({"CallbackId": "id", "Result": "\"yes\""}),
+    );
+    assert_eq!(&done.payload.unwrap().data[..], b"\"yes\"");
+    assert_eq!(done.handle.as_deref(), Some("id"));
+    let late = read(
+        "TIMED_OUT",
+        json!({"Error": {"ErrorType": "Callback.Timeout", "ErrorMessage": "late"}}),
+    );
+    let late = late.error.unwrap();
+    assert_eq!(
+        (late.kind(), late.message(), late.type_name()),
+        (ErrorKind::TimedOut, "late", "Callback.Timeout")
+    );
+    assert_eq!(late.operation(), "approval");
+    assert!(read("FAILED", json!({})).error.is_some());
+}
+
+#[test]
+fn an_unknown_status_is_refused_by_name() {
+    let operation = json!({"Id": "s", "Type": "STEP", "Status": "EXPIRED", "Name": "load"});
+    let operation = serde_json::from_value(operation).unwrap();
+    let error = record_of(operation, 1, NOW, Duration::ZERO)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`load`") && error.contains("status"),
+        "{error}"
+    );
+}

@@ -1,0 +1,157 @@
+//! Times in the spellings that the service and its emulators use.
+
+use std::fmt;
+
+use durable_core::Timestamp;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// Above this a number counts milliseconds, below seconds: as seconds it would be the year 5138.
+const MILLIS_FROM: f64 = 1e11;
+
+/// A point in time, however it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Timestamp);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Lenient).map(Self)
+    }
+}
+
+struct Lenient;
+
+impl Visitor<'_> for Lenient {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("seconds or milliseconds since 1970, or an ISO 8601 time")
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Timestamp, E> {
+        let millis = if number.abs() > MILLIS_FROM {
+            number
+        } else {
+            number * 1000.0
+        };
+        Ok(Timestamp::from_millis(millis.round() as i64))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Timestamp, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Timestamp, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Timestamp, E> {
+        parse(text)
+            .map(Timestamp::from_millis)
+            .ok_or_else(|| E::custom(format!("{text:?} is no time")))
+    }
+}
+
+/// `2026-11-25T14:00:00.123456+00:00`, with a space for the `T`, without fraction or offset.
+fn parse(text: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
+    let separators = [(4, "-"), (7, "-"), (13, ":"), (16, ":")];
+    let fits = separators
+        .iter()
+        .all(|(at, separator)| text.get(*at..*at + 1) == Some(separator));
+    if !fits || !matches!(text.get(10..11), Some("T" | "t" | " ")) {
+        return None;
+    }
+    let days = days_from_civil(number(0..4)?, number(5..7)?, number(8..10)?)?;
+    let seconds = number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
+    let rest = text.get(19..)?;
+    let digits = rest.strip_prefix('.').map_or("", |fraction| {
+        let end = fraction.find(|c: char| !c.is_ascii_digit());
+        &fraction[..end.unwrap_or(fraction.len())]
+    });
+    let millis: i64 = format!("{digits:0<3}").get(..3)?.parse().ok()?;
+    let after = if digits.is_empty() {
+        0
+    } else {
+        digits.len() + 1
+    };
+    let offset = offset(rest.get(after..)?)?;
+    Some((days * 86_400 + seconds - offset) * 1000 + millis)
+}
+
+/// Seconds that `Z`, `+01:00` or nothing stand for.
+fn offset(zone: &str) -> Option<i64> {
+    if matches!(zone, "" | "Z" | "z") {
+        return Some(0);
+    }
+    let sign = match zone.get(..1)? {
+        "+" => 1,
+        "-" => -1,
+        _ => return None,
+    };
+    let hours: i64 = zone.get(1..3)?.parse().ok()?;
+    let minutes: i64 = zone.get(3..)?.trim_start_matches(':').parse().ok()?;
+    Some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// Days since 1970 of a date; years are counted from March, so that leap days come last.
+fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+/// The date (`20261125`) and the second (`20261125T140000Z`) of a time, as signatures write them.
+pub(crate) fn date_and_second(time: Timestamp) -> (String, String) {
+    let written = time.to_string();
+    let second = written.split('.').next().unwrap_or_default();
+    let second = second.replace(['-', ':'], "");
+    let date = second.split('T').next().unwrap_or_default();
+    (date.to_owned(), format!("{second}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Option<i64> {
+        let time: Result<Time, _> = serde_json::from_str(json);
+        time.ok().map(|time| time.0.as_millis())
+    }
+
+    #[test]
+    fn every_spelling_of_a_time_is_read() {
+        let millis = 1_764_000_000_123;
+        for written in [
+            "1764000000123",
+            "1764000000.123",
+            "\"2025-11-24T16:00:00.123Z\"",
+            "\"2025-11-24 16:00:00.123456+00:00\"",
+            "\"2025-11-24T17:00:00.123+01:00\"",
+        ] {
+            assert_eq!(read(written), Some(millis), "{written}");
+        }
+        assert_eq!(read("1764000000"), Some(1_764_000_000_000));
+        assert_eq!(read("\"2024-02-29T00:00:00\""), Some(1_709_164_800_000));
+        for wrong in ["\"yesterday\"", "\"2025-13-01T00:00:00Z\"", "true", "\"\""] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn dates_are_written_as_they_are_read() {
+        let mut millis = -62_135_596_800_000_i64;
+        while millis < 4_102_444_800_000 {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(read(&format!("\"{time}\"")), Some(millis));
+            millis += 86_400_000 * 13 + 7_919_001;
+        }
+        let (date, second) = date_and_second(Timestamp::from_millis(1_764_000_000_123));
+        assert_eq!((&*date, &*second), ("20251124", "20251124T160000Z"));
+    }
+}

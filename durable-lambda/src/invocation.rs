@@ -254,6 +254,8 @@ fn output(ended: Ended, store: &LambdaStore, handler: &str) -> Output {
             "it waits for something that can never happen: no timer, callback, invocation or retry is under way",
             "NothingPending",
         ),
+        // What runs the next execution may have failed to start.
+        Ended::Continued(_) => store.continuation().map_or_else(Output::pending, continued),
         _ => Output::pending(),
     }
 }

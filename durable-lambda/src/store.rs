@@ -134,7 +134,8 @@ impl LambdaStore {
     pub(crate) fn continuation(&self) -> Option<Record> {
         let id = continuation();
         let state = self.lock();
-        state.records.iter().find(|record| record.id == id).cloned()
+        let last = state.records.iter().rev().find(|record| record.id == id);
+        last.cloned()
     }
 
     async fn write(&self, batch: &Batch) -> Result<Ack, StoreError> {
@@ -302,6 +303,9 @@ impl LambdaStore {
             let is_news = known.is_news();
             let record = record_of(operation, 0, SystemClock.now(), Duration::ZERO)?;
             state.known.insert(record.id, known);
+            if record.id == continuation() {
+                state.records.push(record.clone());
+            }
             if is_news {
                 ack.changed.push(record);
             }

@@ -191,7 +191,7 @@ fn a_timer_that_was_given_up_or_was_over_at_once_is_not_sent() {
 #[test]
 fn an_undo_body_stands_in_the_context_around_its_step() {
     let mut service = Service::default();
-    let scope = record(Kind::Scope, "scope");
+    let mut scope = record(Kind::Scope, "scope");
     service.send(&scope);
     let mut step = record(Kind::Step, "s");
     step.parent = scope.id;
@@ -200,6 +200,12 @@ fn an_undo_body_stands_in_the_context_around_its_step() {
     undo.parent = step.id;
     let sent = service.send(&undo).remove(0);
     assert_eq!(sent["ParentId"], scope.id.to_string());
+    scope.status = Status::Succeeded;
+    service.send(&scope);
+    let mut late = record(Kind::Undo, "late");
+    late.parent = step.id;
+    let sent = service.send(&late).remove(0);
+    assert_eq!(sent["ParentId"], Value::Null, "the context is over");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use durable_core::{ErrorKind, Kind, OperationError, OperationId, Record, Status,
 use serde::Serialize;
 
 use super::error::to_object;
-use super::record::Items;
+use super::record::{Items, id_of};
 use super::{ErrorObject, Operation, Type, to_text};
 use crate::client::CallError;
 
@@ -327,15 +327,18 @@ impl Updates<'_> {
         }
     }
 
-    /// The nearest context around: an undo body stands in the step that it takes back.
+    /// The nearest context around. An undo body stands in the step that it takes back, and nothing begins in a
+    /// context that is over: then it is the one around that.
     fn parent(&self, record: &Record) -> Option<String> {
-        if record.parent == OperationId::ROOT {
-            return None;
+        let mut around = record.parent;
+        while let Some(known) = self.known.get(&around) {
+            let over = record.kind == Kind::Undo && known.status.is_terminal();
+            if known.kind == Type::Context && !over {
+                break;
+            }
+            around = known.parent.as_deref().map_or(OperationId::ROOT, id_of);
         }
-        match self.known.get(&record.parent) {
-            Some(around) if around.kind != Type::Context => around.parent.clone(),
-            _ => Some(record.parent.to_string()),
-        }
+        (around != OperationId::ROOT).then(|| around.to_string())
     }
 
     fn sub_type(&self, record: &Record) -> &'static str {

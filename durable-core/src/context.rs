@@ -1,6 +1,6 @@
 //! What a running handler sees of its execution.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -312,11 +312,6 @@ impl<'a> Claim<'a> {
     pub(crate) fn close(&self, inside: &Context) {
         let now = self.now();
         self.lock().engine.close(inside.scope, now);
-    }
-
-    /// The names of the branches that have ended.
-    pub(crate) fn ended_branches(&self) -> HashSet<String> {
-        self.lock().engine.ended_branches(self.op)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -1,7 +1,7 @@
 //! Per-operation codecs, labels, and where an invoked function runs.
 
 use durable::prelude::*;
-use durable::store::ExecutionStore as _;
+use durable::store::{Capabilities, Durability, ExecutionStore as _, MemoryStore};
 use durable::{Codec, Completion, Kind, Payload, Record, Text};
 
 use crate::operations::World;
@@ -282,6 +282,24 @@ async fn an_invoke_names_its_function_at_run_time() {
         ("live:far", &b"70"[..])
     );
     assert_eq!(child.input.codec, "quoted");
+}
+
+#[durable]
+async fn sends(_world: &World, text: String) -> Result<String, BoxError> {
+    let sent: Result<String, InvokeError> = invoke!("far", "far", text).await;
+    Ok(sent.unwrap_err().to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_input_over_the_limit_fails_the_invoke_alone() {
+    let world = World::new();
+    let mut limits = Capabilities::roomy(Durability::Memory);
+    limits.max_input = 10;
+    let run = durable::run(sends, "a", "0123456789".to_owned()).state(&world);
+    let store = MemoryStore::with_capabilities(limits);
+    let error = run.store(store).await.unwrap();
+    let expected = "`far` is too large: its input of 12 bytes is over the store's limit of 10";
+    assert!(error.starts_with(expected), "{error}");
 }
 
 #[durable]

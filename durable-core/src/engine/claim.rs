@@ -1,7 +1,5 @@
 //! A call site takes its place in the history.
 
-use std::collections::HashSet;
-
 use super::order::ScopeIndex;
 use super::{Engine, IdMap, Op, Outcome, Slot, Stop, mismatch};
 use crate::record::{Kind, Payload, Record, Status};
@@ -143,30 +141,6 @@ impl Engine {
     /// The value that is recorded of `op`.
     pub(crate) fn value(&self, op: Op) -> Option<Payload> {
         self.slots[op.index()].record.payload.clone()
-    }
-
-    /// The keys of the branches of `op` that have ended, as far as their records say.
-    pub(crate) fn ended_branches(&mut self, op: Op) -> HashSet<String> {
-        let id = self.id(op);
-        let slots = &self.slots;
-        let children = self.children.get_or_insert_with(|| {
-            let mut children = IdMap::<Vec<Op>>::default();
-            for (at, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.recorded) {
-                let siblings = children.entry(slot.record.parent).or_default();
-                siblings.push(Op::at(at));
-            }
-            children
-        });
-        let branches = children.get(&id).into_iter().flatten();
-        branches
-            .map(|op| &slots[op.index()].record)
-            .filter(|record| record.status.is_terminal())
-            .filter_map(|record| {
-                let written = record.occurrence.to_string();
-                let key = written.strip_prefix('[')?.strip_suffix(']')?;
-                Some(key.to_owned())
-            })
-            .collect()
     }
 
     /// How this run is to be written in histories; kept from the first time on.

@@ -149,8 +149,6 @@ pub(crate) struct Engine {
     index: Option<IdMap<Op>>,
     /// Orders of the recorded operations by scope, sorted; made when the first live one needs a place.
     orders: Option<IdMap<Vec<u64>>>,
-    /// Recorded operations by scope; made when first asked for.
-    children: Option<IdMap<Vec<Op>>>,
     /// What stands in scopes whose branches have no records; made when first asked for.
     runs: IdMap<order::Runs>,
     scopes: Vec<order::Scope>,
@@ -198,7 +196,6 @@ impl Engine {
             expected: 0,
             index: None,
             orders: None,
-            children: None,
             runs: IdMap::default(),
             scopes: vec![root],
             queue: write::Queue::default(),

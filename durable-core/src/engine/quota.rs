@@ -2,7 +2,7 @@
 
 use super::{Engine, Op, Outcome};
 use crate::error::{ErrorKind, OperationError};
-use crate::record::{Kind, Record};
+use crate::record::{Kind, Payload, Record};
 
 /// A word is said when this share, in percent, is used up.
 const WARN_AT: u64 = 80;
@@ -88,6 +88,11 @@ impl Engine {
             ),
             _ => value,
         }
+    }
+
+    /// Whether an operation may have this value now.
+    pub(crate) fn has_room(&self, payload: &Payload) -> bool {
+        self.limits.stored(payload) <= self.room().0
     }
 
     /// What is to be said about quotas that are nearly used up; once each.

@@ -242,8 +242,8 @@ impl Fan<'_> {
         encoded: Option<&Payload>,
     ) -> Payload {
         let state = self.claim.lock();
-        let limits = *state.engine.limits();
-        let fits = |payload: &Payload| payload.len() <= limits.max_value && !self.options.undoes;
+        let keeps_children = state.engine.limits().keeps_children;
+        let fits = |payload: &Payload| state.engine.has_room(payload) && !self.options.undoes;
         let whole = || {
             let placed = self.placed();
             let values = placed.iter().map(|op| state.engine.value(*op));
@@ -253,12 +253,12 @@ impl Fan<'_> {
         };
         let wanted = match encoded {
             Some(encoded) => Some(encoded.clone()),
-            None if limits.keeps_children => None,
+            None if keeps_children => None,
             None => whole(),
         };
         wanted
             .filter(fits)
-            .unwrap_or_else(|| self.summary(names, result, !limits.orchestrates).encode())
+            .unwrap_or_else(|| self.summary(names, result).encode())
     }
 
     fn summary<T>(&self, names: &[String], result: &BatchResult<T>, by_records: bool) -> Summary {
@@ -309,16 +309,15 @@ impl Fan<'_> {
     ) where
         F: Future<Output = Result<T, OperationError>>,
     {
-        let known;
-        let ended = if self.options.flat || !summary.ended.is_empty() {
-            &summary.ended
-        } else {
-            known = self.claim.ended_branches();
-            &known
-        };
+        let listed = self.options.flat || !summary.ended.is_empty();
+        let placed = self.placed().clone();
         let mut given_up = Vec::new();
-        for (index, (name, branch)) in branches.into_iter().enumerate() {
-            if ended.contains(&name) {
+        for (index, ((name, branch), op)) in branches.into_iter().zip(placed).enumerate() {
+            let ended = match listed {
+                true => summary.ended.contains(&name),
+                false => self.claim.lock().engine.is_settled(op),
+            };
+            if ended {
                 outcomes[index] = settled(branch.await);
             } else {
                 if summary.abandoned.contains(&name) {

@@ -124,11 +124,8 @@ pub fn submitting<'a, T, C: Codec<T>>(
 ) -> Submitting<'a, T, C> {
     let (begins, answered) = {
         let engine = &claim.lock().engine;
-        let is_new = engine.is_new(claim.op);
-        (
-            !(is_new && engine.is_ending()),
-            engine.has_outcome(claim.op),
-        )
+        let ends = engine.is_new(claim.op) && engine.is_ending();
+        (!ends, engine.has_outcome(claim.op))
     };
     let callback = (begins && !answered).then(|| {
         claim.enter();

@@ -158,10 +158,10 @@ fn start<I, D: Codec<I>>(
             .map_err(|error| unusable(format!("its input cannot be encoded: {error}")))?
             .into(),
     };
-    let (size, most) = (input.len(), state.engine.limits().max_input);
-    if size > most {
+    let (size, limit) = (input.len(), state.engine.limits().max_input);
+    if size > limit {
         let message = format!(
-            "its input of {size} bytes is over the store's limit of {most}; hand over where the bulk is instead"
+            "its input of {size} bytes is over the store's limit of {limit}: keep the bulk elsewhere and pass where it is"
         );
         let path = state.engine.path(claim.op);
         return Err(OperationError::new(path, ErrorKind::TooLarge, message));

@@ -141,7 +141,7 @@ impl Kind {
                 SECRET,
             ],
             Self::Callback => &[
-                TIMEOUT, HEARTBEAT, SUBMIT, KEY, ORDERED, WAS, LABEL, CODEC, SECRET,
+                TIMEOUT, HEARTBEAT, SUBMIT, RETRY, KEY, ORDERED, WAS, LABEL, CODEC, SECRET,
             ],
             Self::Invoke => &[
                 FUNCTION,

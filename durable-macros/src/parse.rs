@@ -51,6 +51,7 @@ impl Call {
         let owner = format!("`{}!`", self.kind.name());
         self.options = Options::parse(input, self.kind.options(), &owner, &mut self.wrong)?;
         self.check_labels()?;
+        self.check_retry();
         self.read_binder(input)?;
         match self.kind {
             Kind::Execution | Kind::Callback => return self.end(input, "nothing else"),
@@ -93,6 +94,20 @@ impl Call {
                 Err(syn::Error::new_spanned(label, message))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What is repeated of a callback is handing its id out.
+    fn check_retry(&mut self) {
+        let is_callback = self.kind == Kind::Callback;
+        if let Some(retry) = self.options.get("retry")
+            && is_callback
+            && !self.options.flag("submit")
+        {
+            let message = "`retry` is how `submit` is repeated, and there is no `submit`: write \
+                           `submit = |id| …`, or leave it out";
+            let error = Rule::Option.error(&retry.name, message);
+            self.wrong.push(error);
         }
     }
 

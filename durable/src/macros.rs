@@ -217,8 +217,8 @@ macro_rules! poll {
 /// without a value is a `null`.
 ///
 /// Options: `timeout = Duration`, `heartbeat = Duration` (the longest pause between signs of life),
-/// `submit = |id| body`, `key = value` or `ordered`, `was = "old name"`, `label = text`, `codec = codec`,
-/// `secret`.
+/// `submit = |id| body`, `retry = Retry` (of `submit`; by default six attempts), `key = value` or `ordered`,
+/// `was = "old name"`, `label = text`, `codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;

@@ -261,10 +261,10 @@ impl Fan<'_> {
             .unwrap_or_else(|| self.summary(names, result).encode())
     }
 
-    fn summary<T>(&self, names: &[String], result: &BatchResult<T>, by_records: bool) -> Summary {
+    fn summary<T>(&self, names: &[String], result: &BatchResult<T>) -> Summary {
         let (mut ended, mut abandoned) = (HashSet::new(), HashSet::new());
-        // Of those that are all over, their own records say it, where keys can be told from records.
-        if self.options.flat || result.reason != Reason::AllCompleted || !by_records {
+        // Of those that are all over, their own records say it.
+        if self.options.flat || result.reason != Reason::AllCompleted {
             for (name, outcome) in names.iter().zip(&result.branches) {
                 match outcome {
                     BranchOutcome::Succeeded(_) | BranchOutcome::Failed(_) => &mut ended,

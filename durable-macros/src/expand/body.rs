@@ -73,7 +73,7 @@ impl Printer<'_> {
             ("retry", quote_spanned!(hidden()=> .retry)),
             ("timeout", quote_spanned!(hidden()=> .timeout)),
         ] {
-            if let Some(given) = call.options.expr(name) {
+            if let Some(given) = self.option(call, name) {
                 let mut value = self.filled(given);
                 // By reference: a policy may be used again.
                 if name == "retry" {
@@ -86,6 +86,18 @@ impl Printer<'_> {
             options.extend(quote_spanned!(hidden()=> .at_most_once()));
         }
         (!options.is_empty()).then(|| quote_spanned!(hidden()=> __p::options() #options))
+    }
+}
+
+impl<'a> Printer<'a> {
+    /// An option of a body; `submit` has its own on the `callback!` around it.
+    fn option(&self, call: &'a Call, name: &str) -> Option<&'a Expr> {
+        match (call.kind, call.part_of) {
+            (Kind::Submit, Some(whole)) if name == "retry" => {
+                self.sites[whole].call.options.expr(name)
+            }
+            _ => call.options.expr(name),
+        }
     }
 }
 

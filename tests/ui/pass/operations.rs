@@ -118,7 +118,7 @@ async fn options(app: &App, job: Job) -> Result<Vec<String>, BoxError> {
             let inserted = app.insert(&seen).await?;
             Ok(if inserted > 3 { ControlFlow::Break(inserted) } else { ControlFlow::Continue(seen) })
         }).await?;
-        let asked: String = callback!("asked", key = row, codec = durable::Text, label = row, submit = |id| {
+        let asked: String = callback!("asked", key = row, codec = durable::Text, label = row, retry = Retry::none(), submit = |id| {
             app.insert(id).await?;
             app.insert(row).await?;
             Ok(())

@@ -15,6 +15,7 @@ use tracing::{Instrument, Span};
 use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
 use crate::error::OperationError;
 use crate::failure::Failure;
+use crate::observer::{Body, Observer};
 use crate::operation::body::BodyWaker;
 use crate::record::Payload;
 use crate::run::Settings;
@@ -135,6 +136,12 @@ impl Shared {
         })
     }
 
+    /// Who watches the bodies of the run, if anybody does.
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        let children = self.children.as_ref()?;
+        children.settings.observer.as_ref()
+    }
+
     /// A panic while the lock was held left no half-made change that matters: the invocation ends.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -225,6 +232,9 @@ impl Context {
         state.last_site = Some(site);
         let replayed = state.engine.is_replaying(self.scope);
         let op = state.engine.claim(self.scope, site, turn);
+        if let Some(observer) = self.shared.observer() {
+            observer.asked(&self.shared.info.id, state.engine.id(op));
+        }
         if replayed && !state.engine.is_replaying(self.scope) {
             self.span.record("replay", false);
         }
@@ -318,6 +328,24 @@ impl<'a> Claim<'a> {
         &self.cx.shared
     }
 
+    /// Who watches the bodies of the run, if anybody does.
+    pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.cx.shared.observer()
+    }
+
+    /// The body of the operation, for who watches it.
+    pub(crate) fn body(&self) -> Body {
+        let engine = &self.lock().engine;
+        let record = engine.record(self.op);
+        Body {
+            execution: self.cx.shared.info.id.clone(),
+            id: record.id,
+            kind: record.kind,
+            path: engine.path(self.op),
+            attempt: record.attempt,
+        }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.cx.shared.clock.now()
     }
@@ -328,6 +356,10 @@ impl<'a> Claim<'a> {
 
     /// The operation ended with this value.
     pub(crate) fn succeed(&self, payload: Payload, value_type: &'static str) {
+        let payload = match self.observer() {
+            None => payload,
+            Some(observer) => observer.recorded(&self.body(), payload),
+        };
         let now = self.now();
         self.lock()
             .engine

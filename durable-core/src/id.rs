@@ -25,6 +25,12 @@ const MAX_EXECUTION_ID: usize = 512;
 pub struct ExecutionId(std::sync::Arc<str>);
 
 impl ExecutionId {
+    /// What stands for the id of a test that gave none.
+    #[cfg(feature = "testing")]
+    pub(crate) fn unusable() -> Self {
+        Self("-".into())
+    }
+
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
         &self.0

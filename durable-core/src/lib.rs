@@ -12,6 +12,7 @@ mod failure;
 mod handler;
 mod id;
 mod lease;
+mod observer;
 mod operation;
 mod panic;
 #[doc(hidden)]
@@ -21,6 +22,8 @@ mod retry;
 mod run;
 mod site;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod units;
 

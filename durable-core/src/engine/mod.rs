@@ -333,6 +333,11 @@ impl Engine {
         self.counts
     }
 
+    /// What is known of an operation.
+    pub(crate) fn record(&self, op: Op) -> &Record {
+        &self.slots[op.index()].record
+    }
+
     /// Identity of an operation.
     pub(crate) fn id(&self, op: Op) -> OperationId {
         self.slots[op.index()].record.id

@@ -142,6 +142,7 @@ pub(crate) async fn run<F: Future>(
     let signal = BodyWaker::new();
     claim.lock().bodies.insert(claim.op, Arc::clone(&signal));
     let _running = Running(claim);
+    let _watched = claim.observer().map(|observer| observer.running());
     let waker = Waker::from(Arc::clone(&signal));
     let mut limit = timeout.map(|limit| claim.shared().clock.sleep(limit));
     let mut body = pin!(body);
@@ -162,6 +163,9 @@ pub(crate) async fn run<F: Future>(
         }
     })
     .await;
+    if let Some(observer) = claim.observer() {
+        observer.after(claim.body()).await;
+    }
     let took = claim.now().since(begun);
     claim.lock().engine.ran_for(claim.op, took);
     ended

@@ -96,6 +96,9 @@ impl<T, C> Coder<T, C> {
 }
 
 fn codec_error(claim: &Claim<'_>, message: &str) -> OperationError {
+    if let Some(observer) = claim.observer() {
+        observer.undecodable(&claim.body(), message);
+    }
     let operation = claim.lock().engine.path(claim.op);
     OperationError::new(operation, ErrorKind::Codec, message)
 }

@@ -165,10 +165,10 @@ pub(super) async fn begin(claim: &Claim<'_>, conditions: Conditions) -> Result<(
                 conditions.timeout.unwrap_or_default()
             ),
         )),
-        Begin::Now => Ok(()),
+        Begin::Now => observed(claim).await,
         Begin::OnceWritten => {
             claim.written().await;
-            Ok(())
+            observed(claim).await
         }
         Begin::Interrupted(times) => Err(Failure::of_engine(
             ErrorKind::Interrupted,
@@ -178,6 +178,14 @@ pub(super) async fn begin(claim: &Claim<'_>, conditions: Conditions) -> Result<(
                 if times == 1 { "" } else { "s" }
             ),
         )),
+    }
+}
+
+/// Tells who watches that a body is about to run, which may keep it from running.
+async fn observed(claim: &Claim<'_>) -> Result<(), Failure> {
+    match claim.observer() {
+        None => Ok(()),
+        Some(observer) => observer.before(claim.body()).await,
     }
 }
 

@@ -4,6 +4,8 @@ mod error;
 mod invocation;
 mod report;
 mod runner;
+#[cfg(feature = "testing")]
+mod watched;
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -17,8 +19,11 @@ pub use error::RunError;
 pub use invocation::Invocation;
 pub use report::Report;
 pub(crate) use runner::Runner;
+#[cfg(feature = "testing")]
+pub(crate) use watched::{Conditions, Invocations};
 
 use crate::codec::{Codec, Json};
+use crate::observer::Observer;
 use crate::record::Payload;
 use crate::site::{Durable, Handler, IntoHandler};
 use crate::store::{Execution, ExecutionStore, NewExecution, Started, StoreError, refuse_sealed};
@@ -53,6 +58,8 @@ pub(crate) struct Settings {
     lease: Duration,
     /// How long one invocation may take, and what of that is held back.
     budget: Option<(Duration, Duration)>,
+    /// Who watches the bodies, if anybody does.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// Runs `handler` as the execution `id` to its end in this process.
@@ -79,6 +86,7 @@ pub fn run<F: IntoHandler>(
             resident: RESIDENT,
             lease: LEASE,
             budget: None,
+            observer: None,
         },
         handler: PhantomData,
     }
@@ -134,8 +142,7 @@ impl<'a, H: Durable, S> Run<'a, H, S> {
     /// five seconds, is held back. Before a body that may not fit into what is left, the invocation
     /// ends and the next one begins at once. Unlimited unless told otherwise.
     pub fn budget(self, limit: Duration) -> Self {
-        let reserve = (limit / 10).min(Duration::from_secs(5));
-        self.budget_with_reserve(limit, reserve)
+        self.budget_with_reserve(limit, reserve_of(limit))
     }
 
     /// The same with another time to hold back.
@@ -143,6 +150,11 @@ impl<'a, H: Durable, S> Run<'a, H, S> {
         self.settings.budget = Some((limit, reserve));
         self
     }
+}
+
+/// What of an invocation's time is held back when nobody says.
+fn reserve_of(limit: Duration) -> Duration {
+    (limit / 10).min(Duration::from_secs(5))
 }
 
 impl Settings {

@@ -101,7 +101,7 @@ where
     }
 
     /// Runs the handler once from the top.
-    async fn once(
+    pub(super) async fn once(
         &self,
         id: &ExecutionId,
         lease: Lease,
@@ -131,14 +131,14 @@ where
 }
 
 /// What there is to do about an execution.
-enum After {
+pub(super) enum After {
     Ended(Result<Payload, RunError>),
     /// Another one goes on in its place.
     Next(ExecutionId),
     Goes,
 }
 
-fn after(execution: &Execution) -> After {
+pub(super) fn after(execution: &Execution) -> After {
     match (execution.status, &execution.output, &execution.error) {
         (ExecutionStatus::Succeeded, Some(output), _) => After::Ended(Ok(output.clone())),
         (ExecutionStatus::Failed | ExecutionStatus::Cancelled, _, Some(error)) => {

@@ -1,0 +1,108 @@
+//! One invocation after another, for the testing kit, which comes between them.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::report::Tally;
+use super::runner::{After, after};
+use super::{Report, RunError, Runner, Settings, reserve_of};
+use crate::driver::Ended;
+use crate::engine::Drift;
+use crate::observer::Observer;
+use crate::record::Payload;
+use crate::site::Handler;
+use crate::store::{ExecutionStore, StoreErrorKind};
+use crate::{Clock, ExecutionId};
+
+/// Longer than any test: nobody else runs its executions.
+const LEASE: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// What the invocations of a test are run with.
+pub(crate) struct Conditions {
+    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) budget: Option<Duration>,
+}
+
+/// The invocations of an execution and of those that go on in its place. Each wait ends one.
+pub(crate) struct Invocations<'a, H, S> {
+    runner: Runner<'a, H, S>,
+    id: ExecutionId,
+    tally: Tally,
+}
+
+impl<'a, H, S> Invocations<'a, H, S>
+where
+    S: Sync,
+    H: Handler<S>,
+    H::Input: DeserializeOwned + Send,
+    H::Output: Serialize + DeserializeOwned + Send,
+{
+    pub(crate) fn new(id: ExecutionId, state: &'a S, conditions: Conditions) -> Self {
+        let limit = conditions.budget;
+        let settings = Settings {
+            clock: conditions.clock,
+            resident: Duration::ZERO,
+            lease: LEASE,
+            budget: limit.map(|limit| (limit, reserve_of(limit))),
+            observer: Some(conditions.observer),
+        };
+        Self {
+            runner: Runner {
+                store: conditions.store,
+                settings,
+                state,
+                handler: PhantomData,
+            },
+            id,
+            tally: Tally::default(),
+        }
+    }
+
+    /// The execution that the next invocation is of.
+    pub(crate) fn id(&self) -> &ExecutionId {
+        &self.id
+    }
+
+    /// Runs the next invocation; of an execution that has ended, says how it did.
+    pub(crate) async fn next(&mut self) -> Result<Ended, RunError> {
+        let (store, settings) = (&self.runner.store, &self.runner.settings);
+        let ended = match store.claim(&self.id, settings.now(), settings.lease).await {
+            Ok(lease) => self.runner.once(&self.id, lease, &mut self.tally).await?,
+            Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                match after(&store.get(&self.id).await?) {
+                    After::Ended(Ok(output)) => Ended::Succeeded(output),
+                    After::Ended(Err(RunError::Failed(error))) => Ended::Failed(error),
+                    After::Ended(Err(error)) => return Err(error),
+                    After::Next(next) => Ended::Continued(next),
+                    After::Goes => return Err(error.into()),
+                }
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Ended::Continued(next) = &ended {
+            self.id = next.id.clone();
+        }
+        Ok(ended)
+    }
+
+    /// How many invocations there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.tally.invocations
+    }
+
+    /// Differences between history and code, once the handler has returned.
+    pub(crate) fn drift(&self) -> Vec<Drift> {
+        self.tally.drift.clone()
+    }
+
+    /// What they did.
+    pub(crate) fn report(self, output: Result<Payload, RunError>) -> Report<Payload> {
+        self.tally.report(output)
+    }
+}

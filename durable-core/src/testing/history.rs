@@ -1,0 +1,223 @@
+//! What an execution has recorded, for assertions by name.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+use super::diff::diff;
+use super::script::Pattern;
+use crate::error::OperationError;
+use crate::record::{Kind, Payload, Record, Status};
+use crate::store::Execution;
+use crate::{ExecutionId, OperationId};
+
+/// Longest value that a line shows, in characters.
+const SHOWN: usize = 120;
+
+/// The recorded operations of one execution: each scope followed by what it holds, siblings in the
+/// order in which the code asked for them.
+///
+/// Written with [`Display`](fmt::Display) it is one line for each operation, without times, so that
+/// the histories of two runs can be compared.
+#[derive(Debug, Clone)]
+pub struct History {
+    execution: Execution,
+    operations: Vec<Operation>,
+}
+
+/// One recorded operation.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    record: Record,
+    path: String,
+    depth: usize,
+}
+
+/// The operation with the scopes it is in: `files[a.csv]/parse`.
+pub(super) fn path_in(scope: Option<&str>, record: &Record) -> String {
+    match scope {
+        Some(scope) => format!("{scope}/{}", record.written()),
+        None => record.written(),
+    }
+}
+
+impl History {
+    /// The history of `execution` with these records, in whatever order.
+    pub fn new(execution: Execution, records: Vec<Record>) -> Self {
+        let mut inside: HashMap<OperationId, Vec<Record>> = HashMap::new();
+        let known: Vec<OperationId> = records.iter().map(|record| record.id).collect();
+        for mut record in records {
+            // What was recorded without its scope stands at the top.
+            if record.parent != OperationId::ROOT && !known.contains(&record.parent) {
+                record.parent = OperationId::ROOT;
+            }
+            inside.entry(record.parent).or_default().push(record);
+        }
+        for siblings in inside.values_mut() {
+            siblings.sort_by_key(|record| (record.order, record.seq));
+        }
+        let mut operations = Vec::new();
+        push(&mut operations, &mut inside, OperationId::ROOT, None, 0);
+        Self {
+            execution,
+            operations,
+        }
+    }
+
+    /// The execution itself.
+    pub fn execution(&self) -> &Execution {
+        &self.execution
+    }
+
+    /// The execution's id.
+    pub fn id(&self) -> &ExecutionId {
+        &self.execution.id
+    }
+
+    /// All operations.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// The operations that `name` stands for: a path with its scopes (`files[a.csv]/parse`), an operation as
+    /// it is written (`load[3]`), or the name of a call site, for each of its runs (`load`).
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Operation> + use<'a> {
+        let pattern = Pattern::new(name);
+        let operations = self.operations.iter();
+        operations.filter(move |operation| pattern.matches(&operation.path))
+    }
+
+    /// The first operation that `name` stands for.
+    pub fn get(&self, name: &str) -> Option<&Operation> {
+        self.all(name).next()
+    }
+
+    /// The paths of all operations.
+    pub fn names(&self) -> Vec<&str> {
+        let operations = self.operations.iter();
+        operations.map(|operation| operation.path()).collect()
+    }
+
+    /// What differs from `other`, as lines marked `-` (only here) and `+` (only there); nothing when
+    /// they hold the same operations with the same outcomes in the same order.
+    pub fn diff(&self, other: &Self) -> Option<String> {
+        diff(&self.lines(), &other.lines())
+    }
+
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.operations.iter().map(Operation::line).collect()
+    }
+}
+
+fn push(
+    operations: &mut Vec<Operation>,
+    inside: &mut HashMap<OperationId, Vec<Record>>,
+    scope: OperationId,
+    path: Option<&str>,
+    depth: usize,
+) {
+    for record in inside.remove(&scope).unwrap_or_default() {
+        let (id, path) = (record.id, path_in(path, &record));
+        operations.push(Operation {
+            record,
+            path: path.clone(),
+            depth,
+        });
+        push(operations, inside, id, Some(&path), depth + 1);
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.operations.is_empty() {
+            return writeln!(f, "    (no operations)");
+        }
+        let mut lines = self.lines().into_iter();
+        lines.try_for_each(|line| writeln!(f, "    {line}"))
+    }
+}
+
+impl Operation {
+    /// The operation as histories write it, with the scopes it is in.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What it does.
+    pub fn kind(&self) -> Kind {
+        self.record.kind
+    }
+
+    /// How far it has come.
+    pub fn status(&self) -> Status {
+        self.record.status
+    }
+
+    /// Attempts begun.
+    pub fn attempts(&self) -> u32 {
+        self.record.attempt
+    }
+
+    /// The recorded value, decoded from JSON; nothing when there is none of this type.
+    pub fn value<T: DeserializeOwned>(&self) -> Option<T> {
+        let payload = self.record.payload.as_ref()?;
+        serde_json::from_slice(&payload.data).ok()
+    }
+
+    /// The recorded error.
+    pub fn error(&self) -> Option<&OperationError> {
+        self.record.error.as_ref()
+    }
+
+    /// Everything that is recorded.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// One line, with what two runs of the same code must have in common.
+    pub(super) fn line(&self) -> String {
+        let record = &self.record;
+        let indent = "  ".repeat(self.depth);
+        let (written, kind, status) = (record.written(), record.kind, self.settled());
+        let attempts = match record.attempt {
+            0 | 1 => String::new(),
+            attempts => format!(" after {attempts} attempts"),
+        };
+        let outcome = self.outcome();
+        format!("{indent}{written}  {kind} {status}{attempts}{outcome}")
+    }
+
+    /// A timer that is over may or may not be recorded as such: its due time says it.
+    fn settled(&self) -> &'static str {
+        match (self.record.kind, self.record.status) {
+            (Kind::Wait, Status::Started | Status::Succeeded) => "started",
+            (_, status) => status.as_str(),
+        }
+    }
+
+    fn outcome(&self) -> String {
+        match (&self.record.payload, &self.record.error) {
+            _ if self.record.secret && self.record.status.is_terminal() => " (secret)".to_owned(),
+            (Some(payload), _) => format!(": {}", shown(payload)),
+            (None, Some(error)) => format!(": {}", one_line(error.message())),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// The value in at most [`SHOWN`] characters.
+pub(super) fn shown(payload: &Payload) -> String {
+    match std::str::from_utf8(&payload.data) {
+        Ok(text) => one_line(text),
+        Err(_) => format!("({} bytes of {})", payload.len(), payload.codec),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let mut line: String = text.chars().take(SHOWN).collect();
+    if line.len() < text.len() {
+        line.push_str(&format!("… ({} bytes)", text.len()));
+    }
+    line.replace('\n', " ")
+}

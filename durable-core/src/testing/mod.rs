@@ -1,0 +1,36 @@
+//! The testing kit: handlers proven in milliseconds, in memory, with time that skips ahead.
+//!
+//! | what | for |
+//! |---|---|
+//! | [`TestRun`] | one run, with answers from outside and failing bodies given by name |
+//! | [`crash_everywhere`] | the process dies at every boundary of a run: nothing changes |
+//! | [`shuffled`] | the scheduler decides otherwise: nothing changes |
+//!
+//! Nothing here sleeps, opens a port or writes a file, so tests run in parallel. All of it takes a
+//! tokio runtime, of whatever flavour: `#[tokio::test]` will do.
+
+mod clock;
+mod crash;
+mod diff;
+mod history;
+mod outcome;
+mod patience;
+mod process;
+mod rerun;
+mod run;
+mod scenario;
+mod script;
+mod shuffle;
+mod store;
+mod watch;
+mod world;
+
+pub use clock::TestClock;
+pub use crash::{CrashEverywhere, Crashes, crash_everywhere};
+pub use history::{History, Operation};
+pub use outcome::{End, NoOutput, TestOutcome};
+pub use run::{Stepper, TestRun};
+pub use scenario::Finding;
+pub use shuffle::{Shuffled, Shuffles, shuffled};
+pub use watch::Boundary;
+pub use world::World;

@@ -1,0 +1,288 @@
+//! How a test run ended, and what can be asserted about it.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::diff::diff;
+use super::history::{History, Operation};
+use super::process::Stage;
+use super::watch::Watch;
+use super::world::World;
+use crate::engine::Drift;
+use crate::error::OperationError;
+use crate::record::Payload;
+use crate::run::{Report, RunError};
+use crate::{ExecutionId, Timestamp};
+
+/// How far a test run has come.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum End<O> {
+    /// The handler returned this.
+    Succeeded(O),
+    /// The handler ended with this error, or was cancelled.
+    Failed(OperationError),
+    /// Code and history disagree.
+    Blocked(String),
+    /// There were as many invocations as there may be; the next is due then, or when something happens.
+    Suspended(Option<Timestamp>),
+    /// It waits for these operations, and nobody will end them.
+    Waits(Vec<String>),
+    /// It could not be run.
+    Refused(RunError),
+}
+
+impl<O: DeserializeOwned> End<O> {
+    pub(super) fn of(stage: Option<Result<Stage, RunError>>) -> Self {
+        match stage {
+            None => Self::Suspended(None),
+            Some(Err(error)) => Self::Refused(error),
+            Some(Ok(Stage::Succeeded(output))) => Self::decoded(&output),
+            Some(Ok(Stage::Failed(error))) => Self::Failed(error),
+            Some(Ok(Stage::Blocked(report))) => Self::Blocked(report),
+            Some(Ok(Stage::Suspended(until))) => Self::Suspended(until),
+            Some(Ok(Stage::Waits(operations))) => Self::Waits(operations),
+            Some(Ok(Stage::Died(boundary))) => {
+                Self::Refused(RunError::Usage(format!("the process died {boundary}")))
+            }
+        }
+    }
+
+    fn decoded(output: &Payload) -> Self {
+        match serde_json::from_slice(&output.data) {
+            Ok(output) => Self::Succeeded(output),
+            Err(error) => {
+                let wanted = std::any::type_name::<O>();
+                let message = format!("the output does not decode as `{wanted}`: {error}");
+                Self::Refused(RunError::Codec(message))
+            }
+        }
+    }
+}
+
+impl<O> fmt::Display for End<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded(_) => f.write_str("it succeeded"),
+            Self::Failed(error) => write!(f, "it failed: {error}"),
+            Self::Blocked(report) => write!(f, "it is blocked: {report}"),
+            Self::Suspended(None) => f.write_str("it is suspended until something happens"),
+            Self::Suspended(Some(until)) => write!(f, "it is suspended until {until}"),
+            Self::Waits(operations) => write!(
+                f,
+                "it waits for {}, and nobody ends that: say with what, such as \
+                 `.callback(\"name\", value)` or `.invoke(\"name\", |input| …)`",
+                operations.join(", ")
+            ),
+            Self::Refused(error) => write!(f, "it was not run: {error}"),
+        }
+    }
+}
+
+/// What came of a test run.
+#[derive(Debug)]
+#[must_use = "a test asserts something about its run"]
+pub struct TestOutcome<O> {
+    end: End<O>,
+    history: History,
+    others: Vec<History>,
+    report: Report<Payload>,
+    begun: Vec<(String, u32)>,
+}
+
+/// Why there is no output, with the history of the run.
+///
+/// `Debug` shows the same text as `Display`, for `unwrap`.
+pub struct NoOutput(String);
+
+impl fmt::Display for NoOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for NoOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoOutput {}
+
+impl<O> TestOutcome<O> {
+    pub(super) async fn new(
+        world: &World,
+        id: &ExecutionId,
+        end: End<O>,
+        watch: &Watch,
+        report: Report<Payload>,
+    ) -> Self {
+        let mut others = world.histories().await.unwrap_or_default();
+        others.retain(|history| history.id() != id);
+        Self {
+            end,
+            history: world.history(id).await,
+            others,
+            report,
+            begun: watch.begun().into_values().collect(),
+        }
+    }
+
+    /// How far it has come.
+    pub fn end(&self) -> &End<O> {
+        &self.end
+    }
+
+    /// What the handler returned.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no output, with the history.
+    pub fn output(&self) -> Result<&O, NoOutput> {
+        match &self.end {
+            End::Succeeded(output) => Ok(output),
+            _ => Err(NoOutput(self.to_string())),
+        }
+    }
+
+    /// The same, taken out.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`output`](Self::output).
+    pub fn into_output(self) -> Result<O, NoOutput> {
+        let text = self.to_string();
+        match self.end {
+            End::Succeeded(output) => Ok(output),
+            _ => Err(NoOutput(text)),
+        }
+    }
+
+    /// What the handler failed with, or the cancellation.
+    pub fn error(&self) -> Option<&OperationError> {
+        match &self.end {
+            End::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Why code and history disagree.
+    pub fn blocked(&self) -> Option<&str> {
+        match &self.end {
+            End::Blocked(report) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// The recorded operations.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The histories of the other executions in its world: invoked ones, and those that went on in its
+    /// place.
+    pub fn others(&self) -> &[History] {
+        &self.others
+    }
+
+    /// Times the handler was run from the top.
+    pub fn invocations(&self) -> u64 {
+        self.report.invocations
+    }
+
+    /// Attempts at the operation `name`, as recorded.
+    pub fn attempts(&self, name: &str) -> u32 {
+        self.history.get(name).map_or(0, Operation::attempts)
+    }
+
+    /// How often a body of `name` began, failing ones that the test gave included.
+    pub fn ran(&self, name: &str) -> u32 {
+        let pattern = super::script::Pattern::new(name);
+        let matching = self.begun.iter().filter(|(path, _)| pattern.matches(path));
+        matching.map(|(_, count)| count).sum()
+    }
+
+    /// Differences between history and code that are no errors.
+    pub fn drift(&self) -> &[Drift] {
+        &self.report.drift
+    }
+
+    /// What the handler awaits besides durable calls.
+    pub fn warnings(&self) -> &[String] {
+        &self.report.warnings
+    }
+
+    /// Asserts that the history holds exactly these operations, in this order.
+    ///
+    /// # Panics
+    ///
+    /// With the differences, if it does not.
+    #[track_caller]
+    pub fn assert_names<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> &Self {
+        let expected: Vec<&str> = names.into_iter().collect();
+        let difference = diff(&expected, &self.history.names());
+        assert!(
+            difference.is_none(),
+            "the history of `{}` is another (- expected, + recorded):\n{}{}",
+            self.history.id(),
+            difference.unwrap_or_default(),
+            self.end
+        );
+        self
+    }
+
+    /// Asserts that the history is that of `other`.
+    ///
+    /// # Panics
+    ///
+    /// With the differences, if it is not.
+    #[track_caller]
+    pub fn assert_same_history<P>(&self, other: &TestOutcome<P>) -> &Self {
+        let difference = self.history.diff(&other.history);
+        assert!(
+            difference.is_none(),
+            "the histories differ (- `{}`, + `{}`):\n{}",
+            self.history.id(),
+            other.history.id(),
+            difference.unwrap_or_default()
+        );
+        self
+    }
+
+    /// Asserts that the operation `name` has ended with this value.
+    ///
+    /// # Panics
+    ///
+    /// With the history, if it has not.
+    #[track_caller]
+    pub fn assert_value<T: Serialize>(&self, name: &str, value: T) -> &Self {
+        let expected = serde_json::to_value(&value).ok();
+        let found = self.history.get(name);
+        let recorded: Option<serde_json::Value> = found.and_then(Operation::value);
+        assert!(
+            expected.is_some() && recorded == expected,
+            "`{name}` was expected to end with {}, {}\n{self}",
+            written(expected.as_ref()),
+            match found {
+                None => "but is not recorded".to_owned(),
+                Some(operation) => format!("but is recorded as\n    {}", operation.line()),
+            }
+        );
+        self
+    }
+}
+
+fn written(value: Option<&serde_json::Value>) -> String {
+    value.map_or("a value that JSON cannot hold".into(), ToString::to_string)
+}
+
+impl<O> fmt::Display for TestOutcome<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let execution = self.history.execution();
+        let (id, handler) = (&execution.id, &execution.handler);
+        writeln!(f, "execution `{id}` of `{handler}`: {}", self.end)?;
+        write!(f, "  its history:\n{}", self.history)
+    }
+}

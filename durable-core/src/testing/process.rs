@@ -1,0 +1,185 @@
+//! One process of a test: runs an execution until it ends, or until the process dies.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::script::Script;
+use super::store::Process as Store;
+use super::watch::{Boundary, Recorded, Treatment, Watch, Watcher};
+use super::world::{Answers, World, path_of};
+use crate::driver::Ended;
+use crate::engine::Drift;
+use crate::error::OperationError;
+use crate::record::{Payload, Status};
+use crate::run::{Conditions, Invocations, RunError};
+use crate::site::Handler;
+use crate::store::{ExecutionStore as _, StoreError};
+use crate::{Clock as _, ExecutionId, Timestamp};
+
+/// How far a process has come with an execution.
+pub(super) enum Stage {
+    Succeeded(Payload),
+    /// Failed or cancelled.
+    Failed(OperationError),
+    Blocked(String),
+    /// An invocation has ended; the next is due then, or when something happens.
+    Suspended(Option<Timestamp>),
+    /// It waits for these operations, and nothing will ever happen.
+    Waits(Vec<String>),
+    Died(Boundary),
+}
+
+/// A process that runs one execution, and those that go on in its place.
+pub(super) struct Process<'a, H, S> {
+    world: World,
+    pub(super) watch: Arc<Watch>,
+    outside: Answers,
+    pub(super) invocations: Invocations<'a, H, S>,
+    /// What the invocation before has left to wait for.
+    rest: Option<(Option<Timestamp>, u64)>,
+}
+
+/// What a process is run with.
+pub(super) struct Setup {
+    pub(super) world: World,
+    pub(super) script: Arc<Script>,
+    pub(super) treatment: Treatment,
+    pub(super) given: Arc<Recorded>,
+    pub(super) budget: Option<Duration>,
+}
+
+impl<'a, H, S> Process<'a, H, S>
+where
+    S: Sync,
+    H: Handler<S>,
+    H::Input: DeserializeOwned + Send,
+    H::Output: Serialize + DeserializeOwned + Send,
+{
+    pub(super) fn new(id: ExecutionId, state: &'a S, setup: Setup) -> Self {
+        let (world, script) = (setup.world, setup.script);
+        let clock = world.clock();
+        let watch = Watch::new(
+            clock.clone(),
+            Arc::clone(&script),
+            setup.treatment,
+            setup.given,
+        );
+        let store = Store::new(world.store(), Arc::clone(&watch), Arc::clone(&script));
+        let conditions = Conditions {
+            store,
+            clock: clock.for_engine(),
+            observer: Arc::new(Watcher(Arc::clone(&watch))),
+            budget: setup.budget,
+        };
+        Self {
+            outside: Answers {
+                world: world.clone(),
+                script,
+            },
+            world,
+            watch,
+            invocations: Invocations::new(id, state, conditions),
+            rest: None,
+        }
+    }
+
+    /// Runs until the execution ends, the process dies, or there were `most` invocations.
+    pub(super) async fn run(&mut self, most: u64) -> Result<Stage, RunError> {
+        loop {
+            match self.step().await? {
+                Stage::Suspended(until) if self.invocations.count() >= most => {
+                    return Ok(Stage::Suspended(until));
+                }
+                Stage::Suspended(_) => {}
+                stage => return Ok(stage),
+            }
+        }
+    }
+
+    /// Waits until the next invocation is due, and runs it.
+    pub(super) async fn step(&mut self) -> Result<Stage, RunError> {
+        let clock = self.world.clock();
+        if let Some((until, seen)) = self.rest.take() {
+            let id = self.invocations.id();
+            let waited = due(&self.world, id, until, seen);
+            if !clock.run(&self.outside, waited).await? {
+                let waiting = self.waiting().await?;
+                self.rest = Some((until, seen));
+                return Ok(Stage::Waits(waiting));
+            }
+        }
+        let watch = Arc::clone(&self.watch);
+        let ended = {
+            let mut next = pin!(self.invocations.next());
+            let died = poll_fn(|cx| match next.as_mut().poll(cx) {
+                Poll::Ready(ended) => Poll::Ready(Ok(ended)),
+                Poll::Pending => match watch.died() {
+                    Some(boundary) => Poll::Ready(Err(boundary)),
+                    None if watch.is_over() => Poll::Ready(Ok(Ok(Ended::Suspended {
+                        wake_at: None,
+                        seen: 0,
+                    }))),
+                    None => Poll::Pending,
+                },
+            });
+            match clock.run(&self.outside, died).await {
+                Ok(ended) => ended?,
+                Err(boundary) => return Ok(Stage::Died(boundary)),
+            }
+        };
+        Ok(match ended {
+            Ended::Succeeded(output) => Stage::Succeeded(output),
+            Ended::Failed(error) | Ended::Cancelled(error) => Stage::Failed(error),
+            Ended::Blocked(report) => Stage::Blocked(report),
+            Ended::Continued(_) => Stage::Suspended(Some(clock.now())),
+            Ended::Suspended { wake_at, seen } => {
+                self.rest = Some((wake_at, seen));
+                Stage::Suspended(wake_at)
+            }
+        })
+    }
+
+    /// Differences between history and code, once the handler has returned.
+    pub(super) fn drift(&self) -> Vec<Drift> {
+        self.invocations.drift()
+    }
+
+    /// The operations that have not ended.
+    async fn waiting(&self) -> Result<Vec<String>, StoreError> {
+        let records = self.world.store().history(self.invocations.id()).await?;
+        let open = records.iter().filter(|record| {
+            !record.kind.is_scope() && matches!(record.status, Status::Started | Status::Pending)
+        });
+        let written = open.map(|record| format!("{} `{}`", record.kind, path_of(&records, record)));
+        Ok(written.collect())
+    }
+}
+
+/// Waits for a time or a change from outside. Answers with whether there will ever be one.
+async fn due(
+    world: &World,
+    id: &ExecutionId,
+    until: Option<Timestamp>,
+    seen: u64,
+) -> Result<bool, StoreError> {
+    let (store, clock) = (world.store(), world.clock());
+    let mut changed = store.changed(id, seen);
+    let mut sleep = until.map(|until| clock.for_engine().sleep(until.since(clock.now())));
+    let mut stalled = pin!(clock.stalled());
+    poll_fn(|cx| {
+        if let Poll::Ready(changed) = changed.as_mut().poll(cx) {
+            return Poll::Ready(changed.map(|()| true));
+        }
+        match &mut sleep {
+            Some(sleep) => sleep.as_mut().poll(cx).map(|()| Ok(true)),
+            None => stalled.as_mut().poll(cx).map(|()| Ok(false)),
+        }
+    })
+    .await
+}

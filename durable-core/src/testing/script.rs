@@ -1,0 +1,191 @@
+//! What a test says about the outside, by name.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{BoxError, ErrorKind, OperationError};
+use crate::failure::{Failure, IntoFailure};
+use crate::record::{Completion, Payload};
+
+/// Which operations an entry is about.
+///
+/// A path with its scopes (`files[a.csv]/load[3]`), an operation as histories write it (`load[3]`), or
+/// the name of a call site, for each of its runs (`load`).
+#[derive(Debug, Clone)]
+pub(super) struct Pattern(String);
+
+impl Pattern {
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn matches(&self, path: &str) -> bool {
+        let written = last(path);
+        self.0 == path || self.0 == written || self.0 == name(written)
+    }
+}
+
+/// The operation without the scopes it is in. A slash in a key is none between scopes.
+pub(super) fn last(path: &str) -> &str {
+    let mut depth = 0_u32;
+    let mut start = 0;
+    for (at, sign) in path.char_indices() {
+        match sign {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            '/' if depth == 0 => start = at + 1,
+            _ => {}
+        }
+    }
+    &path[start..]
+}
+
+fn name(written: &str) -> &str {
+    written.split('[').next().unwrap_or(written)
+}
+
+type MakeFailure = Box<dyn Fn() -> Failure + Send + Sync>;
+type Child = Box<dyn Fn(&Payload) -> Completion + Send + Sync>;
+
+/// Everything that a test has said.
+#[derive(Default)]
+pub(super) struct Script {
+    callbacks: Vec<(Pattern, Duration, Completion)>,
+    children: Vec<(Pattern, Child)>,
+    failures: Vec<(Pattern, MakeFailure, u32)>,
+    durations: Vec<(Pattern, Duration)>,
+}
+
+impl Script {
+    pub(super) fn callback(&mut self, name: &str, after: Duration, outcome: Completion) {
+        self.callbacks.push((Pattern::new(name), after, outcome));
+    }
+
+    pub(super) fn fail_step<E>(&mut self, name: &str, error: E, times: u32)
+    where
+        E: Into<BoxError> + Clone + Send + Sync + 'static,
+    {
+        let fail = Box::new(move || error.clone().into_failure());
+        self.failures
+            .push((Pattern::new(name), fail, times));
+    }
+
+    pub(super) fn time_out_step(&mut self, name: &str, times: u32) {
+        let fail = || {
+            let message = "the attempt took too long, as the test says";
+            Failure::of_engine(ErrorKind::TimedOut, message.to_owned())
+        };
+        self.failures
+            .push((Pattern::new(name), Box::new(fail), times));
+    }
+
+    pub(super) fn takes(&mut self, name: &str, duration: Duration) {
+        self.durations.push((Pattern::new(name), duration));
+    }
+
+    pub(super) fn invoke<I, O, E>(
+        &mut self,
+        name: &str,
+        answer: impl Fn(I) -> Result<O, E> + Send + Sync + 'static,
+    ) where
+        I: DeserializeOwned,
+        O: Serialize,
+        E: Into<BoxError>,
+    {
+        let name = name.to_owned();
+        let operation = name.clone();
+        let child = move |input: &Payload| {
+            let answered = serde_json::from_slice(&input.data)
+                .map_err(|error| {
+                    let wants = std::any::type_name::<I>();
+                    BoxError::from(format!("its input does not decode as `{wants}`: {error}"))
+                })
+                .and_then(|input| answer(input).map_err(Into::into));
+            match answered {
+                Ok(output) => succeed(&operation, &output),
+                Err(error) => Completion::Fail(error_of(&operation, &error)),
+            }
+        };
+        self.children.push((Pattern::new(name), Box::new(child)));
+    }
+
+    /// What the callback at `path` is answered with, and how long after its start.
+    pub(super) fn answer(&self, path: &str) -> Option<(Duration, &Completion)> {
+        let entry = self.callbacks.iter().find(|(of, ..)| of.matches(path));
+        entry.map(|(_, after, outcome)| (*after, outcome))
+    }
+
+    pub(super) fn has_callbacks(&self) -> bool {
+        !self.callbacks.is_empty()
+    }
+
+    pub(super) fn has_children(&self) -> bool {
+        !self.children.is_empty()
+    }
+
+    /// What the other execution that `path` waits for ends with. It is known by that or by its
+    /// handler.
+    pub(super) fn child(&self, path: &str, handler: &str, input: &Payload) -> Option<Completion> {
+        let known = |of: &Pattern| of.matches(path) || of.matches(handler);
+        let entry = self.children.iter().find(|(of, _)| known(of));
+        entry.map(|(_, answer)| answer(input))
+    }
+
+    /// What stands in the place of this attempt at `path`. Entries for the same operation follow one
+    /// another.
+    pub(super) fn failure(&self, path: &str, attempt: u32) -> Option<Failure> {
+        let mut until = 0;
+        let matching = self.failures.iter().filter(|(of, ..)| of.matches(path));
+        for (_, fail, times) in matching {
+            until += times;
+            if attempt <= until {
+                return Some(fail());
+            }
+        }
+        None
+    }
+
+    /// How long the body at `path` takes.
+    pub(super) fn duration(&self, path: &str) -> Duration {
+        let entry = self.durations.iter().find(|(of, _)| of.matches(path));
+        entry.map_or(Duration::ZERO, |(_, duration)| *duration)
+    }
+}
+
+/// The outcome with this value; what cannot be encoded is an error of the script's.
+pub(super) fn succeed<T: Serialize>(name: &str, value: &T) -> Completion {
+    match serde_json::to_vec(value) {
+        Ok(text) => Completion::Succeed(Payload::json(text)),
+        Err(error) => {
+            let message = format!("the value that the test gives cannot be encoded: {error}");
+            Completion::Fail(OperationError::new(name, ErrorKind::Codec, message))
+        }
+    }
+}
+
+/// The outcome with this error.
+pub(super) fn fail(name: &str, error: impl Into<BoxError>) -> Completion {
+    Completion::Fail(error_of(name, &error.into()))
+}
+
+fn error_of(name: &str, error: &BoxError) -> OperationError {
+    OperationError::new(name, ErrorKind::Failed, "").describe(&**error, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pattern;
+
+    #[test]
+    fn a_name_stands_for_its_runs_and_a_path_for_itself() {
+        let path = "files[in/a.csv]/load[3]";
+        for fitting in [path, "load[3]", "load"] {
+            assert!(Pattern::new(fitting).matches(path), "{fitting}");
+        }
+        for other in ["files", "load[4]", "a.csv]/load[3]", "load[3"] {
+            assert!(!Pattern::new(other).matches(path), "{other}");
+        }
+    }
+}

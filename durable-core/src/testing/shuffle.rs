@@ -1,0 +1,213 @@
+//! The scheduler decides otherwise, and the process has other random numbers, maps and times.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::rerun::differences;
+use super::run::TestRun;
+use super::scenario::{Finding, Scenario};
+use super::script::Pattern;
+use super::watch::Treatment;
+use super::world::World;
+use crate::site::{Durable, Handler, IntoHandler};
+
+/// How often a handler is run unless told otherwise.
+const ROUNDS: u32 = 12;
+
+/// Runs `handler` again and again, each time with bodies and checkpoints held up at random, so that what
+/// runs at once ends in another order; and replays each of those runs from its history. All of them
+/// have to agree, and no replay may ask for anything that its run did not.
+///
+/// That finds what the attribute cannot see: helpers that read the clock, draw random numbers, count in a
+/// `static` or iterate a `HashMap`. A clock is read a millisecond later in each run: what rounds to
+/// days looks right.
+///
+/// `state` makes the state anew for each run. What `record!` gave in the first run it gives in all. Where
+/// another order makes another arm of a `race!` win, the run is only compared with its own replay.
+///
+/// ```
+/// use durable_core::testing::shuffled;
+/// # use durable_core::*;
+/// # async fn f<F>(import: F) where F: IntoHandler + 'static, F::Handler: Handler<()> + Durable<Input = u32, Output = u32> {
+/// shuffled(import, |_| (), 3).await.unwrap();
+/// # }
+/// ```
+///
+/// The order is drawn from a seed that a finding names; `DURABLE_SEED` sets it.
+pub fn shuffled<F: IntoHandler, S>(
+    _handler: F,
+    state: impl Fn(&World) -> S + 'static,
+    input: <F::Handler as Durable>::Input,
+) -> Shuffled<F::Handler, S>
+where
+    S: Sync + 'static,
+    F::Handler: Handler<S>,
+    <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send + 'static,
+    <F::Handler as Durable>::Output: Serialize + DeserializeOwned + Send + 'static,
+{
+    Shuffled {
+        scenario: Scenario::new(input, state),
+        rounds: ROUNDS,
+        seed: None,
+    }
+}
+
+/// Runs to come. Made by [`shuffled`], awaited for its [`Shuffles`].
+#[must_use = "nothing runs until it is awaited"]
+pub struct Shuffled<H: Durable, S> {
+    scenario: Scenario<H, S>,
+    rounds: u32,
+    seed: Option<u64>,
+}
+
+impl<H: Durable, S> Shuffled<H, S> {
+    /// What the outside gives, said as for a [`TestRun`].
+    pub fn given(
+        mut self,
+        given: impl Fn(TestRun<'static, H, ()>) -> TestRun<'static, H, ()> + 'static,
+    ) -> Self {
+        self.scenario.given = Box::new(given);
+        self
+    }
+
+    /// The value of this operation may be another in each run: its body makes random numbers, or reads
+    /// the clock.
+    pub fn varies(mut self, name: &str) -> Self {
+        self.scenario.varies.push(Pattern::new(name));
+        self
+    }
+
+    /// How many runs to compare with the first.
+    pub fn rounds(mut self, rounds: u32) -> Self {
+        self.rounds = rounds;
+        self
+    }
+
+    /// The seed that orders are drawn from.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+/// The runs that were the same.
+#[derive(Debug)]
+pub struct Shuffles {
+    rounds: u32,
+    decided_otherwise: u32,
+    seed: u64,
+}
+
+impl Shuffles {
+    /// How many runs there were beside the first.
+    pub fn rounds(&self) -> u32 {
+        self.rounds
+    }
+
+    /// In how many of them another arm of a `race!` won, or a `map!` was complete otherwise.
+    pub fn decided_otherwise(&self) -> u32 {
+        self.decided_otherwise
+    }
+
+    /// The seed that orders were drawn from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
+impl<H, S> IntoFuture for Shuffled<H, S>
+where
+    S: Sync + 'static,
+    H: Handler<S>,
+    H::Input: Serialize + DeserializeOwned + Send + 'static,
+    H::Output: Serialize + DeserializeOwned + Send + 'static,
+{
+    type Output = Result<Shuffles, Finding>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<H, S> Shuffled<H, S>
+where
+    S: Sync + 'static,
+    H: Handler<S>,
+    H::Input: Serialize + DeserializeOwned + Send + 'static,
+    H::Output: Serialize + DeserializeOwned + Send + 'static,
+{
+    async fn run(mut self) -> Result<Shuffles, Finding> {
+        let seed = self.seed.map_or_else(seed_of_environment, Ok)?;
+        let scenario = &mut self.scenario;
+        scenario.named("shuffled")?;
+        let mut first = scenario.play(Treatment::Quiet, &Arc::default()).await?;
+        let given = Arc::new(std::mem::take(&mut first.recorded));
+        let mut decided_otherwise = 0;
+        for round in 0..=self.rounds {
+            later();
+            let scene = match round {
+                0 => None,
+                round => {
+                    let random = fastrand::Rng::with_seed(seed.wrapping_add(u64::from(round)));
+                    Some(scenario.play(Treatment::HoldUp(random), &given).await?)
+                }
+            };
+            let run = scene.as_ref().unwrap_or(&first);
+            let mut found = if run.decisions() == first.decisions() {
+                scenario.compare(&first, run)
+            } else {
+                decided_otherwise += 1;
+                Vec::new()
+            };
+            let state = (scenario.state)(&World::new());
+            let replayed = differences::<H, S>(&run.histories, &scenario.id, &state).await;
+            found.extend(replayed?);
+            if !found.is_empty() {
+                return Err(Finding::new(format!(
+                    "`{}` is another in each run (run {round}, DURABLE_SEED={seed}):\n  {}",
+                    H::NAME,
+                    found.join("\n  ")
+                )));
+            }
+        }
+        Ok(Shuffles {
+            rounds: self.rounds,
+            decided_otherwise,
+            seed,
+        })
+    }
+}
+
+fn seed_of_environment() -> Result<u64, Finding> {
+    match std::env::var("DURABLE_SEED") {
+        Ok(seed) => seed.parse().map_err(|_| {
+            Finding::new(format!("the environment variable DURABLE_SEED is no number: {seed:?}"))
+        }),
+        Err(_) => Ok(fastrand::u64(..)),
+    }
+}
+
+/// Lets the machine's clock come to its next millisecond, so that whoever reads it sees another time.
+fn later() {
+    let millis = |time: SystemTime| {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_millis())
+    };
+    let (before, began) = (millis(SystemTime::now()), Instant::now());
+    while millis(SystemTime::now()) == before && began.elapsed().as_millis() < 2 {
+        std::hint::spin_loop();
+    }
+}
+
+impl fmt::Display for Shuffles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} runs from DURABLE_SEED={}", self.rounds, self.seed)
+    }
+}

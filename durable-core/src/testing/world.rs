@@ -1,0 +1,178 @@
+//! What the executions of a test run in.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use serde::Serialize;
+
+use super::clock::{Outside, TestClock};
+use super::history::{History, path_in};
+use super::script::Script;
+use crate::codec::{Codec, Json};
+use crate::record::{Completion, Kind, Payload, Record, Status};
+use crate::run::RunError;
+use crate::site::Durable;
+use crate::store::{
+    Execution, ExecutionStatus, ExecutionStore as _, Filter, MemoryStore, NewExecution, StoreError,
+};
+use crate::{Client, Clock as _, ExecutionId, OperationId, Timestamp};
+
+/// What the executions of one test run in: a store in memory, a clock that skips ahead, and a client
+/// for whatever plays the outside.
+#[derive(Clone, Debug)]
+pub struct World {
+    store: MemoryStore,
+    clock: TestClock,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let clock = TestClock::new();
+        let store = MemoryStore::with_clock(clock.for_engine());
+        Self { store, clock }
+    }
+
+    /// A client of the store, to complete callbacks and to cancel.
+    pub fn client(&self) -> Client {
+        Client::new(self.store.clone()).clock(self.clock.for_engine())
+    }
+
+    /// The clock that everything here goes by.
+    pub fn clock(&self) -> TestClock {
+        self.clock.clone()
+    }
+
+    /// The store.
+    pub fn store(&self) -> MemoryStore {
+        self.store.clone()
+    }
+
+    /// Starts an execution, unless it is there.
+    pub(super) async fn start<H: Durable>(
+        &self,
+        id: &ExecutionId,
+        input: &H::Input,
+    ) -> Result<(), RunError>
+    where
+        H::Input: Serialize,
+        Json: Codec<H::Input>,
+    {
+        let encoded = Json.encode(input).map_err(|error| {
+            let handler = H::NAME;
+            RunError::Codec(format!(
+                "the input of `{handler}` cannot be encoded: {error}"
+            ))
+        })?;
+        let new = NewExecution {
+            id: id.clone(),
+            handler: H::NAME.to_owned(),
+            input: Payload::json(encoded),
+            created_at: self.clock.now(),
+            parent: None,
+        };
+        self.store.start(new).await?;
+        Ok(())
+    }
+
+    /// The histories of all executions, in the order of their ids.
+    pub(super) async fn histories(&self) -> Result<Vec<History>, StoreError> {
+        let mut histories = Vec::new();
+        for execution in self.executions().await? {
+            let records = self.store.history(&execution.id).await?;
+            histories.push(History::new(execution, records));
+        }
+        Ok(histories)
+    }
+
+    /// The history of this execution; empty when it was never started.
+    pub(super) async fn history(&self, id: &ExecutionId) -> History {
+        let records = self.store.history(id).await.unwrap_or_default();
+        let execution = self.store.get(id).await;
+        History::new(execution.unwrap_or_else(|_| never_started(id)), records)
+    }
+
+    async fn executions(&self) -> Result<Vec<Execution>, StoreError> {
+        let mut executions: Vec<Execution> = Vec::new();
+        loop {
+            let filter = Filter {
+                after: executions.last().map(|last| last.id.clone()),
+                ..Filter::default()
+            };
+            let page = self.store.list(filter).await?;
+            if page.is_empty() {
+                return Ok(executions);
+            }
+            executions.extend(page);
+        }
+    }
+}
+
+fn never_started(id: &ExecutionId) -> Execution {
+    Execution::queued(NewExecution {
+        id: id.clone(),
+        handler: String::new(),
+        input: Payload::json("null"),
+        created_at: Timestamp::default(),
+        parent: None,
+    })
+}
+
+/// Answers callbacks as a script says.
+pub(super) struct Answers {
+    pub(super) world: World,
+    pub(super) script: Arc<Script>,
+}
+
+impl Outside for Answers {
+    fn act(&self, now: Timestamp) -> Result<(), Option<Timestamp>> {
+        if !self.script.has_callbacks() {
+            return Err(None);
+        }
+        // The store is in memory: nothing of it is ever waited for.
+        let answered = self.answer(now).now_or_never();
+        answered.and_then(Result::ok).unwrap_or(Err(None))
+    }
+}
+
+impl Answers {
+    async fn answer(&self, now: Timestamp) -> Result<Result<(), Option<Timestamp>>, StoreError> {
+        let (mut next, mut acted) = (None, false);
+        for execution in self.world.executions().await? {
+            if execution.status.is_terminal() || execution.status == ExecutionStatus::Queued {
+                continue;
+            }
+            let records = self.world.store.history(&execution.id).await?;
+            for (due, callback, outcome) in self.due(&records) {
+                if due > now {
+                    next = Some(next.map_or(due, |next: Timestamp| next.min(due)));
+                } else if let Ok(id) = callback.parse() {
+                    let outcome = outcome.clone();
+                    acted |= self.world.store.complete(&id, outcome, now).await.is_ok();
+                }
+            }
+        }
+        Ok(if acted { Ok(()) } else { Err(next) })
+    }
+
+    /// The callbacks that wait and that the script knows.
+    fn due<'a>(&'a self, records: &'a [Record]) -> Vec<(Timestamp, &'a str, &'a Completion)> {
+        let waiting = records.iter().filter(|record| {
+            record.kind == Kind::Callback && record.status == Status::Started
+        });
+        waiting
+            .filter_map(|record| {
+                let (after, outcome) = self.script.answer(&path_of(records, record))?;
+                let due = record.started_at.after(after);
+                Some((due, record.handle.as_deref()?, outcome))
+            })
+            .collect()
+    }
+}
+
+pub(super) fn path_of(records: &[Record], record: &Record) -> String {
+    let parent = records.iter().find(|one| one.id == record.parent);
+    let scope = parent
+        .filter(|_| record.parent != OperationId::ROOT)
+        .map(|parent| path_of(records, parent));
+    path_in(scope.as_deref(), record)
+}

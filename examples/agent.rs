@@ -72,3 +72,7 @@ async fn main() -> Result<(), BoxError> {
     println!("{answer}");
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "tests/agent.rs"]
+mod tests;

@@ -52,3 +52,7 @@ async fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tests/etl.rs"]
+mod tests;

@@ -79,3 +79,7 @@ async fn main() -> Result<(), BoxError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "tests/order.rs"]
+mod tests;

@@ -75,3 +75,7 @@ async fn main() -> Result<(), BoxError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "tests/saga.rs"]
+mod tests;

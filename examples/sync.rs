@@ -84,3 +84,7 @@ async fn main() -> Result<(), BoxError> {
     println!("copied {copied} rows");
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "tests/sync.rs"]
+mod tests;

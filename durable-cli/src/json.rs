@@ -118,6 +118,9 @@ pub struct Operation {
     pub turn: Option<u64>,
     /// How it is written in place of its name, if it has a label.
     pub label: Option<String>,
+    /// Where it stands in the order in which the code asked for operations; compared with that of its
+    /// siblings only.
+    pub order: u64,
     /// `step`, `record`, `wait`, `scope`, `call`, `poll`, `callback`, `invoke`, `map`, `parallel`,
     /// `branch`, `race`, `batch` or `undo`.
     pub kind: &'static str,
@@ -169,6 +172,10 @@ pub struct Value {
     pub hidden: Option<&'static str>,
     /// The value.
     pub json: Option<serde_json::Value>,
+    /// The value as it was encoded, where `json` may round its numbers.
+    pub text: Option<String>,
+    /// The encoded value in hexadecimal digits, where it is `not_json`.
+    pub hex: Option<String>,
 }
 
 /// A recorded error.
@@ -243,6 +250,16 @@ fn millis(time: Duration) -> Option<u64> {
     u64::try_from(time.as_millis()).ok()
 }
 
+/// Whether numbers in it are kept as fractions, which large ones are too.
+fn has_fractions(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Number(number) => number.is_f64(),
+        serde_json::Value::Array(items) => items.iter().any(has_fractions),
+        serde_json::Value::Object(fields) => fields.values().any(has_fractions),
+        _ => false,
+    }
+}
+
 fn written(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
 }
@@ -291,6 +308,7 @@ impl View {
             key,
             turn,
             label: record.label.clone(),
+            order: record.order,
             kind: record.kind.as_str(),
             status: record.status.as_str(),
             attempts: record.attempt,
@@ -328,10 +346,18 @@ impl View {
         } else {
             serde_json::from_slice(&payload.data).map_err(|_| "not_json")
         };
+        let bytes = &payload.data;
+        let exact = json.as_ref().is_ok_and(|value| !has_fractions(value));
+        let text = json
+            .is_ok()
+            .then(|| String::from_utf8_lossy(bytes).into_owned());
+        let digits = || bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Value {
             codec: payload.codec.to_string(),
             size: payload.len(),
             hidden: json.as_ref().err().copied(),
+            text: text.filter(|_| !exact),
+            hex: (json == Err("not_json")).then(digits),
             json: json.ok(),
         }
     }

@@ -233,7 +233,7 @@ impl Context {
         let replayed = state.engine.is_replaying(self.scope);
         let op = state.engine.claim(self.scope, site, turn);
         if let Some(observer) = self.shared.observer() {
-            observer.asked(&self.shared.info.id, state.engine.id(op));
+            observer.asked(state.engine.id(op));
         }
         if replayed && !state.engine.is_replaying(self.scope) {
             self.span.record("replay", false);

@@ -18,7 +18,7 @@ pub(crate) struct Body {
 /// Watches the bodies of a run. None does unless a test is run.
 pub(crate) trait Observer: Send + Sync {
     /// The handler asks for an operation.
-    fn asked(&self, execution: &ExecutionId, operation: OperationId);
+    fn asked(&self, operation: OperationId);
 
     /// A body is about to run. A failure stands in its place; an answer that never comes is the end
     /// of the process.

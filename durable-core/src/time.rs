@@ -33,6 +33,32 @@ impl Timestamp {
     }
 }
 
+#[cfg(feature = "testing")]
+impl Timestamp {
+    /// The time that [`Display`](fmt::Display) writes as `text`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let mut date = date.rsplitn(3, '-').map(str::parse::<i64>);
+        let (day, month, year) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);
+        let (seconds, millis) = time.split_once('.')?;
+        let mut clock = seconds.split(':').map(|part| part.parse::<i64>().ok());
+        let seconds = clock.try_fold(0, |sum, part| Some(sum * 60 + part?))?;
+        let millis = seconds * 1000 + millis.parse::<i64>().ok()?;
+        Some(Self(days(year, month, day) * 86_400_000 + millis))
+    }
+}
+
+/// The inverse of [`civil`].
+#[cfg(feature = "testing")]
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let march_year = year - i64::from(month <= 2);
+    let (cycle, year_of_cycle) = (march_year.div_euclid(400), march_year.rem_euclid(400));
+    let march_month = (month + 9) % 12;
+    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    let day_of_cycle = year_of_cycle * 365 + year_of_cycle / 4 - year_of_cycle / 100 + day_of_year;
+    cycle * 146_097 + day_of_cycle - 719_468
+}
+
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         let millis = match time.duration_since(UNIX_EPOCH) {
@@ -104,5 +130,27 @@ impl Clock for SystemClock {
 
     fn sleep(&self, delay: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(delay))
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn a_time_is_read_as_it_was_written() {
+        for millis in [
+            0,
+            1,
+            -1,
+            951_782_400_000,
+            1_800_000_000_123,
+            -62_135_596_800_001,
+            253_402_300_799_999,
+        ] {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!(Timestamp::parse(&time.to_string()), Some(time), "{time}");
+        }
+        assert_eq!(Timestamp::parse("2026-11-23 14:06:12.120Z"), None);
     }
 }

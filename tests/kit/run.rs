@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use durable::prelude::*;
 use durable::testing::{End, TestClock, TestRun};
-use durable::{Clock as _, Client, Retry, Status};
+use durable::{Client, Clock as _, Retry, Status};
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
@@ -42,9 +42,19 @@ async fn years_of_waiting_take_no_time() {
     let run = TestRun::new(import).state(&app).run("a", 3).await;
     assert_eq!(run.output().unwrap(), &5);
     assert_eq!(run.invocations(), 4);
-    assert_eq!(app.noted(), ["read", "load 0", "load 1", "load 2", "publish"]);
+    assert_eq!(
+        app.noted(),
+        ["read", "load 0", "load 1", "load 2", "publish"]
+    );
     run.assert_names([
-        "read", "load[0]", "breathe[0]", "load[1]", "breathe[1]", "load[2]", "breathe[2]", "publish",
+        "read",
+        "load[0]",
+        "breathe[0]",
+        "load[1]",
+        "breathe[1]",
+        "load[2]",
+        "breathe[2]",
+        "publish",
     ]);
     run.assert_value("load[1]", 3);
     let first = run.history().get("read").unwrap().record().started_at;
@@ -78,7 +88,10 @@ async fn a_failure_says_what_was_recorded() {
         .run("a", 2)
         .await;
     let error = run.error().unwrap();
-    assert_eq!(error.message(), "`load[0]` failed after 6 attempts: disk full");
+    assert_eq!(
+        error.message(),
+        "`load[0]` failed after 6 attempts: disk full"
+    );
     let text = run.output().unwrap_err().to_string();
     assert_eq!(
         text,
@@ -138,12 +151,24 @@ async fn callbacks_are_answered_by_name() {
     assert_eq!(run.others().len(), 1);
     let run = test().callback("manager", false).run("b", 5).await;
     assert_eq!(run.output().unwrap(), "not approved");
-    let run = test().fail_callback("manager", "on holiday").run("c", 5).await;
-    assert!(run.error().unwrap().message().contains("on holiday"), "{run}");
+    let run = test()
+        .fail_callback("manager", "on holiday")
+        .run("c", 5)
+        .await;
+    assert!(
+        run.error().unwrap().message().contains("on holiday"),
+        "{run}"
+    );
     let day = Duration::from_secs(86_400);
-    let run = test().callback_after("manager", 6 * day, true).run("d", 5).await;
+    let run = test()
+        .callback_after("manager", 6 * day, true)
+        .run("d", 5)
+        .await;
     assert_eq!(run.output().unwrap(), "receipt");
-    let run = test().callback_after("manager", 8 * day, true).run("e", 5).await;
+    let run = test()
+        .callback_after("manager", 8 * day, true)
+        .run("e", 5)
+        .await;
     assert_eq!(run.output().unwrap(), "not approved");
 }
 
@@ -154,7 +179,9 @@ async fn other_executions_are_answered_by_the_name_of_the_operation_or_the_funct
         let run = TestRun::new(order)
             .state(&app)
             .callback("manager", true)
-            .invoke(name, |amount: u32| Ok::<_, BoxError>(format!("{amount} paid")))
+            .invoke(name, |amount: u32| {
+                Ok::<_, BoxError>(format!("{amount} paid"))
+            })
             .run("a", 5)
             .await;
         assert_eq!(run.output().unwrap(), "5 paid");
@@ -180,7 +207,10 @@ async fn what_nobody_answers_is_named() {
     let run = TestRun::new(asks).run("a", ()).await;
     assert!(matches!(run.end(), End::Waits(_)), "{run}");
     let text = run.output().unwrap_err().to_string();
-    assert!(text.contains("it waits for callback `approval`, and nobody ends that"), "{text}");
+    assert!(
+        text.contains("it waits for callback `approval`, and nobody ends that"),
+        "{text}"
+    );
     assert!(text.contains(".callback(\"name\", value)"), "{text}");
 }
 
@@ -222,7 +252,9 @@ async fn patient(shop: &Shop) -> Result<String, BoxError> {
 #[tokio::test]
 async fn time_is_not_skipped_over_a_task_that_is_about_to_answer() {
     let test = TestRun::new(patient);
-    let shop = Shop { client: test.world().client() };
+    let shop = Shop {
+        client: test.world().client(),
+    };
     let run = test.state(&shop).run("a", ()).await;
     assert_eq!(run.output().unwrap(), "yes");
 }
@@ -230,7 +262,11 @@ async fn time_is_not_skipped_over_a_task_that_is_about_to_answer() {
 #[tokio::test]
 async fn invocations_are_counted_out() {
     let app = App::default();
-    let run = TestRun::new(import).state(&app).invocations(2).run("a", 3).await;
+    let run = TestRun::new(import)
+        .state(&app)
+        .invocations(2)
+        .run("a", 3)
+        .await;
     assert!(matches!(run.end(), End::Suspended(Some(_))), "{run}");
     assert_eq!(app.noted(), ["read", "load 0", "load 1"]);
     let mut steps = TestRun::new(import).state(&app).start("b", 1).await;
@@ -263,19 +299,31 @@ async fn a_budget_is_used_up_by_bodies_that_take_their_time() {
     assert_eq!(run.invocations(), 4);
     assert_eq!(run.ran("load"), 10);
     let record = run.history().get("load[3]").unwrap().record().clone();
-    assert_eq!(record.ended_at.unwrap().since(record.started_at), minutes(4));
+    assert_eq!(
+        record.ended_at.unwrap().since(record.started_at),
+        minutes(4)
+    );
 }
 
 #[durable]
 async fn hangs(_app: &App) -> Result<(), BoxError> {
     let minute = Duration::from_secs(60);
-    step!("hang", retry = Retry::none(), timeout = minute, std::future::pending::<Result<(), String>>().await).await?;
+    step!(
+        "hang",
+        retry = Retry::none(),
+        timeout = minute,
+        std::future::pending::<Result<(), String>>().await
+    )
+    .await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_body_that_hangs_is_timed_out() {
-    let run = TestRun::new(hangs).state(&App::default()).run("a", ()).await;
+    let run = TestRun::new(hangs)
+        .state(&App::default())
+        .run("a", ())
+        .await;
     let error = run.history().get("hang").unwrap().error().unwrap();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
 }
@@ -305,7 +353,10 @@ async fn races(slow: &Slow) -> Result<String, BoxError> {
 #[tokio::test]
 async fn a_body_may_take_the_time_of_the_test() {
     let test = TestRun::new(races);
-    let slow = Slow { clock: test.world().clock(), steps: AtomicU32::new(0) };
+    let slow = Slow {
+        clock: test.world().clock(),
+        steps: AtomicU32::new(0),
+    };
     let run = test.state(&slow).run("a", ()).await;
     assert_eq!(run.output().unwrap(), "late");
     assert_eq!(slow.steps.load(Ordering::SeqCst), 0);
@@ -317,7 +368,11 @@ async fn the_same_id_is_the_same_execution() {
     let first = TestRun::new(import).state(&app);
     let world = first.world();
     let first = first.run("a", 1).await;
-    let second = TestRun::new(import).state(&app).within(&world).run("a", 1).await;
+    let second = TestRun::new(import)
+        .state(&app)
+        .within(&world)
+        .run("a", 1)
+        .await;
     first.assert_same_history(&second);
     assert_eq!(second.invocations(), 0);
     assert_eq!(second.output().unwrap(), &3);

@@ -1,0 +1,379 @@
+//! Handlers that are wrong, each caught by the tool that claims to catch it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
+
+use durable::prelude::*;
+use durable::testing::{Finding, crash_everywhere, shuffled};
+
+#[derive(Default)]
+struct App {
+    rows: Mutex<Vec<String>>,
+}
+
+impl App {
+    /// Not idempotent: who does it twice has it twice.
+    fn add(&self, row: impl Into<String>) -> Result<usize, BoxError> {
+        let mut rows = self.rows.lock().unwrap();
+        rows.push(row.into());
+        Ok(rows.len())
+    }
+
+    fn put(&self, row: impl Into<String>) -> Result<(), BoxError> {
+        let mut rows = self.rows.lock().unwrap();
+        let row = row.into();
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+        Ok(())
+    }
+
+    fn take(&self, row: &str) -> Result<String, BoxError> {
+        self.rows.lock().unwrap().retain(|other| other != row);
+        Ok(format!("receipt of {row}"))
+    }
+
+    fn rows(&self) -> Vec<String> {
+        self.rows.lock().unwrap().clone()
+    }
+}
+
+#[track_caller]
+fn says(finding: &Finding, parts: &[&str]) {
+    let text = finding.to_string();
+    println!("{text}\n");
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+}
+
+/// The attribute does not see into it.
+fn now() -> u128 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_millis()
+}
+
+#[durable]
+async fn keyed_by_the_clock(app: &App) -> Result<(), BoxError> {
+    let stamp = now();
+    step!("save", key = stamp, app.put("saved")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_from_the_clock() {
+    let found = shuffled(keyed_by_the_clock, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(
+        &found,
+        &["`keyed_by_the_clock` differs from run to run", "save["],
+    );
+    let found = crash_everywhere(keyed_by_the_clock, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(&found, &["does not survive a crash", "save["]);
+}
+
+#[durable]
+async fn ends_with_the_clock(app: &App) -> Result<String, BoxError> {
+    step!("save", app.put("saved")).await?;
+    Ok(now().to_string())
+}
+
+#[tokio::test]
+async fn a_clock_in_the_output() {
+    let found = shuffled(ends_with_the_clock, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(&found, &["a replay ends otherwise"]);
+}
+
+/// In the order of a map that has another one each time.
+fn customers() -> Vec<String> {
+    let names = ["ann", "bob", "cat", "dan", "eve"].map(str::to_owned);
+    HashMap::from(names.map(|name| (name, ())))
+        .into_keys()
+        .collect()
+}
+
+#[durable]
+async fn in_the_order_of_a_map(app: &App) -> Result<(), BoxError> {
+    for customer in customers() {
+        step!("bill", key = customer, app.put(&customer)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unordered_map() {
+    let found = shuffled(in_the_order_of_a_map, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(
+        &found,
+        &["was asked for in another order than it was recorded in"],
+    );
+}
+
+#[durable]
+async fn by_turn_of_a_map(app: &App) -> Result<(), BoxError> {
+    for customer in customers() {
+        step!(
+            "bill",
+            ordered,
+            app.put(&customer).map(|()| customer.clone())
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unordered_map_whose_turns_are_identities() {
+    let found = shuffled(by_turn_of_a_map, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(&found, &["what is recorded", "bill[0]"]);
+}
+
+fn number() -> u32 {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    COUNTER.fetch_add(1, Ordering::SeqCst)
+}
+
+#[durable]
+async fn counts(app: &App) -> Result<(), BoxError> {
+    let number = number();
+    step!("invoice", key = number, app.put("invoice")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_static_counter() {
+    let found = shuffled(counts, |_| App::default(), ()).await.unwrap_err();
+    says(&found, &["invoice["]);
+    let found = crash_everywhere(counts, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(&found, &["invoice["]);
+}
+
+fn coin() -> bool {
+    fastrand::bool()
+}
+
+#[durable]
+async fn branches_at_random(app: &App) -> Result<(), BoxError> {
+    if coin() {
+        step!("heads", app.put("heads")).await?;
+    } else {
+        step!("tails", app.put("tails")).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_random_branch() {
+    let found = shuffled(branches_at_random, |_| App::default(), ())
+        .rounds(40)
+        .await
+        .unwrap_err();
+    says(&found, &["`branches_at_random` differs from run to run"]);
+}
+
+fn request_id() -> u64 {
+    fastrand::u64(..)
+}
+
+#[durable]
+async fn draws_outside_of_the_step(app: &App) -> Result<(), BoxError> {
+    let id = request_id();
+    step!("charge", app.put(format!("charge {id}")).map(|()| id)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_idempotency_key_that_is_drawn_outside_of_its_step() {
+    let found = shuffled(draws_outside_of_the_step, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(&found, &["what is recorded", "charge"]);
+    let found = crash_everywhere(draws_outside_of_the_step, |_| App::default(), ())
+        .varies("charge")
+        .comparing(|app| app.rows().len())
+        .await
+        .unwrap_err();
+    says(
+        &found,
+        &["after the body of `charge`", "what is seen of the state"],
+    );
+}
+
+#[durable]
+async fn charges_twice(app: &App) -> Result<(), BoxError> {
+    step!("charge", app.add("charge").map(drop)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_idempotent() {
+    let found = crash_everywhere(charges_twice, |_| App::default(), ())
+        .comparing(App::rows)
+        .await
+        .unwrap_err();
+    says(
+        &found,
+        &[
+            "does not survive a crash after the body of `charge`",
+            "+     \"charge\",",
+        ],
+    );
+    let boundary = found.boundary().unwrap().to_string();
+    assert_eq!(
+        boundary,
+        "after the body of `charge`, before its checkpoint"
+    );
+}
+
+#[durable]
+async fn acts_outside_of_steps(app: &App) -> Result<(), BoxError> {
+    app.add("mail")?;
+    step!("save", app.put("saved")).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_effect_outside_of_steps() {
+    let found = crash_everywhere(acts_outside_of_steps, |_| App::default(), ())
+        .comparing(App::rows)
+        .await
+        .unwrap_err();
+    says(&found, &["what is seen of the state", "+     \"mail\","]);
+}
+
+/// What is left of the list, by turn: the first run's order 0 is another than the second's.
+#[durable]
+async fn by_turn_of_what_is_left(app: &App) -> Result<Vec<String>, BoxError> {
+    let mut receipts = Vec::new();
+    for order in app.rows() {
+        receipts.push(step!("pay", ordered, app.take(&order)).await?);
+    }
+    Ok(receipts)
+}
+
+fn with_orders() -> App {
+    let app = App::default();
+    for order in ["a", "b", "c"] {
+        app.put(order).unwrap();
+    }
+    app
+}
+
+#[tokio::test]
+async fn turns_of_a_filtered_list() {
+    let found = crash_everywhere(by_turn_of_what_is_left, |_| with_orders(), ())
+        .comparing(App::rows)
+        .await
+        .unwrap_err();
+    says(
+        &found,
+        &[
+            "`by_turn_of_what_is_left` does not survive a crash",
+            "receipt of a",
+        ],
+    );
+}
+
+/// Asks the world outside of a step, and goes by what it says.
+#[durable]
+async fn reads_state_outside_of_steps(app: &App) -> Result<usize, BoxError> {
+    if app.rows().is_empty() {
+        step!("create", app.put("row")).await?;
+    }
+    step!("use", app.put("used")).await?;
+    Ok(app.rows().len())
+}
+
+#[tokio::test]
+async fn state_that_is_read_outside_of_steps() {
+    let found = crash_everywhere(reads_state_outside_of_steps, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(
+        &found,
+        &[
+            "after the body of `create`",
+            "- create: create  step succeeded",
+        ],
+    );
+}
+
+/// The first of two, as the scheduler has it.
+async fn first_of<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
+    let (a, b) = (std::pin::pin!(a), std::pin::pin!(b));
+    futures::future::select(a, b).await.factor_first().0
+}
+
+async fn work(app: &App, what: &str) -> Result<String, BoxError> {
+    tokio::task::yield_now().await;
+    app.put(what)?;
+    Ok(what.to_owned())
+}
+
+#[durable]
+async fn goes_on_with_the_first(app: &App) -> Result<String, BoxError> {
+    let first = first_of(
+        step!("left", work(app, "left").await),
+        step!("right", work(app, "right").await),
+    );
+    let first = first.await?;
+    Ok(step!(
+        "use",
+        key = first,
+        work(app, "use").await.map(|_| first.clone())
+    )
+    .await?)
+}
+
+#[tokio::test]
+async fn a_helper_that_takes_what_comes_first() {
+    let found = shuffled(goes_on_with_the_first, |_| App::default(), ())
+        .rounds(40)
+        .await
+        .unwrap_err();
+    says(&found, &["use["]);
+}
+
+/// Several at once from a set: each of them has its key, but the answer is in the order of the set.
+#[durable]
+async fn answers_in_the_order_of_a_set(app: &App) -> Result<Vec<String>, BoxError> {
+    let names: HashSet<String> = customers().into_iter().collect();
+    let mut answers = Vec::new();
+    for name in sorted(&names) {
+        answers.push(step!("ask", key = name, work(app, &name).await).await?);
+    }
+    Ok(unsorted(answers))
+}
+
+fn sorted(names: &HashSet<String>) -> Vec<String> {
+    let mut names: Vec<String> = names.iter().cloned().collect();
+    names.sort();
+    names
+}
+
+fn unsorted(names: Vec<String>) -> Vec<String> {
+    HashSet::<String>::from_iter(names).into_iter().collect()
+}
+
+#[tokio::test]
+async fn an_output_in_the_order_of_a_set() {
+    let found = shuffled(answers_in_the_order_of_a_set, |_| App::default(), ())
+        .await
+        .unwrap_err();
+    says(&found, &["a replay ends otherwise"]);
+}

@@ -85,11 +85,19 @@ impl<T, C> Coder<T, C> {
     /// The value behind a payload, whoever encoded it.
     fn decode_any(&self, claim: &Claim<'_>, payload: &Payload) -> Result<T, OperationError> {
         (self.decode)(&self.codec, &payload.data).map_err(|error| {
-            let message = format!(
-                "the recorded value of {} bytes does not decode as `{}`: {error}",
-                payload.len(),
-                std::any::type_name::<T>()
-            );
+            let wanted = std::any::type_name::<T>();
+            let recorded = claim.lock().engine.record(claim.op).value_type.clone();
+            let message = match recorded.filter(|recorded| recorded != wanted) {
+                Some(recorded) => {
+                    format!(
+                        "it was recorded as `{recorded}`, the code now wants `{wanted}`: {error}"
+                    )
+                }
+                None => format!(
+                    "the recorded value of {} bytes does not decode as `{wanted}`: {error}",
+                    payload.len(),
+                ),
+            };
             codec_error(claim, &message)
         })
     }

@@ -141,7 +141,7 @@ where
             };
             if !differences.is_empty() {
                 let text = format!(
-                    "`{}` is another after a crash {boundary} (boundary {} of {total}):\n  {}",
+                    "`{}` does not survive a crash {boundary} (boundary {} of {total}):\n  {}",
                     H::NAME,
                     at + 1,
                     differences.join("\n  ")

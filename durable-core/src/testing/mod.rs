@@ -5,6 +5,7 @@
 //! | [`TestRun`] | one run, with answers from outside and failing bodies given by name |
 //! | [`crash_everywhere`] | the process dies at every boundary of a run: nothing changes |
 //! | [`shuffled`] | the scheduler decides otherwise: nothing changes |
+//! | [`replay`] | a recorded history against today's code: it goes on as it should |
 //!
 //! Nothing here sleeps, opens a port or writes a file, so tests run in parallel. All of it takes a
 //! tokio runtime, of whatever flavour: `#[tokio::test]` will do.
@@ -12,10 +13,12 @@
 mod clock;
 mod crash;
 mod diff;
+mod export;
 mod history;
 mod outcome;
 mod patience;
 mod process;
+mod replay;
 mod rerun;
 mod run;
 mod scenario;
@@ -29,6 +32,7 @@ pub use clock::TestClock;
 pub use crash::{CrashEverywhere, Crashes, crash_everywhere};
 pub use history::{History, Operation};
 pub use outcome::{End, NoOutput, TestOutcome};
+pub use replay::{Replay, Replayed, replay};
 pub use run::{Stepper, TestRun};
 pub use scenario::Finding;
 pub use shuffle::{Shuffled, Shuffles, shuffled};

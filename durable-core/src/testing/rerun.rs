@@ -20,7 +20,7 @@ use crate::store::{
     Batch, CheckpointStore as _, Execution, ExecutionStatus, ExecutionStore as _, ExecutionUpdate,
     NewExecution,
 };
-use crate::{ExecutionId, Timestamp};
+use crate::{ExecutionId, OperationId, Timestamp};
 
 /// What a handler made of a history.
 pub(super) struct Rerun {
@@ -29,7 +29,9 @@ pub(super) struct Rerun {
     pub(super) live: Vec<Live>,
     pub(super) drift: Vec<Drift>,
     /// Values that the code cannot read, with the reason.
-    pub(super) undecodable: Vec<(String, String)>,
+    pub(super) undecodable: Vec<(OperationId, String, String)>,
+    /// Operations that were asked for.
+    pub(super) asked: HashSet<OperationId>,
 }
 
 /// An operation that would run.
@@ -84,6 +86,7 @@ where
     Ok(Rerun {
         drift: process.drift(),
         undecodable: watch.undecodable(),
+        asked: watch.asked(),
         stage,
         live,
     })
@@ -91,7 +94,10 @@ where
 
 /// The moment at which the history was written: what was due by then is over, what was not is not.
 fn latest(execution: &Execution, records: &[Record]) -> Timestamp {
-    let ended = execution.status.is_terminal().then_some(execution.updated_at);
+    let ended = execution
+        .status
+        .is_terminal()
+        .then_some(execution.updated_at);
     let times = records.iter().flat_map(|record| {
         // An ended execution has waited for all that it waited for.
         let due = record.due_at.filter(|_| {
@@ -167,14 +173,17 @@ where
 }
 
 /// How the end of a replay differs from the recorded one.
-fn other_end(execution: &Execution, stage: &Stage) -> Option<String> {
+pub(super) fn other_end(execution: &Execution, stage: &Stage) -> Option<String> {
     let (recorded, now) = match (execution.status, stage) {
         (ExecutionStatus::Succeeded, Stage::Succeeded(output)) => {
             let recorded = execution.output.as_ref()?;
             if recorded == output {
                 return None;
             }
-            (super::history::shown(recorded), super::history::shown(output))
+            (
+                super::history::shown(recorded),
+                super::history::shown(output),
+            )
         }
         (ExecutionStatus::Failed | ExecutionStatus::Cancelled, Stage::Failed(error)) => {
             let recorded = execution.error.as_ref()?;
@@ -186,7 +195,9 @@ fn other_end(execution: &Execution, stage: &Stage) -> Option<String> {
         (ExecutionStatus::Continued, Stage::Suspended(_)) => return None,
         (_, Stage::Blocked(report)) => return Some(format!("a replay is blocked: {report}")),
         (status, _) if status.is_terminal() => {
-            return Some(format!("the run had {status}, a replay of it does not come to that"));
+            return Some(format!(
+                "the run had {status}, a replay of it does not come to that"
+            ));
         }
         _ => return None,
     };

@@ -228,7 +228,10 @@ where
     /// Skips time until the next invocation is due and runs it. Answers with whether there is
     /// another: not once the execution has ended, or waits for what nobody will give it.
     pub async fn invocation(&mut self) -> bool {
-        if matches!(self.stage, None | Some(Ok(Stage::Suspended(_) | Stage::Waits(_)))) {
+        if matches!(
+            self.stage,
+            None | Some(Ok(Stage::Suspended(_) | Stage::Waits(_)))
+        ) {
             self.stage = Some(self.process.step().await);
         }
         matches!(self.stage, Some(Ok(Stage::Suspended(_))))

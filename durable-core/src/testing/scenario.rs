@@ -243,7 +243,10 @@ impl Scene {
         let Some((_, settled)) = &self.died else {
             return Vec::new();
         };
-        let again = self.begun_after.iter().filter(|(key, _)| settled.contains(key));
+        let again = self
+            .begun_after
+            .iter()
+            .filter(|(key, _)| settled.contains(key));
         let again = again.map(|(_, (path, _))| {
             format!("the body of `{path}` ran again, although its outcome was in the store")
         });
@@ -329,7 +332,10 @@ fn records(histories: &[History]) -> impl Iterator<Item = (&ExecutionId, &crate:
 
 fn difference<T: AsRef<str>>(what: &str, left: &[T], right: &[T]) -> Option<String> {
     let difference = diff(left, right)?;
-    Some(format!("{what} (- before, + now):\n{}", difference.trim_end()))
+    Some(format!(
+        "{what} (- before, + now):\n{}",
+        difference.trim_end()
+    ))
 }
 
 fn ended(stage: &Stage) -> String {

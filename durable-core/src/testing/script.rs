@@ -68,8 +68,7 @@ impl Script {
         E: Into<BoxError> + Clone + Send + Sync + 'static,
     {
         let fail = Box::new(move || error.clone().into_failure());
-        self.failures
-            .push((Pattern::new(name), fail, times));
+        self.failures.push((Pattern::new(name), fail, times));
     }
 
     pub(super) fn time_out_step(&mut self, name: &str, times: u32) {

@@ -171,7 +171,7 @@ where
             found.extend(replayed?);
             if !found.is_empty() {
                 return Err(Finding::new(format!(
-                    "`{}` is another in each run (run {round}, DURABLE_SEED={seed}):\n  {}",
+                    "`{}` differs from run to run (run {round}, DURABLE_SEED={seed}):\n  {}",
                     H::NAME,
                     found.join("\n  ")
                 )));
@@ -188,7 +188,9 @@ where
 fn seed_of_environment() -> Result<u64, Finding> {
     match std::env::var("DURABLE_SEED") {
         Ok(seed) => seed.parse().map_err(|_| {
-            Finding::new(format!("the environment variable DURABLE_SEED is no number: {seed:?}"))
+            Finding::new(format!(
+                "the environment variable DURABLE_SEED is no number: {seed:?}"
+            ))
         }),
         Err(_) => Ok(fastrand::u64(..)),
     }

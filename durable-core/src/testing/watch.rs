@@ -66,13 +66,13 @@ struct Log {
     begun: BTreeMap<Key, (String, u32)>,
     /// What bodies of `record!` gave.
     recorded: Recorded,
-    undecodable: Vec<(String, String)>,
+    undecodable: Vec<(OperationId, String, String)>,
     /// In a replay: the bodies that were about to run.
     live: Vec<Body>,
     /// In a replay: operations without a body that began.
     new: Vec<String>,
     /// In a replay: operations that were asked for.
-    asked: HashSet<Key>,
+    asked: HashSet<OperationId>,
 }
 
 /// One process of a test, seen from outside.
@@ -122,6 +122,10 @@ impl Watch {
     /// For how many polls who passes the boundary is held up; none if the process dies there.
     fn polls_at(&self, boundary: Boundary) -> Option<u32> {
         let mut log = self.log();
+        // With the process everything in it ends, whatever else is polled before that is noticed.
+        if log.died.is_some() {
+            return None;
+        }
         let number = log.boundaries.len();
         log.boundaries.push(boundary.clone());
         match &mut *self.treatment() {
@@ -153,18 +157,11 @@ impl Watch {
         self.log().begun.clone()
     }
 
-    /// How often the bodies at `path` began.
-    pub(super) fn begun_at(&self, path: &str) -> u32 {
-        let log = self.log();
-        let matching = log.begun.values().filter(|(of, _)| of == path);
-        matching.map(|(_, count)| count).sum()
-    }
-
     pub(super) fn take_recorded(&self) -> Recorded {
         std::mem::take(&mut self.log().recorded)
     }
 
-    pub(super) fn undecodable(&self) -> Vec<(String, String)> {
+    pub(super) fn undecodable(&self) -> Vec<(OperationId, String, String)> {
         self.log().undecodable.clone()
     }
 
@@ -174,7 +171,7 @@ impl Watch {
     }
 
     /// In a replay: operations that were asked for.
-    pub(super) fn asked(&self) -> HashSet<Key> {
+    pub(super) fn asked(&self) -> HashSet<OperationId> {
         self.log().asked.clone()
     }
 
@@ -226,9 +223,9 @@ async fn held_up(mut polls: u32) {
 pub(super) struct Watcher(pub(super) Arc<Watch>);
 
 impl Observer for Watcher {
-    fn asked(&self, execution: &ExecutionId, operation: OperationId) {
+    fn asked(&self, operation: OperationId) {
         if matches!(*self.0.treatment(), Treatment::Replay(_)) {
-            self.0.log().asked.insert((execution.clone(), operation));
+            self.0.log().asked.insert(operation);
         }
     }
 
@@ -269,7 +266,7 @@ impl Observer for Watcher {
     }
 
     fn undecodable(&self, body: &Body, message: &str) {
-        let entry = (body.path.clone(), message.to_owned());
+        let entry = (body.id, body.path.clone(), message.to_owned());
         let mut log = self.0.log();
         if !log.undecodable.contains(&entry) {
             log.undecodable.push(entry);

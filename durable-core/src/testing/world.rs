@@ -156,9 +156,9 @@ impl Answers {
 
     /// The callbacks that wait and that the script knows.
     fn due<'a>(&'a self, records: &'a [Record]) -> Vec<(Timestamp, &'a str, &'a Completion)> {
-        let waiting = records.iter().filter(|record| {
-            record.kind == Kind::Callback && record.status == Status::Started
-        });
+        let waiting = records
+            .iter()
+            .filter(|record| record.kind == Kind::Callback && record.status == Status::Started);
         waiting
             .filter_map(|record| {
                 let (after, outcome) = self.script.answer(&path_of(records, record))?;

@@ -1,0 +1,221 @@
+//! Histories as `durable show ID --json` writes them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::{ErrorKind, OperationError};
+use crate::record::{Kind, Payload, Record, Status};
+use crate::store::{Execution, ExecutionStatus, NewExecution};
+use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
+
+/// Codec of a value that the file does not hold: none reads it.
+const HIDDEN: &str = "hidden";
+
+/// An exported execution.
+pub(super) struct Export {
+    pub(super) execution: Execution,
+    pub(super) records: Vec<Record>,
+    /// The operations whose value is left out, with the reason.
+    pub(super) hidden: BTreeMap<OperationId, String>,
+    /// Why the input is left out, if it is.
+    pub(super) input_hidden: Option<String>,
+}
+
+impl Export {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let file: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if file["format"] != 1 {
+            return Err("it is no history: write it with `durable show ID --json --full`".into());
+        }
+        let whole = &file["execution"];
+        let (input, input_hidden) = match payload(&whole["input"])? {
+            Ok(input) => (input, None),
+            Err(why) => (Payload::json("null"), Some(why)),
+        };
+        let mut execution = Execution::queued(NewExecution {
+            id: parsed::<ExecutionId>(whole, "id")?,
+            handler: text_of(whole, "handler")?.to_owned(),
+            input,
+            created_at: time(whole, "created_at")?.ok_or("`created_at` is missing")?,
+            parent: None,
+        });
+        let status = text_of(whole, "status")?;
+        execution.status = ExecutionStatus::from_word(status)
+            .ok_or_else(|| format!("there is no status `{status}`"))?;
+        execution.updated_at = time(whole, "updated_at")?.unwrap_or(execution.created_at);
+        execution.output = payload_if_any(&whole["output"])?.and_then(Result::ok);
+        execution.error = failure(&whole["error"])?;
+        execution.next = match whole["next"].as_str() {
+            Some(_) => Some(parsed(whole, "next")?),
+            None => None,
+        };
+        let operations = file["operations"]
+            .as_array()
+            .ok_or("`operations` is missing")?;
+        let (mut records, mut hidden) = (Vec::new(), BTreeMap::new());
+        for operation in operations {
+            let path = operation["path"].as_str().unwrap_or("?");
+            let (record, why) = record(operation).map_err(|error| format!("`{path}`: {error}"))?;
+            hidden.extend(why.map(|why| (record.id, why)));
+            records.push(record);
+        }
+        Ok(Self {
+            execution,
+            records,
+            hidden,
+            input_hidden,
+        })
+    }
+}
+
+fn record(of: &Value) -> Result<(Record, Option<String>), String> {
+    let kind = text_of(of, "kind")?;
+    let kind = Kind::from_word(kind).ok_or_else(|| format!("there is no kind `{kind}`"))?;
+    let status = text_of(of, "status")?;
+    let occurrence = match (of["key"].as_str(), of["turn"].as_u64()) {
+        (Some(key), _) => Occurrence::Keyed(key.to_owned()),
+        (None, Some(turn)) => Occurrence::Ordered(turn),
+        (None, None) => Occurrence::Once,
+    };
+    let parent = match of["parent"].as_str() {
+        Some(parent) => id(parent)?,
+        None => OperationId::ROOT,
+    };
+    let seq = of["seq"].as_u64().ok_or("`seq` is missing")?;
+    let mut record = Record::started(
+        seq,
+        id(text_of(of, "id")?)?,
+        parent,
+        kind,
+        text_of(of, "name")?.to_owned(),
+        occurrence,
+        time(of, "started_at")?.ok_or("`started_at` is missing")?,
+    );
+    record.status =
+        Status::from_word(status).ok_or_else(|| format!("there is no status `{status}`"))?;
+    // Files of before it was exported are in the order of the records.
+    record.order = of["order"].as_u64().unwrap_or(seq);
+    record.label = of["label"].as_str().map(str::to_owned);
+    record.attempt = count(of, "attempts");
+    record.interruptions = count(of, "interruptions");
+    record.ended_at = time(of, "ended_at")?;
+    record.due_at = time(of, "due_at")?;
+    record.deadline = time(of, "deadline")?;
+    record.heartbeat = of["heartbeat_ms"].as_u64().map(Duration::from_millis);
+    record.handle = of["handle"].as_str().map(str::to_owned);
+    record.extent = of["extent"].as_u64();
+    record.value_type = of["value_type"].as_str().map(|name| name.to_owned().into());
+    record.secret = of["secret"].as_bool().unwrap_or_default();
+    record.source = of["source"].as_str().unwrap_or_default().to_owned().into();
+    record.error = failure(&of["error"])?;
+    let hidden = match payload_if_any(&of["value"])? {
+        None => None,
+        Some(Ok(payload)) => {
+            record.payload = Some(payload);
+            None
+        }
+        Some(Err(why)) => {
+            record.payload = Some(Payload {
+                codec: HIDDEN.into(),
+                data: bytes::Bytes::new(),
+            });
+            Some(why)
+        }
+    };
+    Ok((record, hidden))
+}
+
+fn payload_if_any(of: &Value) -> Result<Option<Result<Payload, String>>, String> {
+    if of.is_null() {
+        return Ok(None);
+    }
+    payload(of).map(Some)
+}
+
+/// The value, or why the file does not hold it.
+fn payload(of: &Value) -> Result<Result<Payload, String>, String> {
+    let codec = text_of(of, "codec")?.to_owned();
+    let data = match (
+        of["text"].as_str(),
+        of["hex"].as_str(),
+        of["hidden"].as_str(),
+    ) {
+        (Some(text), ..) => text.as_bytes().to_vec(),
+        (None, Some(hex), _) => bytes_of(hex).ok_or("its value is no hexadecimal number")?,
+        (None, None, None) => of["json"].to_string().into_bytes(),
+        (None, None, Some("long")) => {
+            return Ok(Err("it is too long to be written without `--full`".into()));
+        }
+        (None, None, Some(why)) => return Ok(Err(format!("it is {why}"))),
+    };
+    Ok(Ok(Payload {
+        codec: codec.into(),
+        data: data.into(),
+    }))
+}
+
+fn failure(of: &Value) -> Result<Option<OperationError>, String> {
+    if of.is_null() {
+        return Ok(None);
+    }
+    let word = text_of(of, "kind")?;
+    let kind =
+        ErrorKind::from_word(word).ok_or_else(|| format!("there is no kind of error `{word}`"))?;
+    let message = of["message"].as_str().unwrap_or("(secret)");
+    let mut error = OperationError::new(text_of(of, "operation")?, kind, message);
+    error.attempts = count(of, "attempts");
+    error.type_name = of["type_name"].as_str().unwrap_or_default().to_owned();
+    let chain = of["chain"].as_array().into_iter().flatten();
+    error.chain = chain.filter_map(Value::as_str).map(str::to_owned).collect();
+    Ok(Some(error))
+}
+
+fn text_of<'a>(of: &'a Value, field: &str) -> Result<&'a str, String> {
+    of[field]
+        .as_str()
+        .ok_or_else(|| format!("`{field}` is missing"))
+}
+
+fn parsed<T: std::str::FromStr>(of: &Value, field: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    text_of(of, field)?
+        .parse()
+        .map_err(|error: T::Err| error.to_string())
+}
+
+fn count(of: &Value, field: &str) -> u32 {
+    let count = of[field].as_u64().unwrap_or_default();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn time(of: &Value, field: &str) -> Result<Option<Timestamp>, String> {
+    let Some(text) = of[field].as_str() else {
+        return Ok(None);
+    };
+    match Timestamp::parse(text) {
+        Some(time) => Ok(Some(time)),
+        None => Err(format!("`{field}` is no time: {text:?}")),
+    }
+}
+
+fn id(text: &str) -> Result<OperationId, String> {
+    let bytes = bytes_of(text).and_then(|bytes| bytes.try_into().ok());
+    bytes
+        .map(OperationId::from_bytes)
+        .ok_or_else(|| format!("{text:?} is no id of an operation"))
+}
+
+fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let pairs = digits.chunks(2);
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}

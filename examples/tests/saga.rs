@@ -1,0 +1,16 @@
+//! The trip, whatever happens to its process.
+
+use durable::testing::{crash_everywhere, shuffled};
+
+use super::*;
+
+#[tokio::test]
+async fn it_survives_a_crash_anywhere() {
+    for to in ["Lisbon", "Atlantis"] {
+        let crashes = crash_everywhere(trip, |_| Agency, to.to_owned())
+            .await
+            .unwrap();
+        assert!(crashes.count() >= 25, "{crashes:?}");
+        shuffled(trip, |_| Agency, to.to_owned()).await.unwrap();
+    }
+}

@@ -1,0 +1,292 @@
+//! `replay`: recorded histories against code that has changed since.
+
+use std::path::PathBuf;
+
+use durable::prelude::*;
+use durable::store::{Execution, ExecutionStore as _, MemoryStore};
+use durable::testing::{Finding, Replayed, TestRun, replay};
+use durable::{Durable, Handler, IntoHandler, Record};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+async fn work(n: u32) -> Result<u32, BoxError> {
+    Ok(n)
+}
+
+mod before {
+    use super::*;
+
+    #[durable]
+    pub(super) async fn import(n: u32) -> Result<u32, BoxError> {
+        let read = step!("read", work(n).await).await?;
+        let mut sum = 0;
+        for n in 0..read {
+            sum += step!("load", key = n, work(n).await).await?;
+        }
+        wait!("breathe", Duration::from_secs(60)).await;
+        step!("publish", work(sum).await).await?;
+        step!("notify", work(1).await).await?;
+        Ok(sum)
+    }
+}
+
+/// A folder with the history of an execution that had got as far as `invocations`.
+async fn exported<F>(handler: F, input: <F::Handler as Durable>::Input, invocations: u64) -> TempDir
+where
+    F: IntoHandler,
+    F::Handler: Handler<()>,
+    <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send + 'static,
+    <F::Handler as Durable>::Output: Serialize + DeserializeOwned + Send + 'static,
+{
+    let test = TestRun::new(handler).invocations(invocations);
+    let store = test.world().store();
+    let _ = test.run("a", input).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(file(&folder), export(&store).await).unwrap();
+    folder
+}
+
+fn file(folder: &TempDir) -> PathBuf {
+    folder.path().join("a.json")
+}
+
+async fn export(store: &MemoryStore) -> String {
+    let id = "a".parse().unwrap();
+    let (execution, records) = (
+        store.get(&id).await.unwrap(),
+        store.history(&id).await.unwrap(),
+    );
+    as_the_command_prints(&execution, &records)
+}
+
+fn as_the_command_prints(execution: &Execution, records: &[Record]) -> String {
+    serde_json::to_string_pretty(&durable_cli::json::History::new(execution, records, true))
+        .unwrap()
+}
+
+#[track_caller]
+fn says(result: Result<Replayed, Finding>, parts: &[&str]) {
+    let text = result.unwrap_err().to_string();
+    println!("{text}\n");
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_code_goes_on_with_whatever_it_recorded() {
+    for invocations in [1, 2] {
+        let folder = exported(before::import, 3, invocations).await;
+        let replayed = replay(before::import, folder.path()).await.unwrap();
+        assert_eq!(replayed.count(), 1);
+        assert!(replayed.notes().is_empty(), "{replayed}");
+    }
+}
+
+/// A handler of the same name, whose body is another.
+macro_rules! edited {
+    ($module:ident, $n:ident, $body:block) => {
+        mod $module {
+            use super::*;
+
+            #[durable]
+            pub(super) async fn import($n: u32) -> Result<u32, BoxError> $body
+        }
+    };
+}
+
+edited!(renamed, n, {
+    let read = step!("read_all", work(n).await).await?;
+    Ok(read)
+});
+edited!(declared, n, {
+    let read = step!("read_all", was = "read", work(n).await).await?;
+    let mut sum = 0;
+    for n in 0..read {
+        sum += step!("load", key = n, work(n).await).await?;
+    }
+    wait!("breathe", Duration::from_secs(60)).await;
+    step!("publish", work(sum).await).await?;
+    step!("notify", work(1).await).await?;
+    Ok(sum)
+});
+edited!(inserted_at_the_end, n, {
+    let read = step!("read", work(n).await).await?;
+    let mut sum = 0;
+    for n in 0..read {
+        sum += step!("load", key = n, work(n).await).await?;
+    }
+    wait!("breathe", Duration::from_secs(60)).await;
+    step!("audit", work(sum).await).await?;
+    step!("publish", work(sum).await).await?;
+    step!("notify", work(1).await).await?;
+    Ok(sum)
+});
+edited!(swapped, n, {
+    let read = step!("read", work(n).await).await?;
+    let mut sum = 0;
+    for n in 0..read {
+        sum += step!("load", key = n, work(n).await).await?;
+    }
+    wait!("breathe", Duration::from_secs(60)).await;
+    step!("notify", work(1).await).await?;
+    step!("publish", work(sum).await).await?;
+    Ok(sum)
+});
+edited!(other_type, n, {
+    let read: Vec<String> = step!("read", Ok::<_, BoxError>(vec![n.to_string()])).await?;
+    Ok(read.len().try_into()?)
+});
+edited!(other_kind, n, {
+    wait!("read", Duration::from_secs(1)).await;
+    Ok(n)
+});
+edited!(removed, n, {
+    let read = step!("read", work(n).await).await?;
+    wait!("breathe", Duration::from_secs(60)).await;
+    step!("publish", work(3).await).await?;
+    step!("notify", work(1).await).await?;
+    Ok(read)
+});
+
+#[tokio::test]
+async fn a_renamed_step() {
+    let folder = exported(before::import, 3, 1).await;
+    let found = replay(renamed::import, file(&folder)).await;
+    says(
+        found,
+        &[
+            "`read_all` would run: it is not recorded",
+            "`read` is recorded, but the code had not asked for it",
+        ],
+    );
+    replay(declared::import, file(&folder)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_step_beyond_what_is_recorded() {
+    let folder = exported(before::import, 3, 1).await;
+    replay(inserted_at_the_end::import, file(&folder))
+        .await
+        .unwrap();
+    let folder = exported(before::import, 3, 2).await;
+    let found = replay(inserted_at_the_end::import, file(&folder)).await;
+    says(found, &["`audit` would run", "`publish` is recorded"]);
+}
+
+#[tokio::test]
+async fn swapped_neighbours() {
+    let folder = exported(before::import, 3, 2).await;
+    let found = replay(swapped::import, file(&folder)).await;
+    says(
+        found,
+        &["`publish` was asked for in another order than it was recorded in"],
+    );
+}
+
+#[tokio::test]
+async fn a_value_of_another_type() {
+    let folder = exported(before::import, 3, 1).await;
+    let found = replay(other_type::import, file(&folder)).await;
+    says(
+        found,
+        &[
+            "`read`: it was recorded as `u32`, the code now wants `alloc::vec::Vec<alloc::string::String>`",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn another_kind() {
+    let folder = exported(before::import, 3, 1).await;
+    let found = replay(other_kind::import, file(&folder)).await;
+    says(
+        found,
+        &[
+            "code and history disagree about `read`",
+            "A wait cannot be answered by the record of a step",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn removed_steps() {
+    let folder = exported(before::import, 3, 2).await;
+    let found = replay(removed::import, file(&folder)).await;
+    says(
+        found,
+        &["`load[0]` is recorded, but the code never asked for it"],
+    );
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Card {
+    number: String,
+}
+
+impl Card {
+    fn numbered(number: &str) -> Result<Self, BoxError> {
+        let number = number.to_owned();
+        Ok(Self { number })
+    }
+}
+
+#[durable]
+async fn with_secrets() -> Result<usize, BoxError> {
+    let number = "4111 1111 1111 1111";
+    let card = step!("card", secret, Card::numbered(number)).await?;
+    wait!("later", Duration::from_secs(1)).await;
+    Ok(step!("charge", Ok::<_, BoxError>(card.number.len())).await?)
+}
+
+#[tokio::test]
+async fn what_is_secret_cannot_be_checked_and_is_not_told() {
+    let folder = exported(with_secrets, (), 2).await;
+    let text = std::fs::read_to_string(file(&folder)).unwrap();
+    assert!(!text.contains("4111"), "{text}");
+    let replayed = replay(with_secrets, file(&folder)).await.unwrap();
+    let notes = replayed.notes().join("\n");
+    assert!(
+        notes.contains("nothing after `card` can be checked: it is secret"),
+        "{notes}"
+    );
+}
+
+#[durable]
+async fn numbers() -> Result<Vec<f64>, BoxError> {
+    let large = step!("large", Ok::<_, BoxError>(u128::MAX)).await?;
+    let fractions = step!(
+        "fractions",
+        Ok::<_, BoxError>(vec![0.1, 1e300, f64::MIN_POSITIVE])
+    )
+    .await?;
+    step!("check", key = large, Ok::<_, BoxError>(())).await?;
+    Ok(fractions)
+}
+
+#[tokio::test]
+async fn numbers_are_exported_as_they_are() {
+    let folder = exported(numbers, (), 9).await;
+    replay(numbers, file(&folder)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = replay(before::import, file(&folder)).await;
+    says(missing, &["a.json", "No such file"]);
+    says(
+        replay(before::import, folder.path()).await,
+        &["there are no histories (`.json`)"],
+    );
+    std::fs::write(file(&folder), "{}").unwrap();
+    let other = replay(before::import, file(&folder)).await;
+    says(
+        other,
+        &["it is no history: write it with `durable show ID --json --full`"],
+    );
+    let folder = exported(numbers, (), 9).await;
+    let other = replay(before::import, file(&folder)).await;
+    says(other, &["it is of the handler `numbers`, not of `import`"]);
+}

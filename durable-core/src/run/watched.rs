@@ -71,19 +71,21 @@ where
 
     /// Runs the next invocation; of an execution that has ended, says how it did.
     pub(crate) async fn next(&mut self) -> Result<Ended, RunError> {
-        let (store, settings) = (&self.runner.store, &self.runner.settings);
-        let ended = match store.claim(&self.id, settings.now(), settings.lease).await {
-            Ok(lease) => self.runner.once(&self.id, lease, &mut self.tally).await?,
-            Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                match after(&store.get(&self.id).await?) {
-                    After::Ended(Ok(output)) => Ended::Succeeded(output),
-                    After::Ended(Err(RunError::Failed(error))) => Ended::Failed(error),
-                    After::Ended(Err(error)) => return Err(error),
-                    After::Next(next) => Ended::Continued(next),
-                    After::Goes => return Err(error.into()),
+        let ended = loop {
+            let (store, settings) = (&self.runner.store, &self.runner.settings);
+            match store.claim(&self.id, settings.now(), settings.lease).await {
+                Ok(lease) => break self.runner.once(&self.id, lease, &mut self.tally).await?,
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                    match after(&store.get(&self.id).await?) {
+                        After::Ended(Ok(output)) => break Ended::Succeeded(output),
+                        After::Ended(Err(RunError::Failed(error))) => break Ended::Failed(error),
+                        After::Ended(Err(error)) => return Err(error),
+                        After::Next(next) => self.id = next,
+                        After::Goes => return Err(error.into()),
+                    }
                 }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         };
         if let Ended::Continued(next) = &ended {
             self.id = next.id.clone();

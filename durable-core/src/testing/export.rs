@@ -40,6 +40,7 @@ impl Export {
             input,
             created_at: time(whole, "created_at")?.ok_or("`created_at` is missing")?,
             parent: None,
+            tenant: None,
         });
         let status = text_of(whole, "status")?;
         execution.status = ExecutionStatus::from_word(status)

@@ -121,6 +121,7 @@ async fn import(world: &World, execution: &Execution, records: &[Record]) -> Res
             input: execution.input.clone(),
             created_at: now,
             parent: None,
+            tenant: None,
         })
         .await?;
     let lease = store.claim(id, now, Duration::MAX).await?;

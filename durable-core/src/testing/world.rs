@@ -1,6 +1,7 @@
 //! What the executions of a test run in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde::Serialize;
@@ -69,6 +70,7 @@ impl World {
             input: Payload::json(encoded),
             created_at: self.clock.now(),
             parent: None,
+            tenant: None,
         };
         self.store.start(new).await?;
         Ok(())
@@ -114,6 +116,7 @@ fn never_started(id: &ExecutionId) -> Execution {
         input: Payload::json("null"),
         created_at: Timestamp::default(),
         parent: None,
+        tenant: None,
     })
 }
 
@@ -161,11 +164,22 @@ impl Answers {
             .filter(|record| record.kind == Kind::Callback && record.status == Status::Started);
         waiting
             .filter_map(|record| {
-                let (after, outcome) = self.script.answer(&path_of(records, record))?;
+                let (after, outcome) = self.answer_to(records, record)?;
                 let due = record.started_at.after(after);
                 Some((due, record.handle.as_deref()?, outcome))
             })
             .collect()
+    }
+}
+
+impl Answers {
+    /// A callback with a `submit` is known by the name of its scope as well.
+    fn answer_to(&self, records: &[Record], record: &Record) -> Option<(Duration, &Completion)> {
+        self.script.answer(&path_of(records, record)).or_else(|| {
+            let scope = records.iter().find(|one| one.id == record.parent)?;
+            let submitted = scope.kind == Kind::WaitForCallback;
+            submitted.then(|| self.script.answer(&path_of(records, scope)))?
+        })
     }
 }
 

@@ -24,6 +24,7 @@ async fn a_large_order_is_approved_and_paid() {
         "reserve",
         "approval",
         "approval/manager",
+        "approval/manager/callback",
         "approval/manager/submit",
         "approval/patience",
         "charge",

@@ -205,7 +205,8 @@ impl Context {
             state.engine.look_ahead(scope);
             let replay = state.engine.is_replaying(scope);
             let (id, operation) = (&self.shared.info.id, state.engine.path(op));
-            tracing::info_span!(parent: &self.span, "scope", execution = %id, operation, replay)
+            let operation_id = state.engine.id(op);
+            tracing::info_span!(parent: &self.span, "scope", execution = %id, operation, %operation_id, replay)
         } else {
             Span::none()
         };
@@ -309,7 +310,8 @@ impl<'a> Claim<'a> {
         let (id, state) = (&self.cx.shared.info.id, self.lock());
         let (operation, attempt) = (state.engine.path(self.op), state.engine.attempt(self.op));
         let replay = false;
-        tracing::info_span!("operation", execution = %id, operation, attempt, replay)
+        let operation_id = state.engine.id(self.op);
+        tracing::info_span!("operation", execution = %id, operation, %operation_id, attempt, replay)
     }
 
     /// A scope is entered.

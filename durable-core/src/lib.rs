@@ -18,6 +18,8 @@ mod panic;
 #[doc(hidden)]
 pub mod private;
 pub mod record;
+#[cfg(feature = "tracing-subscriber")]
+mod replay;
 mod retry;
 mod run;
 mod site;
@@ -40,6 +42,8 @@ pub use failure::{BodyError, fatal};
 pub use id::{ExecutionId, InvalidExecutionId, Occurrence, OperationId};
 pub use operation::{BatchResult, BranchOutcome, Callback, Complete, Reason, StepInfo};
 pub use record::{Completion, Kind, Payload, Record, Status};
+#[cfg(feature = "tracing-subscriber")]
+pub use replay::ReplayFilter;
 pub use retry::{Backoff, Retry};
 pub use run::{IntoStore, Invocation, OpenStore, Report, Run, RunError, run};
 pub use site::{Durable, Handler, IntoHandler, Manifest, Repeat, Site};

@@ -3,8 +3,6 @@
 mod macros;
 mod open;
 pub mod prelude;
-#[cfg(feature = "tracing")]
-mod replay;
 
 pub use durable_core::*;
 #[cfg(feature = "lambda")]
@@ -14,8 +12,6 @@ pub use durable_macros::durable;
 pub use durable_sqlite as sqlite;
 
 pub use open::open;
-#[cfg(feature = "tracing")]
-pub use replay::ReplayFilter;
 
 /// What expansions of `#[durable]` name. Not public API.
 #[doc(hidden)]

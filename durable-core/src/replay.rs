@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 /// operations of different names and keys under it, its lines come again.
 ///
 /// ```
-/// use durable::ReplayFilter;
+/// use durable_core::ReplayFilter;
 /// use tracing_subscriber::layer::{Layer, SubscriberExt};
 ///
 /// let all = std::env::var_os("ALL_LINES").is_some();

@@ -24,6 +24,7 @@
 
 mod client;
 mod invocation;
+pub mod log;
 mod setup;
 mod sign;
 mod store;

@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use crate::client::Client;
 use crate::invocation::{Failed, answer};
+use crate::log::Log;
 use crate::store::capabilities;
 use crate::wire::Output;
 
@@ -49,6 +50,7 @@ pub struct Function<H, S> {
     functions: HashMap<String, String>,
     reserve: Option<Duration>,
     max_operations: u64,
+    log: Log,
     handler: PhantomData<fn() -> H>,
 }
 
@@ -69,6 +71,7 @@ pub fn function<F: IntoHandler>(_handler: F) -> Function<F::Handler, ()> {
         functions: HashMap::new(),
         reserve: None,
         max_operations: MAX_OPERATIONS,
+        log: Log::from_env(),
         handler: PhantomData,
     }
 }
@@ -76,7 +79,8 @@ pub fn function<F: IntoHandler>(_handler: F) -> Function<F::Handler, ()> {
 /// Runs `handler` with `state` as a Lambda function: for `main`, in a binary named `bootstrap`.
 ///
 /// Waits, retries and callbacks suspend: the service begins the next invocation. Before the time of an
-/// invocation is up, it ends between two bodies and the next one goes on.
+/// invocation is up, it ends between two bodies and the next one goes on. What is logged with `tracing`
+/// goes to Lambda's log, once however often an execution is resumed: see [`Log`](crate::log::Log).
 ///
 /// # Errors
 ///
@@ -101,6 +105,7 @@ impl<H: Durable, S> Function<H, S> {
             functions: self.functions,
             reserve: self.reserve,
             max_operations: self.max_operations,
+            log: self.log,
             handler: PhantomData,
         }
     }
@@ -126,6 +131,13 @@ impl<H: Durable, S> Function<H, S> {
         self
     }
 
+    /// How log lines are written: as the function is configured unless told otherwise. A program that sets
+    /// up a subscriber of its own keeps it.
+    pub fn log(mut self, log: Log) -> Self {
+        self.log = log;
+        self
+    }
+
     /// Runs invocations for as long as Lambda sends them.
     ///
     /// # Errors
@@ -146,6 +158,7 @@ impl<H: Durable, S> Function<H, S> {
             )
             .into());
         }
+        self.log.install();
         let setup = Setup {
             client: Client::from_env()
                 .map(Arc::new)

@@ -29,6 +29,7 @@ async fn ls(url: &str, asked: Ls, style: Style) -> Result<String, CliError> {
         after: None,
         // One more than is shown tells whether there are more.
         limit: limit + 1,
+        ..Filter::default()
     };
     let mut executions = store.list(filter).await.map_err(failed)?;
     let more = executions.len() > limit;

@@ -37,14 +37,7 @@ async fn store(count: usize) -> (TempDir, String) {
 }
 
 async fn start(store: &dyn ExecutionStore, id: &str) {
-    let new = NewExecution {
-        id: id.parse().unwrap(),
-        handler: "ship".into(),
-        input: json("17"),
-        created_at: START,
-        parent: None,
-        tenant: None,
-    };
+    let new = NewExecution::new(id.parse().unwrap(), "ship", json("17"), START);
     store.start(new).await.unwrap();
 }
 

@@ -134,6 +134,7 @@ impl Began {
             },
             execution,
             unclean: store.was_cut_off(),
+            crashes: 0,
         };
         Ok(Self {
             store,
@@ -172,16 +173,13 @@ fn take_execution(
         .and_then(|details| details.input_payload)
         .filter(|input| !input.is_empty());
     let id = arn.parse().map_err(|error| not_durable(&error))?;
-    let new = NewExecution {
+    let new = NewExecution::new(
         id,
-        handler: handler.to_owned(),
-        input: from_json(input.unwrap_or_else(|| "null".into())),
-        created_at: own
-            .start_timestamp
+        handler,
+        from_json(input.unwrap_or_else(|| "null".into())),
+        own.start_timestamp
             .map_or_else(|| SystemClock.now(), |time| time.0),
-        parent: None,
-        tenant: None,
-    };
+    );
     let mut execution = Execution::queued(new);
     execution.claimed(SystemClock.now());
     Ok(execution)

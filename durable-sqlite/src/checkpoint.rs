@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use durable_core::store::{
-    Ack, Batch, Execution, ExecutionUpdate, Fence, NewExecution, Parent, StoreError, StoreErrorKind,
+    Ack, Batch, Execution, ExecutionUpdate, Fence, NewExecution, Parent, QueueEntry, StoreError,
+    StoreErrorKind,
 };
 use durable_core::{Clock, ExecutionId, Payload, Record, SystemClock, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
 use crate::outside::Told;
+use crate::queues;
 use crate::reads;
 use crate::rows::{self, encode_error, put, put_open};
 use crate::session::{Session, Token, Write, fence_lost};
@@ -19,7 +21,7 @@ use crate::writes::insert;
 macro_rules! current {
     ($more:literal) => {
         concat!(
-            "SELECT e.id, e.fence, e.last_batch, l.fence, e.changes, e.cancel",
+            "SELECT e.id, e.fence, e.last_batch, l.fence, e.changes, e.cancel, e.paused",
             $more,
             " FROM executions e LEFT JOIN leases l ON l.execution = e.key WHERE e.key = ?1"
         )
@@ -27,7 +29,8 @@ macro_rules! current {
 }
 
 const CURRENT: &str = current!("");
-const CURRENT_AT_END: &str = current!(", e.parent, e.parent_seq, e.parent_operation");
+const CURRENT_AT_END: &str =
+    current!(", e.parent, e.parent_seq, e.parent_operation, e.queue, e.queue_key, e.priority");
 
 pub(crate) struct Checkpoint {
     pub(crate) fence: Fence,
@@ -41,8 +44,10 @@ struct Current {
     fresh: bool,
     changes: u64,
     cancel: bool,
-    /// Known only if something becomes of the execution.
+    paused: bool,
+    /// These are known only if something becomes of the execution.
     parent: Option<Parent>,
+    queue: Option<QueueEntry>,
 }
 
 /// What becomes of the execution, and whom that tells something.
@@ -69,6 +74,7 @@ impl Write for Checkpoint {
             changed,
             changes: current.changes,
             cancel: current.cancel,
+            paused: current.paused,
         })
     }
 
@@ -104,16 +110,21 @@ impl Checkpoint {
             None if mine == Some(newest) && last == Some(self.batch.id.cast_signed()) => false,
             _ => return Err(fence_lost(&self.fence).into()),
         };
-        let parent = ends.then(|| rows::parent(row, [6, 7, 8])).transpose();
-        let parent = parent.map_err(|damage| {
+        let undecodable = |damage| {
             let what = format_args!("execution `{}`", self.fence.execution);
             reads::undecodable(&session.path, what, &damage)
-        })?;
+        };
+        let parent = ends.then(|| rows::parent(row, [7, 8, 9])).transpose();
+        let queue = ends
+            .then(|| rows::queue_entry(row, [10, 11, 12]))
+            .transpose();
         Ok(Current {
             fresh,
             changes: row.get::<_, i64>(4)?.cast_unsigned(),
             cancel: row.get(5)?,
-            parent: parent.flatten(),
+            paused: row.get(6)?,
+            parent: parent.map_err(undecodable)?.flatten(),
+            queue: queue.map_err(undecodable)?.flatten(),
         })
     }
 
@@ -153,6 +164,8 @@ impl Checkpoint {
         let mut execution = blank(self.fence.execution.clone(), now);
         execution.changes = current.changes;
         execution.parent.clone_from(&current.parent);
+        execution.queue.clone_from(&current.queue);
+        (execution.admitted, execution.paused) = (current.queue.is_some(), current.paused);
         execution.apply(update, self.batch.seen, now);
         let told = Told::by(conn, session, &execution, now)?;
         Ok(Some(After {
@@ -176,7 +189,7 @@ impl Checkpoint {
             }
         }
         for child in &self.batch.children {
-            insert(conn, child)?;
+            insert(conn, session, &Execution::queued(child.clone()))?;
         }
         match after {
             Some(after) => self.release(conn, session, after),
@@ -188,7 +201,9 @@ impl Checkpoint {
         let execution = after.execution;
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         let change = "UPDATE executions SET status = ?2, updated_at = ?3, last_batch = ?4, wake_at = ?5, report = ?6, \
-                      error = ?7, output_codec = ?8, output = ?9, next = ?10 WHERE key = ?1";
+                      error = ?7, output_codec = ?8, output = ?9, next = ?10, due = ?11, admitted = ?12, tried = CASE \
+                      ?2 WHEN 'blocked' THEN coalesce(tried, '') || coalesce(build, '') || char(10) END WHERE key = ?1";
+        let (due, _) = rows::due(&execution);
         conn.prepare_cached(change)?.execute(params![
             self.token.key,
             execution.status.as_str(),
@@ -200,12 +215,20 @@ impl Checkpoint {
             execution.output.as_ref().map(|output| &*output.codec),
             execution.output.as_ref().map(|output| &output.data[..]),
             execution.next.as_ref().map(ExecutionId::as_str),
+            due,
+            execution.admitted,
         ])?;
+        let settled = execution.status.is_settled();
+        session.news.note(&execution.id, execution.changes, settled);
+        session.news.note_due();
         conn.prepare_cached("DELETE FROM leases WHERE execution = ?1")?
             .execute([self.token.key])?;
         if let ExecutionUpdate::Continue { next } = after.update {
-            let (parent, next) = (execution.parent, next.clone());
-            insert(conn, &NewExecution { parent, ..next })?;
+            let mut next = Execution::queued(execution.successor(next));
+            next.admitted = next.queue.is_some();
+            insert(conn, session, &next)?;
+        } else if let (true, Some(place)) = (execution.status.is_terminal(), &execution.queue) {
+            queues::release_held(conn, place)?;
         }
         after.told.map_or(Ok(()), |told| told.write(conn, session))
     }
@@ -213,15 +236,13 @@ impl Checkpoint {
 
 /// An execution of which only what an update sets is looked at.
 fn blank(id: ExecutionId, now: Timestamp) -> Execution {
-    Execution::queued(NewExecution {
+    Execution::queued(NewExecution::new(
         id,
-        handler: String::new(),
-        input: Payload {
+        "",
+        Payload {
             codec: "".into(),
             data: Bytes::new(),
         },
-        created_at: now,
-        parent: None,
-        tenant: None,
-    })
+        now,
+    ))
 }

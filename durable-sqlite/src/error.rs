@@ -81,6 +81,16 @@ fn judge(error: &rusqlite::Error) -> (StoreErrorKind, &'static str) {
     }
 }
 
+/// The database was moved or deleted under a store that has it open.
+pub(crate) fn gone(path: &Path) -> StoreError {
+    let message = format!(
+        "`{}` was deleted or replaced while this process has it open: nothing more is written, as it would be lost. \
+         Put the file back, or stop the process",
+        path.display()
+    );
+    StoreError::new(StoreErrorKind::Unusable, message)
+}
+
 /// An error about the path itself.
 pub(crate) fn unusable(path: &Path, what: impl std::fmt::Display) -> StoreError {
     let message = format!("cannot use `{}` as a store: {what}", path.display());

@@ -15,11 +15,14 @@
 //! ```
 
 mod checkpoint;
+mod claims;
 mod error;
 mod news;
 mod open;
+mod operate;
 mod outside;
 mod owner;
+mod queues;
 mod readers;
 mod reads;
 mod rows;

@@ -5,6 +5,7 @@
 //! commits of others only, so that nothing is read while there are none.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use durable_core::ExecutionId;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use crate::reads;
+use crate::reads::{self, Changes};
 
 /// How often other processes are looked after.
 const PACE: Duration = Duration::from_millis(100);
@@ -20,9 +21,13 @@ const PACE: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(crate) struct News {
     /// How often each execution was changed, as far as those who wait have been told.
-    waiting: Mutex<HashMap<ExecutionId, watch::Sender<u64>>>,
+    waiting: Mutex<HashMap<ExecutionId, watch::Sender<Changes>>>,
+    /// Counts what may have made something due.
+    due: watch::Sender<u64>,
     /// What the transaction under way changes.
-    uncommitted: Mutex<Vec<(ExecutionId, u64)>>,
+    uncommitted: Mutex<Vec<(ExecutionId, Changes)>>,
+    /// Whether it makes something due.
+    uncommitted_due: AtomicBool,
     looked: Mutex<Look>,
 }
 
@@ -50,13 +55,26 @@ impl News {
         }
     }
 
-    /// The transaction under way brings an execution to so many changes.
-    pub(crate) fn note(&self, id: &ExecutionId, changes: u64) {
-        locked(&self.uncommitted).push((id.clone(), changes));
+    /// Waits for something to become due, from now on.
+    pub(crate) fn listen_for_work(&self) -> watch::Receiver<u64> {
+        self.due.subscribe()
+    }
+
+    /// The transaction under way brings an execution to so many changes, and perhaps to its end.
+    pub(crate) fn note(&self, id: &ExecutionId, changes: u64, settled: bool) {
+        locked(&self.uncommitted).push((id.clone(), (changes, settled)));
+    }
+
+    /// The transaction under way makes something due, or leaves room for it.
+    pub(crate) fn note_due(&self) {
+        self.uncommitted_due.store(true, Ordering::Relaxed);
     }
 
     /// The transaction was committed.
     pub(crate) fn tell(&self) {
+        if self.uncommitted_due.swap(false, Ordering::Relaxed) {
+            self.due.send_modify(|count| *count += 1);
+        }
         let changed = std::mem::take(&mut *locked(&self.uncommitted));
         if changed.is_empty() {
             return;
@@ -71,12 +89,13 @@ impl News {
 
     /// The transaction was rolled back.
     pub(crate) fn forget(&self) {
+        self.uncommitted_due.store(false, Ordering::Relaxed);
         locked(&self.uncommitted).clear();
     }
 
     /// How long until somebody has to look after other processes; nothing while nobody waits.
     pub(crate) fn next_look(&self) -> Option<Duration> {
-        if locked(&self.waiting).is_empty() {
+        if locked(&self.waiting).is_empty() && self.due.receiver_count() == 0 {
             return None;
         }
         let since = locked(&self.looked).at.map(|at| at.elapsed());
@@ -99,6 +118,7 @@ impl News {
         let version = ask.query_row([], |row| row.get(0)).map(Some)?;
         if looked.version != version {
             self.compare(conn)?;
+            self.due.send_modify(|count| *count += 1);
             looked.version = version;
         }
         Ok(())
@@ -116,11 +136,11 @@ impl News {
     }
 }
 
-fn raise(told: &watch::Sender<u64>, changes: u64) {
+fn raise(told: &watch::Sender<Changes>, (changes, settled): Changes) {
     told.send_if_modified(|known| {
-        let news = changes > *known;
-        *known = changes.max(*known);
-        news
+        let before = *known;
+        *known = (changes.max(before.0), settled);
+        *known != before
     });
 }
 
@@ -129,15 +149,17 @@ pub(crate) struct Listening<'a> {
     news: &'a News,
     id: ExecutionId,
     /// There until it is dropped.
-    told: Option<watch::Receiver<u64>>,
+    told: Option<watch::Receiver<Changes>>,
 }
 
 impl Listening<'_> {
-    /// Ends once there have been more than `seen` changes.
+    /// Ends once there have been more than `seen` changes, or there will be none.
     pub(crate) async fn more_than(&mut self, seen: u64) {
         if let Some(told) = &mut self.told {
             // The sender stays while somebody listens.
-            let _ = told.wait_for(|changes| *changes > seen).await;
+            let _ = told
+                .wait_for(|(changes, settled)| *changes > seen || *settled)
+                .await;
         }
     }
 }
@@ -167,14 +189,14 @@ mod tests {
     async fn what_is_committed_is_told_at_once() {
         let news = News::default();
         let (mut a, mut b) = (news.listen(&id("a")), news.listen(&id("b")));
-        news.note(&id("a"), 1);
+        news.note(&id("a"), 1, false);
         news.forget();
-        news.note(&id("b"), 2);
+        news.note(&id("b"), 2, false);
         news.tell();
         b.more_than(1).await;
         let early = tokio::time::timeout(Duration::from_millis(1), a.more_than(0));
         early.await.unwrap_err();
-        news.note(&id("a"), 1);
+        news.note(&id("a"), 1, false);
         news.tell();
         a.more_than(0).await;
     }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::error::Fault;
 use crate::reads;
-use crate::rows::{encode_error, put};
+use crate::rows::{self, encode_error, put};
 use crate::session::{Session, Write};
 
 pub(crate) struct Complete {
@@ -69,7 +69,8 @@ impl Write for Cancel {
             return Ok(());
         }
         let told = Told::by(conn, session, &execution, self.now)?;
-        let update = "UPDATE executions SET status = ?2, updated_at = ?3, error = ?4, cancel = ?5 WHERE key = ?1";
+        let update = "UPDATE executions SET status = ?2, updated_at = ?3, error = ?4, cancel = ?5, paused = ?6, \
+                      admitted = ?7 WHERE key = ?1";
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         conn.prepare_cached(update)?.execute(params![
             key,
@@ -77,6 +78,8 @@ impl Write for Cancel {
             execution.updated_at.as_millis(),
             error,
             execution.cancel,
+            execution.paused,
+            execution.admitted,
         ])?;
         changed(conn, session, key, &execution, None)?;
         told.map_or(Ok(()), |told| told.write(conn, session))
@@ -133,7 +136,7 @@ impl Told {
 }
 
 /// Writes that an execution was changed, in its record `seq`, and notes it for those who wait.
-fn changed(
+pub(crate) fn changed(
     conn: &Connection,
     session: &Session,
     key: i64,
@@ -141,11 +144,14 @@ fn changed(
     seq: Option<u64>,
 ) -> Result<(), Fault> {
     let changes = execution.changes.cast_signed();
-    let update = "UPDATE executions SET changes = ?2, wake_at = ?3 WHERE key = ?1";
+    let update = "UPDATE executions SET changes = ?2, wake_at = ?3, due = ?4, enqueued = ?5, held = NULL WHERE key = ?1";
+    let (due, enqueued) = rows::due(execution);
     conn.prepare_cached(update)?.execute(params![
         key,
         changes,
         execution.wake_at.map(Timestamp::as_millis),
+        due,
+        enqueued,
     ])?;
     // Whoever claims it next reads the record; only who runs it now has to be told.
     if let (Some(seq), ExecutionStatus::Running) = (seq, execution.status) {
@@ -153,6 +159,10 @@ fn changed(
         conn.prepare_cached(insert)?
             .execute(params![key, changes, seq.cast_signed()])?;
     }
-    session.news.note(&execution.id, execution.changes);
+    let settled = execution.status.is_settled();
+    session.news.note(&execution.id, execution.changes, settled);
+    if execution.due_at().is_some() {
+        session.news.note_due();
+    }
     Ok(())
 }

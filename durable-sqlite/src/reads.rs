@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use durable_core::store::{Execution, Filter, StoreError, StoreErrorKind};
-use durable_core::{ExecutionId, Record};
+use durable_core::store::{
+    Execution, ExecutionStatus, Filter, ScheduleEntry, StoreError, StoreErrorKind,
+};
+use durable_core::{ExecutionId, Record, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use crate::error::{Fault, corrupt};
-use crate::rows::{self, Damage, LAST, execution_columns, place, record_columns};
+use crate::rows::{self, Damage, LAST, execution_columns, place, record_columns, schedule_columns};
 
 const ONE: &str = concat!(
     "SELECT ",
@@ -28,11 +30,31 @@ const CHANGED: &str = concat!(
       ORDER BY place"
 );
 
+const ONE_BY_KEY: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM executions WHERE key = ?1"
+);
+
 const MANY: &str = concat!(
     "SELECT ",
     execution_columns!(),
-    " FROM executions WHERE id > ?1 AND (?2 IS NULL OR handler = ?2) \
-      AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3))) ORDER BY id LIMIT ?4"
+    " FROM executions WHERE id > ?1 AND id >= ?5 AND (?6 IS NULL OR id < ?6) AND (?2 IS NULL OR handler = ?2) \
+      AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3))) AND (?7 IS NULL OR queue = ?7) \
+      AND (?8 IS NULL OR created_at >= ?8) AND (?9 IS NULL OR created_at < ?9) \
+      AND (?10 IS NULL OR updated_at < ?10) AND (?11 IS NULL OR paused = ?11) ORDER BY id LIMIT ?4"
+);
+
+const SCHEDULES: &str = concat!(
+    "SELECT ",
+    schedule_columns!(),
+    " FROM schedules ORDER BY name"
+);
+
+const SCHEDULES_DUE: &str = concat!(
+    "SELECT ",
+    schedule_columns!(),
+    " FROM schedules WHERE paused = 0 AND next_at <= ?1 ORDER BY name"
 );
 
 /// Key and state of the execution called `id`, if there is one.
@@ -66,7 +88,26 @@ pub(crate) fn list(
     let after = filter.after.as_ref().map_or("", ExecutionId::as_str);
     let limit = i64::try_from(filter.page()).unwrap_or(i64::MAX);
     let mut statement = conn.prepare_cached(MANY)?;
-    let mut rows = statement.query(params![after, filter.handler, status, limit])?;
+    let prefix = filter.prefix.as_deref().unwrap_or("");
+    // No id holds a character behind this one.
+    let beyond = filter
+        .prefix
+        .as_ref()
+        .map(|prefix| format!("{prefix}\u{10ffff}"));
+    let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+    let mut rows = statement.query(params![
+        after,
+        filter.handler,
+        status,
+        limit,
+        prefix,
+        beyond,
+        filter.queue,
+        millis(filter.created_from),
+        millis(filter.created_before),
+        millis(filter.updated_before),
+        filter.paused,
+    ])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(execution(row, path)?.1);
@@ -74,14 +115,63 @@ pub(crate) fn list(
     Ok(found)
 }
 
-/// How often the execution called `id` was changed from outside.
-pub(crate) fn changes(conn: &Connection, path: &Path, id: &ExecutionId) -> Result<u64, Fault> {
+/// The state of the execution with this key; `Err` inside when it cannot be read.
+pub(crate) fn by_key(
+    conn: &Connection,
+    path: &Path,
+    key: i64,
+) -> Result<Option<Result<Execution, Fault>>, Fault> {
+    let mut statement = conn.prepare_cached(ONE_BY_KEY)?;
+    let mut rows = statement.query([key])?;
+    let found = rows.next()?;
+    Ok(found.map(|row| execution(row, path).map(|(_, execution)| execution)))
+}
+
+/// The schedules that fire by this time, or all.
+pub(crate) fn schedules(
+    conn: &Connection,
+    path: &Path,
+    due_by: Option<Timestamp>,
+) -> Result<Vec<ScheduleEntry>, Fault> {
+    let select = if due_by.is_some() {
+        SCHEDULES_DUE
+    } else {
+        SCHEDULES
+    };
+    let mut statement = conn.prepare_cached(select)?;
+    let mut rows = match due_by {
+        Some(by) => statement.query([by.as_millis()])?,
+        None => statement.query([])?,
+    };
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(rows::schedule(row).map_err(|damage| {
+            let name = row.get_ref(0).ok().and_then(|name| name.as_str().ok());
+            let what = format!("schedule `{}`", name.unwrap_or("?"));
+            undecodable(path, what, &damage)
+        })?);
+    }
+    Ok(found)
+}
+
+/// How often an execution was changed from outside, and whether nothing happens to it any more.
+pub(crate) type Changes = (u64, bool);
+
+/// The changes of the execution called `id`.
+pub(crate) fn changes(conn: &Connection, path: &Path, id: &ExecutionId) -> Result<Changes, Fault> {
     count_changes(conn, id)?.ok_or_else(|| not_found(path, id).into())
 }
 
-pub(crate) fn count_changes(conn: &Connection, id: &ExecutionId) -> rusqlite::Result<Option<u64>> {
-    conn.prepare_cached("SELECT changes FROM executions WHERE id = ?1")?
-        .query_row([id.as_str()], |row| row.get(0).map(i64::cast_unsigned))
+pub(crate) fn count_changes(
+    conn: &Connection,
+    id: &ExecutionId,
+) -> rusqlite::Result<Option<Changes>> {
+    conn.prepare_cached("SELECT changes, status FROM executions WHERE id = ?1")?
+        .query_row([id.as_str()], |row| {
+            let status = ExecutionStatus::from_word(row.get_ref(1)?.as_str()?);
+            let settled = status.is_some_and(ExecutionStatus::is_settled);
+            Ok((row.get::<_, i64>(0)?.cast_unsigned(), settled))
+        })
         .optional()
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use durable_core::error::OperationError;
-use durable_core::store::{Execution, ExecutionStatus, NewExecution, Parent};
+use durable_core::store::{
+    Execution, ExecutionStatus, NewExecution, Parent, QueueEntry, ScheduleEntry,
+};
 use durable_core::{
     ExecutionId, Kind, Occurrence, OperationId, Payload, Record, Status, Timestamp,
 };
@@ -65,10 +67,19 @@ const PUT_OPEN: &str = concat!(
 macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, output_codec, output, error, report, created_at, updated_at, \
-         wake_at, parent, parent_seq, parent_operation, next, changes, cancel"
+         wake_at, parent, parent_seq, parent_operation, next, changes, cancel, start_at, queue, queue_key, priority, \
+         admitted, paused"
     };
 }
 pub(crate) use execution_columns;
+
+/// What `schedule` reads, in its order.
+macro_rules! schedule_columns {
+    () => {
+        "name, plan, handler, input_codec, input, queue, queue_key, priority, next_at, last, paused, revision"
+    };
+}
+pub(crate) use schedule_columns;
 
 /// Writes a record, in place of what is there.
 pub(crate) fn put(conn: &Connection, execution: i64, record: &Record) -> Result<(), Fault> {
@@ -174,12 +185,15 @@ pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
 pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
     let id = execution_id(row, 1, "id")?;
     let mut execution = Execution::queued(NewExecution {
-        id,
-        handler: text(row, 2, "handler")?,
-        input: payload(row, [4, 5], "input")?,
-        created_at: timestamp(row, 10, "created_at")?,
         parent: parent(row, [13, 14, 15])?,
-        tenant: None,
+        start_at: optional(row, 19, "start_at", timestamp)?,
+        queue: queue_entry(row, [20, 21, 22])?,
+        ..NewExecution::new(
+            id,
+            text(row, 2, "handler")?,
+            payload(row, [4, 5], "input")?,
+            timestamp(row, 10, "created_at")?,
+        )
     });
     execution.status = word(row, 3, "status", ExecutionStatus::from_word)?;
     execution.output = optional_payload(row, [6, 7], "output")?;
@@ -190,6 +204,8 @@ pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
     execution.next = optional(row, 16, "next", execution_id)?;
     execution.changes = integer(row, 17, "changes")?.cast_unsigned();
     execution.cancel = integer(row, 18, "cancel")? != 0;
+    execution.admitted = integer(row, 23, "admitted")? != 0;
+    execution.paused = integer(row, 24, "paused")? != 0;
     Ok((integer(row, 0, "key")?, execution))
 }
 
@@ -206,6 +222,47 @@ pub(crate) fn parent(
         seq: integer(row, seq, "parent_seq")?.cast_unsigned(),
         operation: operation_id(row, operation, "parent_operation")?,
     }))
+}
+
+/// The place in a queue, in columns of these positions.
+pub(crate) fn queue_entry(
+    row: &Row<'_>,
+    [queue, key, priority]: [usize; 3],
+) -> Decoded<Option<QueueEntry>> {
+    let Some(queue) = optional(row, queue, "queue", text)? else {
+        return Ok(None);
+    };
+    let given = integer(row, priority, "priority")?;
+    Ok(Some(QueueEntry {
+        queue,
+        key: optional(row, key, "queue_key", text)?,
+        priority: i32::try_from(given).map_err(|error| damage("priority", error))?,
+    }))
+}
+
+/// The schedule in a row of `schedule_columns`.
+pub(crate) fn schedule(row: &Row<'_>) -> Decoded<ScheduleEntry> {
+    Ok(ScheduleEntry {
+        name: execution_id(row, 0, "name")?,
+        plan: text(row, 1, "plan")?,
+        handler: text(row, 2, "handler")?,
+        input: payload(row, [3, 4], "input")?,
+        queue: queue_entry(row, [5, 6, 7])?,
+        next_at: optional(row, 8, "next_at", timestamp)?,
+        last: optional(row, 9, "last", execution_id)?,
+        paused: integer(row, 10, "paused")? != 0,
+        revision: integer(row, 11, "revision")?.cast_unsigned(),
+    })
+}
+
+/// The columns `due` and `enqueued` of an execution.
+pub(crate) fn due(execution: &Execution) -> (Option<i64>, Option<i64>) {
+    let at = execution.due_at().map(Timestamp::as_millis);
+    if execution.waits_in_queue() {
+        (None, at)
+    } else {
+        (at, None)
+    }
 }
 
 fn damage(column: &'static str, why: impl std::fmt::Display) -> Damage {

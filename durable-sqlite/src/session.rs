@@ -1,8 +1,9 @@
 //! In whose name it is written, and what a piece of writing is.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use durable_core::ExecutionId;
 use durable_core::store::{Fence, StoreError, StoreErrorKind};
@@ -20,11 +21,20 @@ pub(crate) struct Session {
     pub(crate) news: News,
     /// Leases that were granted and not given up, by the key of the execution.
     leases: Mutex<HashMap<i64, Token>>,
+    /// Expired leases of living holders, with their expiry and when they were first seen.
+    expired: Mutex<HashMap<Token, (i64, Instant)>>,
+    /// The file as it was opened.
+    file: Option<FileId>,
 }
+
+/// What tells a file from another of the same name.
+type FileId = (u64, u64);
 
 impl Session {
     pub(crate) fn new(path: PathBuf, owner: Owner) -> Self {
         Self {
+            file: file_id(&path),
+            expired: Mutex::default(),
             path,
             owner,
             news: News::default(),
@@ -51,9 +61,41 @@ impl Session {
         }
     }
 
+    /// Whether the lease of a living holder has been seen expired for long enough to be taken
+    /// over: a clock that was set forward expires all leases at once, until they are renewed.
+    pub(crate) fn stays_expired(&self, token: Token, expires_at: i64, ttl: Duration) -> bool {
+        let mut expired = self.expired.lock().unwrap_or_else(PoisonError::into_inner);
+        expired.retain(|_, (_, since)| since.elapsed() < ttl * 4);
+        let seen = expired
+            .entry(token)
+            .or_insert_with(|| (expires_at, Instant::now()));
+        if seen.0 != expires_at {
+            *seen = (expires_at, Instant::now());
+        }
+        seen.1.elapsed() >= ttl / 2
+    }
+
+    /// Whether the path still leads to the file that was opened.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.file.is_none() || file_id(&self.path) == self.file
+    }
+
     fn leases(&self) -> MutexGuard<'_, HashMap<i64, Token>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[cfg(unix)]
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Elsewhere a file that is open is neither deleted nor replaced.
+#[cfg(not(unix))]
+fn file_id(_: &Path) -> Option<FileId> {
+    None
 }
 
 /// A piece of work that is committed whole, perhaps together with others, or not at all.
@@ -72,7 +114,7 @@ pub(crate) trait Write: Send + 'static {
 }
 
 /// What a token of ours says: `key.number` of the execution and of its lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Token {
     pub(crate) key: i64,
     pub(crate) number: i64,

@@ -7,15 +7,19 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use durable_core::store::{
-    Ack, Batch, CallbackId, Capabilities, CheckpointStore, Durability, Execution, ExecutionStore,
-    Fence, Filter, Lease, NewExecution, Page, Started, StoreError, StoreErrorKind,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Durability,
+    Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue, QueueState,
+    ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 
 use crate::checkpoint::Checkpoint;
+use crate::claims::ClaimMany;
 use crate::error::unusable;
 use crate::open::{self, Opened};
+use crate::operate::{Fire, Operate, PutSchedule, RemoveSchedule};
 use crate::outside::{Cancel, Complete, Heartbeat};
+use crate::queues;
 use crate::readers::Readers;
 use crate::reads;
 use crate::rows::LAST;
@@ -306,7 +310,8 @@ impl ExecutionStore for SqliteStore {
             let mut listening = self.inner.writer.listen(id);
             let id = id.clone();
             let count = move |conn: &_, path: &_| reads::changes(conn, path, &id);
-            if self.inner.readers.read(count).await? <= seen {
+            let (changes, settled) = self.inner.readers.read(count).await?;
+            if changes <= seen && !settled {
                 listening.more_than(seen).await;
             }
             Ok(())
@@ -320,5 +325,72 @@ impl ExecutionStore for SqliteStore {
         let id = id.clone();
         let find = move |conn: &_, path: &_| reads::history(conn, path, &id);
         Box::pin(self.inner.readers.read(find))
+    }
+
+    fn claim_due<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+        how: ClaimDue,
+    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
+        let wanted = wanted.clone();
+        Box::pin(self.inner.writer.enqueue(ClaimMany { wanted, how }))
+    }
+
+    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let mut due = self.inner.writer.listen_for_work();
+            // Counted from one, so that zero is old news. The sender lives as long as this store.
+            let due = due.wait_for(|count| count + 1 != seen).await;
+            Ok(due.map_or(seen, |count| *count + 1))
+        })
+    }
+
+    fn change<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        change: Change,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let id = id.clone();
+        Box::pin(self.inner.writer.enqueue(Operate { id, change, now }))
+    }
+
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
+        let find = |conn: &_, _: &_| queues::states(conn);
+        Box::pin(self.inner.readers.read(find))
+    }
+
+    fn put_queue(&self, queue: Queue) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.inner.writer.enqueue(queues::Put(queue)))
+    }
+
+    fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.inner.writer.enqueue(queues::Remove(name.to_owned())))
+    }
+
+    fn schedules(
+        &self,
+        due_by: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Vec<ScheduleEntry>, StoreError>> {
+        let find = move |conn: &_, path: &_| reads::schedules(conn, path, due_by);
+        Box::pin(self.inner.readers.read(find))
+    }
+
+    fn put_schedule(&self, schedule: ScheduleEntry) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            CAPABILITIES.admit_input(&schedule.input)?;
+            self.inner.writer.enqueue(PutSchedule(schedule)).await
+        })
+    }
+
+    fn remove_schedule<'a>(
+        &'a self,
+        name: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.inner.writer.enqueue(RemoveSchedule(name.clone())))
+    }
+
+    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.inner.writer.enqueue(Fire(firing)))
     }
 }

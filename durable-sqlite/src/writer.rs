@@ -4,6 +4,7 @@
 //! on its own. It only ever *tries* for the connection and gives way to a queue, so it neither
 //! waits for the writer thread nor overtakes what was handed to it before.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 use durable_core::ExecutionId;
 use durable_core::store::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::error::{Fault, describe};
+use crate::error::{Fault, describe, gone};
 use crate::news::Listening;
 use crate::open::BUSY;
 use crate::session::{Session, Write};
@@ -48,6 +49,8 @@ pub(crate) struct Counters {
 
 /// What became of a transaction.
 enum Failure {
+    /// The file is not where it was opened.
+    Gone,
     /// It could not begin: nothing in it is to blame.
     Begin(rusqlite::Error),
     /// It began, and was rolled back.
@@ -55,9 +58,10 @@ enum Failure {
 }
 
 impl Failure {
-    fn error(&self) -> &rusqlite::Error {
+    fn at(&self, path: &Path) -> StoreError {
         match self {
-            Self::Begin(error) | Self::Work(error) => error,
+            Self::Gone => gone(path),
+            Self::Begin(error) | Self::Work(error) => describe(error, path),
         }
     }
 }
@@ -104,6 +108,15 @@ impl Writer {
     /// Waits for changes of an execution from outside, and sees to it that they are looked for.
     pub(crate) fn listen(&self, id: &ExecutionId) -> Listening<'_> {
         let listening = self.session.news.listen(id);
+        if locked(&self.queue).asleep {
+            self.filled.notify_one();
+        }
+        listening
+    }
+
+    /// Waits for something to become due, and sees to it that other processes are looked after.
+    pub(crate) fn listen_for_work(&self) -> watch::Receiver<u64> {
+        let listening = self.session.news.listen_for_work();
         if locked(&self.queue).asleep {
             self.filled.notify_one();
         }
@@ -201,7 +214,7 @@ impl Writer {
             }
             Err(failure) => {
                 for job in jobs {
-                    job.answer(Some(describe(failure.error(), &self.session.path)));
+                    job.answer(Some(failure.at(&self.session.path)));
                 }
             }
         }
@@ -228,6 +241,9 @@ impl Writer {
     ) -> Result<bool, Failure> {
         let begun = Instant::now();
         let changes = conn.total_changes();
+        if !self.session.is_in_place() {
+            return Err(Failure::Gone);
+        }
         self.begin(conn, patience).map_err(Failure::Begin)?;
         let done = work().and_then(|()| conn.prepare_cached("COMMIT")?.execute([]));
         if let Err(error) = done {

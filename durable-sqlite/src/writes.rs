@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Fault;
 use crate::reads;
+use crate::rows::{self, LAST, place};
 use crate::session::{Session, Token, Write, fence_lost};
 
 pub(crate) struct Start(pub(crate) NewExecution);
@@ -22,28 +23,46 @@ impl Write for Start {
         if let Some((_, execution)) = reads::find(conn, &session.path, &new.id)? {
             return Ok(Started::Existing(execution));
         }
-        insert(conn, new)?;
-        Ok(Started::Created(Execution::queued(new.clone())))
+        let execution = Execution::queued(new.clone());
+        insert(conn, session, &execution)?;
+        Ok(Started::Created(execution))
     }
 }
 
 /// Starts an execution, unless there is one with its id.
-pub(crate) fn insert(conn: &Connection, new: &NewExecution) -> Result<(), Fault> {
+///
+/// Its fences begin somewhere: should the id be used again after a deletion, no fence of before fits.
+pub(crate) fn insert(
+    conn: &Connection,
+    session: &Session,
+    execution: &Execution,
+) -> Result<(), Fault> {
     let insert = "INSERT INTO executions (id, handler, status, input_codec, input, created_at, updated_at, parent, \
-                  parent_seq, parent_operation) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9) \
+                  parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, fence) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
                   ON CONFLICT (id) DO NOTHING";
-    let parent = new.parent.as_ref();
+    let (parent, place) = (execution.parent.as_ref(), execution.queue.as_ref());
+    let (due, enqueued) = rows::due(execution);
     conn.prepare_cached(insert)?.execute(params![
-        new.id.as_str(),
-        new.handler,
-        ExecutionStatus::Queued.as_str(),
-        &*new.input.codec,
-        &new.input.data[..],
-        new.created_at.as_millis(),
+        execution.id.as_str(),
+        execution.handler,
+        execution.status.as_str(),
+        &*execution.input.codec,
+        &execution.input.data[..],
+        execution.created_at.as_millis(),
         parent.map(|parent| parent.execution.as_str()),
         parent.map(|parent| parent.seq.cast_signed()),
         parent.map(|parent| parent.operation.as_bytes().as_slice()),
+        execution.start_at.map(Timestamp::as_millis),
+        place.map(|place| &place.queue),
+        place.and_then(|place| place.key.as_ref()),
+        place.map_or(0, |place| place.priority),
+        execution.admitted,
+        due,
+        enqueued,
+        fastrand::i64(0..1 << 40),
     ])?;
+    session.news.note_due();
     Ok(())
 }
 
@@ -57,17 +76,65 @@ impl Write for Claim {
     type Answer = Lease;
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<Lease, Fault> {
-        let (key, mut execution) = reads::existing(conn, &session.path, &self.id)?;
-        if execution.status.is_terminal() {
-            let message = format!("execution `{}` has {}", self.id, execution.status);
-            return Err(StoreError::new(StoreErrorKind::Conflict, message).into());
+        let (key, execution) = reads::existing(conn, &session.path, &self.id)?;
+        execution.may_be_claimed()?;
+        let grant = Grant {
+            now: self.now,
+            ttl: self.ttl,
+            build: None,
+            unclean: self.holder_is_dead(conn, session, key)?,
+        };
+        grant.write(conn, session, key, execution)
+    }
+
+    fn settled(&self, outcome: &Result<Lease, StoreError>, session: &Session) {
+        if let Some(token) = outcome
+            .as_ref()
+            .ok()
+            .and_then(|lease| Token::of(&lease.fence))
+        {
+            session.remember(token);
         }
-        let unclean = self.holder_is_dead(conn, session, key)?;
+    }
+}
+
+/// A lease that is to be granted.
+pub(crate) struct Grant<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) ttl: Duration,
+    pub(crate) build: Option<&'a str>,
+    /// Whether another one was left behind.
+    pub(crate) unclean: bool,
+}
+
+impl Grant<'_> {
+    pub(crate) fn write(
+        &self,
+        conn: &Connection,
+        session: &Session,
+        key: i64,
+        mut execution: Execution,
+    ) -> Result<Lease, Fault> {
+        let crashes = match self.unclean {
+            true => count_crash(conn, key)?,
+            false => 0,
+        };
+        if execution.status == ExecutionStatus::Blocked {
+            session.news.note(&execution.id, execution.changes, false);
+        }
         execution.claimed(self.now);
         let update = "UPDATE executions SET fence = fence + 1, status = ?2, updated_at = ?3, last_batch = NULL, \
-                      wake_at = NULL, report = NULL WHERE key = ?1 RETURNING fence";
+                      wake_at = NULL, due = NULL, enqueued = NULL, held = NULL, admitted = ?4, report = NULL, \
+                      build = coalesce(?5, build), crashes = ?6 WHERE key = ?1 RETURNING fence";
         let number = conn.prepare_cached(update)?.query_row(
-            params![key, execution.status.as_str(), self.now.as_millis()],
+            params![
+                key,
+                execution.status.as_str(),
+                self.now.as_millis(),
+                execution.admitted,
+                self.build,
+                crashes
+            ],
             |row| row.get(0),
         )?;
         if execution.changes > 0 {
@@ -84,21 +151,28 @@ impl Write for Claim {
             expires_at
         ])?;
         Ok(Lease {
-            fence: Token { key, number }.fence(self.id.clone()),
+            fence: Token { key, number }.fence(execution.id.clone()),
             execution,
-            unclean,
+            unclean: self.unclean,
+            crashes,
         })
     }
+}
 
-    fn settled(&self, outcome: &Result<Lease, StoreError>, session: &Session) {
-        if let Some(token) = outcome
-            .as_ref()
-            .ok()
-            .and_then(|lease| Token::of(&lease.fence))
-        {
-            session.remember(token);
-        }
+/// How often in a row, this time included, a holder was gone without a new operation recorded.
+fn count_crash(conn: &Connection, key: i64) -> Result<u32, Fault> {
+    let select = "SELECT crashes, crashed_at, coalesce((SELECT max(place) FROM operations WHERE place > ?2 AND \
+                  place <= ?3), 0) FROM executions WHERE key = ?1";
+    let ends = params![key, place(key, 0), place(key, LAST)];
+    let (crashes, before, last): (u32, i64, i64) = conn
+        .prepare_cached(select)?
+        .query_row(ends, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    if last == before {
+        return Ok(crashes.saturating_add(1));
     }
+    conn.prepare_cached("UPDATE executions SET crashed_at = ?2 WHERE key = ?1")?
+        .execute([key, last])?;
+    Ok(1)
 }
 
 impl Claim {

@@ -4,6 +4,7 @@ mod branches;
 mod cancel;
 mod chains;
 mod counters;
+mod delegate;
 mod edits;
 mod errors;
 mod fan;

@@ -181,75 +181,7 @@ impl CheckpointStore for Probe {
 }
 
 impl ExecutionStore for Probe {
-    fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
-        self.store.start(new)
-    }
-
-    fn claim<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        now: Timestamp,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
-        self.store.claim(id, now, ttl)
-    }
-
-    fn renew<'a>(
-        &'a self,
-        fence: &'a Fence,
-        now: Timestamp,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.renew(fence, now, ttl)
-    }
-
-    fn get<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<Execution, StoreError>> {
-        self.store.get(id)
-    }
-
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
-        self.store.list(filter)
-    }
-
-    fn complete<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        outcome: Completion,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.complete(callback, outcome, now)
-    }
-
-    fn heartbeat<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.heartbeat(callback, now)
-    }
-
-    fn cancel<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.cancel(id, now)
-    }
-
-    fn changed<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        seen: u64,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.changed(id, seen)
-    }
-
-    fn history<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        self.store.history(id)
-    }
+    crate::delegate::to_store!();
 }
 
 /// Leaves out what stands in a finished scope, unless the scope is to be rebuilt from it.

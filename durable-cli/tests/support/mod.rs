@@ -23,14 +23,12 @@ pub(crate) fn json(text: &str) -> Payload {
 
 /// An execution of the handler `import`.
 pub(crate) fn execution(id: &str, status: ExecutionStatus) -> Execution {
-    let mut execution = Execution::queued(NewExecution {
-        id: id.parse().unwrap(),
-        handler: "import".into(),
-        input: json(r#"{"folder":"in","limit":3}"#),
-        created_at: START,
-        parent: None,
-        tenant: None,
-    });
+    let mut execution = Execution::queued(NewExecution::new(
+        id.parse().unwrap(),
+        "import",
+        json(r#"{"folder":"in","limit":3}"#),
+        START,
+    ));
     execution.status = status;
     execution.updated_at = after(4_500);
     execution

@@ -37,14 +37,12 @@ pub(super) fn json(data: impl Into<Bytes>) -> Payload {
 }
 
 pub(super) fn new(name: &str) -> Result<NewExecution, Defect> {
-    Ok(NewExecution {
-        id: id(name)?,
-        handler: "etl".to_owned(),
-        input: json(r#"{"path":"a.csv"}"#),
-        created_at: NOW,
-        parent: None,
-        tenant: None,
-    })
+    Ok(NewExecution::new(
+        id(name)?,
+        "etl",
+        json(r#"{"path":"a.csv"}"#),
+        NOW,
+    ))
 }
 
 /// A step that ended with `value`.

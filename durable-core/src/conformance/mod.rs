@@ -19,7 +19,11 @@ mod fixture;
 mod leases;
 mod limits;
 mod news;
+mod operators;
+mod queues;
 mod records;
+mod schedules;
+mod work;
 
 use std::fmt;
 use std::sync::Arc;
@@ -118,6 +122,40 @@ static CASES: &[(&str, Case)] = cases![
     records::every_sort_of_text,
     records::a_sealed_error,
     records::extreme_numbers,
+    operators::pause_what_waits,
+    operators::pause_what_sleeps_until_its_time,
+    operators::pause_what_runs,
+    operators::cancel_what_is_paused,
+    operators::leave_what_has_ended,
+    operators::rewind_what_has_failed,
+    operators::rewind_nothing_that_runs,
+    operators::delete_what_has_ended,
+    operators::a_deleted_id_is_free_and_old_fences_fit_nothing,
+    queues::without_limits_let_all_run,
+    queues::go_by_priority_then_by_time,
+    queues::limit_what_runs,
+    queues::limit_what_runs_of_a_key,
+    queues::limit_how_many_start_in_a_time,
+    queues::are_served_by_those_who_say_so,
+    queues::can_be_paused,
+    queues::give_a_chain_one_place,
+    queues::do_not_hold_back_a_cancellation,
+    queues::can_be_passed_by_name,
+    schedules::are_kept,
+    schedules::fire_once,
+    work::is_claimed_soonest_first,
+    work::a_lease_is_as_good_as_any,
+    work::of_other_handlers_is_left_alone,
+    work::later_is_not_now,
+    work::an_event_makes_it_due,
+    work::what_was_left_behind_is_looked_after,
+    work::crashes_without_progress_are_counted,
+    work::blocked_is_offered_once_to_every_other_build,
+    work::progress_makes_builds_try_again,
+    work::resumed_is_tried_by_any_build,
+    work::of_many_workers_one_claims,
+    work::what_becomes_due_is_told,
+    work::an_end_is_told,
 ];
 
 type Case = fn(Store) -> BoxFuture<'static, Outcome>;

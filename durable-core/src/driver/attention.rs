@@ -9,6 +9,7 @@ use std::task::{Wake, Waker};
 pub(crate) struct Attention {
     pub(super) wanted: AtomicBool,
     pub(super) lease_lost: AtomicBool,
+    pub(super) draining: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
@@ -24,6 +25,14 @@ impl Attention {
     /// Another process has the execution now: nothing more may be run.
     pub(crate) fn lose_lease(self: &Arc<Self>) {
         self.lease_lost.store(true, Ordering::Release);
+        self.wake_by_ref();
+    }
+
+    /// The process is to end: the invocation stops at its next durable boundary.
+    pub(crate) fn drain(self: &Arc<Self>) {
+        self.draining.store(true, Ordering::Release);
+        // Whether or not the handler wants a poll, the driver has to look.
+        self.wanted.store(false, Ordering::Release);
         self.wake_by_ref();
     }
 }

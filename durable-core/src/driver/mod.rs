@@ -178,6 +178,9 @@ impl Driver {
             if self.attention.lease_lost.load(Ordering::Acquire) {
                 return Poll::Ready(Event::StoreFailed(lease_lost(&self.fence)));
             }
+            if self.attention.draining.load(Ordering::Acquire) {
+                self.shared.lock().engine.drain();
+            }
             // A handler that is being suspended goes no further: the lease ends with this write.
             if self.is_suspending() {
                 return Poll::Pending;

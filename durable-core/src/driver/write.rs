@@ -62,6 +62,9 @@ impl Driver {
                 parked.waker.wake_by_ref();
             }
         }
+        if ack.paused && !ack.cancel {
+            state.engine.drain();
+        }
         if state.engine.is_cancelling() {
             self.shared.cancelled.raise();
         }

@@ -35,6 +35,8 @@ pub(super) struct Slicing {
     pub(super) sliced: bool,
     /// Whether a timer was left behind for the next invocation.
     left: bool,
+    /// Whether no further body is to begin.
+    draining: bool,
 }
 
 /// Whether a body fits into what is left.
@@ -60,6 +62,11 @@ impl Engine {
     /// Ends the invocation as soon as nothing runs; the next one begins at once.
     pub(crate) fn slice(&mut self) {
         self.slicing.sliced = true;
+    }
+
+    /// Begins no further body, and ends the invocation as soon as those that run have ended.
+    pub(crate) fn drain(&mut self) {
+        (self.slicing.draining, self.slicing.sliced) = (true, true);
     }
 
     /// Whether a body did not fit any more, so that the invocation is to end.
@@ -108,6 +115,9 @@ impl Engine {
 
     pub(super) fn fits(&mut self, op: Op, timeout: Option<Duration>, now: Timestamp) -> Fit {
         let slicing = &mut self.slicing;
+        if slicing.draining {
+            return Fit::NotNow;
+        }
         let Some(budget) = slicing.budget else {
             return Fit::Yes;
         };

@@ -54,12 +54,10 @@ fn next_of<H: Durable>(
     let id = format!("{base}~{}", number + 1)
         .parse()
         .map_err(|error: crate::InvalidExecutionId| failed(error.to_string()))?;
-    Ok(NewExecution {
+    Ok(NewExecution::new(
         id,
-        handler: H::NAME.to_owned(),
-        input: Payload::json(input),
-        created_at: cx.now(),
-        parent: None,
-        tenant: None,
-    })
+        H::NAME,
+        Payload::json(input),
+        cx.now(),
+    ))
 }

@@ -66,8 +66,9 @@ impl<C, D> Invoking<C, D> {
 
 /// Starts `handler` as an execution of its own, exactly once, and waits for its end.
 ///
-/// `durable::run` runs it in this process with the caller's state; elsewhere a worker does. When the
-/// execution that waits is cancelled, so is the one it waits for.
+/// `durable::run` runs it in this process with the caller's state. So does a worker that the handler
+/// is not registered with; where it is, any worker does. When the execution that waits is
+/// cancelled, so is the one it waits for.
 pub fn invoke<'a, S, F, H, C, D>(
     claim: Claim<'a>,
     state: &'a S,
@@ -88,7 +89,9 @@ where
     let coder = Coder::new(how.codec);
     Box::pin(async move {
         let child = child?;
-        if let (Some(children), Some(id)) = (claim.shared().children.clone(), child) {
+        let children = claim.shared().children.clone();
+        let children = children.filter(|children| children.settings.runs_here(H::NAME));
+        if let (Some(children), Some(id)) = (children, child) {
             claim.written().await;
             if !claim.lock().engine.is_settled(claim.op) {
                 let cancelled = Arc::clone(&claim.shared().cancelled);
@@ -167,18 +170,13 @@ fn start<I, D: Codec<I>>(
         return Err(OperationError::new(path, ErrorKind::TooLarge, message));
     }
     let seq = state.engine.number(claim.op);
-    let child = NewExecution {
-        id: id.clone(),
-        handler: handler.into(),
-        input,
-        created_at: now,
-        parent: Some(Parent {
-            execution: execution.clone(),
-            seq,
-            operation: state.engine.id(claim.op),
-        }),
-        tenant,
-    };
+    let mut child = NewExecution::new(id.clone(), handler, input, now);
+    child.tenant = tenant;
+    let child = child.for_parent(Parent {
+        execution: execution.clone(),
+        seq,
+        operation: state.engine.id(claim.op),
+    });
     state.engine.start_child(claim.op, child, now);
     Ok(Some(id))
 }

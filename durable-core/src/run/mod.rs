@@ -4,9 +4,11 @@ mod error;
 mod invocation;
 mod report;
 mod runner;
+mod stopping;
 #[cfg(feature = "testing")]
 mod watched;
 
+use std::collections::HashSet;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,7 +20,9 @@ use serde::de::DeserializeOwned;
 pub use error::RunError;
 pub use invocation::Invocation;
 pub use report::Report;
-pub(crate) use runner::Runner;
+pub(crate) use report::Tally;
+pub(crate) use runner::{Outcome, Runner, outcome};
+pub(crate) use stopping::Stopping;
 #[cfg(feature = "testing")]
 pub(crate) use watched::{Conditions, Invocations};
 
@@ -28,7 +32,6 @@ use crate::record::Payload;
 use crate::site::{Durable, Handler, IntoHandler};
 use crate::store::{Execution, ExecutionStore, NewExecution, Started, StoreError, refuse_sealed};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock};
-use report::Tally;
 
 /// How long a lease lasts without being renewed.
 const LEASE: Duration = Duration::from_secs(30);
@@ -53,11 +56,15 @@ pub struct Run<'a, H: Durable, S> {
 /// How executions are run, whatever their handlers are.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    clock: Arc<dyn Clock>,
-    resident: Duration,
-    lease: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) resident: Duration,
+    pub(crate) lease: Duration,
     /// How long one invocation may take, and what of that is held back.
-    budget: Option<(Duration, Duration)>,
+    pub(crate) budget: Option<(Duration, Duration)>,
+    /// Tells invocations that their process is to end.
+    pub(crate) stopping: Option<Arc<Stopping>>,
+    /// Handlers whose executions are run by whoever claims them, not where they are invoked.
+    pub(crate) elsewhere: Arc<HashSet<&'static str>>,
     /// Who watches the bodies, if anybody does.
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
@@ -81,13 +88,7 @@ pub fn run<F: IntoHandler>(
         state: &(),
         store: None,
         open: None,
-        settings: Settings {
-            clock: Arc::new(SystemClock),
-            resident: RESIDENT,
-            lease: LEASE,
-            budget: None,
-            observer: None,
-        },
+        settings: Settings::new(RESIDENT),
         handler: PhantomData,
     }
 }
@@ -158,6 +159,31 @@ fn reserve_of(limit: Duration) -> Duration {
 }
 
 impl Settings {
+    /// The usual settings with this limit of what is waited for in memory.
+    pub(crate) fn new(resident: Duration) -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            resident,
+            lease: LEASE,
+            budget: None,
+            observer: None,
+            stopping: None,
+            elsewhere: Arc::default(),
+        }
+    }
+
+    /// Whether an execution that this handler is invoked as is run by whoever invokes it.
+    pub(crate) fn runs_here(&self, handler: &str) -> bool {
+        !self.elsewhere.contains(handler)
+    }
+
+    /// Whether invocations are to end as soon as they can.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping
+            .as_ref()
+            .is_some_and(|stopping| stopping.is_raised())
+    }
+
     /// What time it is.
     pub(crate) fn now(&self) -> crate::Timestamp {
         self.clock.now()
@@ -244,14 +270,8 @@ where
                 H::NAME
             ))
         })?;
-        Ok(NewExecution {
-            id,
-            handler: H::NAME.to_owned(),
-            input: Payload::json(input),
-            created_at: self.settings.clock.now(),
-            parent: None,
-            tenant: None,
-        })
+        let now = self.settings.clock.now();
+        Ok(NewExecution::new(id, H::NAME, Payload::json(input), now))
     }
 }
 
@@ -270,7 +290,7 @@ where
     }
 }
 
-fn decode_output<O: DeserializeOwned>(output: &Payload) -> Result<O, RunError> {
+pub(crate) fn decode_output<O: DeserializeOwned>(output: &Payload) -> Result<O, RunError> {
     serde_json::from_slice(&output.data).map_err(|error| {
         RunError::Codec(format!(
             "the recorded output does not decode as `{}`: {error}",
@@ -280,7 +300,10 @@ fn decode_output<O: DeserializeOwned>(output: &Payload) -> Result<O, RunError> {
 }
 
 /// Whether what is there is what was asked for.
-fn check_same<H: Durable>(there: &Execution, asked: &NewExecution) -> Result<(), RunError> {
+pub(crate) fn check_same<H: Durable>(
+    there: &Execution,
+    asked: &NewExecution,
+) -> Result<(), RunError> {
     let renamed = H::manifest().was.contains(&there.handler.as_str());
     if there.handler != asked.handler && !renamed {
         return Err(RunError::Taken(format!(

@@ -30,7 +30,7 @@ pub struct Report<O> {
 
 /// What the invocations of an execution did so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     pub(super) counts: Counts,
     pub(super) invocations: u64,
     pub(super) drift: Vec<Drift>,

@@ -46,10 +46,10 @@ where
                 Ok(lease) => lease,
                 // It has ended, or goes on elsewhere.
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    match after(&self.store.get(&id).await?) {
-                        After::Ended(ended) => return ended,
-                        After::Next(next) => id = next,
-                        After::Goes => return Err(error.into()),
+                    match outcome(&self.store.get(&id).await?) {
+                        Outcome::Ended(ended) => return ended,
+                        Outcome::Next(next) => id = next,
+                        Outcome::Blocked(_) | Outcome::Goes => return Err(error.into()),
                     }
                     continue;
                 }
@@ -62,6 +62,10 @@ where
                 }
                 Ended::Blocked(report) => return Err(RunError::Blocked(report)),
                 Ended::Continued(next) => id = next.id,
+                Ended::Suspended { .. } if self.settings.is_stopping() => {
+                    let message = format!("execution `{id}` was suspended: its process is to end");
+                    return Err(StoreError::new(StoreErrorKind::Unavailable, message).into());
+                }
                 Ended::Suspended { wake_at, seen } => self.until(&id, wake_at, seen).await?,
             }
         }
@@ -101,7 +105,7 @@ where
     }
 
     /// Runs the handler once from the top.
-    pub(super) async fn once(
+    pub(crate) async fn once(
         &self,
         id: &ExecutionId,
         lease: Lease,
@@ -123,6 +127,9 @@ where
         let mut running = invocation.begin().await?;
         tally.invocations += 1;
         let (attention, clock) = (running.attention(), Arc::clone(&settings.clock));
+        if let Some(stopping) = &settings.stopping {
+            stopping.tell(&attention);
+        }
         let _kept = lease::keep(&self.store, fence, clock, settings.lease, attention);
         let ended = running.run::<H, S>(self.state).await;
         tally.add(id, running, ended.as_ref().ok());
@@ -130,24 +137,28 @@ where
     }
 }
 
-/// What there is to do about an execution.
-pub(super) enum After {
+/// What has become of an execution.
+pub(crate) enum Outcome {
     Ended(Result<Payload, RunError>),
     /// Another one goes on in its place.
     Next(ExecutionId),
+    Blocked(String),
     Goes,
 }
 
-pub(super) fn after(execution: &Execution) -> After {
+pub(crate) fn outcome(execution: &Execution) -> Outcome {
     match (execution.status, &execution.output, &execution.error) {
-        (ExecutionStatus::Succeeded, Some(output), _) => After::Ended(Ok(output.clone())),
+        (ExecutionStatus::Succeeded, Some(output), _) => Outcome::Ended(Ok(output.clone())),
         (ExecutionStatus::Failed | ExecutionStatus::Cancelled, _, Some(error)) => {
-            After::Ended(Err(RunError::Failed(error.clone())))
+            Outcome::Ended(Err(RunError::Failed(error.clone())))
         }
         (ExecutionStatus::Continued, _, _) => match &execution.next {
-            Some(next) => After::Next(next.clone()),
-            None => After::Goes,
+            Some(next) => Outcome::Next(next.clone()),
+            None => Outcome::Goes,
         },
-        _ => After::Goes,
+        (ExecutionStatus::Blocked, _, _) => {
+            Outcome::Blocked(execution.report.clone().unwrap_or_default())
+        }
+        _ => Outcome::Goes,
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::report::Tally;
-use super::runner::{After, after};
+use super::runner::{Outcome, outcome};
 use super::{Report, RunError, Runner, Settings, reserve_of};
 use crate::driver::Ended;
 use crate::engine::Drift;
@@ -47,10 +47,10 @@ where
         let limit = conditions.budget;
         let settings = Settings {
             clock: conditions.clock,
-            resident: Duration::ZERO,
             lease: LEASE,
             budget: limit.map(|limit| (limit, reserve_of(limit))),
             observer: Some(conditions.observer),
+            ..Settings::new(Duration::ZERO)
         };
         Self {
             runner: Runner {
@@ -76,12 +76,12 @@ where
             match store.claim(&self.id, settings.now(), settings.lease).await {
                 Ok(lease) => break self.runner.once(&self.id, lease, &mut self.tally).await?,
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    match after(&store.get(&self.id).await?) {
-                        After::Ended(Ok(output)) => break Ended::Succeeded(output),
-                        After::Ended(Err(RunError::Failed(error))) => break Ended::Failed(error),
-                        After::Ended(Err(error)) => return Err(error),
-                        After::Next(next) => self.id = next,
-                        After::Goes => return Err(error.into()),
+                    match outcome(&store.get(&self.id).await?) {
+                        Outcome::Ended(Ok(output)) => break Ended::Succeeded(output),
+                        Outcome::Ended(Err(RunError::Failed(error))) => break Ended::Failed(error),
+                        Outcome::Ended(Err(error)) => return Err(error),
+                        Outcome::Next(next) => self.id = next,
+                        Outcome::Blocked(_) | Outcome::Goes => return Err(error.into()),
                     }
                 }
                 Err(error) => return Err(error.into()),

@@ -1,6 +1,6 @@
 //! What is kept of an execution itself, and how it changes.
 
-use super::{ExecutionUpdate, sealed_text};
+use super::{Change, ExecutionUpdate, QueueEntry, StoreError, StoreErrorKind, sealed_text};
 use crate::error::{ErrorKind, OperationError};
 use crate::record::{Completion, Kind, Payload, Record};
 use crate::{ExecutionId, OperationId, Timestamp};
@@ -59,6 +59,11 @@ impl ExecutionStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
+    /// Whether nothing happens to the execution by itself any more: it has ended, or is blocked.
+    pub const fn is_settled(self) -> bool {
+        self.is_terminal() || matches!(self, Self::Blocked)
+    }
+
     /// Whether the execution has ended for good.
     pub const fn is_terminal(self) -> bool {
         matches!(
@@ -90,6 +95,38 @@ pub struct NewExecution {
     /// Whom it is run for, where the store keeps its tenants apart
     /// ([`Capabilities::tenants`](super::Capabilities::tenants)).
     pub tenant: Option<String>,
+    /// When it may first run, where that is later than its start.
+    pub start_at: Option<Timestamp>,
+    /// The queue it waits in until the queue lets it run.
+    pub queue: Option<QueueEntry>,
+}
+
+impl NewExecution {
+    /// An execution that may run at once and that nothing waits for.
+    pub fn new(
+        id: ExecutionId,
+        handler: impl Into<String>,
+        input: Payload,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            handler: handler.into(),
+            input,
+            created_at,
+            parent: None,
+            tenant: None,
+            start_at: None,
+            queue: None,
+        }
+    }
+
+    /// The same, with an operation that waits for its end.
+    #[must_use]
+    pub fn for_parent(mut self, parent: Parent) -> Self {
+        self.parent = Some(parent);
+        self
+    }
 }
 
 /// The operation of another execution that waits for an execution's end.
@@ -143,6 +180,14 @@ pub struct Execution {
     pub changes: u64,
     /// Whether it is to be cancelled.
     pub cancel: bool,
+    /// When it may first run, where that is later than its start.
+    pub start_at: Option<Timestamp>,
+    /// The queue it was started in.
+    pub queue: Option<QueueEntry>,
+    /// Whether its queue has let it run: from then to its end it counts among those that do.
+    pub admitted: bool,
+    /// Whether nothing of it is to run until it is resumed.
+    pub paused: bool,
 }
 
 impl Execution {
@@ -163,7 +208,42 @@ impl Execution {
             next: None,
             changes: 0,
             cancel: false,
+            start_at: new.start_at,
+            queue: new.queue,
+            admitted: false,
+            paused: false,
         }
+    }
+
+    /// When a worker may claim it, as far as its own state says: nothing while it runs, is paused,
+    /// is blocked or waits for an event, and after its end.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        match self.status {
+            _ if self.paused => None,
+            ExecutionStatus::Queued => Some(self.start_at.unwrap_or(self.created_at)),
+            ExecutionStatus::Suspended => self.wake_at,
+            _ => None,
+        }
+    }
+
+    /// Whether a lease of it may be granted.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Conflict`](super::StoreErrorKind::Conflict) when it has ended or is paused.
+    pub fn may_be_claimed(&self) -> Result<(), StoreError> {
+        let why = match self.status {
+            status if status.is_terminal() => format!("has {status}"),
+            _ if self.paused => "is paused: resume it first".to_owned(),
+            _ => return Ok(()),
+        };
+        let message = format!("execution `{}` {why}", self.id);
+        Err(StoreError::new(StoreErrorKind::Conflict, message))
+    }
+
+    /// Whether its queue has to let it run first.
+    pub fn waits_in_queue(&self) -> bool {
+        self.queue.is_some() && !self.admitted
     }
 
     /// The report as people can read it: of one that is sealed, only that it is and with what.
@@ -177,6 +257,7 @@ impl Execution {
         self.status = ExecutionStatus::Running;
         self.updated_at = now;
         (self.wake_at, self.report) = (None, None);
+        self.admitted = self.queue.is_some();
     }
 
     /// Applies what a checkpoint says about the execution itself; `seen` as in
@@ -214,6 +295,17 @@ impl Execution {
                 self.next = Some(next.id.clone());
             }
         }
+        self.admitted &= !self.status.is_terminal();
+    }
+
+    /// What goes on in its place, as it is to be started: for the same parent, and with the place
+    /// in the queue that this one gives up.
+    pub fn successor(&self, next: &NewExecution) -> NewExecution {
+        NewExecution {
+            parent: self.parent.clone(),
+            queue: self.queue.clone(),
+            ..next.clone()
+        }
     }
 
     /// Notes a change from outside: the execution is due, if it was waiting.
@@ -235,12 +327,81 @@ impl Execution {
         if self.status.is_terminal() || self.cancel {
             return;
         }
-        self.cancel = true;
+        (self.cancel, self.paused) = (true, false);
+        // Nobody has to wait for a turn to be cancelled.
+        self.admitted = self.queue.is_some();
         self.changed(now);
         if self.status == ExecutionStatus::Queued {
             let error = cancelled_unrun(&self.handler);
             self.apply(&ExecutionUpdate::Cancel { error }, self.changes, now);
         }
+    }
+
+    /// Applies what an operator asks for, apart from what it does to the history.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Conflict`](super::StoreErrorKind::Conflict) when it is in no state for it.
+    pub fn change(
+        &mut self,
+        change: &Change,
+        leased: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let refused = |why: &str| {
+            let message = format!("execution `{}` {why}", self.id);
+            Err(StoreError::new(StoreErrorKind::Conflict, message))
+        };
+        let ended = self.status.is_terminal();
+        match change {
+            Change::Pause if ended => {
+                return refused(&format!("has {}: there is nothing to pause", self.status));
+            }
+            Change::Resume if ended => {
+                return refused(&format!(
+                    "has {}: retry it, if it is to run again",
+                    self.status
+                ));
+            }
+            Change::Rewind(_) | Change::Delete if leased => {
+                return refused("is being run: cancel it, and wait for its end");
+            }
+            Change::Delete if !ended => {
+                return refused(&format!("is {}: cancel it first", self.status));
+            }
+            Change::Rewind(rewind) if rewind.seen != self.changes => {
+                return refused("was changed meanwhile: look at it again");
+            }
+            Change::Rewind(_) if matches!(self.status, ExecutionStatus::Continued) => {
+                return refused("goes on as another execution: retry that one");
+            }
+            Change::Delete => {}
+            Change::Pause if self.paused => {}
+            Change::Pause => {
+                self.paused = true;
+                self.changes += 1;
+            }
+            Change::Resume => {
+                self.paused = false;
+                if self.status == ExecutionStatus::Blocked {
+                    self.begin_anew(now);
+                }
+                self.changes += 1;
+            }
+            Change::Rewind(_) => {
+                self.begin_anew(now);
+                (self.output, self.error, self.cancel, self.paused) = (None, None, false, false);
+                self.admitted = false;
+                self.changes += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_anew(&mut self, now: Timestamp) {
+        self.updated_at = now;
+        self.status = ExecutionStatus::Suspended;
+        (self.wake_at, self.report) = (Some(now), None);
     }
 
     /// What its end means for the operation that waits for it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Batch, Capabilities, ExecutionUpdate, Filter, StoreError, StoreErrorKind};
+use super::{Batch, Capabilities, Execution, ExecutionUpdate, Filter, StoreError, StoreErrorKind};
 use crate::record::{Completion, Payload, Record};
 
 impl Capabilities {
@@ -126,6 +126,34 @@ impl Filter {
             0 => Self::DEFAULT_LIMIT,
             limit => limit,
         }
+    }
+
+    /// Whether an execution is one of those to list.
+    pub fn matches(&self, execution: &Execution) -> bool {
+        let queue = execution.queue.as_ref().map(|entry| &entry.queue);
+        self.after
+            .as_ref()
+            .is_none_or(|after| execution.id > *after)
+            && (self.status.is_empty() || self.status.contains(&execution.status))
+            && self
+                .handler
+                .as_ref()
+                .is_none_or(|name| execution.handler == *name)
+            && (self.queue.is_none() || self.queue.as_ref() == queue)
+            && self
+                .prefix
+                .as_ref()
+                .is_none_or(|prefix| execution.id.as_str().starts_with(prefix.as_str()))
+            && self
+                .created_from
+                .is_none_or(|from| execution.created_at >= from)
+            && self
+                .created_before
+                .is_none_or(|end| execution.created_at < end)
+            && self
+                .updated_before
+                .is_none_or(|end| execution.updated_at < end)
+            && self.paused.is_none_or(|paused| execution.paused == paused)
     }
 }
 

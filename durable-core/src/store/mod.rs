@@ -5,7 +5,9 @@ mod error;
 mod execution;
 mod limits;
 mod memory;
+mod schedule;
 mod sealed;
+mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +17,14 @@ pub use error::{StoreError, StoreErrorKind};
 use execution::cancelled_unrun;
 pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};
 pub use memory::MemoryStore;
+pub use schedule::{Firing, ScheduleEntry};
 #[cfg(feature = "aes-gcm")]
 pub use sealed::AesGcm;
 pub use sealed::{IntoCodec, PayloadCodec, SealContext, SealedStore, Subject};
 pub(crate) use sealed::{is_sealing, refuse_sealed, text as sealed_text};
+pub use work::{
+    Change, ClaimDue, Claimed, HandlerBuild, Queue, QueueEntry, QueueState, Rate, Rewind, Wanted,
+};
 
 use crate::error::OperationError;
 use crate::record::{Completion, Payload, Record};
@@ -48,6 +54,19 @@ pub struct Batch {
     pub seen: u64,
     /// What becomes of the execution itself.
     pub execution: Option<ExecutionUpdate>,
+}
+
+impl Batch {
+    /// Gives up a lease, with nothing else to say. What the outside has changed meanwhile is seen
+    /// by whoever claims the execution next.
+    pub(crate) fn giving_up(update: ExecutionUpdate) -> Arc<Self> {
+        Arc::new(Self {
+            id: u64::MAX,
+            seen: u64::MAX,
+            execution: Some(update),
+            ..Self::default()
+        })
+    }
 }
 
 /// A change of the execution's own state. Every one of them gives up the lease.
@@ -110,6 +129,8 @@ pub struct Ack {
     pub changes: u64,
     /// Whether the execution is to be cancelled.
     pub cancel: bool,
+    /// Whether the execution is to stop at its next durable boundary until it is resumed.
+    pub paused: bool,
 }
 
 /// One page of an execution's records.
@@ -252,6 +273,9 @@ pub struct Lease {
     pub execution: Execution,
     /// Whether the holder before ended without giving the lease up: killed, expired or cut off.
     pub unclean: bool,
+    /// How often in a row, this time included, a holder ended like that without having recorded
+    /// any new operation.
+    pub crashes: u32,
 }
 
 /// Answer to a start.
@@ -270,6 +294,18 @@ pub struct Filter {
     pub status: Vec<ExecutionStatus>,
     /// Only executions of this handler.
     pub handler: Option<String>,
+    /// Only executions that were started in this queue.
+    pub queue: Option<String>,
+    /// Only executions whose id begins with this.
+    pub prefix: Option<String>,
+    /// Only executions that were started at this time or later.
+    pub created_from: Option<Timestamp>,
+    /// Only executions that were started before this time.
+    pub created_before: Option<Timestamp>,
+    /// Only executions whose state last changed before this time.
+    pub updated_before: Option<Timestamp>,
+    /// Only executions that are paused, or only those that are not.
+    pub paused: Option<bool>,
     /// Only executions whose id comes after this one; how a listing goes on.
     pub after: Option<ExecutionId>,
     /// At most this many; the store's default when zero.
@@ -284,8 +320,10 @@ pub struct Filter {
 /// * [`claim`](Self::claim) grants a lease to one holder at a time. A lease ends when its holder
 ///   gives it up, when it expires, or as soon as the store knows that the holder's process has
 ///   ended. A new lease makes every older fence of the execution invalid.
-/// * A claim of an execution that has ended fails with [`StoreErrorKind::Conflict`]; a blocked one
-///   may be claimed.
+/// * A claim of an execution that has ended or is paused fails with [`StoreErrorKind::Conflict`]; a
+///   blocked one may be claimed.
+/// * [`claim_due`](Self::claim_due) grants the same leases as `claim` does, of what is due. One
+///   execution that cannot be read keeps no other from being claimed.
 /// * What is readable is what was acknowledged.
 pub trait ExecutionStore: CheckpointStore {
     /// Starts an execution unless its id is taken.
@@ -352,8 +390,8 @@ pub trait ExecutionStore: CheckpointStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Ends once the execution has been changed from outside more often than `seen`, by whatever
-    /// process.
+    /// Ends once the execution has been changed from outside more often than `seen`, has ended or
+    /// is blocked, by whatever process.
     fn changed<'a>(
         &'a self,
         id: &'a ExecutionId,
@@ -363,4 +401,65 @@ pub trait ExecutionStore: CheckpointStore {
     /// All records of an execution, in ascending order of [`Record::seq`]. Needs no lease.
     fn history<'a>(&'a self, id: &'a ExecutionId)
     -> BoxFuture<'a, Result<Vec<Record>, StoreError>>;
+
+    /// Claims what is due of what is `wanted`, soonest first, and what its queue lets run, highest
+    /// priority first. Never looks at what is not due.
+    fn claim_due<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+        how: ClaimDue,
+    ) -> BoxFuture<'a, Result<Claimed, StoreError>>;
+
+    /// Ends once something may be due that was not, since this call answered with `seen`; at once
+    /// when it never did. The passing of time is not told of: see [`Claimed::next_due`].
+    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Does to an execution what an operator asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::NotFound`], and [`StoreErrorKind::Conflict`] when the execution is in no
+    /// state for it; nothing was changed then.
+    fn change<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        change: Change,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Every queue that was set up or has something in it, by name.
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>>;
+
+    /// Sets up a queue, in place of how it was. One that nobody set up has no limits.
+    fn put_queue(&self, queue: Queue) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Forgets how a queue was set up; what is in it stays.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::NotFound`].
+    fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The schedules that fire by this time, or all, by name.
+    fn schedules(
+        &self,
+        due_by: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Vec<ScheduleEntry>, StoreError>>;
+
+    /// Sets up a schedule, in place of the one of the same name.
+    fn put_schedule(&self, schedule: ScheduleEntry) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Forgets a schedule; what it has started goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::NotFound`].
+    fn remove_schedule<'a>(
+        &'a self,
+        name: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Fires a schedule, unless it was changed meanwhile: then nothing happens and it answers
+    /// `false`.
+    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>>;
 }

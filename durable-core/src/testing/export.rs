@@ -34,14 +34,12 @@ impl Export {
             Ok(input) => (input, None),
             Err(why) => (Payload::json("null"), Some(why)),
         };
-        let mut execution = Execution::queued(NewExecution {
-            id: parsed::<ExecutionId>(whole, "id")?,
-            handler: text_of(whole, "handler")?.to_owned(),
+        let mut execution = Execution::queued(NewExecution::new(
+            parsed::<ExecutionId>(whole, "id")?,
+            text_of(whole, "handler")?,
             input,
-            created_at: time(whole, "created_at")?.ok_or("`created_at` is missing")?,
-            parent: None,
-            tenant: None,
-        });
+            time(whole, "created_at")?.ok_or("`created_at` is missing")?,
+        ));
         let status = text_of(whole, "status")?;
         execution.status = ExecutionStatus::from_word(status)
             .ok_or_else(|| format!("there is no status `{status}`"))?;

@@ -115,14 +115,12 @@ async fn import(world: &World, execution: &Execution, records: &[Record]) -> Res
     let (store, id) = (world.store(), &execution.id);
     let now = execution.created_at;
     store
-        .start(NewExecution {
-            id: id.clone(),
-            handler: execution.handler.clone(),
-            input: execution.input.clone(),
-            created_at: now,
-            parent: None,
-            tenant: None,
-        })
+        .start(NewExecution::new(
+            id.clone(),
+            execution.handler.clone(),
+            execution.input.clone(),
+            now,
+        ))
         .await?;
     let lease = store.claim(id, now, Duration::MAX).await?;
     let batch = Batch {

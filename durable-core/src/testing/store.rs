@@ -9,8 +9,9 @@ use super::script::Script;
 use super::watch::{Boundary, Watch};
 use crate::record::{Completion, Record};
 use crate::store::{
-    Ack, Batch, CallbackId, Capabilities, CheckpointStore, Execution, ExecutionStore,
-    ExecutionUpdate, Fence, Filter, Lease, MemoryStore, NewExecution, Page, Started, StoreError,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Execution,
+    ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, MemoryStore, NewExecution, Page,
+    Queue, QueueState, ScheduleEntry, Started, StoreError, Wanted,
 };
 use crate::{BoxFuture, ExecutionId, OperationId, Timestamp};
 
@@ -210,5 +211,60 @@ impl ExecutionStore for Process {
         id: &'a ExecutionId,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         self.store.history(id)
+    }
+
+    fn claim_due<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+        how: ClaimDue,
+    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
+        self.store.claim_due(wanted, how)
+    }
+
+    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.store.ready(seen)
+    }
+
+    fn change<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        change: Change,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.change(id, change, now)
+    }
+
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
+        self.store.queues()
+    }
+
+    fn put_queue(&self, queue: Queue) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.put_queue(queue)
+    }
+
+    fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.remove_queue(name)
+    }
+
+    fn schedules(
+        &self,
+        due_by: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Vec<ScheduleEntry>, StoreError>> {
+        self.store.schedules(due_by)
+    }
+
+    fn put_schedule(&self, schedule: ScheduleEntry) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.store.put_schedule(schedule)
+    }
+
+    fn remove_schedule<'a>(
+        &'a self,
+        name: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.store.remove_schedule(name)
+    }
+
+    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.store.fire(firing)
     }
 }

@@ -64,14 +64,12 @@ impl World {
                 "the input of `{handler}` cannot be encoded: {error}"
             ))
         })?;
-        let new = NewExecution {
-            id: id.clone(),
-            handler: H::NAME.to_owned(),
-            input: Payload::json(encoded),
-            created_at: self.clock.now(),
-            parent: None,
-            tenant: None,
-        };
+        let new = NewExecution::new(
+            id.clone(),
+            H::NAME,
+            Payload::json(encoded),
+            self.clock.now(),
+        );
         self.store.start(new).await?;
         Ok(())
     }
@@ -110,14 +108,12 @@ impl World {
 }
 
 fn never_started(id: &ExecutionId) -> Execution {
-    Execution::queued(NewExecution {
-        id: id.clone(),
-        handler: String::new(),
-        input: Payload::json("null"),
-        created_at: Timestamp::default(),
-        parent: None,
-        tenant: None,
-    })
+    Execution::queued(NewExecution::new(
+        id.clone(),
+        "",
+        Payload::json("null"),
+        Timestamp::default(),
+    ))
 }
 
 /// Answers callbacks as a script says.

@@ -303,13 +303,10 @@ fn callbacks_and_invocations_carry_their_options() {
         json!({"TimeoutSeconds": 2, "HeartbeatTimeoutSeconds": 5})
     );
     let invoke = record(Kind::Invoke, "i");
+    let id = "child".parse().unwrap();
     let child = NewExecution {
-        id: "child".parse().unwrap(),
-        handler: "charge".to_owned(),
-        input: Payload::json("7"),
-        created_at: NOW,
-        parent: None,
         tenant: Some("acme".to_owned()),
+        ..NewExecution::new(id, "charge", Payload::json("7"), NOW)
     };
     service.children.push((invoke.id, child));
     let sent = service.send(&invoke).remove(0);

@@ -36,14 +36,12 @@ pub(crate) fn json(text: impl Into<Vec<u8>>) -> Payload {
 }
 
 pub(crate) fn new(name: &str) -> NewExecution {
-    NewExecution {
-        id: id(name),
-        handler: "etl".to_owned(),
-        input: json("null"),
-        created_at: Timestamp::from_millis(1_790_000_000_000),
-        parent: None,
-        tenant: None,
-    }
+    NewExecution::new(
+        id(name),
+        "etl",
+        json("null"),
+        Timestamp::from_millis(1_790_000_000_000),
+    )
 }
 
 /// A step that ended with a value of some 170 bytes.

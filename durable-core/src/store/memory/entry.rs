@@ -8,7 +8,10 @@ use tokio::sync::Notify;
 
 use crate::Timestamp;
 use crate::record::Record;
-use crate::store::{Ack, Batch, Execution, Fence, Lease, NewExecution, StoreError, StoreErrorKind};
+use crate::store::{
+    Ack, Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Lease, NewExecution,
+    StoreError, StoreErrorKind,
+};
 
 /// Lives as long as the handle that claims leases in its name.
 pub(super) struct Holder;
@@ -18,11 +21,17 @@ pub(super) struct Entry {
     pub(super) records: BTreeMap<u64, Record>,
     /// The records that the outside has changed, each with the number of its last change.
     outside: BTreeMap<u64, u64>,
-    /// Leases granted so far: the number of the newest one is its fence.
+    /// Grows with each lease: the number of the newest one is its fence.
     leases: u64,
     lease: Option<Held>,
     /// The last batch under the newest fence, to recognise its repetition once the lease is gone.
     last_batch: Option<u64>,
+    /// The build that claimed it last.
+    build: Option<String>,
+    /// The builds it was blocked under since it last went on.
+    tried: Vec<String>,
+    /// How often in a row its holder ended uncleanly while its last record was the same one.
+    crashes: (u32, u64),
     /// Told of every change from outside.
     pub(super) news: Arc<Notify>,
 }
@@ -44,9 +53,13 @@ impl Entry {
             execution: Execution::queued(new),
             records: BTreeMap::new(),
             outside: BTreeMap::new(),
-            leases: 0,
+            // Should the id be used again after a deletion, no fence of before fits.
+            leases: fastrand::u64(..1 << 40),
             lease: None,
             last_batch: None,
+            build: None,
+            tried: Vec::new(),
+            crashes: (0, 0),
             news: Arc::default(),
         }
     }
@@ -64,17 +77,19 @@ impl Entry {
         holder: &Arc<Holder>,
         now: Timestamp,
         ttl: Duration,
+        build: Option<&str>,
     ) -> Result<Lease, StoreError> {
         let id = &self.execution.id;
-        if self.execution.status.is_terminal() {
-            let message = format!("execution `{id}` has {}", self.execution.status);
-            return Err(StoreError::new(StoreErrorKind::Conflict, message));
-        }
+        self.execution.may_be_claimed()?;
         if self.lease.as_ref().is_some_and(|lease| lease.is_alive(now)) {
             let message = format!("execution `{id}` is being run by another holder");
             return Err(StoreError::new(StoreErrorKind::Leased, message));
         }
         let unclean = self.lease.is_some();
+        self.count_crash(unclean);
+        if let Some(build) = build {
+            self.build = Some(build.to_owned());
+        }
         self.lease = Some(Held {
             holder: Arc::downgrade(holder),
             expires_at: now.after(ttl),
@@ -89,7 +104,41 @@ impl Entry {
             },
             execution: self.execution.clone(),
             unclean,
+            crashes: self.crashes.0,
         })
+    }
+
+    fn count_crash(&mut self, unclean: bool) {
+        let last = self.records.keys().last().copied().unwrap_or(0);
+        self.crashes = match self.crashes {
+            _ if !unclean => (0, last),
+            (before, at) if at == last => (before + 1, last),
+            _ => (1, last),
+        };
+    }
+
+    /// Whether it was left behind by a holder that is gone.
+    pub(super) fn is_abandoned(&self, now: Timestamp) -> bool {
+        self.lease
+            .as_ref()
+            .is_some_and(|lease| !lease.is_alive(now))
+    }
+
+    pub(super) fn is_leased(&self, now: Timestamp) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.is_alive(now))
+    }
+
+    /// Whether it is blocked, and was never tried by this build since.
+    pub(super) fn is_new_to(&self, build: &str) -> bool {
+        self.execution.status == ExecutionStatus::Blocked
+            && !self.execution.paused
+            && !self.tried.iter().any(|tried| tried == build)
+    }
+
+    /// It begins anew: builds that could not go on may try again.
+    pub(super) fn forget_blocks(&mut self) {
+        self.tried.clear();
+        self.crashes = (0, 0);
     }
 
     pub(super) fn renew(
@@ -130,6 +179,11 @@ impl Entry {
         if let Some(update) = &batch.execution {
             self.execution.apply(update, batch.seen, now);
             self.lease = None;
+            match update {
+                ExecutionUpdate::Block { .. } => self.tried.extend(self.build.take()),
+                _ => self.tried.clear(),
+            }
+            self.news.notify_waiters();
         }
         Ok(self.ack(batch.seen))
     }
@@ -154,6 +208,7 @@ impl Entry {
                 .collect(),
             changes: self.execution.changes,
             cancel: self.execution.cancel,
+            paused: self.execution.paused,
         }
     }
 

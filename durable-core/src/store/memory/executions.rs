@@ -2,32 +2,58 @@
 
 use std::collections::BTreeMap;
 
+use tokio::sync::watch;
+
 use super::entry::Entry;
+use super::queues::Queues;
 use crate::record::{Completion, Record};
 use crate::store::{
-    Batch, CallbackId, ExecutionUpdate, NewExecution, Started, StoreError, StoreErrorKind,
+    Batch, CallbackId, ExecutionUpdate, NewExecution, ScheduleEntry, Started, StoreError,
+    StoreErrorKind,
 };
 use crate::{ExecutionId, Timestamp};
 
 #[derive(Default)]
-pub(super) struct Executions(pub(super) BTreeMap<ExecutionId, Entry>);
+pub(super) struct Executions {
+    pub(super) entries: BTreeMap<ExecutionId, Entry>,
+    pub(super) queues: Queues,
+    pub(super) schedules: BTreeMap<ExecutionId, ScheduleEntry>,
+    /// Counts what may have made something due.
+    pub(super) due: watch::Sender<u64>,
+}
 
 impl Executions {
     pub(super) fn entry(&mut self, id: &ExecutionId) -> Result<&mut Entry, StoreError> {
-        self.0.get_mut(id).ok_or_else(|| {
+        self.entries.get_mut(id).ok_or_else(|| {
             let message = format!("there is no execution `{id}` in memory");
             StoreError::new(StoreErrorKind::NotFound, message)
         })
     }
 
     pub(super) fn start(&mut self, new: NewExecution) -> Started {
-        if let Some(entry) = self.0.get(&new.id) {
+        if let Some(entry) = self.entries.get(&new.id) {
             return Started::Existing(entry.execution.clone());
         }
         let entry = Entry::queued(new);
         let execution = entry.execution.clone();
-        self.0.insert(execution.id.clone(), entry);
+        self.entries.insert(execution.id.clone(), entry);
+        self.tell();
         Started::Created(execution)
+    }
+
+    /// Something may be due that was not.
+    pub(super) fn tell(&self) {
+        self.due.send_modify(|count| *count += 1);
+    }
+
+    /// Starts what goes on in the place of another, with its place in the queue.
+    fn go_on(&mut self, next: NewExecution) {
+        let id = next.id.clone();
+        if let Started::Created(execution) = self.start(next)
+            && let Some(entry) = self.entries.get_mut(&id)
+        {
+            entry.execution.admitted = execution.queue.is_some();
+        }
     }
 
     /// Starts what an accepted batch starts, and tells the parent of an end.
@@ -35,13 +61,14 @@ impl Executions {
         for child in &batch.children {
             self.start(child.clone());
         }
-        let parent = self
-            .0
-            .get(id)
-            .and_then(|entry| entry.execution.parent.clone());
-        if let Some(ExecutionUpdate::Continue { next }) = &batch.execution {
-            let next = next.clone();
-            self.start(NewExecution { parent, ..next });
+        if let (Some(ExecutionUpdate::Continue { next }), Some(entry)) =
+            (&batch.execution, self.entries.get(id))
+        {
+            let next = entry.execution.successor(next);
+            self.go_on(next);
+        }
+        if batch.execution.is_some() || !batch.children.is_empty() {
+            self.tell();
         }
         self.tell_parent(id, now);
     }
@@ -51,6 +78,7 @@ impl Executions {
         let entry = self.entry(id)?;
         entry.execution.ask_to_cancel(now);
         entry.news.notify_waiters();
+        self.tell();
         self.tell_parent(id, now);
         Ok(())
     }
@@ -67,6 +95,7 @@ impl Executions {
         record.settle(outcome, now);
         entry.execution.changed(now);
         entry.note(callback.seq());
+        self.tell();
         Ok(())
     }
 
@@ -86,14 +115,14 @@ impl Executions {
 
     /// If the execution has ended for good, settles the operation that waits for it.
     fn tell_parent(&mut self, id: &ExecutionId, now: Timestamp) {
-        let told = self.0.get(id).and_then(|entry| {
+        let told = self.entries.get(id).and_then(|entry| {
             let parent = entry.execution.parent.clone()?;
             Some((parent, entry.execution.completion()?))
         });
         let Some((parent, outcome)) = told else {
             return;
         };
-        let Some(waiting) = self.0.get_mut(&parent.execution) else {
+        let Some(waiting) = self.entries.get_mut(&parent.execution) else {
             return;
         };
         if waiting.execution.status.is_terminal() {
@@ -105,6 +134,7 @@ impl Executions {
         {
             waiting.execution.changed(now);
             waiting.note(parent.seq);
+            self.tell();
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod entry;
 mod executions;
+mod queues;
+mod work;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,8 +12,9 @@ use entry::{Entry, Holder};
 use executions::Executions;
 
 use super::{
-    Ack, Batch, CallbackId, Capabilities, CheckpointStore, Durability, Execution, ExecutionStore,
-    Fence, Filter, Lease, NewExecution, Page, Started, StoreError,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Durability,
+    Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue, QueueState,
+    ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
 };
 use crate::record::{Completion, Record};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock, Timestamp};
@@ -103,7 +106,7 @@ impl Default for MemoryStore {
 
 impl std::fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let executions = self.executions().0.len();
+        let executions = self.executions().entries.len();
         write!(f, "MemoryStore({executions} executions)")
     }
 }
@@ -160,7 +163,9 @@ impl ExecutionStore for MemoryStore {
         now: Timestamp,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<Lease, StoreError>> {
-        Box::pin(async move { self.with_entry(id, |entry| entry.claim(&self.holder, now, ttl)) })
+        Box::pin(
+            async move { self.with_entry(id, |entry| entry.claim(&self.holder, now, ttl, None)) },
+        )
     }
 
     fn renew<'a>(
@@ -182,24 +187,10 @@ impl ExecutionStore for MemoryStore {
         Box::pin(async move {
             let executions = self.executions();
             let wanted = executions
-                .0
+                .entries
                 .values()
                 .map(|entry| &entry.execution)
-                .filter(|execution| {
-                    filter
-                        .after
-                        .as_ref()
-                        .is_none_or(|after| execution.id > *after)
-                })
-                .filter(|execution| {
-                    filter.status.is_empty() || filter.status.contains(&execution.status)
-                })
-                .filter(|execution| {
-                    filter
-                        .handler
-                        .as_ref()
-                        .is_none_or(|name| execution.handler == *name)
-                });
+                .filter(|execution| filter.matches(execution));
             Ok(wanted.take(filter.page()).cloned().collect())
         })
     }
@@ -243,7 +234,11 @@ impl ExecutionStore for MemoryStore {
                 let mut news = std::pin::pin!(news.notified());
                 // Before the look at the number, so that no change falls in between.
                 news.as_mut().enable();
-                if self.with_entry(id, |entry| Ok(entry.execution.changes))? > seen {
+                let is_news = |entry: &mut Entry| {
+                    let execution = &entry.execution;
+                    Ok(execution.changes > seen || execution.status.is_settled())
+                };
+                if self.with_entry(id, is_news)? {
                     return Ok(());
                 }
                 news.await;
@@ -259,26 +254,110 @@ impl ExecutionStore for MemoryStore {
             self.with_entry(id, |entry| Ok(entry.records.values().cloned().collect()))
         })
     }
+
+    fn claim_due<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+        how: ClaimDue,
+    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
+        Box::pin(async move { Ok(self.executions().claim_due(&self.holder, wanted, how)) })
+    }
+
+    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let mut due = self.executions().due.subscribe();
+        Box::pin(async move {
+            // The sender lives as long as this store. Counted from one, so that zero is old news.
+            let due = due.wait_for(|count| count + 1 != seen).await;
+            Ok(due.map_or(seen, |count| *count + 1))
+        })
+    }
+
+    fn change<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        change: Change,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.executions().change(id, &change, now) })
+    }
+
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
+        Box::pin(async move { Ok(self.executions().queue_states()) })
+    }
+
+    fn put_queue(&self, queue: Queue) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut executions = self.executions();
+            executions.queues.put(queue);
+            executions.tell();
+            Ok(())
+        })
+    }
+
+    fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut executions = self.executions();
+            executions.queues.remove(name)?;
+            executions.tell();
+            Ok(())
+        })
+    }
+
+    fn schedules(
+        &self,
+        due_by: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Vec<ScheduleEntry>, StoreError>> {
+        Box::pin(async move {
+            let executions = self.executions();
+            let fires = |entry: &&ScheduleEntry| {
+                due_by.is_none_or(|by| !entry.paused && entry.next_at.is_some_and(|at| at <= by))
+            };
+            let schedules = executions.schedules.values().filter(fires);
+            Ok(schedules.cloned().collect())
+        })
+    }
+
+    fn put_schedule(&self, schedule: ScheduleEntry) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.shared.capabilities.admit_input(&schedule.input)?;
+            self.executions().put_schedule(schedule);
+            Ok(())
+        })
+    }
+
+    fn remove_schedule<'a>(
+        &'a self,
+        name: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let removed = self.executions().schedules.remove(name);
+            removed.map(drop).ok_or_else(|| {
+                let message = format!("there is no schedule `{name}` in memory");
+                StoreError::new(StoreErrorKind::NotFound, message)
+            })
+        })
+    }
+
+    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move { Ok(self.executions().fire(firing)) })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::record::Payload;
-    use crate::store::StoreErrorKind;
 
     fn new(id: &str) -> NewExecution {
-        NewExecution {
-            id: id.parse().unwrap(),
-            handler: "etl".to_owned(),
-            input: Payload {
+        NewExecution::new(
+            id.parse().unwrap(),
+            "etl",
+            Payload {
                 codec: "json".into(),
                 data: bytes::Bytes::from_static(b"null"),
             },
-            created_at: Timestamp::default(),
-            parent: None,
-            tenant: None,
-        }
+            Timestamp::default(),
+        )
     }
 
     #[tokio::test]

@@ -21,12 +21,16 @@ pub use codec::{IntoCodec, PayloadCodec, SealContext, Subject};
 use seal::Sealer;
 
 use super::{
-    Ack, Batch, CallbackId, Capabilities, CheckpointStore, Execution, ExecutionStore, Fence,
-    Filter, Lease, NewExecution, Page, Parent, Started, StoreError, StoreErrorKind,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Execution,
+    ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, NewExecution, Page, Parent,
+    Queue, QueueState, Rewind, ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
 };
 use crate::record::{Completion, Record};
 use crate::run::IntoStore;
 use crate::{BoxFuture, ExecutionId, Timestamp};
+
+/// How long an execution rests for which this store lacks the codec: another worker may have it.
+const UNOPENED: Duration = Duration::from_secs(60);
 
 /// Seals values, errors and reports before another store keeps them, and opens them on the way
 /// back.
@@ -123,6 +127,28 @@ impl SealedStore {
 }
 
 impl SealedStore {
+    /// Gives up a lease of what cannot be opened. The report holds nothing that is sealed.
+    async fn give_back(
+        &self,
+        fence: &Fence,
+        error: &StoreError,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        tracing::warn!(execution = %fence.execution, %error, "cannot be opened, and is not run");
+        let update = match error.kind() {
+            StoreErrorKind::Corrupt => ExecutionUpdate::Block {
+                report: error.to_string(),
+            },
+            _ => ExecutionUpdate::Suspend {
+                wake_at: Some(now.after(UNOPENED)),
+            },
+        };
+        match self.inner.checkpoint(fence, Batch::giving_up(update)).await {
+            Err(error) if error.kind() != StoreErrorKind::FenceLost => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// The operation that waits for an execution, as the execution was started for it.
     async fn parent(&self, id: &ExecutionId) -> Result<Option<Parent>, StoreError> {
         let execution = self.inner.get(id).await?;
@@ -273,6 +299,93 @@ impl ExecutionStore for SealedStore {
         Box::pin(async move {
             let records = self.inner.history(id).await?;
             self.sealer.open_records(id, records)
+        })
+    }
+
+    /// What cannot be opened is given back: for a worker with the right codec, or to be mended.
+    fn claim_due<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+        how: ClaimDue,
+    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
+        Box::pin(async move {
+            let mut claimed = self.inner.claim_due(wanted, how).await?;
+            for lease in std::mem::take(&mut claimed.leases) {
+                match self.sealer.open_execution(lease.execution) {
+                    Ok(execution) => claimed.leases.push(Lease { execution, ..lease }),
+                    Err(error) => self.give_back(&lease.fence, &error, how.now).await?,
+                }
+            }
+            Ok(claimed)
+        })
+    }
+
+    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.inner.ready(seen)
+    }
+
+    fn change<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        change: Change,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let sealed = match change {
+                Change::Rewind(rewind) => {
+                    let records = self.sealer.seal_records(id, &rewind.records)?;
+                    Change::Rewind(Rewind { records, ..rewind })
+                }
+                other => other,
+            };
+            self.inner.change(id, sealed, now).await
+        })
+    }
+
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
+        self.inner.queues()
+    }
+
+    fn put_queue(&self, queue: Queue) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inner.put_queue(queue)
+    }
+
+    fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.remove_queue(name)
+    }
+
+    fn schedules(
+        &self,
+        due_by: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Vec<ScheduleEntry>, StoreError>> {
+        Box::pin(async move {
+            let schedules = self.inner.schedules(due_by).await?.into_iter();
+            schedules
+                .map(|schedule| self.sealer.open_schedule(schedule))
+                .collect()
+        })
+    }
+
+    fn put_schedule(&self, schedule: ScheduleEntry) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.capabilities().admit_input(&schedule.input)?;
+            let sealed = self.sealer.seal_schedule(schedule)?;
+            self.inner.put_schedule(sealed).await
+        })
+    }
+
+    fn remove_schedule<'a>(
+        &'a self,
+        name: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.remove_schedule(name)
+    }
+
+    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let start = firing.start.iter().map(|new| self.sealer.seal_new(new));
+            let start = start.collect::<Result<_, _>>()?;
+            self.inner.fire(Firing { start, ..firing }).await
         })
     }
 }

@@ -5,7 +5,7 @@ use super::seal::{Place, Sealer};
 use crate::ExecutionId;
 use crate::record::{Completion, Record};
 use crate::store::{
-    Batch, CallbackId, Execution, ExecutionUpdate, NewExecution, Parent, StoreError,
+    Batch, CallbackId, Execution, ExecutionUpdate, NewExecution, Parent, ScheduleEntry, StoreError,
 };
 
 impl Sealer {
@@ -17,6 +17,34 @@ impl Sealer {
         })
     }
 
+    /// The input of a schedule is sealed as that of an execution of the schedule's name.
+    pub(super) fn seal_schedule(
+        &self,
+        schedule: ScheduleEntry,
+    ) -> Result<ScheduleEntry, StoreError> {
+        let input = self.seal(Place::input(&schedule.name, None), &schedule.input)?;
+        Ok(ScheduleEntry { input, ..schedule })
+    }
+
+    pub(super) fn open_schedule(
+        &self,
+        schedule: ScheduleEntry,
+    ) -> Result<ScheduleEntry, StoreError> {
+        let input = self.open(Place::input(&schedule.name, None), schedule.input)?;
+        Ok(ScheduleEntry { input, ..schedule })
+    }
+
+    pub(super) fn seal_records(
+        &self,
+        execution: &ExecutionId,
+        records: &[Record],
+    ) -> Result<Vec<Record>, StoreError> {
+        let records = records.iter();
+        records
+            .map(|record| self.seal_record(execution, record))
+            .collect()
+    }
+
     /// Seals a batch of an execution that `parent` waits for; which matters only when it ends.
     pub(super) fn seal_batch(
         &self,
@@ -24,12 +52,10 @@ impl Sealer {
         parent: Option<&Parent>,
         batch: &Batch,
     ) -> Result<Batch, StoreError> {
-        let (records, children) = (batch.records.iter(), batch.children.iter());
+        let children = batch.children.iter();
         Ok(Batch {
             id: batch.id,
-            records: records
-                .map(|record| self.seal_record(execution, record))
-                .collect::<Result<_, _>>()?,
+            records: self.seal_records(execution, &batch.records)?,
             children: children
                 .map(|child| self.seal_new(child))
                 .collect::<Result<_, _>>()?,

@@ -120,14 +120,12 @@ fn json(text: &str) -> Payload {
 }
 
 fn new(name: &str) -> NewExecution {
-    NewExecution {
-        id: id(name),
-        handler: "pay".to_owned(),
-        input: json(&format!(r#"{{"card":"{SECRET}"}}"#)),
-        created_at: Timestamp::default(),
-        parent: None,
-        tenant: None,
-    }
+    NewExecution::new(
+        id(name),
+        "pay",
+        json(&format!(r#"{{"card":"{SECRET}"}}"#)),
+        Timestamp::default(),
+    )
 }
 
 fn error(operation: &str) -> OperationError {

@@ -1,0 +1,108 @@
+//! Schedules are kept, and fire once.
+
+use super::fixture::{at, id, json, new};
+use super::work::{built, now};
+use super::{Defect, Outcome, Store, refused, same};
+use crate::store::{Firing, QueueEntry, ScheduleEntry};
+
+fn schedule(name: &str, seconds: Option<i64>) -> Result<ScheduleEntry, Defect> {
+    Ok(ScheduleEntry {
+        name: id(name)?,
+        plan: "every day".to_owned(),
+        handler: "etl".to_owned(),
+        input: json("17"),
+        queue: Some(QueueEntry::new("q")),
+        next_at: seconds.map(at),
+        last: None,
+        paused: false,
+        revision: 0,
+    })
+}
+
+fn firing(name: &str, revision: u64, start: &str) -> Result<Firing, Defect> {
+    Ok(Firing {
+        schedule: id(name)?,
+        revision,
+        start: vec![new(start)?],
+        next_at: Some(at(60)),
+        last: Some(id(start)?),
+    })
+}
+
+pub(super) async fn are_kept(store: Store) -> Outcome {
+    store.put_schedule(schedule("b", Some(10))?).await?;
+    store.put_schedule(schedule("a", None)?).await?;
+    let all = store.schedules(None).await?;
+    let mut expected = [schedule("a", None)?, schedule("b", Some(10))?];
+    for schedule in &mut expected {
+        schedule.revision = 1;
+    }
+    same!(all, expected, "schedules");
+    same!(
+        store.schedules(Some(at(9))).await?.len(),
+        0,
+        "before the time"
+    );
+    same!(store.schedules(Some(at(10))).await?.len(), 1, "at the time");
+    let claimed = store.claim_due(&built("1"), now(1, at(0))).await?;
+    same!(claimed.next_firing, Some(at(10)), "next firing");
+    let mut paused = schedule("b", Some(10))?;
+    paused.paused = true;
+    store.put_schedule(paused).await?;
+    same!(
+        store.schedules(Some(at(10))).await?.len(),
+        0,
+        "while paused"
+    );
+    let claimed = store.claim_due(&built("1"), now(1, at(0))).await?;
+    same!(claimed.next_firing, None, "next firing, while paused");
+    store.remove_schedule(&id("b")?).await?;
+    same!(store.schedules(None).await?.len(), 1, "after a removal");
+    refused!(
+        store.remove_schedule(&id("b")?).await,
+        NotFound,
+        "an unknown one"
+    );
+    Ok(())
+}
+
+pub(super) async fn fire_once(store: Store) -> Outcome {
+    store.put_schedule(schedule("a", Some(10))?).await?;
+    same!(store.fire(firing("a", 1, "a-10")?).await?, true, "fired");
+    same!(
+        store.fire(firing("a", 1, "a-11")?).await?,
+        false,
+        "fired by another who looked before"
+    );
+    refused!(
+        store.get(&id("a-11")?).await,
+        NotFound,
+        "what it would have started"
+    );
+    let after = store.schedules(None).await?;
+    let moved: Vec<_> = after
+        .iter()
+        .map(|after| (after.next_at, after.last.clone()))
+        .collect();
+    same!(
+        moved,
+        [(Some(at(60)), Some(id("a-10")?))],
+        "next time and last execution"
+    );
+    same!(
+        store.fire(firing("a", 2, "a-10")?).await?,
+        true,
+        "fired again"
+    );
+    same!(
+        store.get(&id("a-10")?).await?.created_at,
+        at(0),
+        "what was started before"
+    );
+    same!(
+        store.fire(firing("b", 1, "b")?).await?,
+        false,
+        "an unknown schedule fired"
+    );
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! What is due is claimed, many executions at once, by look-ups in indexes only.
+
+use durable_core::Timestamp;
+use durable_core::store::{
+    ClaimDue, Claimed, ExecutionStatus, HandlerBuild, Lease, StoreError, Wanted,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::Fault;
+use crate::queues;
+use crate::reads;
+use crate::session::{Session, Token, Write};
+use crate::writes::Grant;
+
+pub(crate) struct ClaimMany {
+    pub(crate) wanted: Wanted,
+    pub(crate) how: ClaimDue,
+}
+
+/// An execution that may be claimed.
+pub(crate) struct Candidate {
+    pub(crate) key: i64,
+    /// Since when.
+    pub(crate) at: i64,
+    /// Whether another lease of it was left behind.
+    pub(crate) unclean: bool,
+    /// The queue whose rate it counts for.
+    pub(crate) starts_in: Option<String>,
+}
+
+impl Candidate {
+    fn due(key: i64, at: i64) -> Self {
+        Self {
+            key,
+            at,
+            unclean: false,
+            starts_in: None,
+        }
+    }
+}
+
+impl Write for ClaimMany {
+    type Answer = Claimed;
+
+    fn run(&self, conn: &Connection, session: &Session) -> Result<Claimed, Fault> {
+        let mut candidates = Vec::new();
+        if self.how.look_after {
+            self.left_behind(conn, session, &mut candidates)?;
+            self.blocked(conn, &mut candidates)?;
+        }
+        for handler in &self.wanted.handlers {
+            self.due(conn, &handler.name, &mut candidates)?;
+        }
+        let opens = queues::let_through(conn, &self.wanted, self.how, &mut candidates)?;
+        candidates.sort_by_key(|candidate| candidate.at);
+        let mut leases = Vec::new();
+        for candidate in candidates.into_iter().take(self.how.limit) {
+            leases.extend(self.grant(conn, session, &candidate)?);
+        }
+        Ok(Claimed {
+            leases,
+            next_due: [self.next_due(conn)?, opens].into_iter().flatten().min(),
+            next_firing: next_firing(conn)?,
+        })
+    }
+
+    fn settled(&self, outcome: &Result<Claimed, StoreError>, session: &Session) {
+        let leases = outcome.iter().flat_map(|claimed| &claimed.leases);
+        for token in leases.filter_map(|lease| Token::of(&lease.fence)) {
+            session.remember(token);
+        }
+    }
+}
+
+impl ClaimMany {
+    fn due(
+        &self,
+        conn: &Connection,
+        handler: &str,
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<(), Fault> {
+        let select = "SELECT key, due FROM executions WHERE handler = ?1 AND due <= ?2 ORDER BY due LIMIT ?3";
+        let limit = i64::try_from(self.how.limit).unwrap_or(i64::MAX);
+        let mut statement = conn.prepare_cached(select)?;
+        let mut rows = statement.query(params![handler, self.how.now.as_millis(), limit])?;
+        while let Some(row) = rows.next()? {
+            candidates.push(Candidate::due(row.get(0)?, row.get(1)?));
+        }
+        Ok(())
+    }
+
+    fn next_due(&self, conn: &Connection) -> Result<Option<Timestamp>, Fault> {
+        let select = "SELECT min(due) FROM executions WHERE handler = ?1 AND due IS NOT NULL";
+        let mut statement = conn.prepare_cached(select)?;
+        let mut next = None;
+        for handler in &self.wanted.handlers {
+            let due: Option<i64> = statement.query_row([&handler.name], |row| row.get(0))?;
+            next = [next, due].into_iter().flatten().min();
+        }
+        Ok(next.map(Timestamp::from_millis))
+    }
+
+    /// What dead holders and those that do not renew have left behind.
+    fn left_behind(
+        &self,
+        conn: &Connection,
+        session: &Session,
+        candidates: &mut Vec<Candidate>,
+    ) -> Result<(), Fault> {
+        let now = self.how.now.as_millis();
+        let next = "SELECT min(owner) FROM leases WHERE owner > ?1";
+        let of_owner = "SELECT l.execution, l.fence, l.expires_at, e.handler FROM leases l JOIN executions e ON \
+                        e.key = l.execution WHERE l.owner = ?1 AND l.expires_at <= ?2";
+        let (mut next, mut of_owner) = (conn.prepare_cached(next)?, conn.prepare_cached(of_owner)?);
+        let mut owner = String::new();
+        while let Some(found) = next.query_row([&owner], |row| row.get::<_, Option<String>>(0))? {
+            owner = found;
+            let alive = session.owner.is_alive(&session.path, &owner);
+            let until = if alive { now } else { i64::MAX };
+            let mut rows = of_owner.query(params![owner, until])?;
+            while let Some(row) = rows.next()? {
+                let token = Token {
+                    key: row.get(0)?,
+                    number: row.get(1)?,
+                };
+                let known = row
+                    .get_ref(3)?
+                    .as_str()
+                    .is_ok_and(|name| self.build(name).is_some());
+                let expires_at = row.get(2)?;
+                if known && (!alive || session.stays_expired(token, expires_at, self.how.ttl)) {
+                    candidates.push(Candidate {
+                        unclean: true,
+                        ..Candidate::due(token.key, now)
+                    });
+                }
+                if candidates.len() >= self.how.limit {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What blocked under another build than the one at hand.
+    fn blocked(&self, conn: &Connection, candidates: &mut Vec<Candidate>) -> Result<(), Fault> {
+        let select = "SELECT key FROM executions WHERE status = 'blocked' AND handler = ?1 AND paused = 0 AND \
+                      instr(coalesce(tried, ''), ?2 || char(10)) = 0 LIMIT ?3";
+        let mut statement = conn.prepare_cached(select)?;
+        for HandlerBuild { name, build } in &self.wanted.handlers {
+            let room = self.how.limit.saturating_sub(candidates.len());
+            let limit = i64::try_from(room).unwrap_or(i64::MAX);
+            let mut rows = statement.query(params![name, build, limit])?;
+            while let Some(row) = rows.next()? {
+                let now = self.how.now.as_millis();
+                candidates.push(Candidate::due(row.get(0)?, now));
+            }
+        }
+        Ok(())
+    }
+
+    fn build(&self, handler: &str) -> Option<&str> {
+        let mut handlers = self.wanted.handlers.iter();
+        let of_name = handlers.find(|known| known.name == handler);
+        of_name.map(|known| known.build.as_str())
+    }
+
+    fn grant(
+        &self,
+        conn: &Connection,
+        session: &Session,
+        candidate: &Candidate,
+    ) -> Result<Option<Lease>, Fault> {
+        let execution = match reads::by_key(conn, &session.path, candidate.key)? {
+            Some(Ok(execution)) => execution,
+            Some(Err(Fault::Refused(damage))) => {
+                self.set_aside(conn, candidate.key, &damage)?;
+                return Ok(None);
+            }
+            Some(Err(fault)) => return Err(fault),
+            None => return Ok(None),
+        };
+        if execution.may_be_claimed().is_err() {
+            return Ok(None);
+        }
+        if let Some(queue) = &candidate.starts_in {
+            queues::note_start(conn, queue, self.how.now)?;
+        }
+        let grant = Grant {
+            now: self.how.now,
+            ttl: self.how.ttl,
+            build: self.build(&execution.handler),
+            unclean: candidate.unclean,
+        };
+        grant
+            .write(conn, session, candidate.key, execution)
+            .map(Some)
+    }
+
+    /// An execution that cannot be read is blocked, so that it keeps nobody busy.
+    fn set_aside(&self, conn: &Connection, key: i64, damage: &StoreError) -> Result<(), Fault> {
+        tracing::error!(%damage, "an execution is blocked");
+        let builds = self
+            .wanted
+            .handlers
+            .iter()
+            .map(|handler| format!("{}\n", handler.build));
+        let update = "UPDATE executions SET status = ?2, report = ?3, tried = coalesce(tried, '') || ?4, due = NULL, \
+                      enqueued = NULL, held = NULL, wake_at = NULL WHERE key = ?1";
+        let blocked = ExecutionStatus::Blocked.as_str();
+        conn.prepare_cached(update)?.execute(params![
+            key,
+            blocked,
+            damage.to_string(),
+            builds.collect::<String>()
+        ])?;
+        conn.prepare_cached("DELETE FROM leases WHERE execution = ?1")?
+            .execute([key])?;
+        Ok(())
+    }
+}
+
+fn next_firing(conn: &Connection) -> Result<Option<Timestamp>, Fault> {
+    let select = "SELECT min(next_at) FROM schedules WHERE paused = 0 AND next_at IS NOT NULL";
+    let next: Option<i64> = conn
+        .prepare_cached(select)?
+        .query_row([], |row| row.get(0))?;
+    Ok(next.map(Timestamp::from_millis))
+}
+
+/// Whether the execution with this key is leased by somebody who may be alive.
+pub(crate) fn is_leased(
+    conn: &Connection,
+    session: &Session,
+    key: i64,
+    now: Timestamp,
+) -> Result<bool, Fault> {
+    let select = "SELECT owner, expires_at FROM leases WHERE execution = ?1";
+    let held: Option<(String, i64)> = conn
+        .prepare_cached(select)?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(held.is_some_and(|(owner, expires_at)| {
+        now.as_millis() < expires_at && session.owner.is_alive(&session.path, &owner)
+    }))
+}

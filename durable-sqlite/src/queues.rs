@@ -1,0 +1,391 @@
+//! Which executions the queues let run.
+
+use std::collections::HashMap;
+
+use durable_core::Timestamp;
+use durable_core::store::{
+    ClaimDue, Queue, QueueEntry, QueueState, Rate, StoreError, StoreErrorKind, Wanted,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::claims::Candidate;
+use crate::error::Fault;
+use crate::session::{Session, Write};
+
+/// As many of a queue are looked at in one go.
+const HANDFUL: usize = 64;
+
+/// An execution that waits in a queue.
+struct Waiting {
+    priority: i64,
+    at: i64,
+    key: i64,
+    of: Option<String>,
+}
+
+/// Adds what the queues let run, and says when they let more.
+pub(crate) fn let_through(
+    conn: &Connection,
+    wanted: &Wanted,
+    how: ClaimDue,
+    candidates: &mut Vec<Candidate>,
+) -> Result<Option<Timestamp>, Fault> {
+    let mut opens = None;
+    let next = "SELECT min(queue) FROM executions WHERE enqueued IS NOT NULL AND queue > ?1";
+    let mut next = conn.prepare_cached(next)?;
+    let mut name = String::new();
+    while let Some(found) = next.query_row([&name], |row| row.get::<_, Option<String>>(0))? {
+        name = found;
+        if !wanted.serves(&name) {
+            continue;
+        }
+        let pass = Pass {
+            conn,
+            wanted,
+            now: how.now.as_millis(),
+            queue: get(conn, &name)?,
+        };
+        let first = candidates.len();
+        let through = pass.let_through(how.limit, candidates)?;
+        // Whatever is before another in its queue is before it among all.
+        let mut earliest = i64::MAX;
+        for candidate in candidates[first..].iter_mut().rev() {
+            earliest = earliest.min(candidate.at);
+            candidate.at = earliest;
+        }
+        opens = [opens, through.opens].into_iter().flatten().min();
+    }
+    Ok(opens.map(Timestamp::from_millis))
+}
+
+/// One look at a queue.
+struct Pass<'a> {
+    conn: &'a Connection,
+    wanted: &'a Wanted,
+    now: i64,
+    queue: Queue,
+}
+
+struct Through {
+    count: usize,
+    /// When there may be more, as far as time tells.
+    opens: Option<i64>,
+}
+
+impl Pass<'_> {
+    fn let_through(&self, room: usize, candidates: &mut Vec<Candidate>) -> Result<Through, Fault> {
+        let mut through = Through {
+            count: 0,
+            opens: None,
+        };
+        let (open, reopens) = self.open(room)?;
+        through.opens = reopens;
+        let mut of_key = HashMap::new();
+        loop {
+            let wanted = (open - through.count).min(HANDFUL);
+            if wanted == 0 {
+                break;
+            }
+            let waiting = self.waiting(wanted, candidates)?;
+            let mut held = false;
+            for one in waiting.into_iter().take(wanted) {
+                if !self.takes(one.of.as_deref(), &mut of_key)? {
+                    self.hold(one.key)?;
+                    held = true;
+                    continue;
+                }
+                through.count += 1;
+                candidates.push(Candidate {
+                    key: one.key,
+                    at: one.at,
+                    unclean: false,
+                    starts_in: self.queue.rate.map(|_| self.queue.name.clone()),
+                });
+            }
+            // Those that were set aside have made place for others.
+            if !held {
+                break;
+            }
+        }
+        if open > 0 {
+            through.opens = [through.opens, self.next_enqueued()?]
+                .into_iter()
+                .flatten()
+                .min();
+        }
+        Ok(through)
+    }
+
+    /// How many more may run, at most `room`, and when time lets more.
+    fn open(&self, room: usize) -> Result<(usize, Option<i64>), Fault> {
+        let queue = &self.queue;
+        if queue.paused {
+            return Ok((0, None));
+        }
+        let mut open = room;
+        if let Some(limit) = queue.concurrency {
+            let running = running(self.conn, &queue.name, None, limit)?;
+            open = open.min(limit.saturating_sub(running) as usize);
+        }
+        let Some(rate) = queue.rate.filter(|_| open > 0) else {
+            return Ok((open, None));
+        };
+        let per = millis(rate);
+        // Those in the future are from before the clock was set back.
+        let old = "DELETE FROM queue_starts WHERE queue = ?1 AND (at <= ?2 OR at > ?3)";
+        let from = self.now.saturating_sub(per);
+        self.conn
+            .prepare_cached(old)?
+            .execute(params![queue.name, from, self.now])?;
+        let select = "SELECT count(*), min(at) FROM queue_starts WHERE queue = ?1";
+        let (starts, first): (u32, Option<i64>) = self
+            .conn
+            .prepare_cached(select)?
+            .query_row([&queue.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let left = rate.starts.max(1).saturating_sub(starts) as usize;
+        let reopens = first.unwrap_or(self.now).saturating_add(per);
+        Ok((open.min(left), (left <= open).then_some(reopens)))
+    }
+
+    /// What may run next: highest priority first, then the longest due.
+    fn waiting(&self, count: usize, but: &[Candidate]) -> Result<Vec<Waiting>, Fault> {
+        let select = "SELECT key, enqueued, queue_key FROM executions WHERE queue = ?1 AND handler = ?2 AND \
+                      priority = ?3 AND enqueued <= ?4 ORDER BY enqueued LIMIT ?5";
+        let mut select = self.conn.prepare_cached(select)?;
+        let limit = i64::try_from(count + but.len()).unwrap_or(i64::MAX);
+        let mut waiting = Vec::new();
+        for handler in &self.wanted.handlers {
+            let (mut found, mut below) = (0, None);
+            while let Some(priority) = self.highest(&handler.name, below)? {
+                below = Some(priority);
+                let of = params![self.queue.name, handler.name, priority, self.now, limit];
+                let mut rows = select.query(of)?;
+                while let Some(row) = rows.next()? {
+                    let key = row.get(0)?;
+                    if but.iter().any(|chosen| chosen.key == key) {
+                        continue;
+                    }
+                    found += 1;
+                    waiting.push(Waiting {
+                        priority,
+                        at: row.get(1)?,
+                        key,
+                        of: row.get(2)?,
+                    });
+                }
+                if found >= count {
+                    break;
+                }
+            }
+        }
+        waiting.sort_by_key(|one| (-one.priority, one.at, one.key));
+        Ok(waiting)
+    }
+
+    /// The highest priority that something waits with, below another.
+    fn highest(&self, handler: &str, below: Option<i64>) -> Result<Option<i64>, Fault> {
+        let select = "SELECT max(priority) FROM executions WHERE enqueued IS NOT NULL AND queue = ?1 AND handler = ?2 \
+                      AND priority < ?3";
+        let below = below.unwrap_or(i64::MAX);
+        let highest = self
+            .conn
+            .prepare_cached(select)?
+            .query_row(params![self.queue.name, handler, below], |row| row.get(0))?;
+        Ok(highest)
+    }
+
+    /// Whether one more of this key may run; it counts as running then.
+    fn takes(
+        &self,
+        of: Option<&str>,
+        running_of: &mut HashMap<String, u32>,
+    ) -> Result<bool, Fault> {
+        let (Some(of), Some(limit)) = (of, self.queue.concurrency_per_key) else {
+            return Ok(true);
+        };
+        let known = match running_of.get(of) {
+            Some(known) => *known,
+            None => running(self.conn, &self.queue.name, Some(of), limit)?,
+        };
+        let takes = known < limit;
+        running_of.insert(of.to_owned(), known + u32::from(takes));
+        Ok(takes)
+    }
+
+    /// Sets an execution aside until another one of its key ends.
+    fn hold(&self, key: i64) -> Result<(), Fault> {
+        let update = "UPDATE executions SET held = enqueued, enqueued = NULL WHERE key = ?1";
+        self.conn.prepare_cached(update)?.execute([key])?;
+        Ok(())
+    }
+
+    /// When the next one comes that is not due yet.
+    fn next_enqueued(&self) -> Result<Option<i64>, Fault> {
+        let select = "SELECT min(enqueued) FROM executions WHERE queue = ?1 AND handler = ?2 AND priority = ?3 AND \
+                      enqueued > ?4";
+        let mut select = self.conn.prepare_cached(select)?;
+        let mut next = None;
+        for handler in &self.wanted.handlers {
+            let mut below = None;
+            while let Some(priority) = self.highest(&handler.name, below)? {
+                below = Some(priority);
+                let of = params![self.queue.name, handler.name, priority, self.now];
+                let at: Option<i64> = select.query_row(of, |row| row.get(0))?;
+                next = [next, at].into_iter().flatten().min();
+            }
+        }
+        Ok(next)
+    }
+}
+
+fn millis(rate: Rate) -> i64 {
+    i64::try_from(rate.per.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How many executions of a queue run, or of one key in it; no more than `most` are counted.
+fn running(conn: &Connection, queue: &str, of: Option<&str>, most: u32) -> Result<u32, Fault> {
+    let all = "SELECT count(*) FROM (SELECT 1 FROM executions WHERE admitted = 1 AND queue = ?1 LIMIT ?2)";
+    let of_key = "SELECT count(*) FROM (SELECT 1 FROM executions WHERE admitted = 1 AND queue = ?1 AND queue_key = ?3 \
+                  LIMIT ?2)";
+    Ok(match of {
+        None => conn
+            .prepare_cached(all)?
+            .query_row(params![queue, most], |row| row.get(0))?,
+        Some(key) => conn
+            .prepare_cached(of_key)?
+            .query_row(params![queue, most, key], |row| row.get(0))?,
+    })
+}
+
+/// An execution was let run.
+pub(crate) fn note_start(conn: &Connection, queue: &str, now: Timestamp) -> Result<(), Fault> {
+    let insert = "INSERT INTO queue_starts (queue, at, number) SELECT ?1, ?2, coalesce(max(number), 0) + 1 FROM \
+                  queue_starts WHERE queue = ?1 AND at = ?2";
+    conn.prepare_cached(insert)?
+        .execute(params![queue, now.as_millis()])?;
+    Ok(())
+}
+
+/// One of a key has ended: the next one waits like others.
+pub(crate) fn release_held(conn: &Connection, place: &QueueEntry) -> Result<(), Fault> {
+    let Some(of) = &place.key else {
+        return Ok(());
+    };
+    let update = "UPDATE executions SET enqueued = held, held = NULL WHERE key = (SELECT key FROM executions WHERE \
+                  queue = ?1 AND queue_key = ?2 AND held IS NOT NULL ORDER BY priority DESC, held, key LIMIT 1)";
+    conn.prepare_cached(update)?
+        .execute(params![place.queue, of])?;
+    Ok(())
+}
+
+const QUEUE: &str =
+    "SELECT name, concurrency, per_key, starts, per, paused FROM queues WHERE name = ?1";
+
+/// How a queue is set up.
+fn get(conn: &Connection, name: &str) -> Result<Queue, Fault> {
+    let found = conn
+        .prepare_cached(QUEUE)?
+        .query_row([name], queue)
+        .optional()?;
+    Ok(found.unwrap_or_else(|| Queue {
+        name: name.to_owned(),
+        ..Queue::default()
+    }))
+}
+
+fn queue(row: &Row<'_>) -> rusqlite::Result<Queue> {
+    let (starts, per): (Option<u32>, Option<i64>) = (row.get(3)?, row.get(4)?);
+    let rate = starts.zip(per).map(|(starts, per)| Rate {
+        starts,
+        per: std::time::Duration::from_millis(per.unsigned_abs()),
+    });
+    Ok(Queue {
+        name: row.get(0)?,
+        concurrency: row.get(1)?,
+        concurrency_per_key: row.get(2)?,
+        rate,
+        paused: row.get(5)?,
+    })
+}
+
+/// Every queue that was set up or has something in it.
+pub(crate) fn states(conn: &Connection) -> Result<Vec<QueueState>, Fault> {
+    let names = "SELECT name FROM queues UNION SELECT queue FROM executions WHERE enqueued IS NOT NULL UNION SELECT \
+                 queue FROM executions WHERE held IS NOT NULL UNION SELECT queue FROM executions WHERE admitted = 1 \
+                 ORDER BY 1";
+    let mut names = conn.prepare_cached(names)?;
+    let names = names.query_map([], |row| row.get::<_, String>(0))?;
+    let count = "SELECT (SELECT count(*) FROM executions WHERE enqueued IS NOT NULL AND queue = ?1) + (SELECT count(*) \
+                 FROM executions WHERE held IS NOT NULL AND queue = ?1), (SELECT count(*) FROM executions WHERE \
+                 admitted = 1 AND queue = ?1)";
+    let mut count = conn.prepare_cached(count)?;
+    let mut states = Vec::new();
+    for name in names {
+        let name = name?;
+        let (waiting, running) = count.query_row([&name], |row| {
+            Ok((
+                row.get::<_, i64>(0)?.unsigned_abs(),
+                row.get::<_, i64>(1)?.unsigned_abs(),
+            ))
+        })?;
+        states.push(QueueState {
+            queue: get(conn, &name)?,
+            waiting,
+            running,
+        });
+    }
+    Ok(states)
+}
+
+/// Sets up a queue.
+pub(crate) struct Put(pub(crate) Queue);
+
+impl Write for Put {
+    type Answer = ();
+
+    fn run(&self, conn: &Connection, session: &Session) -> Result<(), Fault> {
+        let Self(queue) = self;
+        let insert = "INSERT OR REPLACE INTO queues (name, concurrency, per_key, starts, per, paused) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        conn.prepare_cached(insert)?.execute(params![
+            queue.name,
+            queue.concurrency,
+            queue.concurrency_per_key,
+            queue.rate.map(|rate| rate.starts),
+            queue.rate.map(millis),
+            queue.paused,
+        ])?;
+        release_all(conn, session, &queue.name)
+    }
+}
+
+/// Forgets how a queue was set up.
+pub(crate) struct Remove(pub(crate) String);
+
+impl Write for Remove {
+    type Answer = ();
+
+    fn run(&self, conn: &Connection, session: &Session) -> Result<(), Fault> {
+        let Self(name) = self;
+        let delete = "DELETE FROM queues WHERE name = ?1";
+        if conn.prepare_cached(delete)?.execute([name])? == 0 {
+            let message = format!(
+                "no queue `{name}` was set up in `{}`",
+                session.path.display()
+            );
+            return Err(StoreError::new(StoreErrorKind::NotFound, message).into());
+        }
+        conn.prepare_cached("DELETE FROM queue_starts WHERE queue = ?1")?
+            .execute([name])?;
+        release_all(conn, session, name)
+    }
+}
+
+/// Other limits may hold other executions back.
+fn release_all(conn: &Connection, session: &Session, name: &str) -> Result<(), Fault> {
+    let update =
+        "UPDATE executions SET enqueued = held, held = NULL WHERE queue = ?1 AND held IS NOT NULL";
+    conn.prepare_cached(update)?.execute([name])?;
+    session.news.note_due();
+    Ok(())
+}

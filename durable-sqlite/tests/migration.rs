@@ -1,0 +1,71 @@
+//! Files of older releases are brought up to date with what is in them.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may stop at what it did not expect, and say why"
+)]
+
+mod support;
+
+use durable_core::store::{
+    ClaimDue, ExecutionStatus, ExecutionStore, Filter, HandlerBuild, Wanted,
+};
+use rusqlite::Connection;
+use support::{TTL, now, open, positions};
+use tempfile::tempdir;
+
+const FIRST: &str = include_str!("../src/schema.sql");
+
+/// What the first release may have left: of every status one, with a step.
+const ROWS: &str = "
+    PRAGMA application_id = 1146241612;
+    PRAGMA user_version = 1;
+    INSERT INTO executions (key, id, handler, status, created_at, updated_at, wake_at, input_codec, input) VALUES
+        (1, 'queued', 'etl', 'queued', 1000, 1000, NULL, 'json', x'31'),
+        (2, 'sleeps', 'etl', 'suspended', 1000, 2000, 3000, 'json', x'31'),
+        (3, 'waits', 'etl', 'suspended', 1000, 2000, NULL, 'json', x'31'),
+        (4, 'done', 'etl', 'succeeded', 1000, 2000, NULL, 'json', x'31'),
+        (5, 'died', 'etl', 'running', 1000, 2000, NULL, 'json', x'31');
+    INSERT INTO leases VALUES (5, 0, 'gone', 9000000000000);
+    INSERT INTO operations (place, id, kind, name, ord, status, attempt, interruptions, started_at, secret, source)
+        VALUES ((2 << 32) | 1, zeroblob(16), 'step', 'load', 1, 'started', 1, 0, 1500, 0, 'a.rs:1');
+";
+
+#[tokio::test]
+async fn what_the_first_release_left_goes_on() {
+    let directory = tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(FIRST).unwrap();
+    conn.execute_batch(ROWS).unwrap();
+    drop(conn);
+    let store = open(&path).await;
+    let all = store.list(Filter::default()).await.unwrap();
+    assert_eq!(all.len(), 5);
+    assert_eq!(positions(&store, "sleeps").await, [1]);
+    let worker = Wanted {
+        handlers: vec![HandlerBuild {
+            name: "etl".to_owned(),
+            build: "1".to_owned(),
+        }],
+        queues: None,
+    };
+    let how = ClaimDue {
+        limit: 9,
+        now: now(),
+        ttl: TTL,
+        look_after: true,
+    };
+    let claimed = store.claim_due(&worker, how).await.unwrap();
+    let leases = claimed.leases.iter();
+    let mut claimed: Vec<_> = leases
+        .map(|lease| (lease.execution.id.as_str(), lease.unclean))
+        .collect();
+    claimed.sort_unstable();
+    assert_eq!(
+        claimed,
+        [("died", true), ("queued", false), ("sleeps", false)]
+    );
+    let waits = store.get(&"waits".parse().unwrap()).await.unwrap();
+    assert_eq!(waits.status, ExecutionStatus::Suspended);
+}

@@ -22,14 +22,17 @@ pub mod record;
 mod replay;
 mod retry;
 mod run;
+#[cfg(feature = "signal")]
+mod signal;
 mod site;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
 mod units;
+pub mod worker;
 
-pub use client::Client;
+pub use client::{Bulk, Changed, Client, Handle, RetryFrom, Selection, Start};
 pub use codec::{Codec, Json, Text};
 pub use context::{Context, ExecutionInfo};
 pub use driver::Ended;
@@ -49,3 +52,4 @@ pub use run::{IntoStore, Invocation, OpenStore, Report, Run, RunError, run};
 pub use site::{Durable, Handler, IntoHandler, Manifest, Repeat, Site};
 pub use time::{BoxFuture, Clock, SystemClock, Timestamp};
 pub use units::Units;
+pub use worker::{Worker, WorkerError};

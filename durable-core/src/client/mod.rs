@@ -1,16 +1,27 @@
 //! What the outside does to executions.
 
+mod operate;
+mod rewind;
+mod start;
+
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use operate::{Bulk, Changed, Selection};
+pub use rewind::RetryFrom;
+pub use start::{Handle, Start};
 
 use crate::error::{BoxError, ErrorKind, OperationError};
 use crate::record::{Completion, Payload};
-use crate::run::IntoStore;
+use crate::run::{IntoStore, RunError};
+use crate::site::{Durable, IntoHandler};
 use crate::store::{CallbackId, ExecutionStore, StoreError, StoreErrorKind};
-use crate::{Clock, ExecutionId, SystemClock, Timestamp};
+use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock, Timestamp};
 
-/// Completes callbacks and cancels executions, from any process that can reach the store.
+/// Starts executions and waits for them, looks at them and changes what becomes of them, from any process that can
+/// reach the store. Some [`Worker`](crate::Worker), or [`run`](crate::run()), runs them.
 ///
 /// ```
 /// # async fn f(callback: &str) -> Result<(), durable_core::BoxError> {
@@ -40,6 +51,50 @@ impl Client {
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Starts an execution of `handler`, unless there is one with this id already: an id stands for one
+    /// handler and one input, and may be started any number of times.
+    ///
+    /// ```
+    /// # use durable_core::{BoxError, Client, Durable, IntoHandler};
+    /// # async fn f<H>(client: Client, etl: impl IntoHandler<Handler = H>) -> Result<(), BoxError>
+    /// # where H: Durable<Input = u32, Output = String> {
+    /// let execution = client.start(etl, "import-7", 17).queue("imports").await?;
+    /// let output: String = execution.result().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Taken`] when the id stands for another handler or input, [`RunError::Usage`] for
+    /// what is no id, [`RunError::Codec`], [`RunError::Store`].
+    pub fn start<F: IntoHandler>(
+        &self,
+        _handler: F,
+        id: impl Into<String>,
+        input: <F::Handler as Durable>::Input,
+    ) -> Start<F::Handler>
+    where
+        <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send,
+    {
+        Start::new(self, id.into(), &input)
+    }
+
+    /// The execution of `handler` with this id, whether or not there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Usage`] for what is no id.
+    pub fn handle<F: IntoHandler>(
+        &self,
+        _handler: F,
+        id: &str,
+    ) -> Result<Handle<F::Handler>, RunError> {
+        let id = id
+            .parse()
+            .map_err(|error: InvalidExecutionId| RunError::Usage(error.to_string()))?;
+        Ok(Handle::new(self, id))
     }
 
     /// Ends the callback that was handed out as `callback` with this value.

@@ -1,0 +1,127 @@
+//! The handlers of a worker, by the names that executions know them by.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{WorkerError, build};
+use crate::BoxFuture;
+use crate::driver::Ended;
+use crate::run::{RunError, Runner, Settings, Tally};
+use crate::site::{Handler, Manifest};
+use crate::store::{ExecutionStore, HandlerBuild, Lease};
+
+/// A handler of any type.
+pub(super) trait AnyHandler: Send + Sync {
+    /// Runs one invocation of an execution.
+    fn run<'a>(
+        &'a self,
+        store: Arc<dyn ExecutionStore>,
+        settings: Settings,
+        lease: Lease,
+    ) -> BoxFuture<'a, Result<Ended, RunError>>;
+
+    fn manifest(&self) -> &'static Manifest;
+}
+
+struct Registered<H, S> {
+    state: Arc<S>,
+    handler: PhantomData<fn() -> H>,
+}
+
+impl<H, S> AnyHandler for Registered<H, S>
+where
+    S: Send + Sync + 'static,
+    H: Handler<S>,
+    H::Input: DeserializeOwned + Send + 'static,
+    H::Output: Serialize + DeserializeOwned + Send + 'static,
+{
+    fn run<'a>(
+        &'a self,
+        store: Arc<dyn ExecutionStore>,
+        settings: Settings,
+        lease: Lease,
+    ) -> BoxFuture<'a, Result<Ended, RunError>> {
+        Box::pin(async move {
+            let runner = Runner::<H, S> {
+                store,
+                settings,
+                state: &self.state,
+                handler: PhantomData,
+            };
+            let id = lease.execution.id.clone();
+            runner.once(&id, lease, &mut Tally::default()).await
+        })
+    }
+
+    fn manifest(&self) -> &'static Manifest {
+        H::manifest()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Handlers {
+    by_name: HashMap<&'static str, Arc<dyn AnyHandler>>,
+    /// Names that more than one handler has.
+    taken: Vec<&'static str>,
+}
+
+impl Handlers {
+    pub(super) fn add<H, S>(&mut self, state: Arc<S>)
+    where
+        S: Send + Sync + 'static,
+        H: Handler<S>,
+        H::Input: DeserializeOwned + Send + 'static,
+        H::Output: Serialize + DeserializeOwned + Send + 'static,
+    {
+        let handler: Arc<dyn AnyHandler> = Arc::new(Registered::<H, S> {
+            state,
+            handler: PhantomData,
+        });
+        let earlier = H::manifest().was.iter().copied();
+        for name in [H::NAME].into_iter().chain(earlier) {
+            if self.by_name.insert(name, Arc::clone(&handler)).is_some() {
+                self.taken.push(name);
+            }
+        }
+    }
+
+    /// Whether there is a handler, and no two of one name.
+    pub(super) fn check(&self) -> Result<(), WorkerError> {
+        if let Some(name) = self.taken.first() {
+            return Err(WorkerError::Usage(format!(
+                "two handlers are called `{name}`, now or with `was`: which one runs an execution of that name? \
+                 Register each once, and give one of them another name with `#[durable(name = \"…\")]`"
+            )));
+        }
+        if self.by_name.is_empty() {
+            let text = "no handler was registered: say what to run with `.register(…)`";
+            return Err(WorkerError::Usage(text.to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&dyn AnyHandler> {
+        self.by_name.get(name).map(|handler| &**handler)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.by_name.keys().copied()
+    }
+
+    /// Every name with the build that runs it; `named` is what the user calls the build.
+    pub(super) fn builds(&self, named: &str) -> Vec<HandlerBuild> {
+        let by_name = self.by_name.iter();
+        let mut builds: Vec<_> = by_name
+            .map(|(name, handler)| HandlerBuild {
+                name: (*name).to_owned(),
+                build: build::of(handler.manifest(), named),
+            })
+            .collect();
+        builds.sort_by(|a, b| a.name.cmp(&b.name));
+        builds
+    }
+}

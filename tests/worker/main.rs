@@ -1,0 +1,8 @@
+//! Workers and clients, as programs use them.
+
+#[path = "../it/delegate.rs"]
+mod delegate;
+
+mod basics;
+mod resilience;
+mod support;

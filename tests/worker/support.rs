@@ -1,0 +1,136 @@
+//! Workers that run beside a test, and what their handlers do.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use durable::store::*;
+use durable::{BoxFuture, Completion, ExecutionId, Record, Timestamp, Worker, WorkerError};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A worker that runs beside the test.
+pub(crate) struct Serving {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), WorkerError>>,
+}
+
+impl Serving {
+    pub(crate) fn begin<S: Send + Sync + 'static>(worker: Worker<S>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(worker.run_until(async {
+            let _ = stopped.await;
+        }));
+        Self { stop, task }
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(());
+        self.task.await.unwrap().unwrap();
+    }
+
+    /// Waits for it to stop by itself.
+    pub(crate) async fn ended(self) -> Result<(), WorkerError> {
+        self.task.await.unwrap()
+    }
+}
+
+/// What bodies did, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Effects(Arc<Mutex<Vec<String>>>);
+
+impl Effects {
+    pub(crate) fn note(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.all().iter().filter(|noted| *noted == what).count()
+    }
+}
+
+/// Looks until it is so.
+pub(crate) async fn until(mut so: impl AsyncFnMut() -> bool) {
+    for _ in 0..3000 {
+        if so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came to be");
+}
+
+pub(crate) async fn status(store: &dyn ExecutionStore, id: &str) -> ExecutionStatus {
+    store.get(&id.parse().unwrap()).await.unwrap().status
+}
+
+/// A store that fails so many calls of a kind.
+pub(crate) struct Faulty {
+    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) claims: AtomicU32,
+    pub(crate) checkpoints: AtomicU32,
+    pub(crate) kind: StoreErrorKind,
+    pub(crate) calls: AtomicU32,
+}
+
+impl Faulty {
+    pub(crate) fn new(store: impl ExecutionStore, claims: u32, checkpoints: u32) -> Self {
+        Self {
+            store: Arc::new(store),
+            claims: claims.into(),
+            checkpoints: checkpoints.into(),
+            kind: StoreErrorKind::Unavailable,
+            calls: AtomicU32::new(0),
+        }
+    }
+
+    fn fault(&self, left: &AtomicU32) -> Result<(), StoreError> {
+        let one_less = |left: u32| left.checked_sub(1);
+        match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+            Ok(_) => Err(StoreError::new(self.kind, "out of order")),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl CheckpointStore for Faulty {
+    fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
+        self.store.load(fence, after)
+    }
+
+    fn checkpoint<'a>(
+        &'a self,
+        fence: &'a Fence,
+        batch: Arc<Batch>,
+    ) -> BoxFuture<'a, Result<Ack, StoreError>> {
+        Box::pin(async move {
+            self.fault(&self.checkpoints)?;
+            self.store.checkpoint(fence, batch).await
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+}
+
+impl ExecutionStore for Faulty {
+    crate::delegate::to_store!(but claim_due);
+
+    fn claim_due<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+        how: ClaimDue,
+    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
+        Box::pin(async move {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            self.fault(&self.claims)?;
+            self.store.claim_due(wanted, how).await
+        })
+    }
+}

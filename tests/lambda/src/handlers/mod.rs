@@ -15,6 +15,7 @@ mod wait_for_callback;
 use std::path::PathBuf;
 
 use durable::BoxError;
+use durable::lambda::log::Log;
 
 /// What the handlers share.
 pub(crate) struct App {
@@ -37,16 +38,16 @@ impl App {
     }
 }
 
-/// Whether lines of code that ran before are to be logged again, as some requirements ask for.
-pub(crate) fn replayed_lines() -> bool {
-    std::env::var_os("REPLAYED_LINES").is_some()
+/// Some requirements want lines of code that ran before as well.
+fn log() -> Log {
+    Log::from_env().replayed(std::env::var_os("REPLAYED_LINES").is_some())
 }
 
 /// Runs the handlers of the table inside of Lambda.
 macro_rules! handlers {
     ($id:expr, $app:expr, { $($known:literal => $handler:path,)* }) => {
         match $id {
-            $($known => durable::lambda::run($handler, $app).await,)*
+            $($known => durable::lambda::function($handler).state($app).log(log()).run().await,)*
             other => Err(format!("HANDLER={other:?} is no requirement").into()),
         }
     };

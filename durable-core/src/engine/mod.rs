@@ -180,12 +180,12 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(records: Vec<Record>, unclean: bool, limits: Capabilities) -> Self {
         let next_seq = records.iter().map(|r| r.seq).max().unwrap_or(0) + 1;
-        let latest = records
+        let known = records
             .iter()
-            .flat_map(|r| [Some(r.started_at), r.ended_at])
-            .flatten()
-            .max()
-            .unwrap_or_default();
+            .flat_map(|r| [Some(r.started_at), r.ended_at]);
+        // The times of a service are those of another clock: they say nothing about this one.
+        let latest = known.flatten().max().filter(|_| !limits.orchestrates);
+        let latest = latest.unwrap_or_default();
         let at_the_top =
             |record: &&Record| record.parent == OperationId::ROOT && !record.is_internal();
         let mut root = order::Scope::new(OperationId::ROOT, OperationId::ROOT, None);

@@ -120,3 +120,20 @@ fn a_sliced_invocation_leaves_one_timer_that_no_call_site_can_claim() {
     );
     assert_eq!(second.engine.drift(), []);
 }
+
+#[test]
+fn times_of_the_service_do_not_move_the_clock_here() {
+    let mut records = history(|script| {
+        script.run(step("a"), "1");
+    });
+    records[0].started_at = Timestamp::from_millis(900_000);
+    records[0].ended_at = Some(Timestamp::from_millis(900_001));
+    let mut script = script(records);
+    let op = script.claim(step("b"));
+    script.begin(op);
+    script.retry(op, 500);
+    assert_eq!(
+        script.commit()[0].due_at,
+        Some(Timestamp::from_millis(1_500))
+    );
+}

@@ -144,6 +144,8 @@ pub struct Operation {
     pub heartbeat_ms: Option<u64>,
     /// The index after the last item of a batch.
     pub extent: Option<u64>,
+    /// What its body was called with, as 32 hexadecimal digits that tell one input from another.
+    pub fingerprint: Option<String>,
     /// From the start to the outcome, in milliseconds.
     pub duration_ms: Option<u64>,
     /// Bytes of value and error.
@@ -320,6 +322,7 @@ impl View {
             deadline: written(record.deadline),
             heartbeat_ms: record.heartbeat.and_then(millis),
             extent: record.extent,
+            fingerprint: record.fingerprint.map(|print| print.to_string()),
             duration_ms: duration.and_then(millis),
             size: record.size(),
             value_type: record.value_type.as_deref().map(str::to_owned),

@@ -15,7 +15,8 @@ use tracing::{Instrument, Span};
 use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
 use crate::error::OperationError;
 use crate::failure::Failure;
-use crate::observer::{Body, Observer};
+use crate::fingerprint::Input;
+use crate::observer::Observer;
 use crate::operation::body::BodyWaker;
 use crate::record::Payload;
 use crate::run::Settings;
@@ -298,6 +299,12 @@ impl<'a> Claim<'a> {
         self
     }
 
+    /// What its body is called with: what was recorded with another input blocks the execution.
+    pub fn with(self, input: Input) -> Self {
+        self.lock().engine.called_with(self.op, &input);
+        self
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.cx.shared.lock()
     }
@@ -335,19 +342,6 @@ impl<'a> Claim<'a> {
         self.cx.shared.observer()
     }
 
-    /// The body of the operation, for who watches it.
-    pub(crate) fn body(&self) -> Body {
-        let engine = &self.lock().engine;
-        let record = engine.record(self.op);
-        Body {
-            execution: self.cx.shared.info.id.clone(),
-            id: record.id,
-            kind: record.kind,
-            path: engine.path(self.op),
-            attempt: record.attempt,
-        }
-    }
-
     pub(crate) fn now(&self) -> Timestamp {
         self.cx.shared.clock.now()
     }
@@ -360,7 +354,7 @@ impl<'a> Claim<'a> {
     pub(crate) fn succeed(&self, payload: Payload, value_type: &'static str) {
         let payload = match self.observer() {
             None => payload,
-            Some(observer) => observer.recorded(&self.body(), payload),
+            Some(observer) => observer.recorded(self, payload),
         };
         let now = self.now();
         self.lock()

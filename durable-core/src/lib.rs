@@ -9,6 +9,7 @@ mod driver;
 mod engine;
 pub mod error;
 mod failure;
+mod fingerprint;
 mod handler;
 mod id;
 mod lease;
@@ -42,6 +43,7 @@ pub use error::{
     ScopeError, StepError,
 };
 pub use failure::{BodyError, fatal};
+pub use fingerprint::Fingerprint;
 pub use id::{ExecutionId, InvalidExecutionId, Occurrence, OperationId};
 pub use operation::{BatchResult, BranchOutcome, Callback, Complete, Reason, StepInfo};
 pub use record::{Completion, Kind, Payload, Record, Status};

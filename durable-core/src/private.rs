@@ -4,6 +4,7 @@ pub use crate::codec::{Codec, Json};
 pub use crate::context::{Claim, Context};
 pub use crate::error::BoxError;
 pub use crate::failure::{BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure};
+pub use crate::fingerprint::{Input, input};
 pub use crate::operation::{
     Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Enter, Fan,
     Invoking, Key, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec, Runner, ScopeOp,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::OperationError;
-use crate::{Occurrence, OperationId, Timestamp};
+use crate::{Fingerprint, Occurrence, OperationId, Timestamp};
 
 /// What an operation does. A record answers only a call site of the same kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -289,6 +289,8 @@ pub struct Record {
     pub heartbeat: Option<Duration>,
     /// The index after the last item of a batch.
     pub extent: Option<u64>,
+    /// What its body was called with, where the call site says so.
+    pub fingerprint: Option<Fingerprint>,
     /// Whether value and error must never be shown.
     pub secret: bool,
     /// `file:line` of the call site that started it, for reports.
@@ -328,6 +330,7 @@ impl Record {
             deadline: None,
             heartbeat: None,
             extent: None,
+            fingerprint: None,
             secret: false,
             source: Cow::Borrowed(""),
         }

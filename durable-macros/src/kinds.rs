@@ -59,6 +59,7 @@ const RESULT_CODEC: Legal = Legal::new("result_codec", Shape::Expr);
 const ITEM_LABEL: Legal = Legal::new("item_label", Shape::Expr);
 const FUNCTION: Legal = Legal::new("function", Shape::Expr);
 const TENANT: Legal = Legal::new("tenant", Shape::Expr);
+const WITH: Legal = Legal::new("with", Shape::Expr);
 
 impl Kind {
     /// Those that have a macro.
@@ -116,6 +117,7 @@ impl Kind {
                 ORDERED,
                 WAS,
                 LABEL,
+                WITH,
                 CODEC,
                 SECRET,
                 RETRY,
@@ -124,8 +126,8 @@ impl Kind {
                 UNDO,
                 MOVE,
             ],
-            Self::Record => &[KEY, ORDERED, WAS, LABEL, CODEC, SECRET],
-            Self::Wait => &[UNTIL, KEY, ORDERED, WAS, LABEL],
+            Self::Record => &[KEY, ORDERED, WAS, LABEL, WITH, CODEC, SECRET],
+            Self::Wait => &[UNTIL, KEY, ORDERED, WAS, LABEL, WITH],
             Self::Poll => &[
                 EVERY,
                 STATE,
@@ -136,12 +138,13 @@ impl Kind {
                 ORDERED,
                 WAS,
                 LABEL,
+                WITH,
                 CODEC,
                 STATE_CODEC,
                 SECRET,
             ],
             Self::Callback => &[
-                TIMEOUT, HEARTBEAT, SUBMIT, RETRY, KEY, ORDERED, WAS, LABEL, CODEC, SECRET,
+                TIMEOUT, HEARTBEAT, SUBMIT, RETRY, KEY, ORDERED, WAS, LABEL, WITH, CODEC, SECRET,
             ],
             Self::Invoke => &[
                 FUNCTION,
@@ -150,11 +153,12 @@ impl Kind {
                 ORDERED,
                 WAS,
                 LABEL,
+                WITH,
                 CODEC,
                 INPUT_CODEC,
                 SECRET,
             ],
-            Self::Scope | Self::Call => &[KEY, ORDERED, WAS, LABEL, CODEC, SECRET],
+            Self::Scope | Self::Call => &[KEY, ORDERED, WAS, LABEL, WITH, CODEC, SECRET],
             Self::Map => &[
                 KEY,
                 ORDERED,
@@ -163,6 +167,7 @@ impl Kind {
                 FLAT,
                 WAS,
                 LABEL,
+                WITH,
                 ITEM_LABEL,
                 CODEC,
                 RESULT_CODEC,
@@ -176,12 +181,13 @@ impl Kind {
                 FLAT,
                 WAS,
                 LABEL,
+                WITH,
                 CODEC,
                 RESULT_CODEC,
                 SECRET,
             ],
-            Self::Race => &[KEY, ORDERED, WAS, LABEL],
-            Self::Batches => &[TARGET, MAX, RETRY, TIMEOUT, WAS, CODEC, SECRET],
+            Self::Race => &[KEY, ORDERED, WAS, LABEL, WITH],
+            Self::Batches => &[TARGET, MAX, RETRY, TIMEOUT, WAS, WITH, CODEC, SECRET],
             Self::ContinueAs
             | Self::Execution
             | Self::Branch

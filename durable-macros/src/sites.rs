@@ -103,9 +103,14 @@ impl Call {
         self.of_item("item_label")
     }
 
+    /// What the body is called with for an item, or for a batch.
+    pub(crate) fn item_with(&self) -> Option<(&Pat, &Expr)> {
+        self.of_item("with")
+    }
+
     fn of_item(&self, option: &str) -> Option<(&Pat, &Expr)> {
         match self.options.expr(option) {
-            Some(Expr::Closure(one)) if self.kind == Kind::Map && one.inputs.len() == 1 => {
+            Some(Expr::Closure(one)) if self.kind.has_items() && one.inputs.len() == 1 => {
                 Some((&one.inputs[0], &one.body))
             }
             _ => None,

@@ -9,7 +9,7 @@ use durable_core::store::{
     Execution, ExecutionStatus, NewExecution, Parent, QueueEntry, ScheduleEntry,
 };
 use durable_core::{
-    ExecutionId, Kind, Occurrence, OperationId, Payload, Record, Status, Timestamp,
+    ExecutionId, Fingerprint, Kind, Occurrence, OperationId, Payload, Record, Status, Timestamp,
 };
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Row, params};
@@ -33,7 +33,7 @@ macro_rules! record_columns {
     () => {
         "place & 4294967295, id, parent, kind, name, occurrence, label, ord, status, attempt, interruptions, \
          started_at, ended_at, due_at, value_type, codec, data, error, secret, source, handle, deadline, heartbeat, \
-         extent"
+         extent, fingerprint"
     };
 }
 pub(crate) use record_columns;
@@ -42,14 +42,14 @@ macro_rules! insert_record {
     () => {
         "INSERT OR REPLACE INTO operations (place, id, parent, kind, name, occurrence, label, ord, status, attempt, \
          interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, source, handle, \
-         deadline, heartbeat, extent) "
+         deadline, heartbeat, extent, fingerprint) "
     };
 }
 
 macro_rules! record_values {
     () => {
         "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24"
+         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25"
     };
 }
 
@@ -119,6 +119,10 @@ fn execute(conn: &Connection, sql: &str, execution: i64, record: &Record) -> Res
         record.deadline.map(Timestamp::as_millis),
         record.heartbeat.map(nanoseconds),
         record.extent.map(u64::cast_signed),
+        record
+            .fingerprint
+            .as_ref()
+            .map(|print| print.as_bytes().as_slice()),
     ])?;
     Ok(())
 }
@@ -178,6 +182,7 @@ pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
     record.deadline = optional(row, 21, "deadline", timestamp)?;
     record.heartbeat = optional(row, 22, "heartbeat", duration)?;
     record.extent = optional(row, 23, "extent", integer)?.map(i64::cast_unsigned);
+    record.fingerprint = optional(row, 24, "fingerprint", fingerprint)?;
     Ok(record)
 }
 
@@ -332,6 +337,12 @@ fn word<T>(
 fn bytes<'r>(row: &'r Row<'_>, index: usize, column: &'static str) -> Decoded<&'r [u8]> {
     let value = value(row, index, column)?;
     value.as_blob().map_err(|error| damage(column, error))
+}
+
+fn fingerprint(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Fingerprint> {
+    let bytes = bytes(row, index, column)?;
+    let bytes = bytes.try_into().map_err(|error| damage(column, error))?;
+    Ok(Fingerprint::from_bytes(bytes))
 }
 
 fn operation_id(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<OperationId> {

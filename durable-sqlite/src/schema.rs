@@ -11,7 +11,11 @@ use crate::error::Fault;
 pub(crate) const APPLICATION_ID: i32 = 0x4452_424c;
 
 /// Step `n` leads from version `n` to `n + 1`. Steps are never changed, only added.
-pub(crate) static MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema2.sql")];
+pub(crate) static MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema2.sql"),
+    include_str!("schema3.sql"),
+];
 
 /// Brings the database to the newest version. Belongs into a write transaction.
 pub(crate) fn migrate(conn: &Connection, path: &Path, steps: &[&str]) -> Result<(), Fault> {

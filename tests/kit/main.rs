@@ -3,4 +3,5 @@
 mod replay;
 mod right;
 mod run;
+mod with;
 mod wrong;

@@ -6,7 +6,7 @@ use super::fixture::{NOW, at, batch, json, leased, loaded, put, step};
 use super::{Outcome, Store, same};
 use crate::error::OperationError;
 use crate::record::{Kind, Payload, Record, Status};
-use crate::{ErrorKind, Occurrence, OperationId, Timestamp};
+use crate::{ErrorKind, Fingerprint, Occurrence, OperationId, Timestamp};
 
 /// Writes the records in one batch and expects the same ones back.
 async fn kept(store: &Store, records: Vec<Record>) -> Outcome {
@@ -62,6 +62,7 @@ pub(super) async fn every_field(store: Store) -> Outcome {
     full.payload = Some(json("[]"));
     full.error = Some(error);
     (full.secret, full.source) = (true, "src/etl.rs:31".into());
+    full.fingerprint = Some(Fingerprint::from_bytes([0xf7; 16]));
     full.handle = Some("a:1:of whom".to_owned());
     (full.deadline, full.extent) = (Some(at(60)), Some(u64::MAX));
     full.heartbeat = Some(Duration::new(30, 1));

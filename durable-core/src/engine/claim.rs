@@ -2,6 +2,7 @@
 
 use super::order::ScopeIndex;
 use super::{Engine, IdMap, Op, Outcome, Slot, Stop, mismatch};
+use crate::fingerprint::Input;
 use crate::record::{Kind, Payload, Record, Status};
 use crate::site::{Repeat, Site};
 use crate::{Occurrence, OperationId};
@@ -141,6 +142,24 @@ impl Engine {
     /// The value that is recorded of `op`.
     pub(crate) fn value(&self, op: Op) -> Option<Payload> {
         self.slots[op.index()].record.payload.clone()
+    }
+
+    /// `op` is asked for with the input of this fingerprint. Where another one is recorded, its outcome
+    /// is that of something else.
+    pub(crate) fn called_with(&mut self, op: Op, input: &Input) {
+        let slot = &mut self.slots[op.index()];
+        let given = input.fingerprint(slot.record.id);
+        let report = match (given, slot.record.fingerprint) {
+            (Err(error), _) => mismatch::no_fingerprint(slot, error),
+            (Ok(given), Some(recorded)) if given != recorded => mismatch::other_input(slot),
+            (Ok(given), None) if slot.record.seq == 0 => {
+                slot.record.fingerprint = Some(given);
+                return;
+            }
+            // The same input, or one from before its fingerprint was recorded.
+            (Ok(_), _) => return,
+        };
+        self.halt(Stop::Blocked(report));
     }
 
     /// How this run is to be written in histories; kept from the first time on.

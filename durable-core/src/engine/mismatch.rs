@@ -43,3 +43,34 @@ fn other_kind(slot: &Slot, site: &'static Site) -> String {
         name = record.name,
     )
 }
+
+/// The record is of a run with another input.
+pub(super) fn other_input(slot: &Slot) -> String {
+    let record = &slot.record;
+    let (written, kind, status, source) =
+        (record.written(), record.kind, record.status, &record.source);
+    let site = asked_by(slot);
+    format!(
+        "`{written}` is asked for with another input than it was recorded with:\n  \
+         the code asks for  {site}\n  \
+         history holds      {kind} `{written}`, {status} (started at {source})\n\
+         What is recorded belongs to the input of then, so it answers nothing now. If its key is a position \
+         in a list, give it one that goes with the item (`key = item.id`); if this input may differ from run \
+         to run, leave it out of `with`. Nothing was run or written; the execution goes on once a fitting \
+         build runs it."
+    )
+}
+
+/// What the call site gives for `with` has no fingerprint.
+pub(super) fn no_fingerprint(slot: &Slot, error: &str) -> String {
+    let site = asked_by(slot);
+    format!(
+        "the `with` of {site} cannot be written as JSON: {error}\n\
+         Give it a value that can, such as an id. The execution goes on once a fitting build runs it."
+    )
+}
+
+fn asked_by(slot: &Slot) -> String {
+    slot.site
+        .map_or_else(|| slot.record.written(), ToString::to_string)
+}

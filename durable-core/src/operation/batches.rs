@@ -8,6 +8,7 @@ use super::{Options, StepInfo};
 use crate::codec::Codec;
 use crate::context::{Answer, Claim, Context};
 use crate::error::StepError;
+use crate::fingerprint::Input;
 use crate::site::Site;
 
 /// Items of the first batch: few, as nothing is known about what one costs.
@@ -57,6 +58,8 @@ impl BatchSize {
     }
 }
 
+type WithBatch<'a, I> = Box<dyn Fn(&'a [I]) -> Input + Send + 'a>;
+
 /// Batches under way.
 pub struct BatchesOp<'a, I, T, C> {
     cx: &'a Context,
@@ -64,6 +67,8 @@ pub struct BatchesOp<'a, I, T, C> {
     items: &'a [I],
     size: BatchSize,
     coder: Coder<T, C>,
+    /// What the body of a batch is called with, where the call site says so.
+    with: Option<WithBatch<'a, I>>,
     /// The batch under way: its place in the history, its first item and the one after its last.
     current: Option<(Claim<'a>, u64, u64)>,
     next_size: u64,
@@ -90,6 +95,7 @@ pub fn batches<'a, I, T, C: Codec<T>>(
         items,
         size,
         coder: Coder::new(codec),
+        with: None,
         current: None,
         next_size: FIRST.min(size.max),
         done: 0,
@@ -99,6 +105,13 @@ pub fn batches<'a, I, T, C: Codec<T>>(
 }
 
 impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
+    /// What the body of each batch is called with.
+    #[must_use]
+    pub fn with(mut self, input: impl Fn(&'a [I]) -> Input + Send + 'a) -> Self {
+        self.with = Some(Box::new(input));
+        self
+    }
+
     /// Waits until every batch has ended, one has failed, or the next may run.
     pub async fn next(&mut self) -> Option<StepInfo> {
         loop {
@@ -157,6 +170,10 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
         state
             .engine
             .label(claim.op, || format!("{name}[{start}..{end}]"));
+        if let Some(with) = &self.with {
+            let input = with(&self.items[index(start)..index(end)]);
+            state.engine.called_with(claim.op, &input);
+        }
         drop(state);
         self.current = Some((claim, start, end));
     }

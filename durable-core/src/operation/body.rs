@@ -164,7 +164,7 @@ pub(crate) async fn run<F: Future>(
     })
     .await;
     if let Some(observer) = claim.observer() {
-        observer.after(claim.body()).await;
+        observer.after(claim).await;
     }
     let took = claim.now().since(begun);
     claim.lock().engine.ran_for(claim.op, took);

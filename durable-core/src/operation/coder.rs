@@ -105,7 +105,7 @@ impl<T, C> Coder<T, C> {
 
 fn codec_error(claim: &Claim<'_>, message: &str) -> OperationError {
     if let Some(observer) = claim.observer() {
-        observer.undecodable(&claim.body(), message);
+        observer.undecodable(claim, message);
     }
     let operation = claim.lock().engine.path(claim.op);
     OperationError::new(operation, ErrorKind::Codec, message)

@@ -185,7 +185,7 @@ pub(super) async fn begin(claim: &Claim<'_>, conditions: Conditions) -> Result<(
 async fn observed(claim: &Claim<'_>) -> Result<(), Failure> {
     match claim.observer() {
         None => Ok(()),
-        Some(observer) => observer.before(claim.body()).await,
+        Some(observer) => observer.before(claim).await,
     }
 }
 

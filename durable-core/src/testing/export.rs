@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::{ErrorKind, OperationError};
 use crate::record::{Kind, Payload, Record, Status};
 use crate::store::{Execution, ExecutionStatus, NewExecution};
-use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
+use crate::{ExecutionId, Fingerprint, Occurrence, OperationId, Timestamp};
 
 /// Codec of a value that the file does not hold: none reads it.
 const HIDDEN: &str = "hidden";
@@ -105,6 +105,11 @@ fn record(of: &Value) -> Result<(Record, Option<String>), String> {
     record.heartbeat = of["heartbeat_ms"].as_u64().map(Duration::from_millis);
     record.handle = of["handle"].as_str().map(str::to_owned);
     record.extent = of["extent"].as_u64();
+    if let Some(print) = of["fingerprint"].as_str() {
+        let print = bytes_of(print).and_then(|bytes| bytes.try_into().ok());
+        let print = print.ok_or("its fingerprint is no hexadecimal number")?;
+        record.fingerprint = Some(Fingerprint::from_bytes(print));
+    }
     record.value_type = of["value_type"].as_str().map(|name| name.to_owned().into());
     record.secret = of["secret"].as_bool().unwrap_or_default();
     record.source = of["source"].as_str().unwrap_or_default().to_owned().into();

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::history::History;
 use super::process::{Process, Setup, Stage};
 use super::script::Script;
-use super::watch::{Key, Treatment};
+use super::watch::{Body, Key, Treatment};
 use super::world::World;
 use crate::engine::Drift;
 use crate::record::{Kind, Record, Status};
@@ -68,7 +68,7 @@ where
     let mut process = Process::<H, S>::new(id, state, setup);
     let stage = process.run(1).await?;
     let watch = Arc::clone(&process.watch);
-    let under_way = |body: &crate::observer::Body| records.iter().any(|r| r.id == body.id);
+    let under_way = |body: &Body| records.iter().any(|r| r.id == body.id);
     let bodies = watch.live().into_iter().map(|body| Live {
         under_way: under_way(&body),
         path: body.path,

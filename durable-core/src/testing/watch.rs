@@ -7,8 +7,9 @@ use std::task::Poll;
 
 use super::clock::TestClock;
 use super::script::Script;
+use crate::context::Claim;
 use crate::failure::Failure;
-use crate::observer::{Body, Observer};
+use crate::observer::Observer;
 use crate::record::{Kind, Payload};
 use crate::{BoxFuture, ExecutionId, OperationId};
 
@@ -35,6 +36,31 @@ impl fmt::Display for Boundary {
             }
             Self::BeforeCheckpoint(what) => write!(f, "before the checkpoint of {what}"),
             Self::AfterCheckpoint(what) => write!(f, "after the checkpoint of {what}"),
+        }
+    }
+}
+
+/// A body that runs, or is about to.
+#[derive(Debug, Clone)]
+pub(super) struct Body {
+    execution: ExecutionId,
+    pub(super) id: OperationId,
+    kind: Kind,
+    /// The operation as histories write it, with the scopes it is in.
+    pub(super) path: String,
+    attempt: u32,
+}
+
+impl Body {
+    fn of(claim: &Claim<'_>) -> Self {
+        let engine = &claim.lock().engine;
+        let record = engine.record(claim.op);
+        Self {
+            execution: claim.cx.execution().id().clone(),
+            id: record.id,
+            kind: record.kind,
+            path: engine.path(claim.op),
+            attempt: record.attempt,
         }
     }
 }
@@ -229,8 +255,8 @@ impl Observer for Watcher {
         }
     }
 
-    fn before(&self, body: Body) -> BoxFuture<'static, Result<(), Failure>> {
-        let watch = Arc::clone(&self.0);
+    fn before(&self, claim: &Claim<'_>) -> BoxFuture<'static, Result<(), Failure>> {
+        let (watch, body) = (Arc::clone(&self.0), Body::of(claim));
         Box::pin(async move {
             if !watch.begins(&body) {
                 return std::future::pending().await;
@@ -243,8 +269,8 @@ impl Observer for Watcher {
         })
     }
 
-    fn after(&self, body: Body) -> BoxFuture<'static, ()> {
-        let watch = Arc::clone(&self.0);
+    fn after(&self, claim: &Claim<'_>) -> BoxFuture<'static, ()> {
+        let (watch, body) = (Arc::clone(&self.0), Body::of(claim));
         Box::pin(async move {
             watch.clock.advance(watch.script.duration(&body.path));
             watch.pass(Boundary::AfterBody(body.path)).await;
@@ -255,18 +281,20 @@ impl Observer for Watcher {
         self.0.clock.hold()
     }
 
-    fn recorded(&self, body: &Body, value: Payload) -> Payload {
+    fn recorded(&self, claim: &Claim<'_>, value: Payload) -> Payload {
+        let body = Body::of(claim);
         if body.kind != Kind::Record {
             return value;
         }
-        let key = key(body);
+        let key = key(&body);
         let value = self.0.given.get(&key).cloned().unwrap_or(value);
         self.0.log().recorded.insert(key, value.clone());
         value
     }
 
-    fn undecodable(&self, body: &Body, message: &str) {
-        let entry = (body.id, body.path.clone(), message.to_owned());
+    fn undecodable(&self, claim: &Claim<'_>, message: &str) {
+        let body = Body::of(claim);
+        let entry = (body.id, body.path, message.to_owned());
         let mut log = self.0.log();
         if !log.undecodable.contains(&entry) {
             log.undecodable.push(entry);

@@ -67,6 +67,10 @@ impl Printer<'_> {
             let label = self.filled(label);
             quote_spanned!(hidden()=> .label({ let #pat = &__item; #label }))
         });
+        let with = call.item_with().map(|(pat, with)| {
+            let with = self.filled(with);
+            quote_spanned!(located(&with)=> .with({ let #pat = &__item; __p::input(&(#with)) }))
+        });
         let run = self.run(call);
         let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
@@ -76,7 +80,7 @@ impl Printer<'_> {
                     let mut __branches = __p::Vec::new();
                     for __item in __items {
                         let __key = #key;
-                        let __slot = (__fan.#place #label, __item);
+                        let __slot = (__fan.#place #label #with, __item);
                         let __branch = async {
                             let (__claim, #binder) = __p::moved(__slot);
                             #entered

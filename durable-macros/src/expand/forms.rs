@@ -103,9 +103,20 @@ impl Printer<'_> {
         let run = quote_spanned!(span=> __op.run(#options, #body));
         let outcome = quote_spanned!(span=> __p::attempted(__out));
         let binder = &call.binder;
+        let with = match call.item_with() {
+            Some((pat, with)) => {
+                let filled = self.filled(with);
+                Some(quote_spanned!(located(with)=> .with(|#pat| __p::input(&(#filled)))))
+            }
+            None => call.options.expr("with").map(|with| {
+                let filled = self.filled(with);
+                let input = quote_spanned!(located(with)=> __p::input(&(#filled)));
+                quote_spanned!(hidden()=> .with({ let __with = #input; move |_| __with.clone() }))
+            }),
+        };
         let content = quote_spanned! {hidden()=>
                 let __size = __p::batch_size()#size;
-                let mut __op = __p::batches(__cx, #site, #items, __size, #codec);
+                let mut __op = __p::batches(__cx, #site, #items, __size, #codec)#with;
                 async {
                     while let __p::Some(__step) = __op.next().await {
                         let #binder = __op.batch();

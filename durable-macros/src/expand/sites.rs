@@ -164,13 +164,27 @@ impl Printer<'_> {
             let label = self.filled(label);
             quote_spanned!(hidden()=> .label(#label))
         });
+        let with = self.with(call);
         match call.key() {
-            None => quote_spanned!(hidden()=> __cx.claim(#site)#label),
+            None => quote_spanned!(hidden()=> __cx.claim(#site)#label #with),
             Some(key) => {
                 let key = self.key(key);
-                quote_spanned!(hidden()=> __cx.claim_keyed(#site, #key)#label)
+                quote_spanned!(hidden()=> __cx.claim_keyed(#site, #key)#label #with)
             }
         }
+    }
+
+    /// What the body is called with, unless each item has its own.
+    fn with(&self, call: &Call) -> Option<TokenStream> {
+        let with = call.options.expr("with")?;
+        let whole = call.item_with().is_none();
+        whole.then(|| self.called_with(with))
+    }
+
+    /// The call that notes what a body is called with.
+    pub(super) fn called_with(&self, with: &Expr) -> TokenStream {
+        let filled = self.filled(with);
+        quote_spanned!(located(with)=> .with(__p::input(&(#filled))))
     }
 
     pub(super) fn key(&self, key: &Expr) -> TokenStream {

@@ -92,7 +92,11 @@ impl Probe {
 
     /// One that [`Capabilities::keeps_children`] does not hold for.
     pub(crate) fn forgetful(store: Arc<dyn ExecutionStore>) -> Arc<Self> {
-        let mut probe = Self::build(store, Crash::Never, Duration::ZERO);
+        Self::forgetful_until(store, Crash::Never)
+    }
+
+    pub(crate) fn forgetful_until(store: Arc<dyn ExecutionStore>, crash: Crash) -> Arc<Self> {
+        let mut probe = Self::build(store, crash, Duration::ZERO);
         if let Some(probe) = Arc::get_mut(&mut probe) {
             probe.forgets = true;
         }

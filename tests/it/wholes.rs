@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::operations::World;
 use crate::options::Line;
-use crate::support::{Probe, TokioClock};
+use crate::support::{Crash, Probe, TokioClock};
 
 /// Runs `handler` with nothing resident and nothing kept, on a store with this limit.
 macro_rules! forgetful {
@@ -255,4 +255,69 @@ async fn a_race_and_scopes_answer_without_running_again() {
     assert_eq!(report.output.unwrap(), 12);
     assert_eq!(report.invocations, 2);
     assert_eq!(world.effects.all(), ["room", "once", "left"]);
+}
+
+#[durable]
+async fn slowly(world: &World) -> Result<Vec<String>, BoxError> {
+    let map = map!("map", ["quick", "slow"], |item| {
+        if item == "slow" {
+            wait!(1.hours()).await;
+        }
+        Ok(step!(world.note(item).await).await?)
+    });
+    let values = map.await.into_values()?;
+    wait!("after", 1.hours()).await;
+    Ok(values)
+}
+
+mod later {
+    use super::*;
+
+    /// The same, with something to take back.
+    #[durable(name = "slowly")]
+    pub(super) async fn undoes(world: &World) -> Result<Vec<String>, BoxError> {
+        let map = map!("map", ["quick", "slow"], |item| {
+            let noted = step!(
+                undo = |_noted| world.note("taken back").await.map(drop),
+                world.note(item).await
+            );
+            Ok(noted.await?)
+        });
+        let values = map.await.into_values()?;
+        step!("end", world.note(values.join(" ")).await).await?;
+        Err("and yet".into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ended_in_an_earlier_invocation_is_part_of_the_whole() {
+    let world = World::new();
+    let (report, memory) = forgetful!(slowly, world, 10_000);
+    assert_eq!(report.output.unwrap(), ["quick", "slow"]);
+    assert_eq!(report.invocations, 3);
+    assert_eq!(world.effects.all(), ["quick", "slow"]);
+    let (codec, text) = value(&memory, "map").await.unwrap();
+    assert_eq!(codec, "batch");
+    assert!(text.contains(r#""result":"quick""#), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recorded_whole_is_not_entered_for_an_undo_that_came_later() {
+    let world = World::new();
+    let forgetful = |crash| Probe::forgetful_until(Arc::new(world.memory.clone()), crash);
+    let clock = TokioClock::shared();
+    let first = forgetful(Crash::After(6));
+    let run = durable::run(slowly, "a", ())
+        .clock(clock.clone())
+        .state(&world);
+    let run = run.store(first.clone()).resident(Duration::ZERO);
+    assert!(first.survive(run.report()).await.is_none());
+    assert_eq!(value(&world.memory, "map").await.unwrap().0, "batch");
+    drop(first);
+    let run = durable::run(later::undoes, "a", ())
+        .clock(clock)
+        .state(&world);
+    let run = run.store(forgetful(Crash::Never));
+    run.await.unwrap_err();
+    assert_eq!(world.effects.all(), ["quick", "slow", "quick slow"]);
 }

@@ -150,6 +150,7 @@ impl Driver {
                 Ok(Ended::Failed(error))
             }
             Event::Stopped(Stop::Continued(next)) => {
+                let next = *next;
                 let update = ExecutionUpdate::Continue { next: next.clone() };
                 self.close(update).await?;
                 Ok(Ended::Continued(next))

@@ -71,7 +71,7 @@ pub(crate) enum Stop {
     /// Code and history disagree.
     Blocked(String),
     /// The execution goes on as another one.
-    Continued(NewExecution),
+    Continued(Box<NewExecution>),
 }
 
 /// An operation of this invocation, as the engine numbers them.

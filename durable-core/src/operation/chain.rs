@@ -20,7 +20,7 @@ where
     let encoded = Json.encode(&input);
     drop(input);
     match next_of::<H>(cx, encoded) {
-        Ok(next) => cx.halt(Stop::Continued(next)),
+        Ok(next) => cx.halt(Stop::Continued(Box::new(next))),
         Err(error) => cx.end_execution(error),
     }
     std::future::pending().await

@@ -13,6 +13,8 @@ mod fingerprint;
 mod handler;
 mod id;
 mod lease;
+#[cfg(feature = "lock")]
+pub mod lock;
 mod observer;
 mod operation;
 mod panic;

@@ -281,7 +281,7 @@ pub struct Record {
     /// The error, once [`Status::Failed`], or of the attempt before while [`Status::Pending`].
     pub error: Option<OperationError>,
     /// What the outside knows the operation by: the id of a callback, the id of an invoked
-    /// execution.
+    /// execution; of a `call!`, the name of the function.
     pub handle: Option<String>,
     /// When a callback ends for good, whatever its heartbeats say.
     pub deadline: Option<Timestamp>,

@@ -1,5 +1,6 @@
 //! The testing kit: what it runs, what it catches, and what it leaves alone.
 
+mod names;
 mod replay;
 mod right;
 mod run;

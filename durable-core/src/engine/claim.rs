@@ -162,6 +162,14 @@ impl Engine {
         self.halt(Stop::Blocked(report));
     }
 
+    /// `op` runs the function of this name, for reports.
+    pub(crate) fn calls(&mut self, op: Op, function: &str) {
+        let record = &mut self.slots[op.index()].record;
+        if record.seq == 0 {
+            record.handle = Some(function.to_owned());
+        }
+    }
+
     /// How this run is to be written in histories; kept from the first time on.
     pub(crate) fn label(&mut self, op: Op, label: impl FnOnce() -> String) {
         let slot = &mut self.slots[op.index()];

@@ -28,6 +28,8 @@ use crate::store::{Capabilities, NewExecution};
 use crate::{OperationId, Timestamp};
 
 pub use drift::Drift;
+#[cfg(feature = "lock")]
+pub(crate) use drift::distance;
 
 pub(crate) use external::Limits;
 

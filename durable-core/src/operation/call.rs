@@ -28,6 +28,7 @@ where
     H::Output: Send + 'b,
     C: Codec<H::Output> + Send + Sync + 'b,
 {
+    claim.lock().engine.calls(claim.op, H::NAME);
     Box::pin(async move {
         let mut op = scope(claim, codec).entered_always(H::manifest().may_undo());
         match op.enter().await {

@@ -5,6 +5,7 @@
 //! | [`TestRun`] | one run, with answers from outside and failing bodies given by name |
 //! | [`crash_everywhere`] | the process dies at every boundary of a run: nothing changes |
 //! | [`shuffled`] | the scheduler decides otherwise: nothing changes |
+//! | [`names!`](names) | the committed list of names: what executions in flight have recorded is found again |
 //! | [`replay`] | a recorded history against today's code: it goes on as it should |
 //!
 //! Nothing here sleeps, opens a port or writes a file, so tests run in parallel. All of it takes a
@@ -15,6 +16,7 @@ mod crash;
 mod diff;
 mod export;
 mod history;
+mod names;
 mod outcome;
 mod patience;
 mod process;
@@ -28,9 +30,11 @@ mod store;
 mod watch;
 mod world;
 
+pub use crate::__names as names;
 pub use clock::TestClock;
 pub use crash::{CrashEverywhere, Crashes, crash_everywhere};
 pub use history::{History, Operation};
+pub use names::{Names, Observed};
 pub use outcome::{End, NoOutput, TestOutcome};
 pub use replay::{Replay, Replayed, replay};
 pub use run::{Stepper, TestRun};

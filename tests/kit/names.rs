@@ -1,0 +1,344 @@
+//! `names!` and what `durable check` goes by: the committed list of names against the code.
+
+use std::path::Path;
+
+use durable::lock::{Lock, Verdict, check};
+use durable::prelude::*;
+use durable::testing::{Names, TestRun, names};
+
+async fn work<T>(value: T) -> Result<T, BoxError> {
+    Ok(value)
+}
+
+#[durable]
+async fn helper(n: u32) -> Result<u32, BoxError> {
+    Ok(step!("deep", work(n).await).await?)
+}
+
+/// A handler of the same name with another body.
+macro_rules! version {
+    ($module:ident, $body:block) => {
+        mod $module {
+            use super::*;
+
+            #[durable]
+            pub(super) async fn import(_n: u32) -> Result<u32, BoxError> $body
+        }
+    };
+}
+
+version!(first, {
+    let read = step!("read", work(vec![1_u32, 2]).await).await?;
+    for n in &read {
+        step!("load", key = n, work(*n).await).await?;
+    }
+    let files = map!("files", read, key = |n| n, |n| {
+        Ok(step!("parse", work(n).await).await?)
+    });
+    files.await.into_values()?;
+    call!("called", helper(1)).await?;
+    wait!("breathe", Duration::from_secs(60)).await;
+    Ok(step!("publish", work(7_u32).await).await?)
+});
+
+version!(with_more, {
+    step!("greet", work(1).await).await?;
+    let read = step!("read", work(vec![1_u32, 2]).await).await?;
+    for n in &read {
+        step!("load", key = n, work(*n).await).await?;
+    }
+    let files = map!("files", read, key = |n| n, |n| {
+        step!("check", work(n).await).await?;
+        Ok(step!("parse", work(n).await).await?)
+    });
+    files.await.into_values()?;
+    call!("called", helper(1)).await?;
+    wait!("breathe", Duration::from_secs(60)).await;
+    Ok(step!("publish", work(7_u32).await).await?)
+});
+
+version!(renamed, {
+    let read = step!("read_all", work(vec![1_u32, 2]).await).await?;
+    for n in &read {
+        step!("load", key = n, work(*n).await).await?;
+    }
+    let files = map!("documents", read, key = |n| n, |n| {
+        Ok(step!("parse", work(n).await).await?)
+    });
+    files.await.into_values()?;
+    call!("called", helper(1)).await?;
+    wait!("breathe", Duration::from_secs(60)).await;
+    Ok(step!("publish", work(7_u32).await).await?)
+});
+
+version!(declared, {
+    let read = step!("read_all", was = "read", work(vec![1_u32, 2]).await).await?;
+    for n in &read {
+        step!("load", key = n, work(*n).await).await?;
+    }
+    let files = map!("documents", read, was = "files", key = |n| n, |n| {
+        Ok(step!("parse", work(n).await).await?)
+    });
+    files.await.into_values()?;
+    call!("called", helper(1)).await?;
+    wait!("breathe", Duration::from_secs(60)).await;
+    Ok(step!("publish", work(7_u32).await).await?)
+});
+
+version!(broken, {
+    let read = step!("read", work("all".to_owned()).await).await?;
+    for n in read.chars() {
+        step!("load", ordered, work(n).await).await?;
+    }
+    step!("files", work(1).await).await?;
+    wait!("breathe", Duration::from_secs(60)).await;
+    Ok(step!("publish", work(7_u32).await).await?)
+});
+
+/// A lock of the first version, with the types of its values.
+async fn locked(path: &Path) -> String {
+    let run = TestRun::new(first::import).run("a", 1).await;
+    Names::new()
+        .handler(first::import)
+        .handler(helper)
+        .observed(&run)
+        .check_as(path, "update")
+        .unwrap();
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[tokio::test]
+async fn the_file_is_sorted_typed_and_stable() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    let missing = Names::new()
+        .handler(helper)
+        .check_as(&path, "")
+        .unwrap_err();
+    assert!(
+        missing.contains("write it with `DURABLE_LOCK=update cargo test`"),
+        "{missing}"
+    );
+    let text = locked(&path).await;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(
+        lines,
+        [
+            "format 1",
+            "",
+            "handler \"helper\": u32 -> u32",
+            "  step \"deep\": u32",
+            "",
+            "handler \"import\": u32 -> u32",
+            "  step \"read\": alloc::vec::Vec<u32>",
+            "  step \"load\"[key]: u32",
+            "  map \"files\"",
+            "    branch \"item\"[key]: u32",
+            "      step \"parse\": u32",
+            "  call \"called\": u32",
+            "  wait \"breathe\"",
+            "  step \"publish\": u32",
+        ]
+    );
+    assert_eq!(locked(&path).await, text);
+    // Types that this test does not observe stay.
+    Names::new()
+        .handler(helper)
+        .handler(first::import)
+        .check_as(&path, "update")
+        .unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn additions_are_fine_and_written_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    let before = locked(&path).await;
+    let now = || Names::new().handler(helper).handler(with_more::import);
+    now().check_as(&path, "").unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+    let strict = now().check_as(&path, "strict").unwrap_err();
+    assert!(strict.contains("  +   step \"greet\"\n"), "{strict}");
+    now().check_as(&path, "update").unwrap();
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .contains("      step \"check\"\n")
+    );
+    now().check_as(&path, "strict").unwrap();
+    let other = now().check_as(&path, "upadte").unwrap_err();
+    assert!(
+        other.contains("leave it out, or write `update` or `strict`"),
+        "{other}"
+    );
+}
+
+#[tokio::test]
+async fn a_rename_fails_with_the_line_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    locked(&path).await;
+    let failed = Names::new()
+        .handler(helper)
+        .handler(renamed::import)
+        .check_as(&path, "")
+        .unwrap_err();
+    println!("{failed}");
+    for part in [
+        "the step `import/read` is gone: executions in flight have recorded it",
+        "write was = \"read\" at the step `read_all` (tests/kit/names.rs:",
+        "the map `import/files` is gone",
+        "write was = \"files\" at the map `documents`",
+        "  -   step \"read\": alloc::vec::Vec<u32>\n",
+        "  +   step \"read_all\"\n",
+    ] {
+        assert!(failed.contains(part), "{part:?} is not in\n{failed}");
+    }
+    Names::new()
+        .handler(helper)
+        .handler(declared::import)
+        .check_as(&path, "")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn removals_and_changes_of_kind_type_and_repetition_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    locked(&path).await;
+    let run = TestRun::new(broken::import).run("a", 1).await;
+    let names = Names::new().handler(broken::import).observed(&run);
+    let failed = names.check_as(&path, "").unwrap_err();
+    println!("{failed}");
+    for part in [
+        "the handler `helper` is gone: its executions in flight have no code that runs them",
+        "`import/read` is recorded as `alloc::vec::Vec<u32>`, the code now wants `alloc::string::String`",
+        "write another name for it, such as \"read_v2\"",
+        "the runs of `import/load` were told apart by a key, now by their turn",
+        "`import/files` was a map, the code now has a step",
+        "the call `import/called` is gone",
+    ] {
+        assert!(failed.contains(part), "{part:?} is not in\n{failed}");
+    }
+}
+
+#[test]
+fn a_renamed_handler_says_so() {
+    mod old {
+        use super::*;
+
+        #[durable]
+        pub(super) async fn load(n: u32) -> Result<u32, BoxError> {
+            Ok(step!("read", work(n).await).await?)
+        }
+    }
+    mod new {
+        use super::*;
+
+        #[durable(was = "load")]
+        pub(super) async fn import(n: u32) -> Result<u32, BoxError> {
+            Ok(step!("read", work(n).await).await?)
+        }
+    }
+    mod silent {
+        use super::*;
+
+        #[durable]
+        pub(super) async fn import(n: u32) -> Result<u32, BoxError> {
+            Ok(step!("read", work(n).await).await?)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    Names::new()
+        .handler(old::load)
+        .check_as(&path, "update")
+        .unwrap();
+    Names::new()
+        .handler(new::import)
+        .check_as(&path, "")
+        .unwrap();
+    let failed = Names::new()
+        .handler(silent::import)
+        .check_as(&path, "")
+        .unwrap_err();
+    assert!(
+        failed.contains("#[durable(was = \"load\")] above `import`, if that is its new name"),
+        "{failed}"
+    );
+}
+
+/// What would become of an execution of the first version that has come to `invocations`.
+async fn checked(names: Names, invocations: u64) -> Vec<(Verdict, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    names.check_as(&path, "update").unwrap();
+    let lock: Lock = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+    let run = TestRun::new(first::import)
+        .invocations(invocations)
+        .run("a", 1)
+        .await;
+    let records: Vec<_> = run
+        .history()
+        .operations()
+        .iter()
+        .map(|one| one.record().clone())
+        .collect();
+    let found = check(&lock, run.history().execution(), &records);
+    found
+        .into_iter()
+        .map(|finding| (finding.verdict, finding.text))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_execution_in_flight_is_checked_against_the_names() {
+    let now = |names: Names| checked(names.handler(helper), 1);
+    let same = Names::new().handler(first::import);
+    assert_eq!(now(same).await, []);
+    let more = Names::new().handler(with_more::import);
+    assert_eq!(now(more).await, []);
+    let declared = Names::new().handler(declared::import);
+    assert_eq!(now(declared).await, []);
+    let found = now(Names::new().handler(renamed::import)).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0].0, Verdict::Reruns);
+    assert!(
+        found[0].1.contains("will re-run step `read_all`"),
+        "{found:?}"
+    );
+    assert!(
+        found[1].1.contains("will re-run map `documents`"),
+        "{found:?}"
+    );
+    let run = TestRun::new(broken::import).run("b", 1).await;
+    let found = now(Names::new().handler(broken::import).observed(&run)).await;
+    let texts: Vec<&str> = found.iter().map(|(_, text)| text.as_str()).collect();
+    assert!(texts.contains(&"cannot decode `read`: recorded as `alloc::vec::Vec<u32>`, the code now wants `alloc::string::String`"), "{texts:#?}");
+    assert!(
+        texts.contains(&"blocks at `files`: recorded as a map, the code has a step"),
+        "{texts:#?}"
+    );
+    assert!(
+        texts.contains(&"call `called` is recorded, and nothing asks for it any more"),
+        "{texts:#?}"
+    );
+    assert!(
+        texts.iter().any(|text| text.contains("`load[1]`")),
+        "{texts:#?}"
+    );
+    let found = checked(Names::new().handler(helper), 1).await;
+    assert_eq!(found[0].0, Verdict::Blocked);
+}
+
+/// The kit keeps a lock of its own.
+#[tokio::test]
+async fn the_macro_reads_a_file_of_the_package() {
+    let run = TestRun::new(first::import).run("a", 1).await;
+    names!(
+        "kit/durable.lock",
+        [first::import, helper],
+        observed = [&run]
+    );
+}

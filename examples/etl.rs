@@ -8,26 +8,19 @@
 
 #[path = "etl/app.rs"]
 mod app;
+#[path = "etl/args.rs"]
+mod args;
+#[path = "etl/execution.rs"]
+mod execution;
+#[path = "etl/handler.rs"]
+mod handler;
 
 use std::process::ExitCode;
 
-use app::args::Args;
-use app::{App, Job, Place, Summary};
+use args::Args;
 use clap::Parser as _;
 use durable::prelude::*;
-
-/// Each `step!` runs once: after a crash, finished ones answer from their checkpoints.
-#[durable]
-async fn etl(app: &App, job: Job) -> Result<Summary, BoxError> {
-    step!("prepare", app.prepare()).await?;
-    let mut place = Place::default();
-    for n in 1..=job.batches() {
-        place = step!("load", key = n, app.load(&job, n, place)).await?;
-    }
-    let summary = step!("summarize", app.summarize(&job)).await?;
-    step!("write_report", app.write_report(&job, &summary)).await?;
-    Ok(summary)
-}
+use handler::etl;
 
 async fn run(args: Args) -> Result<(), BoxError> {
     let (app, job, execution) = args.resolve()?;

@@ -1,12 +1,10 @@
 //! What the steps of the load do.
 
-pub(crate) mod args;
 mod chart;
 mod clean;
 mod console;
-mod execution;
-mod format;
-mod report;
+pub(crate) mod format;
+pub(crate) mod report;
 mod source;
 mod target;
 
@@ -17,34 +15,33 @@ use std::path::{Path, PathBuf};
 use durable::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use execution::Execution;
-pub(crate) use source::Place;
-pub(crate) use target::Summary;
+pub(crate) use console::Console;
+pub(crate) use source::{Place, Source};
+pub(crate) use target::{Summary, Target};
 
-use console::{Console, shown};
 use format::thousands;
-use source::Source;
-use target::Target;
 
 /// What the load works with. Belongs to the process; never persisted.
 #[derive(Debug)]
 pub(crate) struct App {
-    source: Source,
-    target: Target,
-    console: Console,
-    effects: Option<PathBuf>,
-    crash_after: Option<u64>,
+    pub(crate) source: Source,
+    pub(crate) target: Target,
+    pub(crate) console: Console,
+    /// Where a line is written whenever a step's body begins.
+    pub(crate) effects: Option<PathBuf>,
+    /// The batch in which the process is killed.
+    pub(crate) crash_after: Option<u64>,
 }
 
 /// What is loaded, and into what. Persisted: the same execution always means the same job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Job {
-    file: String,
-    sha256: String,
-    rows: u64,
-    batch: u64,
-    target: PathBuf,
-    report: PathBuf,
+    pub(crate) file: String,
+    pub(crate) sha256: String,
+    pub(crate) rows: u64,
+    pub(crate) batch: u64,
+    pub(crate) target: PathBuf,
+    pub(crate) report: PathBuf,
 }
 
 impl Job {
@@ -76,7 +73,7 @@ impl App {
                 kill_this_process();
             }
         })?;
-        self.console.batch(n, rows.len() as u64, first, last);
+        self.console.batch(job, n, rows.len() as u64, (first, last));
         Ok(next)
     }
 

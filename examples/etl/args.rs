@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use durable::prelude::*;
 
-use super::source::Source;
-use super::target::Target;
-use super::{App, Console, Execution, Job, shown};
+use crate::app::{App, Console, Job, Source, Target};
+use crate::execution::{Execution, shown};
 
 /// Loads reports of bird strikes from a CSV file into a SQLite database and writes a report.
 ///
@@ -78,7 +77,7 @@ impl Args {
         target.check()?;
         let execution = self.execution(name, &folder)?;
         let app = App {
-            console: Console::new(job.rows, job.batch),
+            console: Console::new(job.rows),
             source,
             target,
             effects: self.effects,

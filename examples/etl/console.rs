@@ -1,22 +1,20 @@
 //! What the program says while it works.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
-use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::Job;
 use super::format::counted;
 
 /// A progress bar on a terminal, plain lines anywhere else.
 #[derive(Debug)]
 pub(crate) struct Console {
-    rows: u64,
-    batch: u64,
     bar: Option<ProgressBar>,
 }
 
 impl Console {
-    pub(crate) fn new(rows: u64, batch: u64) -> Self {
+    pub(crate) fn new(rows: u64) -> Self {
         let bar = stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(
                 "{bar:32.cyan/dim} {human_pos} of {human_len} rows  {msg}",
@@ -24,20 +22,20 @@ impl Console {
             ProgressBar::new(rows)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { rows, batch, bar }
+        Self { bar }
     }
 
     /// Says that batch `n` is in the target. Batches before it may have been loaded by a process
     /// before this one.
-    pub(crate) fn batch(&self, n: u64, rows: u64, first_line: u64, last_line: u64) {
-        let batches = self.rows.div_ceil(self.batch);
+    pub(crate) fn batch(&self, job: &Job, n: u64, rows: u64, (first, last): (u64, u64)) {
+        let batches = job.batches();
         match &self.bar {
             Some(bar) => {
                 bar.set_message(format!("batch {n} of {batches}"));
-                bar.set_position((n - 1) * self.batch + rows);
+                bar.set_position((n - 1) * job.batch + rows);
             }
             None => self.say(&format!(
-                "batch {n:>3} of {batches}: {}, lines {first_line} to {last_line}",
+                "batch {n:>3} of {batches}: {}, lines {first} to {last}",
                 counted(rows, "row")
             )),
         }
@@ -61,11 +59,4 @@ impl Console {
             bar.finish_and_clear();
         }
     }
-}
-
-/// A path as short as it can be written here.
-pub(crate) fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let path = path.strip_prefix(here).unwrap_or(path);
-    path.display().to_string()
 }

@@ -1,11 +1,13 @@
 //! The execution that a run goes on with: what there was of it before, and what became of it.
 
+use std::path::Path;
+
 use durable::prelude::*;
 use durable::store::{ExecutionStatus, ExecutionStore, StoreErrorKind};
 use durable::{Report, RunError, Status};
 
-use super::format::{counted, thousands};
-use super::{App, Job, Summary, report, shown};
+use crate::app::format::{counted, thousands};
+use crate::app::{App, Job, Summary, report};
 
 /// Which execution is run, and where its checkpoints are kept.
 pub(crate) struct Execution {
@@ -100,4 +102,11 @@ impl App {
         ));
         Ok(())
     }
+}
+
+/// A path as short as it can be written here.
+pub(crate) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(here).unwrap_or(path);
+    path.display().to_string()
 }

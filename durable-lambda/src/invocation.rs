@@ -15,9 +15,6 @@ use crate::setup::Setup;
 use crate::store::{LambdaStore, Surroundings, Verdict};
 use crate::wire::{Event, Operation, Output, Type, from_text, to_object, to_text};
 
-/// Largest result that the service keeps.
-const LARGEST_RESULT: usize = 6 * 1024 * 1024;
-
 /// An invocation that failed: the service begins it again.
 #[derive(Debug)]
 pub(crate) struct Failed {
@@ -228,22 +225,26 @@ fn of_store(error: &StoreError, handler: &str) -> OperationError {
         .with_type_name("CheckpointError")
 }
 
+fn succeeded(result: String, handler: &str) -> Output {
+    if result.len() > Output::LARGEST {
+        let message = format!(
+            "its result of {} bytes is over the {} bytes that the service keeps; return an id or a summary instead",
+            result.len(),
+            Output::LARGEST
+        );
+        let error = OperationError::new(handler, ErrorKind::TooLarge, message);
+        return Output::failed(to_object(&error));
+    }
+    if Output::has_room_for(&result) {
+        return Output::succeeded(result);
+    }
+    // It was sent ahead.
+    Output::succeeded(String::new())
+}
+
 fn output(ended: Ended, store: &LambdaStore, handler: &str) -> Output {
     match ended {
-        Ended::Succeeded(result) if result.len() > LARGEST_RESULT => {
-            let message = format!(
-                "its result of {} bytes is over the {LARGEST_RESULT} bytes that the service keeps; return an id or a \
-                 summary instead",
-                result.len()
-            );
-            let error = OperationError::new(handler, ErrorKind::TooLarge, message);
-            Output::failed(to_object(&error))
-        }
-        // It was sent ahead.
-        Ended::Succeeded(result) if result.len() > Output::INLINE => {
-            Output::succeeded(String::new())
-        }
-        Ended::Succeeded(result) => Output::succeeded(to_text(&result.data)),
+        Ended::Succeeded(result) => succeeded(to_text(&result.data), handler),
         Ended::Failed(error) | Ended::Cancelled(error) => Output::failed(to_object(&error)),
         // An execution stays with the version it began with, so there is nobody to wait for.
         Ended::Blocked(report) => failed(handler, report, "NonDeterministicExecutionError"),

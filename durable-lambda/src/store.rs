@@ -185,11 +185,13 @@ impl LambdaStore {
         {
             list.retain(|update| !update.is_idle_start());
         }
-        if let Some(ExecutionUpdate::Succeed { output }) = &batch.execution
-            && output.len() > Output::INLINE
-        {
-            let id = self.around.arn.rsplit('/').next().unwrap_or_default();
-            list.push(Update::end(id, wire::to_text(&output.data)));
+        if let Some(ExecutionUpdate::Succeed { output }) = &batch.execution {
+            let result = wire::to_text(&output.data);
+            // One that is larger than what the service keeps is a failure, which is answered.
+            if result.len() <= Output::LARGEST && !Output::has_room_for(&result) {
+                let id = self.around.arn.rsplit('/').next().unwrap_or_default();
+                list.push(Update::end(id, result));
+            }
         }
         let asks = batch.records.is_empty() && batch.execution.is_none();
         (list, asks)

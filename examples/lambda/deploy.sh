@@ -30,7 +30,7 @@ echo "== a local run, to compare with"
 store=sqlite:$work/store.db
 cargo run --quiet --release --example etl -- --id local --batch "$batch" \
     --target "$work/target.db" --report "$work" --store "$store"
-cargo run --quiet --release --package durable-cli -- show local --json --store "$store" >"$work/local.json"
+cargo run --quiet --release --package durable-cli -- show local --json --full --store "$store" >"$work/local.json"
 jq --sort-keys .execution.output.json "$work/local.json" >"$work/expected.json"
 
 # The same job, with the paths of the function.

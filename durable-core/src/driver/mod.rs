@@ -134,20 +134,9 @@ impl Driver {
                 self.close(update).await?;
                 Ok(Ended::Succeeded(output))
             }
-            Event::Returned(Err(error)) if self.was_cancelled(&error) => {
-                let error = error.into_cancelled();
-                self.close(ExecutionUpdate::Cancel {
-                    error: error.clone(),
-                })
-                .await?;
-                Ok(Ended::Cancelled(error))
-            }
             Event::Returned(Err(error)) => {
-                self.close(ExecutionUpdate::Fail {
-                    error: error.clone(),
-                })
-                .await?;
-                Ok(Ended::Failed(error))
+                let most = self.shared.lock().engine.max_error();
+                self.fail(error.shortened(most)).await
             }
             Event::Stopped(Stop::Continued(next)) => {
                 let next = *next;
@@ -163,6 +152,23 @@ impl Driver {
                 Ok(Ended::Blocked(report))
             }
         }
+    }
+
+    /// The handler returned an error.
+    async fn fail(&mut self, error: OperationError) -> Result<Ended, StoreError> {
+        if self.was_cancelled(&error) {
+            let error = error.into_cancelled();
+            let update = ExecutionUpdate::Cancel {
+                error: error.clone(),
+            };
+            self.close(update).await?;
+            return Ok(Ended::Cancelled(error));
+        }
+        let update = ExecutionUpdate::Fail {
+            error: error.clone(),
+        };
+        self.close(update).await?;
+        Ok(Ended::Failed(error))
     }
 
     fn poll(

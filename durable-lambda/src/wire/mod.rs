@@ -253,8 +253,19 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Largest result, in bytes of its JSON text, that fits into an answer.
-    pub(crate) const INLINE: usize = 6 * 1024 * 1024 - 50;
+    /// Largest result that the service keeps, in bytes of its text.
+    pub(crate) const LARGEST: usize = 6 * 1024 * 1024;
+
+    /// Whether a result fits into an answer, where it is a text in JSON: what is in quotes grows.
+    pub(crate) fn has_room_for(result: &str) -> bool {
+        const ROOM: usize = Output::LARGEST - 50;
+        let written = |byte| match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+            0..=0x1f => 6,
+            _ => 1,
+        };
+        result.len() <= ROOM && result.bytes().map(written).sum::<usize>() <= ROOM
+    }
 
     pub(crate) fn succeeded(result: String) -> Self {
         Self {

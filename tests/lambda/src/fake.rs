@@ -22,7 +22,7 @@ use crate::state::{Queued, Shared};
 use crate::wire::{self, ErrorObject};
 
 /// How long a test waits for what should come at once before it gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Lambda's Runtime API and its durable API, on a loopback port.
 #[derive(Debug)]
@@ -110,15 +110,20 @@ impl Fake {
         }
     }
 
-    /// Starts an execution of `input`, which is JSON text.
+    /// Starts an execution of `input`.
     pub fn execute(&self, name: &str, input: &Value) -> Started {
+        self.execute_text(name, &input.to_string())
+    }
+
+    /// Starts an execution of an input that is given as text.
+    pub fn execute_text(&self, name: &str, input: &str) -> Started {
         let now = wire::now();
         self.shared.change(|state| {
             let number = state.executions.len() + 1;
             let function = state.config.function_arn();
             let arn = format!("{function}/durable-execution/{name}/{number:08x}");
             let pace = Pace(state.config.pace);
-            let mut execution = Execution::new(arn.clone(), name, input.to_string(), pace, now);
+            let mut execution = Execution::new(arn.clone(), name, input.to_owned(), pace, now);
             execution.quotas = state.config.quotas.clone();
             execution.paging = state.config.paging.clone();
             let timeout = state.config.execution_timeout;

@@ -1,0 +1,16 @@
+//! Durable functions on the service.
+
+#[path = "service/calls.rs"]
+mod calls;
+#[path = "service/edges.rs"]
+mod edges;
+#[path = "service/failures.rs"]
+mod failures;
+#[path = "service/limits.rs"]
+mod limits;
+#[path = "service/operations.rs"]
+mod operations;
+#[path = "service/slicing.rs"]
+mod slicing;
+#[path = "service/support.rs"]
+mod support;

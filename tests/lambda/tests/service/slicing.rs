@@ -1,0 +1,95 @@
+//! Time limits, and processes that are killed.
+
+use std::time::Duration;
+
+use durable_lambda_tests::{Action, Config, Fault, InvocationEnd, Kind};
+use serde_json::json;
+
+use super::support::{Stage, numbered};
+
+fn within(deadline: Duration) -> Config {
+    Config {
+        deadline,
+        ..Config::default()
+    }
+}
+
+#[tokio::test]
+async fn a_long_loop_slices_itself() {
+    let stage = Stage::new("slices", within(Duration::from_secs(1))).await;
+    let done = stage.run(40).await;
+    assert_eq!(done.result::<u64>(), 780);
+    // 40 bodies of a tenth of a second: no second is long enough for ten.
+    assert!(
+        done.invocations() >= 5,
+        "{} invocations",
+        done.invocations()
+    );
+    let timed_out = done.record.invocations.iter();
+    let timed_out = timed_out.filter(|one| one.end == Some(InvocationEnd::TimedOut));
+    assert_eq!(timed_out.count(), 0);
+    done.assert_effects(numbered("step", 40));
+    let slices = done
+        .record
+        .updates()
+        .filter(|update| update.kind == Kind::Wait)
+        .count();
+    assert_eq!(slices, done.invocations() - 1);
+    done.record.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn slices_do_not_depend_on_a_warm_process() {
+    let mut stage = Stage::new("slices", within(Duration::from_secs(1))).await;
+    let fresh = stage.program("slices").fresh();
+    stage.fake.run(fresh);
+    let done = stage.run(20).await;
+    assert_eq!(done.result::<u64>(), 190);
+    assert!(done.record.processes >= done.invocations() as u64);
+    done.assert_effects(numbered("step", 20));
+    done.record.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn a_step_whose_process_is_killed_runs_again() {
+    for (how, starts) in [("early", 1), ("late", 1)] {
+        let done = Stage::plain("killed").await.run(how).await;
+        assert_eq!(done.result::<usize>(), 2);
+        assert_eq!(done.invocations(), 2);
+        assert!(matches!(
+            done.record.invocations[0].end,
+            Some(InvocationEnd::Exited(_))
+        ));
+        let started = done
+            .record
+            .updates()
+            .filter(|update| update.action == Action::Start);
+        assert_eq!(started.count(), starts, "{how}");
+        done.record.assert_well_behaved();
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_may_run_once_does() {
+    let done = Stage::plain("once").await.run(json!(null)).await;
+    assert_eq!(done.result::<String>(), "Interrupted");
+    done.assert_effects(["charge".to_owned()]);
+    done.record.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn being_killed_at_any_call_does_no_harm() {
+    for call in 1..=5 {
+        for fault in [Fault::KillBefore, Fault::KillAfter] {
+            let stage = Stage::plain("steps").await;
+            stage.fake.fault(call, fault.clone());
+            let done = stage.run(5).await;
+            assert_eq!(done.result::<u64>(), 10);
+            assert_eq!(done.invocations(), 2);
+            // A body whose end was not written runs again, and no other does.
+            let again = usize::from(fault == Fault::KillBefore);
+            assert_eq!(done.effects.len(), 5 + again, "{fault:?} at call {call}");
+            assert!(done.record.refused().is_empty());
+        }
+    }
+}

@@ -22,7 +22,7 @@ use crate::state::{Queued, Shared};
 use crate::wire::{self, ErrorObject};
 
 /// How long a test waits for what should come at once before it gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Lambda's Runtime API and its durable API, on a loopback port.
 #[derive(Debug)]

@@ -23,6 +23,8 @@ pub struct Config {
     pub session: bool,
     /// The tenant of invocations.
     pub tenant: Option<String>,
+    /// Milliseconds that the service's clock is ahead of the function's.
+    pub ahead: i64,
     /// Seconds, paced, after which an execution is over whatever it does.
     pub execution_timeout: Option<i64>,
 }
@@ -36,6 +38,7 @@ impl Default for Config {
             paging: Paging::default(),
             session: true,
             tenant: None,
+            ahead: 0,
             execution_timeout: None,
         }
     }

@@ -126,6 +126,7 @@ impl Fake {
             let mut execution = Execution::new(arn.clone(), name, input.to_owned(), pace, now);
             execution.quotas = state.config.quotas.clone();
             execution.paging = state.config.paging.clone();
+            execution.ahead = state.config.ahead;
             let timeout = state.config.execution_timeout;
             execution.deadline = timeout.map(|seconds| (pace.after(now, seconds), seconds));
             state.executions.insert(arn.clone(), execution);

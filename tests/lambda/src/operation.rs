@@ -66,12 +66,14 @@ impl Times {
 
 impl Operation {
     /// The operation as JSON, with exactly the details of its type.
-    pub(crate) fn to_json(&self, times: Times) -> Value {
+    /// The operation as it is written, by a clock that is this many milliseconds ahead.
+    pub(crate) fn to_json(&self, times: Times, ahead: i64) -> Value {
+        let write = |at: u64| times.write(at.saturating_add_signed(ahead));
         let mut json = Map::new();
         json.insert("Id".into(), json!(self.id));
         json.insert("Type".into(), json!(self.kind));
         json.insert("Status".into(), json!(self.status));
-        json.insert("StartTimestamp".into(), times.write(self.started));
+        json.insert("StartTimestamp".into(), write(self.started));
         let mut put = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
                 json.insert(key.into(), value);
@@ -80,13 +82,13 @@ impl Operation {
         put("Name", self.name.as_ref().map(|name| json!(name)));
         put("SubType", self.sub_type.as_ref().map(|word| json!(word)));
         put("ParentId", self.parent_id.as_ref().map(|id| json!(id)));
-        put("EndTimestamp", self.ended.map(|end| times.write(end)));
-        let (key, details) = self.details(times);
+        put("EndTimestamp", self.ended.map(write));
+        let (key, details) = self.details(write);
         put(key, Some(details));
         Value::Object(json)
     }
 
-    fn details(&self, times: Times) -> (&'static str, Value) {
+    fn details(&self, write: impl Fn(u64) -> Value) -> (&'static str, Value) {
         let mut details = Map::new();
         let mut put = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -95,7 +97,7 @@ impl Operation {
         };
         let payload = self.payload.as_ref().map(|payload| json!(payload));
         let error = self.error.as_ref().map(|error| json!(error));
-        let due = self.due.map(|due| times.write(due));
+        let due = self.due.map(&write);
         if self.kind == Kind::Execution {
             put("InputPayload", payload);
             return ("ExecutionDetails", Value::Object(details));

@@ -14,6 +14,7 @@ use crate::state::Shared;
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
+    arguments: Vec<String>,
     environment: Vec<(String, String)>,
     /// Whether each invocation gets a process of its own.
     pub(crate) fresh: bool,
@@ -24,9 +25,17 @@ impl Program {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
+            arguments: Vec::new(),
             environment: Vec::new(),
             fresh: false,
         }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
     }
 
     /// Sets an environment variable.
@@ -47,6 +56,7 @@ impl Program {
     fn spawn(&self, lambda: &[(String, String)]) -> std::io::Result<Child> {
         let mut command = Command::new(&self.path);
         command
+            .args(&self.arguments)
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .envs(lambda.iter().map(|(key, value)| (key, value)))

@@ -35,6 +35,13 @@ impl Started {
         .await
     }
 
+    /// How it ended, if it has and nothing runs for it any more.
+    pub fn end(&self) -> Option<Ended> {
+        let state = self.shared.lock();
+        let execution = &state.executions[&self.arn];
+        execution.ended.clone().filter(|_| !execution.invoked)
+    }
+
     /// The operations as they are now, in the order in which they were started.
     pub fn operations(&self) -> Vec<Operation> {
         let state = self.shared.lock();

@@ -114,6 +114,8 @@ pub(crate) struct Execution {
     pub(crate) quotas: Quotas,
     pub(crate) paging: Paging,
     pub(crate) pace: Pace,
+    /// Milliseconds that the service's clock is ahead of the function's.
+    pub(crate) ahead: i64,
     /// Functions that chained invokes may name.
     pub(crate) functions: BTreeSet<String>,
     /// In the order in which they were started; the first is the execution itself.
@@ -162,6 +164,7 @@ impl Execution {
             quotas: Quotas::default(),
             paging: Paging::default(),
             pace,
+            ahead: 0,
             functions: BTreeSet::new(),
             operations: Vec::new(),
             index: HashMap::new(),

@@ -54,7 +54,7 @@ impl Execution {
         let mut bytes = 0;
         let mut operations = Vec::new();
         for at in all.iter().take(most) {
-            let operation = self.operations[*at].to_json(times);
+            let operation = self.operations[*at].to_json(times, self.ahead);
             bytes += operation.to_string().len();
             // An event may have no room for even one; a page of the state has to lead on.
             if bytes > LARGEST_EVENT && (times == Times::Millis || !operations.is_empty()) {

@@ -1,0 +1,13 @@
+//! Programs that run as functions in processes of this very binary, and what becomes of them when the
+//! service, the network and the processes do not behave.
+
+#[path = "programs/limits.rs"]
+mod limits;
+#[path = "programs/outside.rs"]
+mod outside;
+#[path = "programs/random.rs"]
+mod random;
+#[path = "programs/scene.rs"]
+mod scene;
+#[path = "programs/subject.rs"]
+mod subject;

@@ -1,0 +1,59 @@
+//! What is as large as the service allows, or larger.
+
+use durable::prelude::*;
+
+use crate::scene::{Scene, config, failure, value};
+use crate::subject::Log;
+
+#[durable]
+pub(crate) async fn wide(log: &Log, n: usize) -> Result<usize, BoxError> {
+    let values = map!("wide", 0..n, |n| {
+        let n = step!("one", {
+            log.note("one");
+            Ok::<_, String>(n)
+        })
+        .await?;
+        wait!("pause", Duration::from_secs(60)).await;
+        Ok(n)
+    });
+    Ok(values.await.into_values()?.len())
+}
+
+#[tokio::test]
+async fn hundreds_of_branches_share_calls() {
+    let scene = Scene::new("wide", config()).await;
+    let (_, ended) = scene.run(300).await;
+    assert_eq!(value(&ended), 300);
+    assert_eq!(scene.log.count("one"), 300);
+    let record = scene.well_behaved();
+    // 900 STARTs and as many ends of contexts and steps, 200 to a call.
+    let calls = record.checkpoints.len();
+    assert!(
+        calls <= 12,
+        "{calls} calls in {} invocations",
+        record.invocations.len()
+    );
+}
+
+#[durable]
+pub(crate) async fn large_input(_log: &Log, n: usize) -> Result<usize, BoxError> {
+    let invoke = invoke!("far", "echo", "x".repeat(n));
+    let step = step!("beside", Ok::<_, String>("y".repeat(200_000)));
+    let (value, beside) = tokio::join!(invoke, step);
+    let value: String = value?;
+    Ok(value.len() + beside?.len())
+}
+
+#[tokio::test]
+async fn what_is_larger_than_a_call_goes_alone() {
+    let scene = Scene::new("large_input", config()).await;
+    scene.fake.function("echo", Ok);
+    let (_, ended) = scene.run(900_000).await;
+    assert_eq!(value(&ended), 1_100_000);
+    scene.well_behaved();
+    let (_, ended) = scene.run(1 << 20).await;
+    assert!(
+        failure(&ended).contains("over the store's limit"),
+        "{ended:?}"
+    );
+}

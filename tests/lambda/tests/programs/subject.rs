@@ -1,0 +1,74 @@
+//! The function's side: this binary again, told by an environment variable which handler it is.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use durable::BoxError;
+use durable_lambda_tests::Program;
+
+const HANDLER: &str = "DURABLE_TEST_HANDLER";
+const LOG: &str = "DURABLE_TEST_LOG";
+
+/// A file of lines that outlives the processes that write them.
+#[derive(Debug, Clone)]
+pub(crate) struct Log(PathBuf);
+
+impl Log {
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    pub(crate) fn note(&self, line: &str) {
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.create(true).append(true).open(&self.0).unwrap();
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// The lines so far that begin with `word`, without it.
+    pub(crate) fn lines(&self, word: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        let lines = text.lines().filter_map(|line| line.strip_prefix(word));
+        lines.map(|line| line.trim_start().to_owned()).collect()
+    }
+
+    pub(crate) fn count(&self, line: &str) -> usize {
+        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        text.lines().filter(|noted| *noted == line).count()
+    }
+}
+
+/// This binary as the function `handler`, which notes what it does in `log`.
+pub(crate) fn program(handler: &str, log: &Log) -> Program {
+    Program::new(std::env::current_exe().unwrap())
+        .arg("--exact")
+        .arg("subject::is_a_function")
+        .arg("--nocapture")
+        .env(HANDLER, handler)
+        .env(LOG, log.0.to_str().unwrap())
+}
+
+/// Does nothing unless it was started as a function.
+#[test]
+fn is_a_function() {
+    let Ok(handler) = std::env::var(HANDLER) else {
+        return;
+    };
+    let log = Log::new(std::env::var(LOG).unwrap());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(serve(&handler, log)).unwrap();
+}
+
+async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
+    use crate::limits;
+    use durable_lambda::run;
+    match handler {
+        "random" => crate::random::serve(log).await,
+        "wide" => run(limits::wide, log).await,
+        "large_input" => run(limits::large_input, log).await,
+        other => Err(format!("no handler {other}").into()),
+    }
+}

@@ -28,6 +28,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(55);
 /// A page of operations is far smaller.
 const LARGEST_ANSWER: usize = 64 << 20;
+/// So much of what the service says about an error is passed on.
+const LONGEST_MESSAGE: usize = 2000;
 /// Operations asked for in one page.
 const PAGE: usize = 1000;
 
@@ -209,10 +211,13 @@ impl Client {
         let code = code.split(':').next().unwrap_or_default();
         let code = code.rsplit('#').next().unwrap_or_default();
         let message = refusal.message.or(refusal.capital);
+        let mut message = message.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+        // It may repeat what was sent.
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
         Err(CallError {
             status: Some(status),
             code: code.to_owned(),
-            message: message.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned()),
+            message,
             retry_after,
         })
     }

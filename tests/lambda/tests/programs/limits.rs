@@ -57,3 +57,23 @@ async fn what_is_larger_than_a_call_goes_alone() {
         "{ended:?}"
     );
 }
+
+#[durable]
+pub(crate) async fn long_error(_log: &Log, n: usize) -> Result<(), BoxError> {
+    let inner = step!("fails", retry = Retry::none(), Err::<(), _>("\"".repeat(n))).await;
+    assert!(inner.is_err());
+    Err("x".repeat(n).into())
+}
+
+#[tokio::test]
+async fn a_long_error_is_shortened() {
+    let scene = Scene::new("long_error", config()).await;
+    let (_, ended) = scene.run(7 << 20).await;
+    let durable_lambda_tests::Ended::Failed(error) = &ended else {
+        panic!("{ended:?}");
+    };
+    assert!(failure(&ended).starts_with("xxx"), "{error:?}");
+    assert!(serde_json::to_string(error).unwrap().len() < 32 * 1024);
+    let record = scene.well_behaved();
+    assert_eq!(record.errors(), Vec::<&serde_json::Value>::new());
+}

@@ -69,6 +69,7 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "random" => crate::random::serve(log).await,
         "wide" => run(limits::wide, log).await,
         "large_input" => run(limits::large_input, log).await,
+        "long_error" => run(limits::long_error, log).await,
         other => Err(format!("no handler {other}").into()),
     }
 }

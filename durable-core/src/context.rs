@@ -21,7 +21,7 @@ use crate::operation::body::BodyWaker;
 use crate::record::Payload;
 use crate::run::Settings;
 use crate::site::Site;
-use crate::store::ExecutionStore;
+use crate::store::{Capabilities, ExecutionStore};
 use crate::{Clock, ExecutionId, Timestamp};
 
 /// What is the same on every replay of an execution.
@@ -251,6 +251,11 @@ impl Context {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+
+    /// What the store can hold.
+    pub(crate) fn limits(&self) -> Capabilities {
+        *self.shared.lock().engine.limits()
     }
 
     /// `target`, or what of an invocation's time a single body should take at most.

@@ -1,7 +1,7 @@
 //! What takes finished steps back, after a crash, a delay or a panic too.
 
 use durable::prelude::*;
-use durable::store::MemoryStore;
+use durable::store::{Capabilities, Durability, ExecutionStatus, ExecutionStore as _, MemoryStore};
 use durable::{Client, Complete, ExecutionId};
 
 use crate::support::{Effects, TokioClock};
@@ -206,4 +206,27 @@ async fn a_panic_in_a_record_is_final() {
         ["flight", "record", "undo flight", "undo flight"]
     );
     output.unwrap_err();
+}
+
+#[durable]
+async fn too_much_to_return(effects: &Effects) -> Result<String, BoxError> {
+    let done = step!(
+        "flight",
+        undo = |done| note(effects, &format!("undo {done}")).await.map(drop),
+        note(effects, "flight").await
+    )
+    .await?;
+    Ok(done.repeat(200))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_over_the_limit_is_an_error_that_is_undone() {
+    let limits = Capabilities::roomy(Durability::Memory).with_max_value(1000);
+    let (memory, effects) = (MemoryStore::with_capabilities(limits), Effects::default());
+    let run = durable::run(too_much_to_return, "a", ()).clock(TokioClock::shared());
+    let error = run.state(&effects).store(memory.clone()).await.unwrap_err();
+    assert!(error.to_string().contains("1202 bytes"), "{error}");
+    assert_eq!(effects.all(), ["flight", "undo flight"]);
+    let execution = memory.get(&id("a")).await.unwrap();
+    assert_eq!(execution.status, ExecutionStatus::Failed);
 }

@@ -24,7 +24,7 @@ pub(super) async fn a_value_over_the_limit_changes_nothing(store: Store) -> Outc
 pub(super) async fn an_output_over_the_limit_changes_nothing(store: Store) -> Outcome {
     let lease = leased(&store, "a").await?;
     let before = state(&store, &id("a")?).await?;
-    let output = json(vec![b'7'; store.capabilities().max_value + 1]);
+    let output = json(vec![b'7'; store.capabilities().max_output + 1]);
     let tried = store
         .checkpoint(&lease.fence, ending(1, ExecutionUpdate::Succeed { output }))
         .await;

@@ -45,6 +45,17 @@ fn next_of<H: Durable>(
     }
     let input =
         input.map_err(|error| failed(format!("the next input cannot be encoded: {error}")))?;
+    let (size, most) = (input.len(), cx.limits().max_input);
+    if size > most {
+        let message = format!(
+            "the next input of {size} bytes is over the store's limit of {most}: keep the bulk elsewhere and pass \
+             where it is"
+        );
+        return Err(OperationError {
+            kind: ErrorKind::TooLarge,
+            ..failed(message)
+        });
+    }
     let id = current.id().as_str();
     let numbered = id.rsplit_once('~');
     // Only a number is the chain's own: other ids may hold that character too.

@@ -13,11 +13,11 @@ use crate::codec::{Codec, Json};
 use crate::context::{Children, Context, ExecutionInfo, Shared};
 use crate::driver::{Attention, Driver, Ended, Returned};
 use crate::engine::{Budget, Counts, Drift, Engine};
-use crate::error::{BoxError, OperationError};
+use crate::error::{BoxError, ErrorKind, OperationError};
 use crate::operation::Undo;
 use crate::panic;
 use crate::record::{Payload, Record};
-use crate::site::Handler;
+use crate::site::{Durable, Handler};
 use crate::store::{CheckpointStore, Execution, ExecutionStore, Lease, StoreError, refuse_sealed};
 use crate::{Clock, SystemClock, Timestamp};
 
@@ -186,14 +186,30 @@ where
         OperationError::of_handler(H::NAME, message)
     })?;
     let undo = Undo::default();
-    let output = match run_to_end::<H, S>(cx, state, &undo, input).await {
-        Ok(output) => output,
-        Err(error) => return Err(error.with_left_behind(undo.run(cx).await)),
-    };
-    let bytes = Json.encode(&output).map_err(|error| {
+    let output = run_to_end::<H, S>(cx, state, &undo, input).await;
+    match output.and_then(|output| encoded::<H>(cx, &output)) {
+        Ok(output) => Ok(output),
+        Err(error) => Err(error.with_left_behind(undo.run(cx).await)),
+    }
+}
+
+/// The output as it is kept. One that cannot be kept is an error of the handler's, which takes back what
+/// there is to take back.
+fn encoded<H: Durable>(cx: &Context, output: &H::Output) -> Result<Payload, OperationError>
+where
+    H::Output: Serialize + DeserializeOwned + Send,
+{
+    let bytes = Json.encode(output).map_err(|error| {
         OperationError::of_handler(H::NAME, format!("the output cannot be encoded: {error}"))
     })?;
-    Ok(Payload::json(bytes))
+    let (size, most) = (bytes.len(), cx.limits().max_output);
+    if size <= most {
+        return Ok(Payload::json(bytes));
+    }
+    let message = format!(
+        "its output of {size} bytes is over the store's limit of {most}; return an id or a summary instead"
+    );
+    Err(OperationError::new(H::NAME, ErrorKind::TooLarge, message))
 }
 
 /// Runs the handler until it returns, or until the execution ends without it: then it is dropped.

@@ -75,19 +75,13 @@ impl Capabilities {
     }
 
     fn admit_output(&self, output: &Payload) -> Result<(), StoreError> {
-        self.admit_value(output.len(), || "the execution's output".to_owned())
+        admit(output.len(), self.max_output, || {
+            "the execution's output".to_owned()
+        })
     }
 
     fn admit_value(&self, size: usize, what: impl FnOnce() -> String) -> Result<(), StoreError> {
-        if size <= self.max_value {
-            return Ok(());
-        }
-        Err(too_large(format!(
-            "{} takes {size} bytes and this store holds at most {} in one value: keep the bulk elsewhere and \
-             record where it is",
-            what(),
-            self.max_value
-        )))
+        admit(size, self.max_value, what)
     }
 
     fn admit_position(&self, record: &Record) -> Result<(), StoreError> {
@@ -155,6 +149,17 @@ impl Filter {
                 .is_none_or(|end| execution.updated_at < end)
             && self.paused.is_none_or(|paused| execution.paused == paused)
     }
+}
+
+fn admit(size: usize, most: usize, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+    if size <= most {
+        return Ok(());
+    }
+    Err(too_large(format!(
+        "{} takes {size} bytes and this store holds at most {most} in one value: keep the bulk elsewhere and \
+         record where it is",
+        what()
+    )))
 }
 
 fn too_large(message: String) -> StoreError {

@@ -172,6 +172,8 @@ pub struct Capabilities {
     pub durability: Durability,
     /// Largest encoded value of one operation.
     pub max_value: usize,
+    /// Largest encoded output of an execution.
+    pub max_output: usize,
     /// Largest sum of values in one batch. A single larger update travels alone.
     pub max_batch: usize,
     /// Most operations in one execution; `None` where only space limits them.
@@ -206,6 +208,7 @@ impl Capabilities {
         Self {
             durability,
             max_value: 64 << 20,
+            max_output: 64 << 20,
             max_batch: 256 << 20,
             max_operations: None,
             max_error: 64 << 20,
@@ -219,10 +222,11 @@ impl Capabilities {
         }
     }
 
-    /// The same with another limit for a single value.
+    /// The same with another limit for a single value, outputs of executions included.
     #[must_use]
     pub const fn with_max_value(mut self, bytes: usize) -> Self {
         self.max_value = bytes;
+        self.max_output = bytes;
         self
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn within(mut limits: Capabilities, codec: &dyn PayloadCodec) -> Capa
     // A record may hold a value and an error, which are sealed apart.
     let takes = |bytes: usize| codec.sealed_len(bytes).saturating_add(codec.sealed_len(0));
     limits.max_value = largest(limits.max_value, takes);
+    limits.max_output = largest(limits.max_output, takes);
     let sealed = codec.sealed_len(TYPICAL).max(TYPICAL);
     limits.max_batch = (limits.max_batch / sealed).saturating_mul(TYPICAL);
     limits

@@ -225,26 +225,13 @@ fn of_store(error: &StoreError, handler: &str) -> OperationError {
         .with_type_name("CheckpointError")
 }
 
-fn succeeded(result: String, handler: &str) -> Output {
-    if result.len() > Output::LARGEST {
-        let message = format!(
-            "its result of {} bytes is over the {} bytes that the service keeps; return an id or a summary instead",
-            result.len(),
-            Output::LARGEST
-        );
-        let error = OperationError::new(handler, ErrorKind::TooLarge, message);
-        return Output::failed(to_object(&error));
-    }
-    if Output::has_room_for(&result) {
-        return Output::succeeded(result);
-    }
-    // It was sent ahead.
-    Output::succeeded(String::new())
-}
-
 fn output(ended: Ended, store: &LambdaStore, handler: &str) -> Output {
     match ended {
-        Ended::Succeeded(result) => succeeded(to_text(&result.data), handler),
+        // It was sent ahead.
+        Ended::Succeeded(result) if !Output::holds(&result.data) => {
+            Output::succeeded(String::new())
+        }
+        Ended::Succeeded(result) => Output::succeeded(to_text(&result.data)),
         Ended::Failed(error) | Ended::Cancelled(error) => Output::failed(to_object(&error)),
         // An execution stays with the version it began with, so there is nobody to wait for.
         Ended::Blocked(report) => failed(handler, report, "NonDeterministicExecutionError"),

@@ -31,6 +31,7 @@ const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
 pub(crate) fn capabilities(max_operations: u64) -> Capabilities {
     let mut limits = Capabilities::roomy(Durability::Power);
     limits.max_value = 256 * 1024 - 128;
+    limits.max_output = 6 * 1024 * 1024;
     limits.max_batch = MOST_BYTES;
     limits.max_operations = Some(max_operations);
     limits.max_error = 16 * 1024;
@@ -185,13 +186,11 @@ impl LambdaStore {
         {
             list.retain(|update| !update.is_idle_start());
         }
-        if let Some(ExecutionUpdate::Succeed { output }) = &batch.execution {
-            let result = wire::to_text(&output.data);
-            // One that is larger than what the service keeps is a failure, which is answered.
-            if result.len() <= Output::LARGEST && !Output::has_room_for(&result) {
-                let id = self.around.arn.rsplit('/').next().unwrap_or_default();
-                list.push(Update::end(id, result));
-            }
+        if let Some(ExecutionUpdate::Succeed { output }) = &batch.execution
+            && !Output::holds(&output.data)
+        {
+            let id = self.around.arn.rsplit('/').next().unwrap_or_default();
+            list.push(Update::end(id, wire::to_text(&output.data)));
         }
         let asks = batch.records.is_empty() && batch.execution.is_none();
         (list, asks)

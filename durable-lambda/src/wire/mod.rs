@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub(crate) use error::to_object;
 pub(crate) use record::record_of;
-pub(crate) use text::{from_text, to_text};
+pub(crate) use text::{from_text, to_text, written};
 pub(crate) use time::{Time, date_and_second};
 pub(crate) use update::{Known, Update, Updates};
 
@@ -253,18 +253,14 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Largest result that the service keeps, in bytes of its text.
-    pub(crate) const LARGEST: usize = 6 * 1024 * 1024;
+    /// Largest answer.
+    const LARGEST: usize = 6 * 1024 * 1024;
+    /// What stands in it around the result.
+    const AROUND: usize = 50;
 
-    /// Whether a result fits into an answer, where it is a text in JSON: what is in quotes grows.
-    pub(crate) fn has_room_for(result: &str) -> bool {
-        const ROOM: usize = Output::LARGEST - 50;
-        let written = |byte| match byte {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-            0..=0x1f => 6,
-            _ => 1,
-        };
-        result.len() <= ROOM && result.bytes().map(written).sum::<usize>() <= ROOM
+    /// Whether an answer has room for this result, which stands in it as a text within JSON.
+    pub(crate) fn holds(result: &[u8]) -> bool {
+        written(&to_text(result)) + Self::AROUND <= Self::LARGEST
     }
 
     pub(crate) fn succeeded(result: String) -> Self {

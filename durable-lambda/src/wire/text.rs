@@ -26,9 +26,27 @@ pub(crate) fn from_text(text: String) -> Payload {
     }
 }
 
+/// Bytes of a text in JSON, quotes included.
+pub(crate) fn written(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+        ..0x20 => 5,
+        _ => 0,
+    };
+    2 + text.len() + text.bytes().map(escaped).sum::<usize>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_as_long_as_in_json() {
+        let all: String = (0..0x250).filter_map(char::from_u32).collect();
+        for text in ["", "plain", "\"quoted\"", &all] {
+            assert_eq!(written(text), serde_json::to_string(text).unwrap().len());
+        }
+    }
 
     #[test]
     fn whatever_was_encoded_comes_back() {

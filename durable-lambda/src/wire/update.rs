@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::error::to_object;
 use super::record::{Items, id_of};
-use super::{ErrorObject, Operation, Type, to_text};
+use super::{ErrorObject, Operation, Type, to_text, written};
 use crate::client::CallError;
 
 /// Longest name, in bytes.
@@ -85,13 +85,13 @@ struct ChainedInvokeOptions {
 }
 
 impl Update {
-    /// Bytes that it takes in a request, at most but for what JSON escapes.
+    /// Bytes that it takes in a request, at most.
     pub(crate) fn size(&self) -> usize {
         let error = self.error.as_ref().map_or(0, |error| {
             let texts = [&error.error_message, &error.error_type, &error.error_data];
-            texts.into_iter().flatten().map(String::len).sum()
+            texts.into_iter().flatten().map(|text| written(text)).sum()
         });
-        FRAME + self.payload.as_ref().map_or(0, String::len) + error
+        FRAME + self.payload.as_deref().map_or(0, written) + error
     }
 
     /// Whether it only says that something begins that the execution does without once it has ended.

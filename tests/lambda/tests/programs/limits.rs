@@ -77,3 +77,60 @@ async fn a_long_error_is_shortened() {
     let record = scene.well_behaved();
     assert_eq!(record.errors(), Vec::<&serde_json::Value>::new());
 }
+
+#[durable]
+pub(crate) async fn many_quotes(_log: &Log, n: usize) -> Result<String, BoxError> {
+    step!("once", Ok::<_, String>(())).await?;
+    Ok("\"".repeat(n))
+}
+
+#[tokio::test]
+async fn a_result_is_as_long_as_its_json_in_an_answer() {
+    let scene = Scene::new("many_quotes", config()).await;
+    // Two bytes each as JSON, four as a text within JSON.
+    let n = 2 << 20;
+    let (_, ended) = scene.run(n).await;
+    assert_eq!(value(&ended).as_str().map(str::len), Some(n));
+    let record = scene.well_behaved();
+    assert_eq!(record.invocations.len(), 1);
+}
+
+#[durable]
+pub(crate) async fn quoted_values(_log: &Log, n: usize) -> Result<usize, BoxError> {
+    let values = map!("many", 0..n, |_n| {
+        Ok(step!("value", Ok::<_, String>("\"".repeat(60_000))).await?)
+    });
+    Ok(values.await.into_values()?.len())
+}
+
+#[tokio::test]
+async fn a_call_is_as_long_as_the_json_of_its_updates() {
+    let scene = Scene::new("quoted_values", config()).await;
+    let (_, ended) = scene.run(20).await;
+    assert_eq!(value(&ended), 20);
+    scene.well_behaved();
+}
+
+#[durable]
+pub(crate) async fn long_result(_log: &Log, n: usize) -> Result<String, BoxError> {
+    step!("once", Ok::<_, String>(())).await?;
+    Ok("x".repeat(n))
+}
+
+#[tokio::test]
+async fn a_result_too_long_for_an_answer_is_sent_ahead() {
+    for n in [
+        6 * 1024 * 1024 - 52,
+        6 * 1024 * 1024 - 40,
+        6 * 1024 * 1024 - 2,
+    ] {
+        let scene = Scene::new("long_result", config()).await;
+        let (_, ended) = scene.run(n).await;
+        assert_eq!(value(&ended).as_str().unwrap().len(), n);
+        scene.well_behaved();
+    }
+    let scene = Scene::new("long_result", config()).await;
+    let (_, ended) = scene.run(6 * 1024 * 1024 - 1).await;
+    assert!(failure(&ended).contains("6291457 bytes"), "{ended:?}");
+    assert_eq!(scene.well_behaved().invocations.len(), 1);
+}

@@ -70,6 +70,9 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "wide" => run(limits::wide, log).await,
         "large_input" => run(limits::large_input, log).await,
         "long_error" => run(limits::long_error, log).await,
+        "many_quotes" => run(limits::many_quotes, log).await,
+        "quoted_values" => run(limits::quoted_values, log).await,
+        "long_result" => run(limits::long_result, log).await,
         other => Err(format!("no handler {other}").into()),
     }
 }

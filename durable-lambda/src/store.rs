@@ -184,7 +184,7 @@ impl LambdaStore {
             .as_ref()
             .is_some_and(ExecutionUpdate::is_end)
         {
-            list.retain(|update| !update.is_idle_start());
+            list = wire::without_idle_starts(list);
         }
         if let Some(ExecutionUpdate::Succeed { output }) = &batch.execution
             && !Output::holds(&output.data)

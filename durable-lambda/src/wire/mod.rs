@@ -18,7 +18,7 @@ pub(crate) use error::to_object;
 pub(crate) use record::record_of;
 pub(crate) use text::{from_text, to_text, written};
 pub(crate) use time::{Time, date_and_second};
-pub(crate) use update::{Known, Update, Updates};
+pub(crate) use update::{Known, Update, Updates, without_idle_starts};
 
 /// What an invocation is begun with.
 #[derive(Debug, Deserialize)]

@@ -1,6 +1,6 @@
 //! From records to the updates that the service does not know of yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use durable_core::store::NewExecution;
@@ -94,11 +94,6 @@ impl Update {
         FRAME + self.payload.as_deref().map_or(0, written) + error
     }
 
-    /// Whether it only says that something begins that the execution does without once it has ended.
-    pub(crate) fn is_idle_start(&self) -> bool {
-        self.action == "START" && self.kind != Type::ChainedInvoke.as_str()
-    }
-
     /// The execution ends with this result, which does not fit into an answer.
     pub(crate) fn end(execution: &str, result: String) -> Self {
         let mut update = Self::of(execution.to_owned(), Type::Execution, "SUCCEED");
@@ -148,6 +143,24 @@ impl Update {
             chained_invoke_options: None,
         }
     }
+}
+
+/// Leaves out what only says that something begins: the execution does without once it has ended. What ends,
+/// and what runs elsewhere, keeps its own START and those of the contexts around.
+pub(crate) fn without_idle_starts(list: Vec<Update>) -> Vec<Update> {
+    let mut needed: HashSet<String> = HashSet::new();
+    let mut kept: Vec<Update> = Vec::with_capacity(list.len());
+    for update in list.into_iter().rev() {
+        let goes_on = update.kind == Type::ChainedInvoke.as_str();
+        if update.action == "START" && !goes_on && !needed.contains(&update.id) {
+            continue;
+        }
+        needed.extend(update.parent_id.clone());
+        needed.insert(update.id.clone());
+        kept.push(update);
+    }
+    kept.reverse();
+    kept
 }
 
 /// What the service knows of an operation: what of it never changes, and how far it has come.

@@ -3,6 +3,8 @@
 
 #[path = "programs/limits.rs"]
 mod limits;
+#[path = "programs/odd.rs"]
+mod odd;
 #[path = "programs/outside.rs"]
 mod outside;
 #[path = "programs/random.rs"]

@@ -1,0 +1,36 @@
+//! Handlers that do what hardly anybody does.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use durable::prelude::*;
+
+use crate::scene::{Scene, config, value};
+use crate::subject::Log;
+
+#[durable]
+pub(crate) async fn returns_beside_a_step(_log: &Log, n: u32) -> Result<u32, BoxError> {
+    let inside = scope!("inside", { Ok(step!("beside", Ok::<_, String>(n)).await?) });
+    let mut inside = pin!(inside);
+    let mut alone = pin!(step!("alone", Ok::<_, String>(n)));
+    let first = step!("first", Ok::<_, String>(n + 1)).await?;
+    poll_fn(|cx| {
+        let _ = inside.as_mut().poll(cx);
+        let _ = alone.as_mut().poll(cx);
+        Poll::Ready(())
+    })
+    .await;
+    Ok(first)
+}
+
+#[tokio::test]
+async fn what_ends_with_the_execution_is_written_with_its_start() {
+    let scene = Scene::new("returns_beside_a_step", config()).await;
+    let (started, ended) = scene.run(1).await;
+    assert_eq!(value(&ended), 2);
+    scene.well_behaved();
+    let closed = started.operations();
+    let closed = closed.iter().filter(|one| one.status.is_closed());
+    assert!(closed.count() >= 1);
+}

@@ -12,6 +12,8 @@ use crate::{Occurrence, OperationId, Timestamp};
 const SLICE: &str = "#slice";
 /// How long they last: the least that a service takes.
 const PAUSE: Duration = Duration::from_secs(1);
+/// So often the length of a further one in the same invocation is doubled at most.
+const MOST_DOUBLINGS: u32 = 5;
 
 /// The time an invocation has.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +35,9 @@ pub(super) struct Slicing {
     progressed: bool,
     /// Whether a body did not fit any more.
     pub(super) sliced: bool,
-    /// Whether a timer was left behind for the next invocation.
-    left: bool,
+    /// The timer that was left behind for the next invocation, and how many of this one were.
+    left: Option<Op>,
+    times: u32,
     /// Whether no further body is to begin.
     draining: bool,
 }
@@ -74,11 +77,12 @@ impl Engine {
         self.slicing.sliced
     }
 
-    /// Queues a short timer for which a service begins the next invocation, once per invocation.
+    /// Queues a short timer for which a service begins the next invocation, unless one is there. One that
+    /// has ended while the invocation still wrote something begins no other: then a longer one is left.
     ///
     /// An operation of its own that no call site claims: identity by name is what allows it.
     pub(crate) fn leave_timer(&mut self, now: Timestamp) {
-        if std::mem::replace(&mut self.slicing.left, true) {
+        if self.has_left_timer() {
             return;
         }
         let mut turn = 0;
@@ -91,7 +95,8 @@ impl Engine {
         };
         let (root, at) = (OperationId::ROOT, Occurrence::Ordered(turn));
         let mut record = Record::started(0, id, root, Kind::Wait, SLICE, at, now);
-        record.due_at = Some(now.after(PAUSE));
+        let longer = 1 << self.slicing.times.min(MOST_DOUBLINGS);
+        record.due_at = Some(now.after(PAUSE * longer));
         record.order = self.place_live(ScopeIndex::ROOT);
         let op = Op::at(self.slots.len());
         self.slots.push(Slot {
@@ -100,12 +105,14 @@ impl Engine {
             ..Slot::loaded(record)
         });
         self.index().insert(id, op);
+        self.slicing.left = Some(op);
+        self.slicing.times += 1;
         self.enqueue(op, true);
     }
 
-    /// Whether that timer was queued.
+    /// Whether that timer was queued and is still to end.
     pub(crate) fn has_left_timer(&self) -> bool {
-        self.slicing.left
+        self.slicing.left.is_some_and(|op| !self.is_settled(op))
     }
 
     /// When the invocation has to be over.

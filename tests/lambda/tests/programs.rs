@@ -13,3 +13,5 @@ mod random;
 mod scene;
 #[path = "programs/subject.rs"]
 mod subject;
+#[path = "programs/time.rs"]
+mod time;

@@ -110,6 +110,14 @@ fn a_sliced_invocation_leaves_one_timer_that_no_call_site_can_claim() {
     assert!(left[0].is_internal() && left[0].kind == Kind::Wait);
     assert_eq!(left[0].due_at, Some(now.after(Duration::from_secs(1))));
 
+    first
+        .engine
+        .acknowledge(&told(&left[0], Status::Succeeded, None));
+    assert!(!first.engine.has_left_timer());
+    first.engine.leave_timer(now);
+    let longer = first.commit();
+    assert_eq!(longer[0].due_at, Some(now.after(Duration::from_secs(2))));
+
     let mut second = script(left.clone());
     assert!(!second.engine.is_replaying(ScopeIndex::ROOT));
     second.engine.leave_timer(now);

@@ -63,7 +63,7 @@ fn is_a_function() {
 }
 
 async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
-    use crate::{limits, odd};
+    use crate::{limits, odd, time};
     use durable_lambda::run;
     match handler {
         "random" => crate::random::serve(log).await,
@@ -74,6 +74,7 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "quoted_values" => run(limits::quoted_values, log).await,
         "long_result" => run(limits::long_result, log).await,
         "returns_beside_a_step" => run(odd::returns_beside_a_step, log).await,
+        "sliced_beside" => run(time::sliced_beside, log).await,
         other => Err(format!("no handler {other}").into()),
     }
 }

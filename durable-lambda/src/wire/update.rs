@@ -231,9 +231,15 @@ impl Updates<'_> {
             return;
         }
         let kind = type_of(record.kind);
+        let is_check = record.kind == Kind::Poll && record.status == Status::Started;
         if matches!(known, None | Some(Ready)) {
             if kind == Type::Wait && record.status.is_terminal() {
                 // A timer that was over when it began: it follows from the code.
+                return;
+            }
+            if known == Some(Ready) && is_check {
+                // The START of a repeated check takes away the state that it begins with, so it goes with
+                // what comes of it: a check that is cut off begins with that state again.
                 return;
             }
             self.start(record, kind);

@@ -75,6 +75,7 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "long_result" => run(limits::long_result, log).await,
         "returns_beside_a_step" => run(odd::returns_beside_a_step, log).await,
         "sliced_beside" => run(time::sliced_beside, log).await,
+        "counts_up" => run(time::counts_up, log).await,
         other => Err(format!("no handler {other}").into()),
     }
 }

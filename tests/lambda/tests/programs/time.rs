@@ -1,5 +1,7 @@
 //! Clocks that differ, deadlines, and processes that end in the middle of a body.
 
+use std::ops::ControlFlow;
+
 use durable::prelude::*;
 use durable_lambda_tests::{Config, Fault, Kind};
 
@@ -53,4 +55,41 @@ async fn a_slice_that_takes_longer_than_its_timer_is_no_end() {
     for one in all {
         one.await.unwrap();
     }
+}
+
+#[durable]
+pub(crate) async fn counts_up(log: &Log, to: u32) -> Result<u32, BoxError> {
+    let every = Duration::from_secs(1);
+    Ok(poll!("count", every = every, state = 0_u32, |state| {
+        log.note(&format!("check {state}"));
+        if state == 2 && log.count("check 2") == 1 {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
+        Ok::<_, String>(if state == to {
+            ControlFlow::Break(state)
+        } else {
+            ControlFlow::Continue(state + 1)
+        })
+    })
+    .await?)
+}
+
+#[tokio::test]
+async fn a_check_that_is_cut_off_goes_on_from_its_state() {
+    let scene = Scene::new("counts_up", config()).await;
+    let kill = async {
+        while scene.log.count("check 2") == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // Long enough for a START to be sent alone.
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        scene.fake.kill();
+    };
+    let ((_, ended), ()) = tokio::join!(scene.run(4), kill);
+    assert_eq!(value(&ended), 4);
+    assert_eq!(scene.log.count("check 2"), 2);
+    for once in ["check 0", "check 1", "check 3", "check 4"] {
+        assert_eq!(scene.log.count(once), 1, "{once}");
+    }
+    scene.well_behaved();
 }

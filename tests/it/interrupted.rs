@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use durable::prelude::*;
 use durable::store::{ExecutionStore as _, MemoryStore, StoreErrorKind};
-use durable::{ErrorKind, RunError};
+use durable::{BoxFuture, Clock, ErrorKind, RunError, Timestamp};
 use tokio::sync::Notify;
 
-use crate::support::{Crash, Effects, process};
+use crate::support::{Crash, Effects, TokioClock, process};
 
 struct App {
     effects: Effects,
@@ -182,4 +182,39 @@ async fn a_batch_that_kills_its_process_is_given_up_like_a_step() {
     let text = ended.unwrap_err().to_string();
     assert!(text.contains("was interrupted"), "{text}");
     assert_eq!(deaths, 4);
+}
+
+/// A clock that somebody has set wrong, by milliseconds.
+struct WrongClock(Arc<dyn Clock>, i64);
+
+impl Clock for WrongClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.now().as_millis() + self.1)
+    }
+
+    fn sleep(&self, delay: Duration) -> BoxFuture<'static, ()> {
+        self.0.sleep(delay)
+    }
+}
+
+#[durable]
+async fn step_and_wait(_n: u32) -> Result<(), BoxError> {
+    step!("work", Ok::<_, String>(())).await?;
+    wait!("minute", Duration::from_secs(60)).await;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_skips_no_wait() {
+    let (memory, clock) = (MemoryStore::new(), TokioClock::shared());
+    let first = process(&memory, Crash::After(1));
+    let ahead = Arc::new(WrongClock(Arc::clone(&clock), 600_000));
+    let run = durable::run(step_and_wait, "a", 0).clock(ahead);
+    let run = run.store(first.clone()).into_future();
+    assert!(first.survive(run).await.is_none());
+    drop(first);
+    let begun = clock.now();
+    let run = durable::run(step_and_wait, "a", 0).clock(Arc::clone(&clock));
+    run.store(process(&memory, Crash::Never)).await.unwrap();
+    assert!(clock.now().since(begun) >= Duration::from_secs(60));
 }

@@ -312,7 +312,7 @@ impl Engine {
     }
 
     /// Time never runs backwards here, whatever the machine's clock does.
-    fn believe(&mut self, now: Timestamp) -> Timestamp {
+    pub(crate) fn believe(&mut self, now: Timestamp) -> Timestamp {
         self.latest = self.latest.max(now);
         self.latest
     }

@@ -7,8 +7,8 @@ use crate::context::{Answer, Claim};
 
 /// A timer that ends `delay` after it was first evaluated. Zero ends at once.
 pub fn wait(claim: Claim<'_>, delay: Duration) -> impl Future<Output = ()> + Send {
-    let due = claim.now().after(delay);
-    timer(claim, due)
+    let now = claim.lock().engine.believe(claim.now());
+    timer(claim, now.after(delay))
 }
 
 /// A timer that ends at `time`; at once when that has passed.

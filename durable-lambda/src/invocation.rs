@@ -11,6 +11,7 @@ use durable_core::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::clock::ServiceClock;
 use crate::setup::Setup;
 use crate::store::{LambdaStore, Surroundings, Verdict};
 use crate::wire::{Event, Operation, Output, Type, from_text, to_object, to_text};
@@ -65,7 +66,9 @@ where
     let reserve = setup
         .reserve
         .unwrap_or_else(|| (whole / 10).min(Duration::from_secs(5)));
-    let invocation = Invocation::new(store, began.lease).budget(deadline, whole, reserve);
+    let invocation = Invocation::new(store, began.lease)
+        .clock(Arc::new(began.clock))
+        .budget(began.clock.correct(deadline), whole, reserve);
     let ended = invocation.run::<H, S>(state).await;
     if let Some(verdict) = began.store.verdict() {
         return by_verdict(verdict, H::NAME);
@@ -81,6 +84,7 @@ struct Began {
     store: Arc<LambdaStore>,
     lease: Lease,
     whole: Duration,
+    clock: ServiceClock,
 }
 
 impl Began {
@@ -90,8 +94,7 @@ impl Began {
         setup: &Setup,
         handler: &str,
     ) -> Result<Self, Early> {
-        let now = SystemClock.now();
-        let whole = deadline.since(now);
+        let whole = deadline.since(SystemClock.now());
         let event: Event = serde_json::from_str(event).map_err(|error| not_durable(&error))?;
         let (Some(arn), Some(token)) = (event.durable_execution_arn, event.checkpoint_token) else {
             return Err(
@@ -119,8 +122,9 @@ impl Began {
             page = store.page(&token, &marker).await.map_err(early)?;
             operations.append(&mut page.operations);
         }
+        let clock = ServiceClock::after(&operations);
         let execution = take_execution(&mut operations, &arn, handler)?;
-        store.take_over(operations, now, whole).map_err(early)?;
+        store.take_over(operations, clock, whole).map_err(early)?;
         if let Some(record) = store.continuation() {
             return Err(Early::Answer(continued(record)));
         }
@@ -137,6 +141,7 @@ impl Began {
             store,
             lease,
             whole,
+            clock,
         })
     }
 }

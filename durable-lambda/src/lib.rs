@@ -23,6 +23,7 @@
 //! long end as errors of the call that they belong to, not of the execution.
 
 mod client;
+mod clock;
 mod invocation;
 pub mod log;
 mod setup;

@@ -13,6 +13,7 @@ use durable_core::{
 };
 
 use crate::client::{CallError, Class, Client};
+use crate::clock::ServiceClock;
 use crate::wire::{
     self, Acknowledged, Checkpoint, Known, Operation, Output, Update, Updates, record_of,
 };
@@ -74,6 +75,7 @@ pub(crate) struct LambdaStore {
 
 struct State {
     token: String,
+    clock: ServiceClock,
     known: HashMap<OperationId, Known>,
     /// The history, until it is loaded.
     records: Vec<Record>,
@@ -87,6 +89,7 @@ impl LambdaStore {
             around,
             state: Mutex::new(State {
                 token,
+                clock: ServiceClock::default(),
                 known: HashMap::new(),
                 records: Vec::new(),
                 verdict: None,
@@ -94,14 +97,17 @@ impl LambdaStore {
         }
     }
 
-    /// Takes over the history that the invocation began with, in an invocation of this length.
+    /// Takes over the history that the invocation began with, in an invocation of this length that goes by
+    /// this clock.
     pub(crate) fn take_over(
         &self,
         operations: Vec<Operation>,
-        now: Timestamp,
+        clock: ServiceClock,
         whole: Duration,
     ) -> Result<(), StoreError> {
         let mut state = self.lock();
+        state.clock = clock;
+        let now = clock.now();
         state.records.reserve(operations.len());
         for (at, operation) in operations.into_iter().enumerate() {
             let known = Known::of(&operation);
@@ -164,9 +170,10 @@ impl LambdaStore {
         let mut state = self.lock();
         let children = batch.children.iter();
         let children = children.filter_map(|child| Some((child.parent.as_ref()?.operation, child)));
+        let now = state.clock.now();
         let mut updates = Updates {
             known: &mut state.known,
-            now: SystemClock.now(),
+            now,
             children: children.collect(),
             functions: &self.around.functions,
             list: Vec::new(),
@@ -296,13 +303,14 @@ impl LambdaStore {
     /// Takes over what has changed; what only the service can tell is news.
     fn merge(&self, operations: Vec<Operation>, ack: &mut Ack) -> Result<(), StoreError> {
         let mut state = self.lock();
+        let now = state.clock.now();
         for operation in operations {
             if operation.kind == wire::Type::Execution {
                 continue;
             }
             let known = Known::of(&operation);
             let is_news = known.is_news();
-            let record = record_of(operation, 0, SystemClock.now(), Duration::ZERO)?;
+            let record = record_of(operation, 0, now, Duration::ZERO)?;
             state.known.insert(record.id, known);
             if record.id == continuation() {
                 state.records.push(record.clone());

@@ -11,6 +11,7 @@ mod update;
 
 use std::fmt;
 
+use durable_core::Timestamp;
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -67,6 +68,14 @@ pub(crate) struct Operation {
     pub(crate) wait_details: Option<WaitDetails>,
     pub(crate) callback_details: Option<CallbackDetails>,
     pub(crate) chained_invoke_details: Option<ChainedInvokeDetails>,
+}
+
+impl Operation {
+    /// The last time in it that has come.
+    pub(crate) fn latest(&self) -> Option<Timestamp> {
+        let times = [&self.start_timestamp, &self.end_timestamp];
+        times.into_iter().flatten().map(|time| time.0).max()
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -76,6 +76,7 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "returns_beside_a_step" => run(odd::returns_beside_a_step, log).await,
         "sliced_beside" => run(time::sliced_beside, log).await,
         "counts_up" => run(time::counts_up, log).await,
+        "waits_and_retries" => run(time::waits_and_retries, log).await,
         other => Err(format!("no handler {other}").into()),
     }
 }

@@ -93,3 +93,55 @@ async fn a_check_that_is_cut_off_goes_on_from_its_state() {
     }
     scene.well_behaved();
 }
+
+#[durable]
+pub(crate) async fn waits_and_retries(log: &Log, _n: u32) -> Result<u32, BoxError> {
+    step!("first", Ok::<_, String>(())).await?;
+    wait!("minute", Duration::from_secs(60)).await;
+    let again = Retry::fixed(Duration::from_secs(30)).attempts(2);
+    step!("flaky", retry = again, |step| {
+        log.note("flaky");
+        if step.attempt() == 1 {
+            Err("not yet")?;
+        }
+        Ok(())
+    })
+    .await?;
+    let (every, limit) = (Duration::from_secs(10), Duration::from_secs(300));
+    Ok(poll!(
+        "check",
+        every = every,
+        timeout = limit,
+        state = 0_u32,
+        |state| {
+            Ok::<_, String>(if state == 3 {
+                ControlFlow::Break(state)
+            } else {
+                ControlFlow::Continue(state + 1)
+            })
+        }
+    )
+    .await?)
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_changes_no_delay() {
+    for ahead in [-240_000, 0, 240_000] {
+        let config = Config { ahead, ..config() };
+        let scene = Scene::new("waits_and_retries", config).await;
+        let (_, ended) = scene.run(1).await;
+        assert_eq!(value(&ended), 3, "ahead by {ahead} ms");
+        assert_eq!(scene.log.count("flaky"), 2);
+        let record = scene.well_behaved();
+        let waits: Vec<_> = record
+            .updates()
+            .filter_map(|update| update.wait_options.as_ref()?.wait_seconds)
+            .collect();
+        assert_eq!(waits, [60], "ahead by {ahead} ms");
+        let delays: Vec<_> = record
+            .updates()
+            .filter_map(|update| update.step_options.as_ref()?.next_attempt_delay_seconds)
+            .collect();
+        assert_eq!(delays, [30, 10, 10, 10], "ahead by {ahead} ms");
+    }
+}

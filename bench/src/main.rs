@@ -6,9 +6,12 @@
 mod floor;
 mod items;
 mod long;
+mod many;
 mod replay;
 mod report;
 mod sequential;
+mod sleeping;
+mod start_latency;
 
 use clap::{Parser, Subcommand};
 use durable::prelude::BoxError;
@@ -35,6 +38,46 @@ enum Workload {
         /// Steps.
         #[arg(long, default_value_t = 1_000)]
         n: u32,
+    },
+    /// Runs N executions by a worker, many at once; floor: as many frames appended, many in one write.
+    Many {
+        /// Where the checkpoints are kept: `sqlite:PATH` or `memory:`.
+        #[arg(long)]
+        store: String,
+        /// Executions.
+        #[arg(long, default_value_t = 2_000)]
+        n: u32,
+        /// Steps of each.
+        #[arg(long, default_value_t = 5)]
+        steps: u32,
+        /// Executions at once.
+        #[arg(long, default_value_t = 64)]
+        concurrency: usize,
+        /// Threads that run executions.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
+    /// From a start to the first body, and from a callback to the body behind it, N times.
+    #[command(name = "start_latency")]
+    StartLatency {
+        /// Where the checkpoints are kept: `sqlite:PATH` or `memory:`.
+        #[arg(long)]
+        store: String,
+        /// Executions.
+        #[arg(long, default_value_t = 200)]
+        n: u32,
+    },
+    /// Puts N executions to sleep on a file: their memory, and how late they wake.
+    Sleeping {
+        /// The file.
+        #[arg(long)]
+        path: std::path::PathBuf,
+        /// Executions.
+        #[arg(long, default_value_t = 10_000)]
+        n: u32,
+        /// Seconds over which they wake.
+        #[arg(long, default_value_t = 10)]
+        spread: u64,
     },
     /// Runs N steps in one execution on a file, then measures what a resume costs.
     Long {
@@ -63,7 +106,31 @@ fn main() -> Result<(), BoxError> {
     match Arguments::parse().workload {
         Workload::Replay { n } => runtime.block_on(replay::measure(n)),
         Workload::Sequential { store, n } => runtime.block_on(sequential::measure(&store, n)),
+        Workload::Many {
+            store,
+            n,
+            steps,
+            concurrency,
+            threads,
+        } => on_threads(threads)?.block_on(many::measure(&store, n, steps, concurrency)),
+        Workload::StartLatency { store, n } => runtime.block_on(start_latency::measure(&store, n)),
+        Workload::Sleeping { path, n, spread } => {
+            let spread = std::time::Duration::from_secs(spread);
+            runtime.block_on(sleeping::measure(&path, n, spread))
+        }
         Workload::Long { path, n } => runtime.block_on(long::measure(&path, n)),
         Workload::Batches { path, n } => runtime.block_on(items::measure(&path, n)),
     }
+}
+
+fn on_threads(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    if threads == 1 {
+        return tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+    }
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
 }

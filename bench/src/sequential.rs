@@ -141,14 +141,14 @@ async fn in_memory(round: u32, n: u32) -> Result<Cost, BoxError> {
 }
 
 /// Bytes this process has handed to the operating system for writing; zero where nothing tells.
-fn written_by_process() -> u64 {
+pub fn written_by_process() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
     let field = io.lines().find_map(|line| line.strip_prefix("wchar: "));
     field.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
 }
 
 /// No two executions of a store share an id, runs of the bench included.
-fn execution_id(round: u32) -> String {
+pub fn execution_id(round: u32) -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();

@@ -17,6 +17,13 @@ pub(crate) struct ClaimMany {
     pub(crate) how: ClaimDue,
 }
 
+/// What was claimed.
+pub(crate) struct Many {
+    pub(crate) claimed: Claimed,
+    /// The keys of executions that had never run before.
+    blank: Vec<i64>,
+}
+
 /// An execution that may be claimed.
 pub(crate) struct Candidate {
     pub(crate) key: i64,
@@ -40,9 +47,9 @@ impl Candidate {
 }
 
 impl Write for ClaimMany {
-    type Answer = Claimed;
+    type Answer = Many;
 
-    fn run(&self, conn: &Connection, session: &Session) -> Result<Claimed, Fault> {
+    fn run(&self, conn: &Connection, session: &Session) -> Result<Many, Fault> {
         let mut candidates = Vec::new();
         if self.how.look_after {
             self.left_behind(conn, session, &mut candidates)?;
@@ -53,21 +60,25 @@ impl Write for ClaimMany {
         }
         let opens = queues::let_through(conn, &self.wanted, self.how, &mut candidates)?;
         candidates.sort_by_key(|candidate| candidate.at);
-        let mut leases = Vec::new();
+        let (mut leases, mut blank) = (Vec::new(), Vec::new());
         for candidate in candidates.into_iter().take(self.how.limit) {
-            leases.extend(self.grant(conn, session, &candidate)?);
+            leases.extend(self.grant(conn, session, &candidate, &mut blank)?);
         }
-        Ok(Claimed {
+        let claimed = Claimed {
             leases,
             next_due: [self.next_due(conn)?, opens].into_iter().flatten().min(),
             next_firing: next_firing(conn)?,
-        })
+        };
+        Ok(Many { claimed, blank })
     }
 
-    fn settled(&self, outcome: &Result<Claimed, StoreError>, session: &Session) {
-        let leases = outcome.iter().flat_map(|claimed| &claimed.leases);
+    fn settled(&self, outcome: &Result<Many, StoreError>, session: &Session) {
+        let Ok(Many { claimed, blank }) = outcome else {
+            return;
+        };
+        let leases = claimed.leases.iter();
         for token in leases.filter_map(|lease| Token::of(&lease.fence)) {
-            session.remember(token);
+            session.remember(token, blank.contains(&token.key));
         }
     }
 }
@@ -170,6 +181,7 @@ impl ClaimMany {
         conn: &Connection,
         session: &Session,
         candidate: &Candidate,
+        blank: &mut Vec<i64>,
     ) -> Result<Option<Lease>, Fault> {
         let execution = match reads::by_key(conn, &session.path, candidate.key)? {
             Some(Ok(execution)) => execution,
@@ -182,6 +194,9 @@ impl ClaimMany {
         };
         if execution.may_be_claimed().is_err() {
             return Ok(None);
+        }
+        if execution.status == ExecutionStatus::Queued {
+            blank.push(candidate.key);
         }
         if let Some(queue) = &candidate.starts_in {
             queues::note_start(conn, queue, self.how.now)?;

@@ -20,11 +20,19 @@ pub(crate) struct Session {
     pub(crate) owner: Owner,
     pub(crate) news: News,
     /// Leases that were granted and not given up, by the key of the execution.
-    leases: Mutex<HashMap<i64, Token>>,
+    leases: Mutex<HashMap<i64, Held>>,
     /// Expired leases of living holders, with their expiry and when they were first seen.
     expired: Mutex<HashMap<Token, (i64, Instant)>>,
     /// The file as it was opened.
     file: Option<FileId>,
+}
+
+/// A lease that was granted.
+#[derive(Debug)]
+struct Held {
+    token: Token,
+    /// Whether nothing was ever recorded of the execution.
+    blank: bool,
 }
 
 /// What tells a file from another of the same name.
@@ -45,18 +53,40 @@ impl Session {
     /// Whether the lease behind `token` is the only one, so that nobody could share a commit.
     pub(crate) fn is_alone(&self, token: Token) -> bool {
         let leases = self.leases();
-        leases.len() == 1 && leases.get(&token.key) == Some(&token)
+        leases.len() == 1
+            && leases
+                .get(&token.key)
+                .is_some_and(|held| held.token == token)
     }
 
-    /// The lease behind `token` was granted.
-    pub(crate) fn remember(&self, token: Token) {
-        self.leases().insert(token.key, token);
+    /// The lease behind `token` was granted. If it is the execution's first one, there is nothing
+    /// to read under it before something is written.
+    pub(crate) fn remember(&self, token: Token, blank: bool) {
+        self.leases().insert(token.key, Held { token, blank });
+    }
+
+    /// Something is written under the lease behind `token`.
+    pub(crate) fn note_write(&self, token: Token) {
+        if let Some(held) = self.leases().get_mut(&token.key) {
+            held.blank = false;
+        }
+    }
+
+    /// Whether there is nothing to read under the lease behind `token`.
+    pub(crate) fn is_blank(&self, token: Token) -> bool {
+        let leases = self.leases();
+        leases
+            .get(&token.key)
+            .is_some_and(|held| held.token == token && held.blank)
     }
 
     /// The lease behind `token` was given up or lost.
     pub(crate) fn forget(&self, token: Token) {
         let mut leases = self.leases();
-        if leases.get(&token.key) == Some(&token) {
+        if leases
+            .get(&token.key)
+            .is_some_and(|held| held.token == token)
+        {
             leases.remove(&token.key);
         }
     }
@@ -80,7 +110,7 @@ impl Session {
         self.file.is_none() || file_id(&self.path) == self.file
     }
 
-    fn leases(&self) -> MutexGuard<'_, HashMap<i64, Token>> {
+    fn leases(&self) -> MutexGuard<'_, HashMap<i64, Held>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

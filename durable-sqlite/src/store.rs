@@ -181,6 +181,9 @@ impl CheckpointStore for SqliteStore {
     fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let (token, id) = (token(fence)?, fence.execution.clone());
+            if self.inner.writer.session().is_blank(token) {
+                return Ok(Page::default());
+            }
             let read = self
                 .inner
                 .readers
@@ -201,6 +204,7 @@ impl CheckpointStore for SqliteStore {
         Box::pin(async move {
             CAPABILITIES.admit(&batch)?;
             let token = token(fence)?;
+            self.inner.writer.session().note_write(token);
             let fence = fence.clone();
             let write = Checkpoint {
                 fence,
@@ -333,7 +337,10 @@ impl ExecutionStore for SqliteStore {
         how: ClaimDue,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         let wanted = wanted.clone();
-        Box::pin(self.inner.writer.enqueue(ClaimMany { wanted, how }))
+        Box::pin(async move {
+            let claim = ClaimMany { wanted, how };
+            Ok(self.inner.writer.enqueue(claim).await?.claimed)
+        })
     }
 
     fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {

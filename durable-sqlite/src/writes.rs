@@ -93,7 +93,7 @@ impl Write for Claim {
             .ok()
             .and_then(|lease| Token::of(&lease.fence))
         {
-            session.remember(token);
+            session.remember(token, false);
         }
     }
 }

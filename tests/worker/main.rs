@@ -4,5 +4,6 @@
 mod delegate;
 
 mod basics;
+mod chaos;
 mod resilience;
 mod support;

@@ -1,0 +1,190 @@
+//! Many executions at once, run by a worker.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use durable::durable;
+use durable::prelude::*;
+use durable::sqlite::{SqliteStore, Stats};
+use durable::store::{ExecutionStatus, ExecutionStore, Filter, MemoryStore};
+use durable::{Client, Worker};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::floor;
+use crate::replay::Row;
+use crate::sequential::{execution_id, written_by_process};
+
+/// How many handlers have come to their end.
+#[derive(Default)]
+pub struct Ended {
+    count: AtomicU32,
+    all: AtomicU32,
+    done: Notify,
+}
+
+impl Ended {
+    /// Another one has.
+    pub fn one(&self) {
+        if self.count.fetch_add(1, Ordering::AcqRel) + 1 == self.all.load(Ordering::Acquire) {
+            self.done.notify_one();
+        }
+    }
+}
+
+#[durable]
+async fn many(ended: &Ended, steps: u32) -> Result<u64, BoxError> {
+    let mut total = 0;
+    for i in 0..steps {
+        let row = step!("load", key = i, load(i)).await?;
+        total += u64::from(row.rows);
+    }
+    ended.one();
+    Ok(total)
+}
+
+fn load(n: u32) -> Result<Row, BoxError> {
+    Ok(Row::new(n))
+}
+
+/// What the worker did.
+#[derive(Serialize)]
+struct Line<'a> {
+    workload: &'a str,
+    store: &'a str,
+    n: u32,
+    steps: u32,
+    concurrency: usize,
+    executions_per_s: f64,
+    steps_per_s: f64,
+    commits: u64,
+    steps_per_commit: f64,
+    bytes_per_step: f64,
+}
+
+/// The same bytes without the library.
+#[derive(Serialize)]
+struct Floor {
+    workload: &'static str,
+    frames: u32,
+    frames_per_commit: u32,
+    frames_per_s: f64,
+}
+
+/// Runs `n` executions of so many steps, then appends as many frames, so many in one write.
+pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Result<(), BoxError> {
+    let path = store.strip_prefix("sqlite:").map(PathBuf::from);
+    let sqlite = match &path {
+        Some(path) => Some(SqliteStore::open(path).await?),
+        None if store == "memory:" => None,
+        None => return Err(format!("no store of this bench: {store:?}").into()),
+    };
+    let opened: Arc<dyn ExecutionStore> = match &sqlite {
+        Some(sqlite) => Arc::new(sqlite.clone()),
+        None => Arc::new(MemoryStore::new()),
+    };
+    let run = execution_id(0);
+    start_all(&opened, &run, n, steps).await?;
+    let stats = || {
+        sqlite
+            .as_ref()
+            .map_or_else(Stats::default, SqliteStore::stats)
+    };
+    let (before, written) = (stats(), written_by_process());
+    let took = run_all(&opened, &run, n, concurrency).await?;
+    let (commits, bytes) = (
+        stats().commits - before.commits,
+        written_by_process() - written,
+    );
+    let all = f64::from(n * steps);
+    let line = Line {
+        workload: "many",
+        store,
+        n,
+        steps,
+        concurrency,
+        executions_per_s: f64::from(n) / took.as_secs_f64(),
+        steps_per_s: all / took.as_secs_f64(),
+        commits,
+        steps_per_commit: all / commits.max(1) as f64,
+        bytes_per_step: bytes as f64 / all,
+    };
+    println!("{}", serde_json::to_string(&line)?);
+    match path {
+        Some(path) => append_beside(&path, n * steps, u32::try_from(concurrency)?),
+        None => Ok(()),
+    }
+}
+
+async fn start_all(
+    store: &Arc<dyn ExecutionStore>,
+    run: &str,
+    n: u32,
+    steps: u32,
+) -> Result<(), BoxError> {
+    let client = Client::new(Arc::clone(store));
+    let mut starts = tokio::task::JoinSet::new();
+    for i in 0..n {
+        let start = client.start(many, format!("{run}-{i}"), steps);
+        starts.spawn(start.into_future());
+    }
+    while let Some(started) = starts.join_next().await {
+        started??;
+    }
+    Ok(())
+}
+
+async fn run_all(
+    store: &Arc<dyn ExecutionStore>,
+    run: &str,
+    n: u32,
+    concurrency: usize,
+) -> Result<Duration, BoxError> {
+    let ended = Arc::new(Ended::default());
+    ended.all.store(n, Ordering::Release);
+    let worker = Worker::new(Arc::clone(store)).state(Arc::clone(&ended));
+    let worker = worker.register(many).concurrency(concurrency);
+    let begun = Instant::now();
+    let all = Arc::clone(&ended);
+    let mut took = Duration::ZERO;
+    worker
+        .run_until(async {
+            all.done.notified().await;
+            // The last ends are being written.
+            while running(&**store, run).await > 0 {
+                tokio::task::yield_now().await;
+            }
+            took = begun.elapsed();
+        })
+        .await?;
+    Ok(took)
+}
+
+async fn running(store: &dyn ExecutionStore, run: &str) -> usize {
+    let filter = Filter {
+        status: vec![ExecutionStatus::Running, ExecutionStatus::Queued],
+        prefix: Some(run.to_owned()),
+        limit: 1,
+        ..Filter::default()
+    };
+    store.list(filter).await.map_or(1, |found| found.len())
+}
+
+fn append_beside(path: &std::path::Path, frames: u32, per_commit: u32) -> Result<(), BoxError> {
+    let beside = path.with_extension("floor");
+    let size = serde_json::to_vec(&Row::new(0))?.len();
+    let commits = frames.div_ceil(per_commit);
+    let appended = floor::append(&beside, size * per_commit as usize, commits);
+    std::fs::remove_file(&beside)?;
+    let took: Duration = appended?.into_iter().sum();
+    let line = Floor {
+        workload: "grouped_append_and_fdatasync",
+        frames,
+        frames_per_commit: per_commit,
+        frames_per_s: f64::from(commits * per_commit) / took.as_secs_f64(),
+    };
+    println!("{}", serde_json::to_string(&line)?);
+    Ok(())
+}

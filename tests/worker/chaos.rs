@@ -65,7 +65,7 @@ async fn body(log: &Log, step: &StepInfo, value: u64) -> Result<Answer, String> 
     let (pid, nonce) = (std::process::id(), fastrand::u64(..));
     let name = format!("{} {} {pid} {nonce}", step.execution_id(), value);
     log.write(&format!("begin {} {name}\n", nanos()));
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..10))).await;
+    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..25))).await;
     log.write(&format!("end {} {name}\n", nanos()));
     Ok(Answer { value, nonce })
 }

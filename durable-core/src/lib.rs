@@ -25,6 +25,8 @@ pub mod record;
 mod replay;
 mod retry;
 mod run;
+#[cfg(feature = "schedule")]
+pub mod schedule;
 #[cfg(feature = "signal")]
 mod signal;
 mod site;

@@ -33,8 +33,8 @@ use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock, Timestamp};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    store: Arc<dyn ExecutionStore>,
-    clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Client {

@@ -46,6 +46,10 @@ struct Pace {
     seen: u64,
     /// When it is time to look after others' executions.
     look_after: Instant,
+    /// Not before this time is fired again.
+    fire_again: Instant,
+    #[cfg(not(feature = "schedule"))]
+    warned: bool,
     /// Since when the store fails, and how often it has.
     failing: Option<(Instant, u32)>,
 }
@@ -80,6 +84,9 @@ impl Service {
         let mut pace = Pace {
             seen: 0,
             look_after: Instant::now(),
+            fire_again: Instant::now(),
+            #[cfg(not(feature = "schedule"))]
+            warned: false,
             failing: None,
         };
         loop {
@@ -156,6 +163,7 @@ impl Service {
         if pace.failing.take().is_some() {
             tracing::info!("the store can be used again");
         }
+        self.fire(&claimed, pace, now).await;
         let more = claimed.leases.len() == room;
         let wait = self.next_turn(&claimed, pace, now);
         for lease in claimed.leases {
@@ -164,8 +172,31 @@ impl Service {
         Ok(if more { LOOK_AFTER } else { wait })
     }
 
+    /// Fires the schedules that are due. What is wrong with them keeps nothing from running.
+    async fn fire(&self, claimed: &Claimed, pace: &mut Pace, now: Timestamp) {
+        let due = claimed.next_firing.is_some_and(|at| at <= now);
+        if !due || pace.fire_again > Instant::now() {
+            return;
+        }
+        pace.fire_again = Instant::now() + delay(1);
+        #[cfg(feature = "schedule")]
+        if let Err(error) = crate::schedule::fire_due(&*self.store, now).await {
+            tracing::warn!(%error, "a schedule could not fire, trying again");
+            pace.fire_again = Instant::now() + LOOK_AFTER;
+        }
+        #[cfg(not(feature = "schedule"))]
+        if !std::mem::replace(&mut pace.warned, true) {
+            tracing::warn!(
+                "a schedule is due, and this worker was built without the feature `schedule`"
+            );
+        }
+    }
+
     fn next_turn(&self, claimed: &Claimed, pace: &Pace, now: Timestamp) -> Duration {
-        let due = claimed.next_due.map(|due| due.since(now));
+        let firing = claimed.next_firing.map(|at| at.max(now.after(delay(1))));
+        let firing = firing.filter(|_| cfg!(feature = "schedule"));
+        let due = [claimed.next_due, firing].into_iter().flatten().min();
+        let due = due.map(|due| due.since(now));
         let look_after = pace.look_after.saturating_duration_since(Instant::now());
         due.map_or(look_after, |due| due.min(look_after))
     }

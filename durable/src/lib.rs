@@ -38,3 +38,11 @@ pub fn run<F: IntoHandler>(
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "lambda"))]
+#[doc = include_str!("../../docs/lambda.md")]
+struct OnLambda;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migration.md")]
+struct Migration;

@@ -5,6 +5,9 @@ use clap::{Args, Parser, Subcommand};
 use durable_core::ExecutionId;
 use durable_core::store::ExecutionStatus;
 
+use crate::check::Check;
+use crate::graph::Graph;
+
 /// Looks into a store of durable executions.
 #[derive(Debug, Parser)]
 #[command(name = "durable", version, after_help = EXIT_CODES)]
@@ -24,7 +27,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 error, 2 wrong usage, 3 no such execution.
+Exit codes: 0 success, 1 error, 2 wrong usage, 3 no such execution, 4 an execution would not go on (check).
 Colours are used on a terminal unless NO_COLOR is set.";
 
 /// What can be asked of a store.
@@ -34,6 +37,10 @@ pub enum Command {
     Ls(Ls),
     /// Show an execution and the tree of its operations
     Show(Show),
+    /// Check every open execution against the names of the code to be deployed
+    Check(Check),
+    /// Draw the operations of handlers, and how far an execution has come in them
+    Graph(Graph),
 }
 
 /// Which executions to list, and how.

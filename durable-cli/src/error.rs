@@ -22,17 +22,24 @@ pub enum CliError {
         /// Ids that are there and look like it, the most similar first.
         nearest: Vec<String>,
     },
+    /// The lock cannot be read.
+    #[error("{0}")]
+    Lock(String),
+    /// Open executions would not go on with the code to be deployed. The text is the answer itself.
+    #[error("{0}")]
+    Unsafe(String),
     /// The answer could not be written as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl CliError {
-    /// 3 when there is no such execution, 1 for anything else. (2, wrong usage, is told by the
+    /// 3 when there is no such execution, 4 when executions would not go on, 1 for anything else. (2, wrong usage, is told by the
     /// command line parser.)
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => 3,
+            Self::Unsafe(_) => 4,
             _ => 1,
         }
     }

@@ -5,7 +5,9 @@
 //! What `--json` prints is described in [`json`].
 
 mod args;
+mod check;
 mod error;
+mod graph;
 pub mod json;
 pub mod render;
 mod run;
@@ -15,5 +17,7 @@ mod text;
 mod tree;
 
 pub use args::{Cli, Command, Ls, Show};
+pub use check::Check;
 pub use error::CliError;
+pub use graph::Graph;
 pub use run::run;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use durable_cli::render::Style;
-use durable_cli::{Cli, run};
+use durable_cli::{Cli, CliError, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -20,6 +20,10 @@ async fn main() -> ExitCode {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(error) => complain(&format!("cannot write the output: {error}")),
             Ok(()) => ExitCode::SUCCESS,
+        },
+        Err(error @ CliError::Unsafe(_)) => match print(&error.to_string()) {
+            Ok(()) => error.exit_code().into(),
+            Err(unwritten) => complain(&format!("cannot write the output: {unwritten}")),
         },
         Err(error) => {
             complain(&error.to_string());

@@ -1,12 +1,13 @@
 //! From what was asked for to the text that answers it.
 
-use durable_core::store::{Filter, StoreError, StoreErrorKind};
+use durable_core::ExecutionId;
+use durable_core::store::{Execution, ExecutionStore, Filter, StoreError, StoreErrorKind};
 use serde::Serialize;
 
 use crate::args::{Cli, Command, Ls, Show};
 use crate::json::{Executions, History};
 use crate::render::{self, Style};
-use crate::{CliError, store};
+use crate::{CliError, check, graph, store};
 
 /// Answers the command line.
 ///
@@ -17,6 +18,8 @@ pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
     match cli.command {
         Command::Ls(asked) => ls(&cli.store, asked, style).await,
         Command::Show(asked) => show(&cli.store, asked, style).await,
+        Command::Check(asked) => check::run(&cli.store, &asked, style).await,
+        Command::Graph(asked) => graph::run(&cli.store, &asked).await,
     }
 }
 
@@ -42,17 +45,7 @@ async fn ls(url: &str, asked: Ls, style: Style) -> Result<String, CliError> {
 
 async fn show(url: &str, asked: Show, style: Style) -> Result<String, CliError> {
     let store = store::open(url).await?;
-    let execution = match store.get(&asked.id).await {
-        Ok(execution) => execution,
-        Err(error) if error.kind() == StoreErrorKind::NotFound => {
-            return Err(CliError::NotFound {
-                id: asked.id.to_string(),
-                store: url.to_owned(),
-                nearest: store::nearest(&*store, asked.id.as_str()).await,
-            });
-        }
-        Err(error) => return Err(failed(error)),
-    };
+    let execution = found(&*store, url, &asked.id).await?;
     let records = store.history(&asked.id).await.map_err(failed)?;
     match asked.json {
         true => print_json(&History::new(&execution, &records, asked.full)),
@@ -60,10 +53,26 @@ async fn show(url: &str, asked: Show, style: Style) -> Result<String, CliError> 
     }
 }
 
-fn failed(error: StoreError) -> CliError {
+/// The execution with this id; where there is none, with ids that look like it.
+pub(crate) async fn found(
+    store: &dyn ExecutionStore,
+    url: &str,
+    id: &ExecutionId,
+) -> Result<Execution, CliError> {
+    match store.get(id).await {
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Err(CliError::NotFound {
+            id: id.to_string(),
+            store: url.to_owned(),
+            nearest: store::nearest(store, id.as_str()).await,
+        }),
+        answer => answer.map_err(failed),
+    }
+}
+
+pub(crate) fn failed(error: StoreError) -> CliError {
     CliError::Store(error.into())
 }
 
-fn print_json(value: &impl Serialize) -> Result<String, CliError> {
+pub(crate) fn print_json(value: &impl Serialize) -> Result<String, CliError> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }

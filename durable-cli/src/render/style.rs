@@ -27,6 +27,11 @@ impl Style {
         }
     }
 
+    /// The text as a heading.
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.paint(text, Tone::Heading)
+    }
+
     pub(crate) fn paint(self, text: &str, tone: Tone) -> String {
         match (self, tone.code()) {
             (Self::Colour, Some(code)) if !text.is_empty() => {

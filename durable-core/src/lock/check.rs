@@ -198,7 +198,7 @@ fn callee<'a>(lock: &'a Lock, record: &Record) -> Option<&'a [LockedSite]> {
 
 /// The call sites that may have records directly in a scope: what stands in a branch has, where the whole
 /// is flat.
-fn visible(sites: &[LockedSite], branches: bool) -> Vec<&LockedSite> {
+pub(super) fn visible(sites: &[LockedSite], branches: bool) -> Vec<&LockedSite> {
     let inside = sites
         .iter()
         .filter(|site| branches && site.kind == Kind::Branch);
@@ -213,7 +213,7 @@ fn site_of<'a>(record: &Record, sites: &[&'a LockedSite]) -> Option<&'a LockedSi
 }
 
 /// Whether the site asks for this record.
-fn answers(record: &Record, site: &LockedSite) -> bool {
+pub(super) fn answers(record: &Record, site: &LockedSite) -> bool {
     let renamed = was(site, &record.name);
     if site.name != record.name {
         return renamed;

@@ -16,6 +16,7 @@
 
 mod check;
 mod compare;
+mod place;
 mod text;
 
 use std::any::type_name;
@@ -27,6 +28,7 @@ use crate::site::{Durable, Manifest, Repeat, Site};
 
 pub use check::{Finding, Verdict, check};
 pub use compare::{Difference, compare};
+pub use place::places;
 pub use text::ParseError;
 
 /// The names of several handlers.

@@ -1,0 +1,203 @@
+//! `durable check`: every open execution against the names of the code to be deployed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use durable_core::lock::{Finding, Lock, Verdict, check};
+use durable_core::store::{Execution, ExecutionStatus, ExecutionStore, Filter};
+use serde::Serialize;
+
+use crate::render::Style;
+use crate::run::{failed, print_json};
+use crate::{CliError, store};
+
+/// What to check, and what to accept.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The names of the code to be deployed: the file that `names!` keeps
+    #[arg(long, value_name = "FILE", default_value = "durable.lock")]
+    pub lock: PathBuf,
+    /// Only executions of this handler
+    #[arg(long, value_name = "NAME")]
+    pub handler: Option<String>,
+    /// What is no reason to fail; may be repeated or separated by commas
+    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts())]
+    pub allow: Vec<Verdict>,
+    /// One JSON object for programs instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn verdicts() -> impl TypedValueParser<Value = Verdict> {
+    let words = Verdict::ALL.into_iter().skip(1).map(Verdict::as_str);
+    PossibleValuesParser::new(words).try_map(|word| {
+        let found = Verdict::ALL.into_iter().find(|one| one.as_str() == word);
+        found.ok_or_else(|| format!("unknown verdict {word}"))
+    })
+}
+
+/// Reads the lock at `path`.
+pub(crate) fn read_lock(path: &Path) -> Result<Lock, CliError> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CliError::Lock(format!(
+            "cannot read the lock {shown}: {error}; `durable::testing::names!` writes one"
+        ))
+    })?;
+    text.parse()
+        .map_err(|error| CliError::Lock(format!("{shown} is no lock: {error}")))
+}
+
+/// What `check --json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    format: u32,
+    lock: String,
+    /// Open executions by verdict.
+    counts: BTreeMap<&'static str, usize>,
+    executions: Vec<Checked>,
+}
+
+/// One open execution.
+#[derive(Debug, Serialize)]
+struct Checked {
+    id: String,
+    handler: String,
+    status: &'static str,
+    verdict: &'static str,
+    findings: Vec<Found>,
+}
+
+#[derive(Debug, Serialize)]
+struct Found {
+    verdict: &'static str,
+    operation: String,
+    text: String,
+}
+
+impl Checked {
+    fn new(execution: &Execution, findings: &[Finding]) -> Self {
+        Self {
+            id: execution.id.to_string(),
+            handler: execution.handler.clone(),
+            status: execution.status.as_str(),
+            verdict: worst(findings).as_str(),
+            findings: findings
+                .iter()
+                .map(|finding| Found {
+                    verdict: finding.verdict.as_str(),
+                    operation: finding.operation.clone(),
+                    text: finding.text.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn worst(findings: &[Finding]) -> Verdict {
+    let verdicts = findings.iter().map(|finding| finding.verdict);
+    verdicts.max().unwrap_or(Verdict::Safe)
+}
+
+/// Answers `durable check`; with an error of its own when an execution would not go on.
+pub(crate) async fn run(url: &str, asked: &Check, style: Style) -> Result<String, CliError> {
+    let lock = read_lock(&asked.lock)?;
+    let store = store::open(url).await?;
+    let mut counts: BTreeMap<Verdict, usize> = Verdict::ALL.map(|one| (one, 0)).into();
+    let mut executions = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.list(open(asked, after)).await.map_err(failed)?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        for execution in &page {
+            let findings = one(&*store, &lock, execution).await?;
+            *counts.entry(worst(&findings)).or_default() += 1;
+            executions.push(Checked::new(execution, &findings));
+        }
+    }
+    let fails = |(verdict, count): (&Verdict, &usize)| {
+        *count > 0 && *verdict != Verdict::Safe && !asked.allow.contains(verdict)
+    };
+    let fails = counts.iter().any(fails);
+    let report = Report {
+        format: 1,
+        lock: asked.lock.display().to_string(),
+        counts: counts
+            .iter()
+            .map(|(verdict, count)| (verdict.as_str(), *count))
+            .collect(),
+        executions,
+    };
+    let text = match asked.json {
+        true => print_json(&report)?,
+        false => report.text(style, &counts),
+    };
+    match fails {
+        true => Err(CliError::Unsafe(text)),
+        false => Ok(text),
+    }
+}
+
+/// The next page of executions that have not ended.
+fn open(asked: &Check, after: Option<durable_core::ExecutionId>) -> Filter {
+    let open = ExecutionStatus::ALL
+        .into_iter()
+        .filter(|status| !status.is_terminal());
+    Filter {
+        status: open.collect(),
+        handler: asked.handler.clone(),
+        after,
+        limit: 500,
+        ..Filter::default()
+    }
+}
+
+async fn one(
+    store: &dyn ExecutionStore,
+    lock: &Lock,
+    execution: &Execution,
+) -> Result<Vec<Finding>, CliError> {
+    let records = store.history(&execution.id).await.map_err(failed)?;
+    Ok(check(lock, execution, &records))
+}
+
+impl Report {
+    /// The executions that are not safe, and how many there are of each kind.
+    fn text(&self, style: Style, counts: &BTreeMap<Verdict, usize>) -> String {
+        let mut text = String::new();
+        for execution in self
+            .executions
+            .iter()
+            .filter(|one| !one.findings.is_empty())
+        {
+            let (id, handler) = (&execution.id, &execution.handler);
+            let heading = style.bold(&format!("{id} ({handler}, {})", execution.status));
+            let _ = writeln!(text, "{heading}");
+            for finding in &execution.findings {
+                let _ = writeln!(text, "  {:<12} {}", finding.verdict, finding.text);
+            }
+            text.push('\n');
+        }
+        let total = self.executions.len();
+        let plural = if total == 1 { "" } else { "s" };
+        let counted: Vec<String> = counts
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(verdict, count)| format!("{count} {}", verdict.as_str()))
+            .collect();
+        let counted = match counted.is_empty() {
+            true => "nothing to check".to_owned(),
+            false => counted.join(", "),
+        };
+        let _ = writeln!(
+            text,
+            "{total} open execution{plural} against {}: {counted}",
+            self.lock
+        );
+        text
+    }
+}

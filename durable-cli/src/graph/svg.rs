@@ -1,0 +1,212 @@
+//! A graph as a picture: boxes in boxes, laid out without a library and without scripts.
+
+use std::fmt::Write as _;
+
+use durable_core::Kind;
+
+use super::model::{Drawing, Node, State};
+
+/// Width of one sign of the title, and of the smaller note.
+const SIGN: f64 = 7.8;
+const SMALL_SIGN: f64 = 6.6;
+/// Height of a box without a note, and of what a note adds.
+const LINE: f64 = 34.0;
+const NOTE: f64 = 16.0;
+/// Space between boxes, which arrows take, and around what is inside of one.
+const GAP: f64 = 24.0;
+const PAD: f64 = 14.0;
+
+/// A box with its place.
+struct Shape<'a> {
+    node: &'a Node,
+    x: f64,
+    y: f64,
+    width: f64,
+    height: f64,
+    inside: Vec<Shape<'a>>,
+}
+
+pub(super) fn write(drawing: &Drawing) -> String {
+    let mut shapes: Vec<Shape<'_>> = drawing.handlers.iter().map(Shape::sized).collect();
+    let (mut x, mut height) = (PAD, 0.0_f64);
+    for shape in &mut shapes {
+        shape.move_to(x, PAD);
+        x += shape.width + GAP;
+        height = height.max(shape.height);
+    }
+    let legend = if drawing.is_overlaid { LINE } else { 0.0 };
+    let (mut width, height) = (x - GAP + PAD, height + 2.0 * PAD + legend);
+    if drawing.is_overlaid {
+        width = width.max(State::ALL.len() as f64 * 110.0 + 2.0 * PAD);
+    }
+    let mut page = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"ui-monospace, monospace\" font-size=\"13\">\n\
+         <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" \
+         markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0 8 4 0 8z\" fill=\"#57606a\"/></marker></defs>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
+    );
+    shapes.iter().for_each(|shape| shape.write(&mut page));
+    if drawing.is_overlaid {
+        write_legend(&mut page, height - legend);
+    }
+    page.push_str("</svg>\n");
+    page
+}
+
+impl<'a> Shape<'a> {
+    /// The box with the size that it needs, and what is inside where it belongs, as if it were at the origin.
+    fn sized(node: &'a Node) -> Self {
+        let mut inside: Vec<Self> = node.inside.iter().map(Self::sized).collect();
+        let text = (title(node).chars().count() as f64 * SIGN)
+            .max(node.note.chars().count() as f64 * SMALL_SIGN);
+        let head = LINE + if node.note.is_empty() { 0.0 } else { NOTE };
+        let widest = inside.iter().map(|one| one.width).fold(0.0, f64::max);
+        let gaps = GAP * inside.len().saturating_sub(1) as f64;
+        let (inner_width, inner_height) = if node.at_once {
+            let heights = inside.iter().map(|one| one.height);
+            let widths: f64 = inside.iter().map(|one| one.width).sum();
+            (widths + gaps, heights.fold(0.0, f64::max))
+        } else {
+            let heights: f64 = inside.iter().map(|one| one.height).sum();
+            (widest, heights + gaps)
+        };
+        let width = text.max(inner_width) + 2.0 * PAD;
+        let (mut x, mut y) = ((width - inner_width) / 2.0, head);
+        for one in &mut inside {
+            if node.at_once {
+                one.move_to(x, y);
+                x += one.width + GAP;
+            } else {
+                one.move_to((width - one.width) / 2.0, y);
+                y += one.height + GAP;
+            }
+        }
+        let height = if inside.is_empty() {
+            head
+        } else {
+            head + inner_height + PAD
+        };
+        Self {
+            node,
+            x: 0.0,
+            y: 0.0,
+            width,
+            height,
+            inside,
+        }
+    }
+
+    fn move_to(&mut self, x: f64, y: f64) {
+        let (right, down) = (x - self.x, y - self.y);
+        (self.x, self.y) = (x, y);
+        for one in &mut self.inside {
+            let (x, y) = (one.x + right, one.y + down);
+            one.move_to(x, y);
+        }
+    }
+
+    fn write(&self, page: &mut String) {
+        let node = self.node;
+        let (fill, stroke, colour) = node.state.colours();
+        let round = match node.kind {
+            Some(Kind::Wait) => LINE / 2.0,
+            Some(Kind::Step | Kind::Record | Kind::Batch) => 3.0,
+            _ => 8.0,
+        };
+        let (x, y, width, height) = (self.x, self.y, self.width, self.height);
+        let dashed = match node.kind {
+            Some(Kind::Callback | Kind::Invoke) => " stroke-dasharray=\"5 3\"",
+            _ => "",
+        };
+        if node.title.ends_with(']') {
+            // What runs many times casts a shadow of its other runs.
+            let _ = writeln!(
+                page,
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\" \
+                 fill=\"{fill}\" stroke=\"{stroke}\"/>",
+                x + 4.0,
+                y + 4.0
+            );
+        }
+        let _ = writeln!(
+            page,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\" \
+             fill=\"{fill}\" stroke=\"{stroke}\"{dashed}/>"
+        );
+        let middle = x + width / 2.0;
+        let _ = writeln!(
+            page,
+            "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{colour}\">{}</text>",
+            y + 21.0,
+            title_marked(node)
+        );
+        if !node.note.is_empty() {
+            let _ = writeln!(
+                page,
+                "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"11\" \
+                 fill=\"{colour}\">{}</text>",
+                y + 37.0,
+                escaped(&node.note)
+            );
+        }
+        self.inside.iter().for_each(|one| one.write(page));
+        if !node.at_once {
+            for pair in self.inside.windows(2) {
+                let [from, to] = pair else { continue };
+                let middle = from.x + from.width / 2.0;
+                let (start, end) = (from.y + from.height, to.y);
+                let start = start
+                    + if from.node.title.ends_with(']') {
+                        4.0
+                    } else {
+                        0.0
+                    };
+                let _ = writeln!(
+                    page,
+                    "<path d=\"M{middle:.1} {start:.1}V{end:.1}\" stroke=\"#57606a\" \
+                     marker-end=\"url(#arrow)\"/>"
+                );
+            }
+        }
+    }
+}
+
+fn write_legend(page: &mut String, y: f64) {
+    for (place, state) in State::ALL.into_iter().enumerate() {
+        let (fill, stroke, colour) = state.colours();
+        let x = PAD + place as f64 * 110.0;
+        let _ = writeln!(
+            page,
+            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"14\" height=\"14\" rx=\"3\" fill=\"{fill}\" \
+             stroke=\"{stroke}\"/><text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"{colour}\">{}</text>",
+            y + 8.0,
+            x + 20.0,
+            y + 19.0,
+            state.word()
+        );
+    }
+}
+
+fn kind_of(node: &Node) -> &'static str {
+    node.kind.map_or("handler", Kind::as_str)
+}
+
+fn title(node: &Node) -> String {
+    format!("{} {}", kind_of(node), node.title)
+}
+
+/// The title with its kind set apart.
+fn title_marked(node: &Node) -> String {
+    format!(
+        "<tspan fill-opacity=\"0.65\">{}</tspan> <tspan font-weight=\"600\">{}</tspan>",
+        kind_of(node),
+        escaped(&node.title)
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

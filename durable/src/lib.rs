@@ -46,3 +46,19 @@ struct OnLambda;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/migration.md")]
 struct Migration;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/determinism.md")]
+struct Determinism;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guarantees.md")]
+struct Guarantees;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/testing.md")]
+struct Testing;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/upgrades.md")]
+struct Upgrades;

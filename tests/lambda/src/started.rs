@@ -1,6 +1,7 @@
 //! An execution as tests look at it, and what others than the handler do to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::execution::{Ended, Used};
 use crate::fake::patiently;
@@ -102,6 +103,16 @@ impl Started {
             let execution = state.executions.get_mut(&self.arn);
             execution.is_some_and(|one| one.complete_invoke(operation, outcome, wire::now()))
         })
+    }
+
+    /// Makes everything that was started this much older.
+    pub fn pass(&self, time: Duration) {
+        self.shared.change(|state| {
+            let execution = state.executions.get_mut(&self.arn);
+            for operation in execution.into_iter().flat_map(|one| &mut one.operations) {
+                operation.started = operation.started.saturating_sub(time.as_millis() as u64);
+            }
+        });
     }
 
     /// Stops it from outside.

@@ -83,6 +83,20 @@ pub(crate) async fn killed(world: &World, how: String) -> Result<usize, BoxError
     Ok(began.await?)
 }
 
+/// A step that no invocation is long enough for.
+#[durable]
+pub(crate) async fn endless(world: &World) -> Result<String, BoxError> {
+    let done = step!("endless", {
+        world.effect("endless");
+        std::future::pending::<()>().await;
+        Ok::<_, String>(())
+    });
+    Ok(match done.await {
+        Ok(()) => "done".into(),
+        Err(error) => format!("{:?}", error.kind()),
+    })
+}
+
 /// A step whose value has `n` bytes.
 #[durable]
 pub(crate) async fn value(_world: &World, n: usize) -> Result<String, BoxError> {

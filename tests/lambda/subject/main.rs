@@ -72,6 +72,7 @@ async fn main() -> Result<(), BoxError> {
             waits,
             slices,
             killed,
+            endless,
             value,
             result,
             quotes,

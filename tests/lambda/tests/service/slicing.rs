@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use durable_lambda_tests::{Action, Config, Fault, InvocationEnd, Kind};
+use durable_lambda_tests::{Action, Config, Fault, InvocationEnd, Kind, Record};
 use serde_json::json;
 
 use super::support::{Stage, numbered};
@@ -67,6 +67,24 @@ async fn a_step_whose_process_is_killed_runs_again() {
         assert_eq!(started.count(), starts, "{how}");
         done.record.assert_well_behaved();
     }
+}
+
+/// How often a body was cut off is read from the age of its start: the service keeps no count of it.
+#[tokio::test]
+async fn a_step_that_never_ends_is_given_up() {
+    let config = Config {
+        pace: 1.0,
+        ..within(Duration::from_secs(1))
+    };
+    let stage = Stage::new("endless", config).await;
+    let started = stage.start(json!(null));
+    let ended = |record: &Record| record.invocations.first()?.end.clone();
+    assert_eq!(stage.fake.until(ended).await, InvocationEnd::TimedOut);
+    started.pass(Duration::from_secs(16 * 60));
+    let done = stage.finish(started).await;
+    assert_eq!(done.result::<String>(), "Interrupted");
+    assert_eq!((done.effects.len(), done.invocations()), (1, 2));
+    done.record.assert_well_behaved();
 }
 
 #[tokio::test]

@@ -58,6 +58,9 @@ where
     if let Ok(most) = std::env::var("SUBJECT_MAX_OPERATIONS") {
         function = function.max_operations(most.parse()?);
     }
+    if let Ok(millis) = std::env::var("SUBJECT_RESERVE_MILLIS") {
+        function = function.reserve(std::time::Duration::from_millis(millis.parse()?));
+    }
     function.run().await
 }
 

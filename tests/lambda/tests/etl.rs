@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
 
-const BATCH: u64 = 25;
+const BATCH: u64 = 10;
 
 /// The program and the function, built with the features that the whole workspace has: a build of
 /// their packages alone would compile their dependencies again.
@@ -96,9 +96,9 @@ async fn many_invocations_load_what_one_process_loads() {
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     run_here(&program, here.path());
 
-    // A thousandth of the fifteen minutes that Lambda gives.
+    // A six-hundredth of the fifteen minutes that Lambda gives.
     let mut fake = Fake::start(Config {
-        deadline: Duration::from_millis(900),
+        deadline: Duration::from_millis(1_500),
         pace: 1_000.0,
         ..Config::default()
     })

@@ -9,8 +9,8 @@ const INLINE: usize = 6 * 1024 * 1024 - 50;
 
 #[tokio::test]
 async fn a_result_that_fits_no_answer_is_sent_ahead() {
-    // Two quotation marks belong to it, and each of them has to be escaped.
-    for (bytes, calls, ahead) in [(INLINE - 4, 1, false), (INLINE + 10, 2, true)] {
+    // Two quotation marks belong to it, each of them has to be escaped, and quoted it is as a whole.
+    for (bytes, calls, ahead) in [(INLINE - 10, 1, false), (INLINE + 10, 2, true)] {
         let done = Stage::plain("result").await.run(bytes).await;
         assert_eq!(done.result::<String>().len(), bytes);
         assert_eq!(done.calls(), calls);

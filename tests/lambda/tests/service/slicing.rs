@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use durable_lambda_tests::{Action, Config, Fault, InvocationEnd, Kind, Record};
+use durable_lambda_tests::{Action, Config, Fault, InvocationEnd, Kind, Program, Record};
 use serde_json::json;
 
 use super::support::{Stage, numbered};
@@ -14,9 +14,16 @@ fn within(deadline: Duration) -> Config {
     }
 }
 
+/// Holds more back than a tenth of a second: a busy machine stops a process for as long.
+fn unhurried(stage: &Stage) -> Program {
+    stage.program("slices").env("SUBJECT_RESERVE_MILLIS", "400")
+}
+
 #[tokio::test]
 async fn a_long_loop_slices_itself() {
-    let stage = Stage::new("slices", within(Duration::from_secs(1))).await;
+    let mut stage = Stage::new("slices", within(Duration::from_secs(1))).await;
+    let program = unhurried(&stage);
+    stage.fake.run(program);
     let done = stage.run(40).await;
     assert_eq!(done.result::<u64>(), 780);
     // 40 bodies of a tenth of a second: no second is long enough for ten.
@@ -41,8 +48,8 @@ async fn a_long_loop_slices_itself() {
 #[tokio::test]
 async fn slices_do_not_depend_on_a_warm_process() {
     let mut stage = Stage::new("slices", within(Duration::from_secs(1))).await;
-    let fresh = stage.program("slices").fresh();
-    stage.fake.run(fresh);
+    let program = unhurried(&stage).fresh();
+    stage.fake.run(program);
     let done = stage.run(20).await;
     assert_eq!(done.result::<u64>(), 190);
     assert!(done.record.processes >= done.invocations() as u64);

@@ -32,7 +32,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            deadline: Duration::from_secs(30),
+            deadline: Duration::from_secs(900),
             pace: 50.0,
             quotas: Quotas::default(),
             paging: Paging::default(),

@@ -134,7 +134,8 @@ impl LambdaStore {
 
     /// Whether the body of a step was cut off by the end of the invocation before.
     pub(crate) fn was_cut_off(&self) -> bool {
-        self.lock().known.values().any(Known::is_cut_off)
+        let known = &self.lock().known;
+        known.values().any(|one| one.is_cut_off(known))
     }
 
     /// The operation that stands for the execution that goes on in this one's place.

@@ -184,9 +184,14 @@ impl Known {
         }
     }
 
-    /// Whether it is a body that began and never ended.
-    pub(crate) fn is_cut_off(&self) -> bool {
-        self.kind == Type::Step && self.status == super::Status::Started
+    /// Whether it is a body that began and never ended, though nothing around it has. One in a context that
+    /// is over was given up.
+    pub(crate) fn is_cut_off(&self, known: &HashMap<OperationId, Self>) -> bool {
+        let around = std::iter::successors(Some(self), |inner| {
+            known.get(&id_of(inner.parent.as_deref()?))
+        });
+        let begun = self.kind == Type::Step && self.status == super::Status::Started;
+        begun && !around.skip(1).any(|context| context.status.is_terminal())
     }
 
     /// Whether only the service could tell.

@@ -1,6 +1,8 @@
 //! Programs that run as functions in processes of this very binary, and what becomes of them when the
 //! service, the network and the processes do not behave.
 
+#[path = "programs/calls.rs"]
+mod calls;
 #[path = "programs/limits.rs"]
 mod limits;
 #[path = "programs/odd.rs"]
@@ -11,6 +13,8 @@ mod outside;
 mod random;
 #[path = "programs/scene.rs"]
 mod scene;
+#[path = "programs/shapes.rs"]
+mod shapes;
 #[path = "programs/subject.rs"]
 mod subject;
 #[path = "programs/time.rs"]

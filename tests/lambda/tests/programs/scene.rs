@@ -15,7 +15,7 @@ pub(crate) struct Scene {
 /// A service that gives up late, so that a failure is not lost among repetitions.
 pub(crate) fn config() -> Config {
     Config {
-        pace: 1_000.0,
+        pace: 10_000.0,
         quotas: Quotas {
             failed_invocations: 20,
             ..Quotas::default()

@@ -63,7 +63,7 @@ fn is_a_function() {
 }
 
 async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
-    use crate::{limits, odd, time};
+    use crate::{calls, limits, odd, shapes, time};
     use durable_lambda::run;
     match handler {
         "random" => crate::random::serve(log).await,
@@ -77,6 +77,20 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "sliced_beside" => run(time::sliced_beside, log).await,
         "counts_up" => run(time::counts_up, log).await,
         "waits_and_retries" => run(time::waits_and_retries, log).await,
+        "books" => run(shapes::books, log).await,
+        "approves" => run(shapes::approves, log).await,
+        "large_wholes" => run(shapes::large_wholes, log).await,
+        "grows" => run(shapes::grows, log).await,
+        "names" => run(shapes::names, log).await,
+        "same_every_time" => run(shapes::same_every_time, log).await,
+        "chain" => run(shapes::chain, log).await,
+        "invokes_nobody" => run(shapes::invokes_nobody, log).await,
+        "panics" => run(shapes::panics, log).await,
+        "empty_answers" => run(shapes::empty_answers, log).await,
+        "no_text" => run(shapes::no_text, log).await,
+        "charges_once" => run(shapes::charges_once, log).await,
+        "races_and_waits" => run(calls::races_and_waits, log).await,
+        "two_steps" => run(calls::two_steps, log).await,
         other => Err(format!("no handler {other}").into()),
     }
 }

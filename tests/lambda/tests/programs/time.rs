@@ -38,6 +38,7 @@ async fn a_slice_that_takes_longer_than_its_timer_is_no_end() {
         all.push(tokio::spawn(async move {
             let config = Config {
                 deadline: Duration::from_millis(4_000),
+                pace: 1_000.0,
                 ..config()
             };
             let scene = Scene::new("sliced_beside", config).await;
@@ -45,7 +46,7 @@ async fn a_slice_that_takes_longer_than_its_timer_is_no_end() {
             scene.fake.fault_from(1, call);
             let (_, ended) = scene.run(3_500 + 40 * step).await;
             assert_eq!(value(&ended), 1);
-            let record = scene.well_behaved();
+            let record = scene.fake.record();
             let slices = record.updates().filter(|update| {
                 update.kind == Kind::Wait && update.sub_type.as_deref() == Some("Slice")
             });

@@ -90,8 +90,12 @@ impl Engine {
         self.enqueue(op, true);
     }
 
-    /// An attempt failed and is to be repeated after `delay`.
+    /// An attempt failed and is to be repeated after `delay`; where there is no room for another one, it
+    /// was the last.
     pub(crate) fn retry(&mut self, op: Op, error: OperationError, delay: Duration, now: Timestamp) {
+        if !self.may_repeat(op) {
+            return self.fail(op, error, now);
+        }
         let now = self.believe(now);
         let slot = &mut self.slots[op.index()];
         slot.record.status = Status::Pending;
@@ -103,6 +107,13 @@ impl Engine {
 
     /// A check is not satisfied yet: it is repeated with this state after `delay`.
     pub(crate) fn check_again(&mut self, op: Op, state: Payload, delay: Duration, now: Timestamp) {
+        if !self.may_repeat(op) {
+            let message = "it is not satisfied, and its execution has used up its operations; check less often, or \
+                           go on with a fresh history with `continue_as!`";
+            let error = OperationError::new(self.path(op), ErrorKind::TooLarge, message);
+            let checks = self.attempt(op);
+            return self.fail(op, error.with_attempts(checks), now);
+        }
         let now = self.believe(now);
         let record = &mut self.slots[op.index()].record;
         record.status = Status::Pending;

@@ -2,7 +2,7 @@
 
 use super::{Engine, Op, Outcome};
 use crate::error::{ErrorKind, OperationError};
-use crate::record::{Kind, Payload, Record};
+use crate::record::{Kind, Payload, Record, Status};
 
 /// A word is said when this share, in percent, is used up.
 const WARN_AT: u64 = 80;
@@ -11,6 +11,8 @@ const WARN_AT: u64 = 80;
 pub(super) struct Quota {
     /// Bytes that checkpoints of the execution have written so far, as far as its records tell.
     bytes: u64,
+    /// Attempts and checks beyond the first of an operation: a service counts each as one more.
+    repeats: u64,
     warned_of_operations: bool,
     warned_of_bytes: bool,
 }
@@ -20,6 +22,7 @@ impl Quota {
         let bytes = records.iter().map(|record| record.size() as u64).sum();
         Self {
             bytes,
+            repeats: records.iter().map(repeats).sum(),
             ..Self::default()
         }
     }
@@ -29,6 +32,11 @@ impl Quota {
     }
 }
 
+/// How often an operation was to be repeated: every attempt but the last of one that has ended or runs.
+fn repeats(record: &Record) -> u64 {
+    u64::from(record.attempt) - u64::from(record.status != Status::Pending && record.attempt > 0)
+}
+
 /// What is left for call sites: a hundredth is held back for what ends the execution in order, such
 /// as undo bodies.
 fn open(max: u64) -> u64 {
@@ -36,10 +44,28 @@ fn open(max: u64) -> u64 {
 }
 
 impl Engine {
+    /// Operations so far, as the store counts them.
+    fn operations(&self) -> u64 {
+        let repeats = if self.limits.orchestrates {
+            self.quota.repeats
+        } else {
+            0
+        };
+        self.next_seq - 1 + repeats
+    }
+
     /// Whether there is no room for another operation of a call site's.
     pub(super) fn is_full(&self) -> bool {
         let max = self.limits.max_operations;
-        max.is_some_and(|max| self.next_seq > open(max))
+        max.is_some_and(|max| self.operations() >= open(max))
+    }
+
+    /// Makes room for one more attempt of `op`, where there is any.
+    pub(super) fn may_repeat(&mut self, op: Op) -> bool {
+        let takes_back = self.slots[op.index()].record.kind == Kind::Undo;
+        let may = !self.limits.orchestrates || takes_back || !self.is_full();
+        self.quota.repeats += u64::from(may);
+        may
     }
 
     /// Why `op` cannot begin, if its execution has used up its operations.
@@ -54,7 +80,7 @@ impl Engine {
             "it would be operation {} and this store holds at most {max} in one execution, of which a hundredth is \
              held back for its end; do more per step with `batches!`, or go on with a fresh history with \
              `continue_as!`",
-            self.next_seq
+            self.operations() + 1
         );
         Some(OperationError::new(
             self.path(op),
@@ -100,7 +126,7 @@ impl Engine {
         let nearly = |used: u64, max: Option<u64>| {
             max.filter(|max| used.saturating_mul(100) >= max.saturating_mul(WARN_AT))
         };
-        let (operations, bytes) = (self.next_seq - 1, self.quota.bytes);
+        let (operations, bytes) = (self.operations(), self.quota.bytes);
         let last = || {
             let op = self.queue.last_sent?;
             Some(self.path(op))

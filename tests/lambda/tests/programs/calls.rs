@@ -1,5 +1,6 @@
 //! What is called, and how often: nothing that a replay does without.
 
+use std::ops::ControlFlow;
 use std::time::Duration as Time;
 
 use durable::prelude::*;
@@ -103,4 +104,34 @@ async fn one_process_runs_several_executions_at_once() {
     record.assert_well_behaved();
     assert_eq!(record.processes, 1);
     assert_eq!((log.count("one"), log.count("two")), (8, 8));
+}
+
+#[durable]
+pub(crate) async fn checks(_log: &Log, n: u32) -> Result<String, BoxError> {
+    let every = Time::from_secs(1);
+    let polled = poll!("check", every = every, state = 0_u32, |state| {
+        Ok::<_, String>(if state == n {
+            ControlFlow::Break(state)
+        } else {
+            ControlFlow::Continue(state + 1)
+        })
+    })
+    .await;
+    Ok(match polled {
+        Ok(n) => n.to_string(),
+        Err(error) => format!("{:?}", error.kind()),
+    })
+}
+
+/// The service counts every check.
+#[tokio::test]
+async fn checks_and_retries_are_operations_too() {
+    let mut config = config();
+    config.quotas.operations = 100;
+    let scene = Scene::new("checks", config).await;
+    let (started, ended) = scene.run(120).await;
+    assert_eq!(value(&ended), "TooLarge", "{:?}", started.used());
+    let (_, ended) = scene.run(80).await;
+    assert_eq!(value(&ended), "80");
+    scene.well_behaved();
 }

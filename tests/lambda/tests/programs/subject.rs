@@ -91,6 +91,10 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "charges_once" => run(shapes::charges_once, log).await,
         "races_and_waits" => run(calls::races_and_waits, log).await,
         "two_steps" => run(calls::two_steps, log).await,
+        "checks" => {
+            let function = durable_lambda::function(calls::checks);
+            function.max_operations(100).state(log).run().await
+        }
         other => Err(format!("no handler {other}").into()),
     }
 }

@@ -24,6 +24,11 @@ pub(crate) enum Node {
     Race(Box<Node>),
     Batches(u32),
     Invoke(Box<Node>),
+    Undone(u32),
+    Flat(Vec<Node>),
+    OneByOne(Vec<Node>),
+    Large(Box<Node>),
+    Caught(Box<Node>),
 }
 
 impl Node {
@@ -41,7 +46,7 @@ impl Node {
         if fails && random.u32(..8) == 0 {
             return Self::Fail(n);
         }
-        match random.u32(..if leaf { 7 } else { 14 }) {
+        match random.u32(..if leaf { 8 } else { 19 }) {
             0 => Self::Step(n),
             1 => Self::Flaky(n),
             2 => Self::Recorded(n),
@@ -49,12 +54,17 @@ impl Node {
             4 => Self::Poll(n % 4),
             5 => Self::Batches(n),
             6 => Self::Callback(n),
-            7 => Self::Sequence(some(random)),
-            8 => Self::Scope(inner(random)),
-            9 => Self::Join(inner(random), inner(random)),
-            10 => Self::Map(some(random)),
-            11 => Self::Parallel(inner(random), inner(random)),
-            12 => Self::Race(inner(random)),
+            7 => Self::Undone(n),
+            8 => Self::Sequence(some(random)),
+            9 => Self::Scope(inner(random)),
+            10 => Self::Join(inner(random), inner(random)),
+            11 => Self::Map(some(random)),
+            12 => Self::Parallel(inner(random), inner(random)),
+            13 => Self::Race(inner(random)),
+            14 => Self::Flat(some(random)),
+            15 => Self::OneByOne(some(random)),
+            16 => Self::Large(inner(random)),
+            17 => Self::Caught(inner(random)),
             _ => Self::Invoke(inner(random)),
         }
     }
@@ -63,7 +73,7 @@ impl Node {
 #[durable]
 pub(crate) async fn run(world: &World, node: Node) -> Result<String, BoxError> {
     Ok(match node {
-        Node::Fail(n) => step!("fail", retry = Retry::none(), |step| fail(world, &step, n)).await?,
+        Node::Fail(n) => step!("fail", retry = Retry::none(), |step| fail(world, step, n)).await?,
         Node::Callback(n) => {
             let answer: u32 = callback!(
                 "callback",
@@ -72,14 +82,14 @@ pub(crate) async fn run(world: &World, node: Node) -> Result<String, BoxError> {
             .await?;
             format!("c{answer}")
         }
-        Node::Step(n) => step!("step", |step| note(world, &step, n).await).await?,
+        Node::Step(n) => step!("step", |step| note(world, step, n).await).await?,
         Node::Flaky(n) => {
             let hour = Retry::fixed(Duration::from_secs(3600)).attempts(2);
             step!("flaky", retry = hour, |step| {
                 if step.attempt() == 1 {
                     Err("not yet")?;
                 }
-                Ok(note(world, &step, n).await?)
+                Ok(note(world, step, n).await?)
             })
             .await?
         }
@@ -150,6 +160,40 @@ pub(crate) async fn run(world: &World, node: Node) -> Result<String, BoxError> {
             })
             .await?
         }
+        Node::Undone(n) => {
+            step!("undone", undo = |value| undo(world, value), |step| note(
+                world, step, n
+            )
+            .await)
+            .await?
+        }
+        Node::Flat(nodes) => {
+            let ends = map!("flat", nodes, flat, |node| {
+                Ok(call!("item_of_flat", run(node)).await?)
+            })
+            .await;
+            format!("f<{}>", ends.into_values()?.join(","))
+        }
+        Node::OneByOne(nodes) => {
+            let ends = map!("one_by_one", nodes, concurrency = 1, |node| {
+                Ok(call!("item_of_one_by_one", run(node)).await?)
+            })
+            .await;
+            format!("o<{}>", ends.into_values()?.join(","))
+        }
+        Node::Large(node) => {
+            let mut inner = scope!("large", {
+                let end = call!("inside_large", run(*node)).await?;
+                Ok(end + &"x".repeat(World::LARGE))
+            })
+            .await?;
+            inner.truncate(inner.len() - World::LARGE);
+            format!("L[{inner}]")
+        }
+        Node::Caught(node) => match call!("caught", run(*node)).await {
+            Ok(end) => end,
+            Err(error) => format!("!{}", error.message()),
+        },
         Node::Invoke(node) => format!("i{}", invoke!("child", run(*node)).await?),
     })
 }
@@ -163,6 +207,11 @@ async fn note(world: &World, step: &StepInfo, n: u32) -> Result<String, String> 
     world.note(&operation(step));
     tokio::task::yield_now().await;
     Ok(format!("s{n}"))
+}
+
+fn undo(world: &World, value: String) -> Result<(), String> {
+    world.note(&format!("undo {value}"));
+    Ok(())
 }
 
 /// The operation that a body belongs to, without its execution.

@@ -21,6 +21,9 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Bytes of what is large.
+    pub(crate) const LARGE: usize = 100;
+
     pub(crate) fn note(&self, operation: &str) {
         self.effects.note(operation);
     }

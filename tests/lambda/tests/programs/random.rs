@@ -27,6 +27,9 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Bytes of what is large.
+    pub(crate) const LARGE: usize = 300_000;
+
     pub(crate) fn note(&self, operation: &str) {
         self.log.note(&format!("did {operation}"));
     }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::finding::Finding;
 use super::run::TestRun;
-use super::scenario::{Finding, Scenario};
+use super::scenario::Scenario;
 use super::script::Pattern;
 use super::watch::{Boundary, Treatment};
 use super::world::World;
@@ -121,7 +122,7 @@ where
         scenario.named("crash-everywhere")?;
         let mut quiet = scenario.play(Treatment::Quiet, &Arc::default()).await?;
         let given = Arc::new(std::mem::take(&mut quiet.recorded));
-        let undisturbed = scenario.compare(&quiet, &quiet);
+        let undisturbed = quiet.compare(&quiet, &scenario.varies);
         if !undisturbed.is_empty() {
             let text = undisturbed.join("\n  ");
             return Err(Finding::new(format!(
@@ -133,7 +134,7 @@ where
         let total = quiet.boundaries.len();
         for at in 0..total {
             let scene = scenario.play(Treatment::Crash(at), &given).await?;
-            let differences = scenario.compare(&quiet, &scene);
+            let differences = quiet.compare(&scene, &scenario.varies);
             let boundary = match &scene.died {
                 Some((boundary, _)) => boundary.clone(),
                 // The run took another way and has ended before.

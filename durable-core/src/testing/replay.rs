@@ -11,10 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::export::Export;
+use super::finding::Finding;
 use super::history::path_in;
 use super::process::Stage;
 use super::rerun::{Rerun, other_end, rerun};
-use super::scenario::Finding;
 use crate::OperationId;
 use crate::engine::Drift;
 use crate::record::{Record, Status};

@@ -1,74 +1,21 @@
-//! Whole runs in worlds of their own, and what two of them have to have in common.
+//! Whole runs, each in a world of its own.
 
-use std::collections::{BTreeMap, HashSet};
-use std::fmt;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::diff::diff;
-use super::history::{History, Operation, shown};
+use super::finding::Finding;
 use super::process::{Process, Setup, Stage};
 use super::run::TestRun;
+use super::scene::{Scene, ended, records};
 use super::script::Pattern;
-use super::watch::{Boundary, Key, Recorded, Treatment, settled};
+use super::watch::{Recorded, Treatment, settled};
 use super::world::World;
-use crate::engine::Drift;
-use crate::error::ErrorKind;
-use crate::record::{Kind, Status};
 use crate::run::RunError;
 use crate::site::{Durable, Handler};
 use crate::{ExecutionId, InvalidExecutionId};
-
-/// What a tool of the testing kit has found: two runs that should be the same are not.
-///
-/// `Debug` shows the same text as `Display`, for `unwrap`.
-pub struct Finding {
-    text: String,
-    boundary: Option<Boundary>,
-}
-
-impl Finding {
-    pub(super) fn new(text: String) -> Self {
-        Self {
-            text,
-            boundary: None,
-        }
-    }
-
-    pub(super) fn at(text: String, boundary: Boundary) -> Self {
-        Self {
-            text,
-            boundary: Some(boundary),
-        }
-    }
-
-    /// Where the process had died.
-    pub fn boundary(&self) -> Option<&Boundary> {
-        self.boundary.as_ref()
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl fmt::Debug for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl std::error::Error for Finding {}
-
-impl From<RunError> for Finding {
-    fn from(error: RunError) -> Self {
-        Self::new(format!("the handler could not be run: {error}"))
-    }
-}
 
 type Given<H> = Box<dyn Fn(TestRun<'static, H, ()>) -> TestRun<'static, H, ()>>;
 type View<S> = Box<dyn Fn(&S) -> String>;
@@ -81,23 +28,6 @@ pub(super) struct Scenario<H: Durable, S> {
     pub(super) given: Given<H>,
     pub(super) view: Option<View<S>>,
     pub(super) varies: Vec<Pattern>,
-}
-
-/// What came of one whole run.
-pub(super) struct Scene {
-    /// How it ended, in words.
-    pub(super) end: String,
-    pub(super) histories: Vec<History>,
-    pub(super) begun: BTreeMap<Key, (String, u32)>,
-    pub(super) boundaries: Vec<Boundary>,
-    pub(super) recorded: Recorded,
-    pub(super) drift: Vec<Drift>,
-    /// What the test sees of the state.
-    pub(super) view: Option<String>,
-    /// Where its first process died, and what was settled by then.
-    pub(super) died: Option<(Boundary, HashSet<Key>)>,
-    /// Bodies that began after that.
-    begun_after: BTreeMap<Key, (String, u32)>,
 }
 
 impl<H, S> Scenario<H, S>
@@ -175,176 +105,5 @@ where
             died,
             begun_after,
         })
-    }
-
-    /// What `other` does not have in common with `first`, in words; nothing if it is the same.
-    pub(super) fn compare(&self, first: &Scene, other: &Scene) -> Vec<String> {
-        let mut found = other.ran_again(first);
-        // That it is not known whether a body has run is the right answer to a crash in it: what
-        // follows from that is another story.
-        if other.is_interrupted() {
-            return found;
-        }
-        found.extend(difference("how it ends", &[&first.end], &[&other.end]));
-        let drift: Vec<String> = other.drift.iter().map(ToString::to_string).collect();
-        found.extend((!drift.is_empty()).then(|| format!("drift:\n    {}", drift.join("\n    "))));
-        let (left, right) = self.outcomes(first, other);
-        found.extend(difference("what is recorded", &left, &right));
-        if let (Some(left), Some(right)) = (&first.view, &other.view) {
-            let (left, right): (Vec<_>, Vec<_>) = (left.lines().collect(), right.lines().collect());
-            found.extend(difference("what is seen of the state", &left, &right));
-        }
-        found
-    }
-
-    /// The recorded outcomes that both have to agree on, as lines.
-    fn outcomes(&self, first: &Scene, other: &Scene) -> (Vec<String>, Vec<String>) {
-        let (left, right) = (first.settled(), other.settled());
-        let agree = |(key, line): (&Key, &Outcome), there: &BTreeMap<Key, Outcome>| {
-            let varies = self.varies.iter().any(|of| of.matches(&line.path));
-            match there.get(key) {
-                _ if line.free || varies => false,
-                None => !line.may_lack,
-                Some(_) => true,
-            }
-        };
-        let lines = |of: &BTreeMap<Key, Outcome>, there: &BTreeMap<Key, Outcome>| {
-            let wanted = of.iter().filter(|one| agree(*one, there));
-            let mut lines: Vec<String> = wanted.map(|(_, outcome)| outcome.line.clone()).collect();
-            lines.sort();
-            lines
-        };
-        (lines(&left, &right), lines(&right, &left))
-    }
-}
-
-/// A settled operation, as a line, and how far it is compared.
-struct Outcome {
-    path: String,
-    line: String,
-    /// Not compared at all.
-    free: bool,
-    /// Compared only where the other run has it.
-    may_lack: bool,
-}
-
-impl Scene {
-    /// Whether an operation ended because it is not known whether its body had run.
-    fn is_interrupted(&self) -> bool {
-        operations(&self.histories).any(|(_, operation)| {
-            let error = operation.error();
-            error.is_some_and(|error| error.kind() == ErrorKind::Interrupted)
-        })
-    }
-
-    /// The bodies that began although their outcome was in the store, or more often than one crash
-    /// explains.
-    fn ran_again(&self, undisturbed: &Self) -> Vec<String> {
-        let Some((_, settled)) = &self.died else {
-            return Vec::new();
-        };
-        let again = self
-            .begun_after
-            .iter()
-            .filter(|(key, _)| settled.contains(key));
-        let again = again.map(|(_, (path, _))| {
-            format!("the body of `{path}` ran again, although its outcome was in the store")
-        });
-        let too_often = self.begun.iter().filter_map(|(key, (path, count))| {
-            let (_, before) = undisturbed.begun.get(key)?;
-            (*count > before + 1).then(|| {
-                format!("the body of `{path}` ran {count} times for {before} without the crash")
-            })
-        });
-        again.chain(too_often).collect()
-    }
-
-    /// The operations that have ended, those apart about which two runs may disagree.
-    fn settled(&self) -> BTreeMap<Key, Outcome> {
-        let mut outcomes = BTreeMap::new();
-        for history in &self.histories {
-            // Scopes come before what they hold.
-            let mut loose: HashSet<String> = HashSet::new();
-            let mut raced: HashSet<String> = HashSet::new();
-            for operation in history.operations() {
-                let (path, kind) = (operation.path(), operation.kind());
-                let inside = |scopes: &HashSet<String>| {
-                    let parent = path.rfind('/').map(|at| &path[..at]);
-                    parent.is_some_and(|parent| {
-                        scopes.iter().any(|scope| {
-                            parent == scope || parent.starts_with(&format!("{scope}/"))
-                        })
-                    })
-                };
-                let (free, may_lack) = (inside(&raced), inside(&loose));
-                match kind {
-                    Kind::Race => raced.insert(path.to_owned()),
-                    Kind::Map | Kind::Parallel => loose.insert(path.to_owned()),
-                    _ => false,
-                };
-                if !operation.status().is_terminal() || operation.status() == Status::Cancelled {
-                    continue;
-                }
-                // Where batches begin and end depends on whether one was cut off.
-                let free = free || matches!(kind, Kind::Batch | Kind::Wait);
-                let key = (history.id().clone(), operation.record().id);
-                let outcome = Outcome {
-                    path: path.to_owned(),
-                    line: line(operation),
-                    free,
-                    may_lack,
-                };
-                outcomes.insert(key, outcome);
-            }
-        }
-        outcomes
-    }
-
-    /// What was decided by who came first: another order may decide otherwise.
-    pub(super) fn decisions(&self) -> Vec<(String, String)> {
-        let deciding = operations(&self.histories).filter(|(_, operation)| {
-            matches!(operation.kind(), Kind::Race | Kind::Map | Kind::Parallel)
-        });
-        let payload = |operation: &Operation| {
-            let payload = operation.record().payload.as_ref();
-            payload.map_or_else(String::new, shown)
-        };
-        deciding
-            .map(|(_, operation)| (operation.path().to_owned(), payload(operation)))
-            .collect()
-    }
-}
-
-fn line(operation: &Operation) -> String {
-    format!("{}: {}", operation.path(), operation.line().trim_start())
-}
-
-fn operations(histories: &[History]) -> impl Iterator<Item = (&ExecutionId, &Operation)> {
-    histories.iter().flat_map(|history| {
-        let operations = history.operations().iter();
-        operations.map(|operation| (history.id(), operation))
-    })
-}
-
-fn records(histories: &[History]) -> impl Iterator<Item = (&ExecutionId, &crate::Record)> {
-    operations(histories).map(|(id, operation)| (id, operation.record()))
-}
-
-fn difference<T: AsRef<str>>(what: &str, left: &[T], right: &[T]) -> Option<String> {
-    let difference = diff(left, right)?;
-    Some(format!(
-        "{what} (- before, + now):\n{}",
-        difference.trim_end()
-    ))
-}
-
-fn ended(stage: &Stage) -> String {
-    match stage {
-        Stage::Succeeded(output) => format!("it succeeds: {}", shown(output)),
-        Stage::Failed(error) => format!("it fails: {error}"),
-        Stage::Blocked(report) => format!("it is blocked: {report}"),
-        Stage::Suspended(_) => "it is suspended".to_owned(),
-        Stage::Waits(operations) => format!("it waits for ever for {}", operations.join(", ")),
-        Stage::Died(boundary) => format!("its process dies {boundary}"),
     }
 }

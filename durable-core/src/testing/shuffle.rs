@@ -9,9 +9,10 @@ use std::time::{Instant, SystemTime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::finding::Finding;
 use super::rerun::differences;
 use super::run::TestRun;
-use super::scenario::{Finding, Scenario};
+use super::scenario::Scenario;
 use super::script::Pattern;
 use super::watch::Treatment;
 use super::world::World;
@@ -161,7 +162,7 @@ where
             };
             let run = scene.as_ref().unwrap_or(&first);
             let mut found = if run.decisions() == first.decisions() {
-                scenario.compare(&first, run)
+                first.compare(run, &scenario.varies)
             } else {
                 decided_otherwise += 1;
                 Vec::new()

@@ -1,0 +1,55 @@
+//! What the tools of the testing kit have to say.
+
+use std::fmt;
+
+use super::watch::Boundary;
+use crate::run::RunError;
+
+/// What a tool of the testing kit has found: two runs that should be the same are not.
+///
+/// `Debug` shows the same text as `Display`, for `unwrap`.
+pub struct Finding {
+    text: String,
+    boundary: Option<Boundary>,
+}
+
+impl Finding {
+    pub(super) fn new(text: String) -> Self {
+        Self {
+            text,
+            boundary: None,
+        }
+    }
+
+    pub(super) fn at(text: String, boundary: Boundary) -> Self {
+        Self {
+            text,
+            boundary: Some(boundary),
+        }
+    }
+
+    /// Where the process had died.
+    pub fn boundary(&self) -> Option<&Boundary> {
+        self.boundary.as_ref()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Finding {}
+
+impl From<RunError> for Finding {
+    fn from(error: RunError) -> Self {
+        Self::new(format!("the handler could not be run: {error}"))
+    }
+}

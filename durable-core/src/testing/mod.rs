@@ -5,7 +5,7 @@
 //! | [`TestRun`] | one run, with answers from outside and failing bodies given by name |
 //! | [`crash_everywhere`] | the process dies at every boundary of a run: nothing changes |
 //! | [`shuffled`] | the scheduler decides otherwise: nothing changes |
-//! | [`names!`](names) | the committed list of names: what executions in flight have recorded is found again |
+//! | [`names!`](crate::names) | the committed list of names: what executions in flight have recorded is found again |
 //! | [`replay`] | a recorded history against today's code: it goes on as it should |
 //!
 //! Nothing here sleeps, opens a port or writes a file, so tests run in parallel. All of it takes a
@@ -32,7 +32,8 @@ mod store;
 mod watch;
 mod world;
 
-pub use crate::__names as names;
+#[doc(no_inline)]
+pub use crate::names;
 pub use clock::TestClock;
 pub use crash::{CrashEverywhere, Crashes, crash_everywhere};
 pub use finding::Finding;

@@ -44,9 +44,8 @@ const VARIABLE: &str = "DURABLE_LOCK";
 /// # Panics
 ///
 /// When executions in flight would not find what they have recorded, or the file cannot be read.
-#[doc(hidden)]
 #[macro_export]
-macro_rules! __names {
+macro_rules! names {
     ($path:expr, [$($handler:expr),* $(,)?] $(, observed = [$($run:expr),* $(,)?])? $(,)?) => {
         $crate::testing::Names::new()
             $(.handler($handler))*
@@ -122,7 +121,7 @@ impl Names {
     ///
     /// # Panics
     ///
-    /// See [`names!`](crate::testing::names).
+    /// See [`names!`](crate::names).
     #[track_caller]
     pub fn check(self, path: &str) {
         let wanted = std::env::var(VARIABLE).unwrap_or_default();

@@ -172,6 +172,36 @@ async fn either(app: &App) -> Result<u32, BoxError> {
     .await)
 }
 
+#[durable]
+async fn pays_the_first(app: &App) -> Result<u32, BoxError> {
+    Ok(race!("first", {
+        "quick" => quick = step!("quick", app.put("quick", 1).await) => {
+            let quick = quick.unwrap_or(0);
+            step!("pay", app.put("paid", quick).await).await
+        },
+        "late" => wait!("late", Duration::from_secs(60)) => Ok(0),
+    })
+    .await?)
+}
+
+#[tokio::test]
+async fn the_winner_of_a_race_is_durable_before_its_arm_runs() {
+    let crashes = crash_everywhere(pays_the_first, |_| App::default(), ())
+        .await
+        .unwrap();
+    let boundaries: Vec<String> = crashes
+        .boundaries()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let durable = |one: &String| one.starts_with("after") && one.contains("`first` (succeeded)");
+    let decided = boundaries.iter().position(durable).unwrap();
+    let paid = boundaries
+        .iter()
+        .position(|one| one == "before the body of `pay`");
+    assert!(decided < paid.unwrap(), "{boundaries:#?}");
+}
+
 #[tokio::test]
 async fn an_order_that_makes_another_arm_win_is_no_finding() {
     let shuffles = shuffled(either, |_| App::default(), ())

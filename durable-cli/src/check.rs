@@ -10,8 +10,9 @@ use durable_core::lock::{Finding, Lock, Verdict, check};
 use durable_core::store::{Execution, ExecutionStatus, ExecutionStore, Filter};
 use serde::Serialize;
 
+use crate::json::print_json;
 use crate::render::Style;
-use crate::run::{failed, print_json};
+use crate::run::failed;
 use crate::{CliError, store};
 
 /// What to check, and what to accept.

@@ -28,18 +28,34 @@ pub enum CliError {
     /// Open executions would not go on with the code to be deployed. The text is the answer itself.
     #[error("{0}")]
     Unsafe(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// Many executions would be changed, and nobody has said yes. Nothing was done.
+    #[error("{0}")]
+    Unconfirmed(String),
+    /// Some of what was asked for was refused.
+    #[error("{refused}")]
+    Partly {
+        /// What was done, as it would have been printed.
+        done: String,
+        /// Why the rest was not, a line each.
+        refused: String,
+    },
     /// The answer could not be written as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl CliError {
-    /// 3 when there is no such execution, 4 when executions would not go on, 1 for anything else. (2, wrong usage, is told by the
-    /// command line parser.)
+    /// 2 for wrong usage, 3 when there is no such execution, 4 when executions would not go on, 5 when
+    /// some or all of what was asked for was not done, 1 for anything else.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Self::Usage(_) => 2,
             Self::NotFound { .. } => 3,
             Self::Unsafe(_) => 4,
+            Self::Partly { .. } | Self::Unconfirmed(_) => 5,
             _ => 1,
         }
     }

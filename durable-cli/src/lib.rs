@@ -1,4 +1,5 @@
-//! The `durable` command: lists executions and shows what became of their operations.
+//! The `durable` command: lists executions, shows what became of their operations, and changes what
+//! becomes of them.
 //!
 //! The command is a thin shell around this library: [`Cli`] is what was asked for, [`run`] answers
 //! it with a text, [`render`] makes that text from executions and records and touches nothing else.
@@ -6,6 +7,7 @@
 
 mod args;
 mod check;
+mod commands;
 mod error;
 mod graph;
 pub mod json;
@@ -16,8 +18,11 @@ mod store;
 mod text;
 mod tree;
 
-pub use args::{Cli, Command, Ls, Show};
+pub use args::{
+    Callback, CatchUp, Cli, Command, Gc, How, Ls, Overlap, Place, QueueCommand, Retry,
+    ScheduleCommand, SetSchedule, Show, Start, Where, Which,
+};
 pub use check::Check;
 pub use error::CliError;
 pub use graph::Graph;
-pub use run::run;
+pub use run::{run, run_to};

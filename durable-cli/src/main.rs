@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use durable_cli::render::Style;
-use durable_cli::{Cli, CliError, run};
+use durable_cli::{Cli, CliError, run_to};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -14,18 +14,26 @@ async fn main() -> ExitCode {
         std::env::var_os("NO_COLOR"),
         std::env::var_os("TERM"),
     );
-    match run(Cli::parse(), style).await {
-        Ok(text) => match print(&text) {
-            // Whoever read the output has seen enough: `durable ls | head -1`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Err(error) => complain(&format!("cannot write the output: {error}")),
-            Ok(()) => ExitCode::SUCCESS,
-        },
-        Err(error @ CliError::Unsafe(_)) => match print(&error.to_string()) {
+    let mut unwritten = None;
+    let answered = run_to(Cli::parse(), style, &mut |text| {
+        unwritten = unwritten.take().or(print(text).err());
+        unwritten.is_none()
+    })
+    .await;
+    match (answered, unwritten) {
+        // Whoever read the output has seen enough: `durable ls | head -1`.
+        (_, Some(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        (_, Some(error)) => complain(&format!("cannot write the output: {error}")),
+        (Ok(()), None) => ExitCode::SUCCESS,
+        (Err(error @ CliError::Unsafe(_)), None) => match print(&error.to_string()) {
             Ok(()) => error.exit_code().into(),
             Err(unwritten) => complain(&format!("cannot write the output: {unwritten}")),
         },
-        Err(error) => {
+        (Err(error), None) => {
+            if let CliError::Partly { done, .. } = &error {
+                // What went wrong is told in any case.
+                let _ = print(done);
+            }
             complain(&error.to_string());
             error.exit_code().into()
         }

@@ -1,38 +1,76 @@
 //! From what was asked for to the text that answers it.
 
-use durable_core::ExecutionId;
+use clap::CommandFactory;
 use durable_core::store::{Execution, ExecutionStore, Filter, StoreError, StoreErrorKind};
-use serde::Serialize;
+use durable_core::{Bulk, ExecutionId};
 
 use crate::args::{Cli, Command, Ls, Show};
-use crate::json::{Executions, History};
+use crate::commands::{bulk, callback, follow, queue, schedule, start};
+use crate::json::{Executions, History, print_json};
 use crate::render::{self, Style};
 use crate::{CliError, check, graph, store};
 
-/// Answers the command line.
+/// Answers the command line: hands the text to `print`, mostly at once. What `print` answers is
+/// whether anybody still reads.
 ///
 /// # Errors
 ///
-/// When there is no such store or execution, or the store cannot be read.
-pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
-    match cli.command {
-        Command::Ls(asked) => ls(&cli.store, asked, style).await,
-        Command::Show(asked) => show(&cli.store, asked, style).await,
-        Command::Check(asked) => check::run(&cli.store, &asked, style).await,
-        Command::Graph(asked) => graph::run(&cli.store, &asked).await,
+/// When there is no such store or execution, when the store cannot be read or written, or when not
+/// all of what was asked for was done.
+pub async fn run_to(
+    cli: Cli,
+    style: Style,
+    print: &mut dyn FnMut(&str) -> bool,
+) -> Result<(), CliError> {
+    match &cli.command {
+        Command::Show(asked) if asked.follow => follow::run(&cli.store, asked, style, print).await,
+        _ => {
+            print(&run(cli, style).await?);
+            Ok(())
+        }
     }
+}
+
+/// Answers the command line with a text.
+///
+/// # Errors
+///
+/// Those of [`run_to`].
+pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
+    let url = &cli.store;
+    match cli.command {
+        Command::Ls(asked) => ls(url, asked, style).await,
+        Command::Show(asked) => show(url, asked, style).await,
+        Command::Start(asked) => start::run(url, asked).await,
+        Command::Cancel(which) => bulk::change(url, which, Bulk::Cancel).await,
+        Command::Pause(which) => bulk::change(url, which, Bulk::Pause).await,
+        Command::Resume(which) => bulk::change(url, which, Bulk::Resume).await,
+        Command::Retry(asked) => bulk::retry(url, asked).await,
+        Command::Rm(which) => bulk::change(url, which, Bulk::Delete).await,
+        Command::Gc(asked) => bulk::gc(url, asked).await,
+        Command::Callback(asked) => callback::run(url, asked).await,
+        Command::Queue(asked) => queue::run(url, asked, style).await,
+        Command::Schedule(asked) => schedule::run(url, asked, style).await,
+        Command::Check(asked) => check::run(url, &asked, style).await,
+        Command::Graph(asked) => graph::run(url, &asked).await,
+        Command::Completion { shell } => Ok(completion(shell)),
+    }
+}
+
+fn completion(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "durable", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 async fn ls(url: &str, asked: Ls, style: Style) -> Result<String, CliError> {
     let store = store::open(url).await?;
     let limit = asked.limit as usize;
     let filter = Filter {
-        status: asked.status,
-        handler: asked.handler,
-        after: None,
+        after: asked.after,
         // One more than is shown tells whether there are more.
         limit: limit + 1,
-        ..Filter::default()
+        ..asked.matching.filter()
     };
     let mut executions = store.list(filter).await.map_err(failed)?;
     let more = executions.len() > limit;
@@ -53,26 +91,23 @@ async fn show(url: &str, asked: Show, style: Style) -> Result<String, CliError> 
     }
 }
 
-/// The execution with this id; where there is none, with ids that look like it.
+/// The execution with this id, or an error that names ids like it.
 pub(crate) async fn found(
     store: &dyn ExecutionStore,
     url: &str,
     id: &ExecutionId,
 ) -> Result<Execution, CliError> {
     match store.get(id).await {
+        Ok(execution) => Ok(execution),
         Err(error) if error.kind() == StoreErrorKind::NotFound => Err(CliError::NotFound {
             id: id.to_string(),
             store: url.to_owned(),
             nearest: store::nearest(store, id.as_str()).await,
         }),
-        answer => answer.map_err(failed),
+        Err(error) => Err(failed(error)),
     }
 }
 
 pub(crate) fn failed(error: StoreError) -> CliError {
     CliError::Store(error.into())
-}
-
-pub(crate) fn print_json(value: &impl Serialize) -> Result<String, CliError> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
 }

@@ -1,11 +1,16 @@
 //! Executions and operations as text for people.
 
+mod happened;
+mod lists;
 mod show;
 mod style;
 mod table;
 
-use durable_core::store::Execution;
+use durable_core::store::{Execution, ExecutionStatus};
 
+pub(crate) use happened::{happened, stands};
+pub(crate) use lists::limits;
+pub use lists::{queues, schedules};
 pub use show::show;
 pub use style::Style;
 
@@ -24,9 +29,16 @@ pub fn ls(executions: &[Execution], more: bool, style: Style) -> String {
         ("CREATED", Align::Left),
         ("UPDATED", Align::Left),
         ("DUE", Align::Left),
+        ("QUEUE", Align::Left),
     ]);
     for execution in executions {
-        let due = execution.wake_at.map(|at| at.to_string());
+        let queued = execution.status == ExecutionStatus::Queued;
+        let due = execution.start_at.filter(|_| queued).or(execution.wake_at);
+        let due = match execution.paused {
+            true => Some("paused".to_owned()),
+            false => due.map(|at| at.to_string()),
+        };
+        let queue = execution.queue.as_ref().map(|place| place.queue.as_str());
         table.row(vec![
             Cell::plain(execution.id.as_str()),
             Cell::plain(&execution.handler),
@@ -37,6 +49,7 @@ pub fn ls(executions: &[Execution], more: bool, style: Style) -> String {
             Cell::plain(execution.created_at.to_string()),
             Cell::plain(execution.updated_at.to_string()),
             Cell::plain(due.unwrap_or_default()),
+            Cell::plain(queue.unwrap_or_default()),
         ]);
     }
     let mut text = table.print(style);

@@ -61,6 +61,18 @@ impl Page<'_> {
         if let Some(due) = execution.wake_at {
             facts.push(("due", Cell::plain(due.to_string())));
         }
+        if let Some(start) = execution.start_at {
+            facts.push(("start at", Cell::plain(start.to_string())));
+        }
+        if let Some(place) = &execution.queue {
+            let key = place.key.as_ref().map(|key| format!("  key {key}"));
+            let priority = (place.priority != 0).then(|| format!("  priority {}", place.priority));
+            let more = key.unwrap_or_default() + &priority.unwrap_or_default();
+            facts.push(("queue", Cell::plain(&place.queue).with(more, Tone::Faint)));
+        }
+        if execution.paused {
+            facts.push(("paused", Cell::plain("until it is resumed")));
+        }
         if execution.cancel && !execution.status.is_terminal() {
             facts.push(("cancel", Cell::plain("asked for")));
         }

@@ -122,6 +122,21 @@ impl Client {
         self.change(id, Change::Delete).await
     }
 
+    /// Does to one execution what [`Selection::apply`] does to many.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method that `change` stands for.
+    pub async fn apply(&self, id: &ExecutionId, change: &Bulk) -> Result<(), StoreError> {
+        match change {
+            Bulk::Cancel => self.cancel(id).await,
+            Bulk::Pause => self.pause(id).await,
+            Bulk::Resume => self.resume(id).await,
+            Bulk::Retry(from) => self.retry(id, from).await,
+            Bulk::Delete => self.delete(id).await,
+        }
+    }
+
     async fn change(&self, id: &ExecutionId, change: Change) -> Result<(), StoreError> {
         self.store.change(id, change, self.clock.now()).await
     }
@@ -209,6 +224,11 @@ pub struct Changed {
 }
 
 impl Selection {
+    /// What selects.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// What is selected, as of now.
     ///
     /// # Errors
@@ -245,15 +265,7 @@ impl Selection {
     pub async fn apply(&self, change: Bulk) -> Result<Changed, StoreError> {
         let mut changed = Changed::default();
         for id in self.concerned(&change).await? {
-            let client = &self.client;
-            let done = match &change {
-                Bulk::Cancel => client.cancel(&id).await,
-                Bulk::Pause => client.pause(&id).await,
-                Bulk::Resume => client.resume(&id).await,
-                Bulk::Retry(from) => client.retry(&id, from).await,
-                Bulk::Delete => client.delete(&id).await,
-            };
-            match done {
+            match self.client.apply(&id, &change).await {
                 Ok(()) => changed.done.push(id),
                 Err(error) if is_its_own(&error) => changed.refused.push((id, error)),
                 Err(error) => return Err(error),

@@ -95,10 +95,7 @@ impl<H: Durable> Start<H> {
             queue,
             ..NewExecution::new(id.clone(), H::NAME, input, self.client.clock.now())
         };
-        if let Started::Existing(execution) = self.client.store.start(new.clone()).await? {
-            refuse_sealed(&execution, &[])?;
-            check_same::<H>(&execution, &new)?;
-        }
+        self.client.start_known(new, H::manifest().was).await?;
         Ok(Handle::new(&self.client, id))
     }
 }
@@ -173,6 +170,25 @@ where
 }
 
 impl Client {
+    /// Starts an execution of a handler that is known by name only, unless there is one of the same
+    /// handler and input with this id already.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Taken`] when the id stands for another handler or input, [`RunError::Store`].
+    pub async fn start_new(&self, new: NewExecution) -> Result<Started, RunError> {
+        self.start_known(new, &[]).await
+    }
+
+    async fn start_known(&self, new: NewExecution, was: &[&str]) -> Result<Started, RunError> {
+        let started = self.store.start(new.clone()).await?;
+        if let Started::Existing(execution) = &started {
+            refuse_sealed(execution, &[])?;
+            check_same(execution, &new, was)?;
+        }
+        Ok(started)
+    }
+
     /// Waits for the end of an execution, or of the one that goes on in its place, and answers with
     /// its encoded output. See [`Handle::result`].
     ///

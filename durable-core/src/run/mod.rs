@@ -240,7 +240,7 @@ where
         let new = self.new_execution(id.clone())?;
         if let Started::Existing(execution) = store.start(new.clone()).await? {
             refuse_sealed(&execution, &[])?;
-            check_same::<H>(&execution, &new)?;
+            check_same(&execution, &new, H::manifest().was)?;
         }
         let durability = store.capabilities().durability;
         tracing::info!(execution = %id, handler = H::NAME, %durability, "runs");
@@ -300,11 +300,12 @@ pub(crate) fn decode_output<O: DeserializeOwned>(output: &Payload) -> Result<O, 
 }
 
 /// Whether what is there is what was asked for.
-pub(crate) fn check_same<H: Durable>(
+pub(crate) fn check_same(
     there: &Execution,
     asked: &NewExecution,
+    was: &[&str],
 ) -> Result<(), RunError> {
-    let renamed = H::manifest().was.contains(&there.handler.as_str());
+    let renamed = was.contains(&there.handler.as_str());
     if there.handler != asked.handler && !renamed {
         return Err(RunError::Taken(format!(
             "execution `{}` belongs to the handler `{}`, not `{}`; choose another id",

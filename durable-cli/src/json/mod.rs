@@ -4,9 +4,15 @@
 //! another meaning without a new one. Every field named here is always there, `null` where there is
 //! nothing to say. Times are written as `2026-11-23T14:06:12.120Z`.
 //!
-//! `durable ls --json` prints an [`Executions`], `durable show ID --json` a [`History`].
+//! `durable ls --json` prints an [`Executions`], `durable show ID --json` a [`History`]; with `--follow`
+//! every line is an [`Operation`] or a [`Whole`]. Changes print a [`Changed`].
+
+mod answers;
 
 use std::time::Duration;
+
+pub(crate) use answers::print_json;
+pub use answers::{Began, Changed, Queue, Queues, Refused, Schedule, Schedules};
 
 use durable_core::store::Execution;
 use durable_core::{Occurrence, OperationError, OperationId, Payload, Record, Timestamp};
@@ -65,6 +71,16 @@ pub struct Summary {
     pub parent: Option<Parent>,
     /// Once continued: the id of the execution that goes on in its place.
     pub next: Option<String>,
+    /// When it may first run, where that is later than its start.
+    pub start_at: Option<String>,
+    /// The queue it was started in.
+    pub queue: Option<String>,
+    /// Whom it is for in that queue.
+    pub key: Option<String>,
+    /// Its priority in that queue.
+    pub priority: Option<i32>,
+    /// Whether nothing of it runs until it is resumed.
+    pub paused: bool,
 }
 
 /// An operation that waits for the end of an execution.
@@ -231,6 +247,7 @@ impl History {
 
 impl Summary {
     fn new(execution: &Execution) -> Self {
+        let place = execution.queue.as_ref();
         Self {
             id: execution.id.to_string(),
             handler: execution.handler.clone(),
@@ -244,6 +261,11 @@ impl Summary {
                 operation: parent.operation.to_string(),
             }),
             next: execution.next.as_ref().map(ToString::to_string),
+            start_at: written(execution.start_at),
+            queue: place.map(|place| place.queue.clone()),
+            key: place.and_then(|place| place.key.clone()),
+            priority: place.map(|place| place.priority),
+            paused: execution.paused,
         }
     }
 }

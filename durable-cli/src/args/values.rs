@@ -1,0 +1,90 @@
+//! Values on the command line.
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use durable_core::Timestamp;
+use durable_core::store::{ExecutionStatus, Rate};
+
+pub(crate) fn statuses() -> impl TypedValueParser<Value = ExecutionStatus> {
+    PossibleValuesParser::new(ExecutionStatus::ALL.map(ExecutionStatus::as_str)).try_map(|word| {
+        ExecutionStatus::from_word(&word).ok_or_else(|| format!("unknown status {word}"))
+    })
+}
+
+/// A time such as `90s`, `15m`, `12h`, `30d` or `500ms`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no time: write it as in 500ms, 90s, 15m, 12h, 30d or 2w");
+    let end = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(end);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 7 * 86_400_000,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(millis)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
+}
+
+/// A point in time such as `2026-11-25T03:00:00Z`.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    let wrong = "write it with its offset, as in 2026-11-25T03:00:00Z or 2026-11-25T03:00:00+01:00";
+    match parsed {
+        Ok(time) => Ok(Timestamp::from_millis(time.as_millisecond())),
+        Err(_) => Err(format!("`{text}` is no point in time: {wrong}")),
+    }
+}
+
+/// Such as `10/1m`: ten within every minute.
+pub(crate) fn rate(text: &str) -> Result<Rate, String> {
+    let wrong = || format!("`{text}` is no rate: write it as in 10/1s or 100/1h");
+    let (starts, per) = text.split_once('/').ok_or_else(wrong)?;
+    let starts = starts.parse().map_err(|_| wrong())?;
+    let per = duration(per).map_err(|_| wrong())?;
+    if starts == 0 || per.is_zero() {
+        return Err(wrong());
+    }
+    Ok(Rate { starts, per })
+}
+
+/// A JSON text, as stores keep it.
+pub(crate) fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|error| {
+        format!("it is no JSON: {error} (a text needs quotes of its own: '\"like this\"')")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_with_their_units() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2w"), Ok(Duration::from_secs(14 * 86_400)));
+        for wrong in ["", "90", "s", "1y", "-1s", "99999999999999999999s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        let noon = time("2026-11-25T12:00:00+01:00").unwrap();
+        assert_eq!(noon.to_string(), "2026-11-25T11:00:00.000Z");
+        assert!(time("tomorrow").is_err());
+    }
+
+    #[test]
+    fn rates_are_read_with_their_spans() {
+        let per = Duration::from_secs(60);
+        assert_eq!(rate("10/1m"), Ok(Rate { starts: 10, per }));
+        for wrong in ["10", "0/1s", "1/0s", "x/1s"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

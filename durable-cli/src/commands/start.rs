@@ -1,0 +1,40 @@
+//! Executions are started by hand.
+
+use durable_core::store::{NewExecution, Started};
+use durable_core::{Client, Clock, Payload, SystemClock};
+
+use crate::args::Start;
+use crate::json::{Began, print_json};
+use crate::{CliError, store};
+
+pub(crate) async fn run(url: &str, asked: Start) -> Result<String, CliError> {
+    let client = Client::new(store::open(url).await?);
+    let input = Payload::json(serde_json::to_vec(&asked.input)?);
+    let id = asked.id.clone();
+    let new = NewExecution {
+        start_at: asked.at,
+        queue: asked.place.entry(),
+        ..NewExecution::new(asked.id, asked.handler, input, SystemClock.now())
+    };
+    let started = client.start_new(new).await;
+    let started = started.map_err(|error| CliError::Store(error.into()))?;
+    let new = matches!(started, Started::Created(_));
+    let output = match asked.wait {
+        false => None,
+        true => {
+            let outcome = client.outcome(&id).await;
+            Some(outcome.map_err(|error| CliError::Store(error.into()))?)
+        }
+    };
+    if asked.json {
+        let output = output
+            .map(|output| serde_json::from_slice(&output.data))
+            .transpose()?;
+        return print_json(&Began::new(&id, new, output));
+    }
+    Ok(match output {
+        Some(output) => format!("{}\n", String::from_utf8_lossy(&output.data)),
+        None if new => format!("started {id}\n"),
+        None => format!("{id} was started before\n"),
+    })
+}

@@ -5,5 +5,8 @@ mod delegate;
 
 mod basics;
 mod chaos;
+mod faults;
+mod operators;
 mod resilience;
 mod support;
+mod upgrade;

@@ -1,0 +1,336 @@
+//! What operators do, while workers run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use durable::prelude::*;
+use durable::schedule::{Overlap, Schedule};
+use durable::sqlite::SqliteStore;
+use durable::store::{ExecutionStatus, ExecutionStore, Filter, MemoryStore, Queue, Rate};
+use durable::{Bulk, Client, RetryFrom, Worker};
+
+use crate::support::{Effects, Serving, status, until};
+
+/// How many bodies run at once, in all and at most.
+#[derive(Default)]
+struct Meter {
+    now: AtomicU32,
+    most: AtomicU32,
+    effects: Effects,
+    broken: AtomicBool,
+}
+
+#[durable]
+async fn metered(meter: &Meter, name: String) -> Result<(), BoxError> {
+    step!("work", work(meter, &name).await).await?;
+    // It counts while it sleeps, too.
+    wait!(Duration::from_millis(30)).await;
+    step!("done", done(meter)).await?;
+    Ok(())
+}
+
+async fn work(meter: &Meter, name: &str) -> Result<(), BoxError> {
+    let now = meter.now.fetch_add(1, Ordering::SeqCst) + 1;
+    meter.most.fetch_max(now, Ordering::SeqCst);
+    meter.effects.note(name);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    Ok(())
+}
+
+fn done(meter: &Meter) -> Result<(), BoxError> {
+    meter.now.fetch_sub(1, Ordering::SeqCst);
+    Ok(())
+}
+
+#[durable]
+async fn payment(meter: &Meter, n: u32) -> Result<u32, BoxError> {
+    let a = step!("reserve", once(meter, "reserve", n)).await?;
+    let b = step!("pay", retry = Retry::none(), pay(meter, a)).await?;
+    Ok(b + step!("ship", once(meter, "ship", 1)).await?)
+}
+
+fn once(meter: &Meter, name: &str, n: u32) -> Result<u32, BoxError> {
+    meter.effects.note(name);
+    Ok(n)
+}
+
+fn pay(meter: &Meter, n: u32) -> Result<u32, BoxError> {
+    meter.effects.note("pay");
+    if meter.broken.load(Ordering::SeqCst) {
+        return Err("declined".into());
+    }
+    Ok(n * 10)
+}
+
+#[durable]
+async fn outer(meter: &Meter, n: u32) -> Result<u32, BoxError> {
+    let paid = invoke!("inner", payment(n)).await?;
+    step!("note", once(meter, "outer", 1)).await?;
+    Ok(paid)
+}
+
+#[durable]
+async fn ticking(meter: &Meter) -> Result<(), BoxError> {
+    step!("tick", once(meter, "tick", 1)).await?;
+    Ok(())
+}
+
+async fn stores() -> Vec<(Arc<dyn ExecutionStore>, Option<tempfile::TempDir>)> {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = SqliteStore::open(directory.path().join("a.db"))
+        .await
+        .unwrap();
+    vec![
+        (Arc::new(MemoryStore::new()), None),
+        (Arc::new(sqlite), Some(directory)),
+    ]
+}
+
+#[tokio::test]
+async fn a_queue_lets_so_many_run_whatever_the_number_of_workers() {
+    for (store, _kept) in stores().await {
+        let meter = Arc::new(Meter::default());
+        let limits = Queue {
+            name: "q".to_owned(),
+            concurrency: Some(3),
+            ..Queue::default()
+        };
+        store.put_queue(limits).await.unwrap();
+        let worker = || {
+            Worker::new(store.clone())
+                .state(meter.clone())
+                .register(metered)
+        };
+        let workers = [Serving::begin(worker()), Serving::begin(worker())];
+        let client = Client::new(store.clone());
+        let mut handles = Vec::new();
+        for n in 0..20 {
+            let start = client.start(metered, format!("run-{n}"), format!("{n}"));
+            handles.push(start.queue("q").await.unwrap());
+        }
+        for handle in &handles {
+            handle.result().await.unwrap();
+        }
+        assert_eq!(meter.most.load(Ordering::SeqCst), 3);
+        for worker in workers {
+            worker.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn executions_of_a_key_run_one_after_the_other() {
+    for (store, _kept) in stores().await {
+        let meter = Arc::new(Meter::default());
+        let limits = Queue {
+            name: "q".to_owned(),
+            concurrency_per_key: Some(1),
+            ..Queue::default()
+        };
+        store.put_queue(limits).await.unwrap();
+        let client = Client::new(store.clone());
+        let mut handles = Vec::new();
+        for (n, priority) in [(0, 0), (1, 0), (2, 0), (3, 9)] {
+            let start = client.start(metered, format!("run-{n}"), format!("{n}"));
+            handles.push(
+                start
+                    .queue("q")
+                    .key("acme")
+                    .priority(priority)
+                    .await
+                    .unwrap(),
+            );
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let worker = Worker::new(store.clone())
+            .state(meter.clone())
+            .register(metered);
+        let serving = Serving::begin(worker);
+        for handle in &handles {
+            handle.result().await.unwrap();
+        }
+        assert_eq!(meter.most.load(Ordering::SeqCst), 1);
+        assert_eq!(meter.effects.all(), ["3", "0", "1", "2"]);
+        serving.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_rate_is_kept() {
+    let store = MemoryStore::new();
+    let rate = Some(Rate {
+        starts: 2,
+        per: Duration::from_millis(400),
+    });
+    let limits = Queue {
+        name: "q".to_owned(),
+        rate,
+        ..Queue::default()
+    };
+    store.put_queue(limits).await.unwrap();
+    let meter = Arc::new(Meter::default());
+    let worker = Worker::new(store.clone())
+        .state(meter.clone())
+        .register(ticking);
+    let serving = Serving::begin(worker);
+    let client = Client::new(store.clone());
+    let mut handles = Vec::new();
+    for n in 0..6 {
+        handles.push(
+            client
+                .start(ticking, format!("run-{n}"), ())
+                .queue("q")
+                .await
+                .unwrap(),
+        );
+    }
+    for handle in &handles {
+        handle.result().await.unwrap();
+    }
+    let mut ends = Vec::new();
+    for handle in &handles {
+        let history = client.history(handle.id()).await.unwrap();
+        ends.push(history[0].started_at);
+    }
+    ends.sort();
+    for (first, third) in ends.iter().zip(&ends[2..]) {
+        assert!(
+            third.since(*first) >= Duration::from_millis(395),
+            "{ends:?}"
+        );
+    }
+    serving.stop().await;
+}
+
+#[tokio::test]
+async fn paused_executions_stop_at_the_next_boundary_and_go_on_later() {
+    for (store, _kept) in stores().await {
+        let meter = Arc::new(Meter::default());
+        let worker = Worker::new(store.clone())
+            .state(meter.clone())
+            .register(metered);
+        // It waits in memory when it is paused.
+        let serving = Serving::begin(worker.resident(Duration::from_secs(60)));
+        let client = Client::new(store.clone());
+        let handle = client.start(metered, "a", "a".to_owned()).await.unwrap();
+        until(async || meter.effects.count("a") == 1).await;
+        client.pause(handle.id()).await.unwrap();
+        until(async || status(&*store, "a").await == ExecutionStatus::Suspended).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(status(&*store, "a").await, ExecutionStatus::Suspended);
+        client.resume(handle.id()).await.unwrap();
+        handle.result().await.unwrap();
+        assert_eq!(meter.effects.count("a"), 1);
+        serving.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_failed_execution_is_retried_from_where_it_failed() {
+    for (store, _kept) in stores().await {
+        let meter = Arc::new(Meter::default());
+        meter.broken.store(true, Ordering::SeqCst);
+        let worker = Worker::new(store.clone()).state(meter.clone());
+        let serving = Serving::begin(worker.register(payment).register(outer));
+        let client = Client::new(store.clone());
+        let handle = client.start(payment, "a", 4).await.unwrap();
+        handle.result().await.unwrap_err();
+        let nested = client.start(outer, "b", 5).await.unwrap();
+        nested.result().await.unwrap_err();
+        meter.broken.store(false, Ordering::SeqCst);
+        client
+            .retry(handle.id(), &RetryFrom::Failure)
+            .await
+            .unwrap();
+        assert_eq!(handle.result().await.unwrap(), 41);
+        // Whoever was invoked and failed runs again, too, and tells its parent.
+        client
+            .retry(nested.id(), &RetryFrom::Failure)
+            .await
+            .unwrap();
+        assert_eq!(nested.result().await.unwrap(), 51);
+        assert_eq!(meter.effects.count("reserve"), 2, "it kept its value");
+        let again = RetryFrom::Operation("pay".to_owned());
+        client.retry(handle.id(), &again).await.unwrap();
+        assert_eq!(handle.result().await.unwrap(), 41);
+        assert_eq!(meter.effects.count("ship"), 3);
+        client
+            .retry(nested.id(), &RetryFrom::Beginning)
+            .await
+            .unwrap();
+        assert_eq!(nested.result().await.unwrap(), 51);
+        assert_eq!(meter.effects.count("reserve"), 3);
+        serving.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn many_are_retried_and_removed_by_a_filter() {
+    let store = MemoryStore::new();
+    let meter = Arc::new(Meter::default());
+    meter.broken.store(true, Ordering::SeqCst);
+    let worker = Worker::new(store.clone())
+        .state(meter.clone())
+        .register(payment);
+    let serving = Serving::begin(worker);
+    let client = Client::new(store.clone());
+    let mut handles = Vec::new();
+    for n in 0..30 {
+        handles.push(client.start(payment, format!("run-{n}"), n).await.unwrap());
+    }
+    for handle in &handles {
+        handle.result().await.unwrap_err();
+    }
+    meter.broken.store(false, Ordering::SeqCst);
+    let failed = client.select(Filter {
+        status: vec![ExecutionStatus::Failed],
+        prefix: Some("run-1".to_owned()),
+        ..Filter::default()
+    });
+    let change = Bulk::Retry(RetryFrom::Failure);
+    assert_eq!(failed.concerned(&change).await.unwrap().len(), 11);
+    let done = failed.apply(change).await.unwrap();
+    assert_eq!((done.done.len(), done.refused.len()), (11, 0));
+    assert_eq!(handles[12].result().await.unwrap(), 121);
+    until(async || failed.ids().await.unwrap().is_empty()).await;
+    let now = std::time::SystemTime::now();
+    let before = durable::Timestamp::from(now).after(Duration::from_secs(1));
+    let old = client.ended_before(before);
+    until(async || old.ids().await.unwrap().len() == 30).await;
+    assert_eq!(old.apply(Bulk::Delete).await.unwrap().done.len(), 30);
+    assert!(client.list(Filter::default()).await.unwrap().is_empty());
+    serving.stop().await;
+}
+
+#[tokio::test]
+async fn workers_fire_schedules_once() {
+    for (store, _kept) in stores().await {
+        let meter = Arc::new(Meter::default());
+        let worker = || {
+            Worker::new(store.clone())
+                .state(meter.clone())
+                .register(ticking)
+        };
+        let workers = [Serving::begin(worker()), Serving::begin(worker())];
+        let client = Client::new(store.clone());
+        let every = Schedule::every(Duration::from_secs(1)).unwrap();
+        let every = every.overlap(Overlap::Allow);
+        client.schedule("tick", ticking, (), &every).await.unwrap();
+        until(async || meter.effects.count("tick") >= 3).await;
+        client.unschedule("tick").await.unwrap();
+        let all = client.list(Filter::default()).await.unwrap();
+        assert!(
+            all.iter()
+                .all(|execution| execution.id.as_str().starts_with("tick@"))
+        );
+        for worker in workers {
+            worker.stop().await;
+        }
+        let ended = client.list(Filter::default()).await.unwrap().len();
+        assert_eq!(
+            meter.effects.count("tick"),
+            ended,
+            "each execution ticked once"
+        );
+    }
+}

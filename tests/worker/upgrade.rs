@@ -1,0 +1,132 @@
+//! Builds side by side: what one cannot run, another goes on with.
+
+use durable::prelude::*;
+use durable::store::{ExecutionStatus, MemoryStore};
+use durable::{Client, Worker};
+
+use crate::support::{Serving, status, until};
+
+fn value(n: u32) -> Result<u32, BoxError> {
+    Ok(n)
+}
+
+/// The handler as different builds of a program have it.
+mod first {
+    use super::*;
+
+    #[durable]
+    pub(super) async fn order(n: u32) -> Result<u32, BoxError> {
+        let reserved = step!("reserve", value(n)).await?;
+        let _: u32 = callback!("paid").await?;
+        Ok(reserved + step!("ship", value(1)).await?)
+    }
+}
+
+/// It asks for the record of `reserve` as something else.
+mod broken {
+    use super::*;
+
+    #[durable]
+    pub(super) async fn order(n: u32) -> Result<u32, BoxError> {
+        wait!("reserve", Duration::from_millis(1)).await;
+        let _: u32 = callback!("paid").await?;
+        Ok(n + step!("ship", value(1)).await?)
+    }
+}
+
+/// The same mistake in another place: another build that does not fit.
+mod broken_again {
+    use super::*;
+
+    #[durable(version = "2")]
+    pub(super) async fn order(n: u32) -> Result<u32, BoxError> {
+        wait!("reserve", Duration::from_millis(1)).await;
+        let _: u32 = callback!("paid").await?;
+        Ok(n + step!("ship", value(1)).await?)
+    }
+}
+
+mod fixed {
+    use super::*;
+
+    #[durable]
+    pub(super) async fn order(n: u32) -> Result<u32, BoxError> {
+        let reserved = step!("hold", was = "reserve", value(n)).await?;
+        let _: u32 = callback!("paid").await?;
+        Ok(reserved + step!("ship", value(2)).await?)
+    }
+}
+
+/// An execution that the first build has brought to its callback.
+async fn waiting(store: &MemoryStore) -> (Client, String) {
+    let client = Client::new(store.clone());
+    let serving = Serving::begin(Worker::new(store.clone()).register(first::order));
+    let handle = client.start(first::order, "a", 7).await.unwrap();
+    until(async || status(store, "a").await == ExecutionStatus::Suspended).await;
+    let history = client.history(handle.id()).await.unwrap();
+    serving.stop().await;
+    (client, history[1].handle.clone().unwrap())
+}
+
+#[tokio::test]
+async fn a_blocked_execution_goes_on_once_a_build_that_fits_appears() {
+    let store = MemoryStore::new();
+    let (client, callback) = waiting(&store).await;
+    let broken = Serving::begin(Worker::new(store.clone()).register(broken::order));
+    client.complete(&callback, &1).await.unwrap();
+    until(async || status(&store, "a").await == ExecutionStatus::Blocked).await;
+    let id = "a".parse().unwrap();
+    let report = client.describe(&id).await.unwrap().report.unwrap();
+    assert!(report.contains("reserve"), "{report}");
+    // The build that it blocked under does not try it again.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    assert_eq!(status(&store, "a").await, ExecutionStatus::Blocked);
+    let fixed = Serving::begin(Worker::new(store.clone()).register(fixed::order));
+    until(async || status(&store, "a").await == ExecutionStatus::Succeeded).await;
+    let handle = client.handle(fixed::order, "a").unwrap();
+    assert_eq!(handle.result().await.unwrap(), 9);
+    broken.stop().await;
+    fixed.stop().await;
+}
+
+#[tokio::test]
+async fn two_builds_that_do_not_fit_do_not_hand_it_to_and_fro() {
+    let store = MemoryStore::new();
+    let (client, callback) = waiting(&store).await;
+    let one = Serving::begin(Worker::new(store.clone()).register(broken::order));
+    let two = Serving::begin(Worker::new(store.clone()).register(broken_again::order));
+    client.complete(&callback, &1).await.unwrap();
+    let id = "a".parse().unwrap();
+    until(async || status(&store, "a").await == ExecutionStatus::Blocked).await;
+    // Time enough for both to have had their try.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let before = client.describe(&id).await.unwrap().updated_at;
+    tokio::time::sleep(Duration::from_millis(3000)).await;
+    let after = client.describe(&id).await.unwrap();
+    assert_eq!(
+        (after.status, after.updated_at),
+        (ExecutionStatus::Blocked, before)
+    );
+    one.stop().await;
+    two.stop().await;
+}
+
+#[tokio::test]
+async fn another_name_of_the_build_is_another_try() {
+    let store = MemoryStore::new();
+    let (client, callback) = waiting(&store).await;
+    let broken = || Worker::new(store.clone()).register(broken::order);
+    let serving = Serving::begin(broken());
+    client.complete(&callback, &1).await.unwrap();
+    until(async || status(&store, "a").await == ExecutionStatus::Blocked).await;
+    let id = "a".parse().unwrap();
+    let before = client.describe(&id).await.unwrap().updated_at;
+    serving.stop().await;
+    let serving = Serving::begin(broken().build("with a fix in what it calls"));
+    until(async || {
+        let now = client.describe(&id).await.unwrap();
+        now.status == ExecutionStatus::Blocked && now.updated_at > before
+    })
+    .await;
+    serving.stop().await;
+}

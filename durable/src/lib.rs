@@ -62,3 +62,7 @@ struct Testing;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/upgrades.md")]
 struct Upgrades;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/workers.md")]
+struct Workers;

@@ -10,6 +10,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod builds;
 mod callbacks;
 mod cancellation;
 mod checkpoints;
@@ -21,6 +22,7 @@ mod limits;
 mod news;
 mod operators;
 mod queues;
+mod ready;
 mod records;
 mod schedules;
 mod work;
@@ -150,12 +152,12 @@ static CASES: &[(&str, Case)] = cases![
     work::an_event_makes_it_due,
     work::what_was_left_behind_is_looked_after,
     work::crashes_without_progress_are_counted,
-    work::blocked_is_offered_once_to_every_other_build,
-    work::progress_makes_builds_try_again,
-    work::resumed_is_tried_by_any_build,
+    builds::blocked_is_offered_once_to_every_other_build,
+    builds::progress_makes_builds_try_again,
+    builds::resumed_is_tried_by_any_build,
     work::of_many_workers_one_claims,
-    work::what_becomes_due_is_told,
-    work::an_end_is_told,
+    ready::what_becomes_due_is_told,
+    ready::an_end_is_told,
 ];
 
 type Case = fn(Store) -> BoxFuture<'static, Outcome>;

@@ -3,19 +3,14 @@
 use std::time::Duration;
 
 use super::fixture::{
-    NOW, TTL, at, batch, ending, id, json, leased, new, put, run_to, step, suspend, with_callback,
+    NOW, TTL, at, batch, ending, id, json, leased, new, put, step, suspend, with_callback,
 };
 use super::{Defect, Outcome, Store, refused, same};
 use crate::Timestamp;
 use crate::record::Completion;
 use crate::store::{
-    Change, ClaimDue, Claimed, ExecutionStatus, ExecutionUpdate, HandlerBuild, StoreError, Wanted,
+    ClaimDue, Claimed, ExecutionStatus, ExecutionUpdate, HandlerBuild, StoreError, Wanted,
 };
-
-/// Far longer than any store takes.
-const LONG: Duration = Duration::from_secs(20);
-/// Long enough for a question to reach the store.
-const SHORT: Duration = Duration::from_millis(30);
 
 /// A worker that knows the handler of all cases, in this build.
 pub(super) fn built(build: &str) -> Wanted {
@@ -37,7 +32,7 @@ pub(super) fn now(limit: usize, now: Timestamp) -> ClaimDue {
     }
 }
 
-fn looking_after(now: Timestamp, ttl: Duration) -> ClaimDue {
+pub(super) fn looking_after(now: Timestamp, ttl: Duration) -> ClaimDue {
     ClaimDue {
         limit: 10,
         now,
@@ -213,90 +208,6 @@ pub(super) async fn crashes_without_progress_are_counted(store: Store) -> Outcom
     Ok(())
 }
 
-async fn blocked(store: &Store, name: &str, build: &str) -> Outcome {
-    store.start(new(name)?).await?;
-    let claimed = store.claim_due(&built(build), now(1, NOW)).await?;
-    same!(names(&claimed), [name], "claimed");
-    block(store, &claimed).await
-}
-
-async fn block(store: &Store, claimed: &Claimed) -> Outcome {
-    for lease in &claimed.leases {
-        let report = "renamed".to_owned();
-        let blocks = ending(1, ExecutionUpdate::Block { report });
-        store.checkpoint(&lease.fence, blocks).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn blocked_is_offered_once_to_every_other_build(store: Store) -> Outcome {
-    blocked(&store, "a", "1").await?;
-    let (one, two) = (built("1"), built("2"));
-    let look = looking_after(at(1), TTL);
-    same!(
-        names(&store.claim_due(&one, look).await?).len(),
-        0,
-        "offered to its own build"
-    );
-    same!(
-        names(&store.claim_due(&two, now(9, at(1))).await?).len(),
-        0,
-        "without a look"
-    );
-    let claimed = store.claim_due(&two, look).await?;
-    same!(names(&claimed), ["a"], "offered to another");
-    block(&store, &claimed).await?;
-    for worker in [&one, &two] {
-        same!(
-            names(&store.claim_due(worker, look).await?).len(),
-            0,
-            "offered again"
-        );
-    }
-    same!(
-        names(&store.claim_due(&built("3"), look).await?),
-        ["a"],
-        "offered to a third"
-    );
-    Ok(())
-}
-
-pub(super) async fn progress_makes_builds_try_again(store: Store) -> Outcome {
-    blocked(&store, "a", "1").await?;
-    let look = looking_after(at(1), TTL);
-    let claimed = store.claim_due(&built("2"), look).await?;
-    for lease in &claimed.leases {
-        let wake_at = Some(at(1));
-        let sleeps = ending(1, ExecutionUpdate::Suspend { wake_at });
-        store.checkpoint(&lease.fence, sleeps).await?;
-    }
-    let claimed = store.claim_due(&built("2"), now(9, at(1))).await?;
-    block(&store, &claimed).await?;
-    same!(
-        names(&store.claim_due(&built("1"), look).await?),
-        ["a"],
-        "offered to the first build"
-    );
-    Ok(())
-}
-
-pub(super) async fn resumed_is_tried_by_any_build(store: Store) -> Outcome {
-    blocked(&store, "a", "1").await?;
-    store.change(&id("a")?, Change::Resume, at(1)).await?;
-    let execution = store.get(&id("a")?).await?;
-    same!(
-        (execution.status, execution.report),
-        (ExecutionStatus::Suspended, None),
-        "state"
-    );
-    same!(
-        names(&store.claim_due(&built("1"), now(9, at(1))).await?),
-        ["a"],
-        "claimed"
-    );
-    Ok(())
-}
-
 pub(super) async fn of_many_workers_one_claims(store: Store) -> Outcome {
     for n in 0..40 {
         store.start(new(&format!("run-{n:02}"))?).await?;
@@ -322,58 +233,4 @@ pub(super) async fn of_many_workers_one_claims(store: Store) -> Outcome {
     all.dedup();
     same!(all.len(), 40, "executions claimed, each once");
     Ok(())
-}
-
-/// Asks for news, and makes sure that there are none yet.
-async fn listening(
-    store: &Store,
-) -> Result<tokio::task::JoinHandle<Result<u64, StoreError>>, Defect> {
-    let mut seen = store.ready(0).await?;
-    // A store may tell of what is no news, but not for ever.
-    while let Ok(more) = tokio::time::timeout(SHORT, store.ready(seen)).await {
-        seen = more?;
-    }
-    let store = store.clone();
-    Ok(tokio::spawn(async move { store.ready(seen).await }))
-}
-
-async fn told(news: tokio::task::JoinHandle<Result<u64, StoreError>>, of: &str) -> Outcome {
-    match tokio::time::timeout(LONG, news).await {
-        Ok(Ok(answer)) => answer.map(drop).map_err(Defect::from),
-        Ok(Err(lost)) => Err(Defect::new(format!("a task was lost: {lost}"))),
-        Err(_) => Err(Defect::new(format!("nobody was told of {of}"))),
-    }
-}
-
-pub(super) async fn what_becomes_due_is_told(store: Store) -> Outcome {
-    let news = listening(&store).await?;
-    store.start(new("a")?).await?;
-    told(news, "a start").await?;
-    let (fence, callback, _) = with_callback(&store, "b").await?;
-    store.checkpoint(&fence, ending(2, suspend())).await?;
-    let news = listening(&store).await?;
-    let outcome = Completion::Succeed(json("1"));
-    store.complete(&callback, outcome, NOW).await?;
-    told(news, "a callback").await?;
-    let news = listening(&store).await?;
-    store.change(&id("b")?, Change::Resume, NOW).await?;
-    told(news, "a resumption").await
-}
-
-pub(super) async fn an_end_is_told(store: Store) -> Outcome {
-    store.start(new("a")?).await?;
-    let question = {
-        let (store, id) = (store.clone(), id("a")?);
-        tokio::spawn(async move { store.changed(&id, 7).await.map(|()| 0) })
-    };
-    tokio::time::sleep(SHORT).await;
-    same!(question.is_finished(), false, "answered before the end");
-    let output = json("1");
-    run_to(&store, "a", ExecutionUpdate::Succeed { output }).await?;
-    told(question, "the end").await?;
-    // And it is known afterwards.
-    match tokio::time::timeout(LONG, store.changed(&id("a")?, 7)).await {
-        Ok(answer) => answer.map_err(Defect::from),
-        Err(_) => Err(Defect::new("an end of before is not told of")),
-    }
 }

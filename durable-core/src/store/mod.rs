@@ -1,6 +1,7 @@
 //! Where checkpoints are kept: the traits that every backend implements.
 
 mod callback;
+mod change;
 mod error;
 mod execution;
 mod limits;

@@ -4,6 +4,7 @@ mod build;
 mod error;
 mod failures;
 mod handlers;
+mod release;
 mod serve;
 
 use std::collections::HashSet;

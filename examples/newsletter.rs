@@ -1,0 +1,85 @@
+//! Many executions: a client starts one for each reader, a worker runs them, those of one mail
+//! server strictly one after the other.
+//!
+//! ```text
+//! cargo run --example newsletter
+//! ```
+
+use std::sync::Mutex;
+
+use durable::prelude::*;
+use durable::store::{ExecutionStore, MemoryStore, Queue};
+use durable::{Client, Worker};
+
+/// What was sent, in order.
+#[derive(Default)]
+struct Mailer(Mutex<Vec<String>>);
+
+#[durable]
+async fn welcome(mailer: &Mailer, address: String) -> Result<usize, BoxError> {
+    step!("greet", mailer.send(&address, "welcome")).await?;
+    // Takes no memory and no process, however long it is.
+    wait!("settle", Duration::from_millis(20)).await;
+    step!("tips", mailer.send(&address, "tips")).await?;
+    Ok(2)
+}
+
+impl Mailer {
+    fn send(&self, address: &str, what: &str) -> Result<(), BoxError> {
+        let mut sent = self.0.lock().map_err(|_| "the mailer is broken")?;
+        sent.push(format!("{what} to {address}"));
+        Ok(())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // A program that is to survive takes `durable::open("sqlite:mail.db").await?`.
+    println!("{} mails sent", send_all(MemoryStore::new()).await?);
+    Ok(())
+}
+
+async fn send_all(store: MemoryStore) -> Result<usize, BoxError> {
+    let one_per_server = Queue {
+        name: "mail".to_owned(),
+        concurrency_per_key: Some(1),
+        ..Queue::default()
+    };
+    store.put_queue(one_per_server).await?;
+    let client = Client::new(store.clone());
+    let worker = Worker::new(store)
+        .state(Mailer::default())
+        .register(welcome);
+    let mut sent = Ok(0);
+    // A worker process says `run()` instead: it ends at SIGTERM, and loses nothing.
+    worker
+        .run_until(async { sent = start_and_wait(&client).await })
+        .await?;
+    sent
+}
+
+async fn start_and_wait(client: &Client) -> Result<usize, BoxError> {
+    let mut mails = Vec::new();
+    for n in 0..20 {
+        let (reader, server) = (n / 4, n % 4);
+        let address = format!("reader-{reader}@server-{server}.example");
+        let id = format!("welcome-{address}");
+        let start = client.start(welcome, id, address);
+        mails.push(start.queue("mail").key(server).await?);
+    }
+    let mut sent = 0;
+    for mail in mails {
+        sent += mail.result().await?;
+    }
+    Ok(sent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_reader_gets_both_mails() {
+        assert_eq!(send_all(MemoryStore::new()).await.unwrap(), 40);
+    }
+}

@@ -75,6 +75,15 @@ async fn ticking(meter: &Meter) -> Result<(), BoxError> {
     Ok(())
 }
 
+#[durable]
+async fn chain(n: u32) -> Result<u32, BoxError> {
+    if n < 3 {
+        continue_as!(n + 1).await
+    }
+    let answer: u32 = callback!("go on").await?;
+    Ok(n + answer)
+}
+
 async fn stores() -> Vec<(Arc<dyn ExecutionStore>, Option<tempfile::TempDir>)> {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = SqliteStore::open(directory.path().join("a.db"))
@@ -332,5 +341,27 @@ async fn workers_fire_schedules_once() {
             ended,
             "each execution ticked once"
         );
+    }
+}
+
+#[tokio::test]
+async fn links_of_a_chain_are_kept_while_it_goes_on() {
+    for (store, _kept) in stores().await {
+        let serving = Serving::begin(Worker::new(store.clone()).register(chain));
+        let client = Client::new(store.clone());
+        let handle = client.start(chain, "a", 1).await.unwrap();
+        until(async || client.list(Filter::default()).await.unwrap().len() == 3).await;
+        until(async || status(&*store, "a~3").await == ExecutionStatus::Suspended).await;
+        let now = std::time::SystemTime::now();
+        let before = durable::Timestamp::from(now).after(Duration::from_secs(60));
+        let old = client.ended_before(before);
+        assert_eq!(old.ids().await.unwrap().len(), 2);
+        assert!(old.concerned(&Bulk::Delete).await.unwrap().is_empty());
+        let history = client.history(&"a~3".parse().unwrap()).await.unwrap();
+        let callback = history[0].handle.clone().unwrap();
+        client.complete(&callback, &10).await.unwrap();
+        assert_eq!(handle.result().await.unwrap(), 13);
+        assert_eq!(old.apply(Bulk::Delete).await.unwrap().done.len(), 3);
+        serving.stop().await;
     }
 }

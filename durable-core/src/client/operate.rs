@@ -235,7 +235,8 @@ impl Selection {
     ///
     /// Those of the store.
     pub async fn ids(&self) -> Result<Vec<ExecutionId>, StoreError> {
-        self.collect(|_| true).await
+        let selected = self.collect(|_| true).await?;
+        Ok(selected.into_iter().map(|(id, _)| id).collect())
     }
 
     /// The dry run of [`apply`](Self::apply): what it would change.
@@ -244,15 +245,16 @@ impl Selection {
     ///
     /// Those of the store.
     pub async fn concerned(&self, change: &Bulk) -> Result<Vec<ExecutionId>, StoreError> {
-        let mut concerned = self.collect(|execution| change.concerns(execution)).await?;
-        if *change == Bulk::Delete {
-            let mut kept = Vec::new();
-            for id in concerned {
-                if !self.goes_on(&id).await? {
-                    kept.push(id);
-                }
+        let selected = self.collect(|execution| change.concerns(execution)).await?;
+        let mut concerned = Vec::new();
+        for (id, next) in selected {
+            let goes_on = match next {
+                Some(next) if *change == Bulk::Delete => self.goes_on(next).await?,
+                _ => false,
+            };
+            if !goes_on {
+                concerned.push(id);
             }
-            concerned = kept;
         }
         Ok(concerned)
     }
@@ -274,23 +276,26 @@ impl Selection {
         Ok(changed)
     }
 
-    /// Whether the execution is a link of a chain that has not ended.
-    async fn goes_on(&self, id: &ExecutionId) -> Result<bool, StoreError> {
-        let mut execution = self.client.store.get(id).await?;
-        while let Some(next) = execution.next {
-            execution = match self.client.store.get(&next).await {
+    /// Whether the chain that goes on with this execution has not ended.
+    async fn goes_on(&self, mut next: ExecutionId) -> Result<bool, StoreError> {
+        loop {
+            let execution = match self.client.store.get(&next).await {
                 Ok(execution) => execution,
                 Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(false),
                 Err(error) => return Err(error),
             };
+            match execution.next {
+                Some(further) => next = further,
+                None => return Ok(!execution.status.is_terminal()),
+            }
         }
-        Ok(!execution.status.is_terminal())
     }
 
+    /// Ids, each with what goes on in its place.
     async fn collect(
         &self,
         wanted: impl Fn(&Execution) -> bool,
-    ) -> Result<Vec<ExecutionId>, StoreError> {
+    ) -> Result<Vec<(ExecutionId, Option<ExecutionId>)>, StoreError> {
         let mut filter = self.filter.clone();
         filter.limit = PAGE;
         let mut ids = Vec::new();
@@ -304,7 +309,7 @@ impl Selection {
             ids.extend(
                 page.into_iter()
                     .filter(&wanted)
-                    .map(|execution| execution.id),
+                    .map(|execution| (execution.id, execution.next)),
             );
             if !full {
                 return Ok(ids);

@@ -81,10 +81,19 @@ pub(super) async fn resumed_is_tried_by_any_build(store: Store) -> Outcome {
         (ExecutionStatus::Suspended, None),
         "state"
     );
-    same!(
-        names(&store.claim_due(&built("1"), now(9, at(1))).await?),
-        ["a"],
-        "claimed"
-    );
+    let claimed = store.claim_due(&built("1"), now(9, at(1))).await?;
+    same!(names(&claimed), ["a"], "claimed");
+    Ok(())
+}
+
+pub(super) async fn resumed_is_offered_to_every_build_again(store: Store) -> Outcome {
+    blocked(&store, "a", "1").await?;
+    let look = looking_after(at(1), TTL);
+    block(&store, &store.claim_due(&built("2"), look).await?).await?;
+    store.change(&id("a")?, Change::Resume, at(1)).await?;
+    let claimed = store.claim_due(&built("1"), now(9, at(1))).await?;
+    block(&store, &claimed).await?;
+    let claimed = store.claim_due(&built("2"), look).await?;
+    same!(names(&claimed), ["a"], "offered to a build of before");
     Ok(())
 }

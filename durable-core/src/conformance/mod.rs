@@ -155,6 +155,7 @@ static CASES: &[(&str, Case)] = cases![
     builds::blocked_is_offered_once_to_every_other_build,
     builds::progress_makes_builds_try_again,
     builds::resumed_is_tried_by_any_build,
+    builds::resumed_is_offered_to_every_build_again,
     work::of_many_workers_one_claims,
     ready::what_becomes_due_is_told,
     ready::an_end_is_told,

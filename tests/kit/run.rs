@@ -359,6 +359,29 @@ async fn a_body_may_take_the_time_of_the_test() {
     assert_eq!(slow.steps.load(Ordering::SeqCst), 0);
 }
 
+#[durable]
+async fn loses_with_an_outcome(app: &App) -> Result<String, BoxError> {
+    Ok(race!("first", {
+        "work" => step!("work", app.note("worked")) => "work".to_owned(),
+        "late" => wait!("late", Duration::from_secs(30)) => "late".to_owned(),
+    })
+    .await)
+}
+
+#[tokio::test]
+async fn what_a_loser_of_a_race_comes_to_is_never_written() {
+    let app = App::default();
+    let run = TestRun::new(loses_with_an_outcome)
+        .state(&app)
+        .takes("work", Duration::from_secs(60))
+        .run("a", ())
+        .await;
+    assert_eq!(run.output().unwrap(), "late");
+    assert_eq!(app.noted(), ["worked"]);
+    let work = run.history().get("work").map(|work| work.status());
+    assert!(work.is_none_or(|status| !status.is_terminal()), "{run}");
+}
+
 #[tokio::test]
 async fn the_same_id_is_the_same_execution() {
     let app = App::default();

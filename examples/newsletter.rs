@@ -79,6 +79,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn a_mail_is_repeated_only_where_the_process_dies_before_it_is_recorded() {
+        let reader = "reader@server.example".to_owned();
+        let report = durable::testing::crash_everywhere(welcome, |_| Mailer::default(), reader);
+        report.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn every_reader_gets_both_mails() {
         assert_eq!(send_all(MemoryStore::new()).await.unwrap(), 40);
     }

@@ -8,5 +8,6 @@ mod chaos;
 mod faults;
 mod operators;
 mod resilience;
+mod sigterm;
 mod support;
 mod upgrade;

@@ -124,7 +124,7 @@ impl Began {
         }
         let clock = ServiceClock::after(&operations);
         let execution = take_execution(&mut operations, &arn, handler)?;
-        store.take_over(operations, clock, whole).map_err(early)?;
+        store.take_over(operations, clock).map_err(early)?;
         if let Some(record) = store.continuation() {
             return Err(Early::Answer(continued(record)));
         }

@@ -11,6 +11,7 @@
 //! | `poll!` | `STEP` | `WaitForCondition` |
 //! | `wait!` | `WAIT` | `Wait` |
 //! | the pause between two slices of a long loop | `WAIT` | `Slice` |
+//! | the note that a body was cut off by the end of its invocation | `STEP` | `CutOff` |
 //! | `scope!`, `call!`, `race!` | `CONTEXT` | `RunInChildContext`, `Call`, `Race` |
 //! | `map!` and its items | `CONTEXT` | `Map`, `MapIteration` |
 //! | `parallel!` and its branches | `CONTEXT` | `Parallel`, `ParallelBranch` |

@@ -97,13 +97,11 @@ impl LambdaStore {
         }
     }
 
-    /// Takes over the history that the invocation began with, in an invocation of this length that goes by
-    /// this clock.
+    /// Takes over the history that the invocation began with, which goes by this clock.
     pub(crate) fn take_over(
         &self,
         operations: Vec<Operation>,
         clock: ServiceClock,
-        whole: Duration,
     ) -> Result<(), StoreError> {
         let mut state = self.lock();
         state.clock = clock;
@@ -111,7 +109,7 @@ impl LambdaStore {
         state.records.reserve(operations.len());
         for (at, operation) in operations.into_iter().enumerate() {
             let known = Known::of(&operation);
-            let record = record_of(operation, at as u64 + 1, now, whole)?;
+            let record = record_of(operation, at as u64 + 1, now)?;
             state.known.insert(record.id, known);
             state.records.push(record);
         }
@@ -311,7 +309,7 @@ impl LambdaStore {
             }
             let known = Known::of(&operation);
             let is_news = known.is_news();
-            let record = record_of(operation, 0, now, Duration::ZERO)?;
+            let record = record_of(operation, 0, now)?;
             state.known.insert(record.id, known);
             if record.id == continuation() {
                 state.records.push(record.clone());

@@ -5,6 +5,7 @@
 //! or runs.
 
 mod claim;
+mod cut_off;
 mod drift;
 mod external;
 mod mismatch;

@@ -132,17 +132,21 @@ impl Engine {
 
     /// The item after the last of the batch `op` that begins with item `start`: what is recorded,
     /// halved if it was cut off, else what is planned.
-    pub(crate) fn batch_end(&self, op: Op, start: u64, planned: u64) -> u64 {
+    pub(crate) fn batch_end(&mut self, op: Op, start: u64, planned: u64) -> u64 {
         let slot = &self.slots[op.index()];
         let Some(end) = slot.record.extent else {
             return planned;
         };
-        let cut_off = self.unclean && slot.recorded && slot.record.status == Status::Started;
-        if cut_off {
-            start + (end.saturating_sub(start) / 2).max(1)
-        } else {
-            end
+        if !(self.unclean && slot.recorded && slot.record.status == Status::Started) {
+            return end;
         }
+        // A service keeps what was planned first, so that all halvings are made up for.
+        let times = match self.limits.orchestrates {
+            true => self.noted_cut_offs(op) + 1,
+            false => 1,
+        };
+        let left = end.saturating_sub(start).checked_shr(times);
+        start + left.unwrap_or_default().max(1)
     }
 
     /// The batch `op` covers the items up to this one.

@@ -43,17 +43,20 @@ impl Engine {
             Fit::Never(whole) => return Begin::Never(whole),
         }
         let at_most_once = conditions.at_most_once;
-        let (unclean, cautious) = (self.unclean, self.cautious);
+        let cautious = self.cautious;
         let slot = &mut self.slots[op.index()];
-        let record = &mut slot.record;
-        let cut_off = slot.recorded && !slot.begun && record.status == Status::Started;
+        let cut_off = slot.recorded && !slot.begun && slot.record.status == Status::Started;
         slot.begun = true;
+        if cut_off && at_most_once {
+            return Begin::Interrupted(1);
+        }
         if cut_off {
-            record.interruptions += u32::from(unclean);
-            if at_most_once || record.interruptions >= MAX_INTERRUPTIONS {
-                return Begin::Interrupted(record.interruptions.max(1));
+            let times = self.count_cut_off(op, now);
+            if times >= MAX_INTERRUPTIONS {
+                return Begin::Interrupted(times);
             }
         } else {
+            let record = &mut slot.record;
             record.attempt += 1;
             if record.attempt == 1 {
                 record.started_at = now;

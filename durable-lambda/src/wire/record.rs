@@ -1,5 +1,7 @@
 //! From the service's operations to records.
 
+use std::time::Duration;
+
 use durable_core::store::{StoreError, StoreErrorKind};
 use durable_core::{ErrorKind, Kind, Occurrence, OperationId, Payload, Record, Timestamp};
 
@@ -8,9 +10,9 @@ use super::{ErrorObject, Operation, Status, Time, Type, from_text};
 
 /// Space between the orders of two records.
 const SPACING: u64 = 1 << 20;
-/// After so long without an end, the attempt of a step was cut off once more than is known; or after the time that
-/// an invocation has, if that is longer.
-const LEAST_CUT: i64 = 5 * 60 * 1000;
+/// A body that was cut off is counted from this age of its START on: before, the note of it would cost more than the
+/// few times that it can run.
+const COUNTED_FROM: Duration = Duration::from_secs(60);
 
 /// The identity behind an operation's id; other ids than ours stand for operations that nothing asks for.
 pub(crate) fn id_of(wire: &str) -> OperationId {
@@ -42,7 +44,7 @@ fn foreign(wire: &str) -> OperationId {
 pub(crate) fn kind_of(operation: &Operation) -> Option<Kind> {
     let sub = operation.sub_type.as_deref().unwrap_or_default();
     Some(match (operation.kind, sub) {
-        (Type::Step, "Record") => Kind::Record,
+        (Type::Step, "Record" | "CutOff") => Kind::Record,
         (Type::Step, "WaitForCondition") => Kind::Poll,
         (Type::Step, "Batch") => Kind::Batch,
         (Type::Step, "Undo") => Kind::Undo,
@@ -61,12 +63,11 @@ pub(crate) fn kind_of(operation: &Operation) -> Option<Kind> {
     })
 }
 
-/// The record of an operation, the `seq`-th of its execution; now, in an invocation of this length.
+/// The record of an operation, the `seq`-th of its execution, as of now.
 pub(crate) fn record_of(
     operation: Operation,
     seq: u64,
     now: Timestamp,
-    whole: std::time::Duration,
 ) -> Result<Record, StoreError> {
     let written = operation.name.clone().unwrap_or_default();
     let unknown = |what: &str| {
@@ -102,12 +103,9 @@ pub(crate) fn record_of(
     record.ended_at = operation.end_timestamp.map(at);
     record.label = Some(written);
     details(&mut record, operation);
-    let age = now.as_millis() - started_at.as_millis();
-    if record.status == durable_core::Status::Started && record.attempt == 1 {
-        let whole = i64::try_from(whole.as_millis()).unwrap_or(i64::MAX);
-        let cuts = age / whole.max(LEAST_CUT);
-        record.interruptions = u32::try_from(cuts).unwrap_or_default();
-        halve(&mut record);
+    let age = now.since(started_at);
+    if record.status == durable_core::Status::Started && age >= COUNTED_FROM {
+        record.interruptions = 1;
     }
     Ok(record)
 }
@@ -119,7 +117,7 @@ fn at(time: Time) -> Timestamp {
 /// The name without key; of what the engine makes for itself, as the engine knows it.
 fn name_of(operation: &Operation, written: &str) -> String {
     match operation.sub_type.as_deref() {
-        Some(sub @ ("Slice" | "Continue")) => format!("#{}", sub.to_lowercase()),
+        Some(sub @ ("Slice" | "Continue" | "CutOff")) => format!("#{}", sub.to_lowercase()),
         _ => {
             let keyed = written
                 .strip_suffix(']')
@@ -217,19 +215,6 @@ fn error(
         other => other?,
     };
     Some(from_object(object, kind, &record.written()))
-}
-
-/// A batch that was cut off again and again was halved as often; the last time is up to the engine.
-fn halve(record: &mut Record) {
-    let written = record.written();
-    let first = written
-        .rsplit_once('[')
-        .and_then(|(_, items)| items.split_once("..")?.0.parse::<u64>().ok());
-    if let (Some(start), Some(end)) = (first, record.extent) {
-        let items = end.saturating_sub(start);
-        let left = items.checked_shr(record.interruptions).unwrap_or_default();
-        record.extent = Some(start + left.max(1));
-    }
 }
 
 /// A batch says which items it covers in its name, and once it has ended with its value.

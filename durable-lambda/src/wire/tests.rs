@@ -72,7 +72,7 @@ fn actions(updates: &[Value]) -> Vec<&str> {
 
 fn read(operation: Value) -> Record {
     let operation = serde_json::from_value(operation).unwrap();
-    record_of(operation, 7, NOW, Duration::from_secs(900)).unwrap()
+    record_of(operation, 7, NOW).unwrap()
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_batch_says_what_it_covered_and_how_long_it_took() {
 }
 
 #[test]
-fn what_is_cut_off_again_and_again_is_counted_by_its_age() {
+fn what_is_cut_off_counts_from_a_minute_on() {
     let started = |age: i64, attempt: u32| {
         let at = NOW.as_millis() - age;
         read(
@@ -277,16 +277,17 @@ fn what_is_cut_off_again_and_again_is_counted_by_its_age() {
             "StartTimestamp": at, "StepDetails": {"Attempt": attempt}}),
         )
     };
-    let whole = 900_000;
-    assert_eq!(started(whole - 1, 0).interruptions, 0);
-    assert_eq!(started(2 * whole, 0).interruptions, 2);
-    assert_eq!(started(2 * whole, 0).extent, Some(100), "halved as often");
+    assert_eq!(started(59_999, 0).interruptions, 0);
+    assert_eq!(started(60_000, 0).interruptions, 1);
+    let rested = started(86_400_000, 3);
     assert_eq!(
-        started(2 * whole, 1).interruptions,
-        0,
-        "its delays are not known"
+        (rested.interruptions, rested.attempt),
+        (1, 4),
+        "a rest is no cut-off"
     );
-    assert_eq!(started(0, 1).attempt, 2);
+    assert_eq!(rested.extent, Some(400), "halving is up to the engine");
+    let note = json!({"Id": "n", "Type": "STEP", "Status": "SUCCEEDED", "Name": "cut-off of s", "SubType": "CutOff"});
+    assert!(read(note).is_internal());
 }
 
 #[test]
@@ -347,9 +348,7 @@ fn what_the_outside_settles_has_its_words() {
 fn an_unknown_status_is_refused_by_name() {
     let operation = json!({"Id": "s", "Type": "STEP", "Status": "EXPIRED", "Name": "load"});
     let operation = serde_json::from_value(operation).unwrap();
-    let error = record_of(operation, 1, NOW, Duration::ZERO)
-        .unwrap_err()
-        .to_string();
+    let error = record_of(operation, 1, NOW).unwrap_err().to_string();
     assert!(
         error.contains("`load`") && error.contains("status"),
         "{error}"

@@ -369,6 +369,7 @@ impl Updates<'_> {
         match record.kind {
             _ if record.name == "#slice" => "Slice",
             _ if record.name == "#continue" => "Continue",
+            _ if record.name == "#cutoff" => "CutOff",
             Kind::Record => "Record",
             Kind::Poll => "WaitForCondition",
             Kind::Batch => "Batch",

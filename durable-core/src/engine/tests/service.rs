@@ -145,3 +145,58 @@ fn times_of_the_service_do_not_move_the_clock_here() {
         Some(Timestamp::from_millis(1_500))
     );
 }
+
+/// What a service has of a step whose body was cut off, old enough to count.
+fn cut_off_here(mut notes: Vec<Record>) -> Script {
+    let mut records = cut_off("s", 1);
+    records.append(&mut notes);
+    for (at, record) in (1..).zip(&mut records) {
+        record.seq = at;
+    }
+    Script::limited(records, true, limits())
+}
+
+#[test]
+fn each_time_a_body_is_cut_off_is_noted_before_it_runs_again() {
+    let mut notes = Vec::new();
+    for _ in 1..=2 {
+        let mut script = cut_off_here(notes.clone());
+        let op = script.claim(step("s"));
+        assert_eq!(script.decide(op), Decision::Run);
+        assert_eq!(script.begin(op), Begin::OnceWritten);
+        let mut written = script.commit();
+        written.retain(Record::is_internal);
+        assert_eq!(written.len(), 1);
+        assert_eq!(written[0].status, Status::Succeeded);
+        assert_eq!(script.engine.drift(), [], "no call site asks for the notes");
+        notes.append(&mut written);
+    }
+    assert_ne!(notes[0].id, notes[1].id);
+    let mut script = cut_off_here(notes);
+    let op = script.claim(step("s"));
+    assert_eq!(script.begin(op), Begin::Interrupted(3));
+    assert_eq!(script.commit(), []);
+}
+
+#[test]
+fn a_body_that_began_a_short_while_ago_is_not_counted() {
+    let mut script = Script::limited(cut_off("s", 0), true, limits());
+    let op = script.claim(step("s"));
+    assert_eq!(script.begin(op), Begin::OnceWritten);
+    assert!(!script.commit().iter().any(Record::is_internal));
+}
+
+#[test]
+fn a_batch_is_halved_as_often_as_it_was_cut_off() {
+    let (mut notes, mut ends) = (Vec::new(), Vec::new());
+    for _ in 1..=3 {
+        let mut script = cut_off_here(notes.clone());
+        script.engine.slots[0].record.extent = Some(410);
+        let op = script.claim(step("s"));
+        ends.push(script.engine.batch_end(op, 10, 0));
+        script.begin(op);
+        let written = script.commit().into_iter();
+        notes.extend(written.filter(Record::is_internal));
+    }
+    assert_eq!(ends, [210, 110, 60]);
+}

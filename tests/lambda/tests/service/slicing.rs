@@ -76,7 +76,8 @@ async fn a_step_whose_process_is_killed_runs_again() {
     }
 }
 
-/// How often a body was cut off is read from the age of its start: the service keeps no count of it.
+/// The service keeps no count of bodies that were cut off: each is noted by an operation of its own, once the step
+/// has been under way for a minute.
 #[tokio::test]
 async fn a_step_that_never_ends_is_given_up() {
     let config = Config {
@@ -90,7 +91,21 @@ async fn a_step_that_never_ends_is_given_up() {
     started.pass(Duration::from_secs(16 * 60));
     let done = stage.finish(started).await;
     assert_eq!(done.result::<String>(), "Interrupted");
-    assert_eq!((done.effects.len(), done.invocations()), (1, 2));
+    // The first run was too young to count; the last invocation gives up without another.
+    assert_eq!((done.effects.len(), done.invocations()), (3, 4));
+    done.record.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn a_step_that_was_cut_off_once_may_rest_for_long() {
+    let stage = Stage::plain("killed").await;
+    let started = stage.start(json!("late"));
+    let ended = |record: &Record| record.invocations.first()?.end.clone();
+    stage.fake.until(ended).await;
+    // As after a pause: that is one cut-off, however long ago.
+    started.pass(Duration::from_secs(24 * 3600));
+    let done = stage.finish(started).await;
+    assert_eq!(done.result::<usize>(), 2);
     done.record.assert_well_behaved();
 }
 

@@ -1,0 +1,77 @@
+//! Counts how often a body was cut off by the end of its process.
+//!
+//! Where records are a service's own there is no room in them for the count: it is kept in operations of its own,
+//! one for each time, which no call site claims.
+
+use super::order::ScopeIndex;
+use super::{Engine, MAX_INTERRUPTIONS, Op, Slot};
+use crate::record::{Kind, Payload, Record, Status};
+use crate::{Occurrence, OperationId, Timestamp};
+
+/// Name of what notes that a body was cut off: none that a call site can have.
+const CUT_OFF: &str = "#cutoff";
+
+impl Engine {
+    /// Notes that the body of `op` was cut off once more; how often that was, as far as it counts.
+    ///
+    /// What a service's store loads as never interrupted began a short while ago and does not count yet: noting
+    /// it would cost an operation, and the service lets time pass between invocations that fail.
+    pub(super) fn count_cut_off(&mut self, op: Op, now: Timestamp) -> u32 {
+        let unclean = self.unclean;
+        let record = &mut self.slots[op.index()].record;
+        if !self.limits.orchestrates {
+            record.interruptions += u32::from(unclean);
+            return record.interruptions;
+        }
+        if record.interruptions == 0 {
+            return 0;
+        }
+        let times = self.noted_cut_offs(op) + 1;
+        self.slots[op.index()].record.interruptions = times;
+        if times < MAX_INTERRUPTIONS {
+            self.note_cut_off(op, times, now);
+        }
+        times
+    }
+
+    /// How often that was noted of the attempt under way.
+    pub(super) fn noted_cut_offs(&mut self, op: Op) -> u32 {
+        let mut times = 0;
+        loop {
+            let (next, _) = self.note_of(op, times + 1);
+            if !self.index().contains_key(&next) {
+                return times;
+            }
+            times += 1;
+        }
+    }
+
+    /// Identity of the note of the `times`-th time.
+    fn note_of(&self, op: Op, times: u32) -> (OperationId, Occurrence) {
+        let record = &self.slots[op.index()].record;
+        let key = format!("{}/{}/{times}", record.id, record.attempt);
+        let occurrence = Occurrence::Keyed(key);
+        let id = OperationId::of(OperationId::ROOT, CUT_OFF, &occurrence);
+        (id, occurrence)
+    }
+
+    fn note_cut_off(&mut self, op: Op, times: u32, now: Timestamp) {
+        let (id, occurrence) = self.note_of(op, times);
+        let root = OperationId::ROOT;
+        let mut note = Record::started(0, id, root, Kind::Record, CUT_OFF, occurrence, now);
+        note.label = Some(format!("cut-off of {}", self.path(op)));
+        note.status = Status::Succeeded;
+        note.ended_at = Some(now);
+        note.payload = Some(Payload::json(times.to_string()));
+        note.order = self.place_live(ScopeIndex::ROOT);
+        let slot = Slot {
+            recorded: false,
+            written: false,
+            ..Slot::loaded(note)
+        };
+        let op = Op::at(self.slots.len());
+        self.slots.push(slot);
+        self.index().insert(id, op);
+        self.enqueue(op, true);
+    }
+}

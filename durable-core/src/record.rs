@@ -375,6 +375,14 @@ impl Record {
         self.name.starts_with('#')
     }
 
+    /// Whether a replay needs what was recorded inside of this ended scope: its value is built again from that, or it
+    /// is only a summary of it.
+    pub fn needs_children(&self) -> bool {
+        let value = self.payload.as_ref();
+        let partial = value.is_none_or(|value| value.codec == "batch-summary");
+        self.status == Status::Succeeded && (partial || self.kind == Kind::Race)
+    }
+
     /// Bytes of value and error, which is what limits of stores count.
     pub fn size(&self) -> usize {
         self.payload.as_ref().map_or(0, Payload::len)

@@ -12,6 +12,7 @@
 //! | `wait!` | `WAIT` | `Wait` |
 //! | the pause between two slices of a long loop | `WAIT` | `Slice` |
 //! | the note that a body was cut off by the end of its invocation | `STEP` | `CutOff` |
+//! | how many operations stand in contexts that are over, which the service no longer tells of | `STEP` | `Count` |
 //! | `scope!`, `call!`, `race!` | `CONTEXT` | `RunInChildContext`, `Call`, `Race` |
 //! | `map!` and its items | `CONTEXT` | `Map`, `MapIteration` |
 //! | `parallel!` and its branches | `CONTEXT` | `Parallel`, `ParallelBranch` |

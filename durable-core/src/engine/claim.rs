@@ -1,6 +1,7 @@
 //! A call site takes its place in the history.
 
 use super::order::ScopeIndex;
+use super::quota::Used;
 use super::{Engine, IdMap, Op, Outcome, Slot, Stop, mismatch};
 use crate::fingerprint::Input;
 use crate::record::{Kind, Payload, Record, Status};
@@ -86,10 +87,12 @@ impl Engine {
         slot.site = Some(site);
         slot.scope = scope;
         let recorded = slot.recorded;
+        let used = Used::of(&slot.record);
         self.note_timer(scope, site, op);
         if recorded {
             let inside = self.scope(scope);
             inside.ahead = inside.ahead.saturating_sub(1);
+            inside.used.add(used);
         }
         let slot = &self.slots[op.index()];
         let order = slot.record.order;
@@ -251,6 +254,7 @@ impl Slot {
             queued: false,
             written: false,
             bare: false,
+            inside: None,
         }
     }
 }

@@ -3,8 +3,7 @@
 //! Where records are a service's own there is no room in them for the count: it is kept in operations of its own,
 //! one for each time, which no call site claims.
 
-use super::order::ScopeIndex;
-use super::{Engine, MAX_INTERRUPTIONS, Op, Slot};
+use super::{Engine, MAX_INTERRUPTIONS, Op};
 use crate::record::{Kind, Payload, Record, Status};
 use crate::{Occurrence, OperationId, Timestamp};
 
@@ -63,15 +62,7 @@ impl Engine {
         note.status = Status::Succeeded;
         note.ended_at = Some(now);
         note.payload = Some(Payload::json(times.to_string()));
-        note.order = self.place_live(ScopeIndex::ROOT);
-        let slot = Slot {
-            recorded: false,
-            written: false,
-            ..Slot::loaded(note)
-        };
-        let op = Op::at(self.slots.len());
-        self.slots.push(slot);
-        self.index().insert(id, op);
-        self.enqueue(op, true);
+        let note = self.add_internal(note);
+        self.enqueue(note, true);
     }
 }

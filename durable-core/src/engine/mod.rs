@@ -26,7 +26,7 @@ use crate::error::OperationError;
 use crate::record::{Kind, Payload, Record, Status};
 use crate::site::Site;
 use crate::store::{Capabilities, NewExecution};
-use crate::{OperationId, Timestamp};
+use crate::{Occurrence, OperationId, Timestamp};
 
 pub use drift::Drift;
 #[cfg(feature = "lock")]
@@ -110,6 +110,8 @@ struct Slot {
     written: bool,
     /// Whether it leaves no record: a branch of what is flat.
     bare: bool,
+    /// Its inside, if it is a scope that was entered.
+    inside: Option<ScopeIndex>,
 }
 
 /// Takes over the number that an id hashes to.
@@ -193,7 +195,7 @@ impl Engine {
             |record: &&Record| record.parent == OperationId::ROOT && !record.is_internal();
         let mut root = order::Scope::new(OperationId::ROOT, OperationId::ROOT, None);
         root.ahead = records.iter().filter(at_the_top).count();
-        let quota = quota::Quota::of(&records);
+        let quota = quota::Quota::of(&records, limits.orchestrates);
         Self {
             slots: records.into_iter().map(Slot::loaded).collect(),
             expected: 0,
@@ -341,6 +343,32 @@ impl Engine {
         &self.slots[op.index()].record
     }
 
+    /// Adds an operation of the engine's own at the top, which no call site claims.
+    fn add_internal(&mut self, mut record: Record) -> Op {
+        record.order = self.place_live(ScopeIndex::ROOT);
+        let op = Op::at(self.slots.len());
+        self.index().insert(record.id, op);
+        self.slots.push(Slot {
+            recorded: false,
+            written: false,
+            ..Slot::loaded(record)
+        });
+        op
+    }
+
+    /// The first run of an operation of the engine's own that there has not been.
+    fn next_internal(&mut self, name: &str) -> (OperationId, Occurrence) {
+        let mut turn = 0;
+        loop {
+            let occurrence = Occurrence::Ordered(turn);
+            let id = OperationId::of(OperationId::ROOT, name, &occurrence);
+            if !self.index().contains_key(&id) {
+                return (id, occurrence);
+            }
+            turn += 1;
+        }
+    }
+
     /// Identity of an operation.
     pub(crate) fn id(&self, op: Op) -> OperationId {
         self.slots[op.index()].record.id
@@ -371,6 +399,7 @@ impl Slot {
             queued: false,
             written: true,
             bare: false,
+            inside: None,
         }
     }
 }

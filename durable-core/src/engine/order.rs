@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::quota::Used;
 use super::{Engine, IdMap, Op, Slot};
 use crate::site::Site;
 use crate::{Occurrence, OperationId};
@@ -50,6 +51,8 @@ pub(super) struct Scope {
     pub(super) last: u64,
     /// Recorded operations directly in it that were not claimed yet.
     pub(super) ahead: usize,
+    /// What operations directly in it have used up.
+    pub(super) used: Used,
 }
 
 impl Scope {
@@ -64,6 +67,7 @@ impl Scope {
             scopes: Vec::new(),
             last: 0,
             ahead: 0,
+            used: Used::default(),
         }
     }
 
@@ -110,6 +114,7 @@ impl Engine {
             scope.ahead = self.recorded_in(id);
         }
         let index = ScopeIndex(self.scopes.len());
+        self.slots[op.index()].inside.get_or_insert(index);
         self.scopes.push(scope);
         self.scopes[around.0].scopes.push(index);
         index

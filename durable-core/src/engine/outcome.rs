@@ -86,6 +86,7 @@ impl Engine {
         if !value_type.is_empty() {
             record.value_type = Some(Cow::Borrowed(value_type));
         }
+        self.hide_inside(op);
         self.progressed();
         self.enqueue(op, true);
     }

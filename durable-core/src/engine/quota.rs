@@ -1,6 +1,7 @@
 //! What an execution may use up in all: operations and bytes, where its store has a limit.
 
 use super::{Engine, Op, Outcome};
+use crate::OperationId;
 use crate::error::{ErrorKind, OperationError};
 use crate::record::{Kind, Payload, Record, Status};
 
@@ -13,16 +14,55 @@ pub(super) struct Quota {
     bytes: u64,
     /// Attempts and checks beyond the first of an operation: a service counts each as one more.
     repeats: u64,
+    /// What had been used up by operations that the store did not load: those in scopes that are over.
+    hidden: Used,
+    /// What such scopes have added in this invocation, and how many operations of that no record tells of.
+    added: Used,
+    untold: u64,
     warned_of_operations: bool,
     warned_of_bytes: bool,
 }
 
-impl Quota {
-    pub(super) fn of(records: &[Record]) -> Self {
-        let bytes = records.iter().map(|record| record.size() as u64).sum();
+/// What operations have used up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Used {
+    pub(super) operations: u64,
+    pub(super) bytes: u64,
+}
+
+impl Used {
+    /// What an operation that was loaded had used up.
+    pub(super) fn of(record: &Record) -> Self {
         Self {
-            bytes,
+            operations: 1 + repeats(record),
+            bytes: record.size() as u64,
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.operations += other.operations;
+        self.bytes += other.bytes;
+    }
+}
+
+/// Name of what tells how much is hidden in scopes that are over: none that a call site can have.
+const COUNT: &str = "#count";
+/// So many hidden operations are worth one that tells of them, when the invocation may be about to end.
+const WORTH_TELLING: u64 = 8;
+
+impl Quota {
+    pub(super) fn of(records: &[Record], orchestrates: bool) -> Self {
+        let told = records.iter().rev().find(|record| record.name == COUNT);
+        let told = told
+            .filter(|_| orchestrates)
+            .and_then(|record| record.payload.as_ref());
+        let hidden = told.and_then(|told| serde_json::from_slice::<(u64, u64)>(&told.data).ok());
+        let (operations, bytes) = hidden.unwrap_or_default();
+        let seen: u64 = records.iter().map(|record| record.size() as u64).sum();
+        Self {
+            bytes: seen + bytes,
             repeats: records.iter().map(repeats).sum(),
+            hidden: Used { operations, bytes },
             ..Self::default()
         }
     }
@@ -51,7 +91,58 @@ impl Engine {
         } else {
             0
         };
-        self.next_seq - 1 + repeats
+        self.next_seq - 1 + repeats + self.quota.hidden.operations
+    }
+
+    /// The scope `op` has ended. Where that hides what stands in it from the invocations to come, it is added to
+    /// what they have to be told.
+    pub(super) fn hide_inside(&mut self, op: Op) {
+        let slot = &self.slots[op.index()];
+        let hides = slot.record.kind.is_scope() && !slot.bare && !slot.record.needs_children();
+        let Some(inside) = slot.inside.filter(|_| hides && !self.limits.keeps_children) else {
+            return;
+        };
+        let mut scopes = vec![inside];
+        while let Some(scope) = scopes.pop() {
+            let scope = self.scope(scope);
+            scopes.extend(&scope.scopes);
+            let used = std::mem::take(&mut scope.used);
+            self.quota.added.add(used);
+            self.quota.untold += used.operations;
+        }
+    }
+
+    /// Adds a record of what is hidden, where enough has become so: it rides with what is written anyway.
+    pub(super) fn count_hidden(&mut self, records: &mut Vec<Record>) {
+        let Some(max) = self.limits.max_operations.filter(|_| self.quota.untold > 0) else {
+            return;
+        };
+        let may_rest = |record: &Record| match record.status {
+            Status::Pending => true,
+            Status::Started => record.kind == Kind::Wait || record.kind.is_external(),
+            _ => false,
+        };
+        let least = match records.iter().any(may_rest) {
+            true => WORTH_TELLING.min(max / 100),
+            false => max / 100,
+        };
+        // What is held back is not for this.
+        if records.is_empty() || self.quota.untold < least.max(1) || self.is_full() {
+            return;
+        }
+        let mut told = self.quota.hidden;
+        told.add(self.quota.added);
+        let (root, (id, occurrence)) = (OperationId::ROOT, self.next_internal(COUNT));
+        let (seq, now) = (self.next_seq, self.latest);
+        let mut count = Record::started(seq, id, root, Kind::Record, COUNT, occurrence, now);
+        count.label = Some("count".to_owned());
+        (count.status, count.ended_at) = (Status::Succeeded, Some(now));
+        let text = format!("[{},{}]", told.operations, told.bytes);
+        count.payload = Some(Payload::json(text));
+        self.next_seq += 1;
+        self.quota.untold = 0;
+        records.push(count.clone());
+        self.add_internal(count);
     }
 
     /// Whether there is no room for another operation of a call site's.
@@ -65,6 +156,8 @@ impl Engine {
         let takes_back = self.slots[op.index()].record.kind == Kind::Undo;
         let may = !self.limits.orchestrates || takes_back || !self.is_full();
         self.quota.repeats += u64::from(may);
+        let scope = self.slots[op.index()].scope;
+        self.scope(scope).used.operations += u64::from(may);
         may
     }
 

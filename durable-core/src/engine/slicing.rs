@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::order::ScopeIndex;
-use super::{Engine, Op, Slot};
+use super::{Engine, Op};
 use crate::record::{Kind, Record};
-use crate::{Occurrence, OperationId, Timestamp};
+use crate::{OperationId, Timestamp};
 
 /// Name of the timers that a sliced execution leaves behind: none that a call site can have.
 const SLICE: &str = "#slice";
@@ -85,26 +84,11 @@ impl Engine {
         if self.has_left_timer() {
             return;
         }
-        let mut turn = 0;
-        let id = loop {
-            let id = OperationId::of(OperationId::ROOT, SLICE, &Occurrence::Ordered(turn));
-            if !self.index().contains_key(&id) {
-                break id;
-            }
-            turn += 1;
-        };
-        let (root, at) = (OperationId::ROOT, Occurrence::Ordered(turn));
+        let (root, (id, at)) = (OperationId::ROOT, self.next_internal(SLICE));
         let mut record = Record::started(0, id, root, Kind::Wait, SLICE, at, now);
         let longer = 1 << self.slicing.times.min(MOST_DOUBLINGS);
         record.due_at = Some(now.after(PAUSE * longer));
-        record.order = self.place_live(ScopeIndex::ROOT);
-        let op = Op::at(self.slots.len());
-        self.slots.push(Slot {
-            recorded: false,
-            written: false,
-            ..Slot::loaded(record)
-        });
-        self.index().insert(id, op);
+        let op = self.add_internal(record);
         self.slicing.left = Some(op);
         self.slicing.times += 1;
         self.enqueue(op, true);

@@ -50,6 +50,9 @@ impl Engine {
         }
         slot.record.seq = self.next_seq;
         self.next_seq += 1;
+        let scope = slot.scope;
+        self.scope(scope).used.operations += 1;
+        let slot = &mut self.slots[op.index()];
         if let Some(site) = slot.site {
             slot.record.source = Cow::Owned(format!("{}:{}", site.file, site.line));
         }
@@ -99,9 +102,12 @@ impl Engine {
             size += more;
             slot.queued = false;
             records.push(slot.record.clone());
+            let scope = slot.scope;
+            self.scope(scope).used.bytes += more as u64;
             self.queue.sent.push(op);
             self.queue.changed.pop_front();
         }
+        self.count_hidden(&mut records);
         self.quota.write(size);
         self.queue.last_sent = self.queue.sent.last().copied().or(self.queue.last_sent);
         let all = self.queue.changed.is_empty();

@@ -44,7 +44,7 @@ fn foreign(wire: &str) -> OperationId {
 pub(crate) fn kind_of(operation: &Operation) -> Option<Kind> {
     let sub = operation.sub_type.as_deref().unwrap_or_default();
     Some(match (operation.kind, sub) {
-        (Type::Step, "Record" | "CutOff") => Kind::Record,
+        (Type::Step, "Record" | "CutOff" | "Count") => Kind::Record,
         (Type::Step, "WaitForCondition") => Kind::Poll,
         (Type::Step, "Batch") => Kind::Batch,
         (Type::Step, "Undo") => Kind::Undo,
@@ -117,7 +117,9 @@ fn at(time: Time) -> Timestamp {
 /// The name without key; of what the engine makes for itself, as the engine knows it.
 fn name_of(operation: &Operation, written: &str) -> String {
     match operation.sub_type.as_deref() {
-        Some(sub @ ("Slice" | "Continue" | "CutOff")) => format!("#{}", sub.to_lowercase()),
+        Some(sub @ ("Slice" | "Continue" | "CutOff" | "Count")) => {
+            format!("#{}", sub.to_lowercase())
+        }
         _ => {
             let keyed = written
                 .strip_suffix(']')

@@ -370,6 +370,7 @@ impl Updates<'_> {
             _ if record.name == "#slice" => "Slice",
             _ if record.name == "#continue" => "Continue",
             _ if record.name == "#cutoff" => "CutOff",
+            _ if record.name == "#count" => "Count",
             Kind::Record => "Record",
             Kind::Poll => "WaitForCondition",
             Kind::Batch => "Batch",
@@ -398,9 +399,7 @@ impl Updates<'_> {
 fn succeed(record: &Record, update: &mut Update) {
     let text = record.payload.as_ref().map(|value| to_text(&value.data));
     if type_of(record.kind) == Type::Context {
-        let summary = record.payload.as_ref();
-        let summary = summary.is_none_or(|value| value.codec == "batch-summary");
-        let replay_children = summary || record.kind == Kind::Race;
+        let replay_children = record.needs_children();
         update.context_options = replay_children.then_some(ContextOptions { replay_children });
     }
     update.payload = match text {

@@ -156,3 +156,55 @@ fn long_errors_are_shortened_from_the_end_of_their_causes() {
     let short = OperationError::new("s", ErrorKind::Failed, "short");
     assert_eq!(short.clone().shortened(300), short);
 }
+
+/// A store that forgets what stands in scopes that are over.
+fn forgetful(operations: u64) -> Capabilities {
+    let mut limits = limits(Some(operations), None);
+    (limits.orchestrates, limits.keeps_children) = (true, false);
+    limits
+}
+
+#[test]
+fn what_a_service_does_not_load_again_is_told_of_with_what_is_written_anyway() {
+    let mut script = Script::limited(Vec::new(), false, forgetful(100));
+    let scope = script.claim(site(Kind::Scope, "part"));
+    let now = script.time();
+    script.engine.enter(scope, now);
+    let inside = script.engine.open_scope(scope);
+    for name in names(10) {
+        let op = script.engine.claim(inside, step(name), Turn::OfSite);
+        script.begin(op);
+        script.succeed(op, "1");
+        assert!(
+            !script.commit().iter().any(Record::is_internal),
+            "nothing is hidden yet"
+        );
+    }
+    script.succeed(scope, "2");
+    let mut loaded = script.commit();
+    assert_eq!(loaded.len(), 2, "the scope, and what tells of its steps");
+    assert!(loaded[1].is_internal());
+    assert_eq!(script.commit(), []);
+
+    // Of a hundred, 12 are used up: ten that are hidden, the scope, and what tells of them.
+    for (at, record) in (1..).zip(&mut loaded) {
+        record.seq = at;
+    }
+    let mut script = Script::limited(loaded, false, forgetful(100));
+    let (_, last) = steps(&mut script, 87);
+    assert_eq!(last, Decision::Run);
+    let op = script.claim(step("one too many"));
+    assert!(matches!(
+        script.decide(op),
+        Decision::Recorded(Outcome::Error(_))
+    ));
+}
+
+#[test]
+fn a_plain_sequence_has_nothing_to_tell() {
+    let mut script = Script::limited(Vec::new(), false, forgetful(100));
+    for name in names(50) {
+        script.run(step(name), "1");
+        assert_eq!(script.commit().len(), 1);
+    }
+}

@@ -134,3 +134,39 @@ async fn a_result_too_long_for_an_answer_is_sent_ahead() {
     assert!(failure(&ended).contains("6291457 bytes"), "{ended:?}");
     assert_eq!(scene.well_behaved().invocations.len(), 1);
 }
+
+#[durable]
+pub(crate) async fn parts(log: &Log, n: usize) -> Result<usize, BoxError> {
+    for n in 0..n {
+        let part = scope!("part", key = n, {
+            for n in 0..20 {
+                step!("work", key = n, {
+                    log.note("work");
+                    Ok::<_, String>(())
+                })
+                .await?;
+            }
+            Ok(())
+        });
+        if let Err(error) = part.await {
+            assert_eq!(error.kind(), ErrorKind::Failed);
+            assert!(error.to_string().contains("too large"), "{error}");
+            return Ok(log.count("work"));
+        }
+        wait!("pause", Duration::from_secs(1)).await;
+    }
+    Ok(log.count("work"))
+}
+
+/// What stands in a context that is over is not told of again, but it was used up.
+#[tokio::test]
+async fn operations_of_contexts_that_are_over_count() {
+    let mut config = config();
+    config.quotas.operations = 100;
+    let scene = Scene::new("parts", config).await;
+    let (_, ended) = scene.run(8).await;
+    let done = value(&ended).as_u64().unwrap();
+    assert!((81..=95).contains(&done), "{done} steps of 100 operations");
+    assert_eq!(scene.log.count("work") as u64, done);
+    scene.well_behaved();
+}

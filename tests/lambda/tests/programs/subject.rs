@@ -91,6 +91,10 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "charges_once" => run(shapes::charges_once, log).await,
         "races_and_waits" => run(calls::races_and_waits, log).await,
         "two_steps" => run(calls::two_steps, log).await,
+        "parts" => {
+            let function = durable::lambda::function(limits::parts);
+            function.max_operations(100).state(log).run().await
+        }
         "checks" => {
             let function = durable_lambda::function(calls::checks);
             function.max_operations(100).state(log).run().await

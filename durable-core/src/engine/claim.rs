@@ -87,12 +87,15 @@ impl Engine {
         slot.site = Some(site);
         slot.scope = scope;
         let recorded = slot.recorded;
-        let used = Used::of(&slot.record);
+        // Only where scopes hide what stands in them.
+        let used = (!self.limits.keeps_children).then(|| Used::of(&slot.record));
         self.note_timer(scope, site, op);
         if recorded {
             let inside = self.scope(scope);
             inside.ahead = inside.ahead.saturating_sub(1);
-            inside.used.add(used);
+            if let Some(used) = used {
+                inside.used.add(used);
+            }
         }
         let slot = &self.slots[op.index()];
         let order = slot.record.order;

@@ -33,11 +33,13 @@ async fn work(path: &Path, step: &StepInfo, key: u64) -> Result<u64, String> {
     Ok(key)
 }
 
+struct Place(PathBuf);
+
 #[durable]
-async fn slow(path: &PathBuf, first: u64) -> Result<u64, BoxError> {
+async fn slow(place: &Place, first: u64) -> Result<u64, BoxError> {
     let mut sum = first;
     for key in 0..STEPS {
-        sum += step!("work", key = key, |step| work(path, step, key).await).await?;
+        sum += step!("work", key = key, |step| work(&place.0, step, key).await).await?;
     }
     Ok(sum)
 }
@@ -51,7 +53,7 @@ async fn child() {
     let path = PathBuf::from(path);
     let store = SqliteStore::open(&path).await.unwrap();
     Worker::new(store)
-        .state(path)
+        .state(Place(path))
         .register(slow)
         .run()
         .await

@@ -385,7 +385,7 @@ impl<'a> Claim<'a> {
     pub(crate) fn describe(&self, failure: Failure, attempts: u32) -> OperationError {
         let state = self.lock();
         let error = failure.into_record(state.engine.path(self.op), attempts);
-        error.shortened(state.engine.max_error())
+        error.shortened(state.engine.limits().max_error)
     }
 
     /// Waits until the operation is answered from its record or may run.

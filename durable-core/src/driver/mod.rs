@@ -63,16 +63,6 @@ enum Event {
     StoreFailed(StoreError),
 }
 
-impl Event {
-    /// The same, with an error of the handler's that is no longer than what the store takes.
-    fn shortened(self, most: usize) -> Self {
-        match self {
-            Self::Returned(Err(error)) => Self::Returned(Err(error.shortened(most))),
-            other => other,
-        }
-    }
-}
-
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     pub(crate) store: Arc<dyn CheckpointStore>,
@@ -131,8 +121,7 @@ impl Driver {
         let event = std::future::poll_fn(|cx| self.poll(&mut handler, &waker, cx)).await;
         // The handler is gone before the last write: nothing it holds can add to it.
         drop(handler);
-        let most = self.shared.lock().engine.max_error();
-        match event.shortened(most) {
+        match event {
             Event::StoreFailed(error) => Err(error),
             Event::Suspended(wake_at) => {
                 let seen = self.shared.lock().engine.seen();
@@ -146,7 +135,7 @@ impl Driver {
                 Ok(Ended::Succeeded(output))
             }
             Event::Returned(Err(error)) => {
-                let most = self.shared.lock().engine.max_error();
+                let most = self.shared.lock().engine.limits().max_error;
                 self.fail(error.shortened(most)).await
             }
             Event::Stopped(Stop::Continued(next)) => {

@@ -63,7 +63,7 @@ impl Driver {
             let beside = state.parked.values().filter(|parked| !parked.woken);
             let timer = beside.filter_map(|parked| parked.until).min();
             let timer = timer.filter(|_| !state.bodies.is_empty());
-            let orchestrated = state.engine.is_orchestrated();
+            let orchestrated = state.engine.limits().orchestrates;
             let timer = if orchestrated {
                 timer.and_then(|due| self.look(due))
             } else {
@@ -185,7 +185,7 @@ impl Driver {
         // A timer that was told and not asked belongs to a future nobody polls any more.
         let told = state.parked.values().any(|parked| parked.woken);
         !told
-            && !state.engine.is_orchestrated()
+            && !state.engine.limits().orchestrates
             && due.since(now) <= self.resident
             && state.engine.ends_at().is_none_or(|end| due < end)
     }

@@ -84,7 +84,7 @@ impl Driver {
         let mut state = shared.lock();
         let suspend = match self.rest(&state, now) {
             Rest::Suspend(wake_at) if !state.ask => {
-                let orchestrated = state.engine.is_orchestrated();
+                let orchestrated = state.engine.limits().orchestrates;
                 if orchestrated && state.engine.is_sliced() {
                     state.engine.leave_timer(now);
                 }
@@ -113,7 +113,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let (state, now) = (shared.lock(), shared.clock.now());
         let unwritten = state.engine.has_queued() || state.ask;
-        if !state.engine.is_orchestrated() || unwritten {
+        if !state.engine.limits().orchestrates || unwritten {
             return None;
         }
         let left = state.engine.has_left_timer() || !state.engine.is_sliced();

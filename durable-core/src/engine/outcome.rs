@@ -44,11 +44,6 @@ impl Engine {
         );
     }
 
-    /// How long the texts of an error may be.
-    pub(crate) fn max_error(&self) -> usize {
-        self.limits.max_error
-    }
-
     /// The scope `op` ended with a value that is rebuilt from its children on replay.
     pub(crate) fn succeed_by_children(&mut self, op: Op, value_type: &'static str, now: Timestamp) {
         self.settle(op, Status::Succeeded, None, value_type, now);

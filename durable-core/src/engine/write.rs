@@ -68,11 +68,6 @@ impl Engine {
         !self.queue.changed.is_empty()
     }
 
-    /// Whether the store begins invocations by itself, so that a suspension writes nothing.
-    pub(crate) fn is_orchestrated(&self) -> bool {
-        self.limits.orchestrates
-    }
-
     /// Bodies have run for long enough: their STARTs go alone.
     pub(crate) fn flush_starts(&mut self) {
         self.queue.urgent |= !self.queue.started.is_empty();

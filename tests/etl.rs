@@ -31,7 +31,6 @@ async fn survives_sigkill_at_any_moment() {
     };
     println!("ETL_SEED={seed} chooses the same moments again");
     let mut random = fastrand::Rng::with_seed(seed);
-    load::program();
     let started = Instant::now();
     let undisturbed = Load::new();
     undisturbed.finish(&[]);

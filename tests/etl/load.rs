@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
 use durable::Status;
 use rusqlite::Connection;
@@ -138,27 +137,7 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The example, built once per run of the tests, with the features that the whole workspace has:
-/// a build of its package alone would compile its dependencies again.
+/// The example, built with the features of these tests.
 pub(crate) fn program() -> Command {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    Command::new(PROGRAM.get_or_init(build))
-}
-
-fn build() -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--workspace", "--example", "etl"])
-        .args(["--message-format", "json"])
-        .current_dir(workspace())
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "the example does not build");
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "etl")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .unwrap()
+    Command::new(env!("CARGO_BIN_EXE_etl"))
 }

@@ -1,50 +1,27 @@
 //! The example `etl` as a Lambda function, held against the same program on this machine.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../../etl/app.rs"]
+mod app;
+#[path = "../../etl/handler.rs"]
+mod handler;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
-use durable_lambda_tests::{Config, Ended, Fake, InvocationEnd, Program};
+use app::{App, Console, Job, Source, Target};
+use durable_lambda_tests::{Config, Ended, Fake, Fault, InvocationEnd, Program};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
 
 const BATCH: u64 = 10;
-
-/// The program and the function, built with the features that the whole workspace has: a build of
-/// their packages alone would compile their dependencies again.
-fn build() -> (PathBuf, PathBuf) {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--workspace",
-            "--example",
-            "etl",
-            "--bin",
-            "bootstrap",
-        ])
-        .args(["--message-format", "json"])
-        .current_dir(workspace())
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "the example does not build");
-    let messages = String::from_utf8(output.stdout).unwrap();
-    let messages = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let messages: Vec<Value> = messages.collect();
-    let find = |name: &str| {
-        let mut named = messages
-            .iter()
-            .filter(|message| message["target"]["name"] == name);
-        named
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .unwrap()
-    };
-    (find("etl"), find("bootstrap"))
-}
 
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -65,36 +42,42 @@ fn rows(target: &Path) -> Vec<Vec<Cell>> {
     rows.unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-/// The load on this machine; the job that it was.
-fn run_here(program: &Path, folder: &Path) {
-    let store = format!("sqlite:{}", folder.join("store.db").display());
-    let output = Command::new(program)
-        .args([
-            "--id",
-            "here",
-            "--store",
-            &store,
-            "--batch",
-            &BATCH.to_string(),
-        ])
-        .arg("--target")
-        .arg(folder.join("target.db"))
-        .arg("--report")
-        .arg(folder)
-        .output()
+/// The same load by the same handler in this process; returns the job.
+async fn run_here(folder: &Path) -> Job {
+    let source = Source {
+        path: workspace().join("examples/data/birdstrikes.csv"),
+    };
+    let checked = source.check().unwrap();
+    let job = Job {
+        file: "birdstrikes.csv".to_owned(),
+        sha256: checked.sha256,
+        rows: checked.rows,
+        batch: BATCH,
+        target: folder.join("target.db"),
+        report: folder.to_owned(),
+    };
+    let app = App {
+        console: Console::new(checked.rows),
+        source,
+        target: Target {
+            path: job.target.clone(),
+        },
+        effects: None,
+        crash_after: None,
+    };
+    app.target.check().unwrap();
+    durable::run(handler::etl, "here", job.clone())
+        .state(&app)
+        .store(durable::open("memory:").await.unwrap())
+        .await
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    job
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_invocations_load_what_one_process_loads() {
-    let (program, function) = build();
     let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    run_here(&program, here.path());
+    let job = run_here(here.path()).await;
 
     // A six-hundredth of the fifteen minutes that Lambda gives.
     let mut fake = Fake::start(Config {
@@ -103,20 +86,19 @@ async fn many_invocations_load_what_one_process_loads() {
         ..Config::default()
     })
     .await;
+    // However fast the machine is, a thousand batches take several invocations.
+    fake.fault_from(1, Fault::Delay(Duration::from_millis(5)));
     let path = |name: &str| there.path().join(name).display().to_string();
     let source = workspace().join("examples/data/birdstrikes.csv");
-    let function = Program::new(function)
+    let function = Program::new(env!("CARGO_BIN_EXE_bootstrap"))
         .env("ETL_SOURCE", source.display().to_string())
         .env("ETL_TARGET", path("target.db"))
         .env("ETL_EFFECTS", path("effects"));
     fake.run(function);
-    let job = json!({
-        "file": "birdstrikes.csv",
-        "sha256": "of no account here",
-        "rows": 10_000,
-        "batch": BATCH,
-        "target": path("target.db"),
-        "report": there.path(),
+    let job = json!(Job {
+        target: there.path().join("target.db"),
+        report: there.path().to_owned(),
+        ..job
     });
     let started = fake.execute("etl", &job);
     let ended = started.ended().await;

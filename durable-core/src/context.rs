@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -12,8 +13,8 @@ use tokio::sync::Notify;
 use tracing::instrument::Instrumented;
 use tracing::{Instrument, Span};
 
-use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
-use crate::error::OperationError;
+use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Stop, Turn, Unreadable};
+use crate::error::{ErrorKind, OperationError};
 use crate::failure::Failure;
 use crate::fingerprint::Input;
 use crate::observer::Observer;
@@ -22,7 +23,7 @@ use crate::record::Payload;
 use crate::run::Settings;
 use crate::site::Site;
 use crate::store::{Capabilities, ExecutionStore};
-use crate::{Clock, ExecutionId, Timestamp};
+use crate::{Clock, ExecutionId, Timestamp, panic};
 
 /// What is the same on every replay of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,9 +179,22 @@ impl Context {
         &self.span
     }
 
-    /// Polls the body of the scope inside of its span.
-    pub fn traced<F: Future>(&self, body: F) -> Instrumented<F> {
+    /// Polls `body` inside of the span of the scope.
+    pub(crate) fn traced<F: Future>(&self, body: F) -> Instrumented<F> {
         body.instrument(self.span.clone())
+    }
+
+    /// Runs the body of the scope inside of its span. A panic in it is the failure of the scope, and what else is
+    /// under way in it is dropped.
+    pub async fn body<F: Future>(&self, body: F) -> Result<F::Output, Failure> {
+        let mut body = pin!(self.traced(body));
+        poll_fn(
+            |cx| match panic::catch(|| body.as_mut().poll(cx)) {
+                Ok(polled) => polled.map(Ok),
+                Err(message) => Poll::Ready(Err(Failure::of_panic(message))),
+            },
+        )
+        .await
     }
 
     /// When a settled operation ended, and the number of its record.
@@ -261,6 +275,11 @@ impl Context {
     /// `target`, or what of an invocation's time a single body should take at most.
     pub(crate) fn share_of_budget(&self, target: Duration) -> Duration {
         self.shared.lock().engine.share_of_budget(target)
+    }
+
+    /// Whether nothing is recorded of the execution, and nothing has begun.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.shared.lock().engine.is_untouched()
     }
 
     /// Ends the invocation: the driver drops the handler after this poll.
@@ -407,6 +426,32 @@ impl<'a> Claim<'a> {
             Poll::Pending
         })
         .await
+    }
+
+    /// What was read of the record. If it cannot be read, the invocation is stopped and this never ends: a build
+    /// that can read it resumes the execution.
+    pub(crate) async fn readable<T>(&self, read: Result<T, Unreadable>) -> T {
+        match read {
+            Ok(value) => value,
+            Err(found) => {
+                self.block(&found);
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// The error of an operation that is asked how it ended before it has. No expansion does so.
+    pub(crate) fn unsettled(&self) -> OperationError {
+        let operation = self.lock().engine.path(self.op);
+        OperationError::new(operation, ErrorKind::Failed, "it has not ended yet")
+    }
+
+    /// Stops the invocation: its record cannot be read.
+    pub(crate) fn block(&self, found: &Unreadable) {
+        let report = self.lock().engine.block_unreadable(self.op, found);
+        if let Some(observer) = self.observer() {
+            observer.undecodable(self, &report);
+        }
     }
 
     /// Waits until everything queued of the operation is durable.

@@ -13,6 +13,9 @@ use crate::store::sealed_text as text;
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
+/// What stands in place of a type's name where a body, scope or handler panicked.
+pub(crate) const PANIC: &str = "panic";
+
 /// Why an operation ended without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -164,6 +167,11 @@ impl OperationError {
     /// An error of the handler itself, outside any operation.
     pub(crate) fn of_handler(handler: &str, message: String) -> Self {
         Self::new(handler, ErrorKind::Failed, message)
+    }
+
+    /// A panic of the handler outside of any body, scope or branch.
+    pub(crate) fn of_panic(handler: &str, message: String) -> Self {
+        Self::of_handler(handler, message).with_type_name(PANIC)
     }
 
     /// The error of an execution that was cancelled.

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::error::{BoxError, ErrorKind, OperationError};
+use crate::error::{BoxError, ErrorKind, OperationError, PANIC};
 
 /// An error that no retry policy repeats.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ impl Failure {
         Self {
             kind: ErrorKind::Failed,
             error: Box::new(Panicked(message)),
-            type_name: "panic",
+            type_name: PANIC,
         }
     }
 

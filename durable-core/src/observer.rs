@@ -23,6 +23,7 @@ pub(crate) trait Observer: Send + Sync {
     /// What is recorded in the place of the value that the body of `claim` has ended with.
     fn recorded(&self, claim: &Claim<'_>, value: Payload) -> Payload;
 
-    /// A recorded value cannot be read by the code that asks for it.
+    /// A value cannot be read by the code that asks for it: the report that blocks the execution, or for what the
+    /// outside has given, the message of the error.
     fn undecodable(&self, claim: &Claim<'_>, message: &str);
 }

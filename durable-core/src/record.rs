@@ -276,6 +276,8 @@ pub struct Record {
     pub due_at: Option<Timestamp>,
     /// Rust type of the value, for reports.
     pub value_type: Option<Cow<'static, str>>,
+    /// Rust type of the state that a `poll!` carries from one check to the next, for reports.
+    pub state_type: Option<Cow<'static, str>>,
     /// The value, once [`Status::Succeeded`].
     pub payload: Option<Payload>,
     /// The error, once [`Status::Failed`], or of the attempt before while [`Status::Pending`].
@@ -324,6 +326,7 @@ impl Record {
             ended_at: None,
             due_at: None,
             value_type: None,
+            state_type: None,
             payload: None,
             error: None,
             handle: None,

@@ -87,9 +87,8 @@ impl p::Handler<AtomicU32> for Etl {
                     match op.enter().await {
                         p::Enter::Done(result) => result,
                         p::Enter::Run(child) => {
-                            let _cx = &child;
-                            let out = async { Ok::<u32, BoxError>(total) }.await;
-                            op.finish(p::returned(out)).await
+                            let out = child.body(async { Ok::<u32, BoxError>(total) }).await;
+                            op.finish(p::finished(out)).await
                         }
                     }
                 }

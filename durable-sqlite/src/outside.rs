@@ -70,7 +70,7 @@ impl Write for Cancel {
         }
         let told = Told::by(conn, session, &execution, self.now)?;
         let update = "UPDATE executions SET status = ?2, updated_at = ?3, error = ?4, cancel = ?5, paused = ?6, \
-                      admitted = ?7 WHERE key = ?1";
+                      admitted = ?7, report = ?8 WHERE key = ?1";
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         conn.prepare_cached(update)?.execute(params![
             key,
@@ -80,6 +80,7 @@ impl Write for Cancel {
             execution.cancel,
             execution.paused,
             execution.admitted,
+            execution.report,
         ])?;
         changed(conn, session, key, &execution, None)?;
         told.map_or(Ok(()), |told| told.write(conn, session))

@@ -20,4 +20,5 @@ mod support;
 mod traps;
 mod twins;
 mod undo;
+mod unreadable;
 mod wholes;

@@ -145,6 +145,7 @@ impl Driver {
                 Ok(Ended::Continued(next))
             }
             Event::Stopped(Stop::Blocked(report)) => {
+                self.shared.lock().engine.forget_starts();
                 let update = ExecutionUpdate::Block {
                     report: report.clone(),
                 };
@@ -237,7 +238,7 @@ impl Driver {
         match polled {
             Ok(Poll::Pending) => None,
             Ok(Poll::Ready(returned)) => Some(Event::Returned(returned)),
-            Err(message) => Some(Event::Returned(Err(OperationError::of_handler(
+            Err(message) => Some(Event::Returned(Err(OperationError::of_panic(
                 &self.shared.info.handler,
                 message,
             )))),

@@ -14,6 +14,7 @@ mod outcome;
 mod quota;
 mod slicing;
 mod start;
+mod unreadable;
 mod write;
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub(crate) use claim::Turn;
 pub(crate) use order::ScopeIndex;
 pub(crate) use slicing::Budget;
 pub(crate) use start::{Begin, Conditions};
+pub(crate) use unreadable::{Unreadable, unreadable_input};
 
 /// How often the body of a step may be cut off by the end of its process before it is given up.
 const MAX_INTERRUPTIONS: u32 = 3;
@@ -318,6 +320,11 @@ impl Engine {
     pub(crate) fn believe(&mut self, now: Timestamp) -> Timestamp {
         self.latest = self.latest.max(now);
         self.latest
+    }
+
+    /// Whether there are no operations at all.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.slots.is_empty()
     }
 
     /// What the store can hold.

@@ -101,8 +101,22 @@ impl Engine {
         self.enqueue(op, true);
     }
 
-    /// A check is not satisfied yet: it is repeated with this state after `delay`.
-    pub(crate) fn check_again(&mut self, op: Op, state: Payload, delay: Duration, now: Timestamp) {
+    /// The checks of `op` carry a state of this type.
+    pub(crate) fn carries(&mut self, op: Op, state_type: &'static str) {
+        let record = &mut self.slots[op.index()].record;
+        if record.seq == 0 {
+            record.state_type = Some(Cow::Borrowed(state_type));
+        }
+    }
+
+    /// A check is not satisfied yet: it is repeated with this state, and its type, after `delay`.
+    pub(crate) fn check_again(
+        &mut self,
+        op: Op,
+        (state, state_type): (Payload, &'static str),
+        delay: Duration,
+        now: Timestamp,
+    ) {
         if !self.may_repeat(op) {
             let message = "it is not satisfied, and its execution has used up its operations; check less often, or \
                            go on with a fresh history with `continue_as!`";
@@ -114,6 +128,7 @@ impl Engine {
         let record = &mut self.slots[op.index()].record;
         record.status = Status::Pending;
         record.payload = Some(state);
+        record.state_type = Some(Cow::Borrowed(state_type));
         record.error = None;
         record.due_at = Some(now.after(self.limits.at_most(delay)));
         self.progressed();

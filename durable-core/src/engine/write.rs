@@ -1,12 +1,12 @@
 //! What is to be written, and what the store has acknowledged.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::{Engine, Op};
 use crate::Timestamp;
-use crate::record::{Kind, Record};
+use crate::record::{Kind, Record, Status};
 use crate::store::{Ack, Batch, ExecutionUpdate, NewExecution};
 
 /// Changes on their way to the store, in the order in which they happened.
@@ -71,6 +71,29 @@ impl Engine {
     /// Bodies have run for long enough: their STARTs go alone.
     pub(crate) fn flush_starts(&mut self) {
         self.queue.urgent |= !self.queue.started.is_empty();
+    }
+
+    /// Takes out of the queue what has only begun, apart from the scopes of what has ended: an invocation that is
+    /// stopped leaves nothing behind that it did not finish.
+    pub(crate) fn forget_starts(&mut self) {
+        let mut kept = HashSet::new();
+        for op in &self.queue.changed {
+            if self.slots[op.index()].record.status == Status::Started {
+                continue;
+            }
+            let mut around = Some(*op);
+            while let Some(op) = around {
+                kept.insert(op);
+                around = self.scopes[self.slots[op.index()].scope.index()].op;
+            }
+        }
+        let slots = &mut self.slots;
+        self.queue.changed.retain(|op| {
+            let stays = kept.contains(op);
+            slots[op.index()].queued &= stays;
+            stays
+        });
+        self.queue.started.clear();
     }
 
     /// The next batch, with `update` when everything queued fits into it.

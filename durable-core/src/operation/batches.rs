@@ -132,7 +132,8 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
                 }
                 Answer::Recorded(outcome) => outcome,
             };
-            let value = match self.coder.decode(claim, outcome) {
+            let read = self.coder.read(outcome);
+            let value = match claim.readable(read).await {
                 Ok(value) => value,
                 Err(error) => {
                     self.error = Some(error);

@@ -14,7 +14,7 @@ use super::complete::{BatchResult, BranchOutcome, Complete, Reason};
 use crate::BoxFuture;
 use crate::codec::{Codec, Json};
 use crate::context::{Answer, Claim, Context};
-use crate::engine::{Op, Outcome};
+use crate::engine::{Op, Outcome, Unreadable};
 use crate::error::{ErrorKind, OperationError};
 use crate::record::Payload;
 use crate::site::Site;
@@ -91,12 +91,16 @@ pub async fn fan(claim: Claim<'_>, options: BatchOptions) -> Fan<'_> {
             claim.enter();
             None
         }
-        Answer::Recorded(Outcome::Value(payload)) => match Recorded::read(payload) {
-            Some(recorded) => Some(recorded),
-            None => end_execution(&claim, ErrorKind::Codec, "its record does not decode").await,
-        },
-        Answer::Recorded(_) => {
-            end_execution(&claim, ErrorKind::Codec, "its record holds no summary").await
+        Answer::Recorded(outcome) => {
+            let recorded = match outcome {
+                Outcome::Value(payload) => Recorded::read(payload),
+                _ => None,
+            };
+            let read = recorded.ok_or_else(|| {
+                let (wanted, fault) = ("a summary of the branches", "it is no such summary");
+                Unreadable::outline("summary", wanted, fault, "let the call site be what it was")
+            });
+            Some(claim.readable(read).await)
         }
     };
     let inside = claim.child();
@@ -215,17 +219,17 @@ impl Fan<'_> {
         coder: Option<&Coder<BatchResult<T>, C>>,
         payload: Payload,
     ) -> BatchResult<T> {
-        let Some(coder) = coder else {
-            let fault = format!(
-                "its result was recorded by the codec `{}`: give `result_codec` back",
-                payload.codec
-            );
-            return end_execution(&self.claim, ErrorKind::Codec, &fault).await;
+        let read = match coder {
+            Some(coder) => coder.read_part("result", &payload),
+            None => {
+                let codec = &payload.codec;
+                let fault = format!("the codec `{codec}` wrote it, and no `result_codec` is given");
+                let remedy = format!("give the `result_codec` that is called `{codec}` back");
+                let wanted = "a summary of the branches";
+                Err(Unreadable::outline("result", wanted, fault, remedy))
+            }
         };
-        match coder.decode(&self.claim, Outcome::Value(payload)) {
-            Ok(result) => result,
-            Err(error) => self.end_with(error).await,
-        }
+        self.claim.readable(read).await
     }
 
     /// There is no `Err` to report it with.
@@ -384,7 +388,7 @@ fn settled<T>(outcome: Result<T, OperationError>) -> BranchOutcome<T> {
 }
 
 /// There is no `Err` to report it with.
-pub(super) async fn end_execution<R>(claim: &Claim<'_>, kind: ErrorKind, fault: &str) -> R {
+async fn end_execution<R>(claim: &Claim<'_>, kind: ErrorKind, fault: &str) -> R {
     let path = claim.lock().engine.path(claim.op);
     let error = OperationError::new(path, kind, fault);
     claim.cx.end_execution(error);

@@ -1,6 +1,6 @@
 //! `call!`: another durable function within this execution.
 
-use super::returned;
+use super::finished;
 use super::scope::{Enter, scope};
 use crate::BoxFuture;
 use crate::codec::Codec;
@@ -34,8 +34,8 @@ where
         match op.enter().await {
             Enter::Done(result) => result,
             Enter::Run(child) => {
-                let result = child.traced(H::run(&child, state, undo, input)).await;
-                op.finish(returned(result)).await
+                let ended = child.body(H::run(&child, state, undo, input)).await;
+                op.finish(finished(ended)).await
             }
         }
     })

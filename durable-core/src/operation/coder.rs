@@ -1,8 +1,10 @@
 //! A codec together with its functions for one type of value.
 
+use std::any::type_name;
+
 use crate::codec::Codec;
 use crate::context::Claim;
-use crate::engine::Outcome;
+use crate::engine::{Outcome, Unreadable};
 use crate::error::{BoxError, ErrorKind, OperationError};
 use crate::failure::Failure;
 use crate::record::Payload;
@@ -36,77 +38,93 @@ impl<T, C> Coder<T, C> {
             .unwrap_or_else(|panic| Err(panic.into()));
         match encoded {
             Ok(bytes) => Ok(Payload {
-                codec: (self.name)(&self.codec).into(),
+                codec: self.name().into(),
                 data: bytes.into(),
             }),
             Err(error) => Err(Failure::of_engine(
                 ErrorKind::Codec,
                 format!(
                     "its value of type `{}` cannot be encoded: {error}",
-                    std::any::type_name::<T>()
+                    type_name::<T>()
                 ),
             )),
         }
     }
 
-    /// The value behind a settled outcome.
-    pub(super) fn decode(&self, claim: &Claim<'_>, outcome: Outcome) -> Result<T, OperationError> {
-        let payload = match outcome {
-            Outcome::Value(payload) => payload,
-            Outcome::Error(error) => return Err(error),
-            Outcome::Done => return Err(codec_error(claim, "no value is recorded")),
-        };
-        let name = (self.name)(&self.codec);
-        // Some stores keep no names of codecs.
-        if !payload.codec.is_empty() && payload.codec != name {
-            let message = format!(
-                "the value was recorded by the codec `{}`, the code now reads it with `{name}`",
-                payload.codec
-            );
-            return Err(codec_error(claim, &message));
+    /// The value behind an outcome that this handler has recorded, or its recorded error. What cannot be read is for
+    /// [`Claim::readable`].
+    pub(super) fn read(
+        &self,
+        outcome: Outcome,
+    ) -> Result<Result<T, OperationError>, Unreadable> {
+        match outcome {
+            Outcome::Value(payload) => self.read_part("value", &payload).map(Ok),
+            Outcome::Error(error) => Ok(Err(error)),
+            Outcome::Done => Err(Unreadable::missing("value", type_name::<T>(), self.name())),
         }
-        self.decode_any(claim, &payload)
     }
 
-    /// The value behind a settled outcome that somebody else encoded, with whatever codec. Without
-    /// a payload there are no bytes.
+    /// The `part` of a record that this handler has written.
+    pub(super) fn read_part(&self, part: &'static str, payload: &Payload) -> Result<T, Unreadable> {
+        // Some stores keep no names of codecs.
+        if !payload.codec.is_empty() && payload.codec != self.name() {
+            let (wanted, codec) = (type_name::<T>(), self.name());
+            return Err(Unreadable::of_another_codec(part, wanted, codec, payload));
+        }
+        self.read_any(part, payload)
+    }
+
+    /// The value that an execution of this build's own handlers has ended with, whatever codec wrote it.
+    pub(super) fn read_result(
+        &self,
+        outcome: Outcome,
+    ) -> Result<Result<T, OperationError>, Unreadable> {
+        match outcome {
+            Outcome::Value(payload) => self.read_any("value", &payload).map(Ok),
+            Outcome::Error(error) => Ok(Err(error)),
+            Outcome::Done => self.read_any("value", &Payload::json("")).map(Ok),
+        }
+    }
+
+    /// The value that somebody outside has given, with whatever codec. One of another type is an error of the call.
+    /// Without a payload there are no bytes.
     pub(super) fn decode_foreign(
         &self,
         claim: &Claim<'_>,
         outcome: Outcome,
     ) -> Result<T, OperationError> {
-        match outcome {
-            Outcome::Value(payload) => self.decode_any(claim, &payload),
-            Outcome::Error(error) => Err(error),
-            Outcome::Done => self.decode_any(claim, &Payload::json("")),
-        }
-    }
-
-    /// The value behind a payload, whoever encoded it.
-    fn decode_any(&self, claim: &Claim<'_>, payload: &Payload) -> Result<T, OperationError> {
-        (self.decode)(&self.codec, &payload.data).map_err(|error| {
-            let wanted = std::any::type_name::<T>();
-            let recorded = claim.lock().engine.record(claim.op).value_type.clone();
-            let message = match recorded.filter(|recorded| recorded != wanted) {
-                Some(recorded) => {
-                    format!(
-                        "it was recorded as `{recorded}`, the code now wants `{wanted}`: {error}"
-                    )
-                }
-                None => format!(
-                    "the recorded value of {} bytes does not decode as `{wanted}`: {error}",
-                    payload.len(),
-                ),
-            };
-            codec_error(claim, &message)
+        let payload = match outcome {
+            Outcome::Value(payload) => payload,
+            Outcome::Error(error) => return Err(error),
+            Outcome::Done => Payload::json(""),
+        };
+        self.decode(&payload.data).map_err(|error| {
+            let message = format!(
+                "the {} bytes it was answered with do not decode as `{}`: {error}",
+                payload.len(),
+                type_name::<T>(),
+            );
+            if let Some(observer) = claim.observer() {
+                observer.undecodable(claim, &message);
+            }
+            let operation = claim.lock().engine.path(claim.op);
+            OperationError::new(operation, ErrorKind::Codec, message)
         })
     }
-}
 
-fn codec_error(claim: &Claim<'_>, message: &str) -> OperationError {
-    if let Some(observer) = claim.observer() {
-        observer.undecodable(claim, message);
+    fn read_any(&self, part: &'static str, payload: &Payload) -> Result<T, Unreadable> {
+        self.decode(&payload.data).map_err(|error| {
+            let (wanted, codec) = (type_name::<T>(), self.name());
+            Unreadable::undecodable(part, wanted, codec, payload, &error.to_string())
+        })
     }
-    let operation = claim.lock().engine.path(claim.op);
-    OperationError::new(operation, ErrorKind::Codec, message)
+
+    fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
+        crate::panic::catch(|| (self.decode)(&self.codec, bytes))
+            .unwrap_or_else(|panic| Err(panic.into()))
+    }
+
+    fn name(&self) -> &'static str {
+        (self.name)(&self.codec)
+    }
 }

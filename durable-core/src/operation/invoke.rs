@@ -100,7 +100,14 @@ where
                 claim.ask();
             }
         }
-        outcome(&claim, &coder).await
+        // Output and code are of this project: where they do not fit, one of the two builds is the wrong one.
+        match claim.decide().await {
+            Answer::Recorded(outcome) => {
+                let read = coder.read_result(outcome);
+                claim.readable(read).await
+            }
+            Answer::Run => std::future::pending().await,
+        }
     })
 }
 
@@ -120,7 +127,10 @@ where
     let coder = Coder::new(how.codec);
     Box::pin(async move {
         child?;
-        outcome(&claim, &coder).await
+        match claim.decide().await {
+            Answer::Recorded(outcome) => coder.decode_foreign(&claim, outcome),
+            Answer::Run => std::future::pending().await,
+        }
     })
 }
 
@@ -179,14 +189,6 @@ fn start<I, D: Codec<I>>(
     });
     state.engine.start_child(claim.op, child, now);
     Ok(Some(id))
-}
-
-/// What the other execution has ended with is encoded its way, and read the caller's.
-async fn outcome<O, C>(claim: &Claim<'_>, coder: &Coder<O, C>) -> Result<O, InvokeError> {
-    match claim.decide().await {
-        Answer::Recorded(outcome) => coder.decode_foreign(claim, outcome),
-        Answer::Run => std::future::pending().await,
-    }
 }
 
 /// In a box, so that a durable function may invoke itself. When the execution that waits is

@@ -57,10 +57,19 @@ pub fn never<T>() -> Option<Result<T, BodyError>> {
     None
 }
 
-/// What a body returned, with its error on the way to a record.
+/// Result of the body of a scope, with its error or its panic on the way to a record.
 ///
 /// With [`attempted`] the one place that asks a body to be a `Result`.
-pub fn returned<R>(result: R) -> Result<R::Value, Failure>
+pub fn finished<R>(ended: Result<R, Failure>) -> Result<R::Value, Failure>
+where
+    R: BodyResult,
+    R::Error: IntoFailure,
+{
+    ended.and_then(returned)
+}
+
+/// Result of a body, with its error on the way to a record.
+pub(crate) fn returned<R>(result: R) -> Result<R::Value, Failure>
 where
     R: BodyResult,
     R::Error: IntoFailure,

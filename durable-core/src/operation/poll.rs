@@ -8,7 +8,6 @@ use super::step::{Attempt, attempt, settle_failure};
 use super::{Options, StepInfo};
 use crate::codec::Codec;
 use crate::context::{Answer, Claim};
-use crate::engine::Outcome;
 use crate::error::{ErrorKind, PollError};
 use crate::failure::Failure;
 use crate::{Backoff, Retry};
@@ -60,6 +59,8 @@ where
     C: Codec<T>,
     D: Codec<S>,
 {
+    let state_type = std::any::type_name::<S>();
+    claim.lock().engine.carries(claim.op, state_type);
     PollOp {
         claim,
         coder: Coder::new(codec),
@@ -73,7 +74,8 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
     pub async fn next(&mut self) -> Option<StepInfo> {
         match self.claim.decide().await {
             Answer::Recorded(outcome) => {
-                self.result = Some(self.coder.decode(&self.claim, outcome));
+                let read = self.coder.read(outcome);
+                self.result = Some(self.claim.readable(read).await);
                 None
             }
             Answer::Run => {
@@ -85,23 +87,19 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
 
     /// How the poll ended.
     pub fn done(self) -> Result<T, PollError> {
-        let unsettled = || self.coder.decode(&self.claim, Outcome::Done);
-        self.result.unwrap_or_else(unsettled)
+        self.result.unwrap_or_else(|| Err(self.claim.unsettled()))
     }
 
-    /// The state the last check left, or the first one. `None` when it does not decode: then the
-    /// poll has failed.
+    /// The state the last check left, or the first one. `None` when it cannot be read: then the invocation is stopped.
     pub fn state(&mut self, first: impl FnOnce() -> S) -> Option<S> {
         let (carried, _) = self.claim.lock().engine.carried(self.claim.op);
         let Some(payload) = carried else {
             return Some(first());
         };
-        let decoded = self.states.decode(&self.claim, Outcome::Value(payload));
-        match decoded {
+        match self.states.read_part("state", &payload) {
             Ok(state) => Some(state),
-            Err(error) => {
-                let now = self.claim.now();
-                self.claim.lock().engine.fail(self.claim.op, error, now);
+            Err(found) => {
+                self.claim.block(&found);
                 None
             }
         }
@@ -147,7 +145,10 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
             )
         } else {
             let mut held = self.claim.lock();
-            return held.engine.check_again(self.claim.op, state, delay, now);
+            let state_type = std::any::type_name::<S>();
+            return held
+                .engine
+                .check_again(self.claim.op, (state, state_type), delay, now);
         };
         settle_failure(&self.claim, failure, &Retry::none());
     }

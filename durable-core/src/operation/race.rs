@@ -4,10 +4,9 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
-use super::branches::end_execution;
 use crate::context::{Answer, Claim, Context};
-use crate::engine::Outcome;
-use crate::error::ErrorKind;
+use crate::engine::{Outcome, Unreadable};
+use crate::panic;
 use crate::record::Payload;
 
 /// A race under way.
@@ -25,24 +24,7 @@ pub async fn race<'a>(claim: Claim<'a>, arms: &'static [&'static str]) -> Race<'
             claim.enter();
             None
         }
-        Answer::Recorded(Outcome::Value(payload)) => {
-            let name: Option<String> = serde_json::from_slice(&payload.data).ok();
-            let index = name
-                .as_ref()
-                .and_then(|name| arms.iter().position(|arm| arm == name));
-            match index {
-                Some(index) => Some(index),
-                None => {
-                    let fault = format!(
-                        "the recorded winner {name:?} is no arm any more: give the arm its name back"
-                    );
-                    end_execution(&claim, ErrorKind::Codec, &fault).await
-                }
-            }
-        }
-        Answer::Recorded(_) => {
-            end_execution(&claim, ErrorKind::Codec, "its record holds no winner").await
-        }
+        Answer::Recorded(outcome) => Some(claim.readable(recorded_winner(outcome, arms)).await),
     };
     let inside = claim.child();
     Race {
@@ -51,6 +33,26 @@ pub async fn race<'a>(claim: Claim<'a>, arms: &'static [&'static str]) -> Race<'
         arms,
         winner,
     }
+}
+
+/// The arm that has won, as its record says.
+fn recorded_winner(outcome: Outcome, arms: &[&str]) -> Result<usize, Unreadable> {
+    let quoted: Vec<String> = arms.iter().map(|arm| format!("`{arm}`")).collect();
+    let wanted = format!("one of the arms {}", quoted.join(", "));
+    let name: Option<String> = match outcome {
+        Outcome::Value(payload) => serde_json::from_slice(&payload.data).ok(),
+        _ => None,
+    };
+    let Some(name) = name else {
+        let (fault, remedy) = ("it names no arm", "let the call site be what it was");
+        return Err(Unreadable::outline("winner", wanted, fault, remedy));
+    };
+    let index = arms.iter().position(|arm| *arm == name);
+    index.ok_or_else(|| {
+        let fault = format!("the arm `{name}` has won, and there is no arm of that name");
+        let remedy = format!("give the arm the name `{name}` back");
+        Unreadable::outline("winner", wanted, fault, remedy)
+    })
 }
 
 impl Race<'_> {
@@ -65,11 +67,12 @@ impl Race<'_> {
             Some(winner) => {
                 poll_fn(|cx| arms[winner].advance(cx)).await;
                 self.claim.close(&self.inside);
-                // What has finished in the others registers its undo bodies; nothing begins there.
+                // What has finished in the others registers its undo bodies; nothing begins there. They may get further
+                // than they did before the race was decided: a panic there is none of the first run.
                 poll_fn(|cx| {
                     for (index, arm) in arms.iter_mut().enumerate() {
                         if index != winner {
-                            let _ = arm.advance(cx);
+                            let _ = panic::catch(|| arm.advance(cx));
                         }
                     }
                     Poll::Ready(())

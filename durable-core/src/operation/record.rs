@@ -31,10 +31,13 @@ impl<T, C> RecordOp<'_, T, C> {
     pub async fn next(&mut self) -> Next<T> {
         match self.claim.decide().await {
             Answer::Run => Next::Run(StepInfo::new(&self.claim, 1)),
-            Answer::Recorded(outcome) => match self.coder.decode(&self.claim, outcome) {
-                Ok(value) => Next::Done(value),
-                Err(error) => self.end_execution(error).await,
-            },
+            Answer::Recorded(outcome) => {
+                let read = self.coder.read(outcome);
+                match self.claim.readable(read).await {
+                    Ok(value) => Next::Done(value),
+                    Err(error) => self.end_execution(error).await,
+                }
+            }
         }
     }
 

@@ -51,7 +51,10 @@ impl<T, C> ScopeOp<'_, T, C> {
                 self.recorded = Some(outcome);
                 Enter::Run(self.claim.child())
             }
-            Answer::Recorded(outcome) => Enter::Done(self.coder.decode(&self.claim, outcome)),
+            Answer::Recorded(outcome) => {
+                let read = self.coder.read(outcome);
+                Enter::Done(self.claim.readable(read).await)
+            }
             Answer::Run => {
                 self.claim
                     .lock()
@@ -74,7 +77,8 @@ impl<T, C> ScopeOp<'_, T, C> {
         outcome: Result<T, OperationError>,
     ) -> Result<T, ScopeError> {
         if let Some(recorded) = self.recorded.take() {
-            return self.coder.decode(&self.claim, recorded);
+            let read = self.coder.read(recorded);
+            return self.claim.readable(read).await;
         }
         let encoded = outcome.and_then(|value| {
             let encoded = self.coder.encode(&value);
@@ -85,7 +89,8 @@ impl<T, C> ScopeOp<'_, T, C> {
                 let recorded = Outcome::Value(payload.clone());
                 self.record(recorded.clone());
                 self.claim.written().await;
-                self.coder.decode(&self.claim, recorded)
+                let read = self.coder.read(recorded);
+                self.claim.readable(read).await
             }
             Err(error) => {
                 self.record(Outcome::Error(error.clone()));

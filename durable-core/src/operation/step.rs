@@ -50,7 +50,8 @@ impl<T, C> StepOp<'_, T, C> {
                 if self.undoable {
                     self.kept = Some(outcome.clone());
                 }
-                self.result = Some(self.coder.decode(&self.claim, outcome));
+                let read = self.coder.read(outcome);
+                self.result = Some(self.claim.readable(read).await);
                 None
             }
             Answer::Run => {
@@ -64,8 +65,7 @@ impl<T, C> StepOp<'_, T, C> {
 
     /// How the step ended.
     pub fn done(self) -> Result<T, StepError> {
-        let unsettled = || self.coder.decode(&self.claim, Outcome::Done);
-        self.result.unwrap_or_else(unsettled)
+        self.result.unwrap_or_else(|| Err(self.claim.unsettled()))
     }
 
     /// The same, with its value kept for an undo body.
@@ -88,8 +88,8 @@ impl<T, C> StepOp<'_, T, C> {
         R::Error: IntoFailure,
     {
         let kept = self.kept.take();
-        let value = kept.map(|outcome| self.coder.decode(&self.claim, outcome));
-        if let Some(Ok(value)) = value {
+        // It was read before: what cannot be read has stopped the invocation.
+        if let Some(Ok(Ok(value))) = kept.map(|outcome| self.coder.read(outcome)) {
             undo.register(&self.claim, site, undo_body(value, body));
         }
     }

@@ -1,5 +1,6 @@
 //! One invocation: the handler is run once from the top, as far as it can come.
 
+use std::any::type_name;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::{Codec, Json};
 use crate::context::{Children, Context, ExecutionInfo, Shared};
 use crate::driver::{Attention, Driver, Ended, Returned};
-use crate::engine::{Budget, Counts, Drift, Engine};
+use crate::engine::{Budget, Counts, Drift, Engine, Stop, unreadable_input};
 use crate::error::{BoxError, ErrorKind, OperationError};
 use crate::operation::Undo;
 use crate::panic;
@@ -181,16 +182,39 @@ where
     H::Input: DeserializeOwned,
     H::Output: Serialize + DeserializeOwned + Send,
 {
-    let input = serde_json::from_slice(&execution.input.data).map_err(|error| {
-        let message = format!("the recorded input does not decode: {error}");
-        OperationError::of_handler(H::NAME, message)
-    })?;
+    let input = match read_input::<H>(execution) {
+        Ok(input) => input,
+        // Nothing was begun, so there is nothing to take back.
+        Err(_) if execution.cancel && cx.is_untouched() => {
+            return Err(OperationError::of_cancellation(H::NAME));
+        }
+        Err(report) => {
+            cx.halt(Stop::Blocked(report));
+            return std::future::pending().await;
+        }
+    };
     let undo = Undo::default();
     let output = run_to_end::<H, S>(cx, state, &undo, input).await;
     match output.and_then(|output| encoded::<H>(cx, &output)) {
         Ok(output) => Ok(output),
         Err(error) => Err(error.with_left_behind(undo.run(cx).await)),
     }
+}
+
+/// The recorded input, or the report that it cannot be read.
+fn read_input<H: Durable>(execution: &Execution) -> Result<H::Input, String>
+where
+    H::Input: DeserializeOwned,
+{
+    let input = &execution.input;
+    let read = panic::catch(|| serde_json::from_slice(&input.data));
+    let error = match read {
+        Ok(Ok(input)) => return Ok(input),
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => panic,
+    };
+    let (wanted, recorded) = (type_name::<H::Input>(), execution.input_type.as_deref());
+    Err(unreadable_input(H::NAME, wanted, recorded, input, &error))
 }
 
 /// The output as it is kept. One that cannot be kept is an error of the handler's, which takes back what
@@ -229,7 +253,7 @@ where
         // A panic is caught here and not around the undo bodies, which it is no reason to leave out.
         None => match panic::catch(|| handler.as_mut().poll(task)) {
             Ok(polled) => polled.map_err(|error| handler_error(H::NAME, &error)),
-            Err(message) => Poll::Ready(Err(OperationError::of_handler(H::NAME, message))),
+            Err(message) => Poll::Ready(Err(OperationError::of_panic(H::NAME, message))),
         },
     })
     .await

@@ -1,5 +1,7 @@
 //! What is kept of an execution itself, and how it changes.
 
+use std::borrow::Cow;
+
 use super::{ExecutionUpdate, QueueEntry, StoreError, StoreErrorKind, sealed_text};
 use crate::error::{ErrorKind, OperationError};
 use crate::record::{Completion, Kind, Payload, Record};
@@ -88,6 +90,8 @@ pub struct NewExecution {
     pub handler: String,
     /// The encoded input.
     pub input: Payload,
+    /// Rust type of the input, for reports; none where it was not started by the handler's own type.
+    pub input_type: Option<Cow<'static, str>>,
     /// When it was started.
     pub created_at: Timestamp,
     /// The operation that waits for its end.
@@ -113,12 +117,20 @@ impl NewExecution {
             id,
             handler: handler.into(),
             input,
+            input_type: None,
             created_at,
             parent: None,
             tenant: None,
             start_at: None,
             queue: None,
         }
+    }
+
+    /// The same, with the Rust type of its input.
+    #[must_use]
+    pub fn with_input_type(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.input_type = Some(name.into());
+        self
     }
 
     /// The same, with an operation that waits for its end.
@@ -159,6 +171,8 @@ pub struct Execution {
     pub status: ExecutionStatus,
     /// The encoded input.
     pub input: Payload,
+    /// Rust type of the input, where it is known.
+    pub input_type: Option<Cow<'static, str>>,
     /// The encoded output, once succeeded.
     pub output: Option<Payload>,
     /// The error, once failed.
@@ -198,6 +212,7 @@ impl Execution {
             handler: new.handler,
             status: ExecutionStatus::Queued,
             input: new.input,
+            input_type: new.input_type,
             output: None,
             error: None,
             report: None,
@@ -322,12 +337,16 @@ impl Execution {
         self.changes += 1;
     }
 
-    /// Notes that it is to be cancelled. One that has never run is cancelled at once.
+    /// Notes that it is to be cancelled. One that has never run is cancelled at once, and one that is blocked is due:
+    /// what it has begun may be taken back.
     pub fn ask_to_cancel(&mut self, now: Timestamp) {
         if self.status.is_terminal() || self.cancel {
             return;
         }
         (self.cancel, self.paused) = (true, false);
+        if self.status == ExecutionStatus::Blocked {
+            (self.status, self.report) = (ExecutionStatus::Suspended, None);
+        }
         // Nobody has to wait for a turn to be cancelled.
         self.admitted = self.queue.is_some();
         self.changed(now);

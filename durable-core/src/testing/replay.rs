@@ -195,20 +195,27 @@ struct Look {
 impl Look {
     fn verdict(&self) -> Verdict {
         let (mut problems, mut notes) = (Vec::new(), Vec::new());
-        let mut blind = false;
+        let blocked = match &self.rerun.stage {
+            Stage::Blocked(report) => Some(report),
+            _ => None,
+        };
+        let (mut blind, mut by_what_is_hidden) = (false, false);
         for (id, path, message) in &self.rerun.undecodable {
+            let blocks = blocked == Some(message);
             match self.export.hidden.get(id) {
                 Some(why) => {
                     blind = true;
+                    by_what_is_hidden |= blocks;
                     notes.push(format!("nothing after `{path}` can be checked: {why}"));
                 }
+                None if blocks => {}
                 None => problems.push(format!("`{path}`: {message}")),
             }
         }
-        if let Stage::Blocked(report) = &self.rerun.stage {
-            problems.push(report.clone());
-        } else if !blind && problems.is_empty() {
-            problems.extend(self.differences());
+        match blocked {
+            Some(report) if !by_what_is_hidden => problems.push(report.clone()),
+            None if !blind && problems.is_empty() => problems.extend(self.differences()),
+            _ => {}
         }
         Verdict { problems, notes }
     }

@@ -262,7 +262,7 @@ impl Printer<'_> {
     pub(super) fn entered(&self, index: usize, call: &Call, codec: &TokenStream) -> TokenStream {
         let body = self.body(call);
         let span = call.body.as_ref().map_or_else(hidden, located);
-        let outcome = quote_spanned!(span=> __p::returned(__out));
+        let outcome = quote_spanned!(span=> __p::finished(__out));
         let always = self
             .undoes(index)
             .map(|always| quote_spanned!(hidden()=> .entered_always(#always)));
@@ -272,7 +272,7 @@ impl Printer<'_> {
                 __p::Enter::Done(__result) => __result,
                 __p::Enter::Run(__child) => {
                     let __cx = &__child;
-                    let __out = __child.traced(#body).await;
+                    let __out = __child.body(#body).await;
                     __op.finish(#outcome).await
                 }
             }

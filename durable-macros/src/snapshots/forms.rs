@@ -55,7 +55,7 @@ const _: () = {
                     __p::Enter::Run(__child) => {
                         let __cx = &__child;
                         let __out = __child
-                            .traced(async {
+                            .body(async {
                                 if let __p::Some(__never) = __p::never() {
                                     return __never;
                                 }
@@ -95,7 +95,7 @@ const _: () = {
                                 )
                             })
                             .await;
-                        __op.finish(__p::returned(__out)).await
+                        __op.finish(__p::finished(__out)).await
                     }
                 }
             }

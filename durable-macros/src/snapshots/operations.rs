@@ -141,7 +141,7 @@ const _: () = {
                             __p::Enter::Run(__child) => {
                                 let __cx = &__child;
                                 let __out = __child
-                                    .traced(async {
+                                    .body(async {
                                         {
                                             let __claim = __cx.claim(&__SITES[step!(@ 10)]);
                                             let mut __op = __p::step(__claim, __p::Json);
@@ -156,7 +156,7 @@ const _: () = {
                                             .await
                                     })
                                     .await;
-                                __op.finish(__p::returned(__out)).await
+                                __op.finish(__p::finished(__out)).await
                             }
                         }
                     };
@@ -182,7 +182,7 @@ const _: () = {
                                     __p::Enter::Run(__child) => {
                                         let __cx = &__child;
                                         let __out = __child
-                                            .traced(async {
+                                            .body(async {
                                                 if let __p::Some(__never) = __p::never() {
                                                     return __never;
                                                 }
@@ -190,7 +190,7 @@ const _: () = {
                                                 Ok(1)
                                             })
                                             .await;
-                                        __op.finish(__p::returned(__out)).await
+                                        __op.finish(__p::finished(__out)).await
                                     }
                                 }
                             },
@@ -207,14 +207,14 @@ const _: () = {
                                     __p::Enter::Run(__child) => {
                                         let __cx = &__child;
                                         let __out = __child
-                                            .traced(async {
+                                            .body(async {
                                                 if let __p::Some(__never) = __p::never() {
                                                     return __never;
                                                 }
                                                 Ok(2)
                                             })
                                             .await;
-                                        __op.finish(__p::returned(__out)).await
+                                        __op.finish(__p::finished(__out)).await
                                     }
                                 }
                             },

@@ -20,7 +20,7 @@ use crate::fingerprint::Input;
 use crate::observer::Observer;
 use crate::operation::body::BodyWaker;
 use crate::record::Payload;
-use crate::run::Settings;
+use crate::run::{Awaited, Settings};
 use crate::site::Site;
 use crate::store::{Capabilities, ExecutionStore};
 use crate::{Clock, ExecutionId, Timestamp, panic};
@@ -103,6 +103,10 @@ pub(crate) struct State {
     pub(crate) last_site: Option<&'static Site>,
     /// Whether the store is to be asked what the outside has changed.
     pub(crate) ask: bool,
+    /// Executions that operations wait for.
+    pub(crate) children: Vec<Awaited>,
+    /// Finished steps with an undo body.
+    pub(crate) undoable: Vec<Op>,
 }
 
 pub(crate) struct Parked {
@@ -132,6 +136,8 @@ impl Shared {
                 bodies: HashMap::new(),
                 last_site: None,
                 ask: false,
+                children: Vec::new(),
+                undoable: Vec::new(),
             }),
             clock,
             info,
@@ -205,6 +211,13 @@ impl Context {
     /// The execution ends with this error before its handler does.
     pub(crate) fn end_execution(&self, error: OperationError) {
         self.shared.lock().engine.end_execution(error);
+    }
+
+    /// The finished steps that have an undo body, as histories write them.
+    pub(crate) fn undoable(&self) -> Vec<String> {
+        let state = self.shared.lock();
+        let ops = state.undoable.iter();
+        ops.map(|op| state.engine.path(*op)).collect()
     }
 
     /// Why the execution ends before its handler does, if it does.

@@ -149,7 +149,8 @@ async fn a_result_needs_the_codec_it_was_recorded_with() {
     let run = durable::run(later::forgotten_codec, "a", ()).state(&world);
     let error = run.store(world.memory.clone()).await.unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("`line`: give `result_codec` back"), "{text}");
+    let said = "give the `result_codec` that is called `line` back";
+    assert!(text.contains("blocked") && text.contains(said), "{text}");
 }
 
 #[durable]

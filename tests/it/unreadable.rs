@@ -167,6 +167,33 @@ mod codecs {
     }
 }
 
+mod beside {
+    use super::*;
+
+    /// What begins beside the step that cannot be read.
+    #[durable(name = "steps")]
+    pub(super) async fn number(app: &App) -> Result<u32, BoxError> {
+        let answer = async {
+            let answer: Result<u32, _> = callback!("answer").await;
+            answer
+        };
+        let child = invoke!("child", scopes::number());
+        let day = wait!("day", Duration::from_secs(86_400));
+        let around = scope!("around", {
+            step!("inside", at_most_once, app.note("inside", ())).await?;
+            Ok(())
+        });
+        let read = step!("read", app.note("read", 7_u32));
+        let (_, _, (), _, read) = tokio::join!(answer, child, day, around, read);
+        Ok(read?)
+    }
+}
+
+#[tokio::test]
+async fn nothing_begins_beside_what_cannot_be_read() {
+    blocks!(steps::text, beside::number, ["the recorded value of `read`"]);
+}
+
 #[tokio::test]
 async fn a_step_with_another_codec() {
     blocks!(
@@ -459,7 +486,7 @@ async fn a_branch_with_another_type() {
         maps::numbers,
         maps::texts,
         [
-            "the recorded value of `files/1`:",
+            "the recorded value of `files/item[1]`:",
             "type `alloc::string::String`, codec `json`",
             "type `u32`, 1 bytes",
             "give the `map!` or `parallel!` around it another name",
@@ -531,8 +558,9 @@ mod scopes {
     /// The handler of the child has another output in this build.
     #[durable(name = "invokes")]
     pub(super) async fn invokes_after(app: &App) -> Result<String, BoxError> {
-        step!("new", app.note("new", ())).await.unwrap_or_default();
-        Ok(invoke!("child", text()).await.unwrap_or_default())
+        let child = invoke!("child", text()).await.unwrap_or_default();
+        step!("new", app.note("new", ())).await?;
+        Ok(child)
     }
 
     #[durable(name = "batched")]
@@ -556,11 +584,18 @@ async fn scopes_calls_and_batches_with_another_type() {
     blocks!(scopes::before, scopes::after, says("the recorded value of `part`:"));
     blocks!(scopes::calls_before, scopes::calls_after, says("the recorded value of `called`:"));
     blocks!(scopes::batches_before, scopes::batches_after, says("the recorded value of `sum["));
+    blocks!(scopes::invokes_before, scopes::invokes_after, [
+        "the recorded value of `child`:",
+        "invoke `child` (tests/it/unreadable.rs:",
+        "type `alloc::string::String`, codec `json`",
+        "invalid type: integer, expected a string",
+    ]);
 }
 
+/// What it writes it does not read.
 #[derive(Serialize)]
-struct OneWay {
-    n: u32,
+pub(crate) struct OneWay {
+    pub(crate) n: u32,
 }
 
 impl<'de> Deserialize<'de> for OneWay {
@@ -583,4 +618,72 @@ async fn a_value_that_the_build_that_wrote_it_cannot_read() {
         panic!("not blocked: {ended:?}");
     };
     assert!(report.contains("This build wrote the value itself"), "{report}");
+}
+
+/// An answer of the wrong type from outside.
+mod outside {
+    use super::*;
+
+    #[durable]
+    pub(super) async fn asks(_app: &App) -> Result<String, BoxError> {
+        let callback = callback!("answer");
+        let answered: Result<u32, _> = callback.await;
+        let child: Result<u32, _> = invoke!("child", "elsewhere", 1).await;
+        let errors = [answered.unwrap_err(), child.unwrap_err()];
+        Ok(errors.map(|error| format!("{} {}", error.operation(), error.kind())).join(", "))
+    }
+}
+
+#[tokio::test]
+async fn what_the_outside_gives_in_a_wrong_type_is_an_error_of_the_call() {
+    let app = App::default();
+    let run = durable::testing::TestRun::new(outside::asks).state(&app);
+    let run = run.callback("answer", "seven").invoke("child", |_: u32| Ok::<_, String>("eight"));
+    let run = run.run("a", ()).await;
+    let codec = durable::ErrorKind::Codec;
+    assert_eq!(*run.output().unwrap(), format!("answer {codec}, child {codec}"));
+}
+
+/// A record of a `map!` that holds no summary.
+#[tokio::test]
+async fn a_summary_that_is_none() {
+    use durable::store::{Batch, ExecutionUpdate};
+    let (memory, app) = (MemoryStore::new(), App::default());
+    {
+        let run = durable::run(maps::numbers, "a", ()).state(&app);
+        let run = run.store(process(&memory, Crash::Never)).into_future();
+        tokio::select! {
+            ended = run => panic!("{ended:?}"),
+            () = app.reached.notified() => {}
+        }
+    }
+    let mut records = history(&memory).await;
+    let summary = records[0].payload.clone();
+    let put = async |records: Vec<Record>| {
+        let now = durable::Clock::now(&durable::SystemClock);
+        let lease = memory.claim(&id(), now, Duration::from_secs(60)).await.unwrap();
+        let batch = Batch {
+            id: 1,
+            records,
+            execution: Some(ExecutionUpdate::Suspend { wake_at: None }),
+            ..Batch::default()
+        };
+        use durable::store::CheckpointStore as _;
+        memory.checkpoint(&lease.fence, Arc::new(batch)).await.unwrap();
+    };
+    let damaged = durable::Payload { codec: "batch-summary".into(), data: "{}".into() };
+    records[0].payload = Some(damaged);
+    put(records.clone()).await;
+    let run = durable::run(maps::numbers, "a", ()).state(&app);
+    let ended = run.store(process(&memory, Crash::Never)).await;
+    let Err(RunError::Blocked(report)) = ended else {
+        panic!("not blocked: {ended:?}");
+    };
+    assert!(report.contains("the recorded summary of `files`:"), "{report}");
+    records[0].payload = summary;
+    put(records).await;
+    app.goes_on.store(true, SeqCst);
+    let run = durable::run(maps::numbers, "a", ()).state(&app);
+    assert_eq!(run.store(process(&memory, Crash::Never)).await.unwrap(), [1, 2]);
+    assert_eq!(app.effects.count("size"), 2);
 }

@@ -192,7 +192,9 @@ async fn a_value_of_another_type() {
     says(
         found,
         &[
-            "`read`: it was recorded as `u32`, the code now wants `alloc::vec::Vec<alloc::string::String>`",
+            "the recorded value of `read`:",
+            "type `alloc::vec::Vec<alloc::string::String>`, codec `json`",
+            "type `u32`, 1 bytes of codec `json`",
         ],
     );
 }

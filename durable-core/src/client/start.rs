@@ -93,6 +93,7 @@ impl<H: Durable> Start<H> {
         let new = NewExecution {
             start_at: self.at,
             queue,
+            input_type: Some(std::any::type_name::<H::Input>().into()),
             ..NewExecution::new(id.clone(), H::NAME, input, self.client.clock.now())
         };
         self.client.start_known(new, H::manifest().was).await?;

@@ -72,6 +72,20 @@ impl Engine {
         self.queue.children.push((op, child));
     }
 
+    /// Whether the execution that `op` waits for is still to be started: nothing is recorded, or it runs anew after
+    /// its child's id was another's.
+    pub(crate) fn begins_child(&self, op: Op) -> bool {
+        let record = &self.slots[op.index()].record;
+        let anew = record.status == Status::Started && record.handle.is_none();
+        self.is_new(op) || (anew && !self.limits.orchestrates)
+    }
+
+    /// `op` fails with this error, and lets go of the execution that has the id of its child.
+    pub(crate) fn disown_child(&mut self, op: Op, error: OperationError, now: Timestamp) {
+        self.slots[op.index()].record.handle = None;
+        self.fail(op, error, now);
+    }
+
     pub(super) fn await_external(
         &mut self,
         op: Op,

@@ -12,6 +12,8 @@ use crate::site::Durable;
 use crate::store::NewExecution;
 
 /// Ends this execution and starts the next of its chain with `input`. Never ends.
+///
+/// Refused while a finished step has an undo body.
 pub async fn continue_as<H, T>(cx: &Context, input: H::Input) -> T
 where
     H: Durable,
@@ -19,11 +21,41 @@ where
 {
     let encoded = Json.encode(&input);
     drop(input);
+    if let Some(report) = left_behind(cx) {
+        refuse(cx, report);
+        return std::future::pending().await;
+    }
     match next_of::<H>(cx, encoded) {
         Ok(next) => cx.halt(Stop::Continued(Box::new(next))),
         Err(error) => cx.end_execution(error),
     }
     std::future::pending().await
+}
+
+/// Why this execution cannot be left: the undo bodies of its steps end with it.
+fn left_behind(cx: &Context) -> Option<String> {
+    let steps = cx.undoable();
+    if steps.is_empty() {
+        return None;
+    }
+    let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+    Some(format!(
+        "`continue_as!` would drop what takes these steps back: {steps}\n\
+         An `undo` body belongs to the execution that its step ran in, and `{handler}` would go on as another one. \
+         Have an `invoke!` do what may have to be taken back, so that it is an execution of its own, or leave \
+         `undo` out where a later failure is to keep the step. The execution goes on once a fitting build runs it.",
+        steps = steps.join(", "),
+        handler = cx.execution().handler(),
+    ))
+}
+
+/// Blocks the execution; where it cannot be parked for a fixed build, it fails, which takes the steps back.
+fn refuse(cx: &Context, report: String) {
+    if !cx.limits().orchestrates {
+        return cx.halt(Stop::Blocked(report));
+    }
+    let operation = format!("{}/continue_as", cx.execution().handler());
+    cx.end_execution(OperationError::new(operation, ErrorKind::Failed, report));
 }
 
 fn next_of<H: Durable>(
@@ -65,10 +97,7 @@ fn next_of<H: Durable>(
     let id = format!("{base}~{}", number + 1)
         .parse()
         .map_err(|error: crate::InvalidExecutionId| failed(error.to_string()))?;
-    Ok(NewExecution::new(
-        id,
-        H::NAME,
-        Payload::json(input),
-        cx.now(),
-    ))
+    let input_type = std::any::type_name::<H::Input>();
+    let next = NewExecution::new(id, H::NAME, Payload::json(input), cx.now());
+    Ok(next.with_input_type(input_type))
 }

@@ -1,5 +1,6 @@
 //! `invoke!`: another execution.
 
+use std::any::type_name;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::pin;
@@ -14,10 +15,11 @@ use super::coder::Coder;
 use crate::codec::{Codec, Json};
 use crate::context::{Answer, CancelSignal, Children, Claim};
 use crate::error::{ErrorKind, InvokeError, OperationError};
+use crate::failure::Failure;
 use crate::record::Payload;
-use crate::run::Runner;
+use crate::run::{Awaited, Runner, waits_for};
 use crate::site::Handler;
-use crate::store::{NewExecution, Parent};
+use crate::store::{Execution, NewExecution, Parent};
 use crate::{BoxFuture, ExecutionId, client};
 
 /// How another execution is started, and how values get there and back.
@@ -85,20 +87,20 @@ where
     C: Codec<H::Output> + Send + Sync + 'a,
     D: Codec<H::Input>,
 {
-    let child = start(&claim, H::NAME, &input, how.input_codec, how.tenant);
+    let input_type = Some(type_name::<H::Input>());
+    let child = start(&claim, (H::NAME, input_type), &input, how.input_codec, how.tenant);
     let coder = Coder::new(how.codec);
     Box::pin(async move {
-        let child = child?;
-        let children = claim.shared().children.clone();
-        let children = children.filter(|children| children.settings.runs_here(H::NAME));
-        if let (Some(children), Some(id)) = (children, child) {
-            claim.written().await;
-            if !claim.lock().engine.is_settled(claim.op) {
-                let cancelled = Arc::clone(&claim.shared().cancelled);
-                let child = run_child::<S, H>(children, state, id, cancelled);
-                body::drive(&claim, child).await;
-                claim.ask();
+        if let Some((children, id)) = expected(&claim, child?).await
+            && children.settings.runs_here(H::NAME)
+        {
+            let cancelled = Arc::clone(&claim.shared().cancelled);
+            let child = run_child::<S, H>(children, state, id.clone(), cancelled);
+            if let Some(report) = body::drive(&claim, child).await {
+                let report = Some(waits_for(&id, H::NAME, &report));
+                claim.lock().children.push(Awaited { id, report });
             }
+            claim.ask();
         }
         // Output and code are of this project: where they do not fit, one of the two builds is the wrong one.
         match claim.decide().await {
@@ -123,10 +125,10 @@ where
     C: Codec<O> + Send + Sync + 'a,
     D: Codec<I>,
 {
-    let child = start(&claim, function, &input, how.input_codec, how.tenant);
+    let child = start(&claim, (function, None), &input, how.input_codec, how.tenant);
     let coder = Coder::new(how.codec);
     Box::pin(async move {
-        child?;
+        expected(&claim, child?).await;
         match claim.decide().await {
             Answer::Recorded(outcome) => coder.decode_foreign(&claim, outcome),
             Answer::Run => std::future::pending().await,
@@ -134,23 +136,31 @@ where
     })
 }
 
-/// Queues the START, which starts the other execution in the same write. Answers with the id that
-/// still has to come to its end.
+/// The execution that an operation has started.
+struct Child {
+    id: ExecutionId,
+    /// Whether this invocation has started it.
+    new: bool,
+}
+
+/// Queues the START, which starts the other execution in the same write. Answers with the execution
+/// that still has to come to its end.
 fn start<I, D: Codec<I>>(
     claim: &Claim<'_>,
-    handler: impl Into<String>,
+    (handler, input_type): (impl Into<String>, Option<&'static str>),
     input: &I,
     codec: D,
     tenant: Option<String>,
-) -> Result<Option<ExecutionId>, InvokeError> {
-    let now = claim.now();
+) -> Result<Option<Child>, InvokeError> {
     let mut state = claim.lock();
-    if state.engine.is_ending() && state.engine.is_new(claim.op) {
-        return Ok(None);
-    }
-    if !state.engine.is_new(claim.op) {
+    let now = state.engine.believe(claim.now());
+    if !state.engine.begins_child(claim.op) {
         let handle = state.engine.handle(claim.op);
-        return Ok(handle.and_then(|id| id.parse().ok()));
+        let id = handle.and_then(|id| id.parse().ok());
+        return Ok(id.map(|id| Child { id, new: false }));
+    }
+    if state.engine.is_ending() {
+        return Ok(None);
     }
     if tenant.is_some() && !state.engine.limits().tenants {
         let message = "this store knows no tenants: leave the option `tenant` out";
@@ -182,13 +192,70 @@ fn start<I, D: Codec<I>>(
     let seq = state.engine.number(claim.op);
     let mut child = NewExecution::new(id.clone(), handler, input, now);
     child.tenant = tenant;
+    child.input_type = input_type.map(Into::into);
     let child = child.for_parent(Parent {
         execution: execution.clone(),
         seq,
         operation: state.engine.id(claim.op),
     });
     state.engine.start_child(claim.op, child, now);
-    Ok(Some(id))
+    Ok(Some(Child { id, new: true }))
+}
+
+/// The child that is to be waited for, with what it takes to run it. None where a service takes care of it, where
+/// it has ended, and where the call has failed: its id belongs to another execution, which will never tell of
+/// its end here.
+async fn expected(claim: &Claim<'_>, child: Option<Child>) -> Option<(Children, ExecutionId)> {
+    let (child, children) = (child?, claim.shared().children.clone()?);
+    claim.written().await;
+    if claim.lock().engine.is_settled(claim.op) {
+        return None;
+    }
+    match body::drive(claim, children.store.get(&child.id)).await {
+        Ok(there) if !is_own(claim, &there, child.new) => {
+            let error = claim.describe(taken(claim, &there), 0);
+            let now = claim.now();
+            claim.lock().engine.disown_child(claim.op, error, now);
+            return None;
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tracing::warn!(execution = %child.id, %error, "cannot tell whose execution this is");
+        }
+    }
+    let (id, report) = (child.id.clone(), None);
+    claim.lock().children.push(Awaited { id, report });
+    Some((children, child.id))
+}
+
+/// Whether `there` was started by this operation, in this life of its execution.
+fn is_own(claim: &Claim<'_>, there: &Execution, new: bool) -> bool {
+    let state = claim.lock();
+    let record = state.engine.record(claim.op);
+    let parent = there.parent.as_ref().is_some_and(|parent| {
+        parent.operation == record.id && parent.execution == *claim.cx.execution().id()
+    });
+    // An execution of the same id was deleted, but not what it had started.
+    let earlier = there.created_at < record.started_at && (new || there.status.is_terminal());
+    parent && !earlier
+}
+
+fn taken(claim: &Claim<'_>, there: &Execution) -> Failure {
+    let own = claim.cx.execution().id();
+    let whose = match &there.parent {
+        None => "which was started by itself".to_owned(),
+        Some(parent) if parent.execution == *own => format!(
+            "which an earlier execution `{own}` had started at {}",
+            there.created_at
+        ),
+        Some(parent) => format!("which the execution `{}` has started", parent.execution),
+    };
+    let (id, handler) = (&there.id, &there.handler);
+    let message = format!(
+        "`{own}` cannot start its execution `{id}`: that id belongs to an execution of `{handler}`, {whose}. \
+         Delete that one, or give this call another name, which gives what it starts another id"
+    );
+    Failure::of_engine(ErrorKind::Failed, message)
 }
 
 /// In a box, so that a durable function may invoke itself. When the execution that waits is
@@ -198,7 +265,7 @@ fn run_child<'a, S, H>(
     state: &'a S,
     id: ExecutionId,
     cancelled: Arc<CancelSignal>,
-) -> BoxFuture<'a, ()>
+) -> BoxFuture<'a, Option<String>>
 where
     S: Sync,
     H: Handler<S>,
@@ -217,14 +284,15 @@ where
         let mut run = pin!(runner.finish(id.clone()));
         let mut cancelled = pin!(cancelled.raised());
         let ended = poll_fn(|cx| match run.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending => cancelled.as_mut().poll(cx).map(|()| false),
+            Poll::Ready(report) => Poll::Ready(Some(report)),
+            Poll::Pending => cancelled.as_mut().poll(cx).map(|()| None),
         });
-        if !ended.await {
-            if let Err(error) = client::cancel(&*store, id.clone(), now).await {
-                tracing::warn!(execution = %id, %error, "not cancelled with the execution that waits for it");
-            }
-            run.await;
+        if let Some(report) = ended.await {
+            return report;
         }
+        if let Err(error) = client::cancel(&*store, id.clone(), now).await {
+            tracing::warn!(execution = %id, %error, "not cancelled with the execution that waits for it");
+        }
+        run.await
     })
 }

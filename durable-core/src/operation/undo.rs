@@ -47,6 +47,7 @@ impl<'a> Undo<'a> {
             site,
             body,
         };
+        claim.lock().undoable.push(claim.op);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.push(entry);
     }

@@ -18,6 +18,7 @@ use crate::error::{BoxError, ErrorKind, OperationError};
 use crate::operation::Undo;
 use crate::panic;
 use crate::record::{Payload, Record};
+use crate::run::Awaited;
 use crate::site::{Durable, Handler};
 use crate::store::{CheckpointStore, Execution, ExecutionStore, Lease, StoreError, refuse_sealed};
 use crate::{Clock, SystemClock, Timestamp};
@@ -167,6 +168,11 @@ impl Running {
     pub(crate) fn findings(&mut self) -> (Counts, Vec<String>) {
         let warnings = std::mem::take(&mut self.driver.warnings);
         (self.shared.lock().engine.counts(), warnings)
+    }
+
+    /// The executions that it waits for.
+    pub(crate) fn waits_for(&self) -> Vec<Awaited> {
+        self.shared.lock().children.clone()
     }
 
     /// How the history and what the handler asked for differ.

@@ -1,5 +1,6 @@
 //! Runs one execution to its end in this process.
 
+mod children;
 mod error;
 mod invocation;
 mod report;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use children::{Awaited, waits_for};
 pub use error::RunError;
 pub use invocation::Invocation;
 pub use report::Report;
@@ -271,7 +273,8 @@ where
             ))
         })?;
         let now = self.settings.clock.now();
-        Ok(NewExecution::new(id, H::NAME, Payload::json(input), now))
+        let new = NewExecution::new(id, H::NAME, Payload::json(input), now);
+        Ok(new.with_input_type(std::any::type_name::<H::Input>()))
     }
 }
 

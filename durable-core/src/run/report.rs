@@ -1,6 +1,7 @@
 //! What a run did.
 
 use super::RunError;
+use super::children::Awaited;
 use super::invocation::Running;
 use crate::ExecutionId;
 use crate::driver::Ended;
@@ -35,6 +36,8 @@ pub(crate) struct Tally {
     pub(super) invocations: u64,
     pub(super) drift: Vec<Drift>,
     pub(super) warnings: Vec<String>,
+    /// The executions that the last invocation was left waiting for.
+    pub(super) waits_for: Vec<Awaited>,
 }
 
 impl Tally {
@@ -42,6 +45,7 @@ impl Tally {
     pub(super) fn add(&mut self, id: &ExecutionId, mut ran: Running, ended: Option<&Ended>) {
         let (counts, mut warnings) = ran.findings();
         self.warnings.append(&mut warnings);
+        self.waits_for = ran.waits_for();
         if matches!(ended, Some(Ended::Succeeded(_) | Ended::Failed(_))) {
             self.drift = ran.drift();
             for drift in &self.drift {

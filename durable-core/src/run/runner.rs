@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::children::{Awaited, blocked_child};
 use super::invocation::Invocation;
 use super::report::Tally;
 use super::{RunError, Settings};
@@ -66,32 +68,44 @@ where
                     let message = format!("execution `{id}` was suspended: its process is to end");
                     return Err(StoreError::new(StoreErrorKind::Unavailable, message).into());
                 }
-                Ended::Suspended { wake_at, seen } => self.until(&id, wake_at, seen).await?,
+                Ended::Suspended { wake_at, seen } => {
+                    self.until(&id, wake_at, seen, &tally.waits_for).await?;
+                }
             }
         }
     }
 
     /// Runs an execution that another one waits for, as far as it can come. Whatever becomes of it
-    /// is in the store; what keeps it from running is only worth a line.
-    pub(crate) async fn finish(&self, id: ExecutionId) {
+    /// is in the store; what keeps it from running is only worth a line. Answers with the report if it is
+    /// blocked, or waits for an execution that is.
+    pub(crate) async fn finish(&self, id: ExecutionId) -> Option<String> {
         match self.to_end(id.clone(), &mut Tally::default()).await {
             // Its own error reaches whoever waits through the store, and may be a secret.
-            Ok(_) | Err(RunError::Failed(_)) => {}
+            Ok(_) | Err(RunError::Failed(_)) => None,
+            Err(RunError::Blocked(report)) => {
+                tracing::error!(execution = %id, report, "blocked");
+                Some(report)
+            }
             Err(error) => {
                 tracing::warn!(execution = %id, %error, "an invoked execution cannot go on");
+                None
             }
         }
     }
 
     /// Waits for a time, or for a change from outside, whichever comes first.
+    ///
+    /// Where only an execution that is blocked could bring that change, its report is the error.
     async fn until(
         &self,
         id: &ExecutionId,
         wake_at: Option<Timestamp>,
         seen: u64,
-    ) -> Result<(), StoreError> {
+        children: &[Awaited],
+    ) -> Result<(), RunError> {
         let clock = &self.settings.clock;
         let mut sleep = wake_at.map(|due| clock.sleep(due.since(clock.now())));
+        let mut blocked = pin!(blocked_child(&*self.store, children));
         let mut changed = self.store.changed(id, seen);
         poll_fn(|cx| {
             if let Some(sleep) = &mut sleep
@@ -99,7 +113,14 @@ where
             {
                 return Poll::Ready(Ok(()));
             }
-            changed.as_mut().poll(cx)
+            if let Poll::Ready(changed) = changed.as_mut().poll(cx) {
+                return Poll::Ready(changed.map_err(RunError::Store));
+            }
+            if wake_at.is_some() {
+                return Poll::Pending;
+            }
+            let report = blocked.as_mut().poll(cx);
+            report.map(|report| Err(RunError::Blocked(report)))
         })
         .await
     }

@@ -4,9 +4,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::children::blocked_child;
 use super::report::Tally;
 use super::runner::{Outcome, outcome};
 use super::{Report, RunError, Runner, Settings, reserve_of};
@@ -91,6 +93,12 @@ where
             self.id = next.id.clone();
         }
         Ok(ended)
+    }
+
+    /// The report of an execution that the last invocation waits for, if one is blocked.
+    pub(crate) fn blocked_child(&self) -> Option<String> {
+        // The store is in memory: nothing of it is ever waited for.
+        blocked_child(&*self.runner.store, &self.tally.waits_for).now_or_never()
     }
 
     /// How many invocations there were.

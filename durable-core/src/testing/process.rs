@@ -109,6 +109,9 @@ where
             let id = self.invocations.id();
             let waited = due(&self.world, id, until, seen);
             if !clock.run(&self.outside, waited).await? {
+                if let Some(report) = self.invocations.blocked_child() {
+                    return Ok(Stage::Blocked(report));
+                }
                 let waiting = self.waiting().await?;
                 self.rest = Some((until, seen));
                 return Ok(Stage::Waits(waiting));

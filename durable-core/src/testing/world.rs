@@ -70,6 +70,7 @@ impl World {
             Payload::json(encoded),
             self.clock.now(),
         );
+        let new = new.with_input_type(std::any::type_name::<H::Input>());
         self.store.start(new).await?;
         Ok(())
     }

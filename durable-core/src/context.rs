@@ -194,12 +194,10 @@ impl Context {
     /// under way in it is dropped.
     pub async fn body<F: Future>(&self, body: F) -> Result<F::Output, Failure> {
         let mut body = pin!(self.traced(body));
-        poll_fn(
-            |cx| match panic::catch(|| body.as_mut().poll(cx)) {
-                Ok(polled) => polled.map(Ok),
-                Err(message) => Poll::Ready(Err(Failure::of_panic(message))),
-            },
-        )
+        poll_fn(|cx| match panic::catch(|| body.as_mut().poll(cx)) {
+            Ok(polled) => polled.map(Ok),
+            Err(message) => Poll::Ready(Err(Failure::of_panic(message))),
+        })
         .await
     }
 

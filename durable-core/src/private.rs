@@ -9,8 +9,8 @@ pub use crate::operation::{
     Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Enter, Fan,
     Invoking, Key, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec, Runner, ScopeOp,
     StepInfo, StepOp, Submitting, Undo, arm, attempted, batch_options, batch_size, batches, branch,
-    call, callback, continue_as, fan, finished, invoke, invoke_named, invoking, items, key, keys, limits,
-    may_undo, moved, never, options, pace, poll, race, record, result_codec, scope, step,
+    call, callback, continue_as, fan, finished, invoke, invoke_named, invoking, items, key, keys,
+    limits, may_undo, moved, never, options, pace, poll, race, record, result_codec, scope, step,
     submitting, time, undo_body, wait, wait_until,
 };
 pub use crate::record::Kind;

@@ -33,7 +33,7 @@ macro_rules! record_columns {
     () => {
         "place & 4294967295, id, parent, kind, name, occurrence, label, ord, status, attempt, interruptions, \
          started_at, ended_at, due_at, value_type, codec, data, error, secret, source, handle, deadline, heartbeat, \
-         extent, fingerprint"
+         extent, fingerprint, state_type"
     };
 }
 pub(crate) use record_columns;
@@ -42,14 +42,14 @@ macro_rules! insert_record {
     () => {
         "INSERT OR REPLACE INTO operations (place, id, parent, kind, name, occurrence, label, ord, status, attempt, \
          interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, source, handle, \
-         deadline, heartbeat, extent, fingerprint) "
+         deadline, heartbeat, extent, fingerprint, state_type) "
     };
 }
 
 macro_rules! record_values {
     () => {
         "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25"
+         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26"
     };
 }
 
@@ -68,7 +68,7 @@ macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, output_codec, output, error, report, created_at, updated_at, \
          wake_at, parent, parent_seq, parent_operation, next, changes, cancel, start_at, queue, queue_key, priority, \
-         admitted, paused"
+         admitted, paused, input_type"
     };
 }
 pub(crate) use execution_columns;
@@ -123,6 +123,7 @@ fn execute(conn: &Connection, sql: &str, execution: i64, record: &Record) -> Res
             .fingerprint
             .as_ref()
             .map(|print| print.as_bytes().as_slice()),
+        record.state_type.as_deref(),
     ])?;
     Ok(())
 }
@@ -183,6 +184,7 @@ pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
     record.heartbeat = optional(row, 22, "heartbeat", duration)?;
     record.extent = optional(row, 23, "extent", integer)?.map(i64::cast_unsigned);
     record.fingerprint = optional(row, 24, "fingerprint", fingerprint)?;
+    record.state_type = optional(row, 25, "state_type", text)?.map(Cow::Owned);
     Ok(record)
 }
 
@@ -193,6 +195,7 @@ pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
         parent: parent(row, [13, 14, 15])?,
         start_at: optional(row, 19, "start_at", timestamp)?,
         queue: queue_entry(row, [20, 21, 22])?,
+        input_type: optional(row, 25, "input_type", text)?.map(Cow::Owned),
         ..NewExecution::new(
             id,
             text(row, 2, "handler")?,

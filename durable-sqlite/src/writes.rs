@@ -38,8 +38,9 @@ pub(crate) fn insert(
     execution: &Execution,
 ) -> Result<(), Fault> {
     let insert = "INSERT INTO executions (id, handler, status, input_codec, input, created_at, updated_at, parent, \
-                  parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, fence) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17) \
+                  parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, fence, \
+                  input_type) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
                   ON CONFLICT (id) DO NOTHING";
     let (parent, place) = (execution.parent.as_ref(), execution.queue.as_ref());
     let (due, enqueued) = rows::due(execution);
@@ -61,6 +62,7 @@ pub(crate) fn insert(
         due,
         enqueued,
         fastrand::i64(0..1 << 40),
+        execution.input_type.as_deref(),
     ])?;
     session.news.note_due();
     Ok(())

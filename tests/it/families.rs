@@ -87,7 +87,10 @@ async fn an_id_that_belongs_to_another_execution_fails_the_call_at_once() {
             let client = Client::new(store.clone());
             client.retry(&id("a"), &RetryFrom::Failure).await.unwrap();
             let still = store.get(&taken).await.unwrap();
-            assert_eq!((still.handler.as_str(), still.status), ("squatter", ExecutionStatus::Queued));
+            assert_eq!(
+                (still.handler.as_str(), still.status),
+                ("squatter", ExecutionStatus::Queued)
+            );
             client.cancel(&taken).await.unwrap();
             client.delete(&taken).await.unwrap();
             let run = durable::run(parent, "a", 1).state(&app);
@@ -106,7 +109,10 @@ async fn what_a_deleted_execution_had_started_answers_no_other() {
     let run = durable::run(parent, "a", 7).state(&app);
     let error = failure(run.store(store.clone()).await);
     let text = error.to_string();
-    assert!(text.contains("an earlier execution `a` had started"), "{text}");
+    assert!(
+        text.contains("an earlier execution `a` had started"),
+        "{text}"
+    );
     assert_eq!(app.count("double"), 1);
 }
 
@@ -131,7 +137,11 @@ async fn a_child_is_found_again_wherever_the_process_dies() {
             let run = durable::run(parent, "a", 3).state(&app);
             let output = run.store(process(&store, Crash::Never)).await;
             assert_eq!(output.unwrap(), 6, "{crash:?}");
-            assert_eq!(store.list(Default::default()).await.unwrap().len(), 2, "{crash:?}");
+            assert_eq!(
+                store.list(Default::default()).await.unwrap().len(),
+                2,
+                "{crash:?}"
+            );
         }
     }
 }
@@ -221,7 +231,10 @@ async fn a_blocked_child_ends_the_run_that_waits_for_it() {
         panic!("not blocked");
     };
     let all = store.list(Default::default()).await.unwrap();
-    let blocked: Vec<_> = all.iter().filter(|one| one.status == ExecutionStatus::Blocked).collect();
+    let blocked: Vec<_> = all
+        .iter()
+        .filter(|one| one.status == ExecutionStatus::Blocked)
+        .collect();
     assert_eq!(blocked.len(), 1, "only the child itself: {all:#?}");
     for said in [
         blocked[0].id.as_str(),
@@ -255,7 +268,11 @@ async fn a_test_run_tells_of_a_blocked_child() {
     let app = Effects::default();
     let run = TestRun::new(waits_for_it).state(&app).run("a", 1).await;
     let text = run.output().unwrap_err().to_string();
-    for said in ["it is blocked", "of `undecodable_child`", "the recorded value of `odd`"] {
+    for said in [
+        "it is blocked",
+        "of `undecodable_child`",
+        "the recorded value of `odd`",
+    ] {
         assert!(text.contains(said), "{said} is missing in {text}");
     }
 }
@@ -304,7 +321,11 @@ async fn a_chain_does_not_go_on_over_steps_that_could_be_taken_back() {
     let Err(RunError::Blocked(report)) = ended else {
         panic!("not blocked: {ended:?}");
     };
-    for said in ["`continue_as!` would drop", "`trip/flight`", "Have an `invoke!` do"] {
+    for said in [
+        "`continue_as!` would drop",
+        "`trip/flight`",
+        "Have an `invoke!` do",
+    ] {
         assert!(report.contains(said), "{said} is missing in {report}");
     }
     assert_eq!(store.list(Default::default()).await.unwrap().len(), 1);

@@ -61,7 +61,9 @@ async fn panicking(app: &Effects) -> Result<(), BoxError> {
 #[tokio::test(start_paused = true)]
 async fn a_panic_fails_the_scope_call_or_branch_it_happens_in() {
     let app = Effects::default();
-    let run = durable::run(panicking, "a", ()).state(&app).clock(TokioClock::shared());
+    let run = durable::run(panicking, "a", ())
+        .state(&app)
+        .clock(TokioClock::shared());
     let report = run.store(MemoryStore::new()).report().await;
     report.output.unwrap();
     assert_eq!(report.drift, []);
@@ -81,7 +83,8 @@ async fn a_panic_fails_the_scope_call_or_branch_it_happens_in() {
     assert_eq!(live.len(), expected.len(), "{live:#?}");
     for (text, (operation, message)) in live.iter().zip(expected) {
         assert!(text.contains(operation) && text.contains(message), "{text}");
-        let panicked = text.contains("panicked at tests/it/panics.rs:") && text.contains("\"panic\"");
+        let panicked =
+            text.contains("panicked at tests/it/panics.rs:") && text.contains("\"panic\"");
         assert!(panicked || message.is_empty(), "{text}");
     }
 }
@@ -144,7 +147,9 @@ async fn loses(app: &Effects) -> Result<u32, BoxError> {
 #[tokio::test(start_paused = true)]
 async fn a_replay_panics_nowhere_the_first_run_did_not() {
     let app = Effects::default();
-    let run = durable::run(loses, "a", ()).state(&app).clock(TokioClock::shared());
+    let run = durable::run(loses, "a", ())
+        .state(&app)
+        .clock(TokioClock::shared());
     assert_eq!(run.store(MemoryStore::new()).await.unwrap(), 1);
     assert_eq!(app.all(), ["1", "1"]);
 }
@@ -165,5 +170,8 @@ async fn a_panic_of_the_handler_is_told_like_any_other() {
     let told: fn(&OperationError) -> (&str, ErrorKind, &str) =
         |error| (error.operation(), error.kind(), error.type_name());
     assert_eq!(told(&error), ("outside_of_all", ErrorKind::Failed, "panic"));
-    assert!(error.message().contains("panicked at tests/it/panics.rs:"), "{error}");
+    assert!(
+        error.message().contains("panicked at tests/it/panics.rs:"),
+        "{error}"
+    );
 }

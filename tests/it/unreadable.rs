@@ -191,7 +191,11 @@ mod beside {
 
 #[tokio::test]
 async fn nothing_begins_beside_what_cannot_be_read() {
-    blocks!(steps::text, beside::number, ["the recorded value of `read`"]);
+    blocks!(
+        steps::text,
+        beside::number,
+        ["the recorded value of `read`"]
+    );
 }
 
 #[tokio::test]
@@ -274,7 +278,11 @@ mod panics {
 
 #[tokio::test]
 async fn a_type_that_panics_while_it_is_read() {
-    blocks!(panics::sane, panics::insane, ["panicked at tests/it/unreadable.rs:"]);
+    blocks!(
+        panics::sane,
+        panics::insane,
+        ["panicked at tests/it/unreadable.rs:"]
+    );
 }
 
 mod records {
@@ -282,14 +290,22 @@ mod records {
 
     #[durable(name = "records")]
     pub(super) async fn number(app: &App) -> Result<u32, BoxError> {
-        let n = record!("random", { app.effects.note("random"); 4_u32 }).await;
+        let n = record!("random", {
+            app.effects.note("random");
+            4_u32
+        })
+        .await;
         step!("last", app.last().await).await?;
         Ok(n)
     }
 
     #[durable(name = "records")]
     pub(super) async fn text(app: &App) -> Result<String, BoxError> {
-        Ok(record!("random", { app.effects.note("random"); "four".to_owned() }).await)
+        Ok(record!("random", {
+            app.effects.note("random");
+            "four".to_owned()
+        })
+        .await)
     }
 }
 
@@ -298,7 +314,10 @@ async fn a_recorded_value_with_another_type() {
     blocks!(
         records::number,
         records::text,
-        ["the recorded value of `random`", "give the record another name"]
+        [
+            "the recorded value of `random`",
+            "give the record another name"
+        ]
     );
 }
 
@@ -360,7 +379,9 @@ async fn the_state_of_a_poll_with_another_type() {
     let before = history(&memory).await;
     let later = Arc::new(Later);
     let run = durable::run(polls::paged, "a", ()).state(&app);
-    let run = run.clock(later.clone()).store(process(&memory, Crash::Never));
+    let run = run
+        .clock(later.clone())
+        .store(process(&memory, Crash::Never));
     let ended = run.await;
     let Err(RunError::Blocked(report)) = ended else {
         panic!("not blocked: {ended:?}");
@@ -377,7 +398,9 @@ async fn the_state_of_a_poll_with_another_type() {
     }
     assert_eq!(history(&memory).await, before);
     assert_eq!(app.effects.all(), ["check"]);
-    let run = durable::run(polls::counted, "a", ()).state(&app).clock(later);
+    let run = durable::run(polls::counted, "a", ())
+        .state(&app)
+        .clock(later);
     let run = run.store(process(&memory, Crash::Never));
     assert_eq!(run.await.unwrap(), 1, "the state of the first check");
 }
@@ -565,7 +588,8 @@ mod scopes {
 
     #[durable(name = "batched")]
     pub(super) async fn batches_before(app: &App) -> Result<Vec<u32>, BoxError> {
-        let sums = batches!("sum", [1_u32, 2], |batch| app.note("sum", batch.iter().sum::<u32>()));
+        let sums = batches!("sum", [1_u32, 2], |batch| app
+            .note("sum", batch.iter().sum::<u32>()));
         let sums = sums.await?;
         step!("last", app.last().await).await?;
         Ok(sums)
@@ -573,23 +597,46 @@ mod scopes {
 
     #[durable(name = "batched")]
     pub(super) async fn batches_after(app: &App) -> Result<Vec<String>, BoxError> {
-        let sums = batches!("sum", [1_u32, 2], |batch| app.note("sum", format!("{batch:?}")));
+        let sums = batches!("sum", [1_u32, 2], |batch| app
+            .note("sum", format!("{batch:?}")));
         Ok(sums.await?)
     }
 }
 
 #[tokio::test]
 async fn scopes_calls_and_batches_with_another_type() {
-    let says = |name| [name, "type `u32`, 1 bytes", "type `alloc::string::String`, codec"];
-    blocks!(scopes::before, scopes::after, says("the recorded value of `part`:"));
-    blocks!(scopes::calls_before, scopes::calls_after, says("the recorded value of `called`:"));
-    blocks!(scopes::batches_before, scopes::batches_after, says("the recorded value of `sum["));
-    blocks!(scopes::invokes_before, scopes::invokes_after, [
-        "the recorded value of `child`:",
-        "invoke `child` (tests/it/unreadable.rs:",
-        "type `alloc::string::String`, codec `json`",
-        "invalid type: integer, expected a string",
-    ]);
+    let says = |name| {
+        [
+            name,
+            "type `u32`, 1 bytes",
+            "type `alloc::string::String`, codec",
+        ]
+    };
+    blocks!(
+        scopes::before,
+        scopes::after,
+        says("the recorded value of `part`:")
+    );
+    blocks!(
+        scopes::calls_before,
+        scopes::calls_after,
+        says("the recorded value of `called`:")
+    );
+    blocks!(
+        scopes::batches_before,
+        scopes::batches_after,
+        says("the recorded value of `sum[")
+    );
+    blocks!(
+        scopes::invokes_before,
+        scopes::invokes_after,
+        [
+            "the recorded value of `child`:",
+            "invoke `child` (tests/it/unreadable.rs:",
+            "type `alloc::string::String`, codec `json`",
+            "invalid type: integer, expected a string",
+        ]
+    );
 }
 
 /// What it writes it does not read.
@@ -613,11 +660,17 @@ async fn one_way(_app: &App) -> Result<u32, BoxError> {
 #[tokio::test]
 async fn a_value_that_the_build_that_wrote_it_cannot_read() {
     let app = App::default();
-    let ended = durable::run(one_way, "a", ()).state(&app).store(MemoryStore::new()).await;
+    let ended = durable::run(one_way, "a", ())
+        .state(&app)
+        .store(MemoryStore::new())
+        .await;
     let Err(RunError::Blocked(report)) = ended else {
         panic!("not blocked: {ended:?}");
     };
-    assert!(report.contains("This build wrote the value itself"), "{report}");
+    assert!(
+        report.contains("This build wrote the value itself"),
+        "{report}"
+    );
 }
 
 /// An answer of the wrong type from outside.
@@ -630,7 +683,9 @@ mod outside {
         let answered: Result<u32, _> = callback.await;
         let child: Result<u32, _> = invoke!("child", "elsewhere", 1).await;
         let errors = [answered.unwrap_err(), child.unwrap_err()];
-        Ok(errors.map(|error| format!("{} {}", error.operation(), error.kind())).join(", "))
+        Ok(errors
+            .map(|error| format!("{} {}", error.operation(), error.kind()))
+            .join(", "))
     }
 }
 
@@ -638,10 +693,15 @@ mod outside {
 async fn what_the_outside_gives_in_a_wrong_type_is_an_error_of_the_call() {
     let app = App::default();
     let run = durable::testing::TestRun::new(outside::asks).state(&app);
-    let run = run.callback("answer", "seven").invoke("child", |_: u32| Ok::<_, String>("eight"));
+    let run = run
+        .callback("answer", "seven")
+        .invoke("child", |_: u32| Ok::<_, String>("eight"));
     let run = run.run("a", ()).await;
     let codec = durable::ErrorKind::Codec;
-    assert_eq!(*run.output().unwrap(), format!("answer {codec}, child {codec}"));
+    assert_eq!(
+        *run.output().unwrap(),
+        format!("answer {codec}, child {codec}")
+    );
 }
 
 /// A record of a `map!` that holds no summary.
@@ -661,7 +721,10 @@ async fn a_summary_that_is_none() {
     let summary = records[0].payload.clone();
     let put = async |records: Vec<Record>| {
         let now = durable::Clock::now(&durable::SystemClock);
-        let lease = memory.claim(&id(), now, Duration::from_secs(60)).await.unwrap();
+        let lease = memory
+            .claim(&id(), now, Duration::from_secs(60))
+            .await
+            .unwrap();
         let batch = Batch {
             id: 1,
             records,
@@ -669,9 +732,15 @@ async fn a_summary_that_is_none() {
             ..Batch::default()
         };
         use durable::store::CheckpointStore as _;
-        memory.checkpoint(&lease.fence, Arc::new(batch)).await.unwrap();
+        memory
+            .checkpoint(&lease.fence, Arc::new(batch))
+            .await
+            .unwrap();
     };
-    let damaged = durable::Payload { codec: "batch-summary".into(), data: "{}".into() };
+    let damaged = durable::Payload {
+        codec: "batch-summary".into(),
+        data: "{}".into(),
+    };
     records[0].payload = Some(damaged);
     put(records.clone()).await;
     let run = durable::run(maps::numbers, "a", ()).state(&app);
@@ -679,11 +748,17 @@ async fn a_summary_that_is_none() {
     let Err(RunError::Blocked(report)) = ended else {
         panic!("not blocked: {ended:?}");
     };
-    assert!(report.contains("the recorded summary of `files`:"), "{report}");
+    assert!(
+        report.contains("the recorded summary of `files`:"),
+        "{report}"
+    );
     records[0].payload = summary;
     put(records).await;
     app.goes_on.store(true, SeqCst);
     let run = durable::run(maps::numbers, "a", ()).state(&app);
-    assert_eq!(run.store(process(&memory, Crash::Never)).await.unwrap(), [1, 2]);
+    assert_eq!(
+        run.store(process(&memory, Crash::Never)).await.unwrap(),
+        [1, 2]
+    );
     assert_eq!(app.effects.count("size"), 2);
 }

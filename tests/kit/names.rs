@@ -342,3 +342,84 @@ async fn the_macro_reads_a_file_of_the_package() {
         observed = [&run]
     );
 }
+
+/// A poll that carries a state, in builds with another type of it or of the input.
+mod carried {
+    use super::*;
+
+    pub(super) mod before {
+        use super::*;
+
+        #[durable]
+        pub(crate) async fn import(n: u32) -> Result<u32, BoxError> {
+            let ready = poll!("ready", every = 1.hours(), state = 0_u32, |turn| {
+                Ok::<_, String>(match turn {
+                    0 => ControlFlow::Continue(1),
+                    _ => ControlFlow::Break(n),
+                })
+            });
+            Ok(ready.await?)
+        }
+    }
+
+    pub(super) mod after {
+        use super::*;
+
+        #[durable]
+        pub(crate) async fn import(n: String) -> Result<u32, BoxError> {
+            let ready = poll!("ready", every = 1.hours(), state = String::new(), |turn| {
+                Ok::<_, String>(match turn.is_empty() {
+                    true => ControlFlow::Continue("1".to_owned()),
+                    false => ControlFlow::Break(n.len() as u32),
+                })
+            });
+            Ok(ready.await?)
+        }
+    }
+}
+
+#[tokio::test]
+async fn types_of_inputs_and_of_what_polls_carry_are_foretold() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    let before = TestRun::new(carried::before::import);
+    let ended = before.run("a", 7).await;
+    let names = Names::new().handler(carried::before::import).observed(&ended);
+    names.check_as(&path, "update").unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("  poll \"ready\" state \"u32\": u32\n"), "{text}");
+
+    let run = TestRun::new(carried::after::import).run("b", "7".to_owned()).await;
+    let names = || Names::new().handler(carried::after::import).observed(&run);
+    let failed = names().check_as(&path, "").unwrap_err();
+    for part in [
+        "the input of `import` is recorded as `u32`, the code now wants `alloc::string::String`",
+        "the state of `import/ready` is recorded as `u32`, the code now wants `alloc::string::String`",
+    ] {
+        assert!(failed.contains(part), "{part:?} is not in\n{failed}");
+    }
+    // A lock of before, which knows no states.
+    std::fs::write(&path, text.replace(" state \"u32\"", "")).unwrap();
+    let failed = names().check_as(&path, "").unwrap_err();
+    assert!(!failed.contains("the state of"), "{failed}");
+
+    names().check_as(&path, "update").unwrap();
+    let lock: Lock = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+    let verdicts = |run: &durable::testing::TestOutcome<u32>| {
+        let history = run.history();
+        let operations = history.operations().iter();
+        let records: Vec<_> = operations.map(|one| one.record().clone()).collect();
+        let found = check(&lock, history.execution(), &records).into_iter();
+        let texts = found.map(|one| (one.verdict, one.text));
+        texts.collect::<Vec<_>>()
+    };
+    let waiting = TestRun::new(carried::before::import).invocations(1).run("c", 7).await;
+    let input = "cannot decode the input of `import`: recorded as `u32`, the code now wants `alloc::string::String`";
+    let state = "cannot decode the state of `ready`: recorded as `u32`, the code now wants `alloc::string::String`";
+    assert_eq!(
+        verdicts(&waiting),
+        [input, state].map(|text| (Verdict::Undecodable, text.to_owned()))
+    );
+    // What has been checked for the last time carries nothing on.
+    assert_eq!(verdicts(&ended), [(Verdict::Undecodable, input.to_owned())]);
+}

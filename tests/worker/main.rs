@@ -6,6 +6,7 @@ mod delegate;
 mod basics;
 mod chaos;
 mod faults;
+mod inputs;
 mod operators;
 mod resilience;
 mod sigterm;

@@ -104,6 +104,8 @@ pub struct Whole {
     pub summary: Summary,
     /// What it was started with.
     pub input: Value,
+    /// Rust type of that, where it is known.
+    pub input_type: Option<String>,
     /// Once succeeded.
     pub output: Option<Value>,
     /// Once failed or cancelled.
@@ -168,6 +170,8 @@ pub struct Operation {
     pub size: usize,
     /// Rust type of the value.
     pub value_type: Option<String>,
+    /// Rust type of what a poll carries from one check to the next.
+    pub state_type: Option<String>,
     /// Once succeeded, or what a poll carries on to its next check.
     pub value: Option<Value>,
     /// Once failed, or of the attempt before while pending.
@@ -299,6 +303,7 @@ impl View {
         Whole {
             summary: Summary::new(execution),
             input: self.value(&execution.input, false),
+            input_type: execution.input_type.as_deref().map(str::to_owned),
             output: execution
                 .output
                 .as_ref()
@@ -348,6 +353,7 @@ impl View {
             duration_ms: duration.and_then(millis),
             size: record.size(),
             value_type: record.value_type.as_deref().map(str::to_owned),
+            state_type: record.state_type.as_deref().map(str::to_owned),
             value: record
                 .payload
                 .as_ref()

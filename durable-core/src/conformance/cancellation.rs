@@ -37,6 +37,22 @@ pub(super) async fn one_that_waits_is_woken(store: Store) -> Outcome {
     Ok(())
 }
 
+pub(super) async fn one_that_is_blocked_is_due(store: Store) -> Outcome {
+    let lease = leased(&store, "a").await?;
+    let report = "another input".to_owned();
+    let blocked = ending(1, ExecutionUpdate::Block { report });
+    store.checkpoint(&lease.fence, blocked).await?;
+    store.cancel(&id("a")?, at(5)).await?;
+    let execution = store.get(&id("a")?).await?;
+    let found = (execution.status, execution.wake_at, execution.cancel);
+    let expected = (ExecutionStatus::Suspended, Some(at(5)), true);
+    same!(found, expected, "status");
+    same!(execution.report, None, "report");
+    let lease = store.claim(&id("a")?, at(6), TTL).await?;
+    same!(lease.execution.cancel, true, "as of the claim");
+    Ok(())
+}
+
 pub(super) async fn one_that_runs_is_told(store: Store) -> Outcome {
     let lease = leased(&store, "a").await?;
     let (fence, ack) = told(&store, &lease.fence, asking(1, 0)).await?;

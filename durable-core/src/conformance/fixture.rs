@@ -37,12 +37,8 @@ pub(super) fn json(data: impl Into<Bytes>) -> Payload {
 }
 
 pub(super) fn new(name: &str) -> Result<NewExecution, Defect> {
-    Ok(NewExecution::new(
-        id(name)?,
-        "etl",
-        json(r#"{"path":"a.csv"}"#),
-        NOW,
-    ))
+    let input = json(r#"{"path":"a.csv"}"#);
+    Ok(NewExecution::new(id(name)?, "etl", input, NOW).with_input_type("app::Job"))
 }
 
 /// A step that ended with `value`.

@@ -55,6 +55,7 @@ static CASES: &[(&str, Case)] = cases![
     callbacks::of_many_outcomes_one_counts,
     cancellation::one_that_never_ran_ends_at_once,
     cancellation::one_that_waits_is_woken,
+    cancellation::one_that_is_blocked_is_due,
     cancellation::one_that_runs_is_told,
     cancellation::a_cancelled_execution_keeps_its_error,
     cancellation::one_that_has_ended_is_left_alone,

@@ -59,6 +59,7 @@ pub(super) async fn every_field(store: Store) -> Outcome {
     full.status = Status::Pending;
     (full.ended_at, full.due_at) = (Some(at(1)), Some(at(5)));
     full.value_type = Some("alloc::vec::Vec<app::Row>".into());
+    full.state_type = Some("app::Cursor".into());
     full.payload = Some(json("[]"));
     full.error = Some(error);
     (full.secret, full.source) = (true, "src/etl.rs:31".into());

@@ -228,7 +228,10 @@ mod tests {
                 "unknown variant `geheim`, expected `Open` or `Closed`",
                 "unknown variant, expected `Open` or `Closed`",
             ),
-            ("missing field `total` at line 1 column 2", "missing field `total` at line 1 column 2"),
+            (
+                "missing field `total` at line 1 column 2",
+                "missing field `total` at line 1 column 2",
+            ),
             ("bad word 'geheim'", "bad word"),
             ("EOF while parsing a value", "EOF while parsing a value"),
         ] {

@@ -20,7 +20,8 @@ pub enum Verdict {
     Orphaned,
     /// A step runs that most likely is recorded under another name.
     Reruns,
-    /// A recorded value cannot be read.
+    /// A recorded value, input or state most likely cannot be read: then the execution stops, until a fitting build
+    /// runs it.
     Undecodable,
     /// The execution stops, until a fitting build runs it.
     Blocked,
@@ -88,6 +89,13 @@ pub fn check(lock: &Lock, execution: &Execution, records: &[Record]) -> Vec<Find
         inside,
         found: Vec::new(),
     };
+    let recorded = execution.input_type.as_deref();
+    look.types(
+        &handler.name,
+        "the input of ",
+        recorded,
+        Some(&handler.input),
+    );
     look.scope("", OperationId::ROOT, &visible(&handler.sites, false));
     look.found
 }
@@ -151,6 +159,21 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Compares the types of a `part` of what is recorded, as far as both are known.
+    fn types(&mut self, path: &str, part: &str, then: Option<&str>, now: Option<&str>) {
+        if let (Some(then), Some(now)) = (then, now)
+            && then != now
+        {
+            self.found.push(Finding {
+                verdict: Verdict::Undecodable,
+                operation: path.to_owned(),
+                text: format!(
+                    "cannot decode {part}`{path}`: recorded as `{then}`, the code now wants `{now}`"
+                ),
+            });
+        }
+    }
+
     fn operation(&mut self, path: &str, record: &'a Record, site: &'a LockedSite) {
         if record.kind != site.kind {
             let (then, now) = (record.kind, site.kind);
@@ -161,18 +184,14 @@ impl<'a> Look<'a> {
             });
             return;
         }
-        let ended = record.status == Status::Succeeded;
-        if let (Some(then), Some(now)) = (&record.value_type, &site.value_type)
-            && ended
-            && **then != **now
-        {
-            self.found.push(Finding {
-                verdict: Verdict::Undecodable,
-                operation: path.to_owned(),
-                text: format!(
-                    "cannot decode `{path}`: recorded as `{then}`, the code now wants `{now}`"
-                ),
-            });
+        let (value, state) = (record.value_type.as_deref(), record.state_type.as_deref());
+        match record.status {
+            Status::Succeeded => self.types(path, "", value, site.value_type.as_deref()),
+            // Only a check that is still to come reads it.
+            Status::Started | Status::Pending if record.payload.is_some() => {
+                self.types(path, "the state of ", state, site.state_type.as_deref());
+            }
+            _ => {}
         }
         // A scope that has ended answers by itself, but for what may be taken back in it.
         if !record.kind.is_scope() || record.status.is_terminal() {

@@ -121,16 +121,21 @@ fn changed(scope: &str, old: &LockedSite, new: &LockedSite, found: &mut Vec<Diff
             )),
         });
     }
-    if let (Some(then), Some(today)) = (&old.value_type, &new.value_type)
-        && then != today
-    {
-        found.push(Difference {
-            what: format!("`{path}` is recorded as `{then}`, the code now wants `{today}`{at}"),
-            paste: Some(format!(
-                "another name for it, such as \"{}_v2\", unless `{today}` reads what was written as `{then}`",
-                old.name
-            )),
-        });
+    for (part, then, today) in [
+        ("", &old.value_type, &new.value_type),
+        ("the state of ", &old.state_type, &new.state_type),
+    ] {
+        if let (Some(then), Some(today)) = (then, today)
+            && then != today
+        {
+            found.push(Difference {
+                what: format!("{part}`{path}` is recorded as `{then}`, the code now wants `{today}`{at}"),
+                paste: Some(format!(
+                    "another name for it, such as \"{}_v2\", unless `{today}` reads what was written as `{then}`",
+                    old.name
+                )),
+            });
+        }
     }
 }
 

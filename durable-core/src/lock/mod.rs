@@ -7,11 +7,13 @@
 //! handler "import": app::Job -> app::Summary
 //!   step "read": alloc::vec::Vec<app::Row>
 //!   step "load"[key] was "insert": u64
+//!   poll "ready" state "app::Cursor": bool
 //!   wait "breathe"[turn]
 //! ```
 //!
 //! Handlers are sorted by name; call sites stand in the order of the source. `[key]` and `[turn]` tell the
-//! runs of one apart, `was` names what it was called before, and the type is that of its value. The attribute
+//! runs of one apart, `was` names what it was called before, `state` is the
+//! type of what a poll carries from one check to the next, and the type at the end is that of its value. The attribute
 //! does not know the types of values: they are those that a run has recorded, where the test names one.
 
 mod check;
@@ -68,6 +70,8 @@ pub struct LockedSite {
     pub was: Vec<String>,
     /// Rust type of its value, where one was recorded.
     pub value_type: Option<String>,
+    /// Rust type of what a `poll!` carries from one check to the next, where one was recorded.
+    pub state_type: Option<String>,
     /// `file:line`, where it is known: a lock that was read does not know it.
     pub source: Option<String>,
     /// The call sites in its scope.
@@ -147,6 +151,7 @@ fn inside(sites: &[Site], scope: Option<usize>) -> Vec<LockedSite> {
             repeat: site.repeat,
             was: owned(site.was),
             value_type: None,
+            state_type: None,
             source: Some(format!("{}:{}", site.file, site.line)),
             sites: inside(sites, Some(index)),
         })
@@ -162,8 +167,13 @@ fn observe(
         let Some(site) = site_of(sites, record) else {
             continue;
         };
-        if let Some(value_type) = &record.value_type {
-            site.value_type = Some(value_type.clone().into_owned());
+        for (found, known) in [
+            (&record.value_type, &mut site.value_type),
+            (&record.state_type, &mut site.state_type),
+        ] {
+            if let Some(name) = found {
+                *known = Some(name.clone().into_owned());
+            }
         }
         observe(&mut site.sites, inside, record.id);
     }
@@ -188,6 +198,9 @@ fn keep_types(sites: &mut [LockedSite], earlier: &[LockedSite]) {
         if let Some(earlier) = found.filter(|one| one.kind == site.kind) {
             if site.value_type.is_none() {
                 site.value_type.clone_from(&earlier.value_type);
+            }
+            if site.state_type.is_none() {
+                site.state_type.clone_from(&earlier.state_type);
             }
             keep_types(&mut site.sites, &earlier.sites);
         }

@@ -49,6 +49,9 @@ impl fmt::Display for LockedSite {
         };
         let (kind, name, was) = (self.kind, quoted(&self.name), was(&self.was));
         write!(f, "{kind} {name}{repeat}{was}")?;
+        if let Some(state) = &self.state_type {
+            write!(f, " state {}", quoted(state))?;
+        }
         match &self.value_type {
             Some(name) => write!(f, ": {name}"),
             None => Ok(()),
@@ -160,6 +163,10 @@ fn site(text: &str) -> Result<LockedSite, String> {
         (Repeat::Once, rest)
     };
     let (was, rest) = names(rest)?;
+    let (state_type, rest) = match rest.strip_prefix(" state ") {
+        Some(rest) => unquoted(rest).map(|(name, rest)| (Some(name), rest))?,
+        None => (None, rest),
+    };
     let value_type = match (rest, rest.strip_prefix(": ")) {
         ("", _) => None,
         (_, Some(name)) => Some(name.to_owned()),
@@ -171,6 +178,7 @@ fn site(text: &str) -> Result<LockedSite, String> {
         repeat,
         was,
         value_type,
+        state_type,
         source: None,
         sites: Vec::new(),
     })
@@ -207,6 +215,8 @@ mod tests {
     const TEXT: &str = r#"
 handler "import" was "load", "read: \"all\"": app::Job -> (u32, app::Summary)
   step "read"
+  poll "ready" was "there" state "(u32, app::Cursor)": u32
+  poll "begun" state "()"
   map "files"[turn]: durable_core::BatchResult<u32>
     branch "item"[key]
       step "parse: it, was"[key] was "read", "list[0]": alloc::vec::Vec<u32>
@@ -221,9 +231,12 @@ handler "other": () -> ()
         let text = format!("{HEAD}{TEXT}");
         let lock: Lock = text.parse().unwrap();
         assert_eq!(lock.to_string(), text);
-        let file = &lock.handlers[0].sites[1].sites[0].sites[0];
+        let file = &lock.handlers[0].sites[3].sites[0].sites[0];
         assert_eq!(file.was, ["read", "list[0]"]);
         assert_eq!(file.value_type.as_deref(), Some("alloc::vec::Vec<u32>"));
+        let ready = &lock.handlers[0].sites[1];
+        assert_eq!(ready.state_type.as_deref(), Some("(u32, app::Cursor)"));
+        assert_eq!(ready.value_type.as_deref(), Some("u32"));
     }
 
     #[test]

@@ -53,10 +53,7 @@ impl<T, C> Coder<T, C> {
 
     /// The value behind an outcome that this handler has recorded, or its recorded error. What cannot be read is for
     /// [`Claim::readable`].
-    pub(super) fn read(
-        &self,
-        outcome: Outcome,
-    ) -> Result<Result<T, OperationError>, Unreadable> {
+    pub(super) fn read(&self, outcome: Outcome) -> Result<Result<T, OperationError>, Unreadable> {
         match outcome {
             Outcome::Value(payload) => self.read_part("value", &payload).map(Ok),
             Outcome::Error(error) => Ok(Err(error)),

@@ -88,7 +88,13 @@ where
     D: Codec<H::Input>,
 {
     let input_type = Some(type_name::<H::Input>());
-    let child = start(&claim, (H::NAME, input_type), &input, how.input_codec, how.tenant);
+    let child = start(
+        &claim,
+        (H::NAME, input_type),
+        &input,
+        how.input_codec,
+        how.tenant,
+    );
     let coder = Coder::new(how.codec);
     Box::pin(async move {
         if let Some((children, id)) = expected(&claim, child?).await
@@ -125,7 +131,13 @@ where
     C: Codec<O> + Send + Sync + 'a,
     D: Codec<I>,
 {
-    let child = start(&claim, (function, None), &input, how.input_codec, how.tenant);
+    let child = start(
+        &claim,
+        (function, None),
+        &input,
+        how.input_codec,
+        how.tenant,
+    );
     let coder = Coder::new(how.codec);
     Box::pin(async move {
         expected(&claim, child?).await;

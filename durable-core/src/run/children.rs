@@ -25,7 +25,9 @@ pub(crate) async fn blocked_child(store: &dyn ExecutionStore, children: &[Awaite
     if let Some(report) = children.iter().find_map(|child| child.report.as_ref()) {
         return report.clone();
     }
-    let watched = children.iter().map(|child| blocked(store, child.id.clone()));
+    let watched = children
+        .iter()
+        .map(|child| blocked(store, child.id.clone()));
     let mut watched: FuturesUnordered<_> = watched.collect();
     match watched.next().await {
         Some(report) => report,

@@ -40,6 +40,8 @@ impl Export {
             input,
             time(whole, "created_at")?.ok_or("`created_at` is missing")?,
         ));
+        let input_type = whole["input_type"].as_str();
+        execution.input_type = input_type.map(|name| name.to_owned().into());
         let status = text_of(whole, "status")?;
         execution.status = ExecutionStatus::from_word(status)
             .ok_or_else(|| format!("there is no status `{status}`"))?;
@@ -111,6 +113,7 @@ fn record(of: &Value) -> Result<(Record, Option<String>), String> {
         record.fingerprint = Some(Fingerprint::from_bytes(print));
     }
     record.value_type = of["value_type"].as_str().map(|name| name.to_owned().into());
+    record.state_type = of["state_type"].as_str().map(|name| name.to_owned().into());
     record.secret = of["secret"].as_bool().unwrap_or_default();
     record.source = of["source"].as_str().unwrap_or_default().to_owned().into();
     record.error = failure(&of["error"])?;

@@ -114,11 +114,11 @@ impl Handlers {
 
     /// Every name with the build that runs it; `named` is what the user calls the build.
     pub(super) fn builds(&self, named: &str) -> Vec<HandlerBuild> {
-        let by_name = self.by_name.iter();
+        let (by_name, program) = (self.by_name.iter(), build::program());
         let mut builds: Vec<_> = by_name
             .map(|(name, handler)| HandlerBuild {
                 name: (*name).to_owned(),
-                build: build::of(handler.manifest(), named),
+                build: build::of(handler.manifest(), named, &program),
             })
             .collect();
         builds.sort_by(|a, b| a.name.cmp(&b.name));

@@ -48,7 +48,9 @@ pub trait Codec<T> {
     ///
     /// # Errors
     ///
-    /// The operation fails with kind `Codec`.
+    /// The execution is blocked with a report, until a build runs it that can read the bytes. What somebody outside
+    /// has given is an error of that call, of kind `Codec`. The report shows the text of the error without what it
+    /// quotes, and leaves it out where the value is secret.
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError>;
 }
 

@@ -28,7 +28,7 @@ pub enum ErrorKind {
     TimedOut,
     /// The encoded value is over the store's limit.
     TooLarge,
-    /// The value could not be encoded, or the recorded one not decoded.
+    /// The value could not be encoded, or what somebody outside has given not decoded.
     Codec,
     /// The execution was cancelled.
     Cancelled,

@@ -96,7 +96,7 @@ macro_rules! wait {
 /// Groups durable calls under a name: names inside need only be unique inside.
 ///
 /// `scope!(name, [options,] { … })` awaits to `Result<T, ScopeError>`, where the block ends with a
-/// `Result`. Options: `key = value` or `ordered`, `was = "old name"`, `label = text`, `with = input`, `codec = codec`,
+/// `Result`. A panic in the block is the error of the scope. Options: `key = value` or `ordered`, `was = "old name"`, `label = text`, `with = input`, `codec = codec`,
 /// `secret`.
 ///
 /// ```
@@ -249,6 +249,12 @@ macro_rules! callback {
 /// `invoke!(name, function = text, [options,] input)`. Without an input it is `()`. The child is started
 /// exactly once.
 ///
+/// The id of the child is made of the id of this execution and the identity of the call. If another execution has that
+/// id, the call fails at once with an error that names both. A result that the type of `function` cannot read blocks
+/// this execution, since both are code of one project; the result of a function known by its name is an error of the
+/// call, of kind `Codec`. [`run`](crate::run()) ends with [`RunError::Blocked`](crate::RunError::Blocked) when only
+/// a child that is blocked could let the execution go on.
+///
 /// Options: `tenant = text` (for whom, where the store keeps tenants apart), `key = value` or `ordered`,
 /// `was = "old name"`, `label = text`, `with = input`, `input_codec = codec` (writes the input; the function reads it as its
 /// own), `codec = codec` (reads the result, whatever wrote it), `secret`.
@@ -280,6 +286,10 @@ macro_rules! invoke {
 /// Ends this execution and starts the next of its chain, with a fresh history.
 ///
 /// `continue_as!(input).await` never ends; it stands where the function would return.
+///
+/// An `undo` body belongs to the execution that its step ran in. While a finished step has one, the execution does not
+/// continue: it is blocked with a report that names the steps (on Lambda it fails, and they are taken back). Have an
+/// [`invoke!`](crate::invoke!) do what may have to be taken back.
 ///
 /// ```
 /// use durable::prelude::*;

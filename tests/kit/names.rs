@@ -384,12 +384,19 @@ async fn types_of_inputs_and_of_what_polls_carry_are_foretold() {
     let path = folder.path().join("durable.lock");
     let before = TestRun::new(carried::before::import);
     let ended = before.run("a", 7).await;
-    let names = Names::new().handler(carried::before::import).observed(&ended);
+    let names = Names::new()
+        .handler(carried::before::import)
+        .observed(&ended);
     names.check_as(&path, "update").unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains("  poll \"ready\" state \"u32\": u32\n"), "{text}");
+    assert!(
+        text.contains("  poll \"ready\" state \"u32\": u32\n"),
+        "{text}"
+    );
 
-    let run = TestRun::new(carried::after::import).run("b", "7".to_owned()).await;
+    let run = TestRun::new(carried::after::import)
+        .run("b", "7".to_owned())
+        .await;
     let names = || Names::new().handler(carried::after::import).observed(&run);
     let failed = names().check_as(&path, "").unwrap_err();
     for part in [
@@ -413,7 +420,10 @@ async fn types_of_inputs_and_of_what_polls_carry_are_foretold() {
         let texts = found.map(|one| (one.verdict, one.text));
         texts.collect::<Vec<_>>()
     };
-    let waiting = TestRun::new(carried::before::import).invocations(1).run("c", 7).await;
+    let waiting = TestRun::new(carried::before::import)
+        .invocations(1)
+        .run("c", 7)
+        .await;
     let input = "cannot decode the input of `import`: recorded as `u32`, the code now wants `alloc::string::String`";
     let state = "cannot decode the state of `ready`: recorded as `u32`, the code now wants `alloc::string::String`";
     assert_eq!(

@@ -64,19 +64,30 @@ fn value(n: u32) -> Result<u32, BoxError> {
 /// The report that `handler` is blocked with.
 async fn blocked(store: &dyn ExecutionStore) -> String {
     until(async || status(store, "a").await == ExecutionStatus::Blocked).await;
-    store.get(&"a".parse().unwrap()).await.unwrap().report.unwrap()
+    store
+        .get(&"a".parse().unwrap())
+        .await
+        .unwrap()
+        .report
+        .unwrap()
 }
 
 async fn retyped<S: ExecutionStore + Clone>(store: S) {
     let (client, id) = (Client::new(store.clone()), "a".parse().unwrap());
     let serving = Serving::begin(Worker::new(store.clone()).register(first::order));
-    client.start(first::order, "a", Order { amount: 7 }).await.unwrap();
+    client
+        .start(first::order, "a", Order { amount: 7 })
+        .await
+        .unwrap();
     until(async || status(&store, "a").await == ExecutionStatus::Suspended).await;
     serving.stop().await;
     let before = client.history(&id).await.unwrap();
 
     // It is due at once.
-    client.retry(&id, &durable::RetryFrom::Failure).await.unwrap();
+    client
+        .retry(&id, &durable::RetryFrom::Failure)
+        .await
+        .unwrap();
     let serving = Serving::begin(Worker::new(store.clone()).register(priced::order));
     let report = blocked(&store).await;
     for said in [
@@ -95,7 +106,11 @@ async fn retyped<S: ExecutionStore + Clone>(store: S) {
     let serving = Serving::begin(Worker::new(store.clone()).register(tolerant::order));
     until(async || status(&store, "a").await == ExecutionStatus::Succeeded).await;
     let handle = client.handle(tolerant::order, "a").unwrap();
-    assert_eq!(handle.result().await.unwrap(), 7, "the step did not run again");
+    assert_eq!(
+        handle.result().await.unwrap(),
+        7,
+        "the step did not run again"
+    );
     serving.stop().await;
 }
 
@@ -114,7 +129,10 @@ async fn cancelled<S: ExecutionStore + Clone>(store: S) {
     store.start(new).await.unwrap();
     let serving = Serving::begin(Worker::new(store.clone()).register(first::order));
     let report = blocked(&store).await;
-    assert!(report.contains("invalid type: string, expected struct Order"), "{report}");
+    assert!(
+        report.contains("invalid type: string, expected struct Order"),
+        "{report}"
+    );
     assert!(!report.contains("seven"), "{report}");
     client.cancel(&id).await.unwrap();
     until(async || status(&store, "a").await == ExecutionStatus::Cancelled).await;

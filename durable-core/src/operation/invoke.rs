@@ -11,15 +11,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::body;
+use super::child::{Child, expected};
 use super::coder::Coder;
 use crate::codec::{Codec, Json};
 use crate::context::{Answer, CancelSignal, Children, Claim};
 use crate::error::{ErrorKind, InvokeError, OperationError};
-use crate::failure::Failure;
 use crate::record::Payload;
 use crate::run::{Awaited, Runner, waits_for};
 use crate::site::Handler;
-use crate::store::{Execution, NewExecution, Parent};
+use crate::store::{NewExecution, Parent};
 use crate::{BoxFuture, ExecutionId, client};
 
 /// How another execution is started, and how values get there and back.
@@ -148,13 +148,6 @@ where
     })
 }
 
-/// The execution that an operation has started.
-struct Child {
-    id: ExecutionId,
-    /// Whether this invocation has started it.
-    new: bool,
-}
-
 /// Queues the START, which starts the other execution in the same write. Answers with the execution
 /// that still has to come to its end.
 fn start<I, D: Codec<I>>(
@@ -212,62 +205,6 @@ fn start<I, D: Codec<I>>(
     });
     state.engine.start_child(claim.op, child, now);
     Ok(Some(Child { id, new: true }))
-}
-
-/// The child that is to be waited for, with what it takes to run it. None where a service takes care of it, where
-/// it has ended, and where the call has failed: its id belongs to another execution, which will never tell of
-/// its end here.
-async fn expected(claim: &Claim<'_>, child: Option<Child>) -> Option<(Children, ExecutionId)> {
-    let (child, children) = (child?, claim.shared().children.clone()?);
-    claim.written().await;
-    if claim.lock().engine.is_settled(claim.op) {
-        return None;
-    }
-    match body::drive(claim, children.store.get(&child.id)).await {
-        Ok(there) if !is_own(claim, &there, child.new) => {
-            let error = claim.describe(taken(claim, &there), 0);
-            let now = claim.now();
-            claim.lock().engine.disown_child(claim.op, error, now);
-            return None;
-        }
-        Ok(_) => {}
-        Err(error) => {
-            tracing::warn!(execution = %child.id, %error, "cannot tell whose execution this is");
-        }
-    }
-    let (id, report) = (child.id.clone(), None);
-    claim.lock().children.push(Awaited { id, report });
-    Some((children, child.id))
-}
-
-/// Whether `there` was started by this operation, in this life of its execution.
-fn is_own(claim: &Claim<'_>, there: &Execution, new: bool) -> bool {
-    let state = claim.lock();
-    let record = state.engine.record(claim.op);
-    let parent = there.parent.as_ref().is_some_and(|parent| {
-        parent.operation == record.id && parent.execution == *claim.cx.execution().id()
-    });
-    // An execution of the same id was deleted, but not what it had started.
-    let earlier = there.created_at < record.started_at && (new || there.status.is_terminal());
-    parent && !earlier
-}
-
-fn taken(claim: &Claim<'_>, there: &Execution) -> Failure {
-    let own = claim.cx.execution().id();
-    let whose = match &there.parent {
-        None => "which was started by itself".to_owned(),
-        Some(parent) if parent.execution == *own => format!(
-            "which an earlier execution `{own}` had started at {}",
-            there.created_at
-        ),
-        Some(parent) => format!("which the execution `{}` has started", parent.execution),
-    };
-    let (id, handler) = (&there.id, &there.handler);
-    let message = format!(
-        "`{own}` cannot start its execution `{id}`: that id belongs to an execution of `{handler}`, {whose}. \
-         Delete that one, or give this call another name, which gives what it starts another id"
-    );
-    Failure::of_engine(ErrorKind::Failed, message)
 }
 
 /// In a box, so that a durable function may invoke itself. When the execution that waits is

@@ -13,7 +13,8 @@ use crate::store::StoreError;
 pub enum RunError {
     /// The handler ended with this error; so it will for ever. To try again, take another id.
     Failed(OperationError),
-    /// Code and history disagree. The report says about what; a fixed build goes on from here.
+    /// Code and history disagree, or an execution that this one waits for is blocked for that reason. The report says
+    /// about what; a fixed build resumes the execution.
     Blocked(String),
     /// Under this id another handler or input was started. Both are named.
     Taken(String),

@@ -164,6 +164,32 @@ pub(crate) async fn edited_later(_world: &World) -> Result<u32, BoxError> {
     Ok(2)
 }
 
+/// The same after an edit that gave `first` another type.
+#[durable(name = "edited")]
+pub(crate) async fn edited_retyped(world: &World) -> Result<String, BoxError> {
+    let first = step!("first", Ok::<_, String>("one".to_owned())).await;
+    world.effect("first is read");
+    wait!("pause", Duration::from_secs(30)).await;
+    Ok(first.unwrap_or_default())
+}
+
+/// Goes on as another execution although a step could be taken back.
+#[durable]
+pub(crate) async fn leaves(world: &World, n: u32) -> Result<u32, BoxError> {
+    step!(
+        "book",
+        undo = |()| take_back(world).await,
+        Ok::<_, String>(())
+    )
+    .await?;
+    continue_as!(n + 1).await
+}
+
+async fn take_back(world: &World) -> Result<(), String> {
+    world.effect("taken back");
+    Ok(())
+}
+
 /// Waits for somebody outside.
 #[durable]
 pub(crate) async fn approval(_world: &World) -> Result<String, BoxError> {

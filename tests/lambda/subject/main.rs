@@ -83,6 +83,8 @@ async fn main() -> Result<(), BoxError> {
             scoped,
             edited,
             edited_later,
+            edited_retyped,
+            leaves,
             approval,
             echoes,
             missing,

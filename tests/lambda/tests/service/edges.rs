@@ -80,7 +80,13 @@ async fn an_event_of_no_execution_is_refused_with_advice() {
 async fn an_input_of_another_type_fails_the_execution() {
     let done = Stage::plain("steps").await.run("three").await;
     let (_, message) = done.error();
-    assert!(message.contains("input"), "{message}");
+    for part in [
+        "the recorded input of `steps`",
+        "type `u64`",
+        "The handler did not run",
+    ] {
+        assert!(message.contains(part), "{part:?} is not in {message}");
+    }
     assert_eq!((done.invocations(), done.calls()), (1, 0));
 }
 
@@ -101,6 +107,48 @@ async fn other_code_at_the_same_name_fails_with_a_report() {
         assert!(message.contains(part), "{part:?} is not in {message}");
     }
     assert_eq!(done.invocations(), 2);
+    done.record.assert_well_behaved();
+}
+
+#[tokio::test]
+async fn another_type_at_the_same_name_fails_with_a_report() {
+    let mut stage = Stage::plain("edited").await;
+    let started = stage.start(json!(null));
+    stage
+        .fake
+        .until(|record| record.outputs().first().map(|_| ()))
+        .await;
+    let later = stage.program("edited_retyped");
+    stage.fake.run(later);
+    let done = stage.finish(started).await;
+    let (kind, message) = done.error();
+    assert_eq!(kind, "NonDeterministicExecutionError");
+    for part in [
+        "the recorded value of `first`:",
+        "step `first` (tests/lambda/subject/handlers.rs:",
+        "type `alloc::string::String`, codec `json`",
+        "invalid type: integer, expected a string",
+        "give the step another name",
+    ] {
+        assert!(message.contains(part), "{part:?} is not in {message}");
+    }
+    assert_eq!(
+        done.effects,
+        Vec::<String>::new(),
+        "the handler never learns"
+    );
+    done.record.assert_well_behaved();
+}
+
+/// There is no build to wait for: what could be taken back is.
+#[tokio::test]
+async fn a_chain_over_steps_that_could_be_taken_back_fails_and_takes_them_back() {
+    let done = Stage::plain("leaves").await.run(1).await;
+    let (_, message) = done.error();
+    for part in ["`continue_as!` would drop", "`book`"] {
+        assert!(message.contains(part), "{part:?} is not in {message}");
+    }
+    assert_eq!(done.effects, ["taken back"]);
     done.record.assert_well_behaved();
 }
 

@@ -54,7 +54,7 @@ fn now() -> u128 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap()
-        .as_millis()
+        .as_nanos()
 }
 
 #[durable]

@@ -135,7 +135,7 @@ async fn loses(app: &Effects) -> Result<u32, BoxError> {
             step!("one", Ok::<_, String>(1)).await
         } => n,
         "second" => n = async {
-            step!("two", Ok::<_, String>(2)).await.map(|n| odd(n))
+            step!("two", Ok::<_, String>(2)).await.map(odd)
         } => n,
     });
     let n = both.await?;

@@ -43,6 +43,8 @@ MUTANTS = [
      "if closed && !is_timer && !takes_back {", "if false && closed && !is_timer && !takes_back {"),
     ("double apply: something begins in a scope that is over", "engine/mod.rs",
      "if over && !takes_back && !reentered {", "if false && over && !takes_back && !reentered {"),
+    ("double apply: what has only begun is written although the execution is blocked", "driver/mod.rs",
+     "self.shared.lock().engine.forget_starts();", ""),
     ("wrong order: moved operations are not noticed", "engine/drift.rs",
      "if order >= last {", "if true || order >= last {"),
     ("wrong order: steps are taken back first to last", "operation/undo.rs",

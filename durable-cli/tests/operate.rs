@@ -141,6 +141,22 @@ async fn start_is_idempotent_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_is_given_as_json_is_stored_with_all_its_digits() {
+    let place = Place::new().await;
+    let input = r#"{"b": 340282366920938463463374607431768211455, "a": 0.1}"#;
+    place.ok(&["start", "ship", "wide", "--input", input]);
+    let stored = place.store.get(&"wide".parse().unwrap()).await.unwrap();
+    let expected = br#"{"b":340282366920938463463374607431768211455,"a":0.1}"#;
+    assert_eq!(&stored.input.data[..], expected);
+    // The order of fields makes no other input, a digit does.
+    let again = r#"{"a": 0.10, "b": 340282366920938463463374607431768211455}"#;
+    place.ok(&["start", "ship", "wide", "--input", again]);
+    let other = r#"{"a": 0.1, "b": 340282366920938463463374607431768211454}"#;
+    let why = place.fails(&["start", "ship", "wide", "--input", other], 1);
+    assert!(why.contains("was started with another input"), "{why}");
+}
+
+#[tokio::test]
 async fn some_are_changed_by_their_ids() {
     let place = Place::new().await;
     for id in ["a", "b"] {

@@ -10,7 +10,9 @@ use std::time::Duration;
 use durable_cli::json::{Executions, History};
 use durable_cli::render::{self, Style};
 use durable_core::store::{Execution, ExecutionStatus, Parent};
-use durable_core::{Kind, Occurrence, OperationId, Payload, Record, Status};
+use durable_core::{
+    Codec as _, Kind, MessagePack, Occurrence, OperationId, Payload, Record, Status,
+};
 use support::{History as Made, execution, import, json, key, leaking};
 
 fn check(name: &str, text: &str) {
@@ -233,4 +235,49 @@ fn colours_need_a_terminal_that_wants_them() {
     assert_eq!(Style::for_terminal(false, None, None), Style::Plain);
     assert_eq!(Style::for_terminal(true, set("1"), None), Style::Plain);
     assert_eq!(Style::for_terminal(true, None, set("dumb")), Style::Plain);
+}
+
+#[test]
+fn values_keep_their_digits_and_the_order_of_their_fields() {
+    let (mut execution, _) = import();
+    let wide = r#"{"b":340282366920938463463374607431768211455,"a":[1.10,2]}"#;
+    for (codec, data, text, hidden) in [
+        ("json", &br#"{"b":1,"a":2}"#[..], None, None),
+        ("json", wide.as_bytes(), Some(wide), None),
+        ("json", b"[ 1 ]", Some("[ 1 ]"), None),
+        ("msgpack", b"1", None, Some("not_json")),
+    ] {
+        let (codec, data) = (codec.into(), data.to_vec().into());
+        execution.output = Some(Payload { codec, data });
+        let history = History::new(&execution, &[], true);
+        let output = history.execution.output.unwrap();
+        assert_eq!((output.text.as_deref(), output.hidden), (text, hidden));
+        let json = output.json.map(|json| json.to_string());
+        let data = &execution.output.as_ref().unwrap().data;
+        let written = std::str::from_utf8(data).unwrap().replace(' ', "");
+        assert_eq!(json, hidden.is_none().then_some(written));
+    }
+    // As bytes, not as the text that they happen to be.
+    let shown = render::show(&execution, &[], true, Style::Plain);
+    assert!(shown.contains("(msgpack, not text)"), "{shown}");
+}
+
+#[test]
+fn a_secret_within_a_binary_value_is_hidden_elsewhere() {
+    let (mut execution, _) = import();
+    execution.output = Some(json(r#"{"paid with":"4111-1111","digits":17011}"#));
+    let mut history = Made::default();
+    let card = history.add(OperationId::ROOT, Kind::Step, "card", Occurrence::Once);
+    let value = (1_u8, vec!["4111-1111".to_owned()], Some(17_011_u32));
+    let data = MessagePack.encode(&value);
+    let (codec, data) = ("msgpack".into(), data.unwrap().into());
+    (card.payload, card.secret) = (Some(Payload { codec, data }), true);
+    let shown = render::show(&execution, &history.0, true, Style::Plain);
+    let printed = serde_json::to_string(&History::new(&execution, &history.0, true)).unwrap();
+    for text in [shown, printed] {
+        assert!(
+            !text.contains("4111-1111") && !text.contains("17011"),
+            "{text}"
+        );
+    }
 }

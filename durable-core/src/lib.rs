@@ -12,6 +12,8 @@ mod failure;
 mod fingerprint;
 mod handler;
 mod id;
+#[doc(hidden)]
+pub mod json;
 mod lease;
 #[cfg(feature = "lock")]
 pub mod lock;
@@ -38,7 +40,9 @@ mod units;
 pub mod worker;
 
 pub use client::{Bulk, Changed, Client, Handle, RetryFrom, Selection, Start};
-pub use codec::{Codec, Json, Text};
+#[cfg(feature = "msgpack")]
+pub use codec::MessagePack;
+pub use codec::{Codec, Json, Raw, Text};
 pub use context::{Context, ExecutionInfo};
 pub use driver::Ended;
 pub use engine::Drift;

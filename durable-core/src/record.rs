@@ -200,6 +200,13 @@ impl Payload {
         self.data.is_empty()
     }
 
+    /// The encoded value, where it is text that people can read.
+    pub fn as_text(&self) -> Option<&str> {
+        // Short values of this format happen to be text, but of another meaning.
+        let is_binary = self.codec == "msgpack";
+        std::str::from_utf8(&self.data).ok().filter(|_| !is_binary)
+    }
+
     /// The [`PayloadCodec`](crate::store::PayloadCodec) that has sealed the bytes, if they are
     /// sealed.
     ///

@@ -10,12 +10,14 @@ use durable_core::store::{
 use durable_core::{Clock, ExecutionId, Payload, Record, SystemClock, Timestamp};
 use rusqlite::{Connection, params};
 
+use crate::cells::Cells;
 use crate::error::Fault;
 use crate::outside::Told;
 use crate::queues;
 use crate::reads;
-use crate::rows::{self, encode_error, put, put_open};
+use crate::rows::{self, put, put_open};
 use crate::session::{Session, Token, Write, fence_lost};
+use crate::sums;
 use crate::writes::insert;
 
 macro_rules! current {
@@ -112,19 +114,21 @@ impl Checkpoint {
         };
         let undecodable = |damage| {
             let what = format_args!("execution `{}`", self.fence.execution);
-            reads::undecodable(&session.path, what, &damage)
+            reads::undecodable(&session.path, what, &damage, "")
         };
-        let parent = ends.then(|| rows::parent(row, [7, 8, 9])).transpose();
-        let queue = ends
-            .then(|| rows::queue_entry(row, [10, 11, 12]))
-            .transpose();
+        let cells = ends.then(|| Cells::of(row, 13)).transpose();
+        let cells = cells.map_err(undecodable)?;
+        let parent = cells.as_ref().map(|row| rows::parent(row, [7, 8, 9]));
+        let queue = cells
+            .as_ref()
+            .map(|row| rows::queue_entry(row, [10, 11, 12]));
         Ok(Current {
             fresh,
             changes: row.get::<_, i64>(4)?.cast_unsigned(),
             cancel: row.get(5)?,
             paused: row.get(6)?,
-            parent: parent.map_err(undecodable)?.flatten(),
-            queue: queue.map_err(undecodable)?.flatten(),
+            parent: parent.transpose().map_err(undecodable)?.flatten(),
+            queue: queue.transpose().map_err(undecodable)?.flatten(),
         })
     }
 
@@ -199,9 +203,10 @@ impl Checkpoint {
 
     fn release(&self, conn: &Connection, session: &Session, after: After<'_>) -> Result<(), Fault> {
         let execution = after.execution;
-        let error = execution.error.as_ref().map(encode_error).transpose()?;
+        let end = sums::End::of(&execution)?;
         let change = "UPDATE executions SET status = ?2, updated_at = ?3, last_batch = ?4, wake_at = ?5, report = ?6, \
-                      error = ?7, output_codec = ?8, output = ?9, next = ?10, due = ?11, admitted = ?12, tried = CASE \
+                      error = ?7, output_codec = ?8, output = ?9, next = ?10, due = ?11, admitted = ?12, \
+                      output_checksum = ?13, error_checksum = ?14, report_checksum = ?15, tried = CASE \
                       ?2 WHEN 'blocked' THEN coalesce(tried, '') || coalesce(build, '') || char(10) END WHERE key = ?1";
         let (due, _) = rows::due(&execution);
         conn.prepare_cached(change)?.execute(params![
@@ -211,12 +216,15 @@ impl Checkpoint {
             self.batch.id.cast_signed(),
             execution.wake_at.map(Timestamp::as_millis),
             execution.report,
-            error,
+            end.error,
             execution.output.as_ref().map(|output| &*output.codec),
             execution.output.as_ref().map(|output| &output.data[..]),
             execution.next.as_ref().map(ExecutionId::as_str),
             due,
             execution.admitted,
+            end.output,
+            end.error_sum,
+            end.report,
         ])?;
         let settled = execution.status.is_settled();
         session.news.note(&execution.id, execution.changes, settled);

@@ -221,7 +221,7 @@ impl ClaimMany {
             .iter()
             .map(|handler| format!("{}\n", handler.build));
         let update = "UPDATE executions SET status = ?2, report = ?3, tried = coalesce(tried, '') || ?4, due = NULL, \
-                      enqueued = NULL, held = NULL, wake_at = NULL WHERE key = ?1";
+                      enqueued = NULL, held = NULL, wake_at = NULL, report_checksum = NULL WHERE key = ?1";
         let blocked = ExecutionStatus::Blocked.as_str();
         conn.prepare_cached(update)?.execute(params![
             key,

@@ -14,6 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod cells;
 mod checkpoint;
 mod claims;
 mod error;
@@ -29,6 +30,7 @@ mod rows;
 mod schema;
 mod session;
 mod store;
+mod sums;
 mod writer;
 mod writes;
 

@@ -10,8 +10,9 @@ use crate::claims::is_leased;
 use crate::error::Fault;
 use crate::outside::changed;
 use crate::reads;
-use crate::rows::{LAST, encode_error, place, put};
+use crate::rows::{LAST, place, put};
 use crate::session::{Session, Write};
+use crate::sums;
 use crate::writes::insert;
 
 /// Does to an execution what an operator asks for.
@@ -33,20 +34,24 @@ impl Write for Operate {
             Change::Rewind(rewind) => self.rewind(conn, key, rewind)?,
             _ => {}
         }
-        let error = execution.error.as_ref().map(encode_error).transpose()?;
+        let end = sums::End::of(&execution)?;
         let update = "UPDATE executions SET status = ?2, updated_at = ?3, report = ?4, error = ?5, output_codec = ?6, \
-                      output = ?7, cancel = ?8, paused = ?9, admitted = ?10, tried = NULL, crashes = 0 WHERE key = ?1";
+                      output = ?7, cancel = ?8, paused = ?9, admitted = ?10, output_checksum = ?11, error_checksum = ?12, \
+                      report_checksum = ?13, tried = NULL, crashes = 0 WHERE key = ?1";
         conn.prepare_cached(update)?.execute(params![
             key,
             execution.status.as_str(),
             execution.updated_at.as_millis(),
             execution.report,
-            error,
+            end.error,
             execution.output.as_ref().map(|output| &*output.codec),
             execution.output.as_ref().map(|output| &output.data[..]),
             execution.cancel,
             execution.paused,
             execution.admitted,
+            end.output,
+            end.error_sum,
+            end.report,
         ])?;
         changed(conn, session, key, &execution, None)
     }
@@ -93,10 +98,11 @@ impl Write for PutSchedule {
         let Self(schedule) = self;
         let queue = schedule.queue.as_ref();
         let insert = "INSERT INTO schedules (name, plan, handler, input_codec, input, queue, queue_key, priority, \
-                      next_at, last, paused, revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1) \
+                      next_at, last, paused, checksum, revision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, \
+                      ?12, 1) \
                       ON CONFLICT (name) DO UPDATE SET plan = ?2, handler = ?3, input_codec = ?4, input = ?5, \
                       queue = ?6, queue_key = ?7, priority = ?8, next_at = ?9, last = ?10, paused = ?11, \
-                      revision = revision + 1";
+                      checksum = ?12, revision = revision + 1";
         conn.prepare_cached(insert)?.execute(params![
             schedule.name.as_str(),
             schedule.plan,
@@ -109,6 +115,7 @@ impl Write for PutSchedule {
             schedule.next_at.map(Timestamp::as_millis),
             schedule.last.as_ref().map(ExecutionId::as_str),
             schedule.paused,
+            sums::of_schedule(schedule),
         ])?;
         session.news.note_due();
         Ok(())

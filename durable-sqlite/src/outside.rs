@@ -6,8 +6,9 @@ use rusqlite::{Connection, params};
 
 use crate::error::Fault;
 use crate::reads;
-use crate::rows::{self, encode_error, put};
+use crate::rows::{self, put};
 use crate::session::{Session, Write};
+use crate::sums;
 
 pub(crate) struct Complete {
     pub(crate) callback: CallbackId,
@@ -70,17 +71,19 @@ impl Write for Cancel {
         }
         let told = Told::by(conn, session, &execution, self.now)?;
         let update = "UPDATE executions SET status = ?2, updated_at = ?3, error = ?4, cancel = ?5, paused = ?6, \
-                      admitted = ?7, report = ?8 WHERE key = ?1";
-        let error = execution.error.as_ref().map(encode_error).transpose()?;
+                      admitted = ?7, report = ?8, error_checksum = ?9, report_checksum = ?10 WHERE key = ?1";
+        let end = sums::End::of(&execution)?;
         conn.prepare_cached(update)?.execute(params![
             key,
             execution.status.as_str(),
             execution.updated_at.as_millis(),
-            error,
+            end.error,
             execution.cancel,
             execution.paused,
             execution.admitted,
             execution.report,
+            end.error_sum,
+            end.report,
         ])?;
         changed(conn, session, key, &execution, None)?;
         told.map_or(Ok(()), |told| told.write(conn, session))

@@ -8,8 +8,9 @@ use durable_core::store::{
 use durable_core::{ExecutionId, Record, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
+use crate::cells::Damage;
 use crate::error::{Fault, corrupt};
-use crate::rows::{self, Damage, LAST, execution_columns, place, record_columns, schedule_columns};
+use crate::rows::{self, LAST, execution_columns, place, record_columns, schedule_columns};
 
 const ONE: &str = concat!(
     "SELECT ",
@@ -147,8 +148,12 @@ pub(crate) fn schedules(
     while let Some(row) = rows.next()? {
         found.push(rows::schedule(row).map_err(|damage| {
             let name = row.get_ref(0).ok().and_then(|name| name.as_str().ok());
-            let what = format!("schedule `{}`", name.unwrap_or("?"));
-            undecodable(path, what, &damage)
+            let name = name.unwrap_or("?");
+            let row = format!(
+                "schedules SET checksum = NULL WHERE name = {}",
+                quoted(name)
+            );
+            undecodable(path, format_args!("schedule `{name}`"), &damage, &row)
         })?);
     }
     Ok(found)
@@ -181,7 +186,8 @@ pub(crate) fn history(
     path: &Path,
     id: &ExecutionId,
 ) -> Result<Vec<Record>, Fault> {
-    let mut statement = conn.prepare_cached("SELECT key FROM executions WHERE id = ?1")?;
+    let mut statement =
+        conn.prepare_cached("SELECT key, created_at FROM executions WHERE id = ?1")?;
     let key = statement
         .query_row([id.as_str()], |row| row.get(0))
         .optional()?;
@@ -200,11 +206,18 @@ pub(crate) fn records(
     after: u64,
 ) -> Result<Vec<Record>, Fault> {
     let mut statement = conn.prepare_cached(RECORDS)?;
-    decoded(
-        path,
-        id,
-        statement.query([place(key, after), place(key, LAST)])?,
-    )
+    let rows = statement.query([place(key, after), place(key, LAST)])?;
+    let records = decoded(path, id, rows)?;
+    let mut expected = records.iter().zip(after.saturating_add(1)..);
+    match expected.find(|(record, seq)| record.seq != *seq) {
+        None => Ok(records),
+        Some((_, missing)) => {
+            let what = format_args!(
+                "record {missing} of execution `{id}` is gone, and later ones are there"
+            );
+            Err(corrupt(path, what).into())
+        }
+    }
 }
 
 /// The record at a position, if there is one.
@@ -238,39 +251,56 @@ pub(crate) fn changed(
 fn decoded(path: &Path, id: &ExecutionId, mut rows: Rows<'_>) -> Result<Vec<Record>, Fault> {
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        let record = rows::record(row).map_err(|damage| {
-            let seq = row
-                .get_ref(0)
-                .and_then(|seq| Ok(seq.as_i64()?))
-                .unwrap_or_default();
-            undecodable(
-                path,
-                format_args!("record {seq} of execution `{id}`"),
-                &damage,
-            )
-        })?;
-        records.push(record);
+        records.push(rows::record(row).map_err(|damage| damaged_record(row, path, id, &damage))?);
     }
     Ok(records)
+}
+
+fn damaged_record(row: &Row<'_>, path: &Path, id: &ExecutionId, damage: &Damage) -> StoreError {
+    let place = row.get_ref(0).ok().and_then(|place| place.as_i64().ok());
+    let place = place.unwrap_or_default();
+    let seq = rows::seq_of(place);
+    let name = row.get_ref(4).ok().and_then(|name| name.as_str().ok());
+    let what = format!(
+        "operation `{}` (record {seq} of execution `{id}`)",
+        name.unwrap_or("?")
+    );
+    let row = format!("operations SET checksum = NULL WHERE place = {place}");
+    undecodable(path, what, damage, &row)
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 fn execution(row: &Row<'_>, path: &Path) -> Result<(i64, Execution), Fault> {
     rows::execution(row).map_err(|damage| {
         let id = row.get_ref(1).ok().and_then(|id| id.as_str().ok());
-        let what = format!("execution `{}`", id.unwrap_or("?"));
-        undecodable(path, what, &damage).into()
+        let id = id.unwrap_or("?");
+        let column = damage.column;
+        let row = format!(
+            "executions SET {column}_checksum = NULL WHERE id = {}",
+            quoted(id)
+        );
+        undecodable(path, format_args!("execution `{id}`"), &damage, &row).into()
     })
 }
 
+/// The error about a row that cannot be read. `row` is what an `UPDATE` needs to take it without its checksum.
 pub(crate) fn undecodable(
     path: &Path,
     what: impl std::fmt::Display,
     damage: &Damage,
+    row: &str,
 ) -> StoreError {
-    let Damage { column, why } = damage;
+    let Damage { column, why, sum } = damage;
+    let accept = match sum {
+        true => format!(". If it is right as it stands, keep it with `UPDATE {row}`"),
+        false => String::new(),
+    };
     corrupt(
         path,
-        format_args!("{what} cannot be read, column `{column}`: {why}"),
+        format_args!("{what} cannot be read, column `{column}`: {why}{accept}"),
     )
 }
 

@@ -3,53 +3,50 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use durable_core::error::OperationError;
 use durable_core::store::{
     Execution, ExecutionStatus, NewExecution, Parent, QueueEntry, ScheduleEntry,
 };
-use durable_core::{
-    ExecutionId, Fingerprint, Kind, Occurrence, OperationId, Payload, Record, Status, Timestamp,
+use durable_core::{Kind, Occurrence, OperationId, Record, Status, Timestamp};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Row};
+
+use crate::cells::{
+    Cells, Decoded, borrowed, count, damage, duration, execution_id, fingerprint, integer,
+    occurrence, operation_id, optional, optional_payload, payload, recorded_error, text, timestamp,
+    word,
 };
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, Row, params};
-
 use crate::error::Fault;
-
-/// A column that does not hold what was once written there.
-#[derive(Debug)]
-pub(crate) struct Damage {
-    pub(crate) column: &'static str,
-    pub(crate) why: String,
-}
+use crate::sums;
 
 /// The highest position that a record can have.
 pub(crate) const LAST: u64 = u32::MAX as u64;
 
-type Decoded<T> = Result<T, Damage>;
-
 /// What `record` reads, in its order.
 macro_rules! record_columns {
     () => {
-        "place & 4294967295, id, parent, kind, name, occurrence, label, ord, status, attempt, interruptions, \
+        "place, id, parent, kind, name, occurrence, label, ord, status, attempt, interruptions, \
          started_at, ended_at, due_at, value_type, codec, data, error, secret, source, handle, deadline, heartbeat, \
-         extent, fingerprint, state_type"
+         extent, fingerprint, state_type, checksum"
     };
 }
 pub(crate) use record_columns;
+
+/// How many columns of a record its checksum is about: those before it.
+const SUMMED: usize = 26;
 
 macro_rules! insert_record {
     () => {
         "INSERT OR REPLACE INTO operations (place, id, parent, kind, name, occurrence, label, ord, status, attempt, \
          interruptions, started_at, ended_at, due_at, value_type, codec, data, error, secret, source, handle, \
-         deadline, heartbeat, extent, fingerprint, state_type) "
+         deadline, heartbeat, extent, fingerprint, state_type, checksum) "
     };
 }
 
 macro_rules! record_values {
     () => {
         "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
-         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26"
+         ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27"
     };
 }
 
@@ -68,7 +65,7 @@ macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, output_codec, output, error, report, created_at, updated_at, \
          wake_at, parent, parent_seq, parent_operation, next, changes, cancel, start_at, queue, queue_key, priority, \
-         admitted, paused, input_type"
+         admitted, paused, input_type, input_checksum, output_checksum, error_checksum, report_checksum"
     };
 }
 pub(crate) use execution_columns;
@@ -76,7 +73,7 @@ pub(crate) use execution_columns;
 /// What `schedule` reads, in its order.
 macro_rules! schedule_columns {
     () => {
-        "name, plan, handler, input_codec, input, queue, queue_key, priority, next_at, last, paused, revision"
+        "name, plan, handler, input_codec, input, queue, queue_key, priority, next_at, last, paused, revision, checksum"
     };
 }
 pub(crate) use schedule_columns;
@@ -92,40 +89,72 @@ pub(crate) fn put_open(conn: &Connection, execution: i64, record: &Record) -> Re
 }
 
 fn execute(conn: &Connection, sql: &str, execution: i64, record: &Record) -> Result<(), Fault> {
-    let parent = (record.parent != OperationId::ROOT).then(|| record.parent.as_bytes().as_slice());
     let error = record.error.as_ref().map(encode_error).transpose()?;
-    conn.prepare_cached(sql)?.execute(params![
-        place(execution, record.seq),
-        record.id.as_bytes().as_slice(),
-        parent,
-        record.kind.as_str(),
-        &*record.name,
-        occurrence_value(&record.occurrence),
-        record.label,
-        record.order.cast_signed(),
-        record.status.as_str(),
-        record.attempt,
-        record.interruptions,
-        record.started_at.as_millis(),
-        record.ended_at.map(Timestamp::as_millis),
-        record.due_at.map(Timestamp::as_millis),
-        record.value_type.as_deref(),
-        record.payload.as_ref().map(|payload| &*payload.codec),
-        record.payload.as_ref().map(|payload| &payload.data[..]),
-        error,
-        record.secret,
-        &*record.source,
-        record.handle,
-        record.deadline.map(Timestamp::as_millis),
-        record.heartbeat.map(nanoseconds),
-        record.extent.map(u64::cast_signed),
-        record
-            .fingerprint
-            .as_ref()
-            .map(|print| print.as_bytes().as_slice()),
-        record.state_type.as_deref(),
-    ])?;
+    let columns = columns(execution, record, error.as_deref());
+    let checksum = sums::of_columns(columns);
+    let mut statement = conn.prepare_cached(sql)?;
+    for (index, column) in (1..).zip(columns) {
+        statement.raw_bind_parameter(index, ToSqlOutput::Borrowed(column))?;
+    }
+    statement.raw_bind_parameter(SUMMED + 1, checksum)?;
+    statement.raw_execute()?;
     Ok(())
+}
+
+/// What stands in the columns of a record.
+fn columns<'a>(
+    execution: i64,
+    record: &'a Record,
+    error: Option<&'a str>,
+) -> [ValueRef<'a>; SUMMED] {
+    let payload = record.payload.as_ref();
+    let parent = (record.parent != OperationId::ROOT).then_some(&record.parent);
+    let occurrence = match &record.occurrence {
+        Occurrence::Once => ValueRef::Null,
+        Occurrence::Ordered(turn) => ValueRef::Integer(turn.cast_signed()),
+        Occurrence::Keyed(key) => ValueRef::from(&**key),
+    };
+    [
+        ValueRef::Integer(place(execution, record.seq)),
+        ValueRef::Blob(record.id.as_bytes()),
+        blob(parent.map(|parent| parent.as_bytes().as_slice())),
+        record.kind.as_str().into(),
+        (&*record.name).into(),
+        occurrence,
+        record.label.as_deref().into(),
+        ValueRef::Integer(record.order.cast_signed()),
+        record.status.as_str().into(),
+        ValueRef::Integer(record.attempt.into()),
+        ValueRef::Integer(record.interruptions.into()),
+        ValueRef::Integer(record.started_at.as_millis()),
+        number(record.ended_at.map(Timestamp::as_millis)),
+        number(record.due_at.map(Timestamp::as_millis)),
+        record.value_type.as_deref().into(),
+        payload.map(|payload| &*payload.codec).into(),
+        blob(payload.map(|payload| &payload.data[..])),
+        error.into(),
+        ValueRef::Integer(record.secret.into()),
+        (&*record.source).into(),
+        record.handle.as_deref().into(),
+        number(record.deadline.map(Timestamp::as_millis)),
+        number(record.heartbeat.map(nanoseconds)),
+        number(record.extent.map(u64::cast_signed)),
+        blob(
+            record
+                .fingerprint
+                .as_ref()
+                .map(|print| print.as_bytes().as_slice()),
+        ),
+        record.state_type.as_deref().into(),
+    ]
+}
+
+fn number(value: Option<i64>) -> ValueRef<'static> {
+    value.map_or(ValueRef::Null, ValueRef::Integer)
+}
+
+fn blob(value: Option<&[u8]>) -> ValueRef<'_> {
+    value.map_or(ValueRef::Null, ValueRef::Blob)
 }
 
 /// Where a record of an execution is kept. Records of one execution are neighbours.
@@ -133,17 +162,14 @@ pub(crate) fn place(execution: i64, seq: u64) -> i64 {
     execution << 32 | seq.min(LAST).cast_signed()
 }
 
+/// The position of the record that is kept there.
+pub(crate) fn seq_of(place: i64) -> u64 {
+    place.cast_unsigned() & LAST
+}
+
 /// Up to 292 years, which is as good as for ever.
 fn nanoseconds(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
-}
-
-fn occurrence_value(occurrence: &Occurrence) -> ToSqlOutput<'_> {
-    match occurrence {
-        Occurrence::Once => ToSqlOutput::Owned(Value::Null),
-        Occurrence::Ordered(turn) => ToSqlOutput::Owned(Value::Integer(turn.cast_signed())),
-        Occurrence::Keyed(key) => ToSqlOutput::Borrowed(ValueRef::Text(key.as_bytes())),
-    }
 }
 
 pub(crate) fn encode_error(error: &OperationError) -> Result<String, Fault> {
@@ -153,13 +179,14 @@ pub(crate) fn encode_error(error: &OperationError) -> Result<String, Fault> {
 
 /// The record in a row of `record_columns`.
 pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
-    let seq = integer(row, 0, "seq")?;
+    let row = &Cells::of(row, SUMMED + 1)?;
+    let place = integer(row, 0, "place")?;
     let parent = match optional(row, 2, "parent", operation_id)? {
         Some(id) => id,
         None => OperationId::ROOT,
     };
     let mut record = Record::started(
-        seq.cast_unsigned(),
+        seq_of(place),
         operation_id(row, 1, "id")?,
         parent,
         word(row, 3, "kind", Kind::from_word)?,
@@ -185,11 +212,15 @@ pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
     record.extent = optional(row, 23, "extent", integer)?.map(i64::cast_unsigned);
     record.fingerprint = optional(row, 24, "fingerprint", fingerprint)?;
     record.state_type = optional(row, 25, "state_type", text)?.map(Cow::Owned);
+    sums::verify(row, SUMMED, "checksum", || {
+        Ok(sums::of_columns(row.first(SUMMED)))
+    })?;
     Ok(record)
 }
 
 /// The key and the execution in a row of `execution_columns`.
 pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
+    let row = &Cells::of(row, 30)?;
     let id = execution_id(row, 1, "id")?;
     let mut execution = Execution::queued(NewExecution {
         parent: parent(row, [13, 14, 15])?,
@@ -214,12 +245,30 @@ pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
     execution.cancel = integer(row, 18, "cancel")? != 0;
     execution.admitted = integer(row, 23, "admitted")? != 0;
     execution.paused = integer(row, 24, "paused")? != 0;
+    verify_values(row, &execution)?;
     Ok((integer(row, 0, "key")?, execution))
+}
+
+/// Compares input, output, error and report with their checksums.
+fn verify_values(row: &Cells<'_>, execution: &Execution) -> Decoded<()> {
+    let id = &execution.id;
+    let gone = |column| damage(column, "the value beside its checksum is gone");
+    let of_text = |index, column| match optional(row, index, column, borrowed)? {
+        Some(text) => Ok(sums::of_text(id, text)),
+        None => Err(gone(column)),
+    };
+    sums::verify(row, 26, "input", || Ok(sums::of_start(execution)))?;
+    sums::verify(row, 27, "output", || match &execution.output {
+        Some(output) => Ok(sums::of_output(id, output)),
+        None => Err(gone("output")),
+    })?;
+    sums::verify(row, 28, "error", || of_text(8, "error"))?;
+    sums::verify(row, 29, "report", || of_text(9, "report"))
 }
 
 /// The operation that waits for the execution, in columns of these positions.
 pub(crate) fn parent(
-    row: &Row<'_>,
+    row: &Cells<'_>,
     [execution, seq, operation]: [usize; 3],
 ) -> Decoded<Option<Parent>> {
     let Some(execution) = optional(row, execution, "parent", execution_id)? else {
@@ -234,7 +283,7 @@ pub(crate) fn parent(
 
 /// The place in a queue, in columns of these positions.
 pub(crate) fn queue_entry(
-    row: &Row<'_>,
+    row: &Cells<'_>,
     [queue, key, priority]: [usize; 3],
 ) -> Decoded<Option<QueueEntry>> {
     let Some(queue) = optional(row, queue, "queue", text)? else {
@@ -250,7 +299,8 @@ pub(crate) fn queue_entry(
 
 /// The schedule in a row of `schedule_columns`.
 pub(crate) fn schedule(row: &Row<'_>) -> Decoded<ScheduleEntry> {
-    Ok(ScheduleEntry {
+    let row = &Cells::of(row, 13)?;
+    let schedule = ScheduleEntry {
         name: execution_id(row, 0, "name")?,
         plan: text(row, 1, "plan")?,
         handler: text(row, 2, "handler")?,
@@ -260,7 +310,9 @@ pub(crate) fn schedule(row: &Row<'_>) -> Decoded<ScheduleEntry> {
         last: optional(row, 9, "last", execution_id)?,
         paused: integer(row, 10, "paused")? != 0,
         revision: integer(row, 11, "revision")?.cast_unsigned(),
-    })
+    };
+    sums::verify(row, 12, "checksum", || Ok(sums::of_schedule(&schedule)))?;
+    Ok(schedule)
 }
 
 /// The columns `due` and `enqueued` of an execution.
@@ -271,117 +323,4 @@ pub(crate) fn due(execution: &Execution) -> (Option<i64>, Option<i64>) {
     } else {
         (at, None)
     }
-}
-
-fn damage(column: &'static str, why: impl std::fmt::Display) -> Damage {
-    let why = why.to_string();
-    Damage { column, why }
-}
-
-fn value<'r>(row: &'r Row<'_>, index: usize, column: &'static str) -> Decoded<ValueRef<'r>> {
-    row.get_ref(index).map_err(|error| damage(column, error))
-}
-
-fn optional<T>(
-    row: &Row<'_>,
-    index: usize,
-    column: &'static str,
-    read: impl FnOnce(&Row<'_>, usize, &'static str) -> Decoded<T>,
-) -> Decoded<Option<T>> {
-    match value(row, index, column)? {
-        ValueRef::Null => Ok(None),
-        _ => read(row, index, column).map(Some),
-    }
-}
-
-fn integer(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<i64> {
-    let value = value(row, index, column)?;
-    value.as_i64().map_err(|error| damage(column, error))
-}
-
-fn count(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<u32> {
-    let number = integer(row, index, column)?;
-    u32::try_from(number).map_err(|error| damage(column, error))
-}
-
-fn duration(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Duration> {
-    let nanoseconds = integer(row, index, column)?;
-    let nanoseconds = u64::try_from(nanoseconds).map_err(|error| damage(column, error))?;
-    Ok(Duration::from_nanos(nanoseconds))
-}
-
-fn execution_id(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<ExecutionId> {
-    word(row, index, column, |id| id.parse().ok())
-}
-
-fn timestamp(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Timestamp> {
-    integer(row, index, column).map(Timestamp::from_millis)
-}
-
-fn borrowed<'r>(row: &'r Row<'_>, index: usize, column: &'static str) -> Decoded<&'r str> {
-    let value = value(row, index, column)?;
-    value.as_str().map_err(|error| damage(column, error))
-}
-
-fn text(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<String> {
-    borrowed(row, index, column).map(str::to_owned)
-}
-
-fn word<T>(
-    row: &Row<'_>,
-    index: usize,
-    column: &'static str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Decoded<T> {
-    let word = borrowed(row, index, column)?;
-    parse(word).ok_or_else(|| damage(column, format_args!("{word:?} is no {column}")))
-}
-
-fn bytes<'r>(row: &'r Row<'_>, index: usize, column: &'static str) -> Decoded<&'r [u8]> {
-    let value = value(row, index, column)?;
-    value.as_blob().map_err(|error| damage(column, error))
-}
-
-fn fingerprint(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Fingerprint> {
-    let bytes = bytes(row, index, column)?;
-    let bytes = bytes.try_into().map_err(|error| damage(column, error))?;
-    Ok(Fingerprint::from_bytes(bytes))
-}
-
-fn operation_id(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<OperationId> {
-    let bytes = bytes(row, index, column)?;
-    let bytes = bytes.try_into().map_err(|error| damage(column, error))?;
-    Ok(OperationId::from_bytes(bytes))
-}
-
-fn occurrence(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<Occurrence> {
-    match value(row, index, column)? {
-        ValueRef::Null => Ok(Occurrence::Once),
-        ValueRef::Integer(turn) => Ok(Occurrence::Ordered(turn.cast_unsigned())),
-        _ => text(row, index, column).map(Occurrence::Keyed),
-    }
-}
-
-fn recorded_error(row: &Row<'_>, index: usize, column: &'static str) -> Decoded<OperationError> {
-    serde_json::from_str(borrowed(row, index, column)?).map_err(|error| damage(column, error))
-}
-
-fn optional_payload(
-    row: &Row<'_>,
-    indexes: [usize; 2],
-    column: &'static str,
-) -> Decoded<Option<Payload>> {
-    match value(row, indexes[0], column)? {
-        ValueRef::Null => Ok(None),
-        _ => payload(row, indexes, column).map(Some),
-    }
-}
-
-fn payload(row: &Row<'_>, [codec, data]: [usize; 2], column: &'static str) -> Decoded<Payload> {
-    let codec = match borrowed(row, codec, column)? {
-        "json" => Cow::Borrowed("json"),
-        other => Cow::Owned(other.to_owned()),
-    };
-    let data = Bytes::copy_from_slice(bytes(row, data, column)?);
-    Ok(Payload { codec, data })
 }

@@ -16,6 +16,7 @@ pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema2.sql"),
     include_str!("schema3.sql"),
     include_str!("schema4.sql"),
+    include_str!("schema5.sql"),
 ];
 
 /// Brings the database to the newest version. Belongs into a write transaction.

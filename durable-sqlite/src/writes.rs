@@ -12,6 +12,7 @@ use crate::error::Fault;
 use crate::reads;
 use crate::rows::{self, LAST, place};
 use crate::session::{Session, Token, Write, fence_lost};
+use crate::sums;
 
 pub(crate) struct Start(pub(crate) NewExecution);
 
@@ -39,8 +40,8 @@ pub(crate) fn insert(
 ) -> Result<(), Fault> {
     let insert = "INSERT INTO executions (id, handler, status, input_codec, input, created_at, updated_at, parent, \
                   parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, fence, \
-                  input_type) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18) \
+                  input_type, input_checksum) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
                   ON CONFLICT (id) DO NOTHING";
     let (parent, place) = (execution.parent.as_ref(), execution.queue.as_ref());
     let (due, enqueued) = rows::due(execution);
@@ -63,6 +64,7 @@ pub(crate) fn insert(
         enqueued,
         fastrand::i64(0..1 << 40),
         execution.input_type.as_deref(),
+        sums::of_start(execution),
     ])?;
     session.news.note_due();
     Ok(())
@@ -127,7 +129,7 @@ impl Grant<'_> {
         execution.claimed(self.now);
         let update = "UPDATE executions SET fence = fence + 1, status = ?2, updated_at = ?3, last_batch = NULL, \
                       wake_at = NULL, due = NULL, enqueued = NULL, held = NULL, admitted = ?4, report = NULL, \
-                      build = coalesce(?5, build), crashes = ?6 WHERE key = ?1 RETURNING fence";
+                      report_checksum = NULL, build = coalesce(?5, build), crashes = ?6 WHERE key = ?1 RETURNING fence";
         let number = conn.prepare_cached(update)?.query_row(
             params![
                 key,

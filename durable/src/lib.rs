@@ -66,3 +66,7 @@ struct Upgrades;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/workers.md")]
 struct Workers;
+
+#[cfg(all(doctest, feature = "msgpack"))]
+#[doc = include_str!("../../docs/values.md")]
+struct Values;

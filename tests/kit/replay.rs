@@ -292,3 +292,54 @@ async fn a_file_that_is_no_history() {
     let other = replay(before::import, file(&folder)).await;
     says(other, &["it is of the handler `numbers`, not of `import`"]);
 }
+
+/// Values that a detour through another representation would change.
+#[durable]
+async fn particular(n: u32) -> Result<u32, BoxError> {
+    const ORDERED: &str = r#"{"b":1,"a":[2,{"d":3,"c":4}]}"#;
+    const WIDE: &str = r#"{"b":340282366920938463463374607431768211455,"a":1.10}"#;
+    let ordered = step!("ordered", raw(ORDERED)).await?;
+    let wide = step!("wide", raw(WIDE)).await?;
+    let packed = step!(
+        "packed",
+        codec = durable::MessagePack,
+        Ok::<_, String>(49_u8)
+    )
+    .await?;
+    let bytes = step!(
+        "bytes",
+        codec = durable::Raw,
+        Ok::<_, String>(b"1 2".to_vec())
+    )
+    .await?;
+    wait!("breathe", Duration::from_secs(60)).await;
+    assert_eq!((ordered.get(), wide.get()), (ORDERED, WIDE));
+    assert_eq!((packed, &bytes[..]), (49, &b"1 2"[..]));
+    Ok(n)
+}
+
+fn raw(text: &str) -> Result<Box<serde_json::value::RawValue>, serde_json::Error> {
+    serde_json::value::RawValue::from_string(text.to_owned())
+}
+
+#[tokio::test]
+async fn an_exported_value_is_the_one_that_was_recorded() {
+    let folder = exported(particular, 3, 2).await;
+    let replayed = replay(particular, folder.path()).await.unwrap();
+    assert_eq!(replayed.count(), 1);
+    assert!(replayed.notes().is_empty(), "{replayed}");
+}
+
+#[durable]
+async fn widens(n: u32) -> Result<u128, BoxError> {
+    Ok(step!("wide", Ok::<_, String>((1 << 100) + u128::from(n))).await?)
+}
+
+#[tokio::test]
+async fn wide_numbers_are_compared_by_all_their_digits() {
+    let run = TestRun::new(widens).run("a", 1).await;
+    run.assert_value("wide", (1_u128 << 100) + 1);
+    let other =
+        std::panic::AssertUnwindSafe(|| run.assert_value("wide", 1_u128 << 100).attempts("wide"));
+    assert!(std::panic::catch_unwind(other).is_err());
+}

@@ -119,7 +119,7 @@ pub struct Start {
     pub id: ExecutionId,
     /// The input, as JSON
     #[arg(long, value_name = "JSON", value_parser = values::json, default_value = "null")]
-    pub input: serde_json::Value,
+    pub input: durable_core::json::Exact,
     /// Not before this time, as in 2026-11-25T03:00:00Z
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub at: Option<durable_core::Timestamp>,
@@ -202,7 +202,7 @@ pub enum Callback {
         id: String,
         /// The value, as JSON
         #[arg(value_parser = values::json, default_value = "null")]
-        value: serde_json::Value,
+        value: durable_core::json::Exact,
     },
     /// End a callback with an error
     Fail {
@@ -305,7 +305,7 @@ pub struct SetSchedule {
     pub every: Option<std::time::Duration>,
     /// The input of what it starts, as JSON
     #[arg(long, value_name = "JSON", value_parser = values::json, default_value = "null")]
-    pub input: serde_json::Value,
+    pub input: durable_core::json::Exact,
     /// What happens when the execution of the firing before has not ended
     #[arg(long, value_enum, default_value_t = Overlap::Skip)]
     pub overlap: Overlap,

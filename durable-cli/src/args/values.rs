@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use durable_core::Timestamp;
+use durable_core::json::Exact;
 use durable_core::store::{ExecutionStatus, Rate};
 
 pub(crate) fn statuses() -> impl TypedValueParser<Value = ExecutionStatus> {
@@ -56,8 +57,8 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
 }
 
 /// A JSON text, as stores keep it.
-pub(crate) fn json(text: &str) -> Result<serde_json::Value, String> {
-    serde_json::from_str(text).map_err(|error| {
+pub(crate) fn json(text: &str) -> Result<Exact, String> {
+    Exact::parse(text.as_bytes()).map_err(|error| {
         format!("it is no JSON: {error} (a text needs quotes of its own: '\"like this\"')")
     })
 }

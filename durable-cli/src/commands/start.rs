@@ -1,5 +1,6 @@
 //! Executions are started by hand.
 
+use durable_core::json::Exact;
 use durable_core::store::{NewExecution, Started};
 use durable_core::{Client, Clock, Payload, SystemClock};
 
@@ -28,7 +29,7 @@ pub(crate) async fn run(url: &str, asked: Start) -> Result<String, CliError> {
     };
     if asked.json {
         let output = output
-            .map(|output| serde_json::from_slice(&output.data))
+            .map(|output| Exact::parse(&output.data))
             .transpose()?;
         return print_json(&Began::new(&id, new, output));
     }

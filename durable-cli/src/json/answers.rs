@@ -1,6 +1,7 @@
 //! What the commands print that change something, and those of queues and schedules.
 
 use durable_core::ExecutionId;
+use durable_core::json::Exact;
 use durable_core::schedule::Schedule as Plan;
 use durable_core::store::{QueueState, ScheduleEntry};
 use serde::Serialize;
@@ -67,11 +68,11 @@ pub struct Began {
     /// Whether it was started now, not before.
     pub new: bool,
     /// With `--wait`: what it ended with.
-    pub output: Option<serde_json::Value>,
+    pub output: Option<Exact>,
 }
 
 impl Began {
-    pub(crate) fn new(id: &ExecutionId, new: bool, output: Option<serde_json::Value>) -> Self {
+    pub(crate) fn new(id: &ExecutionId, new: bool, output: Option<Exact>) -> Self {
         Self {
             format: FORMAT,
             id: id.to_string(),

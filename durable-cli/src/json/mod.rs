@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(crate) use answers::print_json;
 pub use answers::{Began, Changed, Queue, Queues, Refused, Schedule, Schedules};
 
+use durable_core::json::Exact;
 use durable_core::store::Execution;
 use durable_core::{Occurrence, OperationError, OperationId, Payload, Record, Timestamp};
 use serde::Serialize;
@@ -193,8 +194,8 @@ pub struct Value {
     /// Why `json` says nothing: `sealed`, `secret`, `long` (see `--full`) or `not_json`.
     pub hidden: Option<&'static str>,
     /// The value.
-    pub json: Option<serde_json::Value>,
-    /// The value as it was encoded, where `json` may round its numbers.
+    pub json: Option<Exact>,
+    /// The value as it was encoded, where a reader of `json` may round its numbers or `json` is written otherwise.
     pub text: Option<String>,
     /// The encoded value in hexadecimal digits, where it is `not_json`.
     pub hex: Option<String>,
@@ -276,16 +277,6 @@ impl Summary {
 
 fn millis(time: Duration) -> Option<u64> {
     u64::try_from(time.as_millis()).ok()
-}
-
-/// Whether numbers in it are kept as fractions, which large ones are too.
-fn has_fractions(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::Number(number) => number.is_f64(),
-        serde_json::Value::Array(items) => items.iter().any(has_fractions),
-        serde_json::Value::Object(fields) => fields.values().any(has_fractions),
-        _ => false,
-    }
 }
 
 fn written(at: Option<Timestamp>) -> Option<String> {
@@ -375,10 +366,13 @@ impl View {
         } else if !self.full && payload.len() > LONGEST {
             Err("long")
         } else {
-            serde_json::from_slice(&payload.data).map_err(|_| "not_json")
+            let json = payload.as_text().map(|text| Exact::parse(text.as_bytes()));
+            json.and_then(Result::ok).ok_or("not_json")
         };
         let bytes = &payload.data;
-        let exact = json.as_ref().is_ok_and(|value| !has_fractions(value));
+        let exact = json.as_ref().is_ok_and(|value| {
+            !value.has_fractions() && value.to_string().as_bytes() == &payload.data[..]
+        });
         let text = json
             .is_ok()
             .then(|| String::from_utf8_lossy(bytes).into_owned());
@@ -388,7 +382,7 @@ impl View {
             size: payload.len(),
             hidden: json.as_ref().err().copied(),
             text: text.filter(|_| !exact),
-            hex: (json == Err("not_json")).then(digits),
+            hex: matches!(json, Err("not_json")).then(digits),
             json: json.ok(),
         }
     }

@@ -188,12 +188,12 @@ impl Page<'_> {
         if self.secrets.hide_bytes(&payload.data) {
             return Cell::new(SECRET, Tone::Faint);
         }
-        match std::str::from_utf8(&payload.data) {
-            Ok(value) => {
+        match payload.as_text() {
+            Some(value) => {
                 let limit = (!self.full).then_some(VALUE);
                 Cell::plain(text::truncated(&text::one_line(value), limit))
             }
-            Err(_) => Cell::new(format!("({}, not text)", payload.codec), Tone::Faint),
+            None => Cell::new(format!("({}, not text)", payload.codec), Tone::Faint),
         }
     }
 

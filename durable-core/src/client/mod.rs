@@ -13,6 +13,7 @@ pub use operate::{Bulk, Changed, Selection};
 pub use rewind::RetryFrom;
 pub use start::{Handle, Start};
 
+use crate::codec::{self, Codec};
 use crate::error::{BoxError, ErrorKind, OperationError};
 use crate::record::{Completion, Payload};
 use crate::run::{IntoStore, RunError};
@@ -111,12 +112,50 @@ impl Client {
         callback: &str,
         value: &T,
     ) -> Result<(), StoreError> {
-        let encoded = serde_json::to_vec(value).map_err(|error| {
+        let encoded = codec::encode_one_way(value).map(Payload::json);
+        self.succeed(callback, encoded).await
+    }
+
+    /// Ends the callback with a value of another codec than [`Json`](crate::Json): the one that its call site gives as
+    /// `codec = …`.
+    ///
+    /// ```
+    /// # use durable_core::{Client, Raw, store::StoreError};
+    /// # async fn f(client: Client, callback: &str, scan: Vec<u8>) -> Result<(), StoreError> {
+    /// client.complete_with(callback, Raw, &scan).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Client::complete`].
+    pub async fn complete_with<T, C>(
+        &self,
+        callback: &str,
+        codec: C,
+        value: &T,
+    ) -> Result<(), StoreError>
+    where
+        T: Sync,
+        C: Codec<T> + Send,
+    {
+        let encoded = codec.encode(value).map(|bytes| Payload {
+            codec: codec.name().into(),
+            data: bytes.into(),
+        });
+        self.succeed(callback, encoded).await
+    }
+
+    async fn succeed(
+        &self,
+        callback: &str,
+        value: Result<Payload, BoxError>,
+    ) -> Result<(), StoreError> {
+        let value = value.map_err(|error| {
             let message = format!("the value for callback `{callback}` cannot be encoded: {error}");
             StoreError::new(StoreErrorKind::Unusable, message)
         })?;
-        let outcome = Completion::Succeed(Payload::json(encoded));
-        self.settle(callback, outcome).await
+        self.settle(callback, Completion::Succeed(value)).await
     }
 
     /// Ends the callback that was handed out as `callback` with this error.

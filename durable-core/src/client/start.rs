@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Client;
-use crate::codec::{Codec, Json};
+use crate::codec;
 use crate::record::Payload;
 use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
 use crate::site::Durable;
@@ -32,8 +32,7 @@ where
     H::Input: Serialize + DeserializeOwned + Send,
 {
     pub(super) fn new(client: &Client, id: String, input: &H::Input) -> Self {
-        let input = Json
-            .encode(input)
+        let input = codec::encode_boundary(input)
             .map_err(|error| format!("the input of `{}` cannot be encoded: {error}", H::NAME));
         Self {
             client: client.clone(),

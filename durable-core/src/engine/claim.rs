@@ -157,7 +157,11 @@ impl Engine {
         let given = input.fingerprint(slot.record.id);
         let report = match (given, slot.record.fingerprint) {
             (Err(error), _) => mismatch::no_fingerprint(slot, error),
-            (Ok(given), Some(recorded)) if given != recorded => mismatch::other_input(slot),
+            (Ok(given), Some(recorded))
+                if given != recorded && !input.had(slot.record.id, recorded) =>
+            {
+                mismatch::other_input(slot)
+            }
             (Ok(given), None) if slot.record.seq == 0 => {
                 slot.record.fingerprint = Some(given);
                 return;

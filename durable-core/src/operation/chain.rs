@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{Codec, Json};
+use crate::codec;
 use crate::context::Context;
 use crate::engine::Stop;
 use crate::error::{ErrorKind, OperationError};
@@ -19,7 +19,7 @@ where
     H: Durable,
     H::Input: Serialize + DeserializeOwned + Send,
 {
-    let encoded = Json.encode(&input);
+    let encoded = codec::encode_boundary(&input);
     drop(input);
     if let Some(report) = left_behind(cx) {
         refuse(cx, report);

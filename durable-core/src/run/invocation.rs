@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{Codec, Json};
+use crate::codec;
 use crate::context::{Children, Context, ExecutionInfo, Shared};
 use crate::driver::{Attention, Driver, Ended, Returned};
 use crate::engine::{Budget, Counts, Drift, Engine, Stop, unreadable_input};
@@ -229,8 +229,9 @@ fn encoded<H: Durable>(cx: &Context, output: &H::Output) -> Result<Payload, Oper
 where
     H::Output: Serialize + DeserializeOwned + Send,
 {
-    let bytes = Json.encode(output).map_err(|error| {
-        OperationError::of_handler(H::NAME, format!("the output cannot be encoded: {error}"))
+    let bytes = codec::encode_boundary(output).map_err(|error| {
+        let message = format!("the output cannot be encoded: {error}");
+        OperationError::new(H::NAME, ErrorKind::Codec, message)
     })?;
     let (size, most) = (bytes.len(), cx.limits().max_output);
     if size <= most {

@@ -28,7 +28,8 @@ pub(crate) use stopping::Stopping;
 #[cfg(feature = "testing")]
 pub(crate) use watched::{Conditions, Invocations};
 
-use crate::codec::{Codec, Json};
+use crate::codec;
+use crate::json::Exact;
 use crate::observer::Observer;
 use crate::record::Payload;
 use crate::site::{Durable, Handler, IntoHandler};
@@ -266,7 +267,7 @@ where
     }
 
     fn new_execution(&self, id: ExecutionId) -> Result<NewExecution, RunError> {
-        let input = Json.encode(&self.input).map_err(|error| {
+        let input = codec::encode_boundary(&self.input).map_err(|error| {
             RunError::Codec(format!(
                 "the input of `{}` cannot be encoded: {error}",
                 H::NAME
@@ -329,14 +330,8 @@ pub(crate) fn check_same(
 
 /// Equal bytes, or equal values written differently (maps have no order).
 fn same_json(a: &Payload, b: &Payload) -> bool {
-    a.data == b.data
-        || match (
-            serde_json::from_slice::<serde_json::Value>(&a.data),
-            serde_json::from_slice::<serde_json::Value>(&b.data),
-        ) {
-            (Ok(a), Ok(b)) => a == b,
-            _ => false,
-        }
+    let equal = || Some(Exact::parse(&a.data).ok()? == Exact::parse(&b.data).ok()?);
+    a.data == b.data || equal().unwrap_or_default()
 }
 
 fn excerpt(payload: &Payload) -> String {

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) use fire::fire_due;
 use plan::Timing;
 
-use crate::codec::{Codec, Json};
+use crate::codec;
 use crate::record::Payload;
 use crate::run::RunError;
 use crate::site::{Durable, IntoHandler};
@@ -191,7 +191,7 @@ impl Client {
         <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send,
     {
         let handler = F::Handler::NAME;
-        let encoded = Json.encode(&input).map_err(|error| {
+        let encoded = codec::encode_boundary(&input).map_err(|error| {
             RunError::Codec(format!(
                 "the input of `{handler}` cannot be encoded: {error}"
             ))

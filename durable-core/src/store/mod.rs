@@ -2,6 +2,8 @@
 
 mod callback;
 mod change;
+#[cfg(feature = "checksum")]
+mod checksum;
 mod error;
 mod execution;
 mod limits;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use callback::CallbackId;
+#[cfg(feature = "checksum")]
+pub use checksum::Checksum;
 pub use error::{StoreError, StoreErrorKind};
 use execution::cancelled_unrun;
 pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::error::{ErrorKind, OperationError};
+use crate::json::Exact;
 use crate::record::{Kind, Payload, Record, Status};
 use crate::store::{Execution, ExecutionStatus, NewExecution};
 use crate::{ExecutionId, Fingerprint, Occurrence, OperationId, Timestamp};
@@ -25,8 +24,8 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let file: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if file["format"] != 1 {
+        let file = Exact::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+        if file["format"].as_u64() != Some(1) {
             return Err("it is no history: write it with `durable show ID --json --full`".into());
         }
         let whole = &file["execution"];
@@ -53,7 +52,7 @@ impl Export {
             None => None,
         };
         let operations = file["operations"]
-            .as_array()
+            .as_list()
             .ok_or("`operations` is missing")?;
         let (mut records, mut hidden) = (Vec::new(), BTreeMap::new());
         for operation in operations {
@@ -71,7 +70,7 @@ impl Export {
     }
 }
 
-fn record(of: &Value) -> Result<(Record, Option<String>), String> {
+fn record(of: &Exact) -> Result<(Record, Option<String>), String> {
     let kind = text_of(of, "kind")?;
     let kind = Kind::from_word(kind).ok_or_else(|| format!("there is no kind `{kind}`"))?;
     let status = text_of(of, "status")?;
@@ -134,7 +133,7 @@ fn record(of: &Value) -> Result<(Record, Option<String>), String> {
     Ok((record, hidden))
 }
 
-fn payload_if_any(of: &Value) -> Result<Option<Result<Payload, String>>, String> {
+fn payload_if_any(of: &Exact) -> Result<Option<Result<Payload, String>>, String> {
     if of.is_null() {
         return Ok(None);
     }
@@ -142,7 +141,7 @@ fn payload_if_any(of: &Value) -> Result<Option<Result<Payload, String>>, String>
 }
 
 /// The value, or why the file does not hold it.
-fn payload(of: &Value) -> Result<Result<Payload, String>, String> {
+fn payload(of: &Exact) -> Result<Result<Payload, String>, String> {
     let codec = text_of(of, "codec")?.to_owned();
     let data = match (
         of["text"].as_str(),
@@ -163,7 +162,7 @@ fn payload(of: &Value) -> Result<Result<Payload, String>, String> {
     }))
 }
 
-fn failure(of: &Value) -> Result<Option<OperationError>, String> {
+fn failure(of: &Exact) -> Result<Option<OperationError>, String> {
     if of.is_null() {
         return Ok(None);
     }
@@ -174,18 +173,18 @@ fn failure(of: &Value) -> Result<Option<OperationError>, String> {
     let mut error = OperationError::new(text_of(of, "operation")?, kind, message);
     error.attempts = count(of, "attempts");
     error.type_name = of["type_name"].as_str().unwrap_or_default().to_owned();
-    let chain = of["chain"].as_array().into_iter().flatten();
-    error.chain = chain.filter_map(Value::as_str).map(str::to_owned).collect();
+    let chain = of["chain"].as_list().into_iter().flatten();
+    error.chain = chain.filter_map(Exact::as_str).map(str::to_owned).collect();
     Ok(Some(error))
 }
 
-fn text_of<'a>(of: &'a Value, field: &str) -> Result<&'a str, String> {
+fn text_of<'a>(of: &'a Exact, field: &str) -> Result<&'a str, String> {
     of[field]
         .as_str()
         .ok_or_else(|| format!("`{field}` is missing"))
 }
 
-fn parsed<T: std::str::FromStr>(of: &Value, field: &str) -> Result<T, String>
+fn parsed<T: std::str::FromStr>(of: &Exact, field: &str) -> Result<T, String>
 where
     T::Err: std::fmt::Display,
 {
@@ -194,12 +193,12 @@ where
         .map_err(|error: T::Err| error.to_string())
 }
 
-fn count(of: &Value, field: &str) -> u32 {
+fn count(of: &Exact, field: &str) -> u32 {
     let count = of[field].as_u64().unwrap_or_default();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn time(of: &Value, field: &str) -> Result<Option<Timestamp>, String> {
+fn time(of: &Exact, field: &str) -> Result<Option<Timestamp>, String> {
     let Some(text) = of[field].as_str() else {
         return Ok(None);
     };

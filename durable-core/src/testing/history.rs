@@ -208,9 +208,9 @@ impl Operation {
 
 /// The value in at most [`SHOWN`] characters.
 pub(super) fn shown(payload: &Payload) -> String {
-    match std::str::from_utf8(&payload.data) {
-        Ok(text) => one_line(text),
-        Err(_) => format!("({} bytes of {})", payload.len(), payload.codec),
+    match payload.as_text() {
+        Some(text) => one_line(text),
+        None => format!("({} bytes of {})", payload.len(), payload.codec),
     }
 }
 

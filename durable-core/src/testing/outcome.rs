@@ -10,8 +10,10 @@ use super::history::{History, Operation};
 use super::process::Stage;
 use super::watch::Watch;
 use super::world::World;
+use crate::codec;
 use crate::engine::Drift;
 use crate::error::OperationError;
+use crate::json::Exact;
 use crate::record::Payload;
 use crate::run::{Report, RunError};
 use crate::{ExecutionId, Timestamp};
@@ -258,9 +260,10 @@ impl<O> TestOutcome<O> {
     /// With the history, if it has not.
     #[track_caller]
     pub fn assert_value<T: Serialize>(&self, name: &str, value: T) -> &Self {
-        let expected = serde_json::to_value(&value).ok();
+        let expected = codec::encode_one_way(&value).ok();
+        let expected = expected.and_then(|text| Exact::parse(&text).ok());
         let found = self.history.get(name);
-        let recorded: Option<serde_json::Value> = found.and_then(Operation::value);
+        let recorded: Option<Exact> = found.and_then(Operation::value);
         assert!(
             expected.is_some() && recorded == expected,
             "`{name}` was expected to end with {}, {}\n{self}",
@@ -274,7 +277,7 @@ impl<O> TestOutcome<O> {
     }
 }
 
-fn written(value: Option<&serde_json::Value>) -> String {
+fn written(value: Option<&Exact>) -> String {
     value.map_or("a value that JSON cannot hold".into(), ToString::to_string)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::codec;
 use crate::error::{BoxError, ErrorKind, OperationError};
 use crate::failure::{Failure, IntoFailure};
 use crate::record::{Completion, Payload};
@@ -155,7 +156,7 @@ impl Script {
 
 /// The outcome with this value; what cannot be encoded is an error of the script's.
 pub(super) fn succeed<T: Serialize>(name: &str, value: &T) -> Completion {
-    match serde_json::to_vec(value) {
+    match codec::encode_one_way(value) {
         Ok(text) => Completion::Succeed(Payload::json(text)),
         Err(error) => {
             let message = format!("the value that the test gives cannot be encoded: {error}");

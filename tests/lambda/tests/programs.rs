@@ -19,3 +19,5 @@ mod shapes;
 mod subject;
 #[path = "programs/time.rs"]
 mod time;
+#[path = "programs/values.rs"]
+mod values;

@@ -67,6 +67,8 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
     use durable_lambda::run;
     match handler {
         "random" => crate::random::serve(log).await,
+        "carry" => crate::values::serve(log).await,
+        "carry_binary" => crate::values::serve_binary(log).await,
         "wide" => run(limits::wide, log).await,
         "large_input" => run(limits::large_input, log).await,
         "long_error" => run(limits::long_error, log).await,

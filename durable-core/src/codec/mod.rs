@@ -1,7 +1,18 @@
-//! How values become bytes.
+//! Codecs: how values become bytes and come back.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+mod json;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+mod raw;
+mod text;
+mod watched;
+
+pub use json::Json;
+pub(crate) use json::{encode_boundary, encode_one_way};
+#[cfg(feature = "msgpack")]
+pub use msgpack::MessagePack;
+pub use raw::Raw;
+pub use text::Text;
 
 use crate::error::BoxError;
 
@@ -52,56 +63,4 @@ pub trait Codec<T> {
     /// has given is an error of that call, of kind `Codec`. The report shows the text of the error without what it
     /// quotes, and leaves it out where the value is secret.
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError>;
-}
-
-/// The default codec: JSON text. No bytes at all stand for `null`: somebody outside answered without
-/// a value.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Json;
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send> Codec<T> for Json {
-    fn name(&self) -> &'static str {
-        "json"
-    }
-
-    fn encode(&self, value: &T) -> Result<Vec<u8>, BoxError> {
-        Ok(serde_json::to_vec(value)?)
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
-        let bytes = if bytes.is_empty() { b"null" } else { bytes };
-        Ok(serde_json::from_slice(bytes)?)
-    }
-}
-
-/// Text as it is, without quotes: for what somebody outside writes or reads who knows no JSON.
-///
-/// `callback!("answer", codec = Text)` awaits to whatever text it was answered with.
-///
-/// ```
-/// use durable_core::{Codec, Text};
-///
-/// # fn main() -> Result<(), durable_core::BoxError> {
-/// assert_eq!(Text.encode(&"yes".to_owned())?, b"yes");
-/// assert_eq!(Text.decode(b"{\"approved\": true}")?, "{\"approved\": true}");
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Text;
-
-#[diagnostic::do_not_recommend]
-impl Codec<String> for Text {
-    fn name(&self) -> &'static str {
-        "text"
-    }
-
-    fn encode(&self, value: &String) -> Result<Vec<u8>, BoxError> {
-        Ok(value.clone().into_bytes())
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Result<String, BoxError> {
-        Ok(std::str::from_utf8(bytes)?.to_owned())
-    }
 }

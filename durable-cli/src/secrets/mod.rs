@@ -1,10 +1,14 @@
 //! What must not be shown.
 
+mod leaves;
+
 use std::collections::BTreeSet;
 
+use durable_core::json::Exact;
 use durable_core::store::Execution;
-use durable_core::{OperationError, Record};
-use serde_json::Value;
+use durable_core::{Codec as _, MessagePack, OperationError, Payload, Record};
+
+use leaves::Leaves;
 
 /// Shorter texts are found everywhere and give nothing away.
 const SHORTEST: usize = 4;
@@ -28,10 +32,7 @@ impl Secrets {
             }
             let payload = record.payload.as_ref();
             if let Some(payload) = payload.filter(|payload| payload.sealed_with().is_none()) {
-                match serde_json::from_slice(&payload.data) {
-                    Ok(value) => secrets.add_leaves(&value),
-                    Err(_) => secrets.add(&String::from_utf8_lossy(&payload.data)),
-                }
+                secrets.add_payload(payload);
             }
         }
         secrets
@@ -55,13 +56,25 @@ impl Secrets {
         report.is_some_and(|report| self.hide_text(report))
     }
 
-    fn add_leaves(&mut self, value: &Value) {
+    fn add_payload(&mut self, payload: &Payload) {
+        if payload.codec == "msgpack"
+            && let Ok(Leaves(leaves)) = MessagePack.decode(&payload.data)
+        {
+            return leaves.iter().for_each(|leaf| self.add(leaf));
+        }
+        match Exact::parse(&payload.data) {
+            Ok(value) => self.add_leaves(&value),
+            Err(_) => self.add(&String::from_utf8_lossy(&payload.data)),
+        }
+    }
+
+    fn add_leaves(&mut self, value: &Exact) {
         match value {
-            Value::String(text) => self.add(text),
-            Value::Number(number) => self.add(&number.to_string()),
-            Value::Array(items) => items.iter().for_each(|item| self.add_leaves(item)),
-            Value::Object(fields) => fields.values().for_each(|field| self.add_leaves(field)),
-            Value::Null | Value::Bool(_) => {}
+            Exact::Text(text) => self.add(text),
+            Exact::Number(digits) => self.add(digits),
+            Exact::List(items) => items.iter().for_each(|item| self.add_leaves(item)),
+            Exact::Object(fields) => fields.iter().for_each(|(_, field)| self.add_leaves(field)),
+            Exact::Null | Exact::Bool(_) => {}
         }
     }
 
@@ -70,7 +83,7 @@ impl Secrets {
         if text.len() < SHORTEST {
             return;
         }
-        let quoted = Value::from(text).to_string();
+        let quoted = Exact::Text(text.to_owned()).to_string();
         self.0.insert(text.to_owned());
         self.0.insert(quoted[1..quoted.len() - 1].to_owned());
     }

@@ -1,0 +1,280 @@
+//! JSON whose numbers keep their digits.
+//!
+//! `serde_json::Value` keeps a number beyond 64 bits as the nearest `f64`, and sorts the fields of objects.
+
+use std::fmt;
+use std::ops::Index;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+
+/// A JSON value as it is written: numbers by their digits, fields in their order.
+///
+/// Equal are values that mean the same: the order of fields does not matter, nor how a fraction is written.
+#[derive(Debug, Clone)]
+pub enum Exact {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number, as it is written.
+    Number(String),
+    /// A text, without quotes.
+    Text(String),
+    /// A list.
+    List(Vec<Exact>),
+    /// An object.
+    Object(Vec<(String, Exact)>),
+}
+
+impl Exact {
+    /// Reads JSON text.
+    ///
+    /// # Errors
+    ///
+    /// For what is no JSON.
+    pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// Whether a reader that keeps whole numbers in 64 bits and all others as `f64` may round a number in it.
+    pub fn has_fractions(&self) -> bool {
+        match self {
+            Self::Number(digits) => !is_whole(digits),
+            Self::List(items) => items.iter().any(Self::has_fractions),
+            Self::Object(fields) => fields.iter().any(|(_, field)| field.has_fractions()),
+            Self::Null | Self::Bool(_) | Self::Text(_) => false,
+        }
+    }
+
+    /// The text, of a text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, of a whole number of 64 bits.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Number(digits) => digits.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The truth value, of one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The items of a list.
+    pub fn as_list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    fn of(raw: &RawValue) -> Result<Self, serde_json::Error> {
+        let text = raw.get();
+        Ok(match text.as_bytes().first() {
+            Some(b'n') => Self::Null,
+            Some(b't' | b'f') => Self::Bool(serde_json::from_str(text)?),
+            Some(b'"') => Self::Text(serde_json::from_str(text)?),
+            Some(b'[') => {
+                let items: Vec<&RawValue> = serde_json::from_str(text)?;
+                let items = items.into_iter().map(Self::of);
+                Self::List(items.collect::<Result<_, _>>()?)
+            }
+            Some(b'{') => {
+                let Fields(fields) = serde_json::from_str(text)?;
+                let fields = fields.into_iter();
+                let fields = fields.map(|(name, field)| Ok((name, Self::of(field)?)));
+                Self::Object(fields.collect::<Result<_, serde_json::Error>>()?)
+            }
+            _ => Self::Number(text.to_owned()),
+        })
+    }
+}
+
+/// Whether the number is a whole one of 64 bits.
+pub(crate) fn is_whole(digits: &str) -> bool {
+    digits.parse::<u64>().is_ok() || digits.parse::<i64>().is_ok_and(|number| number != 0)
+}
+
+impl PartialEq for Exact {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Number(a), Self::Number(b)) => a == b || is_same_fraction(a, b),
+            (Self::List(a), Self::List(b)) => a == b,
+            (Self::Object(a), Self::Object(b)) => sorted(a) == sorted(b),
+            _ => false,
+        }
+    }
+}
+
+fn is_same_fraction(a: &str, b: &str) -> bool {
+    let bits = |digits: &str| {
+        let is_fraction = digits.contains(['.', 'e', 'E']);
+        let number = digits.parse::<f64>().ok().filter(|_| is_fraction);
+        number.map(f64::to_bits)
+    };
+    bits(a).is_some_and(|a| Some(a) == bits(b))
+}
+
+/// The fields by their names.
+pub(crate) fn sorted(fields: &[(String, Exact)]) -> Vec<(&str, &Exact)> {
+    let mut sorted: Vec<_> = fields
+        .iter()
+        .map(|(name, field)| (&**name, field))
+        .collect();
+    sorted.sort_by_key(|(name, _)| *name);
+    sorted
+}
+
+/// The field of an object, `null` where there is none.
+impl Index<&str> for Exact {
+    type Output = Self;
+
+    fn index(&self, name: &str) -> &Self {
+        let fields = match self {
+            Self::Object(fields) => &fields[..],
+            _ => &[],
+        };
+        let field = fields.iter().find(|(known, _)| known == name);
+        field.map_or(&Self::Null, |(_, field)| field)
+    }
+}
+
+impl Serialize for Exact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(digits) => {
+                let raw = RawValue::from_string(digits.clone()).map_err(S::Error::custom)?;
+                raw.serialize(serializer)
+            }
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(fields) => {
+                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                for (name, field) in fields {
+                    map.serialize_entry(name, field)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Self::of(&raw).map_err(de::Error::custom)
+    }
+}
+
+/// The text, without white space.
+impl fmt::Display for Exact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(self).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// The fields of an object, one level deep.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields<'de>, M::Error> {
+        let mut fields = Vec::new();
+        while let Some((name, field)) = map.next_entry::<String, &RawValue>()? {
+            fields.push((name, field));
+        }
+        Ok(Fields(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Exact {
+        Exact::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn digits_and_order_are_kept() {
+        let text = r#"{"b":340282366920938463463374607431768211455,"a":[1.10,-0.0,1e400,null,true,"\u0000\"é"]}"#;
+        assert_eq!(parse(text).to_string(), text);
+        let spread = parse(" { \"b\" : [ 1 , 2 ] }\n");
+        assert_eq!(spread.to_string(), r#"{"b":[1,2]}"#);
+        assert_eq!(spread["b"].as_list().unwrap()[1].as_u64(), Some(2));
+        assert!(spread["c"]["d"].is_null());
+        assert!(Exact::parse(b"{\"a\":}").is_err());
+    }
+
+    #[test]
+    fn equal_is_what_means_the_same() {
+        assert_eq!(parse(r#"{"a":1.5,"b":2}"#), parse(r#"{"b":2,"a":1.50}"#));
+        for (a, b) in [
+            ("1", "1.0"),
+            (
+                "1267650600228229401496703205376",
+                "1267650600228229401496703205377",
+            ),
+            ("[1,2]", "[2,1]"),
+            (r#"{"a":1}"#, r#"{"a":1,"b":null}"#),
+            ("0.0", "-0.0"),
+        ] {
+            assert_ne!(parse(a), parse(b));
+        }
+    }
+
+    #[test]
+    fn numbers_that_readers_may_round_are_known() {
+        for digits in [
+            "1.5",
+            "1e3",
+            "18446744073709551616",
+            "-9223372036854775809",
+            "-0",
+        ] {
+            assert!(
+                parse(&format!("[{{\"a\":{digits}}}]")).has_fractions(),
+                "{digits}"
+            );
+        }
+        for digits in ["0", "18446744073709551615", "-9223372036854775808"] {
+            assert!(!parse(digits).has_fractions(), "{digits}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Values come back from the service bit for bit, live and replayed.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use durable::{BoxError, Codec as _, Json};
+use durable_lambda_tests::{Ended, Fake};
+
+#[path = "../../../it/carry.rs"]
+mod carry;
+#[path = "../../../it/sample.rs"]
+mod sample;
+
+use crate::outside::Outside;
+use crate::scene::config;
+use crate::subject::{self, Log};
+use carry::{Parcel, carry, carry_binary, faults};
+use sample::{Binary, Sample, bytes_of, random};
+
+/// What the handlers see, as lines of the log.
+pub(crate) struct World(Log);
+
+impl World {
+    pub(crate) fn saw(&self, place: &str, value: String) {
+        self.0.note(&format!("saw {place} {value}"));
+    }
+
+    pub(crate) async fn answer(&self, callback: String, value: &Sample) -> Result<(), BoxError> {
+        let text = String::from_utf8(Json.encode(value)?)?;
+        self.0.note(&format!("answer {callback} {text}"));
+        Ok(())
+    }
+
+    /// As somebody outside gives bytes to the service.
+    pub(crate) async fn answer_bytes(
+        &self,
+        callback: String,
+        value: Vec<u8>,
+    ) -> Result<(), BoxError> {
+        let text = STANDARD.encode(value);
+        let line = format!("answer {callback} data:application/octet-stream;base64,{text}");
+        self.0.note(&line);
+        Ok(())
+    }
+}
+
+/// The function that carries what JSON can.
+pub(crate) async fn serve(log: Log) -> Result<(), BoxError> {
+    durable_lambda::run(carry, World(log)).await
+}
+
+/// The function that carries what JSON cannot.
+pub(crate) async fn serve_binary(log: Log) -> Result<(), BoxError> {
+    durable_lambda::run(carry_binary, World(log)).await
+}
+
+/// Runs an execution, and gives its output and what was seen.
+async fn run(handler: &str, input: &str) -> (String, Vec<(String, String)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::new(folder.path().join("log"));
+    let mut fake = Fake::start(config()).await;
+    fake.function_by_hand("carry");
+    fake.run(subject::program(handler, &log));
+    let (_, ended) = Outside::new(&fake, &log).run_text("values", input).await;
+    fake.record().assert_well_behaved();
+    let Ended::Succeeded(output) = ended else {
+        panic!("{ended:?}");
+    };
+    let seen = log.lines("saw ").into_iter().map(|line| {
+        let (place, value) = line.split_once(' ').unwrap();
+        (place.to_owned(), value.to_owned())
+    });
+    (output, seen.collect())
+}
+
+#[tokio::test]
+async fn every_value_comes_back() {
+    let mut random = random();
+    for _ in 0..6 {
+        let seed = random.u64(..);
+        let parcel = Parcel::Carry(seed, Box::new(Sample::of(seed)));
+        let input = String::from_utf8(Json.encode(&parcel).unwrap()).unwrap();
+        let (output, seen) = run("carry", &input).await;
+        let given = format!("{:?}", Sample::of(seed));
+        let output: Sample = serde_json::from_str(&output).unwrap();
+        assert_eq!(format!("{output:?}"), given, "of seed {seed}");
+        let faults = faults(&seen, |_| given.clone());
+        assert!(faults.is_empty(), "of seed {seed}: {}", faults.join("\n"));
+    }
+}
+
+#[tokio::test]
+async fn every_binary_value_comes_back() {
+    let mut random = random();
+    for _ in 0..6 {
+        let seed = random.u64(..);
+        let (output, seen) = run("carry_binary", &seed.to_string()).await;
+        let given = format!("{:?}", Binary::of(seed));
+        assert_eq!(
+            serde_json::from_str::<String>(&output).unwrap(),
+            given,
+            "of seed {seed}"
+        );
+        let faults = faults(&seen, |place| match place {
+            "raw" | "raws" | "answer" => format!("{:?}", bytes_of(seed)),
+            _ => given.clone(),
+        });
+        assert!(faults.is_empty(), "of seed {seed}: {}", faults.join("\n"));
+    }
+}

@@ -282,7 +282,9 @@ fn allowed(options: &Options, report: &mut Report) -> Vec<Rule> {
     let rule_of = |code: &Ident| {
         let rule = Rule::allowable(&code.to_string());
         if rule.is_none() {
-            let message = format!("`{code}` is not a rule that can be allowed; D001 to D009 are");
+            let message = format!(
+                "`{code}` is not a rule that can be allowed; D001 to D009, D022 and D023 are"
+            );
             report.add(Rule::Option.error(code.to_token_stream(), message));
         }
         rule

@@ -1,8 +1,8 @@
 //! The model of a durable function: its parts, with the user's tokens kept.
 
 use syn::{
-    Attribute, Block, FnArg, GenericParam, Ident, ItemFn, Pat, PatType, ReturnType, Signature,
-    Type, Visibility,
+    Attribute, Block, FnArg, GenericParam, Ident, ItemFn, PatType, ReturnType, Signature, Type,
+    Visibility,
 };
 
 /// Lints that concern the item as seen from outside as well as the body.
@@ -101,13 +101,4 @@ fn typed(signature: &Signature) -> impl Iterator<Item = &PatType> {
 
 pub(crate) fn is_reference(param: &PatType) -> bool {
     matches!(&*param.ty, Type::Reference(_))
-}
-
-/// The name a pattern binds, when it is nothing but a name.
-pub(crate) fn simple_name(pat: &Pat) -> Option<&Ident> {
-    match pat {
-        Pat::Ident(one) => Some(&one.ident),
-        Pat::Type(one) => simple_name(&one.pat),
-        _ => None,
-    }
 }

@@ -5,12 +5,16 @@ mod args;
 mod body;
 mod cfg;
 mod check;
+#[cfg(test)]
+mod corpus;
 mod expand;
 mod function;
 mod hazards;
 mod kinds;
 mod name;
 mod parse;
+#[cfg(test)]
+mod refusals;
 mod rules;
 mod scan;
 mod sites;

@@ -67,7 +67,8 @@ fn awaited(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-fn callee(expr: &Expr) -> Option<&Ident> {
+/// The function or method that `expr` calls last.
+pub(crate) fn callee(expr: &Expr) -> Option<&Ident> {
     match expr {
         Expr::Call(one) => called_function(one),
         Expr::MethodCall(one) => Some(&one.method),

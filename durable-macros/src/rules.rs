@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use quote::ToTokens;
 
-/// One rule of the attribute. The first nine can be allowed, the rest cannot be ignored without changing what runs.
+/// One rule of the attribute. Those that cannot be allowed cannot be ignored without changing what runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
     Clock = 1,
@@ -29,9 +29,13 @@ pub(crate) enum Rule {
     Spawned,
     NotAwaited,
     Jump,
+    /// An await of what is not durable.
+    Foreign,
+    /// Memory that other executions share.
+    Shared,
 }
 
-const ALLOWABLE: [Rule; 9] = [
+const ALLOWABLE: [Rule; 11] = [
     Rule::Clock,
     Rule::Random,
     Rule::Environment,
@@ -41,6 +45,8 @@ const ALLOWABLE: [Rule; 9] = [
     Rule::Outside,
     Rule::Mutation,
     Rule::HashOrder,
+    Rule::Foreign,
+    Rule::Shared,
 ];
 
 impl Rule {

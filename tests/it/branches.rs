@@ -188,6 +188,8 @@ async fn abandons(pause: &u32) -> Result<(), BoxError> {
         "quick" => { Ok(step!("quick", jitter("quick").await).await?) },
         "slow" => {
             step!("begins", jitter("begins").await).await?;
+            // Decides how far this branch gets before the other one ends.
+            #[durable(allow(D022))]
             yields(*pause).await;
             Ok(step!("hangs", hangs().await).await?)
         },

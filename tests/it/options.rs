@@ -251,6 +251,8 @@ async fn invokes(world: &World, prefix: String) -> Result<String, BoxError> {
     let tenant: Result<String, InvokeError> =
         invoke!("tenant", function = "target", tenant = prefix.as_str(), 1).await;
     let tenant = tenant.unwrap_err();
+    // Noted on every replay.
+    #[durable(allow(D022))]
     world.note(tenant.to_string()).await?;
     let typed = invoke!(input_codec = Quoted, codec = Text, target(4)).await?;
     let far = invoke!(

@@ -23,6 +23,8 @@ async fn short_beside_long(effects: &Effects) -> Result<(), BoxError> {
         Ok::<_, BoxError>(())
     };
     let later = async {
+        // Holds the execution up without being a call of its own.
+        #[durable(allow(D022))]
         foreign(Duration::from_millis(20)).await;
         step!("two", takes(effects, "two", Duration::from_secs(30)).await).await?;
         Ok::<_, BoxError>(())
@@ -59,6 +61,8 @@ fn a_slow_write_beside_a_body_does_not_spin() {
 #[durable]
 async fn foreign_beside_wait(effects: &Effects) -> Result<(), BoxError> {
     let work = async {
+        // Ends while the execution is about to suspend.
+        #[durable(allow(D022))]
         foreign(Duration::from_secs(2)).await;
         let _ = step!(
             "work",

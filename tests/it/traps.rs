@@ -103,7 +103,7 @@ async fn a_body_its_combinator_stops_polling_does_not_hold_off_suspension() {
     assert_eq!(seen.count("ended"), 0);
 }
 
-#[durable(allow(D006))]
+#[durable(allow(D006, D022))]
 async fn foreign_beside_wait(seen: &Effects) -> Result<(), BoxError> {
     let foreign = async {
         std::future::poll_fn(|_| {
@@ -129,6 +129,8 @@ async fn a_foreign_future_beside_a_wait_does_not_hold_off_suspension() {
 #[durable]
 async fn foreign_alone(_n: u32) -> Result<(), BoxError> {
     step!("before", Ok::<_, String>(())).await?;
+    // What is not refused here is what the driver warns of.
+    #[durable(allow(D022))]
     helper().await;
     Ok(())
 }

@@ -42,7 +42,12 @@ impl Lifter<'_> {
                         }
                     }
                 }
-                other => output.push(other),
+                other => {
+                    if let TokenTree::Ident(name) = &other {
+                        self.mention(name);
+                    }
+                    output.push(other);
+                }
             }
         }
         output.into_iter().collect()

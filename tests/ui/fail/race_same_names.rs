@@ -2,7 +2,7 @@ use durable::prelude::*;
 
 #[durable]
 async fn handler() -> Result<(), BoxError> {
-    race!("a", { "b" => work() => (), "b" => work() => () }).await;
+    race!("a", { "b" => step!(work().await) => (), "b" => wait!(Duration::from_secs(1)) => () }).await;
     Ok(())
 }
 

@@ -2,7 +2,7 @@ use durable::prelude::*;
 
 #[durable]
 async fn handler() -> Result<(), BoxError> {
-    race!({ "b" => work() => (), "c" => work() => () }).await;
+    race!({ "b" => step!(work().await) => (), "c" => wait!(Duration::from_secs(1)) => () }).await;
     Ok(())
 }
 

@@ -2,7 +2,7 @@ use durable::prelude::*;
 
 #[durable]
 async fn handler() -> Result<(), BoxError> {
-    if work().await? > 1 {
+    if step!(work().await).await? > 1 {
         return continue_as!("text").await;
     }
     Ok(())

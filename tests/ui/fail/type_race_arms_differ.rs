@@ -2,7 +2,7 @@ use durable::prelude::*;
 
 #[durable]
 async fn handler() -> Result<(), BoxError> {
-    race!("a", { "b" => work() => 1, "c" => work() => "text" }).await;
+    race!("a", { "b" => step!(work().await) => 1, "c" => wait!(Duration::from_secs(1)) => "text" }).await;
     Ok(())
 }
 

@@ -1,0 +1,242 @@
+//! What is not the same on every replay: recognised by its path, since types are out of sight here.
+
+mod known;
+
+use syn::{Expr, ExprCall, ExprMethodCall, Ident, Path};
+
+use self::known::{
+    ATOMIC, BARE_CALLS, CALLS, COMBINATORS, COMMAND, HARMLESS, MACROS, METHODS, OF_STATIC,
+    ON_DURABLE, ORDERINGS, PATHS, TYPES,
+};
+use crate::rules::Rule;
+
+/// Something refused outside of steps, with what to write instead.
+pub(crate) struct Hazard {
+    pub(crate) rule: Rule,
+    pub(crate) advice: &'static str,
+}
+
+impl Hazard {
+    fn new(rule: Rule) -> Self {
+        let advice = match rule {
+            Rule::Clock => {
+                "the clock differs on every replay: read it in `record!(…)`, or use `execution!()`"
+            }
+            Rule::Random => "a new value is drawn on every replay: draw it in `record!(…)`",
+            Rule::Environment => {
+                "the environment may differ on replay: read it in `record!(…)`, or pass it in the state"
+            }
+            Rule::Spawn => {
+                "a spawned task outlives replay and is not recorded: do the work in `step!(…)`"
+            }
+            Rule::Timer => {
+                "this timer starts anew on every replay: use `wait!(…)`, an arm of `race!`, or the option `timeout` of `step!`"
+            }
+            Rule::CompletionOrder => {
+                "which one completes first is not replayed: `race!` records the winner, `map!` and `parallel!` run many at \
+                 once, `join!` and `join_all` await them all"
+            }
+            Rule::Shared => {
+                "this memory is shared with other executions, and every replay reads or changes it again: use a local \
+                 variable, or do this in `step!(…)` or `record!(…)`"
+            }
+            _ => "the world outside may have changed on replay: do this in `step!(…)`",
+        };
+        Self { rule, advice }
+    }
+
+    /// Whether what is awaited or called on it later is part of the same mistake.
+    pub(crate) fn covers_await(&self) -> bool {
+        !matches!(
+            self.rule,
+            Rule::Clock | Rule::Random | Rule::Environment | Rule::HashOrder
+        )
+    }
+}
+
+fn is_in(name: &Ident, list: &[&str]) -> bool {
+    list.contains(&name.to_string().as_str())
+}
+
+/// The hazard that `path` names, whether called or passed on.
+pub(crate) fn of_path(path: &Path) -> Option<Hazard> {
+    let names: Vec<String> = path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string())
+        .collect();
+    let (last, modules) = names.split_last()?;
+    if last == "OsRng" {
+        return Some(Hazard::new(Rule::Random));
+    }
+    let before = modules.last()?;
+    if names.ends_with(&["process", "Command", "new"].map(str::to_owned)) {
+        return Some(Hazard::new(Rule::Outside));
+    }
+    let in_table = |module: &str, functions: &[&str]| {
+        if functions.is_empty() {
+            modules.iter().any(|name| name == module)
+        } else {
+            before == module && functions.contains(&last.as_str())
+        }
+    };
+    PATHS
+        .iter()
+        .find(|(module, functions, _)| in_table(module, functions))
+        .map(|(_, _, rule)| Hazard::new(*rule))
+}
+
+/// The hazard in a call of a function by its bare name.
+pub(crate) fn of_call(call: &ExprCall) -> Option<Hazard> {
+    let name = bare_name(call)?.to_string();
+    let known = CALLS.iter().find(|(known, _)| name == *known);
+    let without = || {
+        let known = BARE_CALLS.iter().find(|(known, _)| name == *known);
+        known.filter(|_| call.args.is_empty())
+    };
+    if let Some((_, rule)) = known.or_else(without) {
+        return Some(Hazard::new(*rule));
+    }
+    let text =
+        matches!(call.args.first(), Some(Expr::Lit(one)) if matches!(one.lit, syn::Lit::Str(_)));
+    (name == "var" && text && call.args.len() == 1).then(|| Hazard::new(Rule::Environment))
+}
+
+/// The hazard in a call by bare name that is given a durable call.
+pub(crate) fn of_combinator(call: &ExprCall) -> Option<Hazard> {
+    let name = bare_name(call)?.to_string();
+    let (_, rule) = COMBINATORS.iter().find(|(known, _)| name == *known)?;
+    (call.args.len() == 2).then(|| Hazard::new(*rule))
+}
+
+/// The name that `call` calls, if it is not qualified.
+pub(crate) fn bare_name(call: &ExprCall) -> Option<&Ident> {
+    match &*call.func {
+        Expr::Path(function) if function.path.segments.len() == 1 => {
+            Some(&function.path.segments[0].ident)
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn of_method(call: &ExprMethodCall) -> Option<Hazard> {
+    let name = call.method.to_string();
+    let on_static = || {
+        is_static(&call.receiver)
+            && OF_STATIC
+                .iter()
+                .any(|(known, count)| name == *known && call.args.len() == *count)
+    };
+    if METHODS.contains(&name.as_str()) {
+        Some(Hazard::new(Rule::CompletionOrder))
+    } else {
+        on_static().then(|| Hazard::new(Rule::Shared))
+    }
+}
+
+/// The hazard in an operation of an atomic, which takes an `Ordering`.
+pub(crate) fn of_atomic(call: &ExprMethodCall) -> Option<Hazard> {
+    let is_ordering = |expr: &Expr| match expr {
+        Expr::Path(one) => one
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| is_in(&last.ident, ORDERINGS)),
+        _ => false,
+    };
+    (is_in(&call.method, ATOMIC) && call.args.iter().any(is_ordering))
+        .then(|| Hazard::new(Rule::Shared))
+}
+
+/// The hazard in a method that is called on a durable call.
+pub(crate) fn of_method_on_durable(call: &ExprMethodCall) -> Option<Hazard> {
+    let name = call.method.to_string();
+    ON_DURABLE
+        .iter()
+        .find(|(known, count, _)| name == *known && call.args.len() == *count)
+        .map(|(_, _, rule)| Hazard::new(*rule))
+}
+
+/// The hazard in a method that only the command of a process has, called on `Command::new(…)`.
+pub(crate) fn of_command_chain(call: &ExprMethodCall) -> Option<Hazard> {
+    fn begins(expr: &Expr) -> bool {
+        match expr {
+            Expr::MethodCall(one) => begins(&one.receiver),
+            Expr::Call(one) => makes_command(one),
+            _ => false,
+        }
+    }
+    (is_in(&call.method, COMMAND) && begins(&call.receiver)).then(|| Hazard::new(Rule::Outside))
+}
+
+/// The hazard in `Command::new(…)` of the one argument that a program is.
+pub(crate) fn of_command(call: &ExprCall) -> Option<Hazard> {
+    makes_command(call).then(|| Hazard::new(Rule::Outside))
+}
+
+fn makes_command(call: &ExprCall) -> bool {
+    let Expr::Path(function) = &*call.func else {
+        return false;
+    };
+    let segments = &function.path.segments;
+    segments.len() == 2
+        && segments[0].ident == "Command"
+        && segments[1].ident == "new"
+        && call.args.len() == 1
+}
+
+pub(crate) fn of_type(path: &Path) -> Option<Hazard> {
+    let name = &path.segments.last()?.ident;
+    is_in(name, TYPES).then(|| Hazard::new(Rule::CompletionOrder))
+}
+
+pub(crate) fn of_macro(path: &Path) -> Option<Hazard> {
+    let name = &path.segments.last()?.ident;
+    is_in(name, MACROS).then(|| Hazard::new(Rule::CompletionOrder))
+}
+
+/// Whether the future that `call` makes is the same on every run.
+pub(crate) fn is_harmless(call: &ExprCall) -> bool {
+    let Expr::Path(function) = &*call.func else {
+        return false;
+    };
+    let mut segments = function.path.segments.iter().rev();
+    let (last, before) = (segments.next(), segments.next());
+    HARMLESS.iter().any(|(module, name, count)| {
+        last.is_some_and(|last| last.ident == name)
+            && call.args.len() == *count
+            && before.is_none_or(|before| before.ident == module)
+    })
+}
+
+/// Whether `function` awaits what it is given without an `.await`.
+pub(crate) fn blocks_on(function: &Expr) -> bool {
+    matches!(function, Expr::Path(one) if one.path.segments.last().is_some_and(|last| last.ident == "block_on"))
+}
+
+/// Whether `path` names a `static` or a constant, by its spelling.
+fn is_static(expr: &Expr) -> bool {
+    let Expr::Path(one) = expr else {
+        return false;
+    };
+    one.path.segments.last().is_some_and(|last| {
+        let name = last.ident.to_string();
+        name.len() > 1 && !name.contains(char::is_lowercase)
+    })
+}
+
+/// Whether a call to `function` hands its arguments to another task or thread.
+pub(crate) fn spawns(function: &Expr) -> bool {
+    let Expr::Path(function) = function else {
+        return false;
+    };
+    function
+        .path
+        .segments
+        .last()
+        .is_some_and(|segment| spawns_by_name(&segment.ident))
+}
+
+pub(crate) fn spawns_by_name(name: &Ident) -> bool {
+    name.to_string().starts_with("spawn")
+}

@@ -1,0 +1,22 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler(http: &Client, url: String) -> Result<(), BoxError> {
+    http.get(&url).await?;
+    Ok(())
+}
+
+struct Client;
+impl Client {
+    async fn get(&self, url: &str) -> Result<Client, BoxError> {
+        let _ = url;
+        Ok(Client)
+    }
+    async fn text(self) -> Result<String, BoxError> {
+        Ok(String::new())
+    }
+}
+
+fn main() {
+    let _ = handler();
+}

@@ -1,0 +1,27 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler(http: &Client) -> Result<(), BoxError> {
+    scope!("page", {
+        http.get("https://example.com").await?;
+        wait!(Duration::from_secs(1)).await;
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+struct Client;
+impl Client {
+    async fn get(&self, url: &str) -> Result<Client, BoxError> {
+        let _ = url;
+        Ok(Client)
+    }
+    async fn text(self) -> Result<String, BoxError> {
+        Ok(String::new())
+    }
+}
+
+fn main() {
+    let _ = handler();
+}

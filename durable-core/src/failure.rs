@@ -46,8 +46,9 @@ pub fn fatal<E: Into<BoxError>>(error: E) -> BoxError {
 
 /// Error of a body that is a block with `?` in it: made from any error, keeps its type's name.
 ///
-/// Such a body ends with this type wherever it ends: leave the error type out of its `Ok`s, write
-/// `Ok(check().await?)` for the result of a branch, and `Err(error.into())` for an error at hand.
+/// The body has this error type at all its ends: `Err(error)` and a call at the end of a branch are converted as `?`
+/// converts errors. If one of its ends names another error type, as in `Ok::<_, MyError>(value)`, the body has that
+/// type instead.
 ///
 /// ```
 /// use durable_core::{BodyError, fatal};
@@ -204,6 +205,14 @@ impl IntoFailure for BodyError {
             type_name: self.type_name,
         }
     }
+}
+
+/// Converts the error of `Err(…)` in a body with `?`, as `?` converts errors.
+pub fn body_error<E: IntoFailure>(error: E) -> BodyError {
+    let Failure {
+        error, type_name, ..
+    } = error.into_failure();
+    BodyError { error, type_name }
 }
 
 /// What a fallible body ends with.

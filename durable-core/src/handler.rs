@@ -1,14 +1,14 @@
 //! What every expansion of `#[durable]` has in common. In a file of its own, as rustc's messages name its lines.
 
-/// The traits of a handler: its names, `[generics] state`, input, result, and what `__body` takes
-/// beside the context and the undo bodies. The names of `run`'s parameters come from outside, since
-/// here they would be others.
+/// The traits of a handler: its names, state, input, result, and what `__body` takes beside the
+/// context and the undo bodies. The names of `run`'s parameters come from outside, since here they
+/// would be others.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __handler {
     (
         $handler:ident, $name:literal, $version:expr, $was:expr,
-        [$($generics:tt)*] $state:ty, $input:ty, $result:ty,
+        $state:ty, $input:ty, $result:ty,
         |$state_name:ident, $input_name:ident| ($($passed:ident),* $(,)?)
     ) => {
         impl $crate::private::Durable for $handler {
@@ -19,7 +19,7 @@ macro_rules! __handler {
                 const { &$crate::private::Manifest::new($name, $version, &$was, &__SITES) }
             }
         }
-        impl $($generics)* $crate::private::Handler<$state> for $handler {
+        impl $crate::private::Handler<$state> for $handler {
             fn run<'b, 'a: 'b>(
                 cx: &'b $crate::private::Context,
                 $state_name: &'a $state,

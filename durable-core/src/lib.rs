@@ -59,7 +59,9 @@ pub use record::{Completion, Kind, Payload, Record, Status};
 pub use replay::ReplayFilter;
 pub use retry::{Backoff, Retry};
 pub use run::{IntoStore, Invocation, OpenStore, Report, Run, RunError, run};
-pub use site::{Durable, Handler, IntoHandler, Manifest, Repeat, Site};
+pub use site::{
+    Durable, Handler, HandlerInput, HandlerOutput, IntoHandler, Manifest, Repeat, Site,
+};
 pub use time::{BoxFuture, Clock, SystemClock, Timestamp};
 pub use units::Units;
 pub use worker::{Worker, WorkerError};

@@ -1,20 +1,25 @@
 //! What expansions of `#[durable]` name. Not public API: it changes with every release.
 
-pub use crate::codec::{Codec, Json};
+pub use crate::codec::{Codec, Json, OwnedValue, Reads};
 pub use crate::context::{Claim, Context};
 pub use crate::error::BoxError;
-pub use crate::failure::{BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure};
+pub use crate::failure::{
+    BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure, body_error,
+};
 pub use crate::fingerprint::{Input, input};
 pub use crate::operation::{
-    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Enter, Fan,
-    Invoking, Key, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec, Runner, ScopeOp,
-    StepInfo, StepOp, Submitting, Undo, arm, attempted, batch_options, batch_size, batches, branch,
-    call, callback, continue_as, fan, finished, invoke, invoke_named, invoking, items, key, keys,
-    limits, may_undo, moved, never, options, pace, poll, race, record, result_codec, scope, step,
-    submitting, time, undo_body, wait, wait_until,
+    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Check, Enter,
+    Every, Fan, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec,
+    RetryPolicy, Runner, ScopeOp, StepInfo, StepOp, Submitting, Textual, Undo, arm, attempted,
+    batch_options, batch_size, batches, branch, call, callback, checked, continue_as, fan,
+    finished, given, invoke, invoke_named, invoking, items, key, keys, limits, may_undo, moved,
+    never, options, pace, poll, race, record, result_codec, scope, step, submitting, text, time,
+    undo_body, wait, wait_until,
 };
 pub use crate::record::Kind;
-pub use crate::site::{Durable, Handler, IntoHandler, Manifest, Site};
+pub use crate::site::{
+    AnyState, Awaited, Durable, Handler, IntoHandler, Manifest, Site, WithState,
+};
 
 pub use std::future::Future;
 pub use std::option::Option::{None, Some};

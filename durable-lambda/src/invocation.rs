@@ -8,8 +8,6 @@ use durable_core::{
     Clock as _, Ended, ErrorKind, Handler, Invocation, OperationError, Payload, Record, Status,
     SystemClock, Timestamp,
 };
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::clock::ServiceClock;
 use crate::setup::Setup;
@@ -54,8 +52,6 @@ pub(crate) async fn answer<H, S>(
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     let began = match Began::from_event(event, deadline, setup, H::NAME).await {
         Ok(began) => began,

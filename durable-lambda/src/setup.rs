@@ -8,8 +8,6 @@ use std::time::Duration;
 use durable_core::store::Capabilities;
 use durable_core::{BoxError, Durable, Handler, IntoHandler, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tracing::Instrument;
 
@@ -91,8 +89,6 @@ where
     F: IntoHandler,
     F::Handler: Handler<S>,
     S: Send + Sync + 'static,
-    <F::Handler as Durable>::Input: DeserializeOwned + Send + 'static,
-    <F::Handler as Durable>::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     function(handler).state(state).run().await
 }
@@ -147,8 +143,6 @@ impl<H: Durable, S> Function<H, S> {
     where
         H: Handler<S>,
         S: Send + Sync + 'static,
-        H::Input: DeserializeOwned + Send + 'static,
-        H::Output: Serialize + DeserializeOwned + Send + 'static,
     {
         if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
             return Err(format!(
@@ -184,8 +178,6 @@ async fn invoked<H, S>(
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     let LambdaEvent { payload, context } = event;
     let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);

@@ -50,6 +50,12 @@ pub(crate) struct Given {
     pub(crate) value: Value,
 }
 
+impl Given {
+    fn is_flag(&self) -> bool {
+        matches!(self.value, Value::Flag)
+    }
+}
+
 /// The options given, each at most once, each a legal one.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -67,7 +73,7 @@ impl Options {
         let mut options = Self::default();
         while let Some(shape) = next_shape(input, legal) {
             let name = Ident::parse_any(input)?;
-            let value = parse_value(input, shape)?;
+            let value = parse_value(input, shape, &name)?;
             options.accept(Given { name, value }, legal, owner, wrong);
             let optional_comma = shape == Shape::Flag && !input.peek(Token![,]);
             if !input.is_empty() && !optional_comma {
@@ -86,7 +92,8 @@ impl Options {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        if !legal.iter().any(|option| option.name == name) {
+        let known = legal.iter().find(|option| option.name == name);
+        if known.is_none() {
             let message = format!("{owner} has no option `{name}`; it takes {}", list());
             wrong.push(Rule::Option.error(&given.name, message));
         } else if self.get(&name).is_some() {
@@ -94,6 +101,9 @@ impl Options {
                 &given.name,
                 format!("option `{name}` is given twice; {owner} takes {}", list()),
             ));
+        } else if known.is_some_and(|known| known.shape == Shape::Flag && !given.is_flag()) {
+            let message = format!("`{name}` takes no value: write `{name}` alone, or leave it out");
+            wrong.push(Rule::Option.error(&given.name, message));
         } else {
             self.given.push(given);
         }
@@ -175,7 +185,7 @@ fn next_shape(input: ParseStream<'_>, legal: &[Legal]) -> Option<Shape> {
     bare.then(|| known.unwrap_or(Shape::Flag))
 }
 
-fn parse_value(input: ParseStream<'_>, shape: Shape) -> syn::Result<Value> {
+fn parse_value(input: ParseStream<'_>, shape: Shape, name: &Ident) -> syn::Result<Value> {
     if shape == Shape::Flag {
         return Ok(Value::Flag);
     }
@@ -186,15 +196,21 @@ fn parse_value(input: ParseStream<'_>, shape: Shape) -> syn::Result<Value> {
         return Ok(Value::List(items.into_iter().collect()));
     }
     input.parse::<Token![=]>()?;
+    let text = |input: ParseStream<'_>| {
+        let message = format!("`{name}` takes a text in quotes: write `{name} = \"…\"`");
+        input
+            .parse::<LitStr>()
+            .map_err(|error| syn::Error::new(error.span(), message))
+    };
     Ok(match shape {
-        Shape::Text => Value::Texts(vec![input.parse()?]),
+        Shape::Text => Value::Texts(vec![text(input)?]),
         Shape::Texts if input.peek(token::Bracket) => {
             let content;
             bracketed!(content in input);
             let items = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)?;
             Value::Texts(items.into_iter().collect())
         }
-        Shape::Texts => Value::Texts(vec![input.parse()?]),
+        Shape::Texts => Value::Texts(vec![text(input)?]),
         Shape::Path => Value::Path(Path::parse_mod_style(input)?),
         _ => Value::Expr(input.parse()?),
     })

@@ -61,6 +61,9 @@ const FUNCTION: Legal = Legal::new("function", Shape::Expr);
 const TENANT: Legal = Legal::new("tenant", Shape::Expr);
 const WITH: Legal = Legal::new("with", Shape::Expr);
 
+/// Crates with macros of the same names, such as `futures::poll!`.
+const OTHERS: [&str; 2] = ["futures", "futures_util"];
+
 impl Kind {
     /// Those that have a macro.
     const ALL: [Self; 14] = [
@@ -267,7 +270,8 @@ impl Kind {
         matches!(self, Self::Call | Self::Invoke)
     }
 
-    /// The kind that a macro of this path is, if it is one of ours.
+    /// The kind of the macro at this path, if it is one of ours. Only the last segment counts, because the crate may be
+    /// renamed and the macro re-exported.
     pub(crate) fn of_path(path: &Path, krate: Option<&Path>) -> Option<Self> {
         let words = |path: &Path| {
             path.segments
@@ -277,9 +281,10 @@ impl Kind {
         };
         let mut segments = words(path);
         let last = segments.pop()?;
-        let ours = segments.is_empty()
-            || segments == ["durable"]
-            || krate.is_some_and(|krate| words(krate) == segments);
+        let others = segments
+            .first()
+            .is_some_and(|first| OTHERS.contains(&first.as_str()));
+        let ours = !others || krate.is_some_and(|krate| words(krate) == segments);
         Self::ALL
             .into_iter()
             .find(|kind| ours && kind.name() == last)

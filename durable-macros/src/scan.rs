@@ -7,7 +7,7 @@ use syn::{Expr, Macro};
 
 use crate::args::Expressions;
 
-pub(crate) use exits::{jumps_out, only_ends_well, uses_try};
+pub(crate) use exits::{jumps_out, names_error, only_ends_well, uses_try, ways_out};
 
 /// Visits the arguments of a macro where they are expressions. What it expands to is out of sight.
 fn visit_arguments<'ast>(visitor: &mut impl for<'a> Visit<'a>, mac: &'ast Macro) {
@@ -27,4 +27,11 @@ pub(crate) fn called_function(call: &syn::ExprCall) -> Option<&syn::Ident> {
     };
     let name = &function.path.segments.last()?.ident;
     (!name.to_string().starts_with(char::is_uppercase)).then_some(name)
+}
+
+/// Whether `path` is `From::from` or `Into::into`, whose result is of whatever type is asked for.
+pub(crate) fn converts(path: &syn::Path) -> bool {
+    let mut words = path.segments.iter().rev().map(|one| &one.ident);
+    matches!((words.next(), words.next()), (Some(last), Some(before))
+        if (last == "from" && before == "From") || (last == "into" && before == "Into"))
 }

@@ -3,11 +3,27 @@
 //! The attribute replaces them. What it prints keeps the macro, as `step!(@ …)`, so that editors show the
 //! documentation below and an import of it counts as used.
 
+/// Error of a form that the attribute has not replaced.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __outside {
+    ($form:literal) => {
+        ::core::compile_error!(::core::concat!(
+            "`", $form, "!` works only in the body of a function marked `#[durable]`, where the attribute can see it\n",
+            "in a helper: mark the helper `#[durable]` and call it with `call!(helper(input))`, or pass it the value\n",
+            "in a `macro_rules!`: write `", $form, "!(…)` in the function itself, or pass it to the macro as an argument\n",
+            "under another name, as after `use durable::", $form, " as other`: write `", $form, "!(…)` or `durable::", $form, "!(…)`"
+        ))
+    };
+}
+
 /// Runs a body once and keeps its value.
 ///
 /// `step!([name,] [options,] body)` awaits to `Result<T, StepError>`. The body is an expression of type
 /// `Result<T, impl Into<BoxError>>`; it may await and borrows what it uses. Without a name the step is
-/// called after the function it awaits. With `?` in it, a body's error is a [`BodyError`](crate::BodyError).
+/// called after the function it awaits. A block with `?` has the error type
+/// [`BodyError`](crate::BodyError), or the one named by `Ok::<_, Error>(value)`. The value must be owned, because a
+/// replay reads it back.
 ///
 /// Options, before the body: `key = value` or `ordered` (in a loop), `retry = Retry` (by default
 /// [`Retry::exponential`](crate::Retry::exponential), six attempts), `timeout = Duration` (of one
@@ -39,7 +55,7 @@ macro_rules! step {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`step!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("step")
     };
 }
 
@@ -62,7 +78,7 @@ macro_rules! record {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`record!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("record")
     };
 }
 
@@ -89,7 +105,7 @@ macro_rules! wait {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`wait!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("wait")
     };
 }
 
@@ -118,7 +134,7 @@ macro_rules! scope {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`scope!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("scope")
     };
 }
 
@@ -148,7 +164,7 @@ macro_rules! call {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`call!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("call")
     };
 }
 
@@ -169,7 +185,7 @@ macro_rules! execution {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`execution!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("execution")
     };
 }
 
@@ -205,7 +221,7 @@ macro_rules! poll {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`poll!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("poll")
     };
 }
 
@@ -238,7 +254,7 @@ macro_rules! callback {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`callback!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("callback")
     };
 }
 
@@ -279,7 +295,7 @@ macro_rules! invoke {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`invoke!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("invoke")
     };
 }
 
@@ -308,7 +324,7 @@ macro_rules! continue_as {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`continue_as!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("continue_as")
     };
 }
 
@@ -344,7 +360,7 @@ macro_rules! map {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`map!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("map")
     };
 }
 
@@ -376,7 +392,7 @@ macro_rules! parallel {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`parallel!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("parallel")
     };
 }
 
@@ -407,7 +423,7 @@ macro_rules! race {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`race!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("race")
     };
 }
 
@@ -436,6 +452,6 @@ macro_rules! batches {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        ::core::compile_error!("`batches!` works only inside a function marked `#[durable]`")
+        $crate::__outside!("batches")
     };
 }

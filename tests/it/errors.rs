@@ -104,6 +104,69 @@ async fn replayed_errors_equal_live_ones() {
     }
 }
 
+/// The ways out of a body with `?`, each with an error type of its own.
+#[durable]
+async fn leaving(_: &Effects) -> Result<Vec<(String, u32)>, BoxError> {
+    let retry = Retry::none;
+    let branch = step!("branch", retry = retry(), {
+        "1".parse::<u8>()?;
+        if true { busy_later().await } else { busy() }
+    })
+    .await;
+    let at_end = step!("at end", retry = retry(), {
+        "1".parse::<u8>()?;
+        Err(fmt::Error)
+    })
+    .await;
+    let early = step!("early", retry = retry(), {
+        if "1".parse::<u8>()? == 1 {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    })
+    .await;
+    let named = step!("named", retry = retry(), {
+        if "1".parse::<u8>().map_err(|_| fmt::Error)? == 1 {
+            Err::<(), fmt::Error>(fmt::Error)?;
+        }
+        Ok::<_, TransientError>(())
+    })
+    .await;
+    let fatal = step!("fatal", retry = Retry::fixed(1.seconds()), {
+        if "1".parse::<u8>()? == 1 {
+            return Err(fatal(fmt::Error));
+        }
+        Ok(())
+    })
+    .await;
+    let ends = [branch, at_end, early, named, fatal];
+    let errors = ends.into_iter().map(|end| end.unwrap_err());
+    Ok(errors
+        .map(|error| (error.type_name().to_owned(), error.attempts()))
+        .collect())
+}
+
+async fn busy_later() -> Result<(), TransientError> {
+    busy()
+}
+
+impl From<fmt::Error> for TransientError {
+    fn from(_: fmt::Error) -> Self {
+        busy().unwrap_err()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_way_out_of_a_body_keeps_its_error_type() {
+    let seen = Effects::default();
+    let run = durable::run(leaving, "a", ()).clock(TokioClock::shared());
+    let ends = run.state(&seen).store(MemoryStore::new()).await.unwrap();
+    let of = |name: &str| (name.to_owned(), 1);
+    let own = of("it::errors::TransientError");
+    let fmt = of("core::fmt::Error");
+    assert_eq!(ends, [own.clone(), fmt.clone(), fmt.clone(), own, fmt]);
+}
+
 #[durable]
 async fn choosy(seen: &Effects) -> Result<(), BoxError> {
     let hour = Duration::from_secs(3600);

@@ -6,7 +6,6 @@ use durable::prelude::*;
 use durable::store::{Execution, ExecutionStore as _, MemoryStore};
 use durable::testing::{Finding, Replayed, TestRun, replay};
 use durable::{Durable, Handler, IntoHandler, Record};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
@@ -36,8 +35,6 @@ async fn exported<F>(handler: F, input: <F::Handler as Durable>::Input, invocati
 where
     F: IntoHandler,
     F::Handler: Handler<()>,
-    <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send + 'static,
-    <F::Handler as Durable>::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     let test = TestRun::new(handler).invocations(invocations);
     let store = test.world().store();

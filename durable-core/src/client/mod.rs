@@ -7,7 +7,6 @@ mod start;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 pub use operate::{Bulk, Changed, Selection};
 pub use rewind::RetryFrom;
@@ -75,10 +74,7 @@ impl Client {
         _handler: F,
         id: impl Into<String>,
         input: <F::Handler as Durable>::Input,
-    ) -> Start<F::Handler>
-    where
-        <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send,
-    {
+    ) -> Start<F::Handler> {
         Start::new(self, id.into(), &input)
     }
 

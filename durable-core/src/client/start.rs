@@ -3,14 +3,10 @@
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::Client;
-use crate::codec;
 use crate::record::Payload;
 use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
-use crate::site::Durable;
+use crate::site::{Durable, HandlerInput};
 use crate::store::{Execution, NewExecution, QueueEntry, Started, refuse_sealed};
 use crate::{BoxFuture, ExecutionId, InvalidExecutionId, Timestamp};
 
@@ -27,12 +23,10 @@ pub struct Start<H> {
     handler: PhantomData<fn() -> H>,
 }
 
-impl<H: Durable> Start<H>
-where
-    H::Input: Serialize + DeserializeOwned + Send,
-{
+impl<H: Durable> Start<H> {
     pub(super) fn new(client: &Client, id: String, input: &H::Input) -> Self {
-        let input = codec::encode_boundary(input)
+        let input = input
+            .to_json()
             .map_err(|error| format!("the input of `{}` cannot be encoded: {error}", H::NAME));
         Self {
             client: client.clone(),
@@ -152,10 +146,7 @@ impl<H> Handle<H> {
     }
 }
 
-impl<H: Durable> Handle<H>
-where
-    H::Output: DeserializeOwned,
-{
+impl<H: Durable> Handle<H> {
     /// Waits for the end of the execution, or of the one that goes on in its place, and answers with
     /// its output.
     ///

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Codec;
 use super::watched::{self, Format, Unfit, Watch};
+use super::{Codec, OwnedValue};
 use crate::error::BoxError;
 
 /// The default codec: JSON text.
@@ -29,7 +29,7 @@ use crate::error::BoxError;
 pub struct Json;
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send> Codec<T> for Json {
+impl<T: Serialize + for<'de> OwnedValue<'de> + Send> Codec<T> for Json {
     fn name(&self) -> &'static str {
         "json"
     }

@@ -14,6 +14,8 @@ pub use msgpack::MessagePack;
 pub use raw::Raw;
 pub use text::Text;
 
+use serde::Deserialize;
+
 use crate::error::BoxError;
 
 /// Encodes the values of an operation, and decodes what was recorded.
@@ -39,9 +41,10 @@ use crate::error::BoxError;
 /// # assert_eq!(Shout.encode(&"a".to_owned()).unwrap(), b"A");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{T}` cannot be checkpointed",
-    label = "a checkpointed value must be `Serialize`, `DeserializeOwned` and `Send`",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, return something smaller from the body (an id, a summary), or give `codec = …`"
+    message = "`{T}` cannot be checkpointed by the codec `{Self}`",
+    label = "`{Self}` does not encode `{T}`",
+    note = "the default codec, `Json`, needs `Serialize`, `DeserializeOwned` and `Send`: derive `serde::Serialize` and `serde::Deserialize`, return something smaller from the body (an id, a summary), or give another `codec = …`",
+    note = "a reference cannot be read back: return an owned value, with `.to_owned()` or `.clone()`"
 )]
 pub trait Codec<T> {
     /// Kept beside every value this codec encodes. At most 32 bytes; never changes. With a `+` and
@@ -64,3 +67,24 @@ pub trait Codec<T> {
     /// quotes, and leaves it out where the value is secret.
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError>;
 }
+
+/// Value that borrows nothing and so can be read back: any `DeserializeOwned` type.
+///
+/// When a body returns `&str`, rustc's error names this trait and gives no other hint.
+pub trait OwnedValue<'de>: Deserialize<'de> {}
+
+#[diagnostic::do_not_recommend]
+impl<'de, T: Deserialize<'de>> OwnedValue<'de> for T {}
+
+/// Codec for the answers of callbacks and of functions known by name only. How an answer is used determines its type;
+/// where nothing does, rustc falls back to `!`.
+#[diagnostic::on_unimplemented(
+    message = "the codec `{Self}` cannot read an answer of type `{T}`",
+    label = "say which type the answer has: `let answer: Answer = ….await?`",
+    note = "`!` means that nothing states the type; for an answer without a value write `let (): () = ….await?`",
+    note = "the default codec, `Json`, needs `Serialize`, `DeserializeOwned` and `Send`"
+)]
+pub trait Reads<T>: Codec<T> {}
+
+#[diagnostic::do_not_recommend]
+impl<T, C: Codec<T>> Reads<T> for C {}

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Codec;
 use super::watched::{self, Format, Unfit, Watch};
+use super::{Codec, OwnedValue};
 use crate::error::BoxError;
 
 /// MessagePack: compact binary that names its fields, with the feature `msgpack`.
@@ -28,7 +28,7 @@ use crate::error::BoxError;
 pub struct MessagePack;
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Send> Codec<T> for MessagePack {
+impl<T: Serialize + for<'de> OwnedValue<'de> + Send> Codec<T> for MessagePack {
     fn name(&self) -> &'static str {
         "msgpack"
     }

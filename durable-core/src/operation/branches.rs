@@ -404,7 +404,7 @@ pub fn result_codec<T, C: Codec<BatchResult<T>>>(codec: C) -> ResultCodec<T, C> 
 }
 
 /// Puts what is mapped over into a list.
-pub fn items<I: IntoIterator>(items: I) -> Vec<I::Item> {
+pub fn items<T, I: IntoIterator<Item = T>>(items: I) -> Vec<T> {
     items.into_iter().collect()
 }
 

@@ -1,9 +1,9 @@
 //! `call!`: another durable function within this execution.
 
+use super::callee::OutputCodec;
 use super::finished;
 use super::scope::{Enter, scope};
 use crate::BoxFuture;
-use crate::codec::Codec;
 use crate::context::Claim;
 use crate::error::CallError;
 use crate::operation::Undo;
@@ -24,11 +24,10 @@ where
     S: Sync,
     F: FnOnce() -> H,
     H: Handler<S>,
-    H::Input: Send + 'b,
-    H::Output: Send + 'b,
-    C: Codec<H::Output> + Send + Sync + 'b,
+    C: OutputCodec<H, Codec: 'b>,
 {
     claim.lock().engine.calls(claim.op, H::NAME);
+    let codec = codec.output_codec();
     Box::pin(async move {
         let mut op = scope(claim, codec).entered_always(H::manifest().may_undo());
         match op.enter().await {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::coder::Coder;
 use super::scope::{Enter, ScopeOp, scope};
 use crate::BoxFuture;
-use crate::codec::Codec;
+use crate::codec::Reads;
 use crate::context::{Answer, Claim, Context};
 use crate::engine::{Limits, Op};
 use crate::error::{CallbackError, StepError};
@@ -50,7 +50,7 @@ pub struct Callback<'a, T> {
 pub fn callback<'a, T, C>(claim: Claim<'a>, limits: CallbackLimits, codec: C) -> Callback<'a, T>
 where
     T: Send + 'a,
-    C: Codec<T> + Send + Sync + 'a,
+    C: Reads<T> + Send + Sync + 'a,
 {
     start(&claim, limits);
     let coder = Coder::<T, C>::new(codec);
@@ -116,7 +116,7 @@ pub struct Submitting<'a, T, C> {
 
 /// The scope that takes this place in the history, with the callback `site` in it. The STARTs of both
 /// are queued right here, that of the scope first.
-pub fn submitting<'a, T, C: Codec<T>>(
+pub fn submitting<'a, T, C: Reads<T>>(
     claim: Claim<'a>,
     site: &'static Site,
     limits: CallbackLimits,

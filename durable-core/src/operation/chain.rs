@@ -1,14 +1,10 @@
 //! `continue_as!`: the execution goes on with a fresh history.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::codec;
 use crate::context::Context;
 use crate::engine::Stop;
 use crate::error::{ErrorKind, OperationError};
 use crate::record::Payload;
-use crate::site::Durable;
+use crate::site::{Durable, HandlerInput};
 use crate::store::NewExecution;
 
 /// Ends this execution and starts the next of its chain with `input`. Never ends.
@@ -17,9 +13,8 @@ use crate::store::NewExecution;
 pub async fn continue_as<H, T>(cx: &Context, input: H::Input) -> T
 where
     H: Durable,
-    H::Input: Serialize + DeserializeOwned + Send,
 {
-    let encoded = codec::encode_boundary(&input);
+    let encoded = input.to_json();
     drop(input);
     if let Some(report) = left_behind(cx) {
         refuse(cx, report);

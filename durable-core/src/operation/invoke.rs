@@ -7,13 +7,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::body;
+use super::callee::{Given, InputCodec, OutputCodec, given};
 use super::child::{Child, expected};
 use super::coder::Coder;
-use crate::codec::{Codec, Json};
+use crate::codec::{Codec, Json, Reads};
 use crate::context::{Answer, CancelSignal, Children, Claim};
 use crate::error::{ErrorKind, InvokeError, OperationError};
 use crate::record::Payload;
@@ -41,27 +39,27 @@ pub fn invoking() -> Invoking<Json, Json> {
 
 impl<C, D> Invoking<C, D> {
     /// Reads the result with this codec, whatever wrote it.
-    pub fn codec<E>(self, codec: E) -> Invoking<E, D> {
+    pub fn codec<E>(self, codec: E) -> Invoking<Given<E>, D> {
         Invoking {
-            codec,
+            codec: given(codec),
             input_codec: self.input_codec,
             tenant: self.tenant,
         }
     }
 
     /// Writes the input with this codec.
-    pub fn input_codec<E>(self, input_codec: E) -> Invoking<C, E> {
+    pub fn input_codec<E>(self, input_codec: E) -> Invoking<C, Given<E>> {
         Invoking {
             codec: self.codec,
-            input_codec,
+            input_codec: given(input_codec),
             tenant: self.tenant,
         }
     }
 
     /// Starts it for this tenant.
     #[must_use]
-    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
-        self.tenant = Some(tenant.into());
+    pub fn tenant(mut self, tenant: String) -> Self {
+        self.tenant = Some(tenant);
         self
     }
 }
@@ -82,20 +80,18 @@ where
     S: Sync,
     F: FnOnce() -> H,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
-    C: Codec<H::Output> + Send + Sync + 'a,
-    D: Codec<H::Input>,
+    C: OutputCodec<H, Codec: 'a>,
+    D: InputCodec<H>,
 {
     let input_type = Some(type_name::<H::Input>());
     let child = start(
         &claim,
         (H::NAME, input_type),
         &input,
-        how.input_codec,
+        how.input_codec.input_codec(),
         how.tenant,
     );
-    let coder = Coder::new(how.codec);
+    let coder = Coder::new(how.codec.output_codec());
     Box::pin(async move {
         if let Some((children, id)) = expected(&claim, child?).await
             && children.settings.runs_here(H::NAME)
@@ -122,13 +118,13 @@ where
 /// Starts the function of this name and waits for its end. Somebody else has to run it.
 pub fn invoke_named<'a, I, O, C, D>(
     claim: Claim<'a>,
-    function: impl Into<String>,
+    function: String,
     input: I,
     how: Invoking<C, D>,
 ) -> BoxFuture<'a, Result<O, InvokeError>>
 where
     O: Send + 'a,
-    C: Codec<O> + Send + Sync + 'a,
+    C: Reads<O> + Send + Sync + 'a,
     D: Codec<I>,
 {
     let child = start(
@@ -218,8 +214,6 @@ fn run_child<'a, S, H>(
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     let store = Arc::clone(&children.store);
     let now = children.settings.now();

@@ -8,10 +8,12 @@ pub(crate) mod body;
 mod branches;
 mod call;
 mod callback;
+mod callee;
 mod chain;
 mod child;
 mod coder;
 mod complete;
+mod given;
 mod invoke;
 mod key;
 mod options;
@@ -31,18 +33,20 @@ pub use branches::{
 };
 pub use call::{call, may_undo};
 pub use callback::{Callback, CallbackLimits, Submitting, callback, limits, submitting};
+pub use callee::given;
 pub use chain::continue_as;
 pub use complete::{BatchResult, BranchOutcome, Complete, Reason};
+pub use given::{Every, Moment, RetryPolicy, Textual, text, time};
 pub use invoke::{Invoking, invoke, invoke_named, invoking};
 pub use key::{Key, key, keys};
 pub use options::{Options, options};
-pub use poll::{Pace, PollOp, pace, poll};
+pub use poll::{Check, Pace, PollOp, checked, pace, poll};
 pub use race::{Arm, Race, Runner, arm, race};
 pub use record::{RecordOp, record};
 pub use scope::{Enter, ScopeOp, scope};
 pub use step::{Attempt, StepOp, attempted, step};
 pub use undo::{Undo, undo_body};
-pub use wait::{time, wait, wait_until};
+pub use wait::{wait, wait_until};
 
 use crate::failure::{BodyError, BodyResult, Failure, IntoFailure};
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::given::RetryPolicy;
 use crate::Retry;
 use crate::engine::Conditions;
 
@@ -21,8 +22,8 @@ pub fn options() -> Options {
 impl Options {
     /// Repeats failed attempts like this.
     #[must_use]
-    pub fn retry(mut self, retry: impl std::borrow::Borrow<Retry>) -> Self {
-        self.retry = Some(retry.borrow().clone());
+    pub fn retry<R: RetryPolicy + ?Sized>(mut self, retry: &R) -> Self {
+        self.retry = Some(retry.policy());
         self
     }
 

@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::coder::Coder;
-use super::step::{Attempt, attempt, settle_failure};
+use super::given::Every;
+use super::step::{Attempt, attempt, attempted, settle_failure};
 use super::{Options, StepInfo};
 use crate::codec::Codec;
 use crate::context::{Answer, Claim};
 use crate::error::{ErrorKind, PollError};
-use crate::failure::Failure;
+use crate::failure::{BodyResult, Failure, IntoFailure};
 use crate::{Backoff, Retry};
 
 /// A poll under way.
@@ -29,9 +30,9 @@ pub struct Pace {
 }
 
 /// A check that is repeated after these delays.
-pub fn pace(every: impl Into<Backoff>) -> Pace {
+pub fn pace(every: impl Every) -> Pace {
     Pace {
-        every: every.into(),
+        every: every.backoff(),
         attempts: None,
         timeout: None,
     }
@@ -151,6 +152,44 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
                 .check_again(self.claim.op, (state, state_type), delay, now);
         };
         settle_failure(&self.claim, failure, &Retry::none());
+    }
+}
+
+/// Result of one check of a `poll!`.
+#[diagnostic::on_unimplemented(
+    message = "the body of `poll!` must give a `ControlFlow`, not `{Self}`",
+    label = "expected `Result<ControlFlow<_, _>, _>`",
+    note = "end it with `Ok(ControlFlow::Break(value))` when the poll is over, and with `Ok(ControlFlow::Continue(state))` to check again"
+)]
+pub trait Check {
+    /// Value the poll ends with.
+    type Value;
+    /// State kept for the next check.
+    type State;
+
+    /// Returns the check's result.
+    fn said(self) -> ControlFlow<Self::Value, Self::State>;
+}
+
+impl<T, S> Check for ControlFlow<T, S> {
+    type Value = T;
+    type State = S;
+
+    fn said(self) -> Self {
+        self
+    }
+}
+
+/// Converts an attempt of the body to one of the check.
+pub fn checked<R, T, S>(attempt: Attempt<R>) -> Attempt<ControlFlow<T, S>>
+where
+    R: BodyResult<Value: Check<Value = T, State = S>>,
+    R::Error: IntoFailure,
+{
+    let Attempt { outcome, retry } = attempted(attempt);
+    Attempt {
+        outcome: outcome.map(Check::said),
+        retry,
     }
 }
 

@@ -16,11 +16,6 @@ pub fn wait_until(claim: Claim<'_>, time: Timestamp) -> impl Future<Output = ()>
     timer(claim, time)
 }
 
-/// What `until` was given. Apart from [`wait_until`], whose every use would repeat a wrong type.
-pub fn time(time: impl Into<Timestamp>) -> Timestamp {
-    time.into()
-}
-
 /// The timer's START is queued right here, not at the first poll.
 fn timer(claim: Claim<'_>, due: Timestamp) -> impl Future<Output = ()> + Send {
     claim.lock().engine.start_timer(claim.op, due, claim.now());

@@ -7,10 +7,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::codec;
 use crate::context::{Children, Context, ExecutionInfo, Shared};
 use crate::driver::{Attention, Driver, Ended, Returned};
 use crate::engine::{Budget, Counts, Drift, Engine, Stop, unreadable_input};
@@ -19,7 +15,7 @@ use crate::operation::Undo;
 use crate::panic;
 use crate::record::{Payload, Record};
 use crate::run::Awaited;
-use crate::site::{Durable, Handler};
+use crate::site::{Durable, Handler, HandlerInput, HandlerOutput};
 use crate::store::{CheckpointStore, Execution, ExecutionStore, Lease, StoreError, refuse_sealed};
 use crate::{Clock, SystemClock, Timestamp};
 
@@ -91,8 +87,6 @@ impl Invocation {
     where
         S: Sync,
         H: Handler<S>,
-        H::Input: DeserializeOwned + Send,
-        H::Output: Serialize + DeserializeOwned + Send,
     {
         self.begin().await?.run::<H, S>(state).await
     }
@@ -155,8 +149,6 @@ impl Running {
     where
         S: Sync,
         H: Handler<S>,
-        H::Input: DeserializeOwned + Send,
-        H::Output: Serialize + DeserializeOwned + Send,
     {
         let cx = Context::root(Arc::clone(&self.shared));
         let handler = run_handler::<H, S>(&cx, state, &self.execution);
@@ -185,8 +177,6 @@ async fn run_handler<H, S>(cx: &Context, state: &S, execution: &Execution) -> Re
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     let input = match read_input::<H>(execution) {
         Ok(input) => input,
@@ -208,12 +198,9 @@ where
 }
 
 /// The recorded input, or the report that it cannot be read.
-fn read_input<H: Durable>(execution: &Execution) -> Result<H::Input, String>
-where
-    H::Input: DeserializeOwned,
-{
+fn read_input<H: Durable>(execution: &Execution) -> Result<H::Input, String> {
     let input = &execution.input;
-    let read = panic::catch(|| serde_json::from_slice(&input.data));
+    let read = panic::catch(|| H::Input::from_json(&input.data));
     let error = match read {
         Ok(Ok(input)) => return Ok(input),
         Ok(Err(error)) => error.to_string(),
@@ -225,11 +212,8 @@ where
 
 /// The output as it is kept. One that cannot be kept is an error of the handler's, which takes back what
 /// there is to take back.
-fn encoded<H: Durable>(cx: &Context, output: &H::Output) -> Result<Payload, OperationError>
-where
-    H::Output: Serialize + DeserializeOwned + Send,
-{
-    let bytes = codec::encode_boundary(output).map_err(|error| {
+fn encoded<H: Durable>(cx: &Context, output: &H::Output) -> Result<Payload, OperationError> {
+    let bytes = output.to_json().map_err(|error| {
         let message = format!("the output cannot be encoded: {error}");
         OperationError::new(H::NAME, ErrorKind::Codec, message)
     })?;

@@ -15,9 +15,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 pub(crate) use children::{Awaited, waits_for};
 pub use error::RunError;
 pub use invocation::Invocation;
@@ -28,11 +25,10 @@ pub(crate) use stopping::Stopping;
 #[cfg(feature = "testing")]
 pub(crate) use watched::{Conditions, Invocations};
 
-use crate::codec;
 use crate::json::Exact;
 use crate::observer::Observer;
 use crate::record::Payload;
-use crate::site::{Durable, Handler, IntoHandler};
+use crate::site::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
 use crate::store::{Execution, ExecutionStore, NewExecution, Started, StoreError, refuse_sealed};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock};
 
@@ -221,8 +217,6 @@ impl<H, S> Run<'_, H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     /// Runs to the end and says what was done on the way.
     pub async fn report(self) -> Report<H::Output> {
@@ -239,8 +233,8 @@ where
             .id
             .parse()
             .map_err(|error: crate::InvalidExecutionId| RunError::Usage(error.to_string()))?;
-        let store = self.open_store().await?;
         let new = self.new_execution(id.clone())?;
+        let store = open_store(self.store, self.open).await?;
         if let Started::Existing(execution) = store.start(new.clone()).await? {
             refuse_sealed(&execution, &[])?;
             check_same(&execution, &new, H::manifest().was)?;
@@ -256,18 +250,8 @@ where
         runner.to_end(id, tally).await
     }
 
-    async fn open_store(&self) -> Result<Arc<dyn ExecutionStore>, RunError> {
-        match (&self.store, self.open) {
-            (Some(store), _) => Ok(Arc::clone(store)),
-            (None, Some(open)) => Ok(open().await?),
-            (None, None) => Err(RunError::Usage(
-                "no store: say where checkpoints are kept with `.store(…)`".into(),
-            )),
-        }
-    }
-
     fn new_execution(&self, id: ExecutionId) -> Result<NewExecution, RunError> {
-        let input = codec::encode_boundary(&self.input).map_err(|error| {
+        let input = self.input.to_json().map_err(|error| {
             RunError::Codec(format!(
                 "the input of `{}` cannot be encoded: {error}",
                 H::NAME
@@ -279,12 +263,23 @@ where
     }
 }
 
+async fn open_store(
+    given: Option<Arc<dyn ExecutionStore>>,
+    open: Option<OpenStore>,
+) -> Result<Arc<dyn ExecutionStore>, RunError> {
+    match (given, open) {
+        (Some(store), _) => Ok(store),
+        (None, Some(open)) => Ok(open().await?),
+        (None, None) => Err(RunError::Usage(
+            "no store: say where checkpoints are kept with `.store(…)`".into(),
+        )),
+    }
+}
+
 impl<'a, H, S> IntoFuture for Run<'a, H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + Sync + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     type Output = Result<H::Output, RunError>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
@@ -294,8 +289,8 @@ where
     }
 }
 
-pub(crate) fn decode_output<O: DeserializeOwned>(output: &Payload) -> Result<O, RunError> {
-    serde_json::from_slice(&output.data).map_err(|error| {
+pub(crate) fn decode_output<O: HandlerOutput>(output: &Payload) -> Result<O, RunError> {
+    O::from_json(&output.data).map_err(|error| {
         RunError::Codec(format!(
             "the recorded output does not decode as `{}`: {error}",
             std::any::type_name::<O>()

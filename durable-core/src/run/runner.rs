@@ -6,9 +6,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::children::{Awaited, blocked_child};
 use super::invocation::Invocation;
 use super::report::Tally;
@@ -33,8 +30,6 @@ impl<H, S> Runner<'_, H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     /// Runs the execution `id`, and those that go on in its place, to the end.
     pub(super) async fn to_end(

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::children::blocked_child;
 use super::report::Tally;
@@ -42,8 +40,6 @@ impl<'a, H, S> Invocations<'a, H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     pub(crate) fn new(id: ExecutionId, state: &'a S, conditions: Conditions) -> Self {
         let limit = conditions.budget;

@@ -10,14 +10,11 @@ use std::time::Duration;
 pub(crate) use fire::fire_due;
 use plan::Timing;
 
-use crate::codec;
 use crate::record::Payload;
 use crate::run::RunError;
-use crate::site::{Durable, IntoHandler};
+use crate::site::{Durable, HandlerInput, IntoHandler};
 use crate::store::{QueueEntry, ScheduleEntry, StoreError};
 use crate::{Client, ExecutionId, InvalidExecutionId, Timestamp};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 /// When a schedule fires, and what becomes of firings that were missed or that meet the one before.
 ///
@@ -186,12 +183,9 @@ impl Client {
         _handler: F,
         input: <F::Handler as Durable>::Input,
         schedule: &Schedule,
-    ) -> Result<(), RunError>
-    where
-        <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send,
-    {
+    ) -> Result<(), RunError> {
         let handler = F::Handler::NAME;
-        let encoded = codec::encode_boundary(&input).map_err(|error| {
+        let encoded = input.to_json().map_err(|error| {
             RunError::Codec(format!(
                 "the input of `{handler}` cannot be encoded: {error}"
             ))

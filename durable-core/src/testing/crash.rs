@@ -5,9 +5,6 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::finding::Finding;
 use super::run::TestRun;
 use super::scenario::Scenario;
@@ -42,8 +39,6 @@ pub fn crash_everywhere<F: IntoHandler, S>(
 where
     S: Sync + 'static,
     F::Handler: Handler<S>,
-    <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send + 'static,
-    <F::Handler as Durable>::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     CrashEverywhere(Scenario::new(input, state))
 }
@@ -99,8 +94,6 @@ impl<H, S> IntoFuture for CrashEverywhere<H, S>
 where
     S: Sync + 'static,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     type Output = Result<Crashes, Finding>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
@@ -114,8 +107,6 @@ impl<H, S> CrashEverywhere<H, S>
 where
     S: Sync + 'static,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     async fn run(mut self) -> Result<Crashes, Finding> {
         let scenario = &mut self.0;

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::diff::diff;
 use super::history::{History, Operation};
@@ -16,6 +15,7 @@ use crate::error::OperationError;
 use crate::json::Exact;
 use crate::record::Payload;
 use crate::run::{Report, RunError};
+use crate::site::HandlerOutput;
 use crate::{ExecutionId, Timestamp};
 
 /// How far a test run has come.
@@ -36,7 +36,7 @@ pub enum End<O> {
     Refused(RunError),
 }
 
-impl<O: DeserializeOwned> End<O> {
+impl<O: HandlerOutput> End<O> {
     pub(super) fn of(stage: Option<Result<Stage, RunError>>) -> Self {
         match stage {
             None => Self::Suspended(None),
@@ -53,7 +53,7 @@ impl<O: DeserializeOwned> End<O> {
     }
 
     fn decoded(output: &Payload) -> Self {
-        match serde_json::from_slice(&output.data) {
+        match O::from_json(&output.data) {
             Ok(output) => Self::Succeeded(output),
             Err(error) => {
                 let wanted = std::any::type_name::<O>();

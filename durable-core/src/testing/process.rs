@@ -6,9 +6,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::script::Script;
 use super::store::Process as Store;
 use super::watch::{Boundary, Recorded, Treatment, Watch, Watcher};
@@ -58,8 +55,6 @@ impl<'a, H, S> Process<'a, H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     pub(super) fn new(id: ExecutionId, state: &'a S, setup: Setup) -> Self {
         let (world, script) = (setup.world, setup.script);

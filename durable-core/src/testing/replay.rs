@@ -7,9 +7,6 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::export::Export;
 use super::finding::Finding;
 use super::history::path_in;
@@ -90,8 +87,6 @@ impl<'a, H, S> IntoFuture for Replay<'a, H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     type Output = Result<Replayed, Finding>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + 'a>>;
@@ -163,8 +158,6 @@ async fn one<H, S>(file: &Path, state: &S) -> Result<Verdict, Finding>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     let unusable = |error: String| Finding::new(format!("{}: {error}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;

@@ -4,9 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::history::History;
 use super::process::{Process, Setup, Stage};
 use super::script::Script;
@@ -50,8 +47,6 @@ pub(super) async fn rerun<H, S>(
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     let world = World::new();
     world.clock().begin_at(latest(execution, records));
@@ -145,8 +140,6 @@ pub(super) async fn differences<H, S>(
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send,
-    H::Output: Serialize + DeserializeOwned + Send,
 {
     let mut found = Vec::new();
     let mut next = Some(first.clone());

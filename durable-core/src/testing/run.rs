@@ -170,8 +170,6 @@ impl<'a, H, S> TestRun<'a, H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     /// Runs the handler as the execution `id`, to its end or as far as it can come.
     pub async fn run(self, id: &str, input: H::Input) -> TestOutcome<H::Output> {
@@ -222,8 +220,6 @@ impl<H, S> Stepper<'_, H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     /// Skips time until the next invocation is due and runs it. Answers with whether there is
     /// another: not once the execution has ended, or waits for what nobody will give it.

@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::finding::Finding;
 use super::process::{Process, Setup, Stage};
 use super::run::TestRun;
@@ -34,8 +31,6 @@ impl<H, S> Scenario<H, S>
 where
     S: Sync,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     pub(super) fn new(input: H::Input, state: impl Fn(&World) -> S + 'static) -> Self {
         Self {

@@ -6,9 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::finding::Finding;
 use super::rerun::differences;
 use super::run::TestRun;
@@ -49,8 +46,6 @@ pub fn shuffled<F: IntoHandler, S>(
 where
     S: Sync + 'static,
     F::Handler: Handler<S>,
-    <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send + 'static,
-    <F::Handler as Durable>::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     Shuffled {
         scenario: Scenario::new(input, state),
@@ -126,8 +121,6 @@ impl<H, S> IntoFuture for Shuffled<H, S>
 where
     S: Sync + 'static,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     type Output = Result<Shuffles, Finding>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output>>>;
@@ -141,8 +134,6 @@ impl<H, S> Shuffled<H, S>
 where
     S: Sync + 'static,
     H: Handler<S>,
-    H::Input: Serialize + DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     async fn run(mut self) -> Result<Shuffles, Finding> {
         let seed = self.seed.map_or_else(seed_of_environment, Ok)?;

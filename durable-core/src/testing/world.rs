@@ -4,15 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use serde::Serialize;
 
 use super::clock::{Outside, TestClock};
 use super::history::{History, path_in};
 use super::script::Script;
-use crate::codec::{Codec, Json};
 use crate::record::{Completion, Kind, Payload, Record, Status};
 use crate::run::RunError;
-use crate::site::Durable;
+use crate::site::{Durable, HandlerInput};
 use crate::store::{
     Execution, ExecutionStatus, ExecutionStore as _, Filter, MemoryStore, NewExecution, StoreError,
 };
@@ -53,12 +51,8 @@ impl World {
         &self,
         id: &ExecutionId,
         input: &H::Input,
-    ) -> Result<(), RunError>
-    where
-        H::Input: Serialize,
-        Json: Codec<H::Input>,
-    {
-        let encoded = Json.encode(input).map_err(|error| {
+    ) -> Result<(), RunError> {
+        let encoded = input.to_json().map_err(|error| {
             let handler = H::NAME;
             RunError::Codec(format!(
                 "the input of `{handler}` cannot be encoded: {error}"

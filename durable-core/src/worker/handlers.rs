@@ -4,9 +4,6 @@ use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::{WorkerError, build};
 use crate::BoxFuture;
 use crate::driver::Ended;
@@ -36,8 +33,6 @@ impl<H, S> AnyHandler for Registered<H, S>
 where
     S: Send + Sync + 'static,
     H: Handler<S>,
-    H::Input: DeserializeOwned + Send + 'static,
-    H::Output: Serialize + DeserializeOwned + Send + 'static,
 {
     fn run<'a>(
         &'a self,
@@ -74,8 +69,6 @@ impl Handlers {
     where
         S: Send + Sync + 'static,
         H: Handler<S>,
-        H::Input: DeserializeOwned + Send + 'static,
-        H::Output: Serialize + DeserializeOwned + Send + 'static,
     {
         let handler: Arc<dyn AnyHandler> = Arc::new(Registered::<H, S> {
             state,

@@ -11,16 +11,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 pub use error::WorkerError;
 use handlers::Handlers;
 use serve::Service;
 
 use crate::Clock;
 use crate::run::{IntoStore, Settings, Stopping};
-use crate::site::{Durable, Handler, IntoHandler};
+use crate::site::{Handler, IntoHandler};
 use crate::store::{ExecutionStore, Wanted};
 
 /// Executions that a worker runs at once, unless told otherwise.
@@ -171,8 +168,6 @@ impl<S: Send + Sync + 'static> Worker<S> {
     where
         F: IntoHandler,
         F::Handler: Handler<S>,
-        <F::Handler as Durable>::Input: Serialize + DeserializeOwned + Send + 'static,
-        <F::Handler as Durable>::Output: Serialize + DeserializeOwned + Send + 'static,
     {
         self.handlers.add::<F::Handler, S>(Arc::clone(&self.state));
         self

@@ -1,6 +1,8 @@
 //! Every rule that follows from the model: the signature's, and those of call sites among each other.
 
 mod signature;
+mod stored;
+mod values;
 
 use std::collections::HashMap;
 
@@ -13,6 +15,7 @@ use crate::scan;
 use crate::sites::{Kind, Refused, Repeat, Site};
 
 pub(crate) use signature::{handler_name, is_self_contained, signature};
+pub(crate) use stored::{is_result, is_stored};
 
 /// Checks every call site by itself and against the others.
 pub(crate) fn sites(sites: &[Site], report: &mut Report) {
@@ -22,9 +25,14 @@ pub(crate) fn sites(sites: &[Site], report: &mut Report) {
             .iter()
             .for_each(|error| report.add(error.clone()));
         let whole = site.call.part_of;
-        if whole.is_some() {
-            jumps(whole.unwrap_or(index), site, report);
-        } else if let Some(error) = site.call.broken.clone().or_else(|| misplaced(site)) {
+        let broken = site.call.broken.clone().or_else(|| misplaced(site));
+        let misfit = || values::misfit(&site.call).or_else(|| values::borrowed(site, sites));
+        if let Some(whole) = whole {
+            jumps(whole, site, report);
+            if let Some(error) = values::borrowed(site, sites) {
+                report.replace_site(whole, error);
+            }
+        } else if let Some(error) = broken.or_else(misfit) {
             report.replace_site(index, error);
         } else if site.call.kind.is_awaited() {
             one_site(index, site, report);

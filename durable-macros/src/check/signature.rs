@@ -1,10 +1,11 @@
 //! The rules of the signature.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Ident, LitStr, Type};
 
+use super::stored;
 use crate::args::Args;
 use crate::function::{Function, is_reference};
 use crate::name;
@@ -40,20 +41,61 @@ pub(crate) fn signature(function: &Function, args: &Args, report: &mut Report) -
         );
     }
     parameters(function, &mut fatal);
-    if function.output.is_none() {
-        let message =
-            "a durable function can fail: give it a return type, such as `-> Result<(), BoxError>`";
-        fatal(signature.ident.to_token_stream(), message);
+    stored::types(function, &mut fatal);
+    if !function.has_receiver()
+        && let Some(name) = own_type(function)
+    {
+        let message = "`Self` cannot be used in a durable function, whose body becomes a nested item: write the type's name, \
+                       as in `Jobs::helper`";
+        fatal(name.to_token_stream(), message);
     }
     valid
+}
+
+/// The first `Self` in a function that may stand in an `impl` block. The items in it have their own.
+fn own_type(function: &Function) -> Option<Ident> {
+    #[derive(Default)]
+    struct Finder(Option<Ident>);
+    impl<'ast> Visit<'ast> for Finder {
+        fn visit_ident(&mut self, ident: &'ast Ident) {
+            if ident == "Self" {
+                self.0.get_or_insert_with(|| ident.clone());
+            }
+        }
+        fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+            self.visit_path(&mac.path);
+            let found = find(mac.tokens.clone());
+            self.0 = self.0.take().or(found);
+        }
+        fn visit_item(&mut self, _: &'ast syn::Item) {}
+    }
+    fn find(tokens: TokenStream) -> Option<Ident> {
+        tokens.into_iter().find_map(|tree| match tree {
+            TokenTree::Ident(ident) => (ident == "Self").then_some(ident),
+            TokenTree::Group(group) => find(group.stream()),
+            _ => None,
+        })
+    }
+    let mut finder = Finder::default();
+    finder.visit_signature(&function.signature);
+    finder.visit_block(&function.block);
+    finder.0
 }
 
 /// What may not stand around the parameters.
 fn modifiers(function: &Function, fatal: &mut impl FnMut(TokenStream, &str)) {
     let signature = &function.signature;
     if let Some(receiver) = signature.receiver() {
-        let message = "a durable function takes no `self`: write a free function that takes the state by reference";
+        let message =
+            "a durable function takes no `self`: take what it holds as the state, with `app: &App`";
         fatal(receiver.to_token_stream(), message);
+    }
+    if let Some(conditions) = signature.generics.where_clause.as_ref()
+        && signature.generics.params.is_empty()
+    {
+        let message =
+            "a durable function takes no `where` clause: it has no type parameters to constrain";
+        fatal(conditions.to_token_stream(), message);
     }
     if !signature.generics.params.is_empty() {
         let message = "a durable function is found by name when it resumes, so it cannot be generic: write one function \

@@ -2,9 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
-use syn::{Expr, Stmt};
+use syn::Expr;
 
-use super::{Printer, hidden, located};
+use super::{Printer, exits, hidden, located};
 use crate::scan;
 use crate::sites::{Call, Kind};
 
@@ -39,14 +39,17 @@ impl Printer<'_> {
             return TokenStream::new();
         };
         let is_result = call.kind != Kind::Record;
-        let converts = is_result && is_block(body) && scan::uses_try(body);
+        let converts =
+            is_result && is_block(body) && scan::uses_try(body) && !scan::names_error(body);
         let fallible = converts || is_result && scan::only_ends_well(body);
+        let converted = converts.then(|| exits::converted(body));
         // A block's braces become those of the async block: twice would be a lint.
-        let tokens = match body {
+        let tokens = match converted.as_ref().unwrap_or(body) {
             Expr::Block(one) if one.attrs.is_empty() && one.label.is_none() => {
-                statements(&one.block.stmts, converts)
+                let statements = &one.block.stmts;
+                quote_spanned!(hidden()=> #(#statements)*)
             }
-            _ => body.to_token_stream(),
+            other => other.to_token_stream(),
         };
         let tokens = self.fill(tokens);
         let bind = match (call.kind, &call.binder) {
@@ -74,11 +77,7 @@ impl Printer<'_> {
             ("timeout", quote_spanned!(hidden()=> .timeout)),
         ] {
             if let Some(given) = self.option(call, name) {
-                let mut value = self.filled(given);
-                // By reference: a policy may be used again.
-                if name == "retry" {
-                    value = quote_spanned!(located(given)=> &(#value));
-                }
+                let value = self.value(name, given);
                 options.extend(quote_spanned!(hidden()=> #method(#value)));
             }
         }
@@ -107,24 +106,6 @@ fn json_over(body: TokenStream) -> TokenStream {
     let module = quote_spanned!(first=> __p);
     let codec = quote_spanned!(last=> Json);
     quote_spanned!(hidden()=> #module::#codec)
-}
-
-/// Statements of a body. A call at the end of one with `?` has an error type of its own, which is converted as `?`
-/// converts those before: `{ a()?; b().await }` reads as if it ended in `Ok(b().await?)`.
-fn statements(statements: &[Stmt], fallible: bool) -> TokenStream {
-    let Some((Stmt::Expr(last, None), before)) = statements.split_last() else {
-        return quote_spanned!(hidden()=> #(#statements)*);
-    };
-    let converts = match last {
-        Expr::Await(_) => true,
-        Expr::Call(call) => scan::called_function(call).is_some(),
-        _ => false,
-    };
-    if !(fallible && converts) {
-        return quote_spanned!(hidden()=> #(#statements)*);
-    }
-    let tail = quote_spanned!(located(last)=> #last?);
-    quote_spanned!(hidden()=> #(#before)* ::core::result::Result::Ok(#tail))
 }
 
 /// A body whose `?` leave it with more than one way out.

@@ -22,6 +22,7 @@ impl Printer<'_> {
             Some(options) => quote_spanned!(span=> __op.run_with(#options, #body)),
             None => quote_spanned!(span=> __op.run(#body)),
         };
+        let op = quote_spanned!(span=> __p::step(__claim, #codec));
         let outcome = quote_spanned!(span=> __p::attempted(__out));
         let undo = call.parts.first().map(|part| self.undo(*part));
         let undoable = undo
@@ -29,7 +30,7 @@ impl Printer<'_> {
             .then(|| quote_spanned!(hidden()=> .undoable()));
         let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
-                let mut __op = __p::step(__claim, #codec)#undoable;
+                let mut __op = #op #undoable;
                 async #moves {
                     while let __p::Some(__step) = __op.next().await {
                         let __out = #run.await;
@@ -64,8 +65,8 @@ impl Printer<'_> {
             .as_ref()
             .map_or_else(unit, ToTokens::to_token_stream);
         let retry = call.options.expr("retry").map(|given| {
-            let retry = self.filled(given);
-            quote_spanned!(located(given)=> .retry(&(#retry)))
+            let retry = self.value("retry", given);
+            quote_spanned!(located(given)=> .retry(#retry))
         });
         let every = call.options.expr("every").map(|given| {
             let every = self.filled(given);
@@ -74,7 +75,7 @@ impl Printer<'_> {
         let pace = self.handed_on(call, PACE);
         let states = self.state_codec(call);
         let run = quote_spanned!(span=> __op.run(__p::options()#retry, #body));
-        let outcome = quote_spanned!(span=> __p::attempted(__out));
+        let outcome = quote_spanned!(span=> __p::checked(__out));
         let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
                 let mut __op = __p::poll(__claim, #codec, #states);
@@ -166,10 +167,10 @@ impl Printer<'_> {
         let known = call.function.as_ref().map(ToTokens::to_token_stream);
         let given = || {
             let function = call.options.expr("function")?;
-            let filled = self.filled(function);
-            Some(quote_spanned!(located(function)=> (#filled)))
+            Some(self.filled(function))
         };
         if let Some(function) = known.or_else(given) {
+            let function = quote_spanned!(located(&function)=> __p::text(#function));
             let input = match &call.body {
                 Some(input) => self.filled(input),
                 None => quote_spanned!(hidden()=> ()),
@@ -204,12 +205,24 @@ impl Printer<'_> {
         Some((function, input))
     }
 
+    /// The value given to an option, as the method that takes it wants it.
+    pub(super) fn value(&self, name: &str, given: &Expr) -> TokenStream {
+        let value = self.filled(given);
+        let span = located(given);
+        match name {
+            "tenant" => quote_spanned!(span=> __p::text(#value)),
+            // By reference: a policy may be used again.
+            "retry" => quote_spanned!(span=> &(#value)),
+            _ => value,
+        }
+    }
+
     /// The options among `names` that were given, as calls of methods of the same names.
     pub(super) fn handed_on(&self, call: &Call, names: &[&str]) -> TokenStream {
         let mut methods = TokenStream::new();
         for name in names {
             if let Some(given) = call.options.expr(name) {
-                let value = self.filled(given);
+                let value = self.value(name, given);
                 let method = syn::Ident::new(name, hidden());
                 methods.extend(quote_spanned!(located(given)=> .#method(#value)));
             }
@@ -220,11 +233,12 @@ impl Printer<'_> {
     pub(super) fn record(&self, index: usize, call: &Call) -> TokenStream {
         let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
         let span = call.body.as_ref().map_or_else(hidden, located);
+        let op = quote_spanned!(span=> __p::record(__claim, #codec));
         let run = quote_spanned!(span=> __op.run(#body));
         let content = quote_spanned! {hidden()=>
                 let __claim = #claim;
                 async {
-                    let mut __op = __p::record(__claim, #codec);
+                    let mut __op = #op;
                     match __op.next().await {
                         __p::Next::Done(__value) => __value,
                         __p::Next::Run(_) => {
@@ -262,12 +276,13 @@ impl Printer<'_> {
     pub(super) fn entered(&self, index: usize, call: &Call, codec: &TokenStream) -> TokenStream {
         let body = self.body(call);
         let span = call.body.as_ref().map_or_else(hidden, located);
+        let op = quote_spanned!(span=> __p::scope(__claim, #codec));
         let outcome = quote_spanned!(span=> __p::finished(__out));
         let always = self
             .undoes(index)
             .map(|always| quote_spanned!(hidden()=> .entered_always(#always)));
         quote_spanned! {hidden()=>
-            let mut __op = __p::scope(__claim, #codec)#always;
+            let mut __op = #op #always;
             match __op.enter().await {
                 __p::Enter::Done(__result) => __result,
                 __p::Enter::Run(__child) => {
@@ -284,7 +299,10 @@ impl Printer<'_> {
         let Some((function, input)) = self.callee(call) else {
             return TokenStream::new();
         };
-        let codec = self.codec_over(call, function.clone());
+        let mut codec = self.codec_over(call, function.clone());
+        if let Some(given) = call.options.expr("codec") {
+            codec = quote_spanned!(located(given)=> __p::given(#codec));
+        }
         quote_spanned! {located(&function)=>
             __p::call(#claim, __state, __undo, #function, #input, #codec)
         }

@@ -2,17 +2,18 @@
 
 mod body;
 mod branches;
+mod exits;
 mod forms;
 mod sites;
 
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse_quote_spanned;
 use syn::{FnArg, LitStr, Signature, Type};
 
 use crate::args::Args;
 use crate::body::PLACEHOLDER;
-use crate::check::{handler_name, is_self_contained};
+use crate::check::{handler_name, is_result, is_self_contained, is_stored};
 use crate::function::Function;
 use crate::rules::Report;
 use crate::sites::Site;
@@ -34,7 +35,8 @@ fn private_path(args: &Args) -> TokenStream {
 }
 
 /// Input: `async fn etl(app: &App, job: Job) -> Result<Summary, BoxError> { body }`.
-/// Output: `fn etl() -> __durable_etl`, that type, and its implementations of `Durable` and `Handler<App>`.
+/// Output: `fn etl() -> impl Handler<App, Input = Job, Output = Summary>`, with everything else nested inside. An
+/// `impl` block can hold a function, but no other items.
 pub(crate) fn handler(
     function: &Function,
     args: &Args,
@@ -71,7 +73,7 @@ pub(crate) fn handler(
 /// taken it apart or shadowed it. Only the lifetime of the state is written out, so that undo bodies may borrow it.
 fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Signature {
     let mut signature = function.signature.clone();
-    let Parts { state, bounds, .. } = parts;
+    let state = &parts.state;
     for param in &mut signature.inputs {
         if let FnArg::Typed(param) = param
             && let Type::Reference(reference) = &mut *param.ty
@@ -90,8 +92,7 @@ fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Sign
     signature.ident = Ident::new("__body", hidden());
     signature.asyncness = Some(syn::Token![async](hidden()));
     signature.fn_token.span = hidden();
-    let bounds = bounds.as_ref().filter(|_| needs_state);
-    signature.generics = parse_quote_spanned!(hidden()=> <'__u, #bounds>);
+    signature.generics = parse_quote_spanned!(hidden()=> <'__u>);
     signature
 }
 
@@ -114,6 +115,8 @@ pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
     }
     let generics = function.generics();
     let known = |ty: &Option<Type>| ty.clone().filter(|ty| is_self_contained(ty, &generics));
+    let output = known(&function.output).filter(is_result);
+    let input = known(&function.input).filter(is_stored);
     let unit_result = || quote_spanned!(hidden()=> ::core::result::Result<(), __p::BoxError>);
     let statics = Printer {
         handler: handler_type(function),
@@ -122,10 +125,10 @@ pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
     }
     .statics();
     let parts = Parts {
-        state: quote_spanned!(hidden()=> __S),
-        bounds: Some(sync_state()),
-        result: known(&function.output).map_or_else(unit_result, ToTokens::into_token_stream),
-        input: or_unit(known(&function.input).as_ref()),
+        state: quote_spanned!(hidden()=> ()),
+        any_state: true,
+        result: output.map_or_else(unit_result, ToTokens::into_token_stream),
+        input: or_unit(input.as_ref()),
         statics,
     };
     let result = &parts.result;
@@ -136,35 +139,24 @@ pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
 }
 
 fn handler_type(function: &Function) -> Ident {
-    let name = &function.name;
-    format_ident!(
-        "__durable_{}",
-        name,
-        span = hidden().located_at(name.span())
-    )
-}
-
-fn sync_state() -> TokenStream {
-    quote_spanned!(hidden()=> __S: ::core::marker::Sync)
+    Ident::new("__Handler", hidden().located_at(function.name.span()))
 }
 
 struct Parts {
     statics: TokenStream,
     state: TokenStream,
-    /// The parameter that stands for the state of a function that takes none.
-    bounds: Option<TokenStream>,
+    /// Whether the function takes no state, so that it runs with any.
+    any_state: bool,
     input: TokenStream,
     result: TokenStream,
 }
 
 impl Parts {
     fn new(function: &Function, statics: TokenStream) -> Self {
-        let state = function.state.as_ref();
-        let generic = || quote_spanned!(hidden()=> __S);
         Self {
             statics,
-            state: state.map_or_else(generic, ToTokens::to_token_stream),
-            bounds: state.is_none().then(sync_state),
+            state: or_unit(function.state.as_ref()),
+            any_state: function.state.is_none(),
             input: or_unit(function.input.as_ref()),
             result: function.output.to_token_stream(),
         }
@@ -180,29 +172,35 @@ fn items(
 ) -> TokenStream {
     let (vis, name) = (&function.vis, &function.name);
     let (outside, everywhere) = (&function.outside, &function.everywhere);
-    let handler = format_ident!(
-        "__durable_{}",
-        name,
-        span = hidden().located_at(name.span())
-    );
+    let handler = handler_type(function);
     let private = private_path(args);
-    let statics = &parts.statics;
+    let Parts {
+        statics,
+        state,
+        input,
+        result,
+        any_state,
+    } = parts;
     let traits = traits(function, args, parts, &handler, passed);
+    let around = Ident::new(if *any_state { "AnyState" } else { "WithState" }, hidden());
+    let kind = quote_spanned! {located(&function.output)=>
+        #private::#around<impl #private::Handler<
+            #state,
+            Input = #input,
+            Output = <#result as #private::HandlerResult>::Output,
+        >>
+    };
     quote_spanned! {hidden()=>
         #(#everywhere)* #(#outside)*
-        #vis fn #name() -> #handler { #handler }
-        #(#everywhere)*
-        #[doc(hidden)]
-        #[derive(Clone, Copy)]
-        #[allow(non_camel_case_types)]
-        #vis struct #handler;
-        #(#everywhere)*
-        const _: () = {
+        #vis fn #name() -> #kind {
             use #private as __p;
+            #[derive(Clone, Copy)]
+            struct #handler;
             #statics
             #traits
             #content
-        };
+            __p::#around(#handler)
+        }
     }
 }
 
@@ -218,7 +216,6 @@ fn traits(
 ) -> TokenStream {
     let Parts {
         state,
-        bounds,
         input,
         result,
         ..
@@ -229,12 +226,9 @@ fn traits(
         Some(version) => quote_spanned!(hidden()=> __p::Some(#version)),
         None => quote_spanned!(hidden()=> __p::None),
     };
-    let generics = bounds
-        .as_ref()
-        .map(|bounds| quote_spanned!(hidden()=> <#bounds>));
     let bars = quote_spanned!(hidden()=> |__state, __input| (#passed));
     quote_spanned! {located(&function.output)=>
-        __p::handler!(#handler, #name, #version, [#(#was),*], [#generics] #state, #input, #result, #bars);
+        __p::handler!(#handler, #name, #version, [#(#was),*], #state, #input, #result, #bars);
     }
 }
 

@@ -27,6 +27,73 @@ pub(crate) fn uses_try(body: &Expr) -> bool {
     finder.0
 }
 
+/// The expressions that `body` ends with: operands of `return`, and the end of each branch.
+pub(crate) fn ways_out(body: &Expr) -> Vec<&Expr> {
+    #[derive(Default)]
+    struct Returns<'ast>(Vec<&'ast Expr>);
+    impl<'ast> Visit<'ast> for Returns<'ast> {
+        fn visit_expr_return(&mut self, one: &'ast syn::ExprReturn) {
+            if let Some(expr) = &one.expr {
+                ends(expr, &mut self.0);
+            }
+            visit::visit_expr_return(self, one);
+        }
+        fn visit_expr_closure(&mut self, _: &'ast ExprClosure) {}
+        fn visit_expr_async(&mut self, _: &'ast ExprAsync) {}
+        fn visit_item(&mut self, _: &'ast Item) {}
+    }
+    let mut returns = Returns::default();
+    returns.visit_expr(body);
+    ends(body, &mut returns.0);
+    returns.0
+}
+
+fn ends<'ast>(expr: &'ast Expr, found: &mut Vec<&'ast Expr>) {
+    let mut block = |block: &'ast syn::Block| {
+        if let Some(syn::Stmt::Expr(last, None)) = block.stmts.last() {
+            ends(last, found);
+        }
+    };
+    match expr {
+        Expr::Paren(one) => ends(&one.expr, found),
+        Expr::Group(one) => ends(&one.expr, found),
+        Expr::Block(one) => block(&one.block),
+        Expr::Unsafe(one) => block(&one.block),
+        Expr::If(one) => {
+            block(&one.then_branch);
+            if let Some((_, otherwise)) = &one.else_branch {
+                ends(otherwise, found);
+            }
+        }
+        Expr::Match(one) => one.arms.iter().for_each(|arm| ends(&arm.body, found)),
+        other => found.push(other),
+    }
+}
+
+/// Whether `body` names its error type, with `Ok::<_, Error>(…)`, `Err::<_, Error>(…)` or `Result::<_, Error>::Ok(…)`
+/// at one of its ends.
+pub(crate) fn names_error(body: &Expr) -> bool {
+    let names = |function: &syn::ExprPath| {
+        function.path.segments.iter().any(|part| {
+            let is_result = ["Ok", "Err", "Result"]
+                .iter()
+                .any(|name| part.ident == name);
+            match &part.arguments {
+                syn::PathArguments::AngleBracketed(types) if is_result => {
+                    types.args.get(1).is_some_and(|error| {
+                        !matches!(error, syn::GenericArgument::Type(syn::Type::Infer(_)))
+                    })
+                }
+                _ => false,
+            }
+        })
+    };
+    ways_out(body).into_iter().any(|end| match end {
+        Expr::Call(call) => matches!(&*call.func, Expr::Path(function) if names(function)),
+        _ => false,
+    })
+}
+
 /// Whether nothing in `body` says what its error type is: it ends with `Ok(…)`, and leaves nowhere else.
 pub(crate) fn only_ends_well(body: &Expr) -> bool {
     fn ends_with_ok(expr: &Expr) -> bool {

@@ -1,15 +1,16 @@
 ::core::compile_error! {
     "durable::D013: the name \"same\" is taken by the call site in line 1: a name is what replay looks up, so give one of them another: `step!(\"other name\", …)`"
 }
-fn errors() -> __durable_errors {
-    __durable_errors
-}
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-#[allow(non_camel_case_types)]
-struct __durable_errors;
-const _: () = {
+fn errors() -> ::durable::__private::AnyState<
+    impl ::durable::__private::Handler<
+        (),
+        Input = (),
+        Output = <Result<(), BoxError> as ::durable::__private::HandlerResult>::Output,
+    >,
+> {
     use ::durable::__private as __p;
+    #[derive(Clone, Copy)]
+    struct __Handler;
     static __SITES: [__p::Site; 4] = [
         __p::site!(Step, "same"),
         __p::site!(Step, "same"),
@@ -17,8 +18,8 @@ const _: () = {
         __p::site!(Step, "inner"),
     ];
     __p::handler!(
-        __durable_errors, "errors", __p::None, [], [< __S : ::core::marker::Sync >] __S,
-        (), Result < (), BoxError >, | __state, __input | ()
+        __Handler, "errors", __p::None, [], (), (), Result < (), BoxError >, | __state,
+        __input | ()
     );
     #[allow(unused)]
     async fn __body<'__u>(
@@ -70,4 +71,5 @@ const _: () = {
             .await?;
         Ok(())
     }
-};
+    __p::AnyState(__Handler)
+}

@@ -1,12 +1,13 @@
-fn forms() -> __durable_forms {
-    __durable_forms
-}
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-#[allow(non_camel_case_types)]
-struct __durable_forms;
-const _: () = {
+fn forms() -> ::durable::__private::AnyState<
+    impl ::durable::__private::Handler<
+        (),
+        Input = (),
+        Output = <Result<(), BoxError> as ::durable::__private::HandlerResult>::Output,
+    >,
+> {
     use ::durable::__private as __p;
+    #[derive(Clone, Copy)]
+    struct __Handler;
     static __SITES: [__p::Site; 9] = [
         __p::site!(Record, "new_v4"),
         __p::site!(Wait, "wait"),
@@ -19,13 +20,13 @@ const _: () = {
         __p::site!(Step, "in tokens"),
     ];
     __p::handler!(
-        __durable_forms, "forms", __p::None, [], [< __S : ::core::marker::Sync >] __S,
-        (), Result < (), BoxError >, | __state, __input | (__state,)
+        __Handler, "forms", __p::None, [], (), (), Result < (), BoxError >, | __state,
+        __input | (__state,)
     );
-    async fn __body<'__u, __S: ::core::marker::Sync>(
+    async fn __body<'__u>(
         __cx: &__p::Context,
         __undo: &__p::Undo<'__u>,
-        __state: &'__u __S,
+        __state: &'__u (),
     ) -> Result<(), BoxError> {
         let id = {
             let __claim = __cx.claim(&__SITES[record!(@ 0)]);
@@ -128,4 +129,5 @@ const _: () = {
         );
         Ok(())
     }
-};
+    __p::AnyState(__Handler)
+}

@@ -1,21 +1,25 @@
 /// Documented.
 #[allow(dead_code)]
-pub fn etl() -> __durable_etl {
-    __durable_etl
-}
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-#[allow(non_camel_case_types)]
-pub struct __durable_etl;
-const _: () = {
+pub fn etl() -> ::durable::__private::WithState<
+    impl ::durable::__private::Handler<
+        App,
+        Input = Job,
+        Output = <Result<
+            Summary,
+            BoxError,
+        > as ::durable::__private::HandlerResult>::Output,
+    >,
+> {
     use ::durable::__private as __p;
+    #[derive(Clone, Copy)]
+    struct __Handler;
     static __SITES: [__p::Site; 3] = [
         __p::site!(Step, "read"),
         __p::site!(Step, "load").keyed(),
         __p::site!(Wait, "breathe").ordered(),
     ];
     __p::handler!(
-        __durable_etl, "etl", __p::None, [], [] App, Job, Result < Summary, BoxError >, |
+        __Handler, "etl", __p::None, [], App, Job, Result < Summary, BoxError >, |
         __state, __input | (__state, __input)
     );
     #[allow(dead_code)]
@@ -63,4 +67,5 @@ const _: () = {
         }
         Ok(Summary)
     }
-};
+    __p::WithState(__Handler)
+}

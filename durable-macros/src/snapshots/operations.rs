@@ -1,12 +1,13 @@
-fn operations() -> __durable_operations {
-    __durable_operations
-}
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-#[allow(non_camel_case_types)]
-struct __durable_operations;
-const _: () = {
+fn operations() -> ::durable::__private::WithState<
+    impl ::durable::__private::Handler<
+        App,
+        Input = Job,
+        Output = <Result<(), BoxError> as ::durable::__private::HandlerResult>::Output,
+    >,
+> {
     use ::durable::__private as __p;
+    #[derive(Clone, Copy)]
+    struct __Handler;
     static __SITES: [__p::Site; 18] = [
         __p::site!(Step, "room"),
         __p::site!(Undo, "undo").within(0),
@@ -28,8 +29,8 @@ const _: () = {
         __p::site!(Batch, "load").keyed(),
     ];
     __p::handler!(
-        __durable_operations, "operations", __p::None, [], [] App, Job, Result < (),
-        BoxError >, | __state, __input | (__state, __state, __input)
+        __Handler, "operations", __p::None, [], App, Job, Result < (), BoxError >, |
+        __state, __input | (__state, __state, __input)
     );
     async fn __body<'__u>(
         __cx: &__p::Context,
@@ -66,8 +67,7 @@ const _: () = {
                     let __out = __op
                         .run(__p::options(), async { check(seen).await })
                         .await;
-                    __op.record(__p::attempted(__out), __p::pace(pause).attempts(9))
-                        .await;
+                    __op.record(__p::checked(__out), __p::pace(pause).attempts(9)).await;
                 }
                 __op.done()
             }
@@ -116,7 +116,7 @@ const _: () = {
             .await?;
         __p::invoke_named(
                 __cx.claim(&__SITES[invoke!(@ 7)]),
-                "function",
+                __p::text("function"),
                 1,
                 __p::invoking(),
             )
@@ -267,6 +267,7 @@ const _: () = {
             }
         }
             .await?;
-        __p::continue_as::<__durable_operations, _>(continue_as!(@ __cx), job).await
+        __p::continue_as::<__Handler, _>(continue_as!(@ __cx), job).await
     }
-};
+    __p::WithState(__Handler)
+}

@@ -47,9 +47,6 @@ async fn run<F>(handler: F) -> Result<(), BoxError>
 where
     F: IntoHandler,
     F::Handler: durable::Handler<World>,
-    <F::Handler as durable::Durable>::Input: serde::de::DeserializeOwned + Send + 'static,
-    <F::Handler as durable::Durable>::Output:
-        serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
 {
     let world = World {
         effects: std::env::var("SUBJECT_EFFECTS").ok(),

@@ -6,6 +6,7 @@ use durable::prelude::*;
 pub struct App {
     db: String,
 }
+#[derive(serde::Serialize, serde::Deserialize)]
 pub struct Job {
     path: String,
 }

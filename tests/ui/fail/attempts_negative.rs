@@ -2,7 +2,7 @@ use durable::prelude::*;
 
 #[durable]
 async fn handler() -> Result<(), BoxError> {
-    wait!(5).await;
+    poll!("a", every = 1.seconds(), attempts = -1, Ok(ControlFlow::Break(()))).await?;
     Ok(())
 }
 

@@ -2,7 +2,8 @@ use durable::prelude::*;
 
 #[durable]
 async fn handler() -> Result<(), BoxError> {
-    poll!("a", every = 30, Ok(ControlFlow::Break(()))).await?;
+    let rows = vec![1];
+    batches!("a", rows, target = 3, |_rows| work().await).await?;
     Ok(())
 }
 
@@ -10,4 +11,6 @@ async fn work() -> Result<u32, std::fmt::Error> {
     Ok(1)
 }
 
-fn main() {}
+fn main() {
+    let _ = handler();
+}

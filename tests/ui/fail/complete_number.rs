@@ -1,0 +1,11 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<(), BoxError> {
+    map!("a", [1], complete = 3, |item| { Ok(item) }).await;
+    Ok(())
+}
+
+fn main() {
+    let _ = handler();
+}

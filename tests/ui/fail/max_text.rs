@@ -1,0 +1,16 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<(), BoxError> {
+    let rows = vec![1];
+    batches!("a", rows, max = "500", |_rows| work().await).await?;
+    Ok(())
+}
+
+async fn work() -> Result<u32, std::fmt::Error> {
+    Ok(1)
+}
+
+fn main() {
+    let _ = handler();
+}

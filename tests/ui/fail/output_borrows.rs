@@ -1,0 +1,10 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<&'static str, BoxError> {
+    Ok("done")
+}
+
+fn main() {
+    let _ = handler();
+}

@@ -1,0 +1,8 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> () {}
+
+fn main() {
+    let _ = handler();
+}

@@ -1,0 +1,11 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<(), BoxError> {
+    callback!("answer").await?;
+    Ok(())
+}
+
+fn main() {
+    let _ = handler();
+}

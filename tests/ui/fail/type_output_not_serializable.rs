@@ -1,0 +1,26 @@
+use durable::prelude::*;
+
+struct Plain;
+
+#[durable]
+async fn handler() -> Result<Plain, BoxError> {
+    Ok(Plain)
+}
+
+#[durable]
+async fn around() -> Result<(), BoxError> {
+    call!(handler(())).await?;
+    invoke!("again", handler(())).await?;
+    Ok(())
+}
+
+async fn start(client: durable::Client, worker: durable::Worker) -> Result<(), BoxError> {
+    durable::run(handler, "id", ()).await?;
+    client.start(handler, "id", ()).await?;
+    worker.register(handler).run().await?;
+    Ok(())
+}
+
+fn main() {
+    let _ = (around(), start);
+}

@@ -1,0 +1,16 @@
+use durable::prelude::*;
+
+#[durable]
+async fn handler() -> Result<(), BoxError> {
+    let seconds: u64 = 30;
+    step!(timeout = seconds, work().await).await?;
+    Ok(())
+}
+
+async fn work() -> Result<u32, std::fmt::Error> {
+    Ok(1)
+}
+
+fn main() {
+    let _ = handler();
+}

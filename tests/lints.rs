@@ -12,6 +12,9 @@
     single_use_lifetimes
 )]
 
+use std::borrow::Cow;
+use std::path::PathBuf;
+
 use durable::prelude::*;
 use tokio::task::yield_now;
 
@@ -67,7 +70,29 @@ async fn half(n: u64) -> Result<u64, BoxError> {
     Ok(step!(work(n / 2).await).await?)
 }
 
+#[durable]
+async fn in_folder(folder: &PathBuf) -> Result<u64, BoxError> {
+    let length = folder.as_os_str().len();
+    Ok(step!(work(length.try_into()?).await).await?)
+}
+
+#[durable]
+async fn with_prefix(prefix: &String) -> Result<u64, BoxError> {
+    Ok(step!(work(prefix.len().try_into()?).await).await?)
+}
+
+#[durable]
+async fn with_hosts(hosts: &Vec<String>) -> Result<u64, BoxError> {
+    Ok(step!(work(hosts.len().try_into()?).await).await?)
+}
+
+#[durable]
+async fn with_text(text: &Cow<'static, str>) -> Result<u64, BoxError> {
+    Ok(step!(work(text.len().try_into()?).await).await?)
+}
+
 #[test]
 fn the_handlers_are_used() {
     let _handlers = (forms(), half());
+    let _states = (in_folder(), with_prefix(), with_hosts(), with_text());
 }

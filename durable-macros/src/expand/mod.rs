@@ -54,6 +54,8 @@ pub(crate) fn handler(
     let inside = &function.inside;
     // With errors about, what the user wrote is not all there: rustc's advice about it would be wrong.
     let quiet = (!report.is_empty()).then(|| quote_spanned!(hidden()=> #[allow(unused)]));
+    let borrowed = function.state.as_ref().is_some_and(has_borrowed_form);
+    let borrowed = borrowed.then(|| quote_spanned!(hidden()=> #[allow(clippy::ptr_arg)]));
     let signature = body_signature(function, &parts, needs_state);
     let body = printer.fill(body.clone());
     let again = needs_state.then(|| quote_spanned!(hidden()=> __state,));
@@ -63,10 +65,24 @@ pub(crate) fn handler(
     });
     let passed = quote_spanned!(hidden()=> #again #(#passed),*);
     let content = quote_spanned! {hidden()=>
-        #(#inside)* #quiet
+        #(#inside)* #quiet #borrowed
         #signature #body
     };
     items(function, args, &parts, &passed, &content)
+}
+
+/// Whether clippy advises to take a slice instead of a reference to this type. The state of a handler is a type of
+/// its own, which it cannot be, and the advice would show the lifetime that is hidden.
+fn has_borrowed_form(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => has_borrowed_form(&group.elem),
+        Type::Paren(paren) => has_borrowed_form(&paren.elem),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let owned = ["Vec", "String", "PathBuf", "Cow"];
+            owned.iter().any(|name| last.ident == name)
+        }),
+        _ => false,
+    }
 }
 
 /// The user's signature, with what is hidden in front; the state when a call site passes it on: the user may have

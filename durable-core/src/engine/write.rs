@@ -148,10 +148,12 @@ impl Engine {
 
     fn batch(&mut self, records: Vec<Record>, execution: Option<ExecutionUpdate>) -> Arc<Batch> {
         self.queue.batches += 1;
-        let sent = &self.queue.sent;
-        let (now, later) = std::mem::take(&mut self.queue.children)
-            .into_iter()
-            .partition(|(op, _)| sent.contains(op));
+        let waiting = std::mem::take(&mut self.queue.children);
+        let sent: HashSet<Op> = match waiting.is_empty() {
+            true => HashSet::new(),
+            false => self.queue.sent.iter().copied().collect(),
+        };
+        let (now, later) = waiting.into_iter().partition(|(op, _)| sent.contains(op));
         self.queue.children = later;
         Arc::new(Batch {
             id: self.queue.batches,

@@ -1,6 +1,7 @@
 //! One execution in memory: who may write it, and what a checkpoint makes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ pub(super) struct Holder;
 pub(super) struct Entry {
     pub(super) execution: Execution,
     pub(super) records: BTreeMap<u64, Record>,
-    /// The records that the outside has changed, each with the number of its last change.
+    /// The records that the outside has changed, by the number of the last change of each.
     outside: BTreeMap<u64, u64>,
+    /// The number of the last such change of a record.
+    last_change: HashMap<u64, u64>,
     /// Grows with each lease: the number of the newest one is its fence.
     leases: u64,
     lease: Option<Held>,
@@ -34,6 +37,9 @@ pub(super) struct Entry {
     crashes: (u32, u64),
     /// Told of every change from outside.
     pub(super) news: Arc<Notify>,
+    /// Records that were looked at for acknowledgements.
+    #[cfg(test)]
+    pub(super) visited: std::cell::Cell<usize>,
 }
 
 struct Held {
@@ -53,6 +59,7 @@ impl Entry {
             execution: Execution::queued(new),
             records: BTreeMap::new(),
             outside: BTreeMap::new(),
+            last_change: HashMap::new(),
             // Should the id be used again after a deletion, no fence of before fits.
             leases: fastrand::u64(..1 << 40),
             lease: None,
@@ -61,11 +68,21 @@ impl Entry {
             tried: Vec::new(),
             crashes: (0, 0),
             news: Arc::default(),
+            #[cfg(test)]
+            visited: std::cell::Cell::default(),
         }
     }
 
     fn token(&self) -> Arc<str> {
         self.leases.to_string().into()
+    }
+
+    /// The fence of the newest lease.
+    pub(super) fn fence(&self) -> Fence {
+        Fence {
+            execution: self.execution.id.clone(),
+            token: self.token(),
+        }
     }
 
     fn is_current(&self, fence: &Fence) -> bool {
@@ -98,10 +115,7 @@ impl Entry {
         self.last_batch = None;
         self.execution.claimed(now);
         Ok(Lease {
-            fence: Fence {
-                execution: self.execution.id.clone(),
-                token: self.token(),
-            },
+            fence: self.fence(),
             execution: self.execution.clone(),
             unclean,
             crashes: self.crashes.0,
@@ -122,6 +136,11 @@ impl Entry {
         self.lease
             .as_ref()
             .is_some_and(|lease| !lease.is_alive(now))
+    }
+
+    /// Whether a lease of it was granted and not given back.
+    pub(super) fn has_lease(&self) -> bool {
+        self.lease.is_some()
     }
 
     pub(super) fn is_leased(&self, now: Timestamp) -> bool {
@@ -200,11 +219,12 @@ impl Entry {
     }
 
     fn ack(&self, seen: u64) -> Ack {
-        let news = self.outside.iter().filter(|(_, change)| **change > seen);
+        let unseen = (Bound::Excluded(seen), Bound::Unbounded);
+        let news = self.outside.range(unseen);
         Ack {
             fence: None,
             changed: news
-                .filter_map(|(seq, _)| self.records.get(seq).cloned())
+                .filter_map(|(_, seq)| self.visit(*seq).cloned())
                 .collect(),
             changes: self.execution.changes,
             cancel: self.execution.cancel,
@@ -212,9 +232,19 @@ impl Entry {
         }
     }
 
+    fn visit(&self, seq: u64) -> Option<&Record> {
+        #[cfg(test)]
+        self.visited.set(self.visited.get() + 1);
+        self.records.get(&seq)
+    }
+
     /// The outside has changed the record `seq`, as the latest of [`Execution::changes`].
     pub(super) fn note(&mut self, seq: u64) {
-        self.outside.insert(seq, self.execution.changes);
+        let change = self.execution.changes;
+        if let Some(before) = self.last_change.insert(seq, change) {
+            self.outside.remove(&before);
+        }
+        self.outside.insert(change, seq);
         self.news.notify_waiters();
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
+use super::entries::Entries;
 use super::entry::Entry;
 use super::queues::Queues;
 use crate::record::{Completion, Record};
@@ -15,7 +16,7 @@ use crate::{ExecutionId, Timestamp};
 
 #[derive(Default)]
 pub(super) struct Executions {
-    pub(super) entries: BTreeMap<ExecutionId, Entry>,
+    pub(super) entries: Entries,
     pub(super) queues: Queues,
     pub(super) schedules: BTreeMap<ExecutionId, ScheduleEntry>,
     /// Counts what may have made something due.

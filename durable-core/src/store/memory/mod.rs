@@ -1,5 +1,6 @@
 //! The store that lives and dies with the process, and the reference for all others.
 
+mod entries;
 mod entry;
 mod executions;
 mod queues;
@@ -344,33 +345,4 @@ impl ExecutionStore for MemoryStore {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::Payload;
-
-    fn new(id: &str) -> NewExecution {
-        NewExecution::new(
-            id.parse().unwrap(),
-            "etl",
-            Payload {
-                codec: "json".into(),
-                data: bytes::Bytes::from_static(b"null"),
-            },
-            Timestamp::default(),
-        )
-    }
-
-    #[tokio::test]
-    async fn a_lease_ends_with_the_handle_it_was_claimed_through() {
-        let store = MemoryStore::new();
-        store.start(new("a")).await.unwrap();
-        let (id, hour) = ("a".parse().unwrap(), Duration::from_secs(3600));
-        let doomed = store.clone();
-        doomed.claim(&id, Timestamp::default(), hour).await.unwrap();
-        let refused = store.claim(&id, Timestamp::default(), hour).await;
-        assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Leased);
-        drop(doomed);
-        let lease = store.claim(&id, Timestamp::default(), hour).await.unwrap();
-        assert!(lease.unclean);
-    }
-}
+mod tests;

@@ -22,6 +22,7 @@ impl Executions {
         wanted: &Wanted,
         how: ClaimDue,
     ) -> Claimed {
+        self.entries.file();
         let mut claimed = Claimed {
             next_firing: self.next_firing(),
             ..Claimed::default()
@@ -63,24 +64,29 @@ impl Executions {
         next_due: &mut Option<Timestamp>,
     ) -> Vec<(Timestamp, ExecutionId, String)> {
         let mut due = Vec::new();
-        for entry in self.entries.values() {
+        if how.look_after {
+            for entry in self.entries.watched() {
+                let Some(build) = known(wanted, entry) else {
+                    continue;
+                };
+                let left_over =
+                    entry.is_abandoned(how.now) && entry.execution.may_be_claimed().is_ok();
+                if left_over || entry.is_new_to(build) {
+                    due.push((how.now, entry.execution.id.clone(), build.to_owned()));
+                }
+            }
+        }
+        let mut found = 0;
+        for (at, entry) in self.entries.due() {
             let Some(build) = known(wanted, entry) else {
                 continue;
             };
-            let left_over = entry.is_abandoned(how.now) && entry.execution.may_be_claimed().is_ok();
-            let at = if how.look_after && (left_over || entry.is_new_to(build)) {
-                how.now
-            } else {
-                match entry.execution.due_at() {
-                    Some(at) if !entry.execution.waits_in_queue() => at,
-                    _ => continue,
-                }
-            };
-            if at <= how.now {
-                due.push((at, entry.execution.id.clone(), build.to_owned()));
-            } else {
+            if at > how.now || found == how.limit {
                 earlier(next_due, at);
+                break;
             }
+            found += 1;
+            due.push((at, entry.execution.id.clone(), build.to_owned()));
         }
         due.sort();
         due
@@ -94,7 +100,7 @@ impl Executions {
         next_due: &mut Option<Timestamp>,
     ) -> Vec<(Timestamp, ExecutionId, String)> {
         let mut waiting = Vec::new();
-        for entry in self.entries.values() {
+        for entry in self.entries.waiting() {
             let (Some(build), Some(at)) = (known(wanted, entry), entry.execution.due_at()) else {
                 continue;
             };
@@ -160,10 +166,7 @@ impl Executions {
 
     fn running(&self) -> Running {
         let mut running = Running::new();
-        let admitted = self
-            .entries
-            .values()
-            .filter(|entry| entry.execution.admitted);
+        let admitted = self.entries.admitted();
         for place in admitted.filter_map(|entry| entry.execution.queue.as_ref()) {
             let name = &place.queue;
             *running.entry((name.clone(), None)).or_default() += 1;

@@ -1,0 +1,141 @@
+use super::*;
+use crate::record::{Kind, Payload};
+use crate::store::{ExecutionUpdate, HandlerBuild, Parent};
+use crate::{Occurrence, OperationId};
+
+fn new(id: &str) -> NewExecution {
+    NewExecution::new(
+        id.parse().unwrap(),
+        "etl",
+        Payload {
+            codec: "json".into(),
+            data: bytes::Bytes::from_static(b"null"),
+        },
+        Timestamp::default(),
+    )
+}
+
+#[tokio::test]
+async fn a_lease_ends_with_the_handle_it_was_claimed_through() {
+    let store = MemoryStore::new();
+    store.start(new("a")).await.unwrap();
+    let (id, hour) = ("a".parse().unwrap(), Duration::from_secs(3600));
+    let doomed = store.clone();
+    doomed.claim(&id, Timestamp::default(), hour).await.unwrap();
+    let refused = store.claim(&id, Timestamp::default(), hour).await;
+    assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Leased);
+    drop(doomed);
+    let lease = store.claim(&id, Timestamp::default(), hour).await.unwrap();
+    assert!(lease.unclean);
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Settles `children` invoked executions one by one, each followed by a checkpoint of the parent. Answers with how
+/// many records these looked at.
+async fn settle_children(children: u64) -> usize {
+    let store = MemoryStore::new();
+    store.start(new("parent")).await.unwrap();
+    let (id, now) = ("parent".parse().unwrap(), Timestamp::default());
+    let fence = store.claim(&id, now, HOUR).await.unwrap().fence;
+    let mut batch = Batch {
+        id: 1,
+        ..Batch::default()
+    };
+    for seq in 1..=children {
+        let run = Occurrence::Ordered(seq);
+        let operation = OperationId::of(OperationId::ROOT, "child", &run);
+        let root = OperationId::ROOT;
+        let record = Record::started(seq, operation, root, Kind::Invoke, "child", run, now);
+        let child = new(&format!("child-{seq}")).for_parent(Parent {
+            execution: id.clone(),
+            seq,
+            operation,
+        });
+        batch.records.push(record);
+        batch.children.push(child);
+    }
+    store.checkpoint(&fence, Arc::new(batch)).await.unwrap();
+    let (mut seen, mut told) = (0, 0);
+    for child in 1..=children {
+        let id = format!("child-{child}").parse().unwrap();
+        let fence = store.claim(&id, now, HOUR).await.unwrap().fence;
+        let output = Payload::json("1");
+        let batch = Batch {
+            id: 1,
+            execution: Some(ExecutionUpdate::Succeed { output }),
+            ..Batch::default()
+        };
+        store.checkpoint(&fence, Arc::new(batch)).await.unwrap();
+        let asks = Batch {
+            id: 1 + child,
+            seen,
+            ..Batch::default()
+        };
+        let fence = fence_of(&store, "parent");
+        let ack = store.checkpoint(&fence, Arc::new(asks)).await.unwrap();
+        seen = ack.changes;
+        told += ack.changed.len();
+    }
+    assert_eq!(told as u64, children, "each is told of once");
+    let mut executions = store.executions();
+    executions.entry(&id).unwrap().visited.get()
+}
+
+fn fence_of(store: &MemoryStore, id: &str) -> Fence {
+    let id = id.parse().unwrap();
+    store.with_entry(&id, |entry| Ok(entry.fence())).unwrap()
+}
+
+#[tokio::test]
+async fn a_checkpoint_looks_only_at_what_is_news() {
+    assert_eq!(settle_children(100).await, 100);
+    assert_eq!(settle_children(400).await, 400);
+}
+
+/// Claims `count` executions one by one, with as many others that have ended or are due later.
+async fn claim_one_by_one(count: usize) -> usize {
+    let store = MemoryStore::new();
+    let now = Timestamp::default();
+    for number in 0..count {
+        store.start(new(&format!("now-{number}"))).await.unwrap();
+        let mut later = new(&format!("later-{number}"));
+        later.start_at = Some(now.after(HOUR));
+        store.start(later).await.unwrap();
+        store.start(new(&format!("over-{number}"))).await.unwrap();
+        let over = format!("over-{number}").parse().unwrap();
+        store.cancel(&over, now).await.unwrap();
+    }
+    let wanted = Wanted {
+        handlers: vec![HandlerBuild {
+            name: "etl".into(),
+            build: "1".into(),
+        }],
+        queues: None,
+    };
+    let how = ClaimDue {
+        now,
+        ttl: HOUR,
+        limit: 1,
+        look_after: false,
+    };
+    for _ in 0..count {
+        let claimed = store.claim_due(&wanted, how).await.unwrap();
+        assert_eq!(claimed.leases.len(), 1);
+    }
+    let none = store.claim_due(&wanted, how).await.unwrap();
+    assert_eq!(
+        (none.leases.len(), none.next_due),
+        (0, Some(now.after(HOUR)))
+    );
+    let executions = store.executions();
+    executions.entries.visited.get()
+}
+
+#[tokio::test]
+async fn a_claim_looks_only_at_what_is_due() {
+    for count in [100, 400] {
+        let visited = claim_one_by_one(count).await;
+        assert!(visited <= 2 * count + 2, "{visited} of {count}");
+    }
+}

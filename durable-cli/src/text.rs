@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// `12 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`.
 pub(crate) fn duration(duration: Duration) -> String {
     let (millis, seconds) = (duration.as_millis(), duration.as_secs());
@@ -40,23 +42,55 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
-/// At most `limit` characters, with an ellipsis for what is left out.
+/// Columns that the text takes on a terminal.
+pub(crate) fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// At most `limit` columns, with an ellipsis for what is left out.
 pub(crate) fn truncated(text: &str, limit: Option<usize>) -> String {
     match limit {
-        Some(limit) if text.chars().nth(limit).is_some() => text
-            .chars()
-            .take(limit.saturating_sub(1))
-            .chain(['…'])
-            .collect(),
+        Some(limit) if width(text) > limit => head(text, limit.saturating_sub(1)).to_owned() + "…",
         _ => text.to_owned(),
     }
+}
+
+/// The name of an operation in at most `limit` columns. Of a long key the middle is left out: keys are often
+/// paths, which differ at their ends.
+pub(crate) fn short_name(name: &str, limit: usize) -> String {
+    if width(name) <= limit || !name.ends_with(']') || !name.contains('[') {
+        return truncated(name, Some(limit));
+    }
+    let end = limit / 2;
+    let start = head(name, limit.saturating_sub(end + 1));
+    format!("{start}…{}", tail(name, end))
+}
+
+/// As much of the beginning as fits into `limit` columns.
+fn head(text: &str, limit: usize) -> &str {
+    let mut columns = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        columns += c.width().unwrap_or(0);
+        columns > limit
+    });
+    end.map_or(text, |(end, _)| &text[..end])
+}
+
+/// The same of the end.
+fn tail(text: &str, limit: usize) -> &str {
+    let mut columns = 0;
+    let before = text.char_indices().rev().find(|(_, c)| {
+        columns += c.width().unwrap_or(0);
+        columns > limit
+    });
+    before.map_or(text, |(at, c)| &text[at + c.len_utf8()..])
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{bytes, duration, one_line, truncated};
+    use super::{bytes, duration, one_line, short_name, truncated, width};
 
     #[test]
     fn durations_take_two_units() {
@@ -84,9 +118,25 @@ mod tests {
     }
 
     #[test]
-    fn truncation_counts_characters() {
+    fn truncation_counts_columns() {
         assert_eq!(truncated("äöü", Some(3)), "äöü");
         assert_eq!(truncated("äöüß", Some(3)), "äö…");
         assert_eq!(truncated("äöüß", None), "äöüß");
+        // Two columns each.
+        assert_eq!(truncated("日本語", Some(6)), "日本語");
+        assert_eq!(truncated("日本語", Some(5)), "日本…");
+        assert_eq!(truncated("日本語", Some(4)), "日…");
+        // An accent of its own takes none.
+        assert_eq!(truncated("e\u{301}e\u{301}", Some(2)), "e\u{301}e\u{301}");
+    }
+
+    #[test]
+    fn a_short_name_keeps_both_ends() {
+        assert_eq!(short_name("load[a]", 10), "load[a]");
+        assert_eq!(short_name("load[0123456789]", 10), "load…6789]");
+        assert_eq!(short_name("a label of many words", 10), "a label o…");
+        for limit in 6..12 {
+            assert!(width(&short_name("load[日本語日本語]", limit)) <= limit);
+        }
     }
 }

@@ -98,6 +98,35 @@ fn approval() -> (Execution, Vec<Record>) {
     (execution, history.0)
 }
 
+/// Keys as long as documents, labels in other scripts, and scopes deep inside of each other.
+fn long_names() -> (Execution, Vec<Record>) {
+    let execution = execution("import-10", ExecutionStatus::Suspended);
+    let mut history = Made::default();
+    let long = format!("s3://bucket/{}.csv", "part/".repeat(400));
+    let load = history.add(OperationId::ROOT, Kind::Step, "load", key(&long));
+    load.payload = Some(json("1"));
+    let label = history.add(OperationId::ROOT, Kind::Step, "mail", key("17"));
+    label.label = Some("東京の本社に宛てた、とても長い注文確認のメールです".into());
+    let mut scope = OperationId::ROOT;
+    for name in ["regions", "countries", "cities", "streets"] {
+        scope = history.add(scope, Kind::Scope, name, key(&long)).id;
+    }
+    history.add(scope, Kind::Step, "count", Occurrence::Once);
+    (execution, history.0)
+}
+
+#[test]
+fn long_keys_and_labels_are_cut_in_a_table_and_whole_in_json() {
+    let (execution, records) = long_names();
+    let text = render::show(&execution, &records, false, Style::Plain);
+    check("long_names.txt", &text);
+    let long = records[0].written();
+    assert!(!text.contains(&long));
+    assert!(render::show(&execution, &records, true, Style::Plain).contains(&long));
+    let history = serde_json::to_value(History::new(&execution, &records, false)).unwrap();
+    assert_eq!(history["operations"][0]["path"], *long);
+}
+
 fn open(record: &mut Record) {
     (record.payload, record.ended_at) = (None, None);
     record.status = Status::Started;

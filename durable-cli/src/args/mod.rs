@@ -99,7 +99,7 @@ pub struct Ls {
 pub struct Show {
     /// The execution's id
     pub id: ExecutionId,
-    /// Values at full length
+    /// Values, keys and labels at full length
     #[arg(long)]
     pub full: bool,
     /// Print what happens until the execution ends, one line each

@@ -19,7 +19,8 @@ pub(crate) fn happened(records: &[Record], changed: &[u64], style: Style) -> Vec
         let at = record.ended_at.unwrap_or(record.started_at);
         let status = record.status.as_str();
         let mut line = time(at, style);
-        line.push_str(&format!("{} {} ", record.kind, text::one_line(&node.path)));
+        let (scopes, name) = &node.short;
+        line.push_str(&format!("{} {scopes}{name} ", record.kind));
         line.push_str(&style.paint(status, Tone::of(status)));
         if record.attempt > 1 {
             line.push_str(&format!(", attempt {}", record.attempt));

@@ -140,7 +140,10 @@ impl Page<'_> {
 
     fn row(&self, node: &Node<'_>) -> Vec<Cell> {
         let record = node.record;
-        let (scopes, own) = node.path.split_at(node.scopes);
+        let (scopes, own) = match self.full {
+            true => node.path.split_at(node.scopes),
+            false => (&*node.short.0, &*node.short.1),
+        };
         let status = record.status.as_str();
         vec![
             Cell::new(&node.guide, Tone::Faint)

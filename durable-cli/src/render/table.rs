@@ -1,7 +1,7 @@
 //! Columns that line up.
 
 use super::style::{Style, Tone};
-use crate::text::one_line;
+use crate::text::{self, one_line};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -28,7 +28,7 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.0.iter().map(|(text, _)| text.chars().count()).sum()
+        self.0.iter().map(|(text, _)| text::width(text)).sum()
     }
 
     fn print(&self, style: Style) -> String {

@@ -141,7 +141,27 @@ pub enum BranchOutcome<T> {
     NotStarted,
 }
 
-/// What came of a `map!` or `parallel!`: one entry per item, in the order of the items.
+/// Result of a `map!` or `parallel!`: one entry per item, in the order of the items.
+///
+/// Iterating over it yields a [`BranchOutcome`] for every item, whether it succeeded or not, so that the
+/// entries line up with the items; [`values`](Self::values) and [`into_values`](Self::into_values) leave out
+/// the others.
+///
+/// ```
+/// use durable_core::{BatchResult, BranchOutcome};
+///
+/// let files = ["a.csv", "b.csv"];
+/// let result = BatchResult::of_values([3, 4]);
+/// assert_eq!(result.len(), files.len());
+/// for (file, outcome) in files.iter().zip(&result) {
+///     match outcome {
+///         BranchOutcome::Succeeded(rows) => println!("{file}: {rows} rows"),
+///         other => println!("{file}: {other:?}"),
+///     }
+/// }
+/// let rows: Vec<BranchOutcome<i32>> = result.into_iter().collect();
+/// assert_eq!(rows[1], BranchOutcome::Succeeded(4));
+/// ```
 ///
 /// A codec for the whole (`result_codec` of `map!`) makes one of what it has read:
 ///
@@ -196,6 +216,21 @@ impl<T> BatchResult<T> {
     /// What became of each item, in the order of the items.
     pub fn branches(&self) -> &[BranchOutcome<T>] {
         &self.branches
+    }
+
+    /// What became of each item, in the order of the items.
+    pub fn iter(&self) -> std::slice::Iter<'_, BranchOutcome<T>> {
+        self.branches.iter()
+    }
+
+    /// How many items there are, whatever became of them.
+    pub fn len(&self) -> usize {
+        self.branches.len()
+    }
+
+    /// Whether there are no items at all.
+    pub fn is_empty(&self) -> bool {
+        self.branches.is_empty()
     }
 
     /// The values of the branches that succeeded, in the order of the items.
@@ -262,5 +297,25 @@ impl<T> BatchResult<T> {
             _ => None,
         });
         values.collect()
+    }
+}
+
+/// Yields what became of each item, in the order of the items.
+impl<T> IntoIterator for BatchResult<T> {
+    type Item = BranchOutcome<T>;
+    type IntoIter = std::vec::IntoIter<BranchOutcome<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.branches.into_iter()
+    }
+}
+
+/// Yields what became of each item, in the order of the items.
+impl<'a, T> IntoIterator for &'a BatchResult<T> {
+    type Item = &'a BranchOutcome<T>;
+    type IntoIter = std::slice::Iter<'a, BranchOutcome<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }

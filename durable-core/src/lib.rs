@@ -6,6 +6,7 @@ mod codec;
 pub mod conformance;
 mod context;
 mod driver;
+mod earlier;
 mod engine;
 pub mod error;
 mod failure;
@@ -17,6 +18,7 @@ pub mod json;
 mod lease;
 #[cfg(feature = "lock")]
 pub mod lock;
+mod near;
 mod observer;
 mod operation;
 mod panic;
@@ -45,7 +47,7 @@ pub use codec::MessagePack;
 pub use codec::{Codec, Json, Raw, Text};
 pub use context::{Context, ExecutionInfo};
 pub use driver::Ended;
-pub use engine::Drift;
+pub use engine::{Drift, Successor};
 pub use error::{
     BoxError, CallError, CallbackError, ErrorKind, InvokeError, OperationError, PollError,
     ScopeError, StepError,

@@ -45,8 +45,10 @@ pub struct Site {
     pub concurrent: bool,
     /// Whether its value must never be shown.
     pub secret: bool,
-    /// Names it had before.
+    /// Names it had before, and paths to where it stood.
     pub was: &'static [&'static str],
+    /// Whether a call site elsewhere says that it stood in this scope before.
+    pub vacated: bool,
     /// Whether a step inside of it has an undo body, so that it is entered on every replay.
     pub undoes: bool,
 }
@@ -64,6 +66,7 @@ impl Site {
             concurrent: false,
             secret: false,
             was: &[],
+            vacated: false,
             undoes: false,
         }
     }
@@ -110,7 +113,14 @@ impl Site {
         self
     }
 
-    /// The same, with the names it had before.
+    /// The same, with call sites elsewhere that stood in it before.
+    #[must_use]
+    pub const fn vacated(mut self) -> Self {
+        self.vacated = true;
+        self
+    }
+
+    /// The same, with the names it had before and the paths to where it stood.
     #[must_use]
     pub const fn was(mut self, names: &'static [&'static str]) -> Self {
         self.was = names;

@@ -42,7 +42,7 @@ async fn a_renamed_loop_is_reported_in_linear_time() {
     assert!(matches!(
         &report.drift[0],
         Drift::Orphaned {
-            renamed_to: Some(_),
+            successor: Some(_),
             ..
         }
     ));

@@ -34,20 +34,20 @@ impl Engine {
         // In a branch without a record, those of its siblings look the same: only the id tells.
         let by_look = parent == records && !self.limits.orchestrates;
         if by_look && self.is_expected(parent, site, &occurrence) {
-            return self.answer_claim(Op::at(self.expected), scope, site);
+            return self.answer_claim(Op::at(self.expected), scope, site, &occurrence);
         }
         let id = OperationId::of(parent, site.name, &occurrence);
         if self.limits.orchestrates && self.is_expected_id(id) {
-            return self.answer_claim(Op::at(self.expected), scope, site);
+            return self.answer_claim(Op::at(self.expected), scope, site, &occurrence);
         }
         let index = self.index();
         let known = index.get(&id).copied();
         let known = match known {
-            None if !site.was.is_empty() => self.earlier_name(parent, site, &occurrence),
+            None if !site.was.is_empty() => self.claim_earlier(scope, site, &occurrence),
             known => known,
         };
         match known {
-            Some(op) => self.answer_claim(op, scope, site),
+            Some(op) => self.answer_claim(op, scope, site, &occurrence),
             None => {
                 let op = Op::at(self.slots.len());
                 let order = self.place_live(scope);
@@ -78,7 +78,13 @@ impl Engine {
         expected.is_some_and(|slot| slot.recorded && slot.record.id == id)
     }
 
-    fn answer_claim(&mut self, op: Op, scope: ScopeIndex, site: &'static Site) -> Op {
+    fn answer_claim(
+        &mut self,
+        op: Op,
+        scope: ScopeIndex,
+        site: &'static Site,
+        run: &Occurrence,
+    ) -> Op {
         let slot = &mut self.slots[op.index()];
         if let Some(report) = mismatch::check(slot, site) {
             self.halt(Stop::Blocked(report));
@@ -86,21 +92,23 @@ impl Engine {
         }
         slot.site = Some(site);
         slot.scope = scope;
-        let recorded = slot.recorded;
+        let (recorded, moved) = (slot.recorded, slot.home.is_some());
         // Only where scopes hide what stands in them.
         let used = (!self.limits.keeps_children).then(|| Used::of(&slot.record));
+        if site.kind.is_scope() && slot.record.occurrence != *run {
+            self.runs_now.insert(op, run.clone());
+        }
         self.note_timer(scope, site, op);
         if recorded {
-            let inside = self.scope(scope);
-            inside.ahead = inside.ahead.saturating_sub(1);
+            self.claimed_from(op);
             if let Some(used) = used {
-                inside.used.add(used);
+                self.used_by(op).add(used);
             }
         }
         let slot = &self.slots[op.index()];
         let order = slot.record.order;
         self.expected = op.index() + 1;
-        if !self.limits.orchestrates {
+        if !self.limits.orchestrates && !moved {
             self.notice_order(scope, site, op, order);
         }
         op
@@ -188,48 +196,6 @@ impl Engine {
             record.label = Some(label());
         }
     }
-
-    /// The record that an earlier name of `site` left behind, unless something else claimed it.
-    fn earlier_name(
-        &mut self,
-        parent: OperationId,
-        site: &'static Site,
-        occurrence: &Occurrence,
-    ) -> Option<Op> {
-        let runs = site
-            .was
-            .iter()
-            .flat_map(|old| former(old, site, occurrence));
-        let ids: Vec<_> = runs
-            .map(|(name, occurrence)| OperationId::of(parent, name, &occurrence))
-            .collect();
-        let ops: Vec<Op> = ids
-            .iter()
-            .filter_map(|id| self.index().get(id).copied())
-            .collect();
-        ops.into_iter()
-            .find(|op| self.slots[op.index()].site.is_none())
-    }
-}
-
-/// What `was = "old"` may stand for: the same run under the old name, the run `old[key]` of a site
-/// that was in a loop, or the only run of a site that was not.
-fn former<'a>(old: &'a str, site: &Site, occurrence: &Occurrence) -> Vec<(&'a str, Occurrence)> {
-    if let Some((name, key)) = old.strip_suffix(']').and_then(|rest| rest.split_once('[')) {
-        let turn = key.parse().ok().map(Occurrence::Ordered);
-        let keyed = Occurrence::Keyed(key.to_owned());
-        return turn
-            .into_iter()
-            .chain([keyed])
-            .map(|run| (name, run))
-            .collect();
-    }
-    let mut runs = vec![(old, occurrence.clone())];
-    let first = matches!(occurrence, Occurrence::Ordered(0) | Occurrence::Keyed(_));
-    if site.repeat != Repeat::Once && first {
-        runs.push((old, Occurrence::Once));
-    }
-    runs
 }
 
 impl Slot {
@@ -262,6 +228,8 @@ impl Slot {
             written: false,
             bare: false,
             inside: None,
+            adopted: false,
+            home: None,
         }
     }
 }

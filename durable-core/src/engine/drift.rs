@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use super::hints::Hints;
 use super::order::ScopeIndex;
 use super::{Engine, Op, Slot};
 use crate::OperationId;
@@ -16,14 +17,29 @@ pub enum Drift {
     Orphaned {
         /// The operation as histories write it, with its scopes.
         operation: String,
-        /// A call site that ran live in its place, if one looks like its new name.
-        renamed_to: Option<String>,
+        /// The call site that is likely to have taken its place.
+        successor: Option<Successor>,
     },
     /// A record that was asked for earlier or later than when it was made.
     Moved {
         /// The operation as histories write it, with its scopes.
         operation: String,
     },
+}
+
+/// A call site that ran live and is likely to be what a record without a call site belongs to: it has the same
+/// name and kind in another place, or the same kind and nearly the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Successor {
+    /// Kind, name, file and line of the call site.
+    pub site: String,
+    /// The operation that ran, as histories write it, with its scopes.
+    pub operation: String,
+    /// Whether it has the same name, and so stands elsewhere.
+    pub moved: bool,
+    /// What to write at the call site if the guess is right: `was = "/charge"`.
+    pub was: String,
 }
 
 impl fmt::Display for Drift {
@@ -37,23 +53,38 @@ impl fmt::Display for Drift {
             }
             Self::Orphaned {
                 operation,
-                renamed_to: None,
-            } => write!(
-                f,
-                "`{operation}` is recorded, but the code never asked for it"
-            ),
-            Self::Orphaned {
-                operation,
-                renamed_to: Some(site),
+                successor,
             } => {
-                let old = operation.rsplit('/').next().unwrap_or(operation);
-                let old = old.split('[').next().unwrap_or(old);
                 write!(
                     f,
-                    "`{operation}` is recorded, but the code never asked for it, while {site} ran \
-                     live; if that is its new name, write `was = \"{old}\"` there"
-                )
+                    "`{operation}` is recorded, but the code never asked for it"
+                )?;
+                match successor {
+                    Some(successor) => write!(f, ", while {successor}"),
+                    None => Ok(()),
+                }
             }
+        }
+    }
+}
+
+impl fmt::Display for Successor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            site,
+            operation,
+            moved,
+            was,
+        } = self;
+        match moved {
+            true => write!(
+                f,
+                "{site} ran live as `{operation}`; if it moved to `{operation}`, write `{was}` there"
+            ),
+            false => write!(
+                f,
+                "{site} ran live; if that is its new name, write `{was}` there"
+            ),
         }
     }
 }
@@ -82,64 +113,60 @@ impl Engine {
         let moved = self.moved.iter().map(|op| Drift::Moved {
             operation: self.path(*op),
         });
-        let renames = self.possible_renames();
+        let records = self.by_id();
+        let emptied = self.emptied(&records);
         let entered: HashMap<OperationId, ScopeIndex> = self.entered().collect();
-        // Only what stands directly in an entered scope: the rest follows from its parent.
-        let orphaned = self
-            .slots
-            .iter()
-            .filter(|slot| slot.recorded && slot.site.is_none() && !slot.record.is_internal())
-            .filter_map(|slot| Some((slot, *entered.get(&slot.record.parent)?)))
-            // What a race or a map has given up is not asked for again.
-            .filter(|(_, scope)| !self.is_closed(*scope))
-            .map(|(slot, scope)| Drift::Orphaned {
-                operation: self.path_in(scope, &slot.record),
-                renamed_to: likely_rename(slot, &renames),
-            });
+        // Only what stands directly in an entered scope: the rest follows from its parent. A scope that call sites
+        // have moved out of is no loss, but what else it holds may be.
+        let is_orphan = |slot: &&Slot| {
+            let parent = &slot.record.parent;
+            let inside = match entered.get(parent) {
+                // What a race or a map has given up is not asked for again.
+                Some(scope) => !self.is_closed(*scope),
+                None => emptied.contains(parent),
+            };
+            let unclaimed = slot.recorded && slot.site.is_none() && !slot.record.is_internal();
+            unclaimed && inside && !emptied.contains(&slot.record.id)
+        };
+        let orphans: Vec<&Slot> = self.slots.iter().filter(is_orphan).collect();
+        if orphans.is_empty() {
+            return moved.collect();
+        }
+        let hints = Hints::new(self, &records);
+        let orphaned = orphans.into_iter().map(|slot| Drift::Orphaned {
+            operation: match entered.get(&slot.record.parent) {
+                Some(scope) => self.path_in(*scope, &slot.record),
+                None => recorded_path(&records, slot),
+            },
+            successor: hints.successor(slot),
+        });
         moved.chain(orphaned).collect()
     }
 
-    /// The call sites that ran live under names that no record has, by scope; each once.
-    fn possible_renames(&self) -> HashMap<OperationId, Vec<&'static Site>> {
-        let recorded = self.slots.iter().filter(|slot| slot.recorded);
-        let known: HashSet<&str> = recorded.map(|slot| &*slot.record.name).collect();
-        let mut renames = HashMap::<_, Vec<&'static Site>>::new();
-        for slot in self.slots.iter().filter(|slot| !slot.recorded) {
-            let Some(site) = slot.site.filter(|site| !known.contains(site.name)) else {
-                continue;
-            };
-            let sites = renames.entry(slot.record.parent).or_default();
-            if !sites.iter().any(|other| std::ptr::eq(*other, site)) {
-                sites.push(site);
+    pub(super) fn by_id(&self) -> HashMap<OperationId, &Slot> {
+        let slots = self.slots.iter();
+        slots.map(|slot| (slot.record.id, slot)).collect()
+    }
+
+    /// The scopes without a call site that other call sites say they have moved out of.
+    fn emptied(&self, records: &HashMap<OperationId, &Slot>) -> HashSet<OperationId> {
+        let mut emptied = HashSet::new();
+        for home in self.moved_out.keys() {
+            let mut next = records.get(home);
+            while let Some(scope) = next.filter(|scope| scope.site.is_none()) {
+                emptied.insert(scope.record.id);
+                next = records.get(&scope.record.parent);
             }
         }
-        renames
+        emptied
     }
 }
 
-/// The most similar name among the call sites of the same kind and scope that ran live.
-fn likely_rename(
-    orphan: &Slot,
-    renames: &HashMap<OperationId, Vec<&'static Site>>,
-) -> Option<String> {
-    let sites = renames.get(&orphan.record.parent)?.iter();
-    sites
-        .filter(|site| site.kind == orphan.record.kind)
-        .min_by_key(|site| (distance(site.name, &orphan.record.name), site.line))
-        .map(|site| site.to_string())
-}
-
-/// Edits that lead from one name to the other.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, right) in b.bytes().enumerate() {
-            let substitution = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = substitution.min(diagonal + 1).min(row[j] + 1);
-        }
+/// The operation with its scopes, as they are recorded.
+fn recorded_path(records: &HashMap<OperationId, &Slot>, slot: &Slot) -> String {
+    let written = slot.record.written();
+    match records.get(&slot.record.parent) {
+        Some(scope) => format!("{}/{written}", recorded_path(records, scope)),
+        None => written,
     }
-    row[b.len()]
 }

@@ -1,6 +1,7 @@
 //! The report when code and history disagree.
 
 use super::Slot;
+use crate::record::Record;
 use crate::site::Site;
 
 /// What is wrong with `site` claiming `slot`, in words for the people who have to mend it.
@@ -67,6 +68,31 @@ pub(super) fn no_fingerprint(slot: &Slot, error: &str) -> String {
     format!(
         "the `with` of {site} cannot be written as JSON: {error}\n\
          Give it a value that can, such as an id. The execution goes on once a fitting build runs it."
+    )
+}
+
+/// `site` may be recorded in `scope`, of which nothing is given away any more.
+pub(super) fn hidden(scope: &Record, site: &'static Site) -> String {
+    let (written, kind, now) = (scope.written(), scope.kind, site.kind);
+    let was: Vec<String> = site.was.iter().map(|path| format!("{path:?}")).collect();
+    let was = was.join(", ");
+    format!(
+        "{site} says where it stood before (`was = {was}`): in the {kind} `{written}`, which has ended.\n\
+         This store does not give away what stood in a scope that has ended, so whether the {now} was done there \
+         cannot be told. Keep it in `{written}` until the executions that are past it have ended; where doing it a \
+         second time is harmless, leave `was` out. Nothing was run or written; the execution goes on once a fitting \
+         build runs it."
+    )
+}
+
+/// Two call sites say that they were what `slot` records.
+pub(super) fn two_successors(slot: &Slot, first: &'static Site, second: &'static Site) -> String {
+    let (written, kind) = (slot.record.written(), slot.record.kind);
+    format!(
+        "the record of the {kind} `{written}` has two successors:\n  \
+         first  {first}\n  then   {second}\n\
+         Both name it with `was`, and it answers only one of them. Leave `was` out at the one that is new. Nothing was \
+         run or written for the second; the execution goes on once the code is fixed."
     )
 }
 

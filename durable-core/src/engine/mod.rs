@@ -8,7 +8,9 @@ mod claim;
 mod cut_off;
 mod drift;
 mod external;
+mod hints;
 mod mismatch;
+mod moves;
 mod order;
 mod outcome;
 mod quota;
@@ -29,9 +31,7 @@ use crate::site::Site;
 use crate::store::{Capabilities, NewExecution};
 use crate::{Occurrence, OperationId, Timestamp};
 
-pub use drift::Drift;
-#[cfg(feature = "lock")]
-pub(crate) use drift::distance;
+pub use drift::{Drift, Successor};
 
 pub(crate) use external::Limits;
 
@@ -114,6 +114,10 @@ struct Slot {
     bare: bool,
     /// Its inside, if it is a scope that was entered.
     inside: Option<ScopeIndex>,
+    /// Whether a call site claimed it that had another name or stood elsewhere when it was recorded.
+    adopted: bool,
+    /// The scope it was recorded in, where that is another one than it was claimed in.
+    home: Option<OperationId>,
 }
 
 /// Takes over the number that an id hashes to.
@@ -159,6 +163,10 @@ pub(crate) struct Engine {
     /// What stands in scopes whose branches have no records; made when first asked for.
     runs: IdMap<order::Runs>,
     scopes: Vec<order::Scope>,
+    /// What call sites elsewhere have claimed out of a scope.
+    moved_out: IdMap<moves::MovedOut>,
+    /// Which runs scopes are today, where their records do not say so.
+    runs_now: HashMap<Op, Occurrence>,
     queue: write::Queue,
     stop: Option<Stop>,
     limits: Capabilities,
@@ -205,6 +213,8 @@ impl Engine {
             orders: None,
             runs: IdMap::default(),
             scopes: vec![root],
+            moved_out: IdMap::default(),
+            runs_now: HashMap::new(),
             queue: write::Queue::default(),
             stop: None,
             limits,
@@ -407,6 +417,8 @@ impl Slot {
             written: true,
             bare: false,
             inside: None,
+            adopted: false,
+            home: None,
         }
     }
 }

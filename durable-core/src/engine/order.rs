@@ -113,6 +113,10 @@ impl Engine {
         if recorded {
             scope.ahead = self.recorded_in(id);
         }
+        if let Some(moved) = self.moved_out.get_mut(&id) {
+            scope.ahead = scope.ahead.saturating_sub(moved.operations);
+            scope.used.add(std::mem::take(&mut moved.used));
+        }
         let index = ScopeIndex(self.scopes.len());
         self.slots[op.index()].inside.get_or_insert(index);
         self.scopes.push(scope);
@@ -151,13 +155,15 @@ impl Engine {
                 .iter()
                 .map(|(name, run)| OperationId::of(id, name, run));
             let found = self.index();
-            let ahead = ids.filter(|id| found.contains_key(id)).count();
-            self.scopes[index.0].ahead = ahead;
+            let ahead: Vec<Op> = ids.filter_map(|id| found.get(&id).copied()).collect();
+            let ahead = ahead.iter();
+            let ahead = ahead.filter(|op| self.slots[op.index()].site.is_none());
+            self.scopes[index.0].ahead = ahead.count();
         }
         self.runs.insert(records, runs);
     }
 
-    fn recorded_in(&mut self, scope: OperationId) -> usize {
+    pub(super) fn recorded_in(&mut self, scope: OperationId) -> usize {
         self.orders().get(&scope).map_or(0, Vec::len)
     }
 
@@ -183,6 +189,30 @@ impl Engine {
             || scope
                 .op
                 .is_some_and(|op| self.is_closed(self.slots[op.index()].scope))
+    }
+
+    /// The scope and those around it, the innermost first.
+    pub(super) fn around(&self, index: ScopeIndex) -> impl Iterator<Item = ScopeIndex> {
+        std::iter::successors(Some(index), |scope| {
+            let op = self.scopes[scope.0].op?;
+            Some(self.slots[op.index()].scope)
+        })
+    }
+
+    /// The operation whose inside the scope is; none for the handler's own.
+    pub(super) fn scope_op(&self, index: ScopeIndex) -> Option<Op> {
+        self.scopes[index.0].op
+    }
+
+    pub(super) fn scope_id(&self, index: ScopeIndex) -> OperationId {
+        self.scopes[index.0].id
+    }
+
+    /// Which run of its call site the scope is, as the code has it today.
+    pub(super) fn run_of(&self, index: ScopeIndex) -> Option<&Occurrence> {
+        let op = self.scopes[index.0].op?;
+        let now = self.runs_now.get(&op);
+        Some(now.unwrap_or(&self.slots[op.index()].record.occurrence))
     }
 
     /// The scopes entered so far.

@@ -156,8 +156,7 @@ impl Engine {
         let takes_back = self.slots[op.index()].record.kind == Kind::Undo;
         let may = !self.limits.orchestrates || takes_back || !self.is_full();
         self.quota.repeats += u64::from(may);
-        let scope = self.slots[op.index()].scope;
-        self.scope(scope).used.operations += u64::from(may);
+        self.used_by(op).operations += u64::from(may);
         may
     }
 

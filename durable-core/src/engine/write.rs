@@ -120,8 +120,7 @@ impl Engine {
             size += more;
             slot.queued = false;
             records.push(slot.record.clone());
-            let scope = slot.scope;
-            self.scope(scope).used.bytes += more as u64;
+            self.used_by(op).bytes += more as u64;
             self.queue.sent.push(op);
             self.queue.changed.pop_front();
         }

@@ -164,7 +164,7 @@ fn missing(scope: &str, old: &LockedSite, before: &[LockedSite], now: &[LockedSi
     let likely = now.iter().filter(is_new).min_by_key(|site| {
         (
             site.repeat != old.repeat,
-            crate::engine::distance(&site.name, &old.name),
+            crate::near::distance(&site.name, &old.name),
         )
     });
     let (kind, name) = (old.kind, &old.name);

@@ -247,7 +247,8 @@ impl Fan<'_> {
     ) -> Payload {
         let state = self.claim.lock();
         let keeps_children = state.engine.limits().keeps_children;
-        let fits = |payload: &Payload| state.engine.has_room(payload) && !self.options.undoes;
+        let rebuilt = self.options.undoes || state.engine.is_vacated(self.claim.op);
+        let fits = |payload: &Payload| state.engine.has_room(payload) && !rebuilt;
         let whole = || {
             let placed = self.placed();
             let values = placed.iter().map(|op| state.engine.value(*op));

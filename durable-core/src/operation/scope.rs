@@ -104,9 +104,12 @@ impl<T, C> ScopeOp<'_, T, C> {
     /// scope that has no outcome of its own. Run again over them, the body ends the same.
     fn record(&self, outcome: Outcome) {
         let value_type = std::any::type_name::<T>();
-        let keeps_children = self.claim.lock().engine.limits().keeps_children;
+        let state = self.claim.lock();
+        let keeps_children = state.engine.limits().keeps_children;
+        let rebuilt = self.always || state.engine.is_vacated(self.claim.op);
+        drop(state);
         match outcome {
-            _ if self.always && !keeps_children => self.claim.succeed_by_children(value_type),
+            _ if rebuilt && !keeps_children => self.claim.succeed_by_children(value_type),
             Outcome::Error(error) => self.claim.fail_with(error),
             Outcome::Value(payload) => self.claim.succeed(payload, value_type),
             Outcome::Done => {}

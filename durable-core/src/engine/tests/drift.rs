@@ -68,7 +68,7 @@ fn a_removed_step_is_reported_as_never_asked_for() {
         drift,
         [Drift::Orphaned {
             operation: "b".into(),
-            renamed_to: None
+            successor: None
         }]
     );
 }

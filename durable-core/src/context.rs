@@ -167,6 +167,9 @@ pub struct Context {
 
 impl Context {
     pub(crate) fn root(shared: Arc<Shared>) -> Self {
+        if let Some(observer) = shared.observer() {
+            observer.began(&shared);
+        }
         let (info, replay) = (
             &shared.info,
             shared.lock().engine.is_replaying(ScopeIndex::ROOT),
@@ -259,9 +262,6 @@ impl Context {
         state.last_site = Some(site);
         let replayed = state.engine.is_replaying(self.scope);
         let op = state.engine.claim(self.scope, site, turn);
-        if let Some(observer) = self.shared.observer() {
-            observer.asked(state.engine.id(op));
-        }
         if replayed && !state.engine.is_replaying(self.scope) {
             self.span.record("replay", false);
         }

@@ -1,14 +1,16 @@
 //! What the testing kit sees of the bodies of a run, and how it keeps them from running.
 
-use crate::context::Claim;
+use crate::BoxFuture;
+use std::sync::Arc;
+
+use crate::context::{Claim, Shared};
 use crate::failure::Failure;
 use crate::record::Payload;
-use crate::{BoxFuture, OperationId};
 
 /// Watches the bodies of a run. None does unless a test is run.
 pub(crate) trait Observer: Send + Sync {
-    /// The handler asks for an operation.
-    fn asked(&self, operation: OperationId);
+    /// An invocation begins.
+    fn began(&self, invocation: &Arc<Shared>);
 
     /// The body of `claim` is about to run. A failure stands in its place; an answer that never comes
     /// is the end of the process.

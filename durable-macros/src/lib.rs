@@ -7,6 +7,7 @@ mod cfg;
 mod check;
 #[cfg(test)]
 mod corpus;
+mod earlier;
 mod expand;
 mod function;
 mod hazards;

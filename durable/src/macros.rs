@@ -30,7 +30,7 @@ macro_rules! __outside {
 /// attempt), `at_most_once`, `undo = |value| body` (takes the step back when the execution fails or is
 /// cancelled; ends with a `Result<(), _>`, borrows the state only and owns the rest), `move` (the body
 /// takes its captures by value),
-/// `was = "old name"`, `label = text`, `with = input` (what the body works on, as JSON: a recorded outcome of another
+/// `was = "old name or path"`, `label = text`, `with = input` (what the body works on, as JSON: a recorded outcome of another
 /// input blocks the execution instead of answering; see [`Fingerprint`](crate::Fingerprint)), `codec = codec`, `secret`. A body may
 /// begin with `|step|`, a [`StepInfo`](crate::StepInfo).
 ///
@@ -62,7 +62,7 @@ macro_rules! step {
 /// Keeps a value that cannot fail and would differ on replay: the clock, a random number.
 ///
 /// `record!([name,] [options,] expression)` awaits to the value. Options: `key = value` or `ordered`,
-/// `was = "old name"`, `label = text`, `with = input`, `codec = codec`, `secret`.
+/// `was = "old name or path"`, `label = text`, `with = input`, `codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -86,7 +86,7 @@ macro_rules! record {
 ///
 /// `wait!([name,] [options,] duration)` or `wait!([name,] [options,] until = time)` awaits to `()`. The
 /// timer starts when the expression is evaluated. Durations are short to say by [`Units`](crate::Units). Options: `key = value` or `ordered` (a wait in a loop
-/// is `ordered` by itself), `was = "old name"`, `label = text`, `with = input`.
+/// is `ordered` by itself), `was = "old name or path"`, `label = text`, `with = input`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -112,7 +112,7 @@ macro_rules! wait {
 /// Groups durable calls under a name: names inside need only be unique inside.
 ///
 /// `scope!(name, [options,] { … })` awaits to `Result<T, ScopeError>`, where the block ends with a
-/// `Result`. A panic in the block is the error of the scope. Options: `key = value` or `ordered`, `was = "old name"`, `label = text`, `with = input`, `codec = codec`,
+/// `Result`. A panic in the block is the error of the scope. Options: `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`, `codec = codec`,
 /// `secret`.
 ///
 /// ```
@@ -141,7 +141,7 @@ macro_rules! scope {
 /// Runs another durable function inside this execution, in a scope of its own.
 ///
 /// `call!([name,] [options,] function(input))` awaits to `Result<O, CallError>`. The function gets this
-/// one's state by itself. Options: `key = value` or `ordered`, `was = "old name"`, `label = text`, `with = input`,
+/// one's state by itself. Options: `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`,
 /// `codec = codec`, `secret`.
 ///
 /// ```
@@ -197,7 +197,7 @@ macro_rules! execution {
 ///
 /// Options: `state = first`, `attempts = n` (checks at most), `timeout = Duration` (no check begins later),
 /// `retry = Retry` (of a check that fails; by default it fails the poll), `key = value` or `ordered`,
-/// `was = "old name"`, `label = text`, `with = input`, `codec = codec` (of the value), `state_codec = codec` (of what is kept
+/// `was = "old name or path"`, `label = text`, `with = input`, `codec = codec` (of the value), `state_codec = codec` (of what is kept
 /// for the next check), `secret`.
 ///
 /// ```
@@ -236,7 +236,7 @@ macro_rules! poll {
 ///
 /// Options: `timeout = Duration`, `heartbeat = Duration` (the longest pause between signs of life),
 /// `submit = |id| body`, `retry = Retry` (of `submit`; by default six attempts), `key = value` or `ordered`,
-/// `was = "old name"`, `label = text`, `with = input`, `codec = codec`, `secret`.
+/// `was = "old name or path"`, `label = text`, `with = input`, `codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -272,7 +272,7 @@ macro_rules! callback {
 /// a child that is blocked could let the execution go on.
 ///
 /// Options: `tenant = text` (for whom, where the store keeps tenants apart), `key = value` or `ordered`,
-/// `was = "old name"`, `label = text`, `with = input`, `input_codec = codec` (writes the input; the function reads it as its
+/// `was = "old name or path"`, `label = text`, `with = input`, `input_codec = codec` (writes the input; the function reads it as its
 /// own), `codec = codec` (reads the result, whatever wrote it), `secret`.
 ///
 /// ```
@@ -336,7 +336,7 @@ macro_rules! continue_as {
 /// Options: `key = |item| value` (tells the items apart; any other `key`, or `ordered`, tells the runs of
 /// the `map!` itself apart), `item_label = |item| text` (how each item is written in histories; `label = text`
 /// is how the `map!` itself is), `with = |item| input` (what an item's body works on; `with = input` is of the whole), `concurrency = n`, `complete = Complete`, `flat` (the items leave no records
-/// of their own), `was = "old name"`, `codec = codec` (of each item's value), `secret`.
+/// of their own), `was = "old name or path"`, `codec = codec` (of each item's value), `secret`.
 ///
 /// `result_codec = codec` is for the whole, a `Codec<BatchResult<T>>`: what it writes is what is recorded of the
 /// `map!`, and what it reads of that is what comes back, with nothing run again. Over the store's limit, or
@@ -370,7 +370,7 @@ macro_rules! map {
 /// [`BatchResult`](crate::BatchResult), in the order in which the branches are written. Branches made at run time
 /// stand in a list, with one body for all: `parallel!(name, branches, key = |branch| …, [options,] |branch| { … })`.
 ///
-/// Options: `concurrency = n`, `complete = Complete`, `flat`, `key = value` or `ordered`, `was = "old name"`,
+/// Options: `concurrency = n`, `complete = Complete`, `flat`, `key = value` or `ordered`, `was = "old name or path"`,
 /// `label = text`, `with = input`, `codec = codec`, `result_codec = codec`, `secret`; see [`map!`](crate::map).
 ///
 /// ```
@@ -402,7 +402,7 @@ macro_rules! parallel {
 /// `"arm" => pattern = future => expression` that sees what the future gave. The winner is recorded before
 /// its expression runs, then the other futures are dropped. An expression that may fail ends with a
 /// `Result`: the `?` comes after `.await`. Names of call sites in the futures need only be
-/// unique in the race. Options: `key = value` or `ordered`, `was = "old name"`, `label = text`, `with = input`.
+/// unique in the race. Options: `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -434,7 +434,7 @@ macro_rules! race {
 /// and grow towards the target.
 ///
 /// Options: `target = Duration` (of one batch, by default ten seconds), `max = n` (items of one batch),
-/// `retry = Retry`, `timeout = Duration`, `with = |batch| input`, `was = "old name"`, `codec = codec`, `secret`.
+/// `retry = Retry`, `timeout = Duration`, `with = |batch| input`, `was = "old name or path"`, `codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;

@@ -108,12 +108,9 @@ async fn a_rename_without_was_runs_that_one_step_again_and_is_reported() {
         "value of a, value of charge, value of c"
     );
     assert_eq!(effects, ["charge"]);
-    let text = report.drift[0].to_string();
-    assert!(text.contains("`b` is recorded"), "{text}");
-    assert!(
-        text.contains("step `charge`") && text.contains("was = \"b\""),
-        "{text}"
-    );
+    // Nothing says that `charge` was `b`, so no guess is made.
+    let drift: Vec<String> = report.drift.iter().map(ToString::to_string).collect();
+    assert_eq!(drift, ["`b` is recorded, but the code never asked for it"]);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod fan;
 mod growth;
 mod guarantees;
 mod interrupted;
+mod moves;
 mod operations;
 mod options;
 mod panics;

@@ -42,6 +42,11 @@ impl Effects {
         self.0.lock().unwrap().clone()
     }
 
+    /// The same, and forgets it.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
     pub(crate) fn count(&self, what: &str) -> usize {
         self.all().iter().filter(|noted| *noted == what).count()
     }

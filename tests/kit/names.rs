@@ -85,6 +85,67 @@ version!(declared, {
     Ok(step!("publish", work(7_u32).await).await?)
 });
 
+// Everything stands elsewhere: the first step in a scope, what was in the map in a loop, what was called inline.
+version!(moved, {
+    let read = scope!("input", {
+        Ok(step!("read", work(vec![1_u32, 2]).await).await?)
+    });
+    let read = read.await?;
+    for n in &read {
+        step!("load", key = n, work(*n).await).await?;
+        step!("parse", key = n, work(*n).await).await?;
+    }
+    step!("deep", work(1).await).await?;
+    call!("paused", pauses(1)).await?;
+    Ok(step!("publish", work(7_u32).await).await?)
+});
+
+version!(moved_and_declared, {
+    let read = scope!("input", {
+        Ok(step!("read", was = "/read", work(vec![1_u32, 2]).await).await?)
+    });
+    let read = read.await?;
+    for n in &read {
+        step!("load", key = n, work(*n).await).await?;
+        step!(
+            "parse",
+            key = n,
+            was = "/files/item[*]/parse",
+            work(*n).await
+        )
+        .await?;
+    }
+    step!("deep", was = "called/deep", work(1).await).await?;
+    call!("paused", pauses_as_declared(1)).await?;
+    Ok(step!("publish", work(7_u32).await).await?)
+});
+
+#[durable(name = "pauses")]
+async fn pauses(n: u32) -> Result<u32, BoxError> {
+    wait!("breathe", Duration::from_secs(60)).await;
+    Ok(n)
+}
+
+#[durable(name = "pauses")]
+async fn pauses_as_declared(n: u32) -> Result<u32, BoxError> {
+    wait!("breathe", was = "../breathe", Duration::from_secs(60)).await;
+    Ok(n)
+}
+
+// Nothing here is like anything that was there.
+version!(rewritten, {
+    let total = step!("count", work(2_u32).await).await?;
+    for n in 0..total {
+        step!("store", key = n, work(n).await).await?;
+    }
+    Ok(total)
+});
+
+#[durable(name = "helper")]
+async fn emptied(n: u32) -> Result<u32, BoxError> {
+    Ok(n)
+}
+
 version!(broken, {
     let read = step!("read", work("all".to_owned()).await).await?;
     for n in read.chars() {
@@ -432,4 +493,90 @@ async fn types_of_inputs_and_of_what_polls_carry_are_foretold() {
     );
     // What has been checked for the last time carries nothing on.
     assert_eq!(verdicts(&ended), [(Verdict::Undecodable, input.to_owned())]);
+}
+
+#[tokio::test]
+async fn a_move_fails_with_the_path_to_write_and_passes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    locked(&path).await;
+    let failed = Names::new()
+        .handler(emptied)
+        .handler(pauses)
+        .handler(moved::import)
+        .check_as(&path, "")
+        .unwrap_err();
+    println!("{failed}");
+    for part in [
+        "the step `import/read` is gone",
+        "write was = \"/read\" at the step `import/input/read` (tests/kit/names.rs:",
+        "if it moved there",
+        "the map `import/files` is gone",
+        "the call `import/called` is gone",
+        "the wait `import/breathe` is gone",
+        "the step `helper/deep` is gone",
+    ] {
+        assert!(failed.contains(part), "{part:?} is not in\n{failed}");
+    }
+    Names::new()
+        .handler(emptied)
+        .handler(pauses_as_declared)
+        .handler(moved_and_declared::import)
+        .check_as(&path, "update")
+        .unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.contains(r#"step "parse"[key] was "/files/item[*]/parse""#),
+        "{text}"
+    );
+    locked(&path).await;
+    let failed = Names::new()
+        .handler(emptied)
+        .handler(pauses_as_declared)
+        .handler(moved_and_declared::import)
+        .check_as(&path, "");
+    // The call is gone, and what it called is declared: nothing else is.
+    assert_eq!(failed, Ok(()));
+}
+
+#[tokio::test]
+async fn what_is_like_nothing_gets_no_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    locked(&path).await;
+    let failed = Names::new()
+        .handler(helper)
+        .handler(rewritten::import)
+        .check_as(&path, "")
+        .unwrap_err();
+    assert!(
+        failed.contains("the step `import/read` is gone"),
+        "{failed}"
+    );
+    assert!(!failed.contains("write was"), "{failed}");
+    let found = checked(Names::new().handler(helper).handler(rewritten::import), 1).await;
+    assert!(!found.is_empty());
+    for (verdict, text) in found {
+        assert_eq!(verdict, Verdict::Orphaned, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_execution_in_flight_is_checked_against_moves() {
+    let found = checked(
+        Names::new()
+            .handler(emptied)
+            .handler(pauses)
+            .handler(moved::import),
+        1,
+    )
+    .await;
+    let texts: Vec<&str> = found.iter().map(|(_, text)| text.as_str()).collect();
+    let read = "will re-run step `input/read`, if `read`, which is recorded, moved there: then write `was = \"/read\"`";
+    assert!(texts.contains(&read), "{texts:#?}");
+    let declared = Names::new()
+        .handler(emptied)
+        .handler(pauses_as_declared)
+        .handler(moved_and_declared::import);
+    assert_eq!(checked(declared, 1).await, []);
 }

@@ -147,6 +147,45 @@ edited!(removed, n, {
     Ok(read)
 });
 
+edited!(moved, n, {
+    let read = scope!("input", { Ok(step!("read", work(n).await).await?) }).await?;
+    Ok(read)
+});
+edited!(moved_and_declared, n, {
+    let read = scope!("input", {
+        Ok(step!("read", was = "/read", work(n).await).await?)
+    })
+    .await?;
+    let mut sum = 0;
+    for n in 0..read {
+        sum += step!("load", key = n, work(n).await).await?;
+    }
+    wait!("breathe", Duration::from_secs(60)).await;
+    step!("publish", work(sum).await).await?;
+    step!("notify", work(1).await).await?;
+    Ok(sum)
+});
+
+#[tokio::test]
+async fn a_moved_step() {
+    for invocations in [1, 2] {
+        let folder = exported(before::import, 3, invocations).await;
+        let found = replay(moved::import, file(&folder)).await;
+        says(
+            found,
+            &[
+                "`input/read` would run: it is not recorded",
+                "`read` is recorded, but the code had not asked for it by then, while step `read` (tests/kit/replay.rs:",
+                "if it moved to `input/read`, write `was = \"/read\"` there",
+                "`load[0]` is recorded, but the code had not asked for it by then\n",
+            ],
+        );
+        replay(moved_and_declared::import, file(&folder))
+            .await
+            .unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_renamed_step() {
     let folder = exported(before::import, 3, 1).await;
@@ -156,6 +195,7 @@ async fn a_renamed_step() {
         &[
             "`read_all` would run: it is not recorded",
             "`read` is recorded, but the code had not asked for it",
+            "if that is its new name, write `was = \"read\"` there",
         ],
     );
     replay(declared::import, file(&folder)).await.unwrap();

@@ -165,13 +165,21 @@ impl<'a> History<'a> {
         let Some(last) = all().max_by_key(|record| (record.ended_at, record.seq)) else {
             return Vec::new();
         };
+        // A scope that failed of it, though it is not recorded in there: it has moved into it since.
+        let holds_it = |record: &&Record| {
+            record.kind.is_scope()
+                && record.status == Status::Failed
+                && record.ended_at >= last.ended_at
+        };
+        let moved_into = self.records.iter().filter(holds_it);
         let branching = |record: &Record| matches!(record.kind, Kind::Map | Kind::Parallel);
         let outermost = self.around(last).filter(|scope| branching(scope)).last();
         let Some(outermost) = outermost else {
-            return vec![last];
+            return moved_into.chain([last]).collect();
         };
         all()
             .filter(|record| self.around(record).any(|scope| scope.id == outermost.id))
+            .chain(moved_into)
             .collect()
     }
 

@@ -60,6 +60,18 @@ fn the_failed_step_and_what_it_stands_in_are_done_again() {
 }
 
 #[test]
+fn a_scope_that_failed_of_a_step_that_moved_into_it_is_done_again() {
+    let (mut made, root) = (Made::default(), OperationId::ROOT);
+    made.add(root, Kind::Step, "handled", false);
+    let before = made.add(root, Kind::Scope, "before", false);
+    made.add(before, Kind::Step, "a", true);
+    made.add(root, Kind::Step, "charge", false);
+    made.add(root, Kind::Scope, "pay", false);
+    let (_, put) = again(&made.0, RetryFrom::Failure);
+    assert_eq!(put, [(4, Status::Pending), (5, Status::Started)]);
+}
+
+#[test]
 fn branches_that_failed_beside_it_are_done_again() {
     let (mut made, root) = (Made::default(), OperationId::ROOT);
     let map = made.add(root, Kind::Map, "files", true);

@@ -181,7 +181,8 @@ impl Engine {
     }
 
     /// `op` runs the function of this name, for reports.
-    pub(crate) fn calls(&mut self, op: Op, function: &str) {
+    pub(crate) fn calls(&mut self, op: Op, function: &str, sites: &'static [Site]) {
+        self.runs_function(Some(op), sites);
         let record = &mut self.slots[op.index()].record;
         if record.seq == 0 {
             record.handle = Some(function.to_owned());
@@ -228,6 +229,7 @@ impl Slot {
             written: false,
             bare: false,
             inside: None,
+            hides: false,
             adopted: false,
             home: None,
         }

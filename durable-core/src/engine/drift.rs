@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::hints::Hints;
+use super::moves::TakenIn;
 use super::order::ScopeIndex;
-use super::{Engine, Op, Slot};
+use super::{Engine, IdMap, Op, Slot};
 use crate::OperationId;
+use crate::record::Status;
 use crate::site::Site;
 
 /// A difference between the history and what the code asked for.
@@ -113,8 +115,17 @@ impl Engine {
         let moved = self.moved.iter().map(|op| Drift::Moved {
             operation: self.path(*op),
         });
+        let is_unclaimed = |slot: &&Slot| {
+            let given_up = slot.record.status == Status::Cancelled;
+            slot.recorded && slot.site.is_none() && !slot.record.is_internal() && !given_up
+        };
+        let unclaimed: Vec<&Slot> = self.slots.iter().filter(is_unclaimed).collect();
+        if unclaimed.is_empty() {
+            return moved.collect();
+        }
         let records = self.by_id();
-        let emptied = self.emptied(&records);
+        let taken_in = TakenIn::new(self);
+        let emptied = self.emptied(&unclaimed, &taken_in, &records);
         let entered: HashMap<OperationId, ScopeIndex> = self.entered().collect();
         // Only what stands directly in an entered scope: the rest follows from its parent. A scope that call sites
         // have moved out of is no loss, but what else it holds may be.
@@ -125,15 +136,12 @@ impl Engine {
                 Some(scope) => !self.is_closed(*scope),
                 None => emptied.contains(parent),
             };
-            let unclaimed = slot.recorded && slot.site.is_none() && !slot.record.is_internal();
-            unclaimed && inside && !emptied.contains(&slot.record.id)
+            inside && !emptied.contains(&slot.record.id)
         };
-        let orphans: Vec<&Slot> = self.slots.iter().filter(is_orphan).collect();
-        if orphans.is_empty() {
-            return moved.collect();
-        }
+        let lost = unclaimed.iter().copied().filter(is_orphan);
+        let lost = lost.filter(|slot| !taken_in.holds(slot, &records));
         let hints = Hints::new(self, &records);
-        let orphaned = orphans.into_iter().map(|slot| Drift::Orphaned {
+        let orphaned = lost.map(|slot| Drift::Orphaned {
             operation: match entered.get(&slot.record.parent) {
                 Some(scope) => self.path_in(*scope, &slot.record),
                 None => recorded_path(&records, slot),
@@ -143,16 +151,24 @@ impl Engine {
         moved.chain(orphaned).collect()
     }
 
-    pub(super) fn by_id(&self) -> HashMap<OperationId, &Slot> {
+    pub(super) fn by_id(&self) -> IdMap<&Slot> {
         let slots = self.slots.iter();
         slots.map(|slot| (slot.record.id, slot)).collect()
     }
 
     /// The scopes without a call site that other call sites say they have moved out of.
-    fn emptied(&self, records: &HashMap<OperationId, &Slot>) -> HashSet<OperationId> {
+    fn emptied(
+        &self,
+        unclaimed: &[&Slot],
+        taken_in: &TakenIn<'_>,
+        records: &IdMap<&Slot>,
+    ) -> HashSet<OperationId> {
+        let moved = self.slots.iter().filter(|slot| slot.home.is_some());
+        let left = unclaimed.iter().copied();
+        let left = left.filter(|slot| taken_in.holds(slot, records));
         let mut emptied = HashSet::new();
-        for home in self.moved_out.keys() {
-            let mut next = records.get(home);
+        for moved in moved.chain(left) {
+            let mut next = records.get(&moved.record.parent);
             while let Some(scope) = next.filter(|scope| scope.site.is_none()) {
                 emptied.insert(scope.record.id);
                 next = records.get(&scope.record.parent);
@@ -163,7 +179,7 @@ impl Engine {
 }
 
 /// The operation with its scopes, as they are recorded.
-fn recorded_path(records: &HashMap<OperationId, &Slot>, slot: &Slot) -> String {
+fn recorded_path(records: &IdMap<&Slot>, slot: &Slot) -> String {
     let written = slot.record.written();
     match records.get(&slot.record.parent) {
         Some(scope) => format!("{}/{written}", recorded_path(records, scope)),

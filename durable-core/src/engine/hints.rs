@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::drift::Successor;
 use super::moves::key_of;
-use super::{Engine, Op, Slot};
+use super::{Engine, IdMap, Op, Slot};
 use crate::earlier;
 use crate::near::{distance, is_near};
 use crate::record::{Kind, Record};
@@ -14,18 +14,18 @@ use crate::{Occurrence, OperationId};
 /// What ran live, by what it may be taken for.
 pub(super) struct Hints<'a> {
     engine: &'a Engine,
-    records: &'a HashMap<OperationId, &'a Slot>,
+    records: &'a IdMap<&'a Slot>,
     /// The call sites that have claimed something, by scope and name, and whether each runs once.
     stands: HashSet<(OperationId, &'a str, bool)>,
-    /// One run of each live call site, and one for each of its keys.
-    same_name: HashMap<(Kind, &'a str, Option<String>), Op>,
+    /// One run of each live call site, one for each of its keys, and each run with the keys of its scopes.
+    same_name: HashMap<(Kind, &'a str, Vec<String>), Op>,
     /// One run of each live call site whose name is new; then the same for each scope.
     new_names: Vec<Op>,
     new_in_scope: HashMap<OperationId, Vec<Op>>,
 }
 
 impl<'a> Hints<'a> {
-    pub(super) fn new(engine: &'a Engine, records: &'a HashMap<OperationId, &'a Slot>) -> Self {
+    pub(super) fn new(engine: &'a Engine, records: &'a IdMap<&'a Slot>) -> Self {
         let recorded = || engine.slots.iter().filter(|slot| slot.recorded);
         let names: HashSet<&str> = recorded().map(|slot| &*slot.record.name).collect();
         // A call site that answers from records of its own is no new one.
@@ -51,13 +51,9 @@ impl<'a> Hints<'a> {
                 continue;
             }
             let op = Op::at(at);
-            let key = key_of(&slot.record.occurrence)
-                .or_else(|| engine.run_of(slot.scope).and_then(key_of));
-            for key in [key, None] {
-                hints
-                    .same_name
-                    .entry((site.kind, site.name, key))
-                    .or_insert(op);
+            for keys in of_keys(engine.keys(slot.scope, &slot.record.occurrence)) {
+                let name = (site.kind, site.name, keys);
+                hints.same_name.entry(name).or_insert(op);
             }
             if names.contains(site.name) {
                 continue;
@@ -100,12 +96,19 @@ impl<'a> Hints<'a> {
     }
 
     fn same_name(&self, record: &'a Record, run: &Occurrence) -> Option<Op> {
-        let find = |key| {
+        let around = std::iter::successors(self.records.get(&record.parent), |scope| {
+            self.records.get(&scope.record.parent)
+        });
+        let around = around.filter_map(|scope| identified(&scope.record));
+        let runs = std::iter::once(run.clone()).chain(around);
+        let keys = runs.filter_map(|run| key_of(&run)).collect();
+        let find = |keys| {
             self.same_name
-                .get(&(record.kind, record.name.as_ref(), key))
+                .get(&(record.kind, record.name.as_ref(), keys))
         };
-        find(key_of(run))
-            .or_else(|| find(None))
+        of_keys(keys)
+            .into_iter()
+            .find_map(find)
             .copied()
             .filter(|op| !self.is_same_place(record, *op))
     }
@@ -179,11 +182,15 @@ impl<'a> Hints<'a> {
             up => ("../".repeat(up), shared),
         };
         let own = key_of(&slot.record.occurrence);
-        let around = self.engine.around(slot.scope);
-        let around = around.filter_map(|scope| self.engine.run_of(scope).and_then(key_of));
-        let keys: Vec<String> = own.clone().into_iter().chain(around).collect();
+        let keys = self.engine.keys(slot.scope, &slot.record.occurrence);
         Some(start + &segments(&there[from..], own.as_deref(), &keys))
     }
+}
+
+/// What runs with these keys, the innermost first, are looked up by: all keys, the innermost, none.
+fn of_keys(keys: Vec<String>) -> [Vec<String>; 3] {
+    let innermost = keys.first().cloned().into_iter().collect();
+    [keys, innermost, Vec::new()]
 }
 
 /// The segments of a path, with the keys that the call site has too left to it.

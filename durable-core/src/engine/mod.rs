@@ -114,6 +114,8 @@ struct Slot {
     bare: bool,
     /// Its inside, if it is a scope that was entered.
     inside: Option<ScopeIndex>,
+    /// Whether it was answered by a value or error of its own, for which nothing that stands in it was needed.
+    hides: bool,
     /// Whether a call site claimed it that had another name or stood elsewhere when it was recorded.
     adopted: bool,
     /// The scope it was recorded in, where that is another one than it was claimed in.
@@ -165,6 +167,8 @@ pub(crate) struct Engine {
     scopes: Vec<order::Scope>,
     /// What call sites elsewhere have claimed out of a scope.
     moved_out: IdMap<moves::MovedOut>,
+    /// The functions that run, with their call sites: the handler, and those it calls.
+    functions: Vec<(Option<Op>, &'static [Site])>,
     /// Which runs scopes are today, where their records do not say so.
     runs_now: HashMap<Op, Occurrence>,
     queue: write::Queue,
@@ -214,6 +218,7 @@ impl Engine {
             runs: IdMap::default(),
             scopes: vec![root],
             moved_out: IdMap::default(),
+            functions: Vec::new(),
             runs_now: HashMap::new(),
             queue: write::Queue::default(),
             stop: None,
@@ -313,6 +318,7 @@ impl Engine {
         if slot.recorded && !slot.begun {
             self.counts.replayed += 1;
         }
+        slot.hides |= record.kind.is_scope() && !record.needs_children();
         // The value of a branch may become part of the value of the whole.
         let kept = record.kind == Kind::Branch && !self.limits.keeps_children;
         let payload = match kept {
@@ -417,6 +423,7 @@ impl Slot {
             written: true,
             bare: false,
             inside: None,
+            hides: false,
             adopted: false,
             home: None,
         }

@@ -1,8 +1,10 @@
 //! Call sites that stood elsewhere before: finds what they recorded there.
 
+use std::collections::HashSet;
+
 use super::order::ScopeIndex;
 use super::quota::Used;
-use super::{Engine, Op, Stop, mismatch};
+use super::{Engine, IdMap, Op, Slot, Stop, mismatch};
 use crate::earlier::{Earlier, Run, Segment, Start};
 use crate::record::{Kind, Status};
 use crate::site::{Repeat, Site};
@@ -112,7 +114,7 @@ impl Engine {
     }
 
     /// The keys and turns of the run that asks: its own, then those of the scopes around it.
-    fn keys(&self, scope: ScopeIndex, occurrence: &Occurrence) -> Vec<String> {
+    pub(super) fn keys(&self, scope: ScopeIndex, occurrence: &Occurrence) -> Vec<String> {
         let around = self.around(scope).filter_map(|scope| self.run_of(scope));
         std::iter::once(occurrence)
             .chain(around)
@@ -143,9 +145,11 @@ impl Engine {
             let Some(op) = self.index().get(id).copied() else {
                 continue;
             };
-            let record = &self.slots[op.index()].record;
-            let ended = self.slots[op.index()].recorded && record.status.is_terminal();
-            if ended && !record.needs_children() && self.recorded_in(*id) == 0 {
+            let slot = &self.slots[op.index()];
+            let record = &slot.record;
+            let ended = slot.recorded && record.kind.is_scope() && record.status.is_terminal();
+            let hides = slot.hides || !record.needs_children();
+            if ended && hides && self.recorded_in(*id) == 0 {
                 let scope = &self.slots[op.index()].record;
                 return Some(mismatch::hidden(scope, site));
             }
@@ -181,10 +185,30 @@ impl Engine {
         (slot.adopted && exact).then(|| mismatch::two_successors(slot, other, site))
     }
 
+    /// The function with these call sites runs, as `call` or as the handler.
+    pub(crate) fn runs_function(&mut self, call: Option<Op>, sites: &'static [Site]) {
+        self.functions.push((call, sites));
+    }
+
     /// Whether a call site elsewhere says that it stood in this scope before. What the scope holds has to be given
     /// away after its end then, so that it shows whether that is true of this execution.
     pub(crate) fn is_vacated(&self, op: Op) -> bool {
         self.slots[op.index()].site.is_some_and(|site| site.vacated)
+    }
+
+    /// What `op` has recorded of itself is no value, but a summary: what stands in it is given away.
+    pub(crate) fn shows_inside(&mut self, op: Op) {
+        self.slots[op.index()].hides = false;
+    }
+
+    /// The new scopes around what was recorded elsewhere, as histories write them.
+    #[cfg(feature = "testing")]
+    pub(crate) fn moved_into(&self) -> Vec<String> {
+        let moved = self.slots.iter().filter(|slot| slot.home.is_some());
+        let around = moved.flat_map(|slot| self.around(slot.scope));
+        let scopes = around.filter_map(|scope| self.scope_op(scope));
+        let new = scopes.filter(|op| !self.slots[op.index()].recorded);
+        new.map(|op| self.path(op)).collect()
     }
 
     /// What the operation uses up counts where it was recorded: that scope hides it when it ends.
@@ -236,6 +260,54 @@ impl Candidate {
             around,
             exact: self.exact && exact,
         }
+    }
+}
+
+/// Call sites of functions that run, which say where they stood, and were not asked for what they recorded there:
+/// the scopes around them have ended, and answer for them.
+pub(super) struct TakenIn<'a> {
+    paths: Vec<(Kind, Earlier<'a>)>,
+}
+
+impl<'a> TakenIn<'a> {
+    pub(super) fn new(engine: &Engine) -> Self {
+        let passed = |slot: &&Slot| {
+            let known = slot.recorded || slot.bare;
+            let ended = known && slot.record.status.is_terminal();
+            ended && slot.record.kind.is_scope() && slot.inside.is_none()
+        };
+        let passed: HashSet<*const Site> = engine
+            .slots
+            .iter()
+            .filter(passed)
+            .filter_map(|slot| Some(std::ptr::from_ref(slot.site?)))
+            .collect();
+        let mut paths = Vec::new();
+        for (call, sites) in &engine.functions {
+            let call = call.and_then(|op| engine.slots[op.index()].site);
+            for site in sites.iter().filter(|site| !site.was.is_empty()) {
+                let mut around = std::iter::successors(site.within, |at| sites[*at].within)
+                    .map(|at| &sites[at])
+                    .chain(call);
+                if around.any(|scope| passed.contains(&std::ptr::from_ref(scope))) {
+                    let earlier = site.was.iter().filter_map(|path| Earlier::parse(path));
+                    paths.extend(earlier.map(|path| (site.kind, path)));
+                }
+            }
+        }
+        Self { paths }
+    }
+
+    /// Whether one of them recorded `slot`, as far as names tell.
+    pub(super) fn holds(&self, slot: &Slot, records: &IdMap<&Slot>) -> bool {
+        self.paths.iter().any(|(kind, path)| {
+            let around = std::iter::successors(Some(slot), |inner| {
+                records.get(&inner.record.parent).copied()
+            });
+            let mut names = around.map(|slot| slot.record.name.as_ref());
+            let mut segments = path.segments.iter().rev();
+            *kind == slot.record.kind && segments.all(|one| names.next() == Some(one.name))
+        })
     }
 }
 

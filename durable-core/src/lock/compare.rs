@@ -1,6 +1,11 @@
 //! What of the names in a lock the code does not have any more.
 
+use super::likely::{Gone, Likely, named};
+use super::moves::{Function, Map, Names, Placed};
 use super::{Lock, LockedHandler, LockedSite};
+use crate::earlier::{Earlier, Start};
+use crate::near::is_near;
+use crate::record::Kind;
 use crate::site::Repeat;
 
 /// Something in the lock that executions in flight would not find again.
@@ -14,7 +19,7 @@ pub struct Difference {
 
 /// What of `locked` is not in `now`. Additions are none of it.
 pub fn compare(locked: &Lock, now: &Lock) -> Vec<Difference> {
-    let mut found = Vec::new();
+    let (mut found, map) = (Vec::new(), Map::of(now));
     for before in &locked.handlers {
         let Some(handler) = now.handler(&before.name) else {
             found.push(gone(before, locked, now));
@@ -32,7 +37,17 @@ pub fn compare(locked: &Lock, now: &Lock) -> Vec<Difference> {
                 });
             }
         }
-        sites(&before.name, &before.sites, &handler.sites, &mut found);
+        let now = Look {
+            before: Function::of(before),
+            handler,
+            map: &map,
+        };
+        now.sites(
+            &before.sites,
+            &mut Names::new(),
+            &mut Vec::new(),
+            &mut found,
+        );
     }
     found
 }
@@ -40,13 +55,16 @@ pub fn compare(locked: &Lock, now: &Lock) -> Vec<Difference> {
 /// The line to write above a handler that was renamed.
 fn gone(before: &LockedHandler, locked: &Lock, now: &Lock) -> Difference {
     let is_new = |handler: &&LockedHandler| locked.handler(&handler.name).is_none();
-    let likely = now.handlers.iter().filter(is_new).max_by_key(|handler| {
+    let alike = |handler: &LockedHandler| {
         let alike = handler.sites.iter().filter(|site| {
             let mut sites = before.sites.iter();
             sites.any(|one| one.name == site.name)
         });
-        alike.count()
-    });
+        (alike.count(), is_near(&handler.name, &before.name))
+    };
+    let likely = now.handlers.iter().filter(is_new);
+    let likely = likely.filter(|handler| alike(handler) > (0, false));
+    let likely = likely.max_by_key(|handler| alike(handler));
     let name = &before.name;
     Difference {
         what: format!(
@@ -61,39 +79,126 @@ fn gone(before: &LockedHandler, locked: &Lock, now: &Lock) -> Difference {
     }
 }
 
-fn sites(scope: &str, before: &[LockedSite], now: &[LockedSite], found: &mut Vec<Difference>) {
-    for old in before {
-        match now_of(old, now) {
-            Some(new) => {
-                changed(scope, old, new, found);
-                sites(
-                    &format!("{scope}/{}", new.name),
-                    &old.sites,
-                    &new.sites,
-                    found,
-                );
+/// A function of the lock, and what the code has.
+struct Look<'a> {
+    before: Function<'a>,
+    handler: &'a LockedHandler,
+    map: &'a Map<'a>,
+}
+
+impl<'a> Look<'a> {
+    /// Compares `before`, which stands in these scopes, some of them in a loop.
+    fn sites(
+        &self,
+        before: &'a [LockedSite],
+        scopes: &mut Names,
+        many: &mut Vec<bool>,
+        found: &mut Vec<Difference>,
+    ) {
+        for old in before {
+            let within = format!("{}{}", self.before.handler.name, path(scopes));
+            scopes.push(old.name.clone());
+            many.push(old.repeat != Repeat::Once);
+            match self.now_of(scopes) {
+                Some((new, declared)) => {
+                    changed(&within, old, new, declared, found);
+                    self.sites(&old.sites, scopes, many, found);
+                }
+                // Call sites have moved out of it: it is enough that all of them have.
+                None if self.is_left(old, scopes) => self.sites(&old.sites, scopes, many, found),
+                None => found.push(self.missing(&within, old, scopes, many)),
             }
-            None => found.push(missing(scope, old, before, now)),
+            scopes.pop();
+            many.pop();
+        }
+    }
+
+    /// The call site that answers for what is recorded at `names`, and whether it says that it stood there.
+    fn now_of(&self, names: &[String]) -> Option<(&'a LockedSite, bool)> {
+        let here = self
+            .map
+            .function(self.handler)
+            .and_then(|now| now.at(names));
+        let here = here.map(|placed| (placed.site, placed.own != names));
+        here.or_else(|| Some((self.map.elsewhere(self.handler, names)?, true)))
+    }
+
+    /// Whether call sites say that they stood in this scope; of a call, in what that runs.
+    fn is_left(&self, scope: &LockedSite, names: &[String]) -> bool {
+        if scope.kind == Kind::Call
+            && let Some(now) = self.map.function(self.handler)
+        {
+            let mut places = now.sites.iter().flat_map(|placed| &placed.places);
+            return places.any(|place| place.len() > names.len() && place.starts_with(names));
+        }
+        scope.sites.iter().any(|site| {
+            let names = [names, std::slice::from_ref(&site.name)].concat();
+            self.now_of(&names).is_some() || self.is_left(site, &names)
+        })
+    }
+
+    /// A call site that the code does not have: moved, renamed, or removed.
+    fn missing(
+        &self,
+        scope: &str,
+        old: &LockedSite,
+        place: &[String],
+        many: &[bool],
+    ) -> Difference {
+        let (kind, name) = (old.kind, &old.name);
+        let gone = Gone {
+            kind,
+            name,
+            place,
+            many,
+            inside: named(old),
+        };
+        let sites = self.map.function(self.handler).map(|now| &now.sites[..]);
+        let is_new = |new: &&Placed<'_>| {
+            !new.places
+                .iter()
+                .any(|place| self.before.at(place).is_some())
+        };
+        let likely = gone.likely(sites.unwrap_or_default().iter().filter(is_new));
+        Difference {
+            what: format!(
+                "the {kind} `{scope}/{name}` is gone: executions in flight have recorded it"
+            ),
+            paste: likely.map(|likely| {
+                let Likely { placed, moved, was } = likely;
+                let (new, place) = (&placed.site.name, self::place(placed.site));
+                match moved {
+                    true => format!(
+                        "{was} at the {kind} `{}{}`{place}, if it moved there",
+                        self.handler.name,
+                        path(&placed.own)
+                    ),
+                    false => format!("{was} at the {kind} `{new}`{place}, if that is its new name"),
+                }
+            }),
         }
     }
 }
 
-/// The call site that answers for what `old` has recorded.
-pub(super) fn now_of<'a>(old: &LockedSite, now: &'a [LockedSite]) -> Option<&'a LockedSite> {
-    let same = now.iter().find(|site| site.name == old.name);
-    same.or_else(|| now.iter().find(|site| was(site, &old.name)))
+fn path(names: &[String]) -> String {
+    names.iter().map(|name| format!("/{name}")).collect()
 }
 
-/// Whether the site had this name, whichever of its runs is meant.
+/// Whether the site had this name in the same scope, whichever of its runs is meant.
 pub(super) fn was(site: &LockedSite, name: &str) -> bool {
-    let names = site
-        .was
-        .iter()
-        .map(|old| old.split('[').next().unwrap_or(old));
-    names.into_iter().any(|old| old == name)
+    let mut paths = site.was.iter().filter_map(|path| Earlier::parse(path));
+    paths.any(|path| {
+        path.from == Start::Up(0) && matches!(&path.segments[..], [one] if one.name == name)
+    })
 }
 
-fn changed(scope: &str, old: &LockedSite, new: &LockedSite, found: &mut Vec<Difference>) {
+fn changed(
+    scope: &str,
+    old: &LockedSite,
+    new: &LockedSite,
+    declared: bool,
+    found: &mut Vec<Difference>,
+) {
     let (path, at) = (format!("{scope}/{}", old.name), place(new));
     if old.kind != new.kind {
         found.push(Difference {
@@ -108,7 +213,7 @@ fn changed(scope: &str, old: &LockedSite, new: &LockedSite, found: &mut Vec<Diff
         });
         return;
     }
-    if old.repeat != new.repeat && !was(new, &old.name) {
+    if old.repeat != new.repeat && !declared && !was(new, &old.name) {
         found.push(Difference {
             what: format!(
                 "the runs of `{path}` were told apart {}, now {}{at}",
@@ -153,30 +258,6 @@ fn apart(repeat: Repeat) -> &'static str {
         Repeat::Once => "not at all, as it ran once",
         Repeat::Keyed => "by a key",
         Repeat::Ordered => "by their turn",
-    }
-}
-
-/// A site that the code does not have: renamed, or removed.
-fn missing(scope: &str, old: &LockedSite, before: &[LockedSite], now: &[LockedSite]) -> Difference {
-    let is_new = |site: &&LockedSite| {
-        site.kind == old.kind && !before.iter().any(|one| one.name == site.name)
-    };
-    let likely = now.iter().filter(is_new).min_by_key(|site| {
-        (
-            site.repeat != old.repeat,
-            crate::near::distance(&site.name, &old.name),
-        )
-    });
-    let (kind, name) = (old.kind, &old.name);
-    Difference {
-        what: format!("the {kind} `{scope}/{name}` is gone: executions in flight have recorded it"),
-        paste: likely.map(|site| {
-            let new = &site.name;
-            format!(
-                "was = \"{name}\" at the {kind} `{new}`{}, if that is its new name",
-                place(site)
-            )
-        }),
     }
 }
 

@@ -18,6 +18,9 @@
 
 mod check;
 mod compare;
+mod finding;
+mod likely;
+mod moves;
 mod place;
 mod text;
 
@@ -28,8 +31,9 @@ use crate::OperationId;
 use crate::record::{Kind, Record};
 use crate::site::{Durable, Manifest, Repeat, Site};
 
-pub use check::{Finding, Verdict, check};
+pub use check::check;
 pub use compare::{Difference, compare};
+pub use finding::{Finding, Verdict};
 pub use place::places;
 pub use text::ParseError;
 
@@ -66,7 +70,7 @@ pub struct LockedSite {
     pub name: String,
     /// Whether and how it runs more than once.
     pub repeat: Repeat,
-    /// Names it had before.
+    /// Names it had before, and paths to where it stood.
     pub was: Vec<String>,
     /// Rust type of its value, where one was recorded.
     pub value_type: Option<String>,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::check::{answers, visible};
+use super::moves::{Function, Names, branches_of};
 use super::{LockedHandler, LockedSite};
 use crate::OperationId;
 use crate::record::{Kind, Record};
@@ -17,15 +18,27 @@ pub fn places<'a>(
     for record in records {
         inside.entry(record.parent).or_default().push(record);
     }
+    let function = Function::of(handler);
     let mut found = Vec::new();
-    let mut open = vec![(OperationId::ROOT, visible(&handler.sites, false))];
-    while let Some((scope, sites)) = open.pop() {
+    let top = (
+        OperationId::ROOT,
+        Names::new(),
+        None,
+        visible(&handler.sites, false),
+    );
+    let mut open = vec![top];
+    while let Some((scope, names, branches, sites)) = open.pop() {
         for record in inside.remove(&scope).unwrap_or_default() {
-            if let Some(site) = sites.iter().copied().find(|site| answers(record, site)) {
+            let names = [&names[..], &[record.name.to_string()]].concat();
+            let here = sites.iter().copied().find(|site| answers(record, site));
+            let site = here.or_else(|| function.left(&names, branches));
+            let mut sites = Vec::new();
+            if let Some(site) = site {
                 found.push((site, record));
                 let flat = matches!(site.kind, Kind::Map | Kind::Parallel);
-                open.push((record.id, visible(&site.sites, flat)));
+                sites = visible(&site.sites, flat);
             }
+            open.push((record.id, names, branches_of(record.kind), sites));
         }
     }
     found

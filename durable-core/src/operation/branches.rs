@@ -96,6 +96,9 @@ pub async fn fan(claim: Claim<'_>, options: BatchOptions) -> Fan<'_> {
                 Outcome::Value(payload) => Recorded::read(payload),
                 _ => None,
             };
+            if matches!(recorded, Some(Recorded::Summary(_))) {
+                claim.lock().engine.shows_inside(claim.op);
+            }
             let read = recorded.ok_or_else(|| {
                 let (wanted, fault) = ("a summary of the branches", "it is no such summary");
                 Unreadable::outline("summary", wanted, fault, "let the call site be what it was")

@@ -26,8 +26,11 @@ where
     H: Handler<S>,
     C: OutputCodec<H, Codec: 'b>,
 {
-    claim.lock().engine.calls(claim.op, H::NAME);
     let codec = codec.output_codec();
+    claim
+        .lock()
+        .engine
+        .calls(claim.op, H::NAME, H::manifest().sites);
     Box::pin(async move {
         let mut op = scope(claim, codec).entered_always(H::manifest().may_undo());
         match op.enter().await {

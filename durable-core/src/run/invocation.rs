@@ -150,6 +150,8 @@ impl Running {
         S: Sync,
         H: Handler<S>,
     {
+        let sites = H::manifest().sites;
+        self.shared.lock().engine.runs_function(None, sites);
         let cx = Context::root(Arc::clone(&self.shared));
         let handler = run_handler::<H, S>(&cx, state, &self.execution);
         let handler = Box::pin(cx.traced(handler));

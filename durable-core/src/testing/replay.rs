@@ -1,6 +1,5 @@
 //! Recorded histories against today's code.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -9,12 +8,9 @@ use std::pin::Pin;
 
 use super::export::Export;
 use super::finding::Finding;
-use super::history::path_in;
 use super::process::Stage;
 use super::rerun::{Rerun, other_end, rerun};
-use crate::OperationId;
 use crate::engine::Drift;
-use crate::record::{Record, Status};
 use crate::site::{Handler, IntoHandler};
 
 /// Runs `handler` against the recorded history in `file`, without running a single body: what would
@@ -224,50 +220,34 @@ impl Look {
             .collect();
         let mut found: Vec<String> = self.rerun.drift.iter().map(Drift::to_string).collect();
         // Who goes on beyond what is recorded runs something new, as every run does.
-        let left = self.never_asked_for();
+        let left: Vec<String> = self.rerun.drift_so_far.iter().filter_map(unasked).collect();
         if !new.is_empty() && (ended || !left.is_empty()) {
             found.extend(
                 new.iter()
                     .map(|path| format!("`{path}` would run: it is not recorded")),
             );
-            found.extend(left.iter().map(|path| {
-                format!("`{path}` is recorded, but the code had not asked for it by then; if that is its old name, write `was = …`")
-            }));
+            found.extend(left);
         } else if self.rerun.live.is_empty() {
             found.extend(other_end(&self.export.execution, &self.rerun.stage));
         }
         found
     }
+}
 
-    /// What has ended, stands directly in a scope that was entered, and was not asked for.
-    fn never_asked_for(&self) -> Vec<String> {
-        let (records, asked) = (&self.export.records, &self.rerun.asked);
-        let entered: HashSet<OperationId> =
-            asked.iter().copied().chain([OperationId::ROOT]).collect();
-        let left = records.iter().filter(|record| {
-            !asked.contains(&record.id)
-                && entered.contains(&record.parent)
-                && record.status != Status::Cancelled
-                && !self.is_over(record.parent)
-        });
-        left.map(|record| self.path(record)).collect()
-    }
-
-    /// Whether the scope has ended: what it holds need not be asked for again.
-    fn is_over(&self, scope: OperationId) -> bool {
-        let scope = self.export.records.iter().find(|record| record.id == scope);
-        scope.is_some_and(|record| record.status.is_terminal())
-    }
-
-    fn path(&self, record: &Record) -> String {
-        let parent = self
-            .export
-            .records
-            .iter()
-            .find(|one| one.id == record.parent);
-        let scope = parent.map(|parent| self.path(parent));
-        path_in(scope.as_deref(), record)
-    }
+/// What there is to say of a record that the code has not come to.
+fn unasked(drift: &Drift) -> Option<String> {
+    let Drift::Orphaned {
+        operation,
+        successor,
+    } = drift
+    else {
+        return None;
+    };
+    let text = format!("`{operation}` is recorded, but the code had not asked for it by then");
+    Some(match successor {
+        Some(successor) => format!("{text}, while {successor}"),
+        None => text,
+    })
 }
 
 impl fmt::Display for Replayed {

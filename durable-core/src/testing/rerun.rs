@@ -25,10 +25,10 @@ pub(super) struct Rerun {
     /// Operations that would run, in the order in which they were come to.
     pub(super) live: Vec<Live>,
     pub(super) drift: Vec<Drift>,
+    /// The same as far as the handler came, if it did not return.
+    pub(super) drift_so_far: Vec<Drift>,
     /// Values that the code cannot read, with the reason.
     pub(super) undecodable: Vec<(OperationId, String, String)>,
-    /// Operations that were asked for.
-    pub(super) asked: HashSet<OperationId>,
 }
 
 /// An operation that would run.
@@ -78,10 +78,13 @@ where
             live.push(one);
         }
     }
+    let (drift_so_far, moved_into) = watch.last_invocation();
+    // Where what is recorded has moved into a new scope, nothing but that is new about it.
+    live.retain(|one| !moved_into.contains(&one.path));
     Ok(Rerun {
         drift: process.drift(),
+        drift_so_far,
         undecodable: watch.undecodable(),
-        asked: watch.asked(),
         stage,
         live,
     })

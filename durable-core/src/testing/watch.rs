@@ -7,7 +7,8 @@ use std::task::Poll;
 
 use super::clock::TestClock;
 use super::script::Script;
-use crate::context::Claim;
+use crate::context::{Claim, Shared};
+use crate::engine::Drift;
 use crate::failure::Failure;
 use crate::observer::Observer;
 use crate::record::{Kind, Payload};
@@ -97,8 +98,8 @@ struct Log {
     live: Vec<Body>,
     /// In a replay: operations without a body that began.
     new: Vec<String>,
-    /// In a replay: operations that were asked for.
-    asked: HashSet<OperationId>,
+    /// In a replay: the last invocation.
+    invocation: Option<Arc<Shared>>,
 }
 
 /// One process of a test, seen from outside.
@@ -196,9 +197,14 @@ impl Watch {
         self.log().live.clone()
     }
 
-    /// In a replay: operations that were asked for.
-    pub(super) fn asked(&self) -> HashSet<OperationId> {
-        self.log().asked.clone()
+    /// In a replay: differences between history and code, as far as the last invocation came, and the new scopes that
+    /// recorded operations have moved into. The invocation is forgotten.
+    pub(super) fn last_invocation(&self) -> (Vec<Drift>, Vec<String>) {
+        let Some(invocation) = self.log().invocation.take() else {
+            return Default::default();
+        };
+        let engine = &invocation.lock().engine;
+        (engine.drift(), engine.moved_into())
     }
 
     /// In a replay: operations that began, and that are not in the history.
@@ -249,9 +255,9 @@ async fn held_up(mut polls: u32) {
 pub(super) struct Watcher(pub(super) Arc<Watch>);
 
 impl Observer for Watcher {
-    fn asked(&self, operation: OperationId) {
+    fn began(&self, invocation: &Arc<Shared>) {
         if matches!(*self.0.treatment(), Treatment::Replay(_)) {
-            self.0.log().asked.insert(operation);
+            self.0.log().invocation = Some(Arc::clone(invocation));
         }
     }
 

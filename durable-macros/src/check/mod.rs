@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use syn::spanned::Spanned;
 
 use crate::cfg;
+use crate::earlier::{self, Earlier};
 use crate::name::{self, Name};
 use crate::rules::{Report, Rule};
 use crate::scan;
@@ -214,25 +215,25 @@ fn duplicates(sites: &[Site], report: &mut Report) {
 }
 
 fn renamed(sites: &[Site], report: &mut Report) {
-    let names = by_name(sites);
-    for site in sites {
+    for (index, site) in sites.iter().enumerate() {
         for old in site.call.options.texts("was") {
             let text = old.value();
-            name::check(&text, old, report);
-            let live = names
-                .get(&(site.place.scope, text.as_str()))
-                .map_or(&[][..], Vec::as_slice);
-            // Its own name is what a site says that moved into or out of a loop.
-            let meets = |(other, _): &&(&Site, &Name)| {
-                !std::ptr::eq(*other, site) && !cfg::exclusive(&other.place.cfgs, &site.place.cfgs)
-            };
-            if let Some((_, other)) = live.iter().find(meets) {
-                let line = other.tokens.span().start().line;
-                let message = format!(
-                    "\"{text}\" is still the name of the call site in line {line}: `was` takes a name that is no \
-                     longer used"
-                );
-                report.add(Rule::Was.error(old, message));
+            match Earlier::parse(&text) {
+                Ok(earlier) => {
+                    let segments = earlier.segments.iter();
+                    segments.for_each(|one| name::check(&one.name, old, report));
+                    if let Some(fault) = earlier::fault(sites, index, &earlier) {
+                        report.add(Rule::Was.error(old, format!("{text:?} {fault}")));
+                    }
+                }
+                Err(fault) => {
+                    let message = format!(
+                        "{text:?} is no path to where this stood: {fault}; write it as histories do, such as \
+                         `/files[a.csv]/parse` from the top of the function or `../parse` from the scope around, \
+                         with a `\\` in front of a `]` in a key"
+                    );
+                    report.add(Rule::Was.error(old, message));
+                }
             }
         }
     }

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::Expr;
 
 use super::{Printer, hidden, located};
+use crate::earlier;
 use crate::sites::{Call, Kind, Site};
 
 fn first_span(tokens: impl ToTokens) -> Span {
@@ -18,10 +19,16 @@ fn first_span(tokens: impl ToTokens) -> Span {
 impl Printer<'_> {
     /// The table of call sites that have a place in the history: its entries.
     pub(super) fn table(&self) -> Vec<TokenStream> {
-        self.sites
-            .iter()
-            .enumerate()
-            .filter_map(|(index, site)| self.table_entry(index, site))
+        let vacated = earlier::vacated(self.sites);
+        let sites = self.sites.iter().zip(vacated).enumerate();
+        sites
+            .filter_map(|(index, (site, vacated))| {
+                let mut entry = self.table_entry(index, site)?;
+                if vacated {
+                    entry.extend(quote_spanned!(hidden()=> .vacated()));
+                }
+                Some(entry)
+            })
             .collect()
     }
 

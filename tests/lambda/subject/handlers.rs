@@ -4,6 +4,7 @@ use durable::prelude::*;
 use futures::future::join_all;
 
 use crate::World;
+pub(crate) use crate::moves::*;
 
 /// `n` steps, one after the other.
 #[durable]

@@ -2,6 +2,7 @@
 //! that gets a line whenever a body begins.
 
 mod handlers;
+mod moves;
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -90,6 +91,10 @@ async fn main() -> Result<(), BoxError> {
             fan,
             once,
             swallowed,
+            itemized,
+            inlined,
+            paid_inside,
+            paid_outside,
         ]
     )
 }

@@ -8,6 +8,8 @@ mod edges;
 mod failures;
 #[path = "service/limits.rs"]
 mod limits;
+#[path = "service/moves.rs"]
+mod moves;
 #[path = "service/operations.rs"]
 mod operations;
 #[path = "service/slicing.rs"]

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use super::*;
 use crate::engine::Drift;
 
@@ -82,6 +84,207 @@ fn a_rename_without_was_is_reported_with_the_line_to_write() {
     let text = drift[0].to_string();
     assert!(text.contains("step `charge_card` (script.rs:1)"), "{text}");
     assert!(text.contains("was = \"charge\""), "{text}");
+}
+
+fn named(kind: Kind, name: &'static str, sites: &[&'static str]) -> Site {
+    let was = Vec::leak(sites.to_vec());
+    Site::new(kind, name, "script.rs", 1).was(was)
+}
+
+fn leak(site: Site) -> &'static Site {
+    Box::leak(Box::new(site))
+}
+
+impl Script {
+    /// Enters a scope.
+    fn enter(&mut self, inside: ScopeIndex, site: &'static Site, turn: Turn) -> ScopeIndex {
+        let scope = self.engine.claim(inside, site, turn);
+        self.engine.enter(scope, Timestamp::from_millis(1));
+        self.engine.open_scope(scope)
+    }
+
+    /// Runs a step in `inside`, if it is to be run.
+    fn step_in(&mut self, inside: ScopeIndex, site: &'static Site, turn: Turn) -> Op {
+        let op = self.engine.claim(inside, site, turn);
+        if self.decide(op) == Decision::Run {
+            self.begin(op);
+            self.succeed(op, "1");
+        }
+        op
+    }
+
+    fn drift(&self) -> Vec<String> {
+        let drift = self.engine.drift();
+        drift.iter().map(ToString::to_string).collect()
+    }
+}
+
+const TOP: ScopeIndex = ScopeIndex::ROOT;
+
+#[test]
+fn a_step_of_the_same_name_elsewhere_is_what_moved() {
+    let records = history(|script| {
+        script.run(step("charge"), "1");
+        script.run(step("chargeback"), "1");
+    });
+    let mut script = Script::with(records, false);
+    let pay = script.enter(TOP, site(Kind::Scope, "pay"), Turn::OfSite);
+    script.step_in(pay, step("charge"), Turn::OfSite);
+    script.step_in(TOP, step("chargebacks"), Turn::OfSite);
+    assert_eq!(
+        script.drift(),
+        [
+            "`charge` is recorded, but the code never asked for it, while step `charge` (script.rs:1) ran live as \
+             `pay/charge`; if it moved to `pay/charge`, write `was = \"/charge\"` there",
+            "`chargeback` is recorded, but the code never asked for it, while step `chargebacks` (script.rs:1) ran live; if \
+             that is its new name, write `was = \"chargeback\"` there",
+        ]
+    );
+}
+
+/// The line that a hint says to write answers from the record.
+#[test]
+fn the_path_of_a_hint_leads_to_the_record() {
+    let key = |key: &str| Turn::Key(key.to_owned());
+    let old = leak(named(Kind::Step, "load", &[]).keyed());
+    let scope = leak(named(Kind::Scope, "dir", &[]).keyed());
+    let records = history(|script| {
+        for dir in ["a/b", "c]"] {
+            let inside = script.enter(TOP, scope, key(dir));
+            for file in ["x", "y"] {
+                script.step_in(inside, old, key(file));
+            }
+        }
+    });
+    let run = |site: &'static Site| {
+        let mut script = Script::with(records.clone(), false);
+        let scope = leak(named(Kind::Scope, "dir", &[]).keyed());
+        for dir in ["a/b", "c]"] {
+            script.enter(TOP, scope, key(dir));
+        }
+        let all = script.enter(TOP, leak(named(Kind::Scope, "all", &[])), Turn::OfSite);
+        for dir in ["c]", "a/b"] {
+            let item = leak(named(Kind::Scope, "item", &[]).keyed());
+            let item = script.enter(all, item, key(dir));
+            for file in ["y", "x"] {
+                script.step_in(item, site, key(file));
+            }
+        }
+        script
+    };
+    let script = run(leak(named(Kind::Step, "load", &[]).keyed()));
+    let drift = script.engine.drift();
+    let lines: HashSet<&str> = drift
+        .iter()
+        .map(|drift| match drift {
+            Drift::Orphaned {
+                successor: Some(successor),
+                ..
+            } => &*successor.was,
+            other => panic!("{other}"),
+        })
+        .collect();
+    assert_eq!(lines, HashSet::from([r#"was = "/dir[*]/load[*]""#]));
+}
+
+#[test]
+fn a_step_that_is_still_there_has_not_moved() {
+    let keyed = leak(named(Kind::Step, "load", &[]).keyed());
+    let records = history(|script| {
+        for key in ["a", "b"] {
+            script.step_in(TOP, keyed, Turn::Key(key.into()));
+        }
+    });
+    let mut script = Script::with(records, false);
+    script.step_in(TOP, keyed, Turn::Key("a".into()));
+    // New in another place, under the same name.
+    let other = script.enter(TOP, site(Kind::Scope, "other"), Turn::OfSite);
+    script.step_in(
+        other,
+        leak(named(Kind::Step, "load", &[]).keyed()),
+        Turn::Key("b".into()),
+    );
+    assert_eq!(
+        script.drift(),
+        ["`load[b]` is recorded, but the code never asked for it"]
+    );
+}
+
+#[test]
+fn a_step_in_another_run_of_its_scope_has_not_moved() {
+    let scope = leak(named(Kind::Scope, "file", &[]).keyed());
+    let parse = step("parse");
+    let records = history(|script| {
+        let inside = script.enter(TOP, scope, Turn::Key("a".into()));
+        script.step_in(inside, parse, Turn::OfSite);
+    });
+    let mut script = Script::with(records, false);
+    script.enter(TOP, scope, Turn::Key("a".into()));
+    let inside = script.enter(TOP, scope, Turn::Key("b".into()));
+    script.step_in(inside, parse, Turn::OfSite);
+    assert_eq!(
+        script.drift(),
+        ["`file[a]/parse` is recorded, but the code never asked for it"]
+    );
+}
+
+#[test]
+fn a_step_that_moved_into_a_loop_is_hinted_at() {
+    let records = history(|script| {
+        script.run(step("load"), "1");
+    });
+    let mut script = Script::with(records, false);
+    let looped = leak(named(Kind::Step, "load", &[]).ordered());
+    script.step_in(TOP, looped, Turn::OfSite);
+    let drift = script.drift();
+    assert!(
+        drift[0].contains("write `was = \"load\"` there"),
+        "{drift:?}"
+    );
+}
+
+#[test]
+fn another_kind_and_another_name_are_no_hint() {
+    let records = history(|script| {
+        script.run(step("charge"), "1");
+        script.run(step("refund"), "1");
+    });
+    let mut script = Script::with(records, false);
+    let pay = script.enter(TOP, site(Kind::Scope, "pay"), Turn::OfSite);
+    script
+        .engine
+        .claim(pay, site(Kind::Record, "charge"), Turn::OfSite);
+    script.step_in(pay, step("ship"), Turn::OfSite);
+    assert_eq!(
+        script.drift(),
+        [
+            "`charge` is recorded, but the code never asked for it",
+            "`refund` is recorded, but the code never asked for it",
+        ]
+    );
+}
+
+/// A store of a service keeps no keys, but what histories write.
+#[test]
+fn a_hint_reads_the_key_off_what_is_written() {
+    let keyed = leak(named(Kind::Step, "load", &[]).keyed());
+    let mut records = history(|script| {
+        script.step_in(TOP, keyed, Turn::Key("a".into()));
+    });
+    records[0].label = Some("load[a]".into());
+    records[0].occurrence = crate::Occurrence::Once;
+    let mut script = Script::with(records, false);
+    let inside = script.enter(TOP, site(Kind::Scope, "all"), Turn::OfSite);
+    script.step_in(
+        inside,
+        leak(named(Kind::Step, "load", &[]).keyed()),
+        Turn::Key("a".into()),
+    );
+    let drift = script.drift();
+    assert!(
+        drift[0].contains(r#"write `was = "/load"` there"#),
+        "{drift:?}"
+    );
 }
 
 #[test]

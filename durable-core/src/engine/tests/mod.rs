@@ -2,6 +2,7 @@
 
 mod drift;
 mod interruption;
+mod moves;
 mod quota;
 mod replay;
 mod service;

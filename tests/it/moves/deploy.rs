@@ -1,0 +1,187 @@
+//! Runs one build until it stops, then another one over what that has recorded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use durable::sqlite::SqliteStore;
+use durable::store::{ExecutionStore, MemoryStore};
+use durable::{BoxError, Durable, Handler, IntoHandler, Report};
+use tempfile::TempDir;
+
+use crate::support::{Crash, Effects, Probe, TokioClock};
+
+/// What bodies did, and whether the step that stops the first build ends.
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) effects: Effects,
+    open: AtomicBool,
+}
+
+impl World {
+    pub(super) async fn note(&self, what: &str) -> Result<String, BoxError> {
+        self.effects.note(what);
+        Ok(what.to_owned())
+    }
+
+    pub(super) async fn refuse(&self, what: &str) -> Result<String, BoxError> {
+        self.effects.note(what);
+        Err("not now".into())
+    }
+
+    /// Never ends in the first build, so that this is where its process dies.
+    pub(super) async fn rest(&self) -> Result<(), BoxError> {
+        if !self.open.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+}
+
+/// Where the executions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    Memory,
+    Sqlite,
+    /// In a store that gives away nothing of what stands in an ended scope.
+    Forgetful,
+}
+
+pub(super) struct Deploy {
+    kept: Kept,
+    memory: MemoryStore,
+    folder: TempDir,
+    pub(super) world: World,
+}
+
+impl Deploy {
+    pub(super) fn new(kept: Kept) -> Self {
+        Self {
+            kept,
+            memory: MemoryStore::new(),
+            folder: tempfile::tempdir().unwrap(),
+            world: World::default(),
+        }
+    }
+
+    pub(super) async fn process(&self, crash: Crash) -> Arc<Probe> {
+        let memory: Arc<dyn ExecutionStore> = Arc::new(self.memory.clone());
+        match self.kept {
+            Kept::Memory => Probe::new(memory, crash),
+            Kept::Forgetful => Probe::forgetful_until(memory, crash),
+            Kept::Sqlite => {
+                let path = self.folder.path().join("durable.db");
+                Probe::new(Arc::new(SqliteStore::open(path).await.unwrap()), crash)
+            }
+        }
+    }
+
+    /// Runs a build until it waits, then ends its process. Answers with what it did.
+    pub(super) async fn first<F>(&self, handler: F) -> Vec<String>
+    where
+        F: IntoHandler,
+        F::Handler: Handler<World> + Durable<Input = (), Output = String>,
+    {
+        let probe = self.process(Crash::Never).await;
+        let run = durable::run(handler, "a", ())
+            .clock(TokioClock::shared())
+            .state(&self.world);
+        let run = run.store(probe).into_future();
+        tokio::select! {
+            ended = run => panic!("it waits on the way: {ended:?}"),
+            () = pass(Duration::from_millis(50), 40) => {}
+        }
+        self.world.open.store(true, SeqCst);
+        self.world.effects.take()
+    }
+
+    /// Runs another build, in a process that dies at `crash`.
+    pub(super) async fn then<F>(&self, handler: F, crash: Crash) -> Option<Report<String>>
+    where
+        F: IntoHandler,
+        F::Handler: Handler<World> + Durable<Input = (), Output = String>,
+    {
+        let probe = self.process(crash).await;
+        let run = durable::run(handler, "a", ())
+            .clock(TokioClock::shared())
+            .state(&self.world);
+        let run = run.store(probe.clone()).report();
+        tokio::select! {
+            report = probe.survive(run) => report,
+            () = pass(Duration::from_secs(60), u32::MAX) => None,
+        }
+    }
+
+    /// The history as it is written: operations with the names of their scopes.
+    pub(super) async fn history(&self) -> Vec<durable::Record> {
+        let store = self.process(Crash::Never).await;
+        store.history(&"a".parse().unwrap()).await.unwrap()
+    }
+}
+
+/// Lets time pass in this many steps, and other threads do their work in each: a paused clock would not wait for
+/// them.
+async fn pass(step: Duration, steps: u32) {
+    for _ in 0..steps {
+        let work = || std::thread::sleep(Duration::from_millis(2));
+        tokio::task::spawn_blocking(work).await.unwrap();
+        tokio::time::advance(step).await;
+    }
+}
+
+/// The second build goes on with what the first recorded, on every store and after a crash around each of its
+/// checkpoints: it ends with `output`, repeats nothing, does `anew` only, and finds nothing missing.
+pub(super) async fn everywhere<A, B>(before: A, after: B, output: &str, anew: &[&str])
+where
+    A: IntoHandler + Copy,
+    A::Handler: Handler<World> + Durable<Input = (), Output = String>,
+    B: IntoHandler + Copy,
+    B::Handler: Handler<World> + Durable<Input = (), Output = String>,
+{
+    on(
+        &[Kept::Memory, Kept::Sqlite, Kept::Forgetful],
+        before,
+        after,
+        output,
+        anew,
+    )
+    .await;
+}
+
+/// The same on these stores.
+pub(super) async fn on<A, B>(kept: &[Kept], before: A, after: B, output: &str, anew: &[&str])
+where
+    A: IntoHandler + Copy,
+    A::Handler: Handler<World> + Durable<Input = (), Output = String>,
+    B: IntoHandler + Copy,
+    B::Handler: Handler<World> + Durable<Input = (), Output = String>,
+{
+    for kept in kept {
+        for crash in [Crash::Never].into_iter().chain((1..=4).map(Crash::After)) {
+            let deploy = Deploy::new(*kept);
+            let done = deploy.first(before).await;
+            let ids: Vec<_> = deploy
+                .history()
+                .await
+                .iter()
+                .map(|record| record.id)
+                .collect();
+            let report = match deploy.then(after, crash).await {
+                Some(report) => report,
+                None => deploy.then(after, Crash::Never).await.unwrap(),
+            };
+            let place = format!("{kept:?} {crash:?}");
+            assert_eq!(report.output.unwrap(), output, "{place}");
+            assert_eq!(report.drift, [], "{place}");
+            let again = deploy.world.effects.take();
+            assert!(
+                !again.iter().any(|what| done.contains(what)),
+                "{place}: {again:?}"
+            );
+            assert_eq!(again, anew, "{place}");
+            let history = deploy.history().await;
+            let kept_ids = history.iter().take(ids.len()).map(|record| record.id);
+            assert!(kept_ids.eq(ids), "{place}: a record keeps its id");
+        }
+    }
+}

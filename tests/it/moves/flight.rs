@@ -1,0 +1,155 @@
+//! Operations that move while they are under way.
+
+use durable::prelude::*;
+use durable::store::ExecutionStore as _;
+use durable::{Completion, Kind, Payload, Status, Timestamp};
+
+use super::deploy::{Deploy, Kept, World};
+use super::shapes::builds;
+use crate::support::Crash;
+
+const ALL: [Kept; 3] = [Kept::Memory, Kept::Sqlite, Kept::Forgetful];
+
+async fn rests(deploy: &Deploy, kind: Kind) -> durable::Record {
+    let history = deploy.history().await;
+    history
+        .into_iter()
+        .find(|record| record.kind == kind)
+        .unwrap()
+}
+
+/// A timer goes on from when it was started.
+#[tokio::test(start_paused = true)]
+async fn a_timer() {
+    builds!(world, {
+        let _ = world;
+        wait!("pause", 1.hour()).await;
+        Ok(String::new())
+    } => {
+        let _ = world;
+        scope!("night", {
+            wait!("pause", was = "../pause", 9.hours()).await;
+            Ok("slept".to_owned())
+        })
+        .await
+        .map_err(Into::into)
+    });
+    for kept in ALL {
+        let deploy = Deploy::new(kept);
+        deploy.first(before::handler).await;
+        let began = rests(&deploy, Kind::Wait).await;
+        let report = deploy.then(after::handler, Crash::Never).await.unwrap();
+        assert_eq!(report.output.unwrap(), "slept");
+        assert_eq!(report.drift, []);
+        let ended = rests(&deploy, Kind::Wait).await;
+        assert_eq!(ended.id, began.id);
+        assert_eq!(ended.parent, began.parent);
+        assert_eq!(ended.status, Status::Succeeded);
+        let slept = ended.ended_at.unwrap().since(began.started_at);
+        assert!(slept < 2.hours(), "{kept:?}: {slept:?}");
+    }
+}
+
+/// A step between two attempts goes on with the attempt that is due.
+#[tokio::test(start_paused = true)]
+async fn a_step_between_two_attempts() {
+    builds!(world, {
+        scope!("pay", {
+            let later = Retry::fixed(1.hour());
+            Ok(step!("charge", retry = later, world.refuse("attempt").await).await?)
+        })
+        .await
+        .map_err(Into::into)
+    } => {
+        let charge = step!("charge", was = "/pay/charge", |step| {
+            world.effects.note(format!("attempt {}", step.attempt()));
+            Ok::<_, BoxError>("paid".to_owned())
+        });
+        let charge = charge.await?;
+        Ok(charge)
+    });
+    for kept in ALL {
+        let deploy = Deploy::new(kept);
+        assert_eq!(deploy.first(before::handler).await, ["attempt"]);
+        let report = deploy.then(after::handler, Crash::Never).await.unwrap();
+        assert_eq!(report.output.unwrap(), "paid");
+        assert_eq!(deploy.world.effects.all(), ["attempt 2"]);
+        assert_eq!(report.drift, []);
+    }
+}
+
+/// A body that may have run is not run a second time, wherever it stands now.
+#[tokio::test(start_paused = true)]
+async fn an_at_most_once_step_that_was_cut_off() {
+    builds!(world, {
+        scope!("pay", { Ok(step!("charge", at_most_once, world.rest().await).await?) }).await?;
+        Ok(String::new())
+    } => {
+        scope!("pay", { Ok(step!("mail", world.note("mail").await).await?) }).await?;
+        let charged = step!("charge", at_most_once, was = "/pay/charge", world.note("charge").await).await;
+        Ok(charged.unwrap_err().kind().to_string())
+    });
+    for kept in [Kept::Memory, Kept::Sqlite] {
+        let deploy = Deploy::new(kept);
+        deploy.first(before::handler).await;
+        let report = deploy.then(after::handler, Crash::Never).await.unwrap();
+        assert_eq!(report.output.unwrap(), "was interrupted");
+        assert_eq!(deploy.world.effects.all(), ["mail"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_was_handed_out() {
+    builds!(world, {
+        let _ = world;
+        scope!("approval", { Ok(callback!("asked").await?) }).await.map_err(Into::into)
+    } => {
+        let _ = world;
+        let answer: String = callback!("decision", was = "approval/asked").await?;
+        Ok(answer)
+    });
+    for kept in ALL {
+        let deploy = Deploy::new(kept);
+        deploy.first(before::handler).await;
+        let asked = rests(&deploy, Kind::Callback).await;
+        let store = deploy.process(Crash::Never).await;
+        let answer = Completion::Succeed(Payload::json("\"yes\""));
+        let now = Timestamp::from_millis(1_800_000_100_000);
+        let id = asked.handle.unwrap().parse().unwrap();
+        store.complete(&id, answer, now).await.unwrap();
+        drop(store);
+        let report = deploy.then(after::handler, Crash::Never).await.unwrap();
+        assert_eq!(report.output.unwrap(), "yes");
+        assert_eq!(report.drift, []);
+    }
+}
+
+#[durable]
+async fn child(world: &World) -> Result<String, BoxError> {
+    step!("rest", world.rest().await).await?;
+    Ok(step!("child", world.note("child").await).await?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invoked_execution() {
+    builds!(world, {
+        let _ = world;
+        Ok(invoke!("child", child()).await?)
+    } => {
+        let _ = world;
+        let done = map!("children", ["one"], key = |key| key, |_| {
+            Ok(invoke!("child", was = "/child", child()).await?)
+        });
+        Ok(done.await.into_values()?.join(""))
+    });
+    for kept in ALL {
+        let deploy = Deploy::new(kept);
+        deploy.first(before::handler).await;
+        let began = rests(&deploy, Kind::Invoke).await;
+        let report = deploy.then(after::handler, Crash::Never).await.unwrap();
+        assert_eq!(report.output.unwrap(), "child");
+        let ended = rests(&deploy, Kind::Invoke).await;
+        assert_eq!((ended.id, ended.handle), (began.id, began.handle));
+        assert_eq!(deploy.world.effects.all(), ["child"]);
+    }
+}

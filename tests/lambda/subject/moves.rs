@@ -1,0 +1,62 @@
+//! Handlers whose call sites move while executions are under way.
+
+use durable::prelude::*;
+
+use crate::World;
+
+impl World {
+    fn told(&self, what: impl std::fmt::Display) -> Result<String, String> {
+        self.effect(&what);
+        Ok(what.to_string())
+    }
+}
+
+#[durable(name = "inlined")]
+pub(crate) async fn itemized(world: &World) -> Result<String, BoxError> {
+    let files = map!("files", ["a/1", "b]"], key = |file| file, |file| {
+        let loaded = step!("load", world.told(file)).await?;
+        wait!("pause", Duration::from_secs(30)).await;
+        Ok(loaded)
+    });
+    Ok(files.await.into_values()?.concat())
+}
+
+#[durable(name = "inlined")]
+pub(crate) async fn inlined(world: &World) -> Result<String, BoxError> {
+    let charged = step!("charge", world.told("charge")).await?;
+    let all = scope!("all", {
+        let mut all = String::new();
+        for file in ["b]", "a/1"] {
+            all += &*step!(
+                "load",
+                key = file,
+                was = "/files/item[*]/load",
+                world.told("again")
+            )
+            .await?;
+            wait!(
+                "pause",
+                key = file,
+                was = "../files/item[*]/pause",
+                Duration::from_secs(30)
+            )
+            .await;
+        }
+        Ok(all)
+    });
+    Ok(all.await? + &charged)
+}
+
+#[durable(name = "left")]
+pub(crate) async fn paid_inside(world: &World) -> Result<String, BoxError> {
+    scope!("pay", { Ok(step!("charge", world.told("charge")).await?) }).await?;
+    wait!("pause", Duration::from_secs(30)).await;
+    Ok("old".to_owned())
+}
+
+#[durable(name = "left")]
+pub(crate) async fn paid_outside(world: &World) -> Result<String, BoxError> {
+    scope!("pay", { Ok(step!("print", world.told("print")).await?) }).await?;
+    wait!("pause", Duration::from_secs(30)).await;
+    Ok(step!("charge", was = "pay/charge", world.told("charge")).await?)
+}

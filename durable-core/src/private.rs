@@ -1,13 +1,17 @@
 //! What expansions of `#[durable]` name. Not public API: it changes with every release.
 
-pub use crate::codec::{Codec, Json, OwnedValue, Reads};
-pub use crate::context::{Claim, Context};
-pub use crate::error::BoxError;
-pub use crate::failure::{
+pub use crate::model::codec::{Codec, Json, OwnedValue, Reads};
+pub use crate::model::error::BoxError;
+pub use crate::model::fingerprint::{Input, input};
+pub use crate::model::record::Kind;
+pub use crate::model::site::{
+    AnyState, Awaited, Durable, Handler, IntoHandler, Manifest, Site, WithState,
+};
+pub use crate::runtime::context::{Claim, Context};
+pub use crate::runtime::failure::{
     BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure, body_error,
 };
-pub use crate::fingerprint::{Input, input};
-pub use crate::operation::{
+pub use crate::runtime::operation::{
     Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Check, Enter,
     Every, Fan, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec,
     RetryPolicy, Runner, ScopeOp, StepInfo, StepOp, Submitting, Textual, Undo, arm, attempted,
@@ -15,10 +19,6 @@ pub use crate::operation::{
     finished, given, invoke, invoke_named, invoking, items, key, keys, limits, may_undo, moved,
     never, options, pace, poll, race, record, result_codec, scope, step, submitting, text, time,
     undo_body, wait, wait_until,
-};
-pub use crate::record::Kind;
-pub use crate::site::{
-    AnyState, Awaited, Durable, Handler, IntoHandler, Manifest, Site, WithState,
 };
 
 pub use std::future::Future;

@@ -12,11 +12,11 @@ pub use operate::{Bulk, Changed, Selection};
 pub use rewind::RetryFrom;
 pub use start::{Handle, Start};
 
-use crate::codec::{self, Codec};
-use crate::error::{BoxError, ErrorKind, OperationError};
-use crate::record::{Completion, Payload};
+use crate::model::codec::{self, Codec};
+use crate::model::error::{BoxError, ErrorKind, OperationError};
+use crate::model::record::{Completion, Payload};
+use crate::model::site::{Durable, IntoHandler};
 use crate::run::{IntoStore, RunError};
-use crate::site::{Durable, IntoHandler};
 use crate::store::{CallbackId, ExecutionStore, StoreError, StoreErrorKind};
 use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock, Timestamp};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::record::{Kind, Record, Status};
+use crate::model::record::{Kind, Record, Status};
 use crate::store::Rewind;
 use crate::{ExecutionId, OperationId, Timestamp};
 

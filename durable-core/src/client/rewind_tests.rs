@@ -1,5 +1,5 @@
 use super::*;
-use crate::error::{ErrorKind, OperationError};
+use crate::model::error::{ErrorKind, OperationError};
 use crate::{Occurrence, Payload};
 
 const NOW: Timestamp = Timestamp::from_millis(1000);

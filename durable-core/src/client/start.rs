@@ -4,9 +4,9 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 
 use super::Client;
-use crate::record::Payload;
+use crate::model::record::Payload;
+use crate::model::site::{Durable, HandlerInput};
 use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
-use crate::site::{Durable, HandlerInput};
 use crate::store::{Execution, NewExecution, QueueEntry, Started, refuse_sealed};
 use crate::{BoxFuture, ExecutionId, InvalidExecutionId, Timestamp};
 

@@ -9,8 +9,8 @@ use super::fixture::{
     state, step, suspend, told, with_callback, with_child,
 };
 use super::{Defect, Outcome, Store, refused, same};
-use crate::error::OperationError;
-use crate::record::{Completion, Status};
+use crate::model::error::OperationError;
+use crate::model::record::{Completion, Status};
 use crate::store::{CallbackId, ExecutionStatus, ExecutionUpdate, StoreErrorKind};
 use crate::{ErrorKind, Timestamp};
 

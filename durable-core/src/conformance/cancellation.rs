@@ -5,7 +5,7 @@ use super::fixture::{
 };
 use super::{Outcome, Store, refused, same};
 use crate::ErrorKind;
-use crate::error::OperationError;
+use crate::model::error::OperationError;
 use crate::store::{ExecutionStatus, ExecutionUpdate};
 
 pub(super) async fn one_that_never_ran_ends_at_once(store: Store) -> Outcome {

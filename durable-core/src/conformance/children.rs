@@ -8,8 +8,8 @@ use super::fixture::{
 };
 use super::{Defect, Outcome, Store, refused, same};
 use crate::ErrorKind;
-use crate::error::OperationError;
-use crate::record::{Completion, Status};
+use crate::model::error::OperationError;
+use crate::model::record::{Completion, Status};
 use crate::store::{Batch, Execution, ExecutionStatus, ExecutionUpdate};
 
 fn ok(output: &str) -> ExecutionUpdate {

@@ -5,7 +5,7 @@ use super::fixture::{
 };
 use super::{Defect, Outcome, Store, refused, same};
 use crate::ErrorKind;
-use crate::error::OperationError;
+use crate::model::error::OperationError;
 use crate::store::{Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Filter, Started};
 
 pub(super) async fn start_is_idempotent(store: Store) -> Outcome {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Defect, Outcome, Store};
-use crate::record::{Completion, Kind, Payload, Record, Status};
+use crate::model::record::{Completion, Kind, Payload, Record, Status};
 use crate::store::{
     Ack, Batch, CallbackId, Execution, ExecutionUpdate, Fence, Lease, NewExecution, Parent,
     StoreError,

@@ -6,7 +6,7 @@ use super::fixture::{
     NOW, TTL, at, batch, ending, id, json, leased, new, put, step, suspend, taken_over,
 };
 use super::{Defect, Outcome, Store, refused, same};
-use crate::error::OperationError;
+use crate::model::error::OperationError;
 use crate::store::{ExecutionStatus, ExecutionUpdate, Lease, StoreErrorKind};
 use crate::{ErrorKind, Timestamp};
 

@@ -4,7 +4,7 @@ use super::fixture::{
     NOW, batch, child, ending, id, json, leased, loaded, new, put, state, step, with_callback,
 };
 use super::{Outcome, Store, refused, same};
-use crate::record::Completion;
+use crate::model::record::Completion;
 use crate::store::{Batch, ExecutionUpdate};
 
 pub(super) async fn a_value_over_the_limit_changes_nothing(store: Store) -> Outcome {

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::fixture::{NOW, id, json, leased, run_to, with_callback, with_child};
 use super::{Defect, Outcome, Store, refused, same};
-use crate::record::Completion;
+use crate::model::record::Completion;
 use crate::store::{ExecutionUpdate, StoreError};
 
 /// Far longer than any store takes.

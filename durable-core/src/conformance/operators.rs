@@ -5,7 +5,7 @@ use super::fixture::{
 };
 use super::work::{built, names, now};
 use super::{Outcome, Store, refused, same};
-use crate::error::{ErrorKind, OperationError};
+use crate::model::error::{ErrorKind, OperationError};
 use crate::store::{Change, ExecutionStatus, ExecutionUpdate, Rewind};
 
 fn failure() -> ExecutionUpdate {

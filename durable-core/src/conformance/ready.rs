@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fixture::{NOW, ending, id, json, new, run_to, suspend, with_callback};
 use super::{Defect, Outcome, Store, same};
-use crate::record::Completion;
+use crate::model::record::Completion;
 use crate::store::{Change, ExecutionUpdate, StoreError};
 
 /// Far longer than any store takes.

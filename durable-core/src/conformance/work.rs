@@ -7,7 +7,7 @@ use super::fixture::{
 };
 use super::{Defect, Outcome, Store, refused, same};
 use crate::Timestamp;
-use crate::record::Completion;
+use crate::model::record::Completion;
 use crate::store::{
     ClaimDue, Claimed, ExecutionStatus, ExecutionUpdate, HandlerBuild, StoreError, Wanted,
 };

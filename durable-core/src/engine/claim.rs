@@ -3,9 +3,9 @@
 use super::order::ScopeIndex;
 use super::quota::Used;
 use super::{Engine, IdMap, Op, Outcome, Slot, Stop, mismatch};
-use crate::fingerprint::Input;
-use crate::record::{Kind, Payload, Record, Status};
-use crate::site::{Repeat, Site};
+use crate::model::fingerprint::Input;
+use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::site::{Repeat, Site};
 use crate::{Occurrence, OperationId};
 
 /// What tells this run of a call site apart, as far as the caller knows.

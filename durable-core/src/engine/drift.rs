@@ -8,8 +8,8 @@ use super::moves::TakenIn;
 use super::order::ScopeIndex;
 use super::{Engine, IdMap, Op, Slot};
 use crate::OperationId;
-use crate::record::Status;
-use crate::site::Site;
+use crate::model::record::Status;
+use crate::model::site::Site;
 
 /// A difference between the history and what the code asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::{Decision, Engine, Op, ScopeIndex};
 use crate::Timestamp;
-use crate::error::{ErrorKind, OperationError};
-use crate::record::{Record, Status};
+use crate::model::error::{ErrorKind, OperationError};
+use crate::model::record::{Record, Status};
 use crate::store::{Ack, NewExecution};
 
 /// How long a callback may take.

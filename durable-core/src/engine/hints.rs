@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use super::drift::Successor;
 use super::moves::key_of;
 use super::{Engine, IdMap, Op, Slot};
-use crate::earlier;
-use crate::near::{distance, is_near};
-use crate::record::{Kind, Record};
-use crate::site::Site;
+use crate::model::earlier;
+use crate::model::near::{distance, is_near};
+use crate::model::record::{Kind, Record};
+use crate::model::site::Site;
 use crate::{Occurrence, OperationId};
 
 /// What ran live, by what it may be taken for.

@@ -1,8 +1,8 @@
 //! The report when code and history disagree.
 
 use super::Slot;
-use crate::record::Record;
-use crate::site::Site;
+use crate::model::record::Record;
+use crate::model::site::Site;
 
 /// What is wrong with `site` claiming `slot`, in words for the people who have to mend it.
 pub(super) fn check(slot: &Slot, site: &'static Site) -> Option<String> {

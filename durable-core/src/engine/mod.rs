@@ -25,9 +25,9 @@ mod tests;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::error::OperationError;
-use crate::record::{Kind, Payload, Record, Status};
-use crate::site::Site;
+use crate::model::error::OperationError;
+use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::site::Site;
 use crate::store::{Capabilities, NewExecution};
 use crate::{Occurrence, OperationId, Timestamp};
 

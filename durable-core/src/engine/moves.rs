@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use super::order::ScopeIndex;
 use super::quota::Used;
 use super::{Engine, IdMap, Op, Slot, Stop, mismatch};
-use crate::earlier::{Earlier, Run, Segment, Start};
-use crate::record::{Kind, Status};
-use crate::site::{Repeat, Site};
+use crate::model::earlier::{Earlier, Run, Segment, Start};
+use crate::model::record::{Kind, Status};
+use crate::model::site::{Repeat, Site};
 use crate::{Occurrence, OperationId};
 
 /// What call sites elsewhere have claimed out of a scope.

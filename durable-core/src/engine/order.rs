@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::quota::Used;
 use super::{Engine, IdMap, Op, Slot};
-use crate::site::Site;
+use crate::model::site::Site;
 use crate::{Occurrence, OperationId};
 
 /// What tells the operations of one scope apart.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Engine, Op, Outcome};
 use crate::Timestamp;
-use crate::error::{ErrorKind, OperationError};
-use crate::record::{Payload, Status};
+use crate::model::error::{ErrorKind, OperationError};
+use crate::model::record::{Payload, Status};
 
 impl Engine {
     /// The body of `op` ended with a value. A value over the limit is a failure of the operation.

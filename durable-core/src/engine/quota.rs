@@ -2,8 +2,8 @@
 
 use super::{Engine, Op, Outcome};
 use crate::OperationId;
-use crate::error::{ErrorKind, OperationError};
-use crate::record::{Kind, Payload, Record, Status};
+use crate::model::error::{ErrorKind, OperationError};
+use crate::model::record::{Kind, Payload, Record, Status};
 
 /// A word is said when this share, in percent, is used up.
 const WARN_AT: u64 = 80;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::{Engine, Op};
-use crate::record::{Kind, Record};
+use crate::model::record::{Kind, Record};
 use crate::{OperationId, Timestamp};
 
 /// Name of the timers that a sliced execution leaves behind: none that a call site can have.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::slicing::Fit;
 use super::{Engine, MAX_INTERRUPTIONS, Op};
 use crate::Timestamp;
-use crate::error::{ErrorKind, OperationError};
-use crate::record::Status;
+use crate::model::error::{ErrorKind, OperationError};
+use crate::model::record::Status;
 
 /// Whether and how a body may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Engine, Op};
 use crate::Timestamp;
-use crate::record::{Kind, Record, Status};
+use crate::model::record::{Kind, Record, Status};
 use crate::store::{Ack, Batch, ExecutionUpdate, NewExecution};
 
 /// Changes on their way to the store, in the order in which they happened.

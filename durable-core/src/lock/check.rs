@@ -7,8 +7,8 @@ use super::finding::{Finding, Verdict};
 use super::likely::{Gone, Likely};
 use super::moves::{Map, Names, Placed, branches_of};
 use super::{Lock, LockedHandler, LockedSite};
-use crate::record::{Kind, Record, Status};
-use crate::site::Repeat;
+use crate::model::record::{Kind, Record, Status};
+use crate::model::site::Repeat;
 use crate::store::Execution;
 use crate::{Occurrence, OperationId};
 

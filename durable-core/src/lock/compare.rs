@@ -3,10 +3,10 @@
 use super::likely::{Gone, Likely, named};
 use super::moves::{Function, Map, Names, Placed};
 use super::{Lock, LockedHandler, LockedSite};
-use crate::earlier::{Earlier, Start};
-use crate::near::is_near;
-use crate::record::Kind;
-use crate::site::Repeat;
+use crate::model::earlier::{Earlier, Start};
+use crate::model::near::is_near;
+use crate::model::record::Kind;
+use crate::model::site::Repeat;
 
 /// Something in the lock that executions in flight would not find again.
 #[derive(Debug, Clone, PartialEq, Eq)]

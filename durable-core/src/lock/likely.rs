@@ -2,9 +2,9 @@
 
 use super::LockedSite;
 use super::moves::Placed;
-use crate::near::{distance, is_near};
-use crate::record::Kind;
-use crate::site::Repeat;
+use crate::model::near::{distance, is_near};
+use crate::model::record::Kind;
+use crate::model::site::Repeat;
 
 /// What is gone.
 pub(super) struct Gone<'a> {

@@ -28,8 +28,8 @@ use std::any::type_name;
 use std::collections::BTreeMap;
 
 use crate::OperationId;
-use crate::record::{Kind, Record};
-use crate::site::{Durable, Manifest, Repeat, Site};
+use crate::model::record::{Kind, Record};
+use crate::model::site::{Durable, Manifest, Repeat, Site};
 
 pub use check::check;
 pub use compare::{Difference, compare};

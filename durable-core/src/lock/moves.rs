@@ -3,8 +3,8 @@
 //! Places are names without keys: which runs there are, a lock does not know.
 
 use super::{Lock, LockedHandler, LockedSite};
-use crate::earlier::{Earlier, Start};
-use crate::record::Kind;
+use crate::model::earlier::{Earlier, Start};
+use crate::model::record::Kind;
 
 /// The names of an operation and of the scopes around it, the outermost first.
 pub(super) type Names = Vec<String>;

@@ -6,7 +6,7 @@ use super::check::{answers, visible};
 use super::moves::{Function, Names, branches_of};
 use super::{LockedHandler, LockedSite};
 use crate::OperationId;
-use crate::record::{Kind, Record};
+use crate::model::record::{Kind, Record};
 
 /// The records of an execution of `handler`, each with the call site that asks for it. What no call site asks
 /// for is left out, and so is what stands in a `call!`.

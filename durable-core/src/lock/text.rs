@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{Lock, LockedHandler, LockedSite};
-use crate::record::Kind;
-use crate::site::Repeat;
+use crate::model::record::Kind;
+use crate::model::site::Repeat;
 
 const HEAD: &str = "\
 # The names that executions in flight are recognised by, kept by `durable::testing::names!`. Commit this file.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::OperationError;
+use crate::model::error::OperationError;
 use crate::store::StoreError;
 
 /// Why a run has no output.

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::context::{Children, Context, ExecutionInfo, Shared};
-use crate::driver::{Attention, Driver, Ended, Returned};
 use crate::engine::{Budget, Counts, Drift, Engine, Stop, unreadable_input};
-use crate::error::{BoxError, ErrorKind, OperationError};
-use crate::operation::Undo;
-use crate::panic;
-use crate::record::{Payload, Record};
+use crate::model::error::{BoxError, ErrorKind, OperationError};
+use crate::model::record::{Payload, Record};
+use crate::model::site::{Durable, Handler, HandlerInput, HandlerOutput};
 use crate::run::Awaited;
-use crate::site::{Durable, Handler, HandlerInput, HandlerOutput};
+use crate::runtime::context::{Children, Context, ExecutionInfo, Shared};
+use crate::runtime::driver::{Attention, Driver, Ended, Returned};
+use crate::runtime::operation::Undo;
+use crate::runtime::panic;
 use crate::store::{CheckpointStore, Execution, ExecutionStore, Lease, StoreError, refuse_sealed};
 use crate::{Clock, SystemClock, Timestamp};
 

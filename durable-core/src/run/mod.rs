@@ -25,10 +25,10 @@ pub(crate) use stopping::Stopping;
 #[cfg(feature = "testing")]
 pub(crate) use watched::{Conditions, Invocations};
 
-use crate::json::Exact;
-use crate::observer::Observer;
-use crate::record::Payload;
-use crate::site::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
+use crate::model::json::Exact;
+use crate::model::record::Payload;
+use crate::model::site::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
+use crate::runtime::observer::Observer;
 use crate::store::{Execution, ExecutionStore, NewExecution, Started, StoreError, refuse_sealed};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock};
 

@@ -4,8 +4,8 @@ use super::RunError;
 use super::children::Awaited;
 use super::invocation::Running;
 use crate::ExecutionId;
-use crate::driver::Ended;
 use crate::engine::{Counts, Drift};
+use crate::runtime::driver::Ended;
 
 /// What a run did in this process, and how it ended.
 #[derive(Debug)]

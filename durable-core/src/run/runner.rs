@@ -10,11 +10,11 @@ use super::children::{Awaited, blocked_child};
 use super::invocation::Invocation;
 use super::report::Tally;
 use super::{RunError, Settings};
-use crate::context::Children;
-use crate::driver::Ended;
-use crate::lease;
-use crate::record::Payload;
-use crate::site::Handler;
+use crate::model::record::Payload;
+use crate::model::site::Handler;
+use crate::runtime::context::Children;
+use crate::runtime::driver::Ended;
+use crate::runtime::lease;
 use crate::store::{Execution, ExecutionStatus, ExecutionStore, Lease, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
 

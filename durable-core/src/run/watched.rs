@@ -10,11 +10,11 @@ use super::children::blocked_child;
 use super::report::Tally;
 use super::runner::{Outcome, outcome};
 use super::{Report, RunError, Runner, Settings, reserve_of};
-use crate::driver::Ended;
 use crate::engine::Drift;
-use crate::observer::Observer;
-use crate::record::Payload;
-use crate::site::Handler;
+use crate::model::record::Payload;
+use crate::model::site::Handler;
+use crate::runtime::driver::Ended;
+use crate::runtime::observer::Observer;
 use crate::store::{ExecutionStore, StoreErrorKind};
 use crate::{Clock, ExecutionId};
 

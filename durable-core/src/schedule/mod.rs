@@ -10,9 +10,9 @@ use std::time::Duration;
 pub(crate) use fire::fire_due;
 use plan::Timing;
 
-use crate::record::Payload;
+use crate::model::record::Payload;
+use crate::model::site::{Durable, HandlerInput, IntoHandler};
 use crate::run::RunError;
-use crate::site::{Durable, HandlerInput, IntoHandler};
 use crate::store::{QueueEntry, ScheduleEntry, StoreError};
 use crate::{Client, ExecutionId, InvalidExecutionId, Timestamp};
 

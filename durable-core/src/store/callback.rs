@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 
 use super::{Execution, StoreError, StoreErrorKind};
-use crate::record::{Kind, Record};
+use crate::model::record::{Kind, Record};
 use crate::{ExecutionId, OperationId};
 
 /// The id an outside party completes a callback by.

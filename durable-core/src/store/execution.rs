@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{ExecutionUpdate, QueueEntry, StoreError, StoreErrorKind, sealed_text};
-use crate::error::{ErrorKind, OperationError};
-use crate::record::{Completion, Kind, Payload, Record};
+use crate::model::error::{ErrorKind, OperationError};
+use crate::model::record::{Completion, Kind, Payload, Record};
 use crate::{ExecutionId, OperationId, Timestamp};
 
 /// How far an execution has come.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Batch, Capabilities, Execution, ExecutionUpdate, Filter, StoreError, StoreErrorKind};
-use crate::record::{Completion, Payload, Record};
+use crate::model::record::{Completion, Payload, Record};
 
 impl Capabilities {
     /// `delay`, or the longest timer if that is shorter.

@@ -31,8 +31,8 @@ pub use work::{
     Change, ClaimDue, Claimed, HandlerBuild, Queue, QueueEntry, QueueState, Rate, Rewind, Wanted,
 };
 
-use crate::error::OperationError;
-use crate::record::{Completion, Payload, Record};
+use crate::model::error::OperationError;
+use crate::model::record::{Completion, Payload, Record};
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
 /// Permission to write an execution's checkpoints, as of the last acknowledgement.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Lease;
 use crate::Timestamp;
-use crate::record::Record;
+use crate::model::record::Record;
 
 /// A place in a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

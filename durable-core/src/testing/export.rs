@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::error::{ErrorKind, OperationError};
-use crate::json::Exact;
-use crate::record::{Kind, Payload, Record, Status};
+use crate::model::error::{ErrorKind, OperationError};
+use crate::model::json::Exact;
+use crate::model::record::{Kind, Payload, Record, Status};
 use crate::store::{Execution, ExecutionStatus, NewExecution};
 use crate::{ExecutionId, Fingerprint, Occurrence, OperationId, Timestamp};
 

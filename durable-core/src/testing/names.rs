@@ -8,8 +8,8 @@ use super::history::History;
 use super::outcome::TestOutcome;
 use crate::OperationId;
 use crate::lock::{Difference, Lock, LockedHandler, compare};
-use crate::record::{Kind, Record};
-use crate::site::{Durable, IntoHandler};
+use crate::model::record::{Kind, Record};
+use crate::model::site::{Durable, IntoHandler};
 
 /// The environment variable that says what to do with a lock.
 const VARIABLE: &str = "DURABLE_LOCK";

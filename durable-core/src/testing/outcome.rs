@@ -9,13 +9,13 @@ use super::history::{History, Operation};
 use super::process::Stage;
 use super::watch::Watch;
 use super::world::World;
-use crate::codec;
 use crate::engine::Drift;
-use crate::error::OperationError;
-use crate::json::Exact;
-use crate::record::Payload;
+use crate::model::codec;
+use crate::model::error::OperationError;
+use crate::model::json::Exact;
+use crate::model::record::Payload;
+use crate::model::site::HandlerOutput;
 use crate::run::{Report, RunError};
-use crate::site::HandlerOutput;
 use crate::{ExecutionId, Timestamp};
 
 /// How far a test run has come.

@@ -10,12 +10,12 @@ use super::script::Script;
 use super::store::Process as Store;
 use super::watch::{Boundary, Recorded, Treatment, Watch, Watcher};
 use super::world::{Answers, World, path_of};
-use crate::driver::Ended;
 use crate::engine::Drift;
-use crate::error::OperationError;
-use crate::record::{Payload, Status};
+use crate::model::error::OperationError;
+use crate::model::record::{Payload, Status};
+use crate::model::site::Handler;
 use crate::run::{Conditions, Invocations, RunError};
-use crate::site::Handler;
+use crate::runtime::driver::Ended;
 use crate::store::{ExecutionStore as _, StoreError};
 use crate::{Clock as _, ExecutionId, Timestamp};
 

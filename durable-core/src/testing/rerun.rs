@@ -10,9 +10,9 @@ use super::script::Script;
 use super::watch::{Body, Key, Treatment};
 use super::world::World;
 use crate::engine::Drift;
-use crate::record::{Kind, Record, Status};
+use crate::model::record::{Kind, Record, Status};
+use crate::model::site::Handler;
 use crate::run::RunError;
-use crate::site::Handler;
 use crate::store::{
     Batch, CheckpointStore as _, Execution, ExecutionStatus, ExecutionStore as _, ExecutionUpdate,
     NewExecution,

@@ -13,9 +13,9 @@ use super::process::{Process, Setup, Stage};
 use super::script::{self, Script};
 use super::watch::Treatment;
 use super::world::World;
-use crate::error::BoxError;
+use crate::model::error::BoxError;
+use crate::model::site::{Durable, Handler, IntoHandler};
 use crate::run::RunError;
-use crate::site::{Durable, Handler, IntoHandler};
 use crate::{ExecutionId, InvalidExecutionId};
 
 /// A run of a handler in memory, where waits take no time.

@@ -9,8 +9,8 @@ use super::script::Pattern;
 use super::watch::{Boundary, Key, Recorded};
 use crate::ExecutionId;
 use crate::engine::Drift;
-use crate::error::ErrorKind;
-use crate::record::{Kind, Status};
+use crate::model::error::ErrorKind;
+use crate::model::record::{Kind, Status};
 
 /// What came of one whole run.
 pub(super) struct Scene {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec;
-use crate::error::{BoxError, ErrorKind, OperationError};
-use crate::failure::{Failure, IntoFailure};
-use crate::record::{Completion, Payload};
+use crate::model::codec;
+use crate::model::error::{BoxError, ErrorKind, OperationError};
+use crate::model::record::{Completion, Payload};
+use crate::runtime::failure::{Failure, IntoFailure};
 
 /// Which operations an entry is about.
 ///

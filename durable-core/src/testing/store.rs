@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::history::path_in;
 use super::script::Script;
 use super::watch::{Boundary, Watch};
-use crate::record::{Completion, Record};
+use crate::model::record::{Completion, Record};
 use crate::store::{
     Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Execution,
     ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, MemoryStore, NewExecution, Page,

@@ -7,11 +7,11 @@ use std::task::Poll;
 
 use super::clock::TestClock;
 use super::script::Script;
-use crate::context::{Claim, Shared};
 use crate::engine::Drift;
-use crate::failure::Failure;
-use crate::observer::Observer;
-use crate::record::{Kind, Payload};
+use crate::model::record::{Kind, Payload};
+use crate::runtime::context::{Claim, Shared};
+use crate::runtime::failure::Failure;
+use crate::runtime::observer::Observer;
 use crate::{BoxFuture, ExecutionId, OperationId};
 
 /// A place in a run where its process may die.

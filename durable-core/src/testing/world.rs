@@ -8,9 +8,9 @@ use futures_util::FutureExt as _;
 use super::clock::{Outside, TestClock};
 use super::history::{History, path_in};
 use super::script::Script;
-use crate::record::{Completion, Kind, Payload, Record, Status};
+use crate::model::record::{Completion, Kind, Payload, Record, Status};
+use crate::model::site::{Durable, HandlerInput};
 use crate::run::RunError;
-use crate::site::{Durable, HandlerInput};
 use crate::store::{
     Execution, ExecutionStatus, ExecutionStore as _, Filter, MemoryStore, NewExecution, StoreError,
 };

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
-use crate::site::Manifest;
+use crate::model::site::Manifest;
 
 /// Differs between builds that may fit different histories: by version, by names, by call sites with
 /// their earlier names, and by the file of the program, since types and bodies tell builds apart too. `named` is
@@ -47,8 +47,8 @@ pub(super) fn program() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Kind;
-    use crate::site::Site;
+    use crate::model::record::Kind;
+    use crate::model::site::Site;
 
     static PLAIN: [Site; 1] = [Site::new(Kind::Step, "load", "a.rs", 1)];
     static MOVED: [Site; 1] = [Site::new(Kind::Step, "load", "b.rs", 9)];

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::{WorkerError, build};
 use crate::BoxFuture;
-use crate::driver::Ended;
+use crate::model::site::{Handler, Manifest};
 use crate::run::{RunError, Runner, Settings, Tally};
-use crate::site::{Handler, Manifest};
+use crate::runtime::driver::Ended;
 use crate::store::{ExecutionStore, HandlerBuild, Lease};
 
 /// A handler of any type.

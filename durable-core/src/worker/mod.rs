@@ -16,8 +16,8 @@ use handlers::Handlers;
 use serve::Service;
 
 use crate::Clock;
+use crate::model::site::{Handler, IntoHandler};
 use crate::run::{IntoStore, Settings, Stopping};
-use crate::site::{Handler, IntoHandler};
 use crate::store::{ExecutionStore, Wanted};
 
 /// Executions that a worker runs at once, unless told otherwise.

@@ -14,9 +14,9 @@ use super::failures::{Failures, delay};
 use super::handlers::Handlers;
 use super::release::poisoned;
 use crate::Timestamp;
-use crate::driver::Ended;
-use crate::panic;
 use crate::run::{RunError, Settings, Stopping};
+use crate::runtime::driver::Ended;
+use crate::runtime::panic;
 use crate::store::{
     ClaimDue, Claimed, ExecutionStore, Fence, Lease, StoreError, StoreErrorKind, Wanted,
 };

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use super::{Begin, Conditions, Decision, Engine, Op, Outcome, ScopeIndex, Turn};
 use crate::Timestamp;
-use crate::error::{ErrorKind, OperationError};
-use crate::record::{Kind, Payload, Record, Status};
-use crate::site::Site;
+use crate::model::error::{ErrorKind, OperationError};
+use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::site::Site;
 use crate::store::{Ack, Batch, Capabilities, Durability};
 
 const ONCE: Conditions = Conditions {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::Timestamp;
-use crate::record::Record;
+use crate::model::record::Record;
 use crate::store::{
     Ack, Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Lease, NewExecution,
     StoreError, StoreErrorKind,

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::entries::Entries;
 use super::entry::Entry;
 use super::queues::Queues;
-use crate::record::{Completion, Record};
+use crate::model::record::{Completion, Record};
 use crate::store::{
     Batch, CallbackId, ExecutionUpdate, NewExecution, ScheduleEntry, Started, StoreError,
     StoreErrorKind,

@@ -17,7 +17,7 @@ use super::{
     Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue, QueueState,
     ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
 };
-use crate::record::{Completion, Record};
+use crate::model::record::{Completion, Record};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock, Timestamp};
 
 /// Keeps everything in memory, for tests and for work that may be lost with the process.

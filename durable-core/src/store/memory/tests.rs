@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{Kind, Payload};
+use crate::model::record::{Kind, Payload};
 use crate::store::{ExecutionUpdate, HandlerBuild, Parent};
 use crate::{Occurrence, OperationId};
 

@@ -7,7 +7,7 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 
 use super::codec::{PayloadCodec, SealContext};
-use crate::error::BoxError;
+use crate::model::error::BoxError;
 
 const NONCE: usize = 12;
 const TAG: usize = 16;

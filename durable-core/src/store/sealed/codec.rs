@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::BoxError;
-use crate::record::Record;
+use crate::model::error::BoxError;
+use crate::model::record::Record;
 use crate::store::Parent;
 use crate::{ExecutionId, OperationId};
 

@@ -25,7 +25,7 @@ use super::{
     ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, NewExecution, Page, Parent,
     Queue, QueueState, Rewind, ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
 };
-use crate::record::{Completion, Record};
+use crate::model::record::{Completion, Record};
 use crate::run::IntoStore;
 use crate::{BoxFuture, ExecutionId, Timestamp};
 

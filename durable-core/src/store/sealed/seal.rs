@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::codec::{PayloadCodec, SealContext, Subject, is_sealing};
 use super::text;
 use crate::ExecutionId;
-use crate::error::{BoxError, OperationError};
-use crate::record::{Payload, Record};
+use crate::model::error::{BoxError, OperationError};
+use crate::model::record::{Payload, Record};
 use crate::store::{Parent, StoreError, StoreErrorKind, cancelled_unrun};
 
 /// The codecs of one store.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::record::Payload;
+use crate::model::record::Payload;
 
 /// Comes between the line for people and the sealed report.
 const REPORT: &str = "\nsealed report: ";

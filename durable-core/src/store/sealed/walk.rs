@@ -3,7 +3,7 @@
 use super::codec::Subject;
 use super::seal::{Place, Sealer};
 use crate::ExecutionId;
-use crate::record::{Completion, Record};
+use crate::model::record::{Completion, Record};
 use crate::store::{
     Batch, CallbackId, Execution, ExecutionUpdate, NewExecution, Parent, ScheduleEntry, StoreError,
 };

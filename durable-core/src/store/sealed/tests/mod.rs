@@ -11,8 +11,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::{PayloadCodec, SealContext, SealedStore};
-use crate::error::{BoxError, ErrorKind, OperationError};
-use crate::record::{Kind, Payload, Record, Status};
+use crate::model::error::{BoxError, ErrorKind, OperationError};
+use crate::model::record::{Kind, Payload, Record, Status};
 use crate::store::{
     Batch, Execution, ExecutionStore, ExecutionUpdate, Lease, MemoryStore, NewExecution, Started,
     StoreError,

@@ -1,7 +1,7 @@
 //! What executions, their parents and outside parties exchange.
 
 use super::*;
-use crate::record::Completion;
+use crate::model::record::Completion;
 use crate::store::{CallbackId, CheckpointStore as _, Filter, Parent, StoreErrorKind};
 
 /// Operation `seq` of execution `parent` and the execution it waits for.

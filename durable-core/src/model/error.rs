@@ -1,0 +1,402 @@
+//! Errors as data: what is recorded about a failure, and what user code gets back.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::de::Error as _;
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::record::Payload;
+use crate::store::sealed_text as text;
+
+/// Any error that can be sent between threads.
+pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
+
+/// What stands in place of a type's name where a body, scope or handler panicked.
+pub(crate) const PANIC: &str = "panic";
+
+/// Why an operation ended without a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The body returned an error or panicked, and retries, if any, are used up.
+    Failed,
+    /// The process ended while the body ran, more often than is allowed.
+    Interrupted,
+    /// An attempt took longer than its `timeout`.
+    TimedOut,
+    /// The encoded value is over the store's limit.
+    TooLarge,
+    /// The value could not be encoded, or what somebody outside has given not decoded.
+    Codec,
+    /// The execution was cancelled.
+    Cancelled,
+}
+
+impl ErrorKind {
+    const ALL: [Self; 6] = [
+        Self::Failed,
+        Self::Interrupted,
+        Self::TimedOut,
+        Self::TooLarge,
+        Self::Codec,
+        Self::Cancelled,
+    ];
+
+    /// The word that stores and histories use. Never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::TimedOut => "timed_out",
+            Self::TooLarge => "too_large",
+            Self::Codec => "codec",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The kind that [`ErrorKind::as_str`] writes as `word`.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Failed => "failed",
+            Self::Interrupted => "was interrupted",
+            Self::TimedOut => "timed out",
+            Self::TooLarge => "is too large",
+            Self::Codec => "could not be encoded or decoded",
+            Self::Cancelled => "was cancelled",
+        })
+    }
+}
+
+/// The recorded error of an operation: the same on the first run and on every replay.
+///
+/// `StepError`, `ScopeError` and `CallError` are names of this type for the operation they come
+/// from.
+///
+/// ```
+/// use durable_core::{ErrorKind, StepError};
+///
+/// fn is_transient(error: &StepError) -> bool {
+///     error.kind() == ErrorKind::TimedOut || error.type_name().ends_with("TransientError")
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationError {
+    pub(crate) operation: String,
+    pub(crate) kind: ErrorKind,
+    pub(crate) attempts: u32,
+    pub(crate) message: String,
+    pub(crate) type_name: String,
+    pub(crate) chain: Vec<String>,
+    /// The operation whose error this is, where it was passed on.
+    pub(crate) origin: Option<Box<Origin>>,
+    /// The whole error, sealed; then the texts above say no more than that.
+    pub(crate) sealed: Option<Box<Payload>>,
+}
+
+/// The operation that an error came from which was passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) operation: String,
+    pub(crate) kind: ErrorKind,
+    pub(crate) attempts: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.operation, self.kind)?;
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        Ok(())
+    }
+}
+
+/// Error of a `step!` or `record!`.
+pub type StepError = OperationError;
+/// Error of a `scope!`.
+pub type ScopeError = OperationError;
+/// Error of a `call!`.
+pub type CallError = OperationError;
+/// Error of a `poll!`.
+pub type PollError = OperationError;
+/// Error of a `callback!`.
+pub type CallbackError = OperationError;
+/// Error of an `invoke!`.
+pub type InvokeError = OperationError;
+
+impl OperationError {
+    /// An error without a cause of the user's, for stores, tests and tools.
+    pub fn new(operation: impl Into<String>, kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            operation: operation.into(),
+            kind,
+            attempts: 0,
+            message: message.into(),
+            type_name: String::new(),
+            chain: Vec::new(),
+            origin: None,
+            sealed: None,
+        }
+    }
+
+    /// The same as an error of this type.
+    #[must_use]
+    pub fn with_type_name(mut self, name: impl Into<String>) -> Self {
+        self.type_name = name.into();
+        self
+    }
+
+    /// What may be seen of this error where `sealed` is all that is kept of its texts.
+    pub(crate) fn seal(&self, sealed: Payload) -> Self {
+        let codec = sealed.sealed_with().unwrap_or_default();
+        let message = format!("sealed with `{codec}`");
+        Self {
+            sealed: Some(Box::new(sealed)),
+            ..Self::new(&self.operation, self.kind, message).with_attempts(self.attempts)
+        }
+    }
+
+    /// An error of the handler itself, outside any operation.
+    pub(crate) fn of_handler(handler: &str, message: String) -> Self {
+        Self::new(handler, ErrorKind::Failed, message)
+    }
+
+    /// A panic of the handler outside of any body, scope or branch.
+    pub(crate) fn of_panic(handler: &str, message: String) -> Self {
+        Self::of_handler(handler, message).with_type_name(PANIC)
+    }
+
+    /// The error of an execution that was cancelled.
+    pub(crate) fn of_cancellation(handler: &str) -> Self {
+        let message = "the execution was cancelled";
+        Self::new(handler, ErrorKind::Cancelled, message)
+    }
+
+    /// What a handler ended with because its execution was cancelled, as the cause of that.
+    pub(crate) fn into_cancelled(self) -> Self {
+        if self.kind == ErrorKind::Cancelled {
+            return self;
+        }
+        let mut cancelled = Self::of_cancellation(&self.operation);
+        cancelled.chain.push(self.message);
+        cancelled.chain.extend(self.chain);
+        cancelled
+    }
+
+    /// The operation as histories write it, with the scopes it is in: `files[a.csv]/parse`.
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// Why there is no value.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// How many attempts were made.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The operation whose error this is: another one than [`operation`](Self::operation) where a scope or
+    /// the handler passed it on.
+    pub fn origin(&self) -> &str {
+        self.origin
+            .as_ref()
+            .map_or(&self.operation, |origin| &origin.operation)
+    }
+
+    /// Text of the body's error, without what caused it.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Rust type of the body's error; empty when the error came from the engine.
+    pub fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    /// Texts of the causes behind the body's error, nearest first.
+    pub fn chain(&self) -> &[String] {
+        &self.chain
+    }
+
+    /// The [`PayloadCodec`](crate::store::PayloadCodec) that has sealed the texts of this error, if
+    /// they are sealed: then [`message`](Self::message) says so, and only a
+    /// [`SealedStore`](crate::store::SealedStore) with that codec can tell more.
+    pub fn sealed_with(&self) -> Option<&str> {
+        self.sealed.as_ref().and_then(|sealed| sealed.sealed_with())
+    }
+
+    /// Bytes that the texts take.
+    pub(crate) fn size(&self) -> usize {
+        self.sealed.as_ref().map_or(0, |sealed| sealed.len())
+            + self.message.len()
+            + self.type_name.len()
+            + self.chain.iter().map(String::len).sum::<usize>()
+    }
+
+    /// Takes message, type and causes from an error of the user's, or from that of an operation.
+    pub(crate) fn describe(mut self, error: &(dyn Error + 'static), type_name: &str) -> Self {
+        if let Some(passed_on) = error.downcast_ref::<Self>() {
+            return self.pass_on(passed_on);
+        }
+        self.message = error.to_string();
+        self.type_name = type_name.to_owned();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            self.chain.push(error.to_string());
+            cause = error.source();
+        }
+        self
+    }
+
+    fn pass_on(mut self, error: &Self) -> Self {
+        self.message.clone_from(&error.message);
+        self.type_name.clone_from(&error.type_name);
+        self.chain.clone_from(&error.chain);
+        self.origin = error.origin.clone().or_else(|| {
+            Some(Box::new(Origin {
+                operation: error.operation.clone(),
+                kind: error.kind,
+                attempts: error.attempts,
+            }))
+        });
+        self
+    }
+
+    /// The same with shortened texts, if they take more than `limit` bytes of JSON: causes go first, the last
+    /// before the others.
+    pub(crate) fn shortened(mut self, limit: usize) -> Self {
+        const CUT: &str = "… (shortened)";
+        let written =
+            |text: &str| text.len() + text.bytes().filter(|byte| needs_escape(*byte)).count() * 5;
+        let texts = |error: &Self| {
+            let chain: usize = error.chain.iter().map(|cause| written(cause)).sum();
+            chain + written(&error.message) + written(&error.type_name)
+        };
+        while texts(&self) > limit && self.chain.pop().is_some() {}
+        while texts(&self) > limit && !self.message.is_empty() {
+            let kept = self.message.strip_suffix(CUT).unwrap_or(&self.message);
+            let mut end = kept.len() / 2;
+            while !kept.is_char_boundary(end) {
+                end -= 1;
+            }
+            let kept = &kept[..end];
+            self.message = if kept.is_empty() {
+                String::new()
+            } else {
+                format!("{kept}{CUT}")
+            };
+        }
+        self
+    }
+
+    /// The same, with what could not be taken back among its causes.
+    pub(crate) fn with_left_behind(mut self, left: Vec<Self>) -> Self {
+        let left = left.into_iter();
+        self.chain
+            .extend(left.map(|error| format!("could not be undone: {error}")));
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+}
+
+impl fmt::Display for OperationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.operation, self.kind)?;
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        if let Some(origin) = &self.origin {
+            write!(f, ": {origin}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        self.chain
+            .iter()
+            .try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}
+
+impl Error for OperationError {}
+
+/// Written by hand: a derive would bring a macro stack into every store's build.
+impl Serialize for OperationError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let count = 6 + usize::from(self.sealed.is_some()) + usize::from(self.origin.is_some());
+        let mut fields = serializer.serialize_struct("OperationError", count)?;
+        fields.serialize_field("operation", &self.operation)?;
+        fields.serialize_field("kind", self.kind.as_str())?;
+        fields.serialize_field("attempts", &self.attempts)?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("type_name", &self.type_name)?;
+        fields.serialize_field("chain", &self.chain)?;
+        if let Some(origin) = &self.origin {
+            let Origin {
+                operation,
+                kind,
+                attempts,
+            } = &**origin;
+            fields.serialize_field("origin", &(operation, kind.as_str(), attempts))?;
+        }
+        if let Some(sealed) = &self.sealed {
+            fields.serialize_field("sealed", &text::write(sealed))?;
+        }
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for OperationError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = serde_json::Map::deserialize(deserializer)?;
+        let mut take = |name: &str| fields.remove(name).unwrap_or_default();
+        let word: String = serde_json::from_value(take("kind")).map_err(D::Error::custom)?;
+        let kind = ErrorKind::from_word(&word)
+            .ok_or_else(|| D::Error::custom(format!("unknown error kind {word:?}")))?;
+        let origin: Option<(String, String, u32)> =
+            serde_json::from_value(take("origin")).map_err(D::Error::custom)?;
+        let origin = match origin {
+            None => None,
+            Some((operation, word, attempts)) => Some(Box::new(Origin {
+                operation,
+                kind: ErrorKind::from_word(&word)
+                    .ok_or_else(|| D::Error::custom(format!("unknown error kind {word:?}")))?,
+                attempts,
+            })),
+        };
+        let sealed: Option<String> =
+            serde_json::from_value(take("sealed")).map_err(D::Error::custom)?;
+        let sealed = match sealed {
+            None => None,
+            Some(text) => Some(Box::new(text::read(&text).ok_or_else(|| {
+                D::Error::custom("the sealed error is not in its written form")
+            })?)),
+        };
+        Ok(Self {
+            operation: serde_json::from_value(take("operation")).map_err(D::Error::custom)?,
+            kind,
+            attempts: serde_json::from_value(take("attempts")).map_err(D::Error::custom)?,
+            message: serde_json::from_value(take("message")).map_err(D::Error::custom)?,
+            type_name: serde_json::from_value(take("type_name")).map_err(D::Error::custom)?,
+            chain: serde_json::from_value(take("chain")).map_err(D::Error::custom)?,
+            origin,
+            sealed,
+        })
+    }
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\')
+}

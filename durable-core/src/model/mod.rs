@@ -1,0 +1,15 @@
+//! Data that every layer shares: ids, times, records, errors, call sites, codecs. Depends on no other
+//! layer.
+
+pub(crate) mod codec;
+pub(crate) mod earlier;
+pub mod error;
+pub(crate) mod fingerprint;
+pub(crate) mod id;
+pub mod json;
+pub(crate) mod near;
+pub mod record;
+pub(crate) mod retry;
+pub(crate) mod site;
+pub(crate) mod time;
+pub(crate) mod units;

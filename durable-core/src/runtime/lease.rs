@@ -1,0 +1,174 @@
+//! Keeps leases alive from a thread of its own, so that a body that computes for long does not
+//! lose its execution.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use crate::Clock;
+use crate::runtime::driver::Attention;
+use crate::store::{ExecutionStore, Fence, StoreErrorKind};
+
+/// A lease that is renewed for as long as this lives.
+pub(crate) struct Kept {
+    renewer: &'static Renewer,
+    index: usize,
+}
+
+#[derive(Default)]
+struct Renewer {
+    book: Mutex<Book>,
+    /// Something is due earlier than before.
+    earlier: Condvar,
+}
+
+#[derive(Default)]
+struct Book {
+    /// When to look at which entry; those of entries that are gone are found to be so.
+    due: BinaryHeap<Reverse<(Instant, u64, usize)>>,
+    /// With a number each, as places are used again.
+    entries: Vec<Option<(u64, Arc<Entry>)>>,
+    free: Vec<usize>,
+    numbered: u64,
+}
+
+struct Entry {
+    /// Not kept open for the sake of a lease that nobody holds any more.
+    store: Weak<dyn ExecutionStore>,
+    fence: Fence,
+    clock: Arc<dyn Clock>,
+    ttl: Duration,
+    attention: Arc<Attention>,
+    runtime: Handle,
+}
+
+/// Renews the lease behind `fence` three times per `ttl`.
+pub(crate) fn keep(
+    store: &Arc<dyn ExecutionStore>,
+    fence: Fence,
+    clock: Arc<dyn Clock>,
+    ttl: Duration,
+    attention: Arc<Attention>,
+) -> Kept {
+    static RENEWER: OnceLock<Renewer> = OnceLock::new();
+    let mut new = false;
+    let renewer = RENEWER.get_or_init(|| {
+        new = true;
+        Renewer::default()
+    });
+    if new {
+        let thread = std::thread::Builder::new().name("durable-leases".into());
+        if let Err(error) = thread.spawn(|| renewer.renew_all()) {
+            tracing::error!(%error, "no thread for lease renewal: leases will expire");
+        }
+    }
+    let entry = Entry {
+        store: Arc::downgrade(store),
+        fence,
+        clock,
+        ttl,
+        attention,
+        runtime: Handle::current(),
+    };
+    renewer.add(entry)
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut book = self.renewer.book();
+        book.entries[self.index] = None;
+        book.free.push(self.index);
+    }
+}
+
+impl Renewer {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread is called only if it would sleep for too long: executions come and go by the
+    /// thousand.
+    fn add(&'static self, entry: Entry) -> Kept {
+        let at = Instant::now() + entry.ttl / 3;
+        let mut book = self.book();
+        let index = book.free.pop().unwrap_or_else(|| {
+            book.entries.push(None);
+            book.entries.len() - 1
+        });
+        book.numbered += 1;
+        let number = book.numbered;
+        book.entries[index] = Some((number, Arc::new(entry)));
+        let earlier = book.due.peek().is_none_or(|Reverse((next, ..))| at < *next);
+        book.due.push(Reverse((at, number, index)));
+        drop(book);
+        if earlier {
+            self.earlier.notify_one();
+        }
+        Kept {
+            renewer: self,
+            index,
+        }
+    }
+
+    /// The body of the thread.
+    fn renew_all(&self) {
+        loop {
+            let (number, index, entry) = self.next();
+            if entry.renew() {
+                let at = Instant::now() + entry.ttl / 3;
+                self.book().due.push(Reverse((at, number, index)));
+            }
+        }
+    }
+
+    /// Waits for the next lease that is to be renewed.
+    fn next(&self) -> (u64, usize, Arc<Entry>) {
+        let mut book = self.book();
+        loop {
+            let now = Instant::now();
+            book = match book.due.peek().copied() {
+                None => {
+                    let woken = self.earlier.wait(book);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+                Some(Reverse((at, ..))) if at > now => {
+                    let woken = self.earlier.wait_timeout(book, at - now);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Some(Reverse((_, number, index))) => {
+                    book.due.pop();
+                    match &book.entries[index] {
+                        Some((kept, entry)) if *kept == number => {
+                            return (number, index, Arc::clone(entry));
+                        }
+                        _ => book,
+                    }
+                }
+            };
+        }
+    }
+}
+
+impl Entry {
+    /// Whether the lease is still to be kept.
+    fn renew(&self) -> bool {
+        let Some(store) = self.store.upgrade() else {
+            return false;
+        };
+        let renewal = store.renew(&self.fence, self.clock.now(), self.ttl);
+        match self.runtime.block_on(renewal) {
+            Ok(()) => true,
+            Err(error) if error.kind() == StoreErrorKind::FenceLost => {
+                self.attention.lose_lease();
+                false
+            }
+            Err(error) => {
+                tracing::warn!(execution = %self.fence.execution, %error, "lease not renewed, trying again");
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! One invocation of a handler: the context that call sites use, the driver that polls the handler
+//! and writes checkpoints, the operations, and the lease.
+
+pub(crate) mod context;
+pub(crate) mod driver;
+pub(crate) mod failure;
+pub(crate) mod lease;
+pub(crate) mod observer;
+pub(crate) mod operation;
+pub(crate) mod panic;

@@ -1,0 +1,209 @@
+//! A body of the user's while it runs.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::time::Duration;
+
+use crate::model::error::ErrorKind;
+use crate::runtime::context::{CancelSignal, Claim};
+use crate::runtime::failure::Failure;
+use crate::runtime::panic;
+use crate::{ExecutionId, OperationId, Timestamp};
+
+const NO_DEADLINE: i64 = i64::MAX;
+
+/// What a body may know about its own run: the `step` of `step!(|step| …)`.
+#[derive(Debug, Clone)]
+pub struct StepInfo {
+    execution: ExecutionId,
+    operation: OperationId,
+    attempt: u32,
+    deadline: Arc<AtomicI64>,
+    cancelled: Arc<CancelSignal>,
+}
+
+impl StepInfo {
+    pub(crate) fn new(claim: &Claim<'_>, attempt: u32) -> Self {
+        Self {
+            execution: claim.cx.execution().id().clone(),
+            operation: claim.lock().engine.id(claim.op),
+            attempt,
+            deadline: Arc::new(AtomicI64::new(NO_DEADLINE)),
+            cancelled: Arc::clone(&claim.shared().cancelled),
+        }
+    }
+
+    pub(crate) fn end_by(&self, deadline: Timestamp) {
+        self.deadline.store(deadline.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Which attempt this is, from 1.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The execution the step belongs to.
+    pub fn execution_id(&self) -> &ExecutionId {
+        &self.execution
+    }
+
+    /// A key for systems that ignore what they have seen before: the same over retries, replays
+    /// and edits elsewhere in the handler, different for every other step of any execution.
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}", self.execution, self.operation)
+    }
+
+    /// Ends when the execution is to be cancelled. A body that takes long awaits it beside its work
+    /// and returns early; what it returns is recorded all the same.
+    pub async fn cancelled(&self) {
+        self.cancelled.raised().await;
+    }
+
+    /// When this attempt will be given up, if it has a `timeout`.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.deadline.load(Ordering::Relaxed) {
+            NO_DEADLINE => None,
+            millis => Some(Timestamp::from_millis(millis)),
+        }
+    }
+}
+
+/// Passes a body's wake-ups on, and remembers one that has not led to a poll yet.
+///
+/// A combinator that has lost interest in a body does not poll it when it is woken. Such a body
+/// must not hold off suspension for ever.
+pub(crate) struct BodyWaker {
+    woken: AtomicBool,
+    outer: Mutex<Option<Waker>>,
+}
+
+impl BodyWaker {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            woken: AtomicBool::new(false),
+            outer: Mutex::new(None),
+        })
+    }
+
+    /// Whether the body was woken and has not been polled since.
+    pub(crate) fn is_neglected(&self) -> bool {
+        self.woken.load(Ordering::Acquire)
+    }
+
+    fn before_poll(&self, waker: &Waker) {
+        self.woken.store(false, Ordering::Release);
+        let mut outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *outer {
+            Some(known) => known.clone_from(waker),
+            None => *outer = Some(waker.clone()),
+        }
+    }
+}
+
+impl Wake for BodyWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waker) = &*outer {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// Counts a body as running until it ends or is dropped.
+struct Running<'a, 'b>(&'a Claim<'b>);
+
+impl Drop for Running<'_, '_> {
+    fn drop(&mut self) {
+        self.0.lock().bodies.remove(&self.0.op);
+    }
+}
+
+/// How a body ended.
+pub(crate) enum Ended<T> {
+    Returned(T),
+    Panicked(String),
+    TimedOut,
+}
+
+/// Runs `body` in place to its end, or until `timeout` has passed.
+pub(crate) async fn run<F: Future>(
+    claim: &Claim<'_>,
+    timeout: Option<Duration>,
+    body: F,
+) -> Ended<F::Output> {
+    let signal = BodyWaker::new();
+    claim.lock().bodies.insert(claim.op, Arc::clone(&signal));
+    let _running = Running(claim);
+    let _watched = claim.observer().map(|observer| observer.running());
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut limit = timeout.map(|limit| claim.shared().clock.sleep(limit));
+    let mut body = pin!(body);
+    let begun = claim.now();
+    let span = claim.span();
+    let ended = poll_fn(|cx| {
+        let _inside = span.enter();
+        signal.before_poll(cx.waker());
+        let polled = panic::catch(|| body.as_mut().poll(&mut TaskContext::from_waker(&waker)));
+        match polled {
+            Ok(Poll::Ready(output)) => return Poll::Ready(Ended::Returned(output)),
+            Err(message) => return Poll::Ready(Ended::Panicked(message)),
+            Ok(Poll::Pending) => {}
+        }
+        match &mut limit {
+            Some(limit) => limit.as_mut().poll(cx).map(|()| Ended::TimedOut),
+            None => Poll::Pending,
+        }
+    })
+    .await;
+    if let Some(observer) = claim.observer() {
+        observer.after(claim).await;
+    }
+    let took = claim.now().since(begun);
+    claim.lock().engine.ran_for(claim.op, took);
+    ended
+}
+
+/// Runs one attempt of a body in place; what went wrong with it is a failure.
+pub(crate) async fn run_once<F: Future>(
+    claim: &Claim<'_>,
+    info: Option<&StepInfo>,
+    timeout: Option<Duration>,
+    body: F,
+) -> Result<F::Output, Failure> {
+    if let (Some(info), Some(timeout)) = (info, timeout) {
+        info.end_by(claim.now().after(timeout));
+    }
+    match run(claim, timeout, body).await {
+        Ended::Returned(result) => Ok(result),
+        Ended::Panicked(message) => Err(Failure::of_panic(message)),
+        Ended::TimedOut => Err(Failure::of_engine(
+            ErrorKind::TimedOut,
+            format!(
+                "the attempt took longer than {:?}",
+                timeout.unwrap_or_default()
+            ),
+        )),
+    }
+}
+
+/// Runs work of the engine's own that holds off suspension as a body does.
+pub(crate) async fn drive<F: Future>(claim: &Claim<'_>, work: F) -> F::Output {
+    let signal = BodyWaker::new();
+    claim.lock().bodies.insert(claim.op, Arc::clone(&signal));
+    let _running = Running(claim);
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        signal.before_poll(cx.waker());
+        work.as_mut().poll(&mut TaskContext::from_waker(&waker))
+    })
+    .await
+}

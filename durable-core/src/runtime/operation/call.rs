@@ -1,0 +1,54 @@
+//! `call!`: another durable function within this execution.
+
+use super::callee::OutputCodec;
+use super::finished;
+use super::scope::{Enter, scope};
+use crate::BoxFuture;
+use crate::model::error::CallError;
+use crate::model::site::{Durable, Handler};
+use crate::runtime::context::Claim;
+use crate::runtime::operation::Undo;
+
+/// Runs `handler` with the caller's state, in a scope of its own.
+///
+/// In a box, so that a durable function may call itself.
+pub fn call<'b, 'a: 'b, S, F, H, C>(
+    claim: Claim<'b>,
+    state: &'a S,
+    undo: &'b Undo<'a>,
+    _handler: F,
+    input: H::Input,
+    codec: C,
+) -> BoxFuture<'b, Result<H::Output, CallError>>
+where
+    S: Sync,
+    F: FnOnce() -> H,
+    H: Handler<S>,
+    C: OutputCodec<H, Codec: 'b>,
+{
+    let codec = codec.output_codec();
+    claim
+        .lock()
+        .engine
+        .calls(claim.op, H::NAME, H::manifest().sites);
+    Box::pin(async move {
+        let mut op = scope(claim, codec).entered_always(H::manifest().may_undo());
+        match op.enter().await {
+            Enter::Done(result) => result,
+            Enter::Run(child) => {
+                let ended = child.body(H::run(&child, state, undo, input)).await;
+                op.finish(finished(ended)).await
+            }
+        }
+    })
+}
+
+/// Whether running this handler may register undo bodies, so that scopes around it are entered on
+/// every replay.
+pub fn may_undo<F, H>(_handler: F) -> bool
+where
+    F: FnOnce() -> H,
+    H: Durable,
+{
+    H::manifest().may_undo()
+}

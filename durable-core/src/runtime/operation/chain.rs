@@ -1,0 +1,98 @@
+//! `continue_as!`: the execution goes on with a fresh history.
+
+use crate::engine::Stop;
+use crate::model::error::{ErrorKind, OperationError};
+use crate::model::record::Payload;
+use crate::model::site::{Durable, HandlerInput};
+use crate::runtime::context::Context;
+use crate::store::NewExecution;
+
+/// Ends this execution and starts the next of its chain with `input`. Never ends.
+///
+/// Refused while a finished step has an undo body.
+pub async fn continue_as<H, T>(cx: &Context, input: H::Input) -> T
+where
+    H: Durable,
+{
+    let encoded = input.to_json();
+    drop(input);
+    if let Some(report) = left_behind(cx) {
+        refuse(cx, report);
+        return std::future::pending().await;
+    }
+    match next_of::<H>(cx, encoded) {
+        Ok(next) => cx.halt(Stop::Continued(Box::new(next))),
+        Err(error) => cx.end_execution(error),
+    }
+    std::future::pending().await
+}
+
+/// Why this execution cannot be left: the undo bodies of its steps end with it.
+fn left_behind(cx: &Context) -> Option<String> {
+    let steps = cx.undoable();
+    if steps.is_empty() {
+        return None;
+    }
+    let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+    Some(format!(
+        "`continue_as!` would drop what takes these steps back: {steps}\n\
+         An `undo` body belongs to the execution that its step ran in, and `{handler}` would go on as another one. \
+         Have an `invoke!` do what may have to be taken back, so that it is an execution of its own, or leave \
+         `undo` out where a later failure is to keep the step. The execution goes on once a fitting build runs it.",
+        steps = steps.join(", "),
+        handler = cx.execution().handler(),
+    ))
+}
+
+/// Blocks the execution; where it cannot be parked for a fixed build, it fails, which takes the steps back.
+fn refuse(cx: &Context, report: String) {
+    if !cx.limits().orchestrates {
+        return cx.halt(Stop::Blocked(report));
+    }
+    let operation = format!("{}/continue_as", cx.execution().handler());
+    cx.end_execution(OperationError::new(operation, ErrorKind::Failed, report));
+}
+
+fn next_of<H: Durable>(
+    cx: &Context,
+    input: Result<Vec<u8>, crate::BoxError>,
+) -> Result<NewExecution, OperationError> {
+    let current = cx.execution();
+    let failed = |message: String| {
+        let operation = format!("{}/continue_as", current.handler());
+        OperationError::new(operation, ErrorKind::Codec, message)
+    };
+    if current.handler() != H::NAME && !H::manifest().was.contains(&current.handler()) {
+        return Err(failed(format!(
+            "`{}` was called within an execution of `{}` and cannot end it; return to the caller \
+             and continue there, or `invoke!` it as an execution of its own",
+            H::NAME,
+            current.handler()
+        )));
+    }
+    let input =
+        input.map_err(|error| failed(format!("the next input cannot be encoded: {error}")))?;
+    let (size, most) = (input.len(), cx.limits().max_input);
+    if size > most {
+        let message = format!(
+            "the next input of {size} bytes is over the store's limit of {most}: keep the bulk elsewhere and pass \
+             where it is"
+        );
+        return Err(OperationError {
+            kind: ErrorKind::TooLarge,
+            ..failed(message)
+        });
+    }
+    let id = current.id().as_str();
+    let numbered = id.rsplit_once('~');
+    // Only a number is the chain's own: other ids may hold that character too.
+    let (base, number) = numbered
+        .and_then(|(base, number)| Some((base, number.parse::<u64>().ok()?)))
+        .unwrap_or((id, 1));
+    let id = format!("{base}~{}", number + 1)
+        .parse()
+        .map_err(|error: crate::InvalidExecutionId| failed(error.to_string()))?;
+    let input_type = std::any::type_name::<H::Input>();
+    let next = NewExecution::new(id, H::NAME, Payload::json(input), cx.now());
+    Ok(next.with_input_type(input_type))
+}

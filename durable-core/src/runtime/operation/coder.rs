@@ -1,0 +1,127 @@
+//! A codec together with its functions for one type of value.
+
+use std::any::type_name;
+
+use crate::engine::{Outcome, Unreadable};
+use crate::model::codec::Codec;
+use crate::model::error::{BoxError, ErrorKind, OperationError};
+use crate::model::record::Payload;
+use crate::runtime::context::Claim;
+use crate::runtime::failure::Failure;
+
+/// How the values of one call site are encoded.
+///
+/// Only making one asks for `Codec<T>`. Were it a bound on every method of an operation, each of
+/// them would report the one value that has no codec.
+pub(super) struct Coder<T, C> {
+    codec: C,
+    name: fn(&C) -> &'static str,
+    encode: fn(&C, &T) -> Result<Vec<u8>, BoxError>,
+    decode: fn(&C, &[u8]) -> Result<T, BoxError>,
+}
+
+impl<T, C> Coder<T, C> {
+    pub(super) fn new(codec: C) -> Self
+    where
+        C: Codec<T>,
+    {
+        Self {
+            codec,
+            name: C::name,
+            encode: C::encode,
+            decode: C::decode,
+        }
+    }
+
+    pub(super) fn encode(&self, value: &T) -> Result<Payload, Failure> {
+        let encoded = crate::runtime::panic::catch(|| (self.encode)(&self.codec, value))
+            .unwrap_or_else(|panic| Err(panic.into()));
+        match encoded {
+            Ok(bytes) => Ok(Payload {
+                codec: self.name().into(),
+                data: bytes.into(),
+            }),
+            Err(error) => Err(Failure::of_engine(
+                ErrorKind::Codec,
+                format!(
+                    "its value of type `{}` cannot be encoded: {error}",
+                    type_name::<T>()
+                ),
+            )),
+        }
+    }
+
+    /// The value behind an outcome that this handler has recorded, or its recorded error. What cannot be read is for
+    /// [`Claim::readable`].
+    pub(super) fn read(&self, outcome: Outcome) -> Result<Result<T, OperationError>, Unreadable> {
+        match outcome {
+            Outcome::Value(payload) => self.read_part("value", &payload).map(Ok),
+            Outcome::Error(error) => Ok(Err(error)),
+            Outcome::Done => Err(Unreadable::missing("value", type_name::<T>(), self.name())),
+        }
+    }
+
+    /// The `part` of a record that this handler has written.
+    pub(super) fn read_part(&self, part: &'static str, payload: &Payload) -> Result<T, Unreadable> {
+        // Some stores keep no names of codecs.
+        if !payload.codec.is_empty() && payload.codec != self.name() {
+            let (wanted, codec) = (type_name::<T>(), self.name());
+            return Err(Unreadable::of_another_codec(part, wanted, codec, payload));
+        }
+        self.read_any(part, payload)
+    }
+
+    /// The value that an execution of this build's own handlers has ended with, whatever codec wrote it.
+    pub(super) fn read_result(
+        &self,
+        outcome: Outcome,
+    ) -> Result<Result<T, OperationError>, Unreadable> {
+        match outcome {
+            Outcome::Value(payload) => self.read_any("value", &payload).map(Ok),
+            Outcome::Error(error) => Ok(Err(error)),
+            Outcome::Done => self.read_any("value", &Payload::json("")).map(Ok),
+        }
+    }
+
+    /// The value that somebody outside has given, with whatever codec. One of another type is an error of the call.
+    /// Without a payload there are no bytes.
+    pub(super) fn decode_foreign(
+        &self,
+        claim: &Claim<'_>,
+        outcome: Outcome,
+    ) -> Result<T, OperationError> {
+        let payload = match outcome {
+            Outcome::Value(payload) => payload,
+            Outcome::Error(error) => return Err(error),
+            Outcome::Done => Payload::json(""),
+        };
+        self.decode(&payload.data).map_err(|error| {
+            let message = format!(
+                "the {} bytes it was answered with do not decode as `{}`: {error}",
+                payload.len(),
+                type_name::<T>(),
+            );
+            if let Some(observer) = claim.observer() {
+                observer.undecodable(claim, &message);
+            }
+            let operation = claim.lock().engine.path(claim.op);
+            OperationError::new(operation, ErrorKind::Codec, message)
+        })
+    }
+
+    fn read_any(&self, part: &'static str, payload: &Payload) -> Result<T, Unreadable> {
+        self.decode(&payload.data).map_err(|error| {
+            let (wanted, codec) = (type_name::<T>(), self.name());
+            Unreadable::undecodable(part, wanted, codec, payload, &error.to_string())
+        })
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
+        crate::runtime::panic::catch(|| (self.decode)(&self.codec, bytes))
+            .unwrap_or_else(|panic| Err(panic.into()))
+    }
+
+    fn name(&self) -> &'static str {
+        (self.name)(&self.codec)
+    }
+}

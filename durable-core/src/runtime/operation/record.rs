@@ -1,0 +1,85 @@
+//! `record!`: an infallible value that is kept.
+
+use super::Next;
+use super::body::{self, Ended, StepInfo};
+use super::coder::Coder;
+use super::step::begin;
+use crate::engine::Conditions;
+use crate::model::codec::Codec;
+use crate::model::error::OperationError;
+use crate::runtime::context::{Answer, Claim};
+use crate::runtime::failure::Failure;
+
+/// A recorded value under way.
+pub struct RecordOp<'a, T, C> {
+    claim: Claim<'a>,
+    coder: Coder<T, C>,
+}
+
+/// The recorded value that takes this place in the history.
+///
+/// The one place that asks the value for a codec.
+pub fn record<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> RecordOp<'_, T, C> {
+    RecordOp {
+        claim,
+        coder: Coder::new(codec),
+    }
+}
+
+impl<T, C> RecordOp<'_, T, C> {
+    /// Waits until the value is answered from its record or has to be made.
+    pub async fn next(&mut self) -> Next<T> {
+        match self.claim.decide().await {
+            Answer::Run => Next::Run(StepInfo::new(&self.claim, 1)),
+            Answer::Recorded(outcome) => {
+                let read = self.coder.read(outcome);
+                match self.claim.readable(read).await {
+                    Ok(value) => Next::Done(value),
+                    Err(error) => self.end_execution(error).await,
+                }
+            }
+        }
+    }
+
+    /// Makes the value, in place.
+    pub async fn run<F: Future<Output = T>>(&mut self, body: F) -> T {
+        let failure = match begin(&self.claim, Conditions::default()).await {
+            Err(interrupted) => interrupted,
+            Ok(()) => match body::run(&self.claim, None, body).await {
+                Ended::Returned(value) => return value,
+                Ended::Panicked(message) => Failure::of_panic(message),
+                Ended::TimedOut => std::future::pending().await,
+            },
+        };
+        self.fail(failure).await
+    }
+
+    /// Records the value and hands back what was recorded.
+    pub async fn record(&mut self, value: T) -> T {
+        match self.coder.encode(&value) {
+            Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
+            Err(failure) => return self.fail(failure).await,
+        }
+        self.settled().await
+    }
+
+    /// Records the failure first, so that no replay makes a value after undo bodies have run.
+    async fn fail(&mut self, failure: Failure) -> T {
+        let (error, now) = (self.claim.describe(failure, 1), self.claim.now());
+        self.claim.lock().engine.fail(self.claim.op, error, now);
+        self.settled().await
+    }
+
+    async fn settled(&mut self) -> T {
+        match self.next().await {
+            Next::Done(value) => value,
+            Next::Run(_) => std::future::pending().await,
+        }
+    }
+
+    /// There is no `Err` to report it with: the execution ends with the operation's error.
+    async fn end_execution<R>(&self, error: OperationError) -> R {
+        self.claim.lock().engine.end_execution(error);
+        std::future::pending().await
+    }
+}

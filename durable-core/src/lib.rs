@@ -38,18 +38,19 @@ pub use model::error::{
 };
 pub use model::fingerprint::Fingerprint;
 pub use model::id::{ExecutionId, InvalidExecutionId, Occurrence, OperationId};
-pub use model::record::{Completion, Kind, Payload, Record, Status};
+pub use model::payload::Payload;
+pub use model::record::{Completion, Kind, Record, Status};
 pub use model::retry::{Backoff, Retry};
-pub use model::site::{
-    Durable, Handler, HandlerInput, HandlerOutput, IntoHandler, Manifest, Repeat, Site,
-};
+pub use model::site::{Manifest, Repeat, Site};
 pub use model::time::{BoxFuture, Clock, SystemClock, Timestamp};
 pub use model::units::Units;
 #[cfg(feature = "tracing-subscriber")]
 pub use replay::ReplayFilter;
-pub use run::{IntoStore, Invocation, OpenStore, Report, Run, RunError, run};
+pub use run::{Invocation, Report, Run, RunError, run};
 pub use runtime::context::{Context, ExecutionInfo};
 pub use runtime::driver::Ended;
 pub use runtime::failure::{BodyError, fatal};
+pub use runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
 pub use runtime::operation::{BatchResult, BranchOutcome, Callback, Complete, Reason, StepInfo};
+pub use store::{IntoStore, OpenStore};
 pub use worker::{Worker, WorkerError};

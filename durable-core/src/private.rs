@@ -4,22 +4,23 @@ pub use crate::model::codec::{Codec, Json, OwnedValue, Reads};
 pub use crate::model::error::BoxError;
 pub use crate::model::fingerprint::{Input, input};
 pub use crate::model::record::Kind;
-pub use crate::model::site::{
-    AnyState, Awaited, Durable, Handler, IntoHandler, Manifest, Site, WithState,
-};
+pub use crate::model::site::{Manifest, Site};
+pub use crate::run::invoke;
 pub use crate::runtime::context::{Claim, Context};
 pub use crate::runtime::failure::{
     BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure, body_error,
 };
+pub use crate::runtime::handler::{AnyState, Awaited, Durable, Handler, IntoHandler, WithState};
 pub use crate::runtime::operation::{
     Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Check, Enter,
     Every, Fan, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec,
-    RetryPolicy, Runner, ScopeOp, StepInfo, StepOp, Submitting, Textual, Undo, arm, attempted,
+    RetryPolicy, Runner, ScopeOp, StepInfo, StepOp, Submitting, Textual, arm, attempted,
     batch_options, batch_size, batches, branch, call, callback, checked, continue_as, fan,
-    finished, given, invoke, invoke_named, invoking, items, key, keys, limits, may_undo, moved,
-    never, options, pace, poll, race, record, result_codec, scope, step, submitting, text, time,
+    finished, given, invoke_named, invoking, items, key, keys, limits, may_undo, moved, never,
+    options, pace, poll, race, record, result_codec, scope, step, submitting, text, time,
     undo_body, wait, wait_until,
 };
+pub use crate::runtime::undo::Undo;
 
 pub use std::future::Future;
 pub use std::option::Option::{None, Some};

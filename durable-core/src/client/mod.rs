@@ -14,11 +14,13 @@ pub use start::{Handle, Start};
 
 use crate::model::codec::{self, Codec};
 use crate::model::error::{BoxError, ErrorKind, OperationError};
-use crate::model::record::{Completion, Payload};
-use crate::model::site::{Durable, IntoHandler};
-use crate::run::{IntoStore, RunError};
-use crate::store::{CallbackId, ExecutionStore, StoreError, StoreErrorKind};
-use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock, Timestamp};
+use crate::model::payload::Payload;
+use crate::model::record::Completion;
+use crate::run::RunError;
+use crate::runtime::handler::{Durable, IntoHandler};
+use crate::store::IntoStore;
+use crate::store::{CallbackId, ExecutionStore, StoreError, StoreErrorKind, cancel_chain};
+use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock};
 
 /// Starts executions and waits for them, looks at them and changes what becomes of them, from any process that can
 /// reach the store. Some [`Worker`](crate::Worker), or [`run`](crate::run()), runs them.
@@ -188,21 +190,6 @@ impl Client {
     ///
     /// [`StoreErrorKind::NotFound`]. An execution that has ended is left as it is.
     pub async fn cancel(&self, execution: &ExecutionId) -> Result<(), StoreError> {
-        cancel(&*self.store, execution.clone(), self.clock.now()).await
-    }
-}
-
-/// Cancels the execution, and what has gone on in its place meanwhile.
-pub(crate) async fn cancel(
-    store: &dyn ExecutionStore,
-    mut id: ExecutionId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    loop {
-        store.cancel(&id, now).await?;
-        match store.get(&id).await?.next {
-            Some(next) => id = next,
-            None => return Ok(()),
-        }
+        cancel_chain(&*self.store, execution.clone(), self.clock.now()).await
     }
 }

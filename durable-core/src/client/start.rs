@@ -4,9 +4,10 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 
 use super::Client;
-use crate::model::record::Payload;
-use crate::model::site::{Durable, HandlerInput};
+use crate::model::payload::Payload;
 use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
+use crate::runtime::handler::Durable;
+use crate::runtime::handler::HandlerInput;
 use crate::store::{Execution, NewExecution, QueueEntry, Started, refuse_sealed};
 use crate::{BoxFuture, ExecutionId, InvalidExecutionId, Timestamp};
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Defect, Outcome, Store};
-use crate::model::record::{Completion, Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Completion, Kind, Record, Status};
 use crate::store::{
     Ack, Batch, CallbackId, Execution, ExecutionUpdate, Fence, Lease, NewExecution, Parent,
     StoreError,

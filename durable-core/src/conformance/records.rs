@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::fixture::{NOW, at, batch, json, leased, loaded, put, step};
 use super::{Outcome, Store, same};
 use crate::model::error::OperationError;
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 use crate::{ErrorKind, Fingerprint, Occurrence, OperationId, Timestamp};
 
 /// Writes the records in one batch and expects the same ones back.

@@ -4,7 +4,8 @@ use super::order::ScopeIndex;
 use super::quota::Used;
 use super::{Engine, IdMap, Op, Outcome, Slot, Stop, mismatch};
 use crate::model::fingerprint::Input;
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 use crate::model::site::{Repeat, Site};
 use crate::{Occurrence, OperationId};
 

@@ -4,7 +4,8 @@
 //! one for each time, which no call site claims.
 
 use super::{Engine, MAX_INTERRUPTIONS, Op};
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 use crate::{Occurrence, OperationId, Timestamp};
 
 /// Name of what notes that a body was cut off: none that a call site can have.

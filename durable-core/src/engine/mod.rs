@@ -26,7 +26,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::model::error::OperationError;
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 use crate::model::site::Site;
 use crate::store::{Capabilities, NewExecution};
 use crate::{Occurrence, OperationId, Timestamp};

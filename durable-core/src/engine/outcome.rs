@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::{Engine, Op, Outcome};
 use crate::Timestamp;
 use crate::model::error::{ErrorKind, OperationError};
-use crate::model::record::{Payload, Status};
+use crate::model::payload::Payload;
+use crate::model::record::Status;
 
 impl Engine {
     /// The body of `op` ended with a value. A value over the limit is a failure of the operation.

@@ -3,7 +3,8 @@
 use super::{Engine, Op, Outcome};
 use crate::OperationId;
 use crate::model::error::{ErrorKind, OperationError};
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 
 /// A word is said when this share, in percent, is used up.
 const WARN_AT: u64 = 80;

@@ -1,7 +1,8 @@
 //! The report when this build cannot read what is recorded.
 
 use super::{Engine, Op, Slot, Stop};
-use crate::model::record::{Kind, Payload};
+use crate::model::payload::Payload;
+use crate::model::record::Kind;
 
 /// A recorded value that the code asking for it cannot read.
 #[derive(Debug)]

@@ -29,7 +29,8 @@ use std::collections::BTreeMap;
 
 use crate::OperationId;
 use crate::model::record::{Kind, Record};
-use crate::model::site::{Durable, Manifest, Repeat, Site};
+use crate::model::site::{Manifest, Repeat, Site};
+use crate::runtime::handler::Durable;
 
 pub use check::check;
 pub use compare::{Difference, compare};

@@ -7,8 +7,8 @@ use serde::de::Error as _;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::model::record::Payload;
-use crate::store::sealed_text as text;
+use super::sealed_text as text;
+use crate::model::payload::Payload;
 
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;

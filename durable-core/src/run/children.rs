@@ -7,18 +7,11 @@ use futures_util::stream::FuturesUnordered;
 
 use super::runner::{Outcome, outcome};
 use crate::ExecutionId;
+use crate::runtime::children::Awaited;
 use crate::store::ExecutionStore;
 
 /// More changes than any execution sees: only its end, or that it is blocked, is news then.
 const EVERY_CHANGE: u64 = i64::MAX as u64;
-
-/// An execution that an operation waits for.
-#[derive(Debug, Clone)]
-pub(crate) struct Awaited {
-    pub(crate) id: ExecutionId,
-    /// Why it cannot go on, if it was run here and is blocked, or waits for one that is.
-    pub(crate) report: Option<String>,
-}
 
 /// Ends with a report once one of `children`, or what goes on in its place, is blocked; never while none is.
 pub(crate) async fn blocked_child(store: &dyn ExecutionStore, children: &[Awaited]) -> String {

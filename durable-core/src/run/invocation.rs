@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use crate::engine::{Budget, Counts, Drift, Engine, Stop, unreadable_input};
 use crate::model::error::{BoxError, ErrorKind, OperationError};
-use crate::model::record::{Payload, Record};
-use crate::model::site::{Durable, Handler, HandlerInput, HandlerOutput};
-use crate::run::Awaited;
-use crate::runtime::context::{Children, Context, ExecutionInfo, Shared};
-use crate::runtime::driver::{Attention, Driver, Ended, Returned};
-use crate::runtime::operation::Undo;
+use crate::model::payload::Payload;
+use crate::model::record::Record;
+use crate::runtime::attention::Attention;
+use crate::runtime::children::{Awaited, Children};
+use crate::runtime::context::{Context, ExecutionInfo, Shared};
+use crate::runtime::driver::{Driver, Ended, Returned};
+use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput};
 use crate::runtime::panic;
+use crate::runtime::undo::Undo;
 use crate::store::{CheckpointStore, Execution, ExecutionStore, Lease, StoreError, refuse_sealed};
 use crate::{Clock, SystemClock, Timestamp};
 

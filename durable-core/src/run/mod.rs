@@ -3,42 +3,37 @@
 mod children;
 mod error;
 mod invocation;
+mod invoke;
 mod report;
 mod runner;
-mod stopping;
 #[cfg(feature = "testing")]
 mod watched;
 
-use std::collections::HashSet;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use children::{Awaited, waits_for};
 pub use error::RunError;
 pub use invocation::Invocation;
+pub use invoke::invoke;
 pub use report::Report;
 pub(crate) use report::Tally;
 pub(crate) use runner::{Outcome, Runner, outcome};
-pub(crate) use stopping::Stopping;
 #[cfg(feature = "testing")]
 pub(crate) use watched::{Conditions, Invocations};
 
 use crate::model::json::Exact;
-use crate::model::record::Payload;
-use crate::model::site::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
-use crate::runtime::observer::Observer;
-use crate::store::{Execution, ExecutionStore, NewExecution, Started, StoreError, refuse_sealed};
-use crate::{BoxFuture, Clock, ExecutionId, SystemClock};
+use crate::model::payload::Payload;
+use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
+use crate::runtime::settings::Settings;
+use crate::store::{
+    Execution, ExecutionStore, IntoStore, NewExecution, OpenStore, Started, refuse_sealed,
+};
+use crate::{BoxFuture, Clock, ExecutionId};
 
-/// How long a lease lasts without being renewed.
-const LEASE: Duration = Duration::from_secs(30);
 /// Waits up to this long are waited for with the handler in memory.
 const RESIDENT: Duration = Duration::from_secs(60);
-
-/// Opens the store of a run that names none.
-pub type OpenStore = fn() -> BoxFuture<'static, Result<Arc<dyn ExecutionStore>, StoreError>>;
 
 /// A run that is put together and then awaited. Made by [`run`].
 #[must_use = "a run does nothing until it is awaited"]
@@ -50,22 +45,6 @@ pub struct Run<'a, H: Durable, S> {
     open: Option<OpenStore>,
     settings: Settings,
     handler: PhantomData<fn() -> H>,
-}
-
-/// How executions are run, whatever their handlers are.
-#[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) resident: Duration,
-    pub(crate) lease: Duration,
-    /// How long one invocation may take, and what of that is held back.
-    pub(crate) budget: Option<(Duration, Duration)>,
-    /// Tells invocations that their process is to end.
-    pub(crate) stopping: Option<Arc<Stopping>>,
-    /// Handlers whose executions are run by whoever claims them, not where they are invoked.
-    pub(crate) elsewhere: Arc<HashSet<&'static str>>,
-    /// Who watches the bodies, if anybody does.
-    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// Runs `handler` as the execution `id` to its end in this process.
@@ -155,62 +134,6 @@ impl<'a, H: Durable, S> Run<'a, H, S> {
 /// What of an invocation's time is held back when nobody says.
 fn reserve_of(limit: Duration) -> Duration {
     (limit / 10).min(Duration::from_secs(5))
-}
-
-impl Settings {
-    /// The usual settings with this limit of what is waited for in memory.
-    pub(crate) fn new(resident: Duration) -> Self {
-        Self {
-            clock: Arc::new(SystemClock),
-            resident,
-            lease: LEASE,
-            budget: None,
-            observer: None,
-            stopping: None,
-            elsewhere: Arc::default(),
-        }
-    }
-
-    /// Whether an execution that this handler is invoked as is run by whoever invokes it.
-    pub(crate) fn runs_here(&self, handler: &str) -> bool {
-        !self.elsewhere.contains(handler)
-    }
-
-    /// Whether invocations are to end as soon as they can.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping
-            .as_ref()
-            .is_some_and(|stopping| stopping.is_raised())
-    }
-
-    /// What time it is.
-    pub(crate) fn now(&self) -> crate::Timestamp {
-        self.clock.now()
-    }
-}
-
-/// What can be given as a store.
-pub trait IntoStore {
-    /// The store, shared.
-    fn into_store(self) -> Arc<dyn ExecutionStore>;
-}
-
-impl<T: ExecutionStore> IntoStore for T {
-    fn into_store(self) -> Arc<dyn ExecutionStore> {
-        Arc::new(self)
-    }
-}
-
-impl<T: ExecutionStore> IntoStore for Arc<T> {
-    fn into_store(self) -> Arc<dyn ExecutionStore> {
-        self
-    }
-}
-
-impl IntoStore for Arc<dyn ExecutionStore> {
-    fn into_store(self) -> Arc<dyn ExecutionStore> {
-        self
-    }
 }
 
 impl<H, S> Run<'_, H, S>

@@ -1,10 +1,10 @@
 //! What a run did.
 
 use super::RunError;
-use super::children::Awaited;
 use super::invocation::Running;
 use crate::ExecutionId;
 use crate::engine::{Counts, Drift};
+use crate::runtime::children::Awaited;
 use crate::runtime::driver::Ended;
 
 /// What a run did in this process, and how it ended.

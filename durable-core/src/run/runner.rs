@@ -6,15 +6,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::children::{Awaited, blocked_child};
+use super::RunError;
+use super::children::blocked_child;
 use super::invocation::Invocation;
 use super::report::Tally;
-use super::{RunError, Settings};
-use crate::model::record::Payload;
-use crate::model::site::Handler;
-use crate::runtime::context::Children;
+use crate::model::payload::Payload;
+use crate::runtime::children::Awaited;
+use crate::runtime::children::Children;
 use crate::runtime::driver::Ended;
+use crate::runtime::handler::Handler;
 use crate::runtime::lease;
+use crate::runtime::settings::Settings;
 use crate::store::{Execution, ExecutionStatus, ExecutionStore, Lease, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
 

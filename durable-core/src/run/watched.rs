@@ -9,12 +9,13 @@ use futures_util::FutureExt as _;
 use super::children::blocked_child;
 use super::report::Tally;
 use super::runner::{Outcome, outcome};
-use super::{Report, RunError, Runner, Settings, reserve_of};
+use super::{Report, RunError, Runner, reserve_of};
 use crate::engine::Drift;
-use crate::model::record::Payload;
-use crate::model::site::Handler;
+use crate::model::payload::Payload;
 use crate::runtime::driver::Ended;
+use crate::runtime::handler::Handler;
 use crate::runtime::observer::Observer;
+use crate::runtime::settings::Settings;
 use crate::store::{ExecutionStore, StoreErrorKind};
 use crate::{Clock, ExecutionId};
 

@@ -13,16 +13,16 @@ use tokio::sync::Notify;
 use tracing::instrument::Instrumented;
 use tracing::{Instrument, Span};
 
-use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
+use crate::engine::{Decision, Drift, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
 use crate::model::error::OperationError;
 use crate::model::fingerprint::Input;
-use crate::model::record::Payload;
+use crate::model::payload::Payload;
 use crate::model::site::Site;
-use crate::run::{Awaited, Settings};
+use crate::runtime::body_waker::BodyWaker;
+use crate::runtime::children::{Awaited, Children};
 use crate::runtime::failure::Failure;
-use crate::runtime::observer::Observer;
-use crate::runtime::operation::body::BodyWaker;
-use crate::store::{Capabilities, ExecutionStore};
+use crate::runtime::observer::{ObservedBody, ObservedInvocation, Observer};
+use crate::store::Capabilities;
 use crate::{Clock, ExecutionId, Timestamp, runtime::panic};
 
 /// What is the same on every replay of an execution.
@@ -59,13 +59,6 @@ pub(crate) struct Shared {
     pub(crate) cancelled: Arc<CancelSignal>,
     /// Where invoked executions are run, if that is done here.
     pub(crate) children: Option<Children>,
-}
-
-/// What it takes to run invoked executions in this process.
-#[derive(Clone)]
-pub(crate) struct Children {
-    pub(crate) store: Arc<dyn ExecutionStore>,
-    pub(crate) settings: Settings,
 }
 
 /// Tells bodies that their execution is to be cancelled.
@@ -156,6 +149,16 @@ impl Shared {
     }
 }
 
+impl ObservedInvocation for Shared {
+    fn drift(&self) -> Vec<Drift> {
+        self.lock().engine.drift()
+    }
+
+    fn moved_into(&self) -> Vec<String> {
+        self.lock().engine.moved_into()
+    }
+}
+
 /// The hidden companion of a running handler: one per scope.
 ///
 /// `#[durable]` hands it to every call site; user code never sees it.
@@ -168,7 +171,8 @@ pub struct Context {
 impl Context {
     pub(crate) fn root(shared: Arc<Shared>) -> Self {
         if let Some(observer) = shared.observer() {
-            observer.began(&shared);
+            let invocation: Arc<dyn ObservedInvocation> = Arc::clone(&shared) as _;
+            observer.began(&invocation);
         }
         let (info, replay) = (
             &shared.info,
@@ -377,6 +381,19 @@ impl<'a> Claim<'a> {
         self.cx.shared.observer()
     }
 
+    /// The operation as observers see it.
+    pub(crate) fn observed(&self) -> ObservedBody {
+        let engine = &self.lock().engine;
+        let record = engine.record(self.op);
+        ObservedBody {
+            execution: self.cx.execution().id().clone(),
+            id: record.id,
+            kind: record.kind,
+            path: engine.path(self.op),
+            attempt: record.attempt,
+        }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.cx.shared.clock.now()
     }
@@ -389,7 +406,7 @@ impl<'a> Claim<'a> {
     pub(crate) fn succeed(&self, payload: Payload, value_type: &'static str) {
         let payload = match self.observer() {
             None => payload,
-            Some(observer) => observer.recorded(self, payload),
+            Some(observer) => observer.recorded(&self.observed(), payload),
         };
         let now = self.now();
         self.lock()

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use crate::Clock;
-use crate::runtime::driver::Attention;
+use crate::runtime::attention::Attention;
 use crate::store::{ExecutionStore, Fence, StoreErrorKind};
 
 /// A lease that is renewed for as long as this lives.

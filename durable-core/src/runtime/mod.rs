@@ -1,10 +1,17 @@
 //! One invocation of a handler: the context that call sites use, the driver that polls the handler
 //! and writes checkpoints, the operations, and the lease.
 
+pub(crate) mod attention;
+pub(crate) mod body_waker;
+pub(crate) mod children;
 pub(crate) mod context;
 pub(crate) mod driver;
 pub(crate) mod failure;
+pub(crate) mod handler;
 pub(crate) mod lease;
 pub(crate) mod observer;
 pub(crate) mod operation;
 pub(crate) mod panic;
+pub(crate) mod settings;
+pub(crate) mod stopping;
+pub(crate) mod undo;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{CatchUp, InvalidSchedule, Overlap, Schedule};
-use crate::client::cancel;
+use crate::store::cancel_chain;
 use crate::store::{
     ExecutionStore, Firing, NewExecution, ScheduleEntry, StoreError, StoreErrorKind,
 };
@@ -143,7 +143,7 @@ async fn start(
             let started = firing.start.len();
             firing.start.retain(|new| new.id != *last);
             if firing.start.len() == started {
-                cancel(store, last.clone(), now).await?;
+                cancel_chain(store, last.clone(), now).await?;
             }
         }
         _ => {}

@@ -10,9 +10,10 @@ use std::time::Duration;
 pub(crate) use fire::fire_due;
 use plan::Timing;
 
-use crate::model::record::Payload;
-use crate::model::site::{Durable, HandlerInput, IntoHandler};
+use crate::model::payload::Payload;
 use crate::run::RunError;
+use crate::runtime::handler::HandlerInput;
+use crate::runtime::handler::{Durable, IntoHandler};
 use crate::store::{QueueEntry, ScheduleEntry, StoreError};
 use crate::{Client, ExecutionId, InvalidExecutionId, Timestamp};
 

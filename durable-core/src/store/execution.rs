@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{ExecutionUpdate, QueueEntry, StoreError, StoreErrorKind, sealed_text};
+use super::{ExecutionUpdate, QueueEntry, StoreError, StoreErrorKind};
 use crate::model::error::{ErrorKind, OperationError};
-use crate::model::record::{Completion, Kind, Payload, Record};
+use crate::model::payload::Payload;
+use crate::model::record::{Completion, Kind, Record};
+use crate::model::sealed_text;
 use crate::{ExecutionId, OperationId, Timestamp};
 
 /// How far an execution has come.

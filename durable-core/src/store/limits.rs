@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{Batch, Capabilities, Execution, ExecutionUpdate, Filter, StoreError, StoreErrorKind};
-use crate::model::record::{Completion, Payload, Record};
+use crate::model::payload::Payload;
+use crate::model::record::{Completion, Record};
 
 impl Capabilities {
     /// `delay`, or the longest timer if that is shorter.

@@ -1,6 +1,7 @@
 //! Where checkpoints are kept: the traits that every backend implements.
 
 mod callback;
+mod chain;
 mod change;
 #[cfg(feature = "checksum")]
 mod checksum;
@@ -8,6 +9,7 @@ mod error;
 mod execution;
 mod limits;
 mod memory;
+mod open;
 mod schedule;
 mod sealed;
 mod work;
@@ -16,23 +18,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use callback::CallbackId;
+pub(crate) use chain::cancel_chain;
 #[cfg(feature = "checksum")]
 pub use checksum::Checksum;
 pub use error::{StoreError, StoreErrorKind};
 use execution::cancelled_unrun;
 pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};
 pub use memory::MemoryStore;
+pub use open::{IntoStore, OpenStore};
 pub use schedule::{Firing, ScheduleEntry};
 #[cfg(feature = "aes-gcm")]
 pub use sealed::AesGcm;
+pub(crate) use sealed::refuse_sealed;
 pub use sealed::{IntoCodec, PayloadCodec, SealContext, SealedStore, Subject};
-pub(crate) use sealed::{is_sealing, refuse_sealed, text as sealed_text};
 pub use work::{
     Change, ClaimDue, Claimed, HandlerBuild, Queue, QueueEntry, QueueState, Rate, Rewind, Wanted,
 };
 
 use crate::model::error::OperationError;
-use crate::model::record::{Completion, Payload, Record};
+use crate::model::payload::Payload;
+use crate::model::record::{Completion, Record};
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
 /// Permission to write an execution's checkpoints, as of the last acknowledgement.

@@ -1,7 +1,7 @@
 //! What a store keeps of a schedule.
 
 use super::{NewExecution, QueueEntry};
-use crate::model::record::Payload;
+use crate::model::payload::Payload;
 use crate::{ExecutionId, Timestamp};
 
 /// A schedule as stores keep it. What its times follow from is opaque to them.

@@ -11,7 +11,7 @@ use super::scenario::Scenario;
 use super::script::Pattern;
 use super::watch::{Boundary, Treatment};
 use super::world::World;
-use crate::model::site::{Durable, Handler, IntoHandler};
+use crate::runtime::handler::{Durable, Handler, IntoHandler};
 
 /// Runs `handler` undisturbed, then lets its process die at each boundary of that run: before and after
 /// each body, before and after each checkpoint. Each time another process goes on, and has to come to

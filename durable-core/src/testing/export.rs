@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::json::Exact;
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 use crate::store::{Execution, ExecutionStatus, NewExecution};
 use crate::{ExecutionId, Fingerprint, Occurrence, OperationId, Timestamp};
 

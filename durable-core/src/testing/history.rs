@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use super::diff::diff;
 use super::script::Pattern;
 use crate::model::error::OperationError;
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 use crate::store::Execution;
 use crate::{ExecutionId, OperationId};
 

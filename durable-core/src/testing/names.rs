@@ -9,7 +9,7 @@ use super::outcome::TestOutcome;
 use crate::OperationId;
 use crate::lock::{Difference, Lock, LockedHandler, compare};
 use crate::model::record::{Kind, Record};
-use crate::model::site::{Durable, IntoHandler};
+use crate::runtime::handler::{Durable, IntoHandler};
 
 /// The environment variable that says what to do with a lock.
 const VARIABLE: &str = "DURABLE_LOCK";

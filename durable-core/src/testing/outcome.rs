@@ -13,9 +13,9 @@ use crate::engine::Drift;
 use crate::model::codec;
 use crate::model::error::OperationError;
 use crate::model::json::Exact;
-use crate::model::record::Payload;
-use crate::model::site::HandlerOutput;
+use crate::model::payload::Payload;
 use crate::run::{Report, RunError};
+use crate::runtime::handler::HandlerOutput;
 use crate::{ExecutionId, Timestamp};
 
 /// How far a test run has come.

@@ -12,10 +12,11 @@ use super::watch::{Boundary, Recorded, Treatment, Watch, Watcher};
 use super::world::{Answers, World, path_of};
 use crate::engine::Drift;
 use crate::model::error::OperationError;
-use crate::model::record::{Payload, Status};
-use crate::model::site::Handler;
+use crate::model::payload::Payload;
+use crate::model::record::Status;
 use crate::run::{Conditions, Invocations, RunError};
 use crate::runtime::driver::Ended;
+use crate::runtime::handler::Handler;
 use crate::store::{ExecutionStore as _, StoreError};
 use crate::{Clock as _, ExecutionId, Timestamp};
 

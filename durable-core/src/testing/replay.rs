@@ -11,7 +11,7 @@ use super::finding::Finding;
 use super::process::Stage;
 use super::rerun::{Rerun, other_end, rerun};
 use crate::engine::Drift;
-use crate::model::site::{Handler, IntoHandler};
+use crate::runtime::handler::{Handler, IntoHandler};
 
 /// Runs `handler` against the recorded history in `file`, without running a single body: what would
 /// become of the execution if this code took it over?

@@ -11,8 +11,8 @@ use super::watch::{Body, Key, Treatment};
 use super::world::World;
 use crate::engine::Drift;
 use crate::model::record::{Kind, Record, Status};
-use crate::model::site::Handler;
 use crate::run::RunError;
+use crate::runtime::handler::Handler;
 use crate::store::{
     Batch, CheckpointStore as _, Execution, ExecutionStatus, ExecutionStore as _, ExecutionUpdate,
     NewExecution,

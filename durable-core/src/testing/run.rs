@@ -14,8 +14,8 @@ use super::script::{self, Script};
 use super::watch::Treatment;
 use super::world::World;
 use crate::model::error::BoxError;
-use crate::model::site::{Durable, Handler, IntoHandler};
 use crate::run::RunError;
+use crate::runtime::handler::{Durable, Handler, IntoHandler};
 use crate::{ExecutionId, InvalidExecutionId};
 
 /// A run of a handler in memory, where waits take no time.

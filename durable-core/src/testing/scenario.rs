@@ -10,8 +10,8 @@ use super::scene::{Scene, ended, records};
 use super::script::Pattern;
 use super::watch::{Recorded, Treatment, settled};
 use super::world::World;
-use crate::model::site::{Durable, Handler};
 use crate::run::RunError;
+use crate::runtime::handler::{Durable, Handler};
 use crate::{ExecutionId, InvalidExecutionId};
 
 type Given<H> = Box<dyn Fn(TestRun<'static, H, ()>) -> TestRun<'static, H, ()>>;

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::model::codec;
 use crate::model::error::{BoxError, ErrorKind, OperationError};
-use crate::model::record::{Completion, Payload};
+use crate::model::payload::Payload;
+use crate::model::record::Completion;
 use crate::runtime::failure::{Failure, IntoFailure};
 
 /// Which operations an entry is about.

@@ -13,7 +13,7 @@ use super::scenario::Scenario;
 use super::script::Pattern;
 use super::watch::Treatment;
 use super::world::World;
-use crate::model::site::{Durable, Handler, IntoHandler};
+use crate::runtime::handler::{Durable, Handler, IntoHandler};
 
 /// How often a handler is run unless told otherwise.
 const ROUNDS: u32 = 12;

@@ -8,10 +8,11 @@ use std::task::Poll;
 use super::clock::TestClock;
 use super::script::Script;
 use crate::engine::Drift;
-use crate::model::record::{Kind, Payload};
-use crate::runtime::context::{Claim, Shared};
+use crate::model::payload::Payload;
+use crate::model::record::Kind;
 use crate::runtime::failure::Failure;
-use crate::runtime::observer::Observer;
+pub(super) use crate::runtime::observer::ObservedBody as Body;
+use crate::runtime::observer::{ObservedInvocation, Observer};
 use crate::{BoxFuture, ExecutionId, OperationId};
 
 /// A place in a run where its process may die.
@@ -37,31 +38,6 @@ impl fmt::Display for Boundary {
             }
             Self::BeforeCheckpoint(what) => write!(f, "before the checkpoint of {what}"),
             Self::AfterCheckpoint(what) => write!(f, "after the checkpoint of {what}"),
-        }
-    }
-}
-
-/// A body that runs, or is about to.
-#[derive(Debug, Clone)]
-pub(super) struct Body {
-    execution: ExecutionId,
-    pub(super) id: OperationId,
-    kind: Kind,
-    /// The operation as histories write it, with the scopes it is in.
-    pub(super) path: String,
-    attempt: u32,
-}
-
-impl Body {
-    fn of(claim: &Claim<'_>) -> Self {
-        let engine = &claim.lock().engine;
-        let record = engine.record(claim.op);
-        Self {
-            execution: claim.cx.execution().id().clone(),
-            id: record.id,
-            kind: record.kind,
-            path: engine.path(claim.op),
-            attempt: record.attempt,
         }
     }
 }
@@ -99,7 +75,7 @@ struct Log {
     /// In a replay: operations without a body that began.
     new: Vec<String>,
     /// In a replay: the last invocation.
-    invocation: Option<Arc<Shared>>,
+    invocation: Option<Arc<dyn ObservedInvocation>>,
 }
 
 /// One process of a test, seen from outside.
@@ -203,8 +179,7 @@ impl Watch {
         let Some(invocation) = self.log().invocation.take() else {
             return Default::default();
         };
-        let engine = &invocation.lock().engine;
-        (engine.drift(), engine.moved_into())
+        (invocation.drift(), invocation.moved_into())
     }
 
     /// In a replay: operations that began, and that are not in the history.
@@ -255,14 +230,14 @@ async fn held_up(mut polls: u32) {
 pub(super) struct Watcher(pub(super) Arc<Watch>);
 
 impl Observer for Watcher {
-    fn began(&self, invocation: &Arc<Shared>) {
+    fn began(&self, invocation: &Arc<dyn ObservedInvocation>) {
         if matches!(*self.0.treatment(), Treatment::Replay(_)) {
             self.0.log().invocation = Some(Arc::clone(invocation));
         }
     }
 
-    fn before(&self, claim: &Claim<'_>) -> BoxFuture<'static, Result<(), Failure>> {
-        let (watch, body) = (Arc::clone(&self.0), Body::of(claim));
+    fn before(&self, body: &Body) -> BoxFuture<'static, Result<(), Failure>> {
+        let (watch, body) = (Arc::clone(&self.0), body.clone());
         Box::pin(async move {
             if !watch.begins(&body) {
                 return std::future::pending().await;
@@ -275,8 +250,8 @@ impl Observer for Watcher {
         })
     }
 
-    fn after(&self, claim: &Claim<'_>) -> BoxFuture<'static, ()> {
-        let (watch, body) = (Arc::clone(&self.0), Body::of(claim));
+    fn after(&self, body: &Body) -> BoxFuture<'static, ()> {
+        let (watch, body) = (Arc::clone(&self.0), body.clone());
         Box::pin(async move {
             watch.clock.advance(watch.script.duration(&body.path));
             watch.pass(Boundary::AfterBody(body.path)).await;
@@ -287,20 +262,18 @@ impl Observer for Watcher {
         self.0.clock.hold()
     }
 
-    fn recorded(&self, claim: &Claim<'_>, value: Payload) -> Payload {
-        let body = Body::of(claim);
+    fn recorded(&self, body: &Body, value: Payload) -> Payload {
         if body.kind != Kind::Record {
             return value;
         }
-        let key = key(&body);
+        let key = key(body);
         let value = self.0.given.get(&key).cloned().unwrap_or(value);
         self.0.log().recorded.insert(key, value.clone());
         value
     }
 
-    fn undecodable(&self, claim: &Claim<'_>, message: &str) {
-        let body = Body::of(claim);
-        let entry = (body.id, body.path, message.to_owned());
+    fn undecodable(&self, body: &Body, message: &str) {
+        let entry = (body.id, body.path.clone(), message.to_owned());
         let mut log = self.0.log();
         if !log.undecodable.contains(&entry) {
             log.undecodable.push(entry);

@@ -8,9 +8,11 @@ use futures_util::FutureExt as _;
 use super::clock::{Outside, TestClock};
 use super::history::{History, path_in};
 use super::script::Script;
-use crate::model::record::{Completion, Kind, Payload, Record, Status};
-use crate::model::site::{Durable, HandlerInput};
+use crate::model::payload::Payload;
+use crate::model::record::{Completion, Kind, Record, Status};
 use crate::run::RunError;
+use crate::runtime::handler::Durable;
+use crate::runtime::handler::HandlerInput;
 use crate::store::{
     Execution, ExecutionStatus, ExecutionStore as _, Filter, MemoryStore, NewExecution, StoreError,
 };

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::{WorkerError, build};
 use crate::BoxFuture;
-use crate::model::site::{Handler, Manifest};
-use crate::run::{RunError, Runner, Settings, Tally};
+use crate::model::site::Manifest;
+use crate::run::{RunError, Runner, Tally};
 use crate::runtime::driver::Ended;
+use crate::runtime::handler::Handler;
+use crate::runtime::settings::Settings;
 use crate::store::{ExecutionStore, HandlerBuild, Lease};
 
 /// A handler of any type.

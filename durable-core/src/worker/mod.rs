@@ -16,8 +16,10 @@ use handlers::Handlers;
 use serve::Service;
 
 use crate::Clock;
-use crate::model::site::{Handler, IntoHandler};
-use crate::run::{IntoStore, Settings, Stopping};
+use crate::runtime::handler::{Handler, IntoHandler};
+use crate::runtime::settings::Settings;
+use crate::runtime::stopping::Stopping;
+use crate::store::IntoStore;
 use crate::store::{ExecutionStore, Wanted};
 
 /// Executions that a worker runs at once, unless told otherwise.

@@ -14,9 +14,11 @@ use super::failures::{Failures, delay};
 use super::handlers::Handlers;
 use super::release::poisoned;
 use crate::Timestamp;
-use crate::run::{RunError, Settings, Stopping};
+use crate::run::RunError;
 use crate::runtime::driver::Ended;
 use crate::runtime::panic;
+use crate::runtime::settings::Settings;
+use crate::runtime::stopping::Stopping;
 use crate::store::{
     ClaimDue, Claimed, ExecutionStore, Fence, Lease, StoreError, StoreErrorKind, Wanted,
 };

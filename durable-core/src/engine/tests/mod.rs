@@ -13,7 +13,8 @@ use std::time::Duration;
 use super::{Begin, Conditions, Decision, Engine, Op, Outcome, ScopeIndex, Turn};
 use crate::Timestamp;
 use crate::model::error::{ErrorKind, OperationError};
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 use crate::model::site::Site;
 use crate::store::{Ack, Batch, Capabilities, Durability};
 

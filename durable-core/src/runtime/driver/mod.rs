@@ -1,7 +1,6 @@
 //! Runs one invocation: polls the handler, writes what it produces, and ends when it can go no
 //! further. The only place that awaits a store.
 
-mod attention;
 mod rest;
 mod write;
 
@@ -11,11 +10,11 @@ use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-pub(crate) use attention::Attention;
+use crate::runtime::attention::Attention;
 
 use crate::engine::Stop;
 use crate::model::error::{ErrorKind, OperationError};
-use crate::model::record::Payload;
+use crate::model::payload::Payload;
 use crate::runtime::context::Shared;
 use crate::store::{
     CheckpointStore, ExecutionStore, ExecutionUpdate, Fence, NewExecution, StoreError,

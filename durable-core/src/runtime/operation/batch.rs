@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::complete::{BranchOutcome, Reason};
 use crate::engine::Outcome;
 use crate::model::error::OperationError;
-use crate::model::record::Payload;
+use crate::model::payload::Payload;
 
 #[cfg(test)]
 mod tests;

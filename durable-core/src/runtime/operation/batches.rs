@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::coder::Coder;
+use super::bound_codec::BoundCodec;
 use super::step::{Attempt, attempt, settle_failure};
 use super::{Options, StepInfo};
 use crate::model::codec::Codec;
@@ -66,7 +66,7 @@ pub struct BatchesOp<'a, I, T, C> {
     site: &'static Site,
     items: &'a [I],
     size: BatchSize,
-    coder: Coder<T, C>,
+    coder: BoundCodec<T, C>,
     /// What the body of a batch is called with, where the call site says so.
     with: Option<WithBatch<'a, I>>,
     /// The batch under way: its place in the history, its first item and the one after its last.
@@ -94,7 +94,7 @@ pub fn batches<'a, I, T, C: Codec<T>>(
         site,
         items,
         size,
-        coder: Coder::new(codec),
+        coder: BoundCodec::new(codec),
         with: None,
         current: None,
         next_size: FIRST.min(size.max),

@@ -2,12 +2,13 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use crate::model::error::ErrorKind;
+use crate::runtime::body_waker::BodyWaker;
 use crate::runtime::context::{CancelSignal, Claim};
 use crate::runtime::failure::Failure;
 use crate::runtime::panic;
@@ -71,52 +72,6 @@ impl StepInfo {
     }
 }
 
-/// Passes a body's wake-ups on, and remembers one that has not led to a poll yet.
-///
-/// A combinator that has lost interest in a body does not poll it when it is woken. Such a body
-/// must not hold off suspension for ever.
-pub(crate) struct BodyWaker {
-    woken: AtomicBool,
-    outer: Mutex<Option<Waker>>,
-}
-
-impl BodyWaker {
-    fn new() -> Arc<Self> {
-        Arc::new(Self {
-            woken: AtomicBool::new(false),
-            outer: Mutex::new(None),
-        })
-    }
-
-    /// Whether the body was woken and has not been polled since.
-    pub(crate) fn is_neglected(&self) -> bool {
-        self.woken.load(Ordering::Acquire)
-    }
-
-    fn before_poll(&self, waker: &Waker) {
-        self.woken.store(false, Ordering::Release);
-        let mut outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *outer {
-            Some(known) => known.clone_from(waker),
-            None => *outer = Some(waker.clone()),
-        }
-    }
-}
-
-impl Wake for BodyWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waker) = &*outer {
-            waker.wake_by_ref();
-        }
-    }
-}
-
 /// Counts a body as running until it ends or is dropped.
 struct Running<'a, 'b>(&'a Claim<'b>);
 
@@ -164,7 +119,7 @@ pub(crate) async fn run<F: Future>(
     })
     .await;
     if let Some(observer) = claim.observer() {
-        observer.after(claim).await;
+        observer.after(&claim.observed()).await;
     }
     let took = claim.now().since(begun);
     claim.lock().engine.ran_for(claim.op, took);

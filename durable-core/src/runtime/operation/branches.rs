@@ -9,13 +9,13 @@ use std::task::Poll;
 use futures_util::stream::{FuturesUnordered, Stream};
 
 use super::batch::{Recorded, Summary, Whole};
-use super::coder::Coder;
+use super::bound_codec::BoundCodec;
 use super::complete::{BatchResult, BranchOutcome, Complete, Reason};
 use crate::BoxFuture;
 use crate::engine::{Op, Outcome, Unreadable};
 use crate::model::codec::{Codec, Json};
 use crate::model::error::{ErrorKind, OperationError};
-use crate::model::record::Payload;
+use crate::model::payload::Payload;
 use crate::model::site::Site;
 use crate::runtime::context::{Answer, Claim, Context};
 
@@ -170,7 +170,7 @@ impl Fan<'_> {
     async fn finish<T, F, C>(
         &self,
         branches: Vec<(String, F)>,
-        coder: Option<Coder<BatchResult<T>, C>>,
+        coder: Option<BoundCodec<BatchResult<T>, C>>,
     ) -> BatchResult<T>
     where
         F: Future<Output = Result<T, OperationError>>,
@@ -219,7 +219,7 @@ impl Fan<'_> {
 
     async fn decode<T, C>(
         &self,
-        coder: Option<&Coder<BatchResult<T>, C>>,
+        coder: Option<&BoundCodec<BatchResult<T>, C>>,
         payload: Payload,
     ) -> BatchResult<T> {
         let read = match coder {
@@ -400,11 +400,11 @@ async fn end_execution<R>(claim: &Claim<'_>, kind: ErrorKind, fault: &str) -> R 
 }
 
 /// A codec for the whole result.
-pub struct ResultCodec<T, C>(Coder<BatchResult<T>, C>);
+pub struct ResultCodec<T, C>(BoundCodec<BatchResult<T>, C>);
 
 /// The one place that asks the whole result for a codec.
 pub fn result_codec<T, C: Codec<BatchResult<T>>>(codec: C) -> ResultCodec<T, C> {
-    ResultCodec(Coder::new(codec))
+    ResultCodec(BoundCodec::new(codec))
 }
 
 /// Puts what is mapped over into a list.

@@ -5,9 +5,9 @@ use super::finished;
 use super::scope::{Enter, scope};
 use crate::BoxFuture;
 use crate::model::error::CallError;
-use crate::model::site::{Durable, Handler};
 use crate::runtime::context::Claim;
-use crate::runtime::operation::Undo;
+use crate::runtime::handler::{Durable, Handler};
+use crate::runtime::undo::Undo;
 
 /// Runs `handler` with the caller's state, in a scope of its own.
 ///

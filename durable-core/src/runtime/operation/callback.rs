@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use super::coder::Coder;
+use super::bound_codec::BoundCodec;
 use super::scope::{Enter, ScopeOp, scope};
 use crate::BoxFuture;
 use crate::engine::{Limits, Op};
@@ -53,7 +53,7 @@ where
     C: Reads<T> + Send + Sync + 'a,
 {
     start(&claim, limits);
-    let coder = Coder::<T, C>::new(codec);
+    let coder = BoundCodec::<T, C>::new(codec);
     let waiting = claim.again();
     let outcome = Box::pin(async move { outcome(&waiting, &coder).await });
     Callback { claim, outcome }
@@ -83,7 +83,7 @@ async fn id(claim: &Claim<'_>) -> String {
     }
 }
 
-async fn outcome<T, C>(claim: &Claim<'_>, coder: &Coder<T, C>) -> Result<T, CallbackError> {
+async fn outcome<T, C>(claim: &Claim<'_>, coder: &BoundCodec<T, C>) -> Result<T, CallbackError> {
     match claim.decide().await {
         Answer::Recorded(outcome) => coder.decode_foreign(claim, outcome),
         // It has no body; only a stopped invocation leaves it without an outcome.

@@ -5,7 +5,7 @@
 
 use crate::model::codec::{Codec, Json};
 use crate::model::error::BoxError;
-use crate::model::site::{Durable, HandlerInput, HandlerOutput};
+use crate::runtime::handler::{Durable, HandlerInput, HandlerOutput};
 
 /// Codec given at a call site.
 #[derive(Debug)]

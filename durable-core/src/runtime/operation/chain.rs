@@ -2,9 +2,10 @@
 
 use crate::engine::Stop;
 use crate::model::error::{ErrorKind, OperationError};
-use crate::model::record::Payload;
-use crate::model::site::{Durable, HandlerInput};
+use crate::model::payload::Payload;
 use crate::runtime::context::Context;
+use crate::runtime::handler::Durable;
+use crate::runtime::handler::HandlerInput;
 use crate::store::NewExecution;
 
 /// Ends this execution and starts the next of its chain with `input`. Never ends.

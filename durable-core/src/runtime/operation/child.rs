@@ -3,22 +3,23 @@
 use super::body;
 use crate::ExecutionId;
 use crate::model::error::ErrorKind;
-use crate::run::Awaited;
-use crate::runtime::context::{Children, Claim};
+use crate::runtime::children::Awaited;
+use crate::runtime::children::Children;
+use crate::runtime::context::Claim;
 use crate::runtime::failure::Failure;
 use crate::store::Execution;
 
 /// The execution that an operation has started.
-pub(super) struct Child {
-    pub(super) id: ExecutionId,
+pub(crate) struct Child {
+    pub(crate) id: ExecutionId,
     /// Whether this invocation has started it.
-    pub(super) new: bool,
+    pub(crate) new: bool,
 }
 
 /// The child that is to be waited for, with what it takes to run it. None where a service takes care of it, where
 /// it has ended, and where the call has failed: its id belongs to another execution, which will never tell of
 /// its end here.
-pub(super) async fn expected(
+pub(crate) async fn expected(
     claim: &Claim<'_>,
     child: Option<Child>,
 ) -> Option<(Children, ExecutionId)> {

@@ -1,31 +1,21 @@
 //! `invoke!`: another execution.
 
-use std::any::type_name;
-use std::future::poll_fn;
-use std::marker::PhantomData;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::Poll;
-
-use super::body;
-use super::callee::{Given, InputCodec, OutputCodec, given};
+use super::bound_codec::BoundCodec;
+use super::callee::{Given, given};
 use super::child::{Child, expected};
-use super::coder::Coder;
 use crate::model::codec::{Codec, Json, Reads};
 use crate::model::error::{ErrorKind, InvokeError, OperationError};
-use crate::model::record::Payload;
-use crate::model::site::Handler;
-use crate::run::{Awaited, Runner, waits_for};
-use crate::runtime::context::{Answer, CancelSignal, Children, Claim};
+use crate::model::payload::Payload;
+use crate::runtime::context::{Answer, Claim};
 use crate::store::{NewExecution, Parent};
-use crate::{BoxFuture, ExecutionId, client};
+use crate::{BoxFuture, ExecutionId};
 
 /// How another execution is started, and how values get there and back.
 #[derive(Debug)]
 pub struct Invoking<C, D> {
-    codec: C,
-    input_codec: D,
-    tenant: Option<String>,
+    pub(crate) codec: C,
+    pub(crate) input_codec: D,
+    pub(crate) tenant: Option<String>,
 }
 
 /// Input and result as JSON.
@@ -64,57 +54,6 @@ impl<C, D> Invoking<C, D> {
     }
 }
 
-/// Starts `handler` as an execution of its own, exactly once, and waits for its end.
-///
-/// `durable::run` runs it in this process with the caller's state. So does a worker that the handler
-/// is not registered with; where it is, any worker does. When the execution that waits is
-/// cancelled, so is the one it waits for.
-pub fn invoke<'a, S, F, H, C, D>(
-    claim: Claim<'a>,
-    state: &'a S,
-    _handler: F,
-    input: H::Input,
-    how: Invoking<C, D>,
-) -> BoxFuture<'a, Result<H::Output, InvokeError>>
-where
-    S: Sync,
-    F: FnOnce() -> H,
-    H: Handler<S>,
-    C: OutputCodec<H, Codec: 'a>,
-    D: InputCodec<H>,
-{
-    let input_type = Some(type_name::<H::Input>());
-    let child = start(
-        &claim,
-        (H::NAME, input_type),
-        &input,
-        how.input_codec.input_codec(),
-        how.tenant,
-    );
-    let coder = Coder::new(how.codec.output_codec());
-    Box::pin(async move {
-        if let Some((children, id)) = expected(&claim, child?).await
-            && children.settings.runs_here(H::NAME)
-        {
-            let cancelled = Arc::clone(&claim.shared().cancelled);
-            let child = run_child::<S, H>(children, state, id.clone(), cancelled);
-            if let Some(report) = body::drive(&claim, child).await {
-                let report = Some(waits_for(&id, H::NAME, &report));
-                claim.lock().children.push(Awaited { id, report });
-            }
-            claim.ask();
-        }
-        // Output and code are of this project: where they do not fit, one of the two builds is the wrong one.
-        match claim.decide().await {
-            Answer::Recorded(outcome) => {
-                let read = coder.read_result(outcome);
-                claim.readable(read).await
-            }
-            Answer::Run => std::future::pending().await,
-        }
-    })
-}
-
 /// Starts the function of this name and waits for its end. Somebody else has to run it.
 pub fn invoke_named<'a, I, O, C, D>(
     claim: Claim<'a>,
@@ -127,14 +66,14 @@ where
     C: Reads<O> + Send + Sync + 'a,
     D: Codec<I>,
 {
-    let child = start(
+    let child = start_child(
         &claim,
         (function, None),
         &input,
         how.input_codec,
         how.tenant,
     );
-    let coder = Coder::new(how.codec);
+    let coder = BoundCodec::new(how.codec);
     Box::pin(async move {
         expected(&claim, child?).await;
         match claim.decide().await {
@@ -146,7 +85,7 @@ where
 
 /// Queues the START, which starts the other execution in the same write. Answers with the execution
 /// that still has to come to its end.
-fn start<I, D: Codec<I>>(
+pub(crate) fn start_child<I, D: Codec<I>>(
     claim: &Claim<'_>,
     (handler, input_type): (impl Into<String>, Option<&'static str>),
     input: &I,
@@ -201,41 +140,4 @@ fn start<I, D: Codec<I>>(
     });
     state.engine.start_child(claim.op, child, now);
     Ok(Some(Child { id, new: true }))
-}
-
-/// In a box, so that a durable function may invoke itself. When the execution that waits is
-/// cancelled, so is this one.
-fn run_child<'a, S, H>(
-    children: Children,
-    state: &'a S,
-    id: ExecutionId,
-    cancelled: Arc<CancelSignal>,
-) -> BoxFuture<'a, Option<String>>
-where
-    S: Sync,
-    H: Handler<S>,
-{
-    let store = Arc::clone(&children.store);
-    let now = children.settings.now();
-    let runner = Runner::<H, S> {
-        store: children.store,
-        settings: children.settings,
-        state,
-        handler: PhantomData,
-    };
-    Box::pin(async move {
-        let mut run = pin!(runner.finish(id.clone()));
-        let mut cancelled = pin!(cancelled.raised());
-        let ended = poll_fn(|cx| match run.as_mut().poll(cx) {
-            Poll::Ready(report) => Poll::Ready(Some(report)),
-            Poll::Pending => cancelled.as_mut().poll(cx).map(|()| None),
-        });
-        if let Some(report) = ended.await {
-            return report;
-        }
-        if let Err(error) = client::cancel(&*store, id.clone(), now).await {
-            tracing::warn!(execution = %id, %error, "not cancelled with the execution that waits for it");
-        }
-        run.await
-    })
 }

@@ -5,13 +5,13 @@
 mod batch;
 mod batches;
 pub(crate) mod body;
+mod bound_codec;
 mod branches;
 mod call;
 mod callback;
 mod callee;
 mod chain;
 mod child;
-mod coder;
 mod complete;
 mod given;
 mod invoke;
@@ -28,16 +28,20 @@ mod wait;
 
 pub use batches::{BatchSize, BatchesOp, batch_size, batches};
 pub use body::StepInfo;
+pub(crate) use bound_codec::BoundCodec;
 pub use branches::{
     BatchOptions, Fan, ResultCodec, batch_options, branch, fan, items, moved, result_codec,
 };
 pub use call::{call, may_undo};
 pub use callback::{Callback, CallbackLimits, Submitting, callback, limits, submitting};
 pub use callee::given;
+pub(crate) use callee::{InputCodec, OutputCodec};
 pub use chain::continue_as;
+pub(crate) use child::expected;
 pub use complete::{BatchResult, BranchOutcome, Complete, Reason};
 pub use given::{Every, Moment, RetryPolicy, Textual, text, time};
-pub use invoke::{Invoking, invoke, invoke_named, invoking};
+pub(crate) use invoke::start_child;
+pub use invoke::{Invoking, invoke_named, invoking};
 pub use key::{Key, key, keys};
 pub use options::{Options, options};
 pub use poll::{Check, Pace, PollOp, checked, pace, poll};
@@ -45,7 +49,7 @@ pub use race::{Arm, Race, Runner, arm, race};
 pub use record::{RecordOp, record};
 pub use scope::{Enter, ScopeOp, scope};
 pub use step::{Attempt, StepOp, attempted, step};
-pub use undo::{Undo, undo_body};
+pub use undo::undo_body;
 pub use wait::{wait, wait_until};
 
 use crate::runtime::failure::{BodyError, BodyResult, Failure, IntoFailure};

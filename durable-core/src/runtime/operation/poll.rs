@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::coder::Coder;
+use super::bound_codec::BoundCodec;
 use super::given::Every;
 use super::step::{Attempt, attempt, attempted, settle_failure};
 use super::{Options, StepInfo};
@@ -16,8 +16,8 @@ use crate::{Backoff, Retry};
 /// A poll under way.
 pub struct PollOp<'a, T, S, C, D> {
     claim: Claim<'a>,
-    coder: Coder<T, C>,
-    states: Coder<S, D>,
+    coder: BoundCodec<T, C>,
+    states: BoundCodec<S, D>,
     result: Option<Result<T, PollError>>,
 }
 
@@ -64,8 +64,8 @@ where
     claim.lock().engine.carries(claim.op, state_type);
     PollOp {
         claim,
-        coder: Coder::new(codec),
-        states: Coder::new(states),
+        coder: BoundCodec::new(codec),
+        states: BoundCodec::new(states),
         result: None,
     }
 }

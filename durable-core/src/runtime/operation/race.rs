@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
 
 use crate::engine::{Outcome, Unreadable};
-use crate::model::record::Payload;
+use crate::model::payload::Payload;
 use crate::runtime::context::{Answer, Claim, Context};
 use crate::runtime::panic;
 

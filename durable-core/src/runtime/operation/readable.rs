@@ -27,7 +27,7 @@ impl Claim<'_> {
     pub(crate) fn block(&self, found: &Unreadable) {
         let report = self.lock().engine.block_unreadable(self.op, found);
         if let Some(observer) = self.observer() {
-            observer.undecodable(self, &report);
+            observer.undecodable(&self.observed(), &report);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Next;
 use super::body::{self, Ended, StepInfo};
-use super::coder::Coder;
+use super::bound_codec::BoundCodec;
 use super::step::begin;
 use crate::engine::Conditions;
 use crate::model::codec::Codec;
@@ -13,7 +13,7 @@ use crate::runtime::failure::Failure;
 /// A recorded value under way.
 pub struct RecordOp<'a, T, C> {
     claim: Claim<'a>,
-    coder: Coder<T, C>,
+    coder: BoundCodec<T, C>,
 }
 
 /// The recorded value that takes this place in the history.
@@ -22,7 +22,7 @@ pub struct RecordOp<'a, T, C> {
 pub fn record<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> RecordOp<'_, T, C> {
     RecordOp {
         claim,
-        coder: Coder::new(codec),
+        coder: BoundCodec::new(codec),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `scope!`: a named child context.
 
-use super::coder::Coder;
+use super::bound_codec::BoundCodec;
 use crate::engine::Outcome;
 use crate::model::codec::Codec;
 use crate::model::error::{OperationError, ScopeError};
@@ -10,7 +10,7 @@ use crate::runtime::failure::Failure;
 /// A scope under way.
 pub struct ScopeOp<'a, T, C> {
     claim: Claim<'a>,
-    coder: Coder<T, C>,
+    coder: BoundCodec<T, C>,
     /// Whether the body runs on every replay, so that what is in it registers its undo bodies.
     always: bool,
     recorded: Option<Outcome>,
@@ -30,7 +30,7 @@ pub enum Enter<T, R = Context> {
 pub fn scope<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> ScopeOp<'_, T, C> {
     ScopeOp {
         claim,
-        coder: Coder::new(codec),
+        coder: BoundCodec::new(codec),
         always: false,
         recorded: None,
     }
@@ -121,7 +121,7 @@ impl<T, C> ScopeOp<'_, T, C> {
         !self.claim.lock().engine.is_bare(self.claim.op)
     }
 
-    pub(super) fn coder(&self) -> &Coder<T, C> {
+    pub(super) fn coder(&self) -> &BoundCodec<T, C> {
         &self.coder
     }
 

@@ -1,8 +1,8 @@
 //! `step!`: a body that runs once and whose value is kept.
 
 use super::body::{self, StepInfo};
-use super::coder::Coder;
-use super::{Options, Undo, returned, undo_body};
+use super::bound_codec::BoundCodec;
+use super::{Options, returned, undo_body};
 use crate::Retry;
 use crate::engine::{Begin, Conditions, Outcome};
 use crate::model::codec::Codec;
@@ -10,11 +10,12 @@ use crate::model::error::{ErrorKind, StepError};
 use crate::model::site::Site;
 use crate::runtime::context::{Answer, Claim};
 use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
+use crate::runtime::undo::Undo;
 
 /// A step under way.
 pub struct StepOp<'a, T, C> {
     claim: Claim<'a>,
-    coder: Coder<T, C>,
+    coder: BoundCodec<T, C>,
     info: Option<StepInfo>,
     result: Option<Result<T, StepError>>,
     /// Whether the recorded value is kept for the undo body, and that value.
@@ -34,7 +35,7 @@ pub struct Attempt<R> {
 pub fn step<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> StepOp<'_, T, C> {
     StepOp {
         claim,
-        coder: Coder::new(codec),
+        coder: BoundCodec::new(codec),
         info: None,
         result: None,
         undoable: false,
@@ -185,7 +186,7 @@ pub(super) async fn begin(claim: &Claim<'_>, conditions: Conditions) -> Result<(
 async fn observed(claim: &Claim<'_>) -> Result<(), Failure> {
     match claim.observer() {
         None => Ok(()),
-        Some(observer) => observer.before(claim).await,
+        Some(observer) => observer.before(&claim.observed()).await,
     }
 }
 

@@ -1,35 +1,17 @@
 //! `step!(…, undo = …)`: what takes a finished step back when its execution fails or is cancelled.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::{body, returned, step};
-use crate::engine::{Op, Outcome};
+use crate::Retry;
+use crate::engine::Outcome;
 use crate::model::codec::Json;
 use crate::model::error::OperationError;
-use crate::model::site::Site;
 use crate::runtime::context::{Answer, Claim, Context};
-use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
-use crate::runtime::operation::coder::Coder;
-use crate::{BoxFuture, Retry};
-
-type Body<'a> = Box<dyn FnOnce() -> BoxFuture<'a, Result<(), Failure>> + Send + 'a>;
-
-/// The undo bodies of the steps that have finished, in one run of a handler.
-///
-/// Made anew by every replay: a step that is answered from its record registers its undo body again.
-#[derive(Default)]
-pub struct Undo<'a> {
-    entries: Mutex<Vec<Entry<'a>>>,
-}
-
-struct Entry<'a> {
-    step: Op,
-    site: &'static Site,
-    body: Body<'a>,
-}
+use crate::runtime::failure::{BodyResult, IntoFailure};
+use crate::runtime::operation::bound_codec::BoundCodec;
+use crate::runtime::undo::{Undo, UndoBody};
 
 /// The undo body that takes `value` back.
-pub fn undo_body<'a, T, F, R>(value: T, body: impl FnOnce(T) -> F + Send + 'a) -> Body<'a>
+pub fn undo_body<'a, T, F, R>(value: T, body: impl FnOnce(T) -> F + Send + 'a) -> UndoBody<'a>
 where
     T: Send + 'a,
     F: Future<Output = R> + Send + 'a,
@@ -39,26 +21,11 @@ where
     Box::new(move || Box::pin(async move { returned(body(value).await) }))
 }
 
-impl<'a> Undo<'a> {
-    /// The finished step `claim` is taken back by `body`.
-    pub fn register(&self, claim: &Claim<'_>, site: &'static Site, body: Body<'a>) {
-        let entry = Entry {
-            step: claim.op,
-            site,
-            body,
-        };
-        claim.lock().undoable.push(claim.op);
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.push(entry);
-    }
-
+impl Undo<'_> {
     /// Runs what was registered, the step that finished last first, each as a durable step of its
     /// own. Answers with the errors of what could not be taken back.
     pub(crate) async fn run(&self, cx: &Context) -> Vec<OperationError> {
-        let mut entries = {
-            let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *entries)
-        };
+        let mut entries = self.take();
         entries.sort_by_key(|entry| cx.finished(entry.step));
         let mut failed = Vec::new();
         for entry in entries.into_iter().rev() {
@@ -74,8 +41,8 @@ impl<'a> Undo<'a> {
 
 /// One undo body. It runs at most once in an invocation: after a retry's delay the handler is
 /// replayed, which registers it again.
-async fn take_back(claim: &Claim<'_>, body: Body<'_>) -> Result<(), OperationError> {
-    let coder = Coder::<(), Json>::new(Json);
+async fn take_back(claim: &Claim<'_>, body: UndoBody<'_>) -> Result<(), OperationError> {
+    let coder = BoundCodec::<(), Json>::new(Json);
     let mut body = Some(body);
     loop {
         match claim.decide().await {

@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::record::{Kind, Payload};
+use crate::model::payload::Payload;
+use crate::model::record::Kind;
 use crate::store::{ExecutionUpdate, HandlerBuild, Parent};
 use crate::{Occurrence, OperationId};
 

@@ -134,7 +134,7 @@ mod tests {
         let id = "a".parse().unwrap();
         let text =
             "json+aes-gcm:k1 000102030405060708090a0b8f97a4173e22462c3022dec155ded4798e7f59fd";
-        let sealed = super::super::text::read(text).unwrap();
+        let sealed = crate::model::sealed_text::read(text).unwrap();
         let codec = AesGcm::new("k1", &[1; 32]);
         let opened = codec.open(&context(&id), &sealed.data).unwrap();
         assert_eq!(opened, b"4111");

@@ -215,16 +215,3 @@ impl fmt::Display for SealContext<'_> {
         write!(f, " in execution `{}`", self.execution)
     }
 }
-
-/// Whether this can be the name of a [`PayloadCodec`]. What a name looks like decides what is taken
-/// for sealed, so that the codecs of plain values may have a `+` in their names.
-pub(crate) fn is_sealing(name: &str) -> bool {
-    const LONGEST: usize = 64;
-    name.len() <= LONGEST
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"+`".contains(&byte))
-        && name
-            .split_once(':')
-            .is_some_and(|(what, key)| !what.is_empty() && !key.is_empty())
-}

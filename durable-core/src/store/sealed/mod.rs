@@ -7,7 +7,6 @@ mod limits;
 mod seal;
 #[cfg(test)]
 mod tests;
-pub(crate) mod text;
 mod walk;
 
 use std::fmt;
@@ -16,7 +15,6 @@ use std::time::Duration;
 
 #[cfg(feature = "aes-gcm")]
 pub use aes_gcm::AesGcm;
-pub(crate) use codec::is_sealing;
 pub use codec::{IntoCodec, PayloadCodec, SealContext, Subject};
 use seal::Sealer;
 
@@ -26,7 +24,7 @@ use super::{
     Queue, QueueState, Rewind, ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
 };
 use crate::model::record::{Completion, Record};
-use crate::run::IntoStore;
+use crate::store::IntoStore;
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
 /// How long an execution rests for which this store lacks the codec: another worker may have it.

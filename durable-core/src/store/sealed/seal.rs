@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::codec::{PayloadCodec, SealContext, Subject, is_sealing};
-use super::text;
+use super::codec::{PayloadCodec, SealContext, Subject};
 use crate::ExecutionId;
 use crate::model::error::{BoxError, OperationError};
-use crate::model::record::{Payload, Record};
+use crate::model::payload::Payload;
+use crate::model::payload::is_sealing;
+use crate::model::record::Record;
+use crate::model::sealed_text as text;
 use crate::store::{Parent, StoreError, StoreErrorKind, cancelled_unrun};
 
 /// The codecs of one store.

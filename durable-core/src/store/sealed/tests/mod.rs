@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::{PayloadCodec, SealContext, SealedStore};
 use crate::model::error::{BoxError, ErrorKind, OperationError};
-use crate::model::record::{Kind, Payload, Record, Status};
+use crate::model::payload::Payload;
+use crate::model::record::{Kind, Record, Status};
 use crate::store::{
     Batch, Execution, ExecutionStore, ExecutionUpdate, Lease, MemoryStore, NewExecution, Started,
     StoreError,

@@ -7,14 +7,14 @@ use std::task::{Wake, Waker};
 /// Notes that the handler or the lease wants attention, and wakes whoever runs the invocation.
 #[derive(Default)]
 pub(crate) struct Attention {
-    pub(super) wanted: AtomicBool,
-    pub(super) lease_lost: AtomicBool,
-    pub(super) draining: AtomicBool,
+    pub(crate) wanted: AtomicBool,
+    pub(crate) lease_lost: AtomicBool,
+    pub(crate) draining: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
 impl Attention {
-    pub(super) fn listen(&self, waker: &Waker) {
+    pub(crate) fn listen(&self, waker: &Waker) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *task {
             Some(known) => known.clone_from(waker),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::runtime::driver::Attention;
+use crate::runtime::attention::Attention;
 
 /// Tells invocations to stop.
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::record::Payload;
+use crate::model::payload::Payload;
 
 /// Comes between the line for people and the sealed report.
 const REPORT: &str = "\nsealed report: ";
@@ -40,7 +40,7 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 /// A report that says that it is sealed, followed by what it is sealed in.
-pub(super) fn write_report(sealed: &Payload) -> String {
+pub(crate) fn write_report(sealed: &Payload) -> String {
     let codec = sealed.sealed_with().unwrap_or_default();
     format!(
         "The report is sealed with `{codec}`.{REPORT}{}",

@@ -5,7 +5,7 @@ use std::any::type_name;
 use crate::engine::{Outcome, Unreadable};
 use crate::model::codec::Codec;
 use crate::model::error::{BoxError, ErrorKind, OperationError};
-use crate::model::record::Payload;
+use crate::model::payload::Payload;
 use crate::runtime::context::Claim;
 use crate::runtime::failure::Failure;
 
@@ -13,15 +13,15 @@ use crate::runtime::failure::Failure;
 ///
 /// Only making one asks for `Codec<T>`. Were it a bound on every method of an operation, each of
 /// them would report the one value that has no codec.
-pub(super) struct Coder<T, C> {
+pub(crate) struct BoundCodec<T, C> {
     codec: C,
     name: fn(&C) -> &'static str,
     encode: fn(&C, &T) -> Result<Vec<u8>, BoxError>,
     decode: fn(&C, &[u8]) -> Result<T, BoxError>,
 }
 
-impl<T, C> Coder<T, C> {
-    pub(super) fn new(codec: C) -> Self
+impl<T, C> BoundCodec<T, C> {
+    pub(crate) fn new(codec: C) -> Self
     where
         C: Codec<T>,
     {
@@ -33,7 +33,7 @@ impl<T, C> Coder<T, C> {
         }
     }
 
-    pub(super) fn encode(&self, value: &T) -> Result<Payload, Failure> {
+    pub(crate) fn encode(&self, value: &T) -> Result<Payload, Failure> {
         let encoded = crate::runtime::panic::catch(|| (self.encode)(&self.codec, value))
             .unwrap_or_else(|panic| Err(panic.into()));
         match encoded {
@@ -53,7 +53,7 @@ impl<T, C> Coder<T, C> {
 
     /// The value behind an outcome that this handler has recorded, or its recorded error. What cannot be read is for
     /// [`Claim::readable`].
-    pub(super) fn read(&self, outcome: Outcome) -> Result<Result<T, OperationError>, Unreadable> {
+    pub(crate) fn read(&self, outcome: Outcome) -> Result<Result<T, OperationError>, Unreadable> {
         match outcome {
             Outcome::Value(payload) => self.read_part("value", &payload).map(Ok),
             Outcome::Error(error) => Ok(Err(error)),
@@ -62,7 +62,7 @@ impl<T, C> Coder<T, C> {
     }
 
     /// The `part` of a record that this handler has written.
-    pub(super) fn read_part(&self, part: &'static str, payload: &Payload) -> Result<T, Unreadable> {
+    pub(crate) fn read_part(&self, part: &'static str, payload: &Payload) -> Result<T, Unreadable> {
         // Some stores keep no names of codecs.
         if !payload.codec.is_empty() && payload.codec != self.name() {
             let (wanted, codec) = (type_name::<T>(), self.name());
@@ -72,7 +72,7 @@ impl<T, C> Coder<T, C> {
     }
 
     /// The value that an execution of this build's own handlers has ended with, whatever codec wrote it.
-    pub(super) fn read_result(
+    pub(crate) fn read_result(
         &self,
         outcome: Outcome,
     ) -> Result<Result<T, OperationError>, Unreadable> {
@@ -85,7 +85,7 @@ impl<T, C> Coder<T, C> {
 
     /// The value that somebody outside has given, with whatever codec. One of another type is an error of the call.
     /// Without a payload there are no bytes.
-    pub(super) fn decode_foreign(
+    pub(crate) fn decode_foreign(
         &self,
         claim: &Claim<'_>,
         outcome: Outcome,
@@ -102,7 +102,7 @@ impl<T, C> Coder<T, C> {
                 type_name::<T>(),
             );
             if let Some(observer) = claim.observer() {
-                observer.undecodable(claim, &message);
+                observer.undecodable(&claim.observed(), &message);
             }
             let operation = claim.lock().engine.path(claim.op);
             OperationError::new(operation, ErrorKind::Codec, message)

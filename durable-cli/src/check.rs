@@ -2,43 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use durable_core::lock::{Finding, Lock, Verdict, check};
 use durable_core::store::{Execution, ExecutionStatus, ExecutionStore, Filter};
 use serde::Serialize;
 
+use crate::args::Check;
+use crate::error::failed;
 use crate::json::print_json;
 use crate::render::Style;
-use crate::run::failed;
 use crate::{CliError, store};
-
-/// What to check, and what to accept.
-#[derive(Debug, Args)]
-pub struct Check {
-    /// The names of the code to be deployed: the file that `names!` keeps
-    #[arg(long, value_name = "FILE", default_value = "durable.lock")]
-    pub lock: PathBuf,
-    /// Only executions of this handler
-    #[arg(long, value_name = "NAME")]
-    pub handler: Option<String>,
-    /// What is no reason to fail; may be repeated or separated by commas
-    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts())]
-    pub allow: Vec<Verdict>,
-    /// One JSON object for programs instead of text
-    #[arg(long)]
-    pub json: bool,
-}
-
-fn verdicts() -> impl TypedValueParser<Value = Verdict> {
-    let words = Verdict::ALL.into_iter().skip(1).map(Verdict::as_str);
-    PossibleValuesParser::new(words).try_map(|word| {
-        let found = Verdict::ALL.into_iter().find(|one| one.as_str() == word);
-        found.ok_or_else(|| format!("unknown verdict {word}"))
-    })
-}
 
 /// Reads the lock at `path`.
 pub(crate) fn read_lock(path: &Path) -> Result<Lock, CliError> {

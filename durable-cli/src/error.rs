@@ -1,6 +1,7 @@
 //! Why the command failed, and with which exit code.
 
 use durable_core::BoxError;
+use durable_core::store::StoreError;
 
 /// A failed command. Its text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,11 @@ impl CliError {
             _ => 1,
         }
     }
+}
+
+/// The error of a command whose store answered with an error.
+pub(crate) fn failed(error: StoreError) -> CliError {
+    CliError::Store(error.into())
 }
 
 fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {

@@ -19,10 +19,8 @@ mod text;
 mod tree;
 
 pub use args::{
-    Callback, CatchUp, Cli, Command, Gc, How, Ls, Overlap, Place, QueueCommand, Retry,
-    ScheduleCommand, SetSchedule, Show, Start, Where, Which,
+    Callback, CatchUp, Check, Cli, Command, Gc, Graph, How, Ls, Overlap, Place, QueueCommand,
+    Retry, ScheduleCommand, SetSchedule, Show, Start, Where, Which,
 };
-pub use check::Check;
 pub use error::CliError;
-pub use graph::Graph;
 pub use run::{run, run_to};

@@ -1,13 +1,15 @@
 //! From what was asked for to the text that answers it.
 
 use clap::CommandFactory;
-use durable_core::store::{Execution, ExecutionStore, Filter, StoreError, StoreErrorKind};
-use durable_core::{Bulk, ExecutionId};
+use durable_core::Bulk;
+use durable_core::store::Filter;
 
 use crate::args::{Cli, Command, Ls, Show};
 use crate::commands::{bulk, callback, follow, queue, schedule, start};
+use crate::error::failed;
 use crate::json::{Executions, History, print_json};
 use crate::render::{self, Style};
+use crate::store::found;
 use crate::{CliError, check, graph, store};
 
 /// Answers the command line: hands the text to `print`, mostly at once. What `print` answers is
@@ -89,25 +91,4 @@ async fn show(url: &str, asked: Show, style: Style) -> Result<String, CliError> 
         true => print_json(&History::new(&execution, &records, asked.full)),
         false => Ok(render::show(&execution, &records, asked.full, style)),
     }
-}
-
-/// The execution with this id, or an error that names ids like it.
-pub(crate) async fn found(
-    store: &dyn ExecutionStore,
-    url: &str,
-    id: &ExecutionId,
-) -> Result<Execution, CliError> {
-    match store.get(id).await {
-        Ok(execution) => Ok(execution),
-        Err(error) if error.kind() == StoreErrorKind::NotFound => Err(CliError::NotFound {
-            id: id.to_string(),
-            store: url.to_owned(),
-            nearest: store::nearest(store, id.as_str()).await,
-        }),
-        Err(error) => Err(failed(error)),
-    }
-}
-
-pub(crate) fn failed(error: StoreError) -> CliError {
-    CliError::Store(error.into())
 }

@@ -4,9 +4,10 @@ use std::fs;
 use std::sync::Arc;
 
 use durable_core::ExecutionId;
-use durable_core::store::{ExecutionStore, Filter};
+use durable_core::store::{Execution, ExecutionStore, Filter, StoreErrorKind};
 
 use crate::CliError;
+use crate::error::failed;
 
 /// How many ids are searched for ones that look like a mistyped id.
 const SEARCHED: usize = 10_000;
@@ -42,6 +43,23 @@ fn require_file(path: &str, url: &str) -> Result<(), CliError> {
     Err(CliError::NoStore(format!(
         "no store at {url}: {problem}; name another with --store or DURABLE_STORE"
     )))
+}
+
+/// The execution with this id, or an error that names ids like it.
+pub(crate) async fn found(
+    store: &dyn ExecutionStore,
+    url: &str,
+    id: &ExecutionId,
+) -> Result<Execution, CliError> {
+    match store.get(id).await {
+        Ok(execution) => Ok(execution),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Err(CliError::NotFound {
+            id: id.to_string(),
+            store: url.to_owned(),
+            nearest: nearest(store, id.as_str()).await,
+        }),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// Ids in the store that look like `wanted`, the most similar first.

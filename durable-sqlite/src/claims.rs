@@ -6,6 +6,7 @@ use durable_core::store::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::candidate::Candidate;
 use crate::error::Fault;
 use crate::queues;
 use crate::reads;
@@ -22,28 +23,6 @@ pub(crate) struct Many {
     pub(crate) claimed: Claimed,
     /// The keys of executions that had never run before.
     blank: Vec<i64>,
-}
-
-/// An execution that may be claimed.
-pub(crate) struct Candidate {
-    pub(crate) key: i64,
-    /// Since when.
-    pub(crate) at: i64,
-    /// Whether another lease of it was left behind.
-    pub(crate) unclean: bool,
-    /// The queue whose rate it counts for.
-    pub(crate) starts_in: Option<String>,
-}
-
-impl Candidate {
-    fn due(key: i64, at: i64) -> Self {
-        Self {
-            key,
-            at,
-            unclean: false,
-            starts_in: None,
-        }
-    }
 }
 
 impl Write for ClaimMany {

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod check;
+mod graph;
 mod select;
 mod values;
 
@@ -7,9 +9,9 @@ use clap::{Args, Parser, Subcommand};
 use durable_core::ExecutionId;
 use durable_core::store::{ExecutionStatus, QueueEntry, Rate};
 
-use crate::check::Check;
-use crate::graph::Graph;
-
+pub use check::Check;
+pub(crate) use graph::Format;
+pub use graph::Graph;
 pub(crate) use select::Chosen;
 pub use select::{How, Where, Which};
 

@@ -7,8 +7,9 @@ use durable_core::store::{Filter, StoreError, StoreErrorKind};
 use durable_core::{Bulk, Client, Clock, ExecutionId, RetryFrom, SystemClock, Timestamp};
 
 use crate::args::{Chosen, Gc, How, Retry, Which};
+use crate::error::failed;
 use crate::json::{Changed, Refused, print_json};
-use crate::run::{failed, found};
+use crate::store::found;
 use crate::{CliError, store};
 
 /// As many ids are named before it is asked.

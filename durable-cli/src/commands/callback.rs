@@ -3,7 +3,7 @@
 use durable_core::Client;
 
 use crate::args::Callback;
-use crate::run::failed;
+use crate::error::failed;
 use crate::{CliError, store};
 
 pub(crate) async fn run(url: &str, asked: Callback) -> Result<String, CliError> {

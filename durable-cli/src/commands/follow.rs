@@ -7,9 +7,10 @@ use durable_core::store::Execution;
 use durable_core::{Record, Status};
 
 use crate::args::Show;
+use crate::error::failed;
 use crate::json::History;
 use crate::render::{self, Style};
-use crate::run::{failed, found};
+use crate::store::found;
 use crate::{CliError, store};
 
 /// How often it is looked.

@@ -3,9 +3,9 @@
 use durable_core::store::Queue;
 
 use crate::args::QueueCommand;
+use crate::error::failed;
 use crate::json::{Queues, print_json};
 use crate::render::{self, Style};
-use crate::run::failed;
 use crate::{CliError, store};
 
 pub(crate) async fn run(url: &str, asked: QueueCommand, style: Style) -> Result<String, CliError> {

@@ -4,9 +4,9 @@ use durable_core::schedule::{self, InvalidSchedule, Schedule};
 use durable_core::{Client, Payload, RunError};
 
 use crate::args::{CatchUp, Overlap, ScheduleCommand, SetSchedule};
+use crate::error::failed;
 use crate::json::{Schedules, print_json};
 use crate::render::{self, Style};
-use crate::run::failed;
 use crate::{CliError, store};
 
 pub(crate) async fn run(

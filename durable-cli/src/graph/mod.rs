@@ -4,41 +4,14 @@ mod mermaid;
 mod model;
 mod svg;
 
-use std::path::PathBuf;
-
-use clap::{Args, ValueEnum};
-use durable_core::ExecutionId;
 use durable_core::lock::{Lock, LockedHandler};
 
+use crate::args::{Format, Graph};
 use crate::check::read_lock;
-use crate::run::{failed, found};
+use crate::error::failed;
+use crate::store::found;
 use crate::{CliError, store};
 use model::Drawing;
-
-/// What to draw, and how.
-#[derive(Debug, Args)]
-pub struct Graph {
-    /// The handler to draw; all of them when none is given
-    pub handler: Option<String>,
-    /// The names to draw: the file that `names!` keeps
-    #[arg(long, value_name = "FILE", default_value = "durable.lock")]
-    pub lock: PathBuf,
-    /// Show how far this execution has come
-    #[arg(long, value_name = "ID", conflicts_with = "handler")]
-    pub execution: Option<ExecutionId>,
-    /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Mermaid)]
-    pub format: Format,
-}
-
-/// How a graph is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// Text that Markdown viewers draw
-    Mermaid,
-    /// A picture
-    Svg,
-}
 
 /// Answers `durable graph`.
 pub(crate) async fn run(url: &str, asked: &Graph) -> Result<String, CliError> {

@@ -10,6 +10,10 @@ use crate::{BoxFuture, ExecutionId, OperationId};
 
 /// The operation whose body an observer is told about.
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(dead_code, reason = "only the testing kit observes bodies")
+)]
 pub(crate) struct ObservedBody {
     pub(crate) execution: ExecutionId,
     pub(crate) id: OperationId,

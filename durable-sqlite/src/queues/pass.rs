@@ -7,7 +7,7 @@ use durable_core::store::{ClaimDue, Queue, Wanted};
 use rusqlite::{Connection, params};
 
 use super::{get, millis, running};
-use crate::claims::Candidate;
+use crate::candidate::Candidate;
 use crate::error::Fault;
 
 /// As many of a queue are looked at in one go.

@@ -1,4 +1,4 @@
-//! The two calls of the durable API.
+//! HTTP client for the two calls of the durable API: checkpoint and get state.
 
 use std::time::Duration;
 
@@ -14,44 +14,44 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use crate::sign::{Credentials, Unsigned, headers};
-use crate::wire::{Acknowledged, Checkpoint, Refusal, State};
+use crate::wire::{Checkpoint, CheckpointResponse, ErrorResponse, OperationPage};
 
 const VERSION: &str = "/2025-12-01/durable-executions";
-/// All but what never has to be encoded.
+/// Characters to percent-encode: everything but the unreserved ones of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-const CONNECT: Duration = Duration::from_secs(5);
-/// From sending a request to the end of its answer.
-const WHOLE: Duration = Duration::from_secs(55);
-/// A page of operations is far smaller.
-const LARGEST_ANSWER: usize = 64 << 20;
-/// So much of what the service says about an error is passed on.
-const LONGEST_MESSAGE: usize = 2000;
-/// Operations asked for in one page.
-const PAGE: usize = 1000;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time allowed from sending a request to the end of its response.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(55);
+/// Largest response body that is read, in bytes; a page of operations is far smaller.
+const MAX_RESPONSE: usize = 64 << 20;
+/// Longest error message taken from the service, in bytes.
+const MAX_MESSAGE: usize = 2000;
+/// Operations requested per page.
+const PAGE_SIZE: usize = 1000;
 
-/// A call that the service refused, or that did not get through.
+/// Error of a call that the service rejected or that never reached it.
 #[derive(Debug)]
 pub(crate) struct CallError {
-    /// `None` when no answer came.
+    /// HTTP status, or `None` without a response.
     pub(crate) status: Option<StatusCode>,
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// What a failed call means.
+/// Consequence of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
-    /// The same call may succeed later; if not, the invocation fails and is repeated.
-    Passing,
-    /// Another invocation has taken over: this one fails.
-    Stale,
-    /// No invocation will ever get further: the execution fails.
-    Final,
+pub(crate) enum ErrorClass {
+    /// The call may succeed when retried. If it never does, the invocation fails and the service retries it.
+    Transient,
+    /// Another invocation has taken over, so this one fails.
+    StaleToken,
+    /// Every retry would fail in the same way, so the execution fails.
+    Permanent,
 }
 
 impl CallError {
@@ -64,23 +64,23 @@ impl CallError {
         }
     }
 
-    pub(crate) fn class(&self) -> Class {
+    pub(crate) fn class(&self) -> ErrorClass {
         let Some(status) = self.status else {
-            return Class::Passing;
+            return ErrorClass::Transient;
         };
         let stale = "invalid checkpoint token";
         let start = self.message.get(..stale.len());
         if self.code.starts_with("KMS") {
-            Class::Final
+            ErrorClass::Permanent
         } else if start.is_some_and(|start| start.eq_ignore_ascii_case(stale)) {
-            Class::Stale
+            ErrorClass::StaleToken
         } else if status == StatusCode::TOO_MANY_REQUESTS
             || status.is_server_error()
             || self.code == "TooManyRequestsException"
         {
-            Class::Passing
+            ErrorClass::Transient
         } else {
-            Class::Final
+            ErrorClass::Permanent
         }
     }
 }
@@ -95,10 +95,10 @@ impl std::fmt::Display for CallError {
     }
 }
 
-/// A connection to the durable API of one region.
+/// Client of the durable API in one region.
 pub(crate) struct Client {
     http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    /// `https://lambda.us-east-1.amazonaws.com`, without a slash at the end.
+    /// Base URL without a trailing slash, such as `https://lambda.us-east-1.amazonaws.com`.
     endpoint: String,
     host: String,
     region: String,
@@ -106,7 +106,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// As the environment variables that Lambda sets say.
+    /// Creates a client from the environment variables that Lambda sets.
     pub(crate) fn from_env() -> Result<Self, BoxError> {
         let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let required = |name: &str| {
@@ -137,14 +137,14 @@ impl Client {
     ) -> Result<Self, BoxError> {
         let uri: Uri = endpoint
             .parse()
-            .map_err(|error| format!("the endpoint {endpoint:?} is no URL: {error}"))?;
+            .map_err(|error| format!("invalid endpoint URL {endpoint:?}: {error}"))?;
         let host = uri
             .authority()
-            .ok_or_else(|| format!("the endpoint {endpoint:?} has no host"))?;
+            .ok_or_else(|| format!("invalid endpoint URL {endpoint:?}: it has no host"))?;
         let host = host.as_str().to_owned();
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_webpki_roots()
@@ -160,27 +160,27 @@ impl Client {
         })
     }
 
-    /// Writes updates; the same `client_token` makes a repetition of the call harmless.
+    /// Writes updates. A retry with the same `client_token` has no further effect.
     pub(crate) async fn checkpoint(
         &self,
         arn: &str,
         body: &Checkpoint<'_>,
-    ) -> Result<Acknowledged, CallError> {
+    ) -> Result<CheckpointResponse, CallError> {
         let path = format!("{VERSION}/{}/checkpoint", utf8_percent_encode(arn, ENCODED));
         let body = serde_json::to_vec(body).map_err(|error| CallError::local(error.to_string()))?;
         self.call(Method::POST, &path, "", body.into()).await
     }
 
-    /// The page of operations behind `marker`.
+    /// Fetches the page of operations that starts at `marker`.
     pub(crate) async fn state(
         &self,
         arn: &str,
         token: &str,
         marker: &str,
-    ) -> Result<State, CallError> {
+    ) -> Result<OperationPage, CallError> {
         let path = format!("{VERSION}/{}/state", utf8_percent_encode(arn, ENCODED));
         let query = format!(
-            "CheckpointToken={}&Marker={}&MaxItems={PAGE}",
+            "CheckpointToken={}&Marker={}&MaxItems={PAGE_SIZE}",
             utf8_percent_encode(token, ENCODED),
             utf8_percent_encode(marker, ENCODED)
         );
@@ -195,25 +195,24 @@ impl Client {
         body: Bytes,
     ) -> Result<T, CallError> {
         let request = self.request(&method, path, query, body)?;
-        let answer = tokio::time::timeout(WHOLE, self.exchange(request));
-        let (status, retry_after, code, body) = answer
+        let response = tokio::time::timeout(REQUEST_TIMEOUT, self.exchange(request));
+        let (status, retry_after, code, body) = response
             .await
-            .map_err(|_| CallError::local(format!("no answer within {WHOLE:?}")))?
-            .map_err(|error| CallError::local(chain(&*error)))?;
+            .map_err(|_| CallError::local(format!("no response within {REQUEST_TIMEOUT:?}")))?
+            .map_err(|error| CallError::local(with_sources(&*error)))?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| {
-                CallError::local(format!("its answer cannot be understood: {error}"))
-            });
+            return serde_json::from_slice(&body)
+                .map_err(|error| CallError::local(format!("invalid response: {error}")));
         }
-        let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
-        let code = code.or(refusal.code).or(refusal.kind).unwrap_or_default();
-        // `Name:http://…` and `prefix#Name` are about as well.
+        let error: ErrorResponse = serde_json::from_slice(&body).unwrap_or_default();
+        let code = code.or(error.code).or(error.kind).unwrap_or_default();
+        // The service also sends the forms `Name:http://…` and `prefix#Name`.
         let code = code.split(':').next().unwrap_or_default();
         let code = code.rsplit('#').next().unwrap_or_default();
-        let message = refusal.message.or(refusal.capital);
+        let message = error.message.or(error.capitalized_message);
         let mut message = message.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
-        // It may repeat what was sent.
-        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        // The service may echo the request, which can be large.
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
         Err(CallError {
             status: Some(status),
             code: code.to_owned(),
@@ -252,7 +251,7 @@ impl Client {
         request.map_err(|error| CallError::local(error.to_string()))
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, BoxError> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<RawResponse, BoxError> {
         let response = self.http.request(request).await?;
         let text = |name: &str| {
             let value = response.headers().get(name)?.to_str().ok()?;
@@ -261,7 +260,7 @@ impl Client {
         let seconds = text("retry-after").and_then(|value| value.parse().ok());
         let code = text("x-amzn-errortype");
         let status = response.status();
-        let body = Limited::new(response.into_body(), LARGEST_ANSWER)
+        let body = Limited::new(response.into_body(), MAX_RESPONSE)
             .collect()
             .await?;
         Ok((
@@ -273,10 +272,11 @@ impl Client {
     }
 }
 
-type Answer = (StatusCode, Option<Duration>, Option<String>, Bytes);
+/// Status, `Retry-After`, error code and body of a response.
+type RawResponse = (StatusCode, Option<Duration>, Option<String>, Bytes);
 
-/// An error with what caused it: what says "client error" alone helps nobody.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// Formats an error with all its sources: the outermost one often says only "client error".
+fn with_sources(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

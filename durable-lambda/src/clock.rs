@@ -1,4 +1,4 @@
-//! The time that an invocation goes by.
+//! Clock of an invocation.
 
 use std::time::Duration;
 
@@ -6,33 +6,34 @@ use durable_core::{BoxFuture, Clock, SystemClock, Timestamp};
 
 use crate::wire::Operation;
 
-/// The machine's clock, set right where it is behind what the service has written already.
+/// System clock, moved forward if it is behind the service's timestamps.
 ///
-/// Delays are sent as lengths and timers have the service's times, so both have to be of one clock.
+/// Delays are sent to the service as durations, while timers carry timestamps of the service's clock. Comparing the
+/// two needs a single clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ServiceClock {
-    behind: Duration,
+    offset: Duration,
 }
 
 impl ServiceClock {
-    /// A clock that no time in these operations is ahead of.
-    pub(crate) fn after(operations: &[Operation]) -> Self {
+    /// Creates a clock that is not behind any timestamp in `operations`.
+    pub(crate) fn synchronized_with(operations: &[Operation]) -> Self {
         let times = operations.iter().filter_map(Operation::latest);
         let latest = times.max().unwrap_or_default();
         Self {
-            behind: latest.since(SystemClock.now()),
+            offset: latest.since(SystemClock.now()),
         }
     }
 
-    /// The time that the machine's clock will show then, on this one.
-    pub(crate) fn correct(&self, time: Timestamp) -> Timestamp {
-        time.after(self.behind)
+    /// Converts a time of the system clock to this clock.
+    pub(crate) fn convert(&self, time: Timestamp) -> Timestamp {
+        time.after(self.offset)
     }
 }
 
 impl Clock for ServiceClock {
     fn now(&self) -> Timestamp {
-        self.correct(SystemClock.now())
+        self.convert(SystemClock.now())
     }
 
     fn sleep(&self, delay: Duration) -> BoxFuture<'static, ()> {

@@ -1,4 +1,4 @@
-//! One invocation, from its event to its answer.
+//! One invocation, from its event to its response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use durable_core::{
 
 use crate::clock::ServiceClock;
 use crate::setup::Setup;
-use crate::store::{LambdaStore, Surroundings, Verdict};
+use crate::store::{LambdaStore, StopReason, StoreConfig};
 use crate::wire::{Event, Operation, Output, Type, from_text, to_object, to_text};
 
-/// An invocation that failed: the service begins it again.
+/// Failure of an invocation, which the service then retries.
 #[derive(Debug)]
-pub(crate) struct Failed {
+pub(crate) struct InvocationError {
     pub(crate) kind: &'static str,
     pub(crate) message: String,
 }
 
-impl Failed {
+impl InvocationError {
     fn new(kind: &'static str, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -30,99 +30,100 @@ impl Failed {
     }
 }
 
-/// How an invocation ends that does not answer for its handler.
-enum Early {
-    Failed(Failed),
-    Answer(Output),
+/// End of an invocation before its handler runs.
+enum EarlyExit {
+    Error(InvocationError),
+    Respond(Output),
 }
 
-impl From<Failed> for Early {
-    fn from(failed: Failed) -> Self {
-        Self::Failed(failed)
+impl From<InvocationError> for EarlyExit {
+    fn from(error: InvocationError) -> Self {
+        Self::Error(error)
     }
 }
 
-/// Runs the handler as far as it can come, and says how far that is.
-pub(crate) async fn answer<H, S>(
+/// Runs the handler until it finishes or has to wait, and returns the response for the service.
+pub(crate) async fn respond<H, S>(
     event: &str,
     deadline: Timestamp,
     setup: &Setup,
     state: &S,
-) -> Result<Output, Failed>
+) -> Result<Output, InvocationError>
 where
     S: Sync,
     H: Handler<S>,
 {
-    let began = match Began::from_event(event, deadline, setup, H::NAME).await {
-        Ok(began) => began,
-        Err(Early::Failed(failed)) => return Err(failed),
-        Err(Early::Answer(output)) => return Ok(output),
+    let start = match Start::from_event(event, deadline, setup, H::NAME).await {
+        Ok(start) => start,
+        Err(EarlyExit::Error(error)) => return Err(error),
+        Err(EarlyExit::Respond(output)) => return Ok(output),
     };
-    let (store, whole) = (Arc::clone(&began.store), began.whole);
+    let (store, duration) = (Arc::clone(&start.store), start.duration);
     let reserve = setup
         .reserve
-        .unwrap_or_else(|| (whole / 10).min(Duration::from_secs(5)));
-    let invocation = Invocation::new(store, began.lease)
-        .clock(Arc::new(began.clock))
-        .budget(began.clock.correct(deadline), whole, reserve);
+        .unwrap_or_else(|| (duration / 10).min(Duration::from_secs(5)));
+    let invocation = Invocation::new(store, start.lease)
+        .clock(Arc::new(start.clock))
+        .budget(start.clock.convert(deadline), duration, reserve);
     let ended = invocation.run::<H, S>(state).await;
-    if let Some(verdict) = began.store.verdict() {
-        return by_verdict(verdict, H::NAME);
+    if let Some(reason) = start.store.stop_reason() {
+        return stopped_output(reason, H::NAME);
     }
     match ended {
-        Ok(ended) => Ok(output(ended, &began.store, H::NAME)),
-        Err(error) => Ok(Output::failed(to_object(&of_store(&error, H::NAME)))),
+        Ok(ended) => Ok(output(ended, &start.store, H::NAME)),
+        Err(error) => Ok(store_failure(&error, H::NAME)),
     }
 }
 
-/// What an invocation begins with.
-struct Began {
+/// State that an invocation starts from.
+struct Start {
     store: Arc<LambdaStore>,
     lease: Lease,
-    whole: Duration,
+    /// Time from here to the deadline.
+    duration: Duration,
     clock: ServiceClock,
 }
 
-impl Began {
+impl Start {
     async fn from_event(
         event: &str,
         deadline: Timestamp,
         setup: &Setup,
         handler: &str,
-    ) -> Result<Self, Early> {
-        let whole = deadline.since(SystemClock.now());
+    ) -> Result<Self, EarlyExit> {
+        let duration = deadline.since(SystemClock.now());
         let event: Event = serde_json::from_str(event).map_err(|error| not_durable(&error))?;
         let (Some(arn), Some(token)) = (event.durable_execution_arn, event.checkpoint_token) else {
             return Err(
                 not_durable(&"it has no `DurableExecutionArn` or no `CheckpointToken`").into(),
             );
         };
-        let around = Surroundings {
+        let config = StoreConfig {
             client: setup.client()?,
             arn: arn.clone(),
-            ends_at: deadline,
+            deadline,
             limits: setup.limits(),
             functions: Arc::clone(&setup.functions),
         };
-        let store = Arc::new(LambdaStore::new(around, token.clone()));
-        let early = |error: StoreError| match store.verdict() {
-            Some(verdict) => match by_verdict(verdict, handler) {
-                Ok(output) => Early::Answer(output),
-                Err(failed) => Early::Failed(failed),
+        let store = Arc::new(LambdaStore::new(config, token.clone()));
+        let exit = |error: StoreError| match store.stop_reason() {
+            Some(reason) => match stopped_output(reason, handler) {
+                Ok(output) => EarlyExit::Respond(output),
+                Err(error) => EarlyExit::Error(error),
             },
-            None => Early::Answer(Output::failed(to_object(&of_store(&error, handler)))),
+            None => EarlyExit::Respond(store_failure(&error, handler)),
         };
         let mut page = event.initial_execution_state;
         let mut operations = std::mem::take(&mut page.operations);
         while let Some(marker) = page.marker().map(str::to_owned) {
-            page = store.page(&token, &marker).await.map_err(early)?;
+            page = store.page(&token, &marker).await.map_err(exit)?;
             operations.append(&mut page.operations);
         }
-        let clock = ServiceClock::after(&operations);
+        let clock = ServiceClock::synchronized_with(&operations);
         let execution = take_execution(&mut operations, &arn, handler)?;
-        store.take_over(operations, clock).map_err(early)?;
+        store.set_history(operations, clock).map_err(exit)?;
         if let Some(record) = store.continuation() {
-            return Err(Early::Answer(continued(record)));
+            return Err(EarlyExit::Respond(continuation_output(record)));
         }
         let lease = Lease {
             fence: Fence {
@@ -130,41 +131,41 @@ impl Began {
                 token: "invocation".into(),
             },
             execution,
-            unclean: store.was_cut_off(),
+            unclean: store.has_interrupted_step(),
             crashes: 0,
         };
         Ok(Self {
             store,
             lease,
-            whole,
+            duration,
             clock,
         })
     }
 }
 
-fn not_durable(why: &dyn std::fmt::Display) -> Failed {
-    Failed::new(
+fn not_durable(why: &dyn std::fmt::Display) -> InvocationError {
+    InvocationError::new(
         "NotADurableInvocation",
         format!(
-            "the event is not that of a durable execution: {why}. Is the function created with `DurableConfig`, and \
-             invoked by a qualified ARN (a version, an alias or `$LATEST`)?"
+            "the event does not belong to a durable execution: {why}. Create the function with `DurableConfig` and \
+             invoke it by a qualified ARN (a version, an alias or `$LATEST`)"
         ),
     )
 }
 
-/// Takes the operation that stands for the execution itself out of the list.
+/// Removes the operation of type `EXECUTION` from the list and converts it to an execution.
 fn take_execution(
     operations: &mut Vec<Operation>,
     arn: &str,
     handler: &str,
-) -> Result<Execution, Failed> {
+) -> Result<Execution, InvocationError> {
     let id = arn.rsplit('/').next().unwrap_or_default();
-    let is_it = |operation: &Operation| operation.kind == Type::Execution;
+    let is_execution = |operation: &Operation| operation.kind == Type::Execution;
     let at = operations
         .iter()
-        .position(|operation| is_it(operation) && operation.id == id)
-        .or_else(|| operations.iter().position(is_it))
-        .ok_or_else(|| not_durable(&"no operation in it stands for the execution"))?;
+        .position(|operation| is_execution(operation) && operation.id == id)
+        .or_else(|| operations.iter().position(is_execution))
+        .ok_or_else(|| not_durable(&"it has no operation of type `EXECUTION`"))?;
     let own = operations.remove(at);
     let input = own
         .execution_details
@@ -190,8 +191,8 @@ fn from_json(text: String) -> Payload {
     }
 }
 
-/// The answer for an execution that another one goes on for.
-fn continued(record: Record) -> Output {
+/// Returns the response of an execution that `continue_as!` has replaced: the outcome of its successor.
+fn continuation_output(record: Record) -> Output {
     match (record.status, record.payload, record.error) {
         (Status::Succeeded, Some(result), _) => Output::succeeded(to_text(&result.data)),
         (Status::Started | Status::Pending, ..) => Output::pending(),
@@ -200,7 +201,7 @@ fn continued(record: Record) -> Output {
                 OperationError::new(
                     "continue_as",
                     ErrorKind::Failed,
-                    "it ended without a result",
+                    "the next execution ended without a result",
                 )
             };
             Output::failed(to_object(&error.unwrap_or_else(unknown)))
@@ -208,11 +209,14 @@ fn continued(record: Record) -> Output {
     }
 }
 
-fn by_verdict(verdict: Verdict, handler: &str) -> Result<Output, Failed> {
-    match verdict {
-        Verdict::Withheld => Ok(Output::pending()),
-        Verdict::Invocation(message) => Err(Failed::new("CheckpointFailed", message)),
-        Verdict::Execution(message) => Ok(failed(handler, message, "CheckpointError")),
+/// Returns the response after the store has stopped.
+fn stopped_output(reason: StopReason, handler: &str) -> Result<Output, InvocationError> {
+    match reason {
+        StopReason::TokenWithheld => Ok(Output::pending()),
+        StopReason::InvocationFailed(message) => {
+            Err(InvocationError::new("CheckpointFailed", message))
+        }
+        StopReason::ExecutionFailed(message) => Ok(failed(handler, message, "CheckpointError")),
     }
 }
 
@@ -221,28 +225,27 @@ fn failed(handler: &str, message: impl Into<String>, kind: &str) -> Output {
     Output::failed(to_object(&error))
 }
 
-fn of_store(error: &StoreError, handler: &str) -> OperationError {
-    OperationError::new(handler, ErrorKind::Failed, error.to_string())
-        .with_type_name("CheckpointError")
+fn store_failure(error: &StoreError, handler: &str) -> Output {
+    failed(handler, error.to_string(), "CheckpointError")
 }
 
 fn output(ended: Ended, store: &LambdaStore, handler: &str) -> Output {
     match ended {
-        // It was sent ahead.
-        Ended::Succeeded(result) if !Output::holds(&result.data) => {
-            Output::succeeded(String::new())
-        }
+        // The last checkpoint carried the result.
+        Ended::Succeeded(result) if !Output::fits(&result.data) => Output::succeeded(String::new()),
         Ended::Succeeded(result) => Output::succeeded(to_text(&result.data)),
         Ended::Failed(error) | Ended::Cancelled(error) => Output::failed(to_object(&error)),
-        // An execution stays with the version it began with, so there is nobody to wait for.
+        // The service keeps an execution on the version it started with, so no later deploy can unblock it.
         Ended::Blocked(report) => failed(handler, report, "NonDeterministicExecutionError"),
-        Ended::Suspended { .. } if !store.is_awaited() => failed(
+        Ended::Suspended { .. } if !store.will_resume() => failed(
             handler,
-            "it waits for something that can never happen: no timer, callback, invocation or retry is under way",
+            "the execution would wait forever: no timer, callback, invocation or retry is pending",
             "NothingPending",
         ),
-        // What runs the next execution may have failed to start.
-        Ended::Continued(_) => store.continuation().map_or_else(Output::pending, continued),
+        // The invoke of the next execution may already have failed.
+        Ended::Continued(_) => store
+            .continuation()
+            .map_or_else(Output::pending, continuation_output),
         _ => Output::pending(),
     }
 }

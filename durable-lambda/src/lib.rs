@@ -1,18 +1,20 @@
-//! Runs durable functions on AWS Lambda durable functions: the service keeps the checkpoints, waits without
-//! compute, and invokes again.
+//! Runtime that runs durable functions on AWS Lambda durable functions.
 //!
-//! [`run`] is all that `main` needs, in a binary named `bootstrap`; the durable function is the one that runs
-//! everywhere else. Each durable call is an operation of the service: its id is the 128 bits that identify it here
-//! too, its name is how histories write it.
+//! The service stores the checkpoints, waits without compute time and invokes the function again when it can make
+//! progress. A Lambda binary is named `bootstrap` and only calls [`run`] from `main`; the durable function itself is
+//! the same as on any other host.
 //!
-//! | call | type | sub type |
+//! Each durable call is one operation of the service. Its id is the hex form of the 128-bit
+//! [`OperationId`](durable_core::OperationId), and its name is the display name that histories show.
+//!
+//! | call | type | subtype |
 //! |---|---|---|
 //! | `step!`, `record!`, a batch of `batches!`, an undo body | `STEP` | `Step`, `Record`, `Batch`, `Undo` |
 //! | `poll!` | `STEP` | `WaitForCondition` |
 //! | `wait!` | `WAIT` | `Wait` |
 //! | the pause between two slices of a long loop | `WAIT` | `Slice` |
-//! | the note that a body was cut off by the end of its invocation | `STEP` | `CutOff` |
-//! | how many operations stand in contexts that are over, which the service no longer tells of | `STEP` | `Count` |
+//! | marker of a body interrupted by the end of its invocation | `STEP` | `CutOff` |
+//! | number of operations inside finished contexts, which the service no longer returns | `STEP` | `Count` |
 //! | `scope!`, `call!`, `race!` | `CONTEXT` | `RunInChildContext`, `Call`, `Race` |
 //! | `map!` and its items | `CONTEXT` | `Map`, `MapIteration` |
 //! | `parallel!` and its branches | `CONTEXT` | `Parallel`, `ParallelBranch` |
@@ -21,8 +23,8 @@
 //! | `invoke!` | `CHAINED_INVOKE` | `ChainedInvoke` |
 //! | `continue_as!` | `CHAINED_INVOKE` of the function itself | `Continue` |
 //!
-//! What the service limits is known to the engine: a value over 256 KiB, the 3 000th operation, an error that is too
-//! long end as errors of the call that they belong to, not of the execution.
+//! The engine knows the service's limits. Exceeding one (a value over 256 KiB, more than 3 000 operations, an error
+//! that is too long) fails the call that did it, not the whole execution.
 
 mod client;
 mod clock;

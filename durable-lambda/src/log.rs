@@ -1,13 +1,13 @@
-//! Log lines as Lambda writes them: one flat JSON object for each, once however often an execution is
-//! resumed.
+//! Log lines in Lambda's format: one flat JSON object per line. A line is written once, however often its execution
+//! resumes.
 //!
 //! ```json
 //! {"timestamp":"2026-11-25T09:30:00.123Z","level":"INFO","message":"loaded","requestId":"8476a536…",
 //!  "executionArn":"arn:aws:lambda:…","operationName":"load[3]","operationId":"5f0c…","attempt":1,"rows":500}
 //! ```
 //!
-//! What the function itself logs with [`tracing`] and what spans of its own hold stand beside that,
-//! under their own names; a name that is taken above is written as `fields.name`.
+//! Fields of the function's own [`tracing`] events and spans are added under their names. A field whose name is taken
+//! above is written as `fields.name`.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -24,7 +24,7 @@ use tracing_subscriber::filter::{FilterExt, FilterFn};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// What every line has, if there is such a thing where it was logged.
+/// Names of the standard fields; a line has those that apply where it was logged.
 const RESERVED: [&str; 10] = [
     "timestamp",
     "level",
@@ -38,7 +38,7 @@ const RESERVED: [&str; 10] = [
     "replay",
 ];
 
-/// How lines are written and which ones.
+/// Log settings: format, minimum level and replayed lines.
 ///
 /// ```
 /// use durable_lambda::log::Log;
@@ -62,7 +62,7 @@ impl Default for Log {
 }
 
 impl Log {
-    /// JSON lines from `INFO` upwards, without those of code that ran before.
+    /// Creates settings for JSON lines from `INFO` upwards, without lines of replayed code.
     pub const fn new() -> Self {
         Self {
             text: false,
@@ -71,9 +71,10 @@ impl Log {
         }
     }
 
-    /// As the function is configured: `AWS_LAMBDA_LOG_LEVEL` is the least level (`FATAL` is taken as
-    /// `ERROR`, the most severe one here), `AWS_LAMBDA_LOG_FORMAT` is `JSON` or `Text`. What is not set
-    /// or not understood is as in [`Log::new`].
+    /// Reads the settings from the Lambda function's configuration.
+    ///
+    /// `AWS_LAMBDA_LOG_LEVEL` is the minimum level; `FATAL` means `ERROR`, the most severe level of [`tracing`].
+    /// `AWS_LAMBDA_LOG_FORMAT` is `JSON` or `Text`. Unset and invalid variables leave the defaults of [`Log::new`].
     pub fn from_env() -> Self {
         let set = |name| std::env::var(name).unwrap_or_default();
         Self::configured(&set("AWS_LAMBDA_LOG_LEVEL"), &set("AWS_LAMBDA_LOG_FORMAT"))
@@ -89,43 +90,43 @@ impl Log {
         }
     }
 
-    /// The least level of the lines that are written, whatever the environment says.
+    /// Sets the minimum level of the lines to write.
     #[must_use]
     pub const fn level(mut self, level: Level) -> Self {
         self.level = level;
         self
     }
 
-    /// Whether lines of code that ran before are written as well, with `"replay":true`.
+    /// Sets whether lines of replayed code are written as well, marked with `"replay":true`.
     #[must_use]
     pub const fn replayed(mut self, replayed: bool) -> Self {
         self.replayed = replayed;
         self
     }
 
-    /// The layer that hands each line to `write`, with its line end.
+    /// Creates a layer that passes each line, with its newline, to `write`.
     pub fn layer<S, W>(self, write: W) -> impl Layer<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
         W: Fn(&str) + Send + Sync + 'static,
     {
-        // Spans are always on: the lines below them need what they hold.
+        // Spans are always enabled: the lines inside them need their fields.
         let level = self.level;
-        let wanted =
+        let enabled =
             move |metadata: &Metadata<'_>| metadata.is_span() || *metadata.level() <= level;
-        let wanted = FilterFn::new(wanted).with_max_level_hint(level.max(Level::INFO));
-        let once = ReplayFilter::new().replayed(self.replayed);
-        let lines = Lines {
+        let enabled = FilterFn::new(enabled).with_max_level_hint(level.max(Level::INFO));
+        let replay = ReplayFilter::new().replayed(self.replayed);
+        let lines = LineLayer {
             text: self.text,
             write,
         };
-        lines.with_filter(once.and(wanted))
+        lines.with_filter(replay.and(enabled))
     }
 
-    /// Writes to the standard output from now on, unless the program has a subscriber already.
+    /// Installs a global subscriber that writes to standard output, unless the program already has one.
     pub fn install(self) {
         let stdout = |line: &str| {
-            // Where logs cannot be written there is nobody to tell.
+            // A failed write cannot be logged anywhere.
             let _ = std::io::stdout().lock().write_all(line.as_bytes());
         };
         let subscriber = tracing_subscriber::registry().with(self.layer(stdout));
@@ -133,12 +134,13 @@ impl Log {
     }
 }
 
-struct Lines<W> {
+/// Layer that formats events as lines.
+struct LineLayer<W> {
     text: bool,
     write: W,
 }
 
-/// What a span or an event holds.
+/// Fields of a span or an event.
 #[derive(Debug, Default)]
 struct Fields(Vec<(&'static str, Value)>);
 
@@ -189,7 +191,7 @@ impl Visit for Fields {
     }
 }
 
-impl<S, W> Layer<S> for Lines<W>
+impl<S, W> Layer<S> for LineLayer<W>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: Fn(&str) + 'static,
@@ -228,7 +230,7 @@ where
     }
 }
 
-/// A line in the making: its members in the order in which they are written.
+/// Log line under construction: its fields in output order.
 struct Line(Vec<(Cow<'static, str>, Value)>);
 
 impl Line {
@@ -248,8 +250,8 @@ impl Line {
         }
     }
 
-    /// Under its own name, unless that means something else here.
-    fn put_free(&mut self, name: &'static str, value: Value) {
+    /// Adds a field of the function's own, prefixed if its name is reserved.
+    fn put_custom(&mut self, name: &'static str, value: Value) {
         if RESERVED.contains(&name) {
             self.put(format!("fields.{name}").into(), value);
         } else {
@@ -257,15 +259,15 @@ impl Line {
         }
     }
 
-    /// What a span says of the lines below it; the innermost has the last word.
+    /// Adds the fields of an enclosing span. Inner spans are added last and override outer ones.
     fn add_span(&mut self, metadata: &Metadata<'_>, fields: &Fields) {
-        let ours = ["durable_core", "durable_lambda"];
+        let library = ["durable_core", "durable_lambda"];
         let module = metadata.target().split("::").next().unwrap_or_default();
         for (name, value) in &fields.0 {
             let value = value.clone();
             let known = match *name {
-                _ if !ours.contains(&module) => {
-                    self.put_free(name, value);
+                _ if !library.contains(&module) => {
+                    self.put_custom(name, value);
                     continue;
                 }
                 "request_id" => "requestId",
@@ -282,13 +284,13 @@ impl Line {
     }
 
     fn add_event(&mut self, fields: Fields) {
-        // Lines are live unless they say otherwise.
+        // `"replay":false` is the default and not written.
         self.0
             .retain(|(name, value)| name != "replay" || *value == true);
         for (name, value) in fields.0 {
             match name {
                 "message" => self.put(name.into(), value),
-                _ => self.put_free(name, value),
+                _ => self.put_custom(name, value),
             }
         }
     }
@@ -301,7 +303,7 @@ impl Line {
         format!("{{{}}}\n", members.collect::<Vec<_>>().join(","))
     }
 
-    /// `time LEVEL request operation message name=value`.
+    /// Formats the line as `time LEVEL request operation message name=value`.
     fn text(&self) -> String {
         let shown = |value: &Value| {
             value
@@ -335,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_honoured() {
+    fn settings_follow_the_environment() {
         let log = |level, format| {
             let log = Log::configured(level, format);
             (log.level, log.text)

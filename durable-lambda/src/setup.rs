@@ -1,4 +1,4 @@
-//! How a function is set up, and its loop.
+//! Builder of a Lambda function, and its invocation loop.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -12,15 +12,15 @@ use serde_json::value::RawValue;
 use tracing::Instrument;
 
 use crate::client::Client;
-use crate::invocation::{Failed, answer};
+use crate::invocation::{InvocationError, respond};
 use crate::log::Log;
 use crate::store::capabilities;
 use crate::wire::Output;
 
-/// Operations that one execution may have, as the service's quotas say.
+/// The service's default quota of operations per execution.
 const MAX_OPERATIONS: u64 = 3000;
 
-/// What the invocations of a function share.
+/// Settings and client shared by all invocations of a function.
 pub(crate) struct Setup {
     client: Result<Arc<Client>, String>,
     pub(crate) functions: Arc<HashMap<String, String>>,
@@ -29,8 +29,8 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    pub(crate) fn client(&self) -> Result<Arc<Client>, Failed> {
-        self.client.clone().map_err(|message| Failed {
+    pub(crate) fn client(&self) -> Result<Arc<Client>, InvocationError> {
+        self.client.clone().map_err(|message| InvocationError {
             kind: "NotOnLambda",
             message,
         })
@@ -41,8 +41,8 @@ impl Setup {
     }
 }
 
-/// A Lambda function that is put together and then run. Made by [`function`].
-#[must_use = "a function does nothing until it is run"]
+/// Builder of a Lambda function. Created by [`function`].
+#[must_use = "a function does nothing until `run` is called"]
 pub struct Function<H, S> {
     state: S,
     functions: HashMap<String, String>,
@@ -52,7 +52,7 @@ pub struct Function<H, S> {
     handler: PhantomData<fn() -> H>,
 }
 
-/// A Lambda function that runs `handler`.
+/// Creates a builder of a Lambda function that runs `handler`.
 ///
 /// ```no_run
 /// # use durable_core as durable;
@@ -74,16 +74,16 @@ pub fn function<F: IntoHandler>(_handler: F) -> Function<F::Handler, ()> {
     }
 }
 
-/// Runs `handler` with `state` as a Lambda function: for `main`, in a binary named `bootstrap`.
+/// Runs `handler` with `state` as a Lambda function. Call it from `main`, in a binary named `bootstrap`.
 ///
-/// Waits, retries and callbacks suspend: the service begins the next invocation. Before the time of an
-/// invocation is up, it ends between two bodies and the next one goes on. What is logged with `tracing`
-/// goes to Lambda's log, once however often an execution is resumed: see [`Log`](crate::log::Log).
+/// Waits, retries and callbacks suspend the execution, and the service starts the next invocation. An invocation that
+/// runs out of time ends between two bodies, and the next one resumes from there. `tracing` events are written to
+/// Lambda's log, once however often the execution resumes: see [`Log`](crate::log::Log).
 ///
 /// # Errors
 ///
-/// When this is no Lambda environment, or the runtime API is gone. What becomes of executions is
-/// answered to the service.
+/// Returns an error outside a Lambda environment, or when the runtime API is unreachable. Outcomes of executions,
+/// failures included, are reported to the service instead.
 pub async fn run<F, S>(handler: F, state: S) -> Result<(), BoxError>
 where
     F: IntoHandler,
@@ -94,7 +94,7 @@ where
 }
 
 impl<H: Durable, S> Function<H, S> {
-    /// The state that the handler takes by reference, one for all invocations of this process.
+    /// Sets the state that the handler takes by reference. All invocations of this process share it.
     pub fn state<T>(self, state: T) -> Function<H, T> {
         Function {
             state,
@@ -106,39 +106,44 @@ impl<H: Durable, S> Function<H, S> {
         }
     }
 
-    /// Which Lambda function `invoke!` of the durable function `handler` stands for: the qualified ARN
-    /// of one that runs it. Without this, the handler's name is taken for the function's.
+    /// Maps the durable function `handler` to the Lambda function that `invoke!` calls for it, by qualified ARN.
+    ///
+    /// Without a mapping, the handler's name is used as the function's name.
     pub fn function(mut self, handler: impl Into<String>, arn: impl Into<String>) -> Self {
         self.functions.insert(handler.into(), arn.into());
         self
     }
 
-    /// How much of an invocation's time is held back for its end: no body begins then. A tenth, at most
-    /// five seconds, unless told otherwise.
+    /// Sets how long before its deadline an invocation stops starting bodies.
+    ///
+    /// The default is a tenth of the invocation's time, at most five seconds.
     pub fn reserve(mut self, time: Duration) -> Self {
         self.reserve = Some(time);
         self
     }
 
-    /// How many operations the service allows in one execution: 3 000 unless told otherwise. Call sites
-    /// beyond that fail with [`TooLarge`](durable_core::ErrorKind::TooLarge) instead of the execution.
+    /// Sets how many operations the service allows per execution. The default is 3 000.
+    ///
+    /// Call sites beyond the limit fail with [`TooLarge`](durable_core::ErrorKind::TooLarge); the execution itself does
+    /// not.
     pub fn max_operations(mut self, operations: u64) -> Self {
         self.max_operations = operations;
         self
     }
 
-    /// How log lines are written: as the function is configured unless told otherwise. A program that sets
-    /// up a subscriber of its own keeps it.
+    /// Sets how log lines are written. The default is [`Log::from_env`].
+    ///
+    /// It has no effect in a program that has already installed a subscriber.
     pub fn log(mut self, log: Log) -> Self {
         self.log = log;
         self
     }
 
-    /// Runs invocations for as long as Lambda sends them.
+    /// Runs invocations until Lambda stops the process.
     ///
     /// # Errors
     ///
-    /// Those of [`run`].
+    /// The same as for [`run`].
     pub async fn run(self) -> Result<(), BoxError>
     where
         H: Handler<S>,
@@ -146,8 +151,8 @@ impl<H: Durable, S> Function<H, S> {
     {
         if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
             return Err(format!(
-                "`{}` is not running on Lambda: `AWS_LAMBDA_RUNTIME_API` is not set. To run it in this process use \
-                 `durable::run`",
+                "`{}` is not running on Lambda: `AWS_LAMBDA_RUNTIME_API` is not set. Use `durable::run` to run it in \
+                 this process",
                 H::NAME
             )
             .into());
@@ -164,17 +169,17 @@ impl<H: Durable, S> Function<H, S> {
         let shared = Arc::new((setup, self.state));
         let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let shared = Arc::clone(&shared);
-            async move { invoked::<H, S>(event, &shared.0, &shared.1).await }
+            async move { handle_invocation::<H, S>(event, &shared.0, &shared.1).await }
         });
         Runtime::new(service).run_concurrent().await
     }
 }
 
-async fn invoked<H, S>(
+async fn handle_invocation<H, S>(
     event: LambdaEvent<Box<RawValue>>,
     setup: &Setup,
     state: &S,
-) -> Result<Output, Failed>
+) -> Result<Output, InvocationError>
 where
     S: Sync,
     H: Handler<S>,
@@ -187,21 +192,21 @@ where
         tenant_id = context.tenant_id.as_deref(),
     );
     let deadline = Timestamp::from_millis(deadline);
-    let answered = answer::<H, S>(payload.get(), deadline, setup, state)
+    let response = respond::<H, S>(payload.get(), deadline, setup, state)
         .instrument(span)
         .await;
-    match &answered {
-        Ok(output) => tracing::debug!(status = output.status(), "invocation answered"),
-        Err(failed) => tracing::error!(error = failed.message, "invocation failed"),
+    match &response {
+        Ok(output) => tracing::debug!(status = output.status(), "invocation finished"),
+        Err(error) => tracing::error!(error = error.message, "invocation failed"),
     }
-    answered
+    response
 }
 
-impl From<Failed> for Diagnostic {
-    fn from(failed: Failed) -> Self {
+impl From<InvocationError> for Diagnostic {
+    fn from(error: InvocationError) -> Self {
         Self {
-            error_type: failed.kind.to_owned(),
-            error_message: failed.message,
+            error_type: error.kind.to_owned(),
+            error_message: error.message,
         }
     }
 }

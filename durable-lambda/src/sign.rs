@@ -1,6 +1,6 @@
-//! Signs requests: Signature Version 4 for the one service and the two calls there are.
+//! Signs requests to the durable API with AWS Signature Version 4.
 //!
-//! The signer of AWS's SDK would bring 23 packages for these lines; the tests hold them against it.
+//! AWS's own signer would add 23 packages to the dependency tree. The tests compare this one against it.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use ring::{digest, hmac};
 
 use crate::wire::date_and_second;
 
-/// Who signs, as Lambda hands it over in environment variables.
+/// Credentials that Lambda passes in environment variables.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) key_id: String,
@@ -17,7 +17,7 @@ pub(crate) struct Credentials {
     pub(crate) session: Option<String>,
 }
 
-/// A request that is to be signed. The path is encoded once, the query is encoded and sorted.
+/// Request to sign. The path is percent-encoded once; the query is percent-encoded and sorted.
 pub(crate) struct Unsigned<'a> {
     pub(crate) method: &'a str,
     pub(crate) host: &'a str,
@@ -27,7 +27,7 @@ pub(crate) struct Unsigned<'a> {
     pub(crate) region: &'a str,
 }
 
-/// The headers that make it a signed one.
+/// Returns the headers to add to the request, signature included.
 pub(crate) fn headers(
     request: &Unsigned<'_>,
     credentials: &Credentials,
@@ -67,7 +67,7 @@ pub(crate) fn headers(
 }
 
 fn canonical(request: &Unsigned<'_>, signed: &[(&str, String)], names: &str) -> String {
-    // What is encoded already is encoded once more.
+    // The canonical path is percent-encoded twice.
     let path = request.path.replace('%', "%25");
     let mut text = format!("{}\n{path}\n{}\n", request.method, request.query);
     for (name, value) in signed {
@@ -103,8 +103,8 @@ mod tests {
 
     use super::*;
 
-    /// What AWS's own signer makes of the same request.
-    fn by_aws(request: &Unsigned<'_>, session: Option<&str>, now: SystemTime) -> String {
+    /// Signs the same request with AWS's own signer.
+    fn aws_signature(request: &Unsigned<'_>, session: Option<&str>, now: SystemTime) -> String {
         let identity = AwsCredentials::new("AKID", "secret", session.map(str::to_owned), None, "t");
         let identity = identity.into();
         let params = v4::SigningParams::builder()
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn signatures_are_those_of_the_official_signer() {
+    fn signatures_equal_those_of_the_aws_signer() {
         let arn = "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Af%3A%24LATEST%2Fdurable-execution%2Fx%2Fy";
         let checkpoint = format!("/2025-12-01/durable-executions/{arn}/checkpoint");
         let state = format!("/2025-12-01/durable-executions/{arn}/state");
@@ -174,7 +174,11 @@ mod tests {
                         .unwrap();
                     let time =
                         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.cast_unsigned());
-                    assert_eq!(ours.1, by_aws(&request, session, time), "{method} {path}");
+                    assert_eq!(
+                        ours.1,
+                        aws_signature(&request, session, time),
+                        "{method} {path}"
+                    );
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! The service as a checkpoint store: records become updates, answers become news.
+//! Checkpoint store backed by the durable API: sends records as updates and returns the operations that the service
+//! changed.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,28 +13,30 @@ use durable_core::{
     BoxFuture, Clock as _, Kind, Occurrence, OperationId, Record, SystemClock, Timestamp,
 };
 
-use crate::client::{CallError, Class, Client};
+use crate::client::{CallError, Client, ErrorClass};
 use crate::clock::ServiceClock;
 use crate::wire::{
-    self, Acknowledged, Checkpoint, Known, Operation, Output, Update, Updates, record_of,
+    self, Checkpoint, CheckpointResponse, KnownOperation, Operation, Output, Update, UpdateBuilder,
+    to_record,
 };
 
-/// Most updates, and most bytes of them, in one call.
-const MOST_UPDATES: usize = 200;
-const MOST_BYTES: usize = 750 * 1024;
-/// How often a call is repeated that failed for a passing reason.
-const ATTEMPTS: u32 = 10;
+/// Most updates in one call.
+const MAX_UPDATES: usize = 200;
+/// Most bytes of updates in one call.
+const MAX_UPDATE_BYTES: usize = 750 * 1024;
+/// Attempts of one call that fails with transient errors.
+const MAX_ATTEMPTS: u32 = 10;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
-/// What is left of an invocation for its answer when repeating calls ends.
-const FOR_THE_ANSWER: Duration = Duration::from_millis(500);
+const MAX_DELAY: Duration = Duration::from_secs(5);
+/// Time before the invocation's deadline at which retries stop, to leave room for its response.
+const RESPONSE_RESERVE: Duration = Duration::from_millis(500);
 
-/// What the service takes of one execution.
+/// Limits of the service for one execution.
 pub(crate) fn capabilities(max_operations: u64) -> Capabilities {
     let mut limits = Capabilities::roomy(Durability::Power);
     limits.max_value = 256 * 1024 - 128;
     limits.max_output = 6 * 1024 * 1024;
-    limits.max_batch = MOST_BYTES;
+    limits.max_batch = MAX_UPDATE_BYTES;
     limits.max_operations = Some(max_operations);
     limits.max_error = 16 * 1024;
     limits.max_input = 1024 * 1024;
@@ -46,59 +49,62 @@ pub(crate) fn capabilities(max_operations: u64) -> Capabilities {
     limits
 }
 
-/// Why an invocation's store gives up, whatever the handler makes of it.
+/// Reason why the store stopped writing. It decides the invocation's response, whatever the handler returns.
 #[derive(Debug, Clone)]
-pub(crate) enum Verdict {
-    /// The service takes no more from this invocation; what was sent is kept.
-    Withheld,
-    /// The invocation fails, and is begun again.
-    Invocation(String),
-    /// The execution fails.
-    Execution(String),
+pub(crate) enum StopReason {
+    /// The service accepts no more checkpoints from this invocation. Checkpoints sent before are kept.
+    TokenWithheld,
+    /// The invocation fails with this message, and the service retries it.
+    InvocationFailed(String),
+    /// The execution fails with this message.
+    ExecutionFailed(String),
 }
 
-/// What calls have to be over by, and what is not the invocation's own.
-pub(crate) struct Surroundings {
+/// Execution, connection and limits of a [`LambdaStore`].
+pub(crate) struct StoreConfig {
     pub(crate) client: Arc<Client>,
+    /// ARN of the execution.
     pub(crate) arn: String,
-    pub(crate) ends_at: Timestamp,
+    /// Deadline of the invocation, by the system clock.
+    pub(crate) deadline: Timestamp,
     pub(crate) limits: Capabilities,
-    /// What functions handlers are, by their names.
+    /// Function ARNs by handler name.
     pub(crate) functions: Arc<HashMap<String, String>>,
 }
 
-/// The checkpoints of one execution, for one invocation.
+/// Checkpoint store of one execution during one invocation.
 pub(crate) struct LambdaStore {
-    around: Surroundings,
+    config: StoreConfig,
     state: Mutex<State>,
 }
 
 struct State {
+    /// Checkpoint token for the next call.
     token: String,
     clock: ServiceClock,
-    known: HashMap<OperationId, Known>,
+    known: HashMap<OperationId, KnownOperation>,
     /// The history, until it is loaded.
     records: Vec<Record>,
-    verdict: Option<Verdict>,
+    stop_reason: Option<StopReason>,
 }
 
 impl LambdaStore {
-    /// The store of an execution with this history.
-    pub(crate) fn new(around: Surroundings, token: String) -> Self {
+    /// Creates a store without history.
+    pub(crate) fn new(config: StoreConfig, token: String) -> Self {
         Self {
-            around,
+            config,
             state: Mutex::new(State {
                 token,
                 clock: ServiceClock::default(),
                 known: HashMap::new(),
                 records: Vec::new(),
-                verdict: None,
+                stop_reason: None,
             }),
         }
     }
 
-    /// Takes over the history that the invocation began with, which goes by this clock.
-    pub(crate) fn take_over(
+    /// Sets the history that the invocation received, and the clock synchronized with it.
+    pub(crate) fn set_history(
         &self,
         operations: Vec<Operation>,
         clock: ServiceClock,
@@ -108,8 +114,8 @@ impl LambdaStore {
         let now = clock.now();
         state.records.reserve(operations.len());
         for (at, operation) in operations.into_iter().enumerate() {
-            let known = Known::of(&operation);
-            let record = record_of(operation, at as u64 + 1, now)?;
+            let known = KnownOperation::from(&operation);
+            let record = to_record(operation, at as u64 + 1, now)?;
             state.known.insert(record.id, known);
             state.records.push(record);
         }
@@ -120,42 +126,44 @@ impl LambdaStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why the store gave up, if it did.
-    pub(crate) fn verdict(&self) -> Option<Verdict> {
-        self.lock().verdict.clone()
+    /// Returns why the store stopped writing, if it did.
+    pub(crate) fn stop_reason(&self) -> Option<StopReason> {
+        self.lock().stop_reason.clone()
     }
 
-    /// Whether the service begins another invocation some day.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.lock().known.values().any(Known::is_awaited)
+    /// Whether a pending operation will make the service invoke the function again.
+    pub(crate) fn will_resume(&self) -> bool {
+        self.lock().known.values().any(KnownOperation::will_resume)
     }
 
-    /// Whether the body of a step was cut off by the end of the invocation before.
-    pub(crate) fn was_cut_off(&self) -> bool {
+    /// Whether the end of the previous invocation interrupted a step body.
+    pub(crate) fn has_interrupted_step(&self) -> bool {
         let known = &self.lock().known;
-        known.values().any(|one| one.is_cut_off(known))
+        known
+            .values()
+            .any(|operation| operation.is_interrupted(known))
     }
 
-    /// The operation that stands for the execution that goes on in this one's place.
+    /// Returns the record of the invoke that runs the next execution of a `continue_as!` chain.
     pub(crate) fn continuation(&self) -> Option<Record> {
-        let id = continuation();
+        let id = continuation_id();
         let state = self.lock();
         let last = state.records.iter().rev().find(|record| record.id == id);
         last.cloned()
     }
 
     async fn write(&self, batch: &Batch) -> Result<Ack, StoreError> {
-        let (updates, asks) = self.updates(batch);
+        let (updates, is_poll) = self.updates(batch);
         let mut ack = Ack::default();
-        if updates.is_empty() && asks {
+        if updates.is_empty() && is_poll {
             self.send(&[], &mut ack).await?;
         }
         let mut rest = &updates[..];
         while !rest.is_empty() {
             let mut bytes = 0;
-            let fits = rest.iter().take(MOST_UPDATES).take_while(|update| {
+            let fits = rest.iter().take(MAX_UPDATES).take_while(|update| {
                 bytes += update.size();
-                bytes <= MOST_BYTES
+                bytes <= MAX_UPDATE_BYTES
             });
             let (now, later) = rest.split_at(fits.count().max(1));
             self.send(now, &mut ack).await?;
@@ -164,22 +172,22 @@ impl LambdaStore {
         Ok(ack)
     }
 
-    /// The updates that a batch comes to, and whether it is to be sent even without any.
+    /// Converts a batch to updates. The flag tells whether to call the service even without updates.
     fn updates(&self, batch: &Batch) -> (Vec<Update>, bool) {
         let mut state = self.lock();
         let children = batch.children.iter();
         let children = children.filter_map(|child| Some((child.parent.as_ref()?.operation, child)));
         let now = state.clock.now();
-        let mut updates = Updates {
+        let mut updates = UpdateBuilder {
             known: &mut state.known,
             now,
             children: children.collect(),
-            functions: &self.around.functions,
+            functions: &self.config.functions,
             list: Vec::new(),
         };
         batch.records.iter().for_each(|record| updates.add(record));
         if let Some(ExecutionUpdate::Continue { next }) = &batch.execution {
-            let (record, next) = self.go_on(next, updates.now);
+            let (record, next) = self.continuation_invoke(next, updates.now);
             updates.children.insert(record.id, &next);
             updates.add(&record);
             return (updates.list, false);
@@ -190,36 +198,36 @@ impl LambdaStore {
             .as_ref()
             .is_some_and(ExecutionUpdate::is_end)
         {
-            list = wire::without_idle_starts(list);
+            list = wire::without_unneeded_starts(list);
         }
         if let Some(ExecutionUpdate::Succeed { output }) = &batch.execution
-            && !Output::holds(&output.data)
+            && !Output::fits(&output.data)
         {
-            let id = self.around.arn.rsplit('/').next().unwrap_or_default();
-            list.push(Update::end(id, wire::to_text(&output.data)));
+            let id = self.config.arn.rsplit('/').next().unwrap_or_default();
+            list.push(Update::execution_result(id, wire::to_text(&output.data)));
         }
-        let asks = batch.records.is_empty() && batch.execution.is_none();
-        (list, asks)
+        let is_poll = batch.records.is_empty() && batch.execution.is_none();
+        (list, is_poll)
     }
 
-    /// The operation that runs the next execution of a chain: this very function, with another input.
-    fn go_on(&self, next: &NewExecution, now: Timestamp) -> (Record, NewExecution) {
+    /// Builds the invoke that runs the next execution of a chain: the same function with another input.
+    fn continuation_invoke(&self, next: &NewExecution, now: Timestamp) -> (Record, NewExecution) {
         let record = Record::started(
             0,
-            continuation(),
+            continuation_id(),
             OperationId::ROOT,
             Kind::Invoke,
             "#continue",
             Occurrence::Once,
             now,
         );
-        let function = self.around.arn.split("/durable-execution/").next();
+        let function = self.config.arn.split("/durable-execution/").next();
         let mut next = next.clone();
         next.handler = function.unwrap_or_default().to_owned();
         (record, next)
     }
 
-    /// One call; the same client token makes its repetitions harmless.
+    /// Makes one checkpoint call. Its retries share a client token, so that they have no further effect.
     async fn send(&self, updates: &[Update], ack: &mut Ack) -> Result<(), StoreError> {
         let token = self.lock().token.clone();
         let client_token = format!("{:032x}", fastrand::u128(..));
@@ -228,60 +236,61 @@ impl LambdaStore {
             client_token: &client_token,
             updates,
         };
-        let arn = &self.around.arn;
-        let answer = self
-            .repeat(|| self.around.client.checkpoint(arn, &body))
+        let arn = &self.config.arn;
+        let response = self
+            .with_retries(|| self.config.client.checkpoint(arn, &body))
             .await;
-        match answer {
-            Ok(answer) => self.acknowledged(answer, updates, ack).await,
+        match response {
+            Ok(response) => self.apply_response(response, updates, ack).await,
             Err(error) => {
-                if error.class() == Class::Final {
-                    self.leave_a_word(updates, &token, &error).await;
+                if error.class() == ErrorClass::Permanent {
+                    self.record_rejection(updates, &token, &error).await;
                 }
-                Err(self.give_up(&error))
+                Err(self.stop(&error))
             }
         }
     }
 
-    /// An outcome was refused for good: a small failure of its operation shows where.
-    async fn leave_a_word(&self, updates: &[Update], token: &str, error: &CallError) {
-        let refused = updates.iter().find_map(|update| update.refused(error));
-        let Some(refused) = refused.filter(|_| error.status.is_some_and(|is| is.as_u16() == 400))
+    /// Records a rejected outcome as a short failure of its operation, so that the history shows where it happened.
+    async fn record_rejection(&self, updates: &[Update], token: &str, error: &CallError) {
+        let failure = updates.iter().find_map(|update| update.to_failure(error));
+        let Some(failure) =
+            failure.filter(|_| error.status.is_some_and(|status| status.as_u16() == 400))
         else {
             return;
         };
         let mut list: Vec<Update> = updates.to_vec();
-        list.retain(|update| update.comes_before(&refused));
-        list.push(refused);
+        list.retain(|update| update.is_required_by(&failure));
+        list.push(failure);
         let body = Checkpoint {
             checkpoint_token: token,
             client_token: &format!("{:032x}", fastrand::u128(..)),
             updates: &list,
         };
-        // The execution fails whether this arrives or not.
-        let _ = self.around.client.checkpoint(&self.around.arn, &body).await;
+        // The execution fails even if this call fails.
+        let _ = self.config.client.checkpoint(&self.config.arn, &body).await;
     }
 
-    async fn acknowledged(
+    async fn apply_response(
         &self,
-        answer: Acknowledged,
+        response: CheckpointResponse,
         updates: &[Update],
         ack: &mut Ack,
     ) -> Result<(), StoreError> {
-        let token = answer.checkpoint_token.filter(|token| !token.is_empty());
-        let closed = updates.last().is_some_and(Update::is_end);
+        let token = response.checkpoint_token.filter(|token| !token.is_empty());
+        let ends_execution = updates.last().is_some_and(Update::ends_execution);
         let Some(token) = token else {
-            if closed {
+            if ends_execution {
                 return Ok(());
             }
-            self.lock().verdict = Some(Verdict::Withheld);
+            self.lock().stop_reason = Some(StopReason::TokenWithheld);
             return Err(StoreError::new(
                 StoreErrorKind::FenceLost,
-                "the service takes no more checkpoints from this invocation, because the execution is paused or over",
+                "the service accepts no more checkpoints from this invocation: the execution is paused or has ended",
             ));
         };
         self.lock().token.clone_from(&token);
-        let mut page = answer.new_execution_state;
+        let mut page = response.new_execution_state;
         loop {
             let marker = page.marker().map(str::to_owned);
             self.merge(page.operations, ack)?;
@@ -292,14 +301,18 @@ impl LambdaStore {
         }
     }
 
-    /// The page of operations behind `marker`.
-    pub(crate) async fn page(&self, token: &str, marker: &str) -> Result<wire::State, StoreError> {
-        let (client, arn) = (&self.around.client, &self.around.arn);
-        let page = self.repeat(|| client.state(arn, token, marker)).await;
-        page.map_err(|error| self.give_up(&error))
+    /// Fetches the page of operations that starts at `marker`.
+    pub(crate) async fn page(
+        &self,
+        token: &str,
+        marker: &str,
+    ) -> Result<wire::OperationPage, StoreError> {
+        let (client, arn) = (&self.config.client, &self.config.arn);
+        let page = self.with_retries(|| client.state(arn, token, marker)).await;
+        page.map_err(|error| self.stop(&error))
     }
 
-    /// Takes over what has changed; what only the service can tell is news.
+    /// Stores the returned operations, and adds those that the service itself changes to `ack`.
     fn merge(&self, operations: Vec<Operation>, ack: &mut Ack) -> Result<(), StoreError> {
         let mut state = self.lock();
         let now = state.clock.now();
@@ -307,22 +320,22 @@ impl LambdaStore {
             if operation.kind == wire::Type::Execution {
                 continue;
             }
-            let known = Known::of(&operation);
-            let is_news = known.is_news();
-            let record = record_of(operation, 0, now)?;
+            let known = KnownOperation::from(&operation);
+            let is_external = known.is_external();
+            let record = to_record(operation, 0, now)?;
             state.known.insert(record.id, known);
-            if record.id == continuation() {
+            if record.id == continuation_id() {
                 state.records.push(record.clone());
             }
-            if is_news {
+            if is_external {
                 ack.changed.push(record);
             }
         }
         Ok(())
     }
 
-    /// Calls until there is an answer that stands, or until no time is left.
-    async fn repeat<T, F>(&self, call: impl Fn() -> F) -> Result<T, CallError>
+    /// Retries `call` while it fails with transient errors, attempts remain and the deadline allows.
+    async fn with_retries<T, F>(&self, call: impl Fn() -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
@@ -330,48 +343,49 @@ impl LambdaStore {
         let mut attempt = 1;
         loop {
             let error = match call().await {
-                Err(error) if error.class() == Class::Passing => error,
+                Err(error) if error.class() == ErrorClass::Transient => error,
                 settled => return settled,
             };
             let jittered = delay.mul_f64(0.5 + fastrand::f64() / 2.0);
             let pause = error.retry_after.unwrap_or(jittered);
-            let over = SystemClock.now().after(pause + FOR_THE_ANSWER) > self.around.ends_at;
-            if attempt >= ATTEMPTS || over {
+            let too_late = SystemClock.now().after(pause + RESPONSE_RESERVE) > self.config.deadline;
+            if attempt >= MAX_ATTEMPTS || too_late {
                 return Err(error);
             }
-            tracing::warn!(%error, attempt, "a call to the durable API failed, trying again");
+            tracing::warn!(%error, attempt, "call to the durable API failed, retrying");
             tokio::time::sleep(pause).await;
-            delay = (delay * 2).min(LONGEST_DELAY);
+            delay = (delay * 2).min(MAX_DELAY);
             attempt += 1;
         }
     }
 
-    fn give_up(&self, error: &CallError) -> StoreError {
-        let (verdict, kind) = match error.class() {
-            Class::Stale => (
-                Verdict::Invocation(format!(
-                    "another invocation has taken the execution over: {error}"
+    /// Records why the store stops, and returns the error for the engine.
+    fn stop(&self, error: &CallError) -> StoreError {
+        let (reason, kind) = match error.class() {
+            ErrorClass::StaleToken => (
+                StopReason::InvocationFailed(format!(
+                    "another invocation has taken over the execution: {error}"
                 )),
                 StoreErrorKind::FenceLost,
             ),
-            // Not `Unavailable`: it was repeated here for as long as there was time.
-            Class::Passing => (
-                Verdict::Invocation(format!("the durable API cannot be reached: {error}")),
+            // Not `Unavailable`, which the engine would retry: the retries here have used up the time.
+            ErrorClass::Transient => (
+                StopReason::InvocationFailed(format!("the durable API is unavailable: {error}")),
                 StoreErrorKind::Conflict,
             ),
-            Class::Final => (
-                Verdict::Execution(format!("the durable API refused a call for good: {error}")),
+            ErrorClass::Permanent => (
+                StopReason::ExecutionFailed(format!("the durable API rejected a call: {error}")),
                 StoreErrorKind::Conflict,
             ),
         };
         let mut state = self.lock();
-        state.verdict.get_or_insert(verdict);
+        state.stop_reason.get_or_insert(reason);
         StoreError::new(kind, error.to_string())
     }
 }
 
-/// Identity of the operation that stands for the next execution of a chain.
-fn continuation() -> OperationId {
+/// Id of the invoke that runs the next execution of a chain.
+fn continuation_id() -> OperationId {
     OperationId::of(OperationId::ROOT, "#continue", &Occurrence::Once)
 }
 
@@ -393,6 +407,6 @@ impl CheckpointStore for LambdaStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.around.limits
+        self.config.limits
     }
 }

@@ -1,36 +1,37 @@
-//! Errors of operations as the service keeps them.
+//! Conversion of operation errors from and to the service's error objects.
 //!
-//! Message and type are the service's own fields; all else that is recorded about an error travels as JSON in
-//! `ErrorData`. An error that others made, such as a callback's, has no such JSON.
+//! The service has fields for message and type. Everything else recorded about an error is stored as JSON in
+//! `ErrorData`. An error from another source, such as the completer of a callback, has no such JSON.
 
 use durable_core::{ErrorKind, OperationError};
 use serde_json::{Map, Value};
 
 use super::ErrorObject;
 
-/// The error as it is sent.
+/// Converts an error to the object that is sent.
 pub(crate) fn to_object(error: &OperationError) -> ErrorObject {
     let mut fields = match serde_json::to_value(error) {
         Ok(Value::Object(fields)) => fields,
-        // It has nothing in it that JSON does not have.
+        // Unreachable: an error serializes to a JSON object.
         _ => Map::new(),
     };
     fields.remove("message");
     ErrorObject {
         error_message: Some(error.message().to_owned()),
-        error_type: Some(type_of(error)),
+        error_type: Some(error_type(error)),
         error_data: Some(Value::Object(fields).to_string()),
         stack_trace: None,
     }
 }
 
-/// The error that was sent, or the words of whoever made it, for the operation that is written `operation`.
+/// Converts an error object to an error. One that this library did not send becomes an error of `operation`, a display
+/// name, with the given kind.
 pub(crate) fn from_object(object: ErrorObject, kind: ErrorKind, operation: &str) -> OperationError {
     let message = object.error_message.unwrap_or_default();
     if let Some(error) = object
         .error_data
         .as_deref()
-        .and_then(|data| ours(data, &message))
+        .and_then(|data| from_error_data(data, &message))
     {
         return error;
     }
@@ -38,7 +39,7 @@ pub(crate) fn from_object(object: ErrorObject, kind: ErrorKind, operation: &str)
         .with_type_name(object.error_type.unwrap_or_default())
 }
 
-fn ours(data: &str, message: &str) -> Option<OperationError> {
+fn from_error_data(data: &str, message: &str) -> Option<OperationError> {
     let mut fields: Map<String, Value> = serde_json::from_str(data).ok()?;
     if !fields.contains_key("operation") {
         return None;
@@ -47,8 +48,8 @@ fn ours(data: &str, message: &str) -> Option<OperationError> {
     serde_json::from_value(Value::Object(fields)).ok()
 }
 
-/// The type of the user's error, or the word for what the engine found.
-fn type_of(error: &OperationError) -> String {
+/// Returns the type name of the user's error, or a name for the engine's error kind.
+fn error_type(error: &OperationError) -> String {
     let name = match error.kind() {
         _ if !error.type_name().is_empty() => error.type_name(),
         ErrorKind::Interrupted => "StepInterruptedError",
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_of_ours_comes_back_whole() {
+    fn own_errors_round_trip() {
         let error = OperationError::new("load[3]", ErrorKind::TimedOut, "too slow \"today\"")
             .with_type_name("app::Slow");
         let object = to_object(&error);
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_others_keeps_its_words() {
+    fn foreign_errors_keep_message_and_type() {
         for data in [None, Some("no json"), Some("{\"retry\":true}")] {
             let object = ErrorObject {
                 error_message: Some("not approved".to_owned()),

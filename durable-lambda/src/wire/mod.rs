@@ -1,5 +1,5 @@
-//! The words of the service: what the invocation event, the two calls of the durable API and the answer of an
-//! invocation look like. Nothing outside of this folder knows them.
+//! Wire format of the service: the invocation event, the two calls of the durable API and the invocation's response.
+//! It is private to this folder.
 
 mod error;
 mod record;
@@ -16,32 +16,32 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub(crate) use error::to_object;
-pub(crate) use record::record_of;
-pub(crate) use text::{from_text, to_text, written};
+pub(crate) use record::to_record;
+pub(crate) use text::{from_text, json_len, to_text};
 pub(crate) use time::{Time, date_and_second};
-pub(crate) use update::{Known, Update, Updates, without_idle_starts};
+pub(crate) use update::{KnownOperation, Update, UpdateBuilder, without_unneeded_starts};
 
-/// What an invocation is begun with.
+/// Event that starts an invocation.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Event {
     pub(crate) durable_execution_arn: Option<String>,
     pub(crate) checkpoint_token: Option<String>,
     #[serde(default)]
-    pub(crate) initial_execution_state: State,
+    pub(crate) initial_execution_state: OperationPage,
 }
 
-/// A page of operations.
+/// Page of operations.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct State {
+pub(crate) struct OperationPage {
     #[serde(default)]
     pub(crate) operations: Vec<Operation>,
     pub(crate) next_marker: Option<String>,
 }
 
-impl State {
-    /// The marker of the next page, if there is one.
+impl OperationPage {
+    /// Returns the marker of the next page, if there is one.
     pub(crate) fn marker(&self) -> Option<&str> {
         self.next_marker
             .as_deref()
@@ -49,7 +49,7 @@ impl State {
     }
 }
 
-/// The state of one operation.
+/// State of one operation.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Operation {
@@ -71,7 +71,7 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// The last time in it that has come.
+    /// Returns the latest timestamp that is not in the future: its start or its end.
     pub(crate) fn latest(&self) -> Option<Timestamp> {
         let times = [&self.start_timestamp, &self.end_timestamp];
         times.into_iter().flatten().map(|time| time.0).max()
@@ -122,7 +122,7 @@ pub(crate) struct ChainedInvokeDetails {
     pub(crate) error: Option<ErrorObject>,
 }
 
-/// An error as the service keeps it.
+/// Error in the service's format.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ErrorObject {
@@ -136,17 +136,17 @@ pub(crate) struct ErrorObject {
     pub(crate) stack_trace: Option<Vec<String>>,
 }
 
-/// A word of a closed list that may grow: what is not known is kept apart, not refused.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($word:ident = $text:literal),* $(,)? }) => {
+/// Defines an enum of strings to which the service may add: unknown strings are read as `Unknown`.
+macro_rules! open_enum {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum $name { $($word,)* Unknown }
+        pub(crate) enum $name { $($variant,)* Unknown }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_str(Word(|word: &str| match word {
-                    $($text => Self::$word,)*
+                deserializer.deserialize_str(VariantVisitor(|text: &str| match text {
+                    $($text => Self::$variant,)*
                     _ => Self::Unknown,
                 }))
             }
@@ -154,22 +154,22 @@ macro_rules! words {
     };
 }
 
-struct Word<F>(F);
+struct VariantVisitor<F>(F);
 
-impl<T, F: Fn(&str) -> T> Visitor<'_> for Word<F> {
+impl<T, F: Fn(&str) -> T> Visitor<'_> for VariantVisitor<F> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a word")
+        f.write_str("a string")
     }
 
-    fn visit_str<E>(self, word: &str) -> Result<T, E> {
-        Ok((self.0)(word))
+    fn visit_str<E>(self, text: &str) -> Result<T, E> {
+        Ok((self.0)(text))
     }
 }
 
-words!(
-    /// What an operation is for the service.
+open_enum!(
+    /// Type of an operation.
     Type {
         Execution = "EXECUTION",
         Context = "CONTEXT",
@@ -180,8 +180,8 @@ words!(
     }
 );
 
-words!(
-    /// How far an operation has come, for the service.
+open_enum!(
+    /// Status of an operation.
     Status {
         Started = "STARTED",
         Pending = "PENDING",
@@ -195,7 +195,7 @@ words!(
 );
 
 impl Type {
-    /// The service's word for it.
+    /// Returns the service's string for the type.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Execution => "EXECUTION",
@@ -229,28 +229,28 @@ pub(crate) struct Checkpoint<'a> {
     pub(crate) updates: &'a [update::Update],
 }
 
-/// Answer to a checkpoint call.
+/// Response to a checkpoint call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Acknowledged {
+pub(crate) struct CheckpointResponse {
     pub(crate) checkpoint_token: Option<String>,
     #[serde(default)]
-    pub(crate) new_execution_state: State,
+    pub(crate) new_execution_state: OperationPage,
 }
 
-/// Body of an answer that reports an error, in any of the spellings that are about.
+/// Body of an error response, in any of the spellings that the service and its emulators use.
 #[derive(Debug, Default, Deserialize)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     #[serde(rename = "__type", alias = "code", alias = "Code")]
     pub(crate) code: Option<String>,
     #[serde(rename = "Type")]
     pub(crate) kind: Option<String>,
     pub(crate) message: Option<String>,
     #[serde(rename = "Message")]
-    pub(crate) capital: Option<String>,
+    pub(crate) capitalized_message: Option<String>,
 }
 
-/// What an invocation answers.
+/// Response of an invocation.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Output {
@@ -262,14 +262,14 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Largest answer.
-    const LARGEST: usize = 6 * 1024 * 1024;
-    /// What stands in it around the result.
-    const AROUND: usize = 50;
+    /// Largest response, in bytes.
+    const MAX_SIZE: usize = 6 * 1024 * 1024;
+    /// Upper bound of the bytes around the result.
+    const ENVELOPE: usize = 50;
 
-    /// Whether an answer has room for this result, which stands in it as a text within JSON.
-    pub(crate) fn holds(result: &[u8]) -> bool {
-        written(&to_text(result)) + Self::AROUND <= Self::LARGEST
+    /// Whether a response has room for this result as a JSON string.
+    pub(crate) fn fits(result: &[u8]) -> bool {
+        json_len(&to_text(result)) + Self::ENVELOPE <= Self::MAX_SIZE
     }
 
     pub(crate) fn succeeded(result: String) -> Self {

@@ -1,4 +1,4 @@
-//! From the service's operations to records.
+//! Conversion of the service's operations to records.
 
 use std::time::Duration;
 
@@ -8,31 +8,31 @@ use durable_core::{ErrorKind, Kind, Occurrence, OperationId, Payload, Record, Ti
 use super::error::from_object;
 use super::{ErrorObject, Operation, Status, Time, Type, from_text};
 
-/// Space between the orders of two records.
-const SPACING: u64 = 1 << 20;
-/// A body that was cut off is counted from this age of its START on: before, the note of it would cost more than the
-/// few times that it can run.
-const COUNTED_FROM: Duration = Duration::from_secs(60);
+/// Gap between the orders of two records, which leaves room for records in between.
+const ORDER_GAP: u64 = 1 << 20;
+/// Age of a started body from which its interruption is counted. A younger one could rerun only a few times, which
+/// costs less than recording the count.
+const MIN_INTERRUPTED_AGE: Duration = Duration::from_secs(60);
 
-/// The identity behind an operation's id; other ids than ours stand for operations that nothing asks for.
-pub(crate) fn id_of(wire: &str) -> OperationId {
+/// Parses an operation's id. An id of another format maps to one that no call site has.
+pub(crate) fn parse_id(wire: &str) -> OperationId {
     let mut bytes = [0; 16];
     let digits = wire.as_bytes();
-    let ours = digits.len() == 32 && digits.is_ascii();
-    for (at, byte) in bytes.iter_mut().enumerate().take_while(|_| ours) {
+    let is_own = digits.len() == 32 && digits.is_ascii();
+    for (at, byte) in bytes.iter_mut().enumerate().take_while(|_| is_own) {
         match u8::from_str_radix(&wire[2 * at..2 * at + 2], 16) {
             Ok(value) => *byte = value,
-            Err(_) => return foreign(wire),
+            Err(_) => return foreign_id(wire),
         }
     }
-    if ours {
+    if is_own {
         OperationId::from_bytes(bytes)
     } else {
-        foreign(wire)
+        foreign_id(wire)
     }
 }
 
-fn foreign(wire: &str) -> OperationId {
+fn foreign_id(wire: &str) -> OperationId {
     OperationId::of(
         OperationId::ROOT,
         "#foreign",
@@ -40,7 +40,7 @@ fn foreign(wire: &str) -> OperationId {
     )
 }
 
-/// What an operation does, as its type and sub type say.
+/// Derives an operation's kind from its type and subtype.
 pub(crate) fn kind_of(operation: &Operation) -> Option<Kind> {
     let sub = operation.sub_type.as_deref().unwrap_or_default();
     Some(match (operation.kind, sub) {
@@ -63,18 +63,18 @@ pub(crate) fn kind_of(operation: &Operation) -> Option<Kind> {
     })
 }
 
-/// The record of an operation, the `seq`-th of its execution, as of now.
-pub(crate) fn record_of(
+/// Converts the `seq`-th operation of an execution to its record at the time `now`.
+pub(crate) fn to_record(
     operation: Operation,
     seq: u64,
     now: Timestamp,
 ) -> Result<Record, StoreError> {
-    let written = operation.name.clone().unwrap_or_default();
-    let unknown = |what: &str| {
+    let display_name = operation.name.clone().unwrap_or_default();
+    let unknown = |field: &str| {
         StoreError::new(
             StoreErrorKind::TooNew,
             format!(
-                "operation `{written}` ({}) has a {what} that this release does not know: deploy a newer one",
+                "operation `{display_name}` ({}) has an unknown {field}: deploy a newer release of durable-lambda",
                 operation.id
             ),
         )
@@ -86,45 +86,45 @@ pub(crate) fn record_of(
     let parent = operation
         .parent_id
         .as_deref()
-        .map_or(OperationId::ROOT, id_of);
-    let started_at = operation.start_timestamp.map_or(now, at);
-    let name = name_of(&operation, &written);
+        .map_or(OperationId::ROOT, parse_id);
+    let started_at = operation.start_timestamp.map_or(now, timestamp);
+    let name = name_of(&operation, &display_name);
     let mut record = Record::started(
         seq,
-        id_of(&operation.id),
+        parse_id(&operation.id),
         parent,
         kind,
         name,
         Occurrence::Once,
         started_at,
     );
-    record.order = seq * SPACING;
+    record.order = seq * ORDER_GAP;
     record.status = status_of(operation.status);
-    record.ended_at = operation.end_timestamp.map(at);
-    record.label = Some(written);
-    details(&mut record, operation);
+    record.ended_at = operation.end_timestamp.map(timestamp);
+    record.label = Some(display_name);
+    set_details(&mut record, operation);
     let age = now.since(started_at);
-    if record.status == durable_core::Status::Started && age >= COUNTED_FROM {
+    if record.status == durable_core::Status::Started && age >= MIN_INTERRUPTED_AGE {
         record.interruptions = 1;
     }
     Ok(record)
 }
 
-fn at(time: Time) -> Timestamp {
+fn timestamp(time: Time) -> Timestamp {
     time.0
 }
 
-/// The name without key; of what the engine makes for itself, as the engine knows it.
-fn name_of(operation: &Operation, written: &str) -> String {
+/// Returns the name without its key. Operations of the engine itself get their internal `#` names.
+fn name_of(operation: &Operation, display_name: &str) -> String {
     match operation.sub_type.as_deref() {
         Some(sub @ ("Slice" | "Continue" | "CutOff" | "Count")) => {
             format!("#{}", sub.to_lowercase())
         }
         _ => {
-            let keyed = written
+            let keyed = display_name
                 .strip_suffix(']')
                 .and_then(|rest| rest.split_once('['));
-            keyed.map_or(written, |(name, _)| name).to_owned()
+            keyed.map_or(display_name, |(name, _)| name).to_owned()
         }
     }
 }
@@ -139,8 +139,8 @@ fn status_of(status: Status) -> durable_core::Status {
     }
 }
 
-/// Takes over what depends on the type.
-fn details(record: &mut Record, operation: Operation) {
+/// Sets the fields that depend on the operation's type.
+fn set_details(record: &mut Record, operation: Operation) {
     let status = operation.status;
     match operation.kind {
         Type::Step => {
@@ -148,59 +148,61 @@ fn details(record: &mut Record, operation: Operation) {
             let finished = details.attempt.unwrap_or_default();
             record.attempt = finished + u32::from(status == Status::Started);
             if status == Status::Pending {
-                record.due_at = details.next_attempt_timestamp.map(at);
+                record.due_at = details.next_attempt_timestamp.map(timestamp);
             }
-            // A check that is repeated has left its state.
+            // A poll that is not finished stores the state of its last check as its result.
             if details.result.is_some() || status == Status::Succeeded {
                 record.payload = Some(from_text(details.result.unwrap_or_default()));
             }
-            record.error = error(details.error, status, record);
+            record.error = operation_error(details.error, status, record);
         }
         Type::Wait => {
             record.due_at = operation
                 .wait_details
                 .and_then(|details| details.scheduled_end_timestamp)
                 .filter(|_| !status.is_terminal())
-                .map(at);
+                .map(timestamp);
         }
         Type::Context => {
             let details = operation.context_details.unwrap_or_default();
-            let rebuilt = details.replay_children == Some(true);
-            let text = details.result.filter(|text| !(rebuilt && text.is_empty()));
-            if status == Status::Succeeded && (text.is_some() || !rebuilt) {
+            let replays_children = details.replay_children == Some(true);
+            let text = details
+                .result
+                .filter(|text| !(replays_children && text.is_empty()));
+            if status == Status::Succeeded && (text.is_some() || !replays_children) {
                 record.payload = Some(from_text(text.unwrap_or_default()));
             }
-            record.error = error(details.error, status, record);
+            record.error = operation_error(details.error, status, record);
         }
         Type::Callback => {
             let details = operation.callback_details.unwrap_or_default();
             record.handle = details.callback_id;
-            outcome(record, status, details.result, details.error);
+            set_outcome(record, status, details.result, details.error);
         }
         Type::ChainedInvoke => {
             let details = operation.chained_invoke_details.unwrap_or_default();
-            outcome(record, status, details.result, details.error);
+            set_outcome(record, status, details.result, details.error);
         }
         Type::Execution | Type::Unknown => {}
     }
     if record.kind == Kind::Batch {
-        batch(record);
+        set_batch_details(record);
     }
 }
 
-fn outcome(
+fn set_outcome(
     record: &mut Record,
     status: Status,
     result: Option<String>,
-    failed: Option<ErrorObject>,
+    error: Option<ErrorObject>,
 ) {
     if status == Status::Succeeded {
         record.payload = Some(from_text(result.unwrap_or_default()));
     }
-    record.error = error(failed, status, record);
+    record.error = operation_error(error, status, record);
 }
 
-fn error(
+fn operation_error(
     object: Option<ErrorObject>,
     status: Status,
     record: &Record,
@@ -219,37 +221,37 @@ fn error(
     Some(from_object(object, kind, &record.written()))
 }
 
-/// A batch says which items it covers in its name, and once it has ended with its value.
-fn batch(record: &mut Record) {
-    let written = record.written();
-    let named = written
+/// Sets the extent of a batch: planned from its display name, actual from its result once it has ended.
+fn set_batch_details(record: &mut Record) {
+    let display_name = record.written();
+    let range = display_name
         .strip_suffix(']')
         .and_then(|rest| rest.rsplit_once(".."));
-    record.extent = named.and_then(|(_, end)| end.parse().ok());
-    let Some(kept) = record.payload.take() else {
+    record.extent = range.and_then(|(_, end)| end.parse().ok());
+    let Some(payload) = record.payload.take() else {
         return;
     };
-    let Some(kept) = Items::read(&kept.data) else {
-        record.payload = Some(kept);
+    let Some(result) = BatchResult::parse(&payload.data) else {
+        record.payload = Some(payload);
         return;
     };
-    record.extent = Some(kept.end);
+    record.extent = Some(result.end);
     if let Some(ended) = record.ended_at {
-        let millis = i64::try_from(kept.millis).unwrap_or(i64::MAX);
+        let millis = i64::try_from(result.millis).unwrap_or(i64::MAX);
         record.started_at = Timestamp::from_millis(ended.as_millis().saturating_sub(millis));
     }
-    record.payload = Some(kept.value);
+    record.payload = Some(result.value);
 }
 
-/// The value of a batch with the index after its last item and the time that it took.
-pub(super) struct Items {
+/// Stored result of a batch: its value, the index after its last item, and its duration in milliseconds.
+pub(super) struct BatchResult {
     end: u64,
     millis: u64,
     value: Payload,
 }
 
-impl Items {
-    fn read(data: &[u8]) -> Option<Self> {
+impl BatchResult {
+    fn parse(data: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(data).ok()?;
         let (head, value) = text.split_once('\n')?;
         let (end, millis) = head.strip_prefix("items ..")?.split_once(" in ")?;
@@ -260,8 +262,8 @@ impl Items {
         })
     }
 
-    /// The text that [`Items::read`] takes apart.
-    pub(super) fn write(record: &Record, value: &str) -> String {
+    /// Formats the text that [`BatchResult::parse`] parses.
+    pub(super) fn format(record: &Record, value: &str) -> String {
         let ended = record.ended_at.unwrap_or(record.started_at);
         let millis = (ended.as_millis() - record.started_at.as_millis()).max(0);
         let end = record.extent.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Records become updates, and operations become records.
+//! Tests of the conversions between records, updates and operations.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use durable_core::{
 };
 use serde_json::{Value, json};
 
-use super::{Known, Operation, Updates, record_of};
+use super::{KnownOperation, Operation, UpdateBuilder, to_record};
 
 const NOW: Timestamp = Timestamp::from_millis(1_764_000_010_000);
 
 fn record(kind: Kind, name: &'static str) -> Record {
     let id = OperationId::of(OperationId::ROOT, name, &Occurrence::Once);
-    let begun = Timestamp::from_millis(NOW.as_millis() - 1_000);
+    let started_at = Timestamp::from_millis(NOW.as_millis() - 1_000);
     Record::started(
         1,
         id,
@@ -23,21 +23,21 @@ fn record(kind: Kind, name: &'static str) -> Record {
         kind,
         name,
         Occurrence::Once,
-        begun,
+        started_at,
     )
 }
 
-/// A service that knows of some operations.
+/// Stand-in for the service: the operations it knows.
 #[derive(Default)]
 struct Service {
-    known: HashMap<OperationId, Known>,
+    known: HashMap<OperationId, KnownOperation>,
     children: Vec<(OperationId, NewExecution)>,
 }
 
 impl Service {
     fn send(&mut self, record: &Record) -> Vec<Value> {
         let functions = HashMap::from([("charge".to_owned(), "arn:charge:live".to_owned())]);
-        let mut updates = Updates {
+        let mut updates = UpdateBuilder {
             known: &mut self.known,
             now: NOW,
             children: self
@@ -54,12 +54,13 @@ impl Service {
             .collect()
     }
 
-    /// The service has moved an operation on by itself.
-    fn tell(&mut self, record: &Record, status: &str) {
+    /// Sets a status that the service itself changes.
+    fn set_status(&mut self, record: &Record, status: &str) {
         let operation =
             json!({"Id": record.id.to_string(), "Type": "STEP", "Status": status, "Name": "s"});
         let operation: Operation = serde_json::from_value(operation).unwrap();
-        self.known.insert(record.id, Known::of(&operation));
+        self.known
+            .insert(record.id, KnownOperation::from(&operation));
     }
 }
 
@@ -72,33 +73,33 @@ fn actions(updates: &[Value]) -> Vec<&str> {
 
 fn read(operation: Value) -> Record {
     let operation = serde_json::from_value(operation).unwrap();
-    record_of(operation, 7, NOW).unwrap()
+    to_record(operation, 7, NOW).unwrap()
 }
 
 #[test]
-fn every_kind_comes_back_as_itself() {
+fn every_kind_round_trips() {
     let mut service = Service::default();
     for kind in Kind::ALL {
-        let mut begun = record(kind, kind.as_str());
-        let around = match kind {
-            Kind::Branch => record(Kind::Map, "around"),
-            _ => record(Kind::Scope, "around"),
+        let mut started = record(kind, kind.as_str());
+        let parent = match kind {
+            Kind::Branch => record(Kind::Map, "parent"),
+            _ => record(Kind::Scope, "parent"),
         };
-        service.known.remove(&around.id);
-        service.send(&around);
-        begun.parent = around.id;
-        let sent = service.send(&begun).remove(0);
+        service.known.remove(&parent.id);
+        service.send(&parent);
+        started.parent = parent.id;
+        let sent = service.send(&started).remove(0);
         let mut operation = sent.clone();
         operation["Status"] = json!("STARTED");
-        let back = read(operation);
-        assert_eq!((back.kind, back.id), (kind, begun.id), "{sent}");
-        assert_eq!(back.parent, around.id);
-        assert_eq!(back.name, kind.as_str());
+        let read_back = read(operation);
+        assert_eq!((read_back.kind, read_back.id), (kind, started.id), "{sent}");
+        assert_eq!(read_back.parent, parent.id);
+        assert_eq!(read_back.name, kind.as_str());
     }
 }
 
 #[test]
-fn start_rides_with_the_outcome_and_is_sent_once() {
+fn start_is_sent_once_at_the_latest_with_the_outcome() {
     let mut service = Service::default();
     let mut step = record(Kind::Step, "s");
     assert_eq!(actions(&service.send(&step)), ["START"]);
@@ -115,7 +116,7 @@ fn start_rides_with_the_outcome_and_is_sent_once() {
 }
 
 #[test]
-fn an_attempt_is_repeated_after_whole_seconds_and_starts_anew_once_it_is_ready() {
+fn retry_delays_are_whole_seconds_and_a_ready_step_starts_again() {
     let mut service = Service::default();
     let mut step = record(Kind::Step, "s");
     step.status = Status::Pending;
@@ -128,13 +129,13 @@ fn an_attempt_is_repeated_after_whole_seconds_and_starts_anew_once_it_is_ready()
         assert_eq!(sent[1]["StepOptions"]["NextAttemptDelaySeconds"], seconds);
         assert_eq!(sent[1]["Error"]["ErrorMessage"], "no");
     }
-    service.tell(&step, "READY");
+    service.set_status(&step, "READY");
     step.status = Status::Failed;
     assert_eq!(actions(&service.send(&step)), ["START", "FAIL"]);
 }
 
 #[test]
-fn a_check_that_goes_on_leaves_its_state_and_no_error() {
+fn unfinished_polls_send_their_state_without_an_error() {
     let mut service = Service::default();
     let mut check = record(Kind::Poll, "p");
     check.status = Status::Pending;
@@ -145,16 +146,16 @@ fn a_check_that_goes_on_leaves_its_state_and_no_error() {
     assert_eq!(sent[1]["Error"], Value::Null);
     let ready = json!({"Id": check.id.to_string(), "Type": "STEP", "SubType": "WaitForCondition", "Name": "p",
         "Status": "READY", "StepDetails": {"Attempt": 1, "Result": "3"}});
-    let back = read(ready);
+    let read_back = read(ready);
     assert_eq!(
-        (back.status, back.due_at, back.attempt),
+        (read_back.status, read_back.due_at, read_back.attempt),
         (Status::Pending, None, 1)
     );
-    assert_eq!(&back.payload.unwrap().data[..], b"3");
+    assert_eq!(&read_back.payload.unwrap().data[..], b"3");
 }
 
 #[test]
-fn identity_and_name_are_repeated_as_they_were_first_sent() {
+fn every_update_repeats_identity_and_name_as_first_sent() {
     let mut service = Service::default();
     let mut step = record(Kind::Step, "s");
     step.label = Some("Zoë’s order".to_owned());
@@ -176,20 +177,20 @@ fn identity_and_name_are_repeated_as_they_were_first_sent() {
 }
 
 #[test]
-fn a_timer_that_was_given_up_or_was_over_at_once_is_not_sent() {
+fn cancelled_and_already_elapsed_timers_are_not_sent() {
     let mut service = Service::default();
     let mut wait = record(Kind::Wait, "w");
     wait.due_at = Some(Timestamp::from_millis(wait.started_at.as_millis() + 1));
     assert_eq!(service.send(&wait)[0]["WaitOptions"]["WaitSeconds"], 1);
     wait.status = Status::Cancelled;
     assert_eq!(service.send(&wait), [] as [Value; 0]);
-    let mut over = record(Kind::Wait, "over");
-    over.status = Status::Succeeded;
-    assert_eq!(service.send(&over), [] as [Value; 0]);
+    let mut elapsed = record(Kind::Wait, "elapsed");
+    elapsed.status = Status::Succeeded;
+    assert_eq!(service.send(&elapsed), [] as [Value; 0]);
 }
 
 #[test]
-fn an_undo_body_stands_in_the_context_around_its_step() {
+fn parent_of_an_undo_body_is_the_nearest_running_context() {
     let mut service = Service::default();
     let mut scope = record(Kind::Scope, "scope");
     service.send(&scope);
@@ -205,12 +206,12 @@ fn an_undo_body_stands_in_the_context_around_its_step() {
     let mut late = record(Kind::Undo, "late");
     late.parent = step.id;
     let sent = service.send(&late).remove(0);
-    assert_eq!(sent["ParentId"], Value::Null, "the context is over");
+    assert_eq!(sent["ParentId"], Value::Null, "the context has finished");
 }
 
 #[test]
-fn children_are_kept_where_a_replay_needs_them() {
-    let keeps = |kind: Kind, payload: Option<Payload>| {
+fn contexts_ask_for_their_children_where_replay_needs_them() {
+    let replays_children = |kind: Kind, payload: Option<Payload>| {
         let mut scope = record(kind, "scope");
         (scope.status, scope.payload) = (Status::Succeeded, payload);
         let sent = Service::default().send(&scope);
@@ -220,15 +221,15 @@ fn children_are_kept_where_a_replay_needs_them() {
         codec: "batch-summary".into(),
         data: "{}".into(),
     };
-    assert!(keeps(Kind::Scope, None), "a value that was too large");
-    assert!(keeps(Kind::Map, Some(summary)));
-    assert!(keeps(Kind::Race, Some(Payload::json("\"arm\""))));
-    assert!(!keeps(Kind::Scope, Some(Payload::json("1"))));
-    assert!(!keeps(Kind::Map, Some(Payload::json("{}"))));
+    assert!(replays_children(Kind::Scope, None), "value was too large");
+    assert!(replays_children(Kind::Map, Some(summary)));
+    assert!(replays_children(Kind::Race, Some(Payload::json("\"arm\""))));
+    assert!(!replays_children(Kind::Scope, Some(Payload::json("1"))));
+    assert!(!replays_children(Kind::Map, Some(Payload::json("{}"))));
 }
 
 #[test]
-fn a_context_is_rebuilt_only_where_its_value_is_missing() {
+fn only_a_context_with_replayed_children_may_lack_a_value() {
     let read = |details: Value| {
         read(
             json!({"Id": "c", "Type": "CONTEXT", "Status": "SUCCEEDED", "ContextDetails": details}),
@@ -242,7 +243,7 @@ fn a_context_is_rebuilt_only_where_its_value_is_missing() {
 }
 
 #[test]
-fn a_batch_says_what_it_covered_and_how_long_it_took() {
+fn batches_store_their_extent_and_duration() {
     let mut service = Service::default();
     let mut batch = record(Kind::Batch, "load");
     batch.label = Some("load[10..20]".to_owned());
@@ -256,20 +257,20 @@ fn a_batch_says_what_it_covered_and_how_long_it_took() {
             "Status": status, "StartTimestamp": 1_764_000_100_000_u64, "EndTimestamp": 1_764_000_100_001_u64,
             "StepDetails": {"Attempt": 1, "Result": result}})
     };
-    let back = read(operation("SUCCEEDED", sent[1]["Payload"].clone()));
-    assert_eq!(back.extent, Some(15));
-    assert_eq!(&back.payload.unwrap().data[..], b"{\"rows\":5}");
-    let took = back.ended_at.unwrap().since(back.started_at);
+    let read_back = read(operation("SUCCEEDED", sent[1]["Payload"].clone()));
+    assert_eq!(read_back.extent, Some(15));
+    assert_eq!(&read_back.payload.unwrap().data[..], b"{\"rows\":5}");
+    let took = read_back.ended_at.unwrap().since(read_back.started_at);
     assert_eq!(
         took,
         Duration::from_secs(1),
-        "not what the service measured"
+        "the stored duration, not the service's"
     );
     assert_eq!(read(operation("STARTED", Value::Null)).extent, Some(20));
 }
 
 #[test]
-fn what_is_cut_off_counts_from_a_minute_on() {
+fn started_bodies_count_as_interrupted_after_a_minute() {
     let started = |age: i64, attempt: u32| {
         let at = NOW.as_millis() - age;
         read(
@@ -279,19 +280,19 @@ fn what_is_cut_off_counts_from_a_minute_on() {
     };
     assert_eq!(started(59_999, 0).interruptions, 0);
     assert_eq!(started(60_000, 0).interruptions, 1);
-    let rested = started(86_400_000, 3);
+    let retried = started(86_400_000, 3);
     assert_eq!(
-        (rested.interruptions, rested.attempt),
+        (retried.interruptions, retried.attempt),
         (1, 4),
-        "a rest is no cut-off"
+        "waiting between attempts is not an interruption"
     );
-    assert_eq!(rested.extent, Some(400), "halving is up to the engine");
+    assert_eq!(retried.extent, Some(400), "the engine halves it");
     let note = json!({"Id": "n", "Type": "STEP", "Status": "SUCCEEDED", "Name": "cut-off of s", "SubType": "CutOff"});
     assert!(read(note).is_internal());
 }
 
 #[test]
-fn callbacks_and_invocations_carry_their_options() {
+fn callbacks_and_invokes_send_their_options() {
     let mut service = Service::default();
     let mut callback = record(Kind::Callback, "c");
     callback.deadline = Some(Timestamp::from_millis(
@@ -319,7 +320,7 @@ fn callbacks_and_invocations_carry_their_options() {
 }
 
 #[test]
-fn what_the_outside_settles_has_its_words() {
+fn callback_outcomes_keep_the_services_message_and_type() {
     let read = |status: &str, details: Value| {
         read(
             json!({"Id": "c", "Type": "CALLBACK", "Status": status, "Name": "approval", "CallbackDetails": details}),
@@ -345,10 +346,10 @@ fn what_the_outside_settles_has_its_words() {
 }
 
 #[test]
-fn an_unknown_status_is_refused_by_name() {
+fn unknown_statuses_are_rejected_with_the_operations_name() {
     let operation = json!({"Id": "s", "Type": "STEP", "Status": "EXPIRED", "Name": "load"});
     let operation = serde_json::from_value(operation).unwrap();
-    let error = record_of(operation, 1, NOW).unwrap_err().to_string();
+    let error = to_record(operation, 1, NOW).unwrap_err().to_string();
     assert!(
         error.contains("`load`") && error.contains("status"),
         "{error}"

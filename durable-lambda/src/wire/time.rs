@@ -1,4 +1,4 @@
-//! Times in the spellings that the service and its emulators use.
+//! Timestamps in the formats that the service and its emulators use.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use durable_core::Timestamp;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Above this a number counts milliseconds, below seconds: as seconds it would be the year 5138.
-const MILLIS_FROM: f64 = 1e11;
+/// Numbers above this are milliseconds, others seconds. In seconds it is the year 5138.
+const MAX_SECONDS: f64 = 1e11;
 
-/// A point in time, however it was written.
+/// Point in time, read from any of the formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Lenient).map(Self)
+        deserializer.deserialize_any(TimeVisitor).map(Self)
     }
 }
 
-struct Lenient;
+struct TimeVisitor;
 
-impl Visitor<'_> for Lenient {
+impl Visitor<'_> for TimeVisitor {
     type Value = Timestamp;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,7 +29,7 @@ impl Visitor<'_> for Lenient {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Timestamp, E> {
-        let millis = if number.abs() > MILLIS_FROM {
+        let millis = if number.abs() > MAX_SECONDS {
             number
         } else {
             number * 1000.0
@@ -48,11 +48,12 @@ impl Visitor<'_> for Lenient {
     fn visit_str<E: Error>(self, text: &str) -> Result<Timestamp, E> {
         parse(text)
             .map(Timestamp::from_millis)
-            .ok_or_else(|| E::custom(format!("{text:?} is no time")))
+            .ok_or_else(|| E::custom(format!("invalid time {text:?}: expected ISO 8601")))
     }
 }
 
-/// `2026-11-25T14:00:00.123456+00:00`, with a space for the `T`, without fraction or offset.
+/// Parses a time such as `2026-11-25T14:00:00.123456+00:00`. A space may replace the `T`; fraction and offset are
+/// optional.
 fn parse(text: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let separators = [(4, "-"), (7, "-"), (13, ":"), (16, ":")];
@@ -79,7 +80,7 @@ fn parse(text: &str) -> Option<i64> {
     Some((days * 86_400 + seconds - offset) * 1000 + millis)
 }
 
-/// Seconds that `Z`, `+01:00` or nothing stand for.
+/// Parses an offset (`Z`, `+01:00` or empty) as seconds.
 fn offset(zone: &str) -> Option<i64> {
     if matches!(zone, "" | "Z" | "z") {
         return Some(0);
@@ -94,7 +95,7 @@ fn offset(zone: &str) -> Option<i64> {
     Some(sign * (hours * 3600 + minutes * 60))
 }
 
-/// Days since 1970 of a date; years are counted from March, so that leap days come last.
+/// Returns the days from 1970 to a date. Years are counted from March, so that leap days come last.
 fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
@@ -106,10 +107,10 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
-/// The date (`20261125`) and the second (`20261125T140000Z`) of a time, as signatures write them.
+/// Formats the date (`20261125`) and the second (`20261125T140000Z`) of a time for request signatures.
 pub(crate) fn date_and_second(time: Timestamp) -> (String, String) {
-    let written = time.to_string();
-    let second = written.split('.').next().unwrap_or_default();
+    let text = time.to_string();
+    let second = text.split('.').next().unwrap_or_default();
     let second = second.replace(['-', ':'], "");
     let date = second.split('T').next().unwrap_or_default();
     (date.to_owned(), format!("{second}Z"))
@@ -125,16 +126,16 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_a_time_is_read() {
+    fn all_time_formats_parse() {
         let millis = 1_764_000_000_123;
-        for written in [
+        for text in [
             "1764000000123",
             "1764000000.123",
             "\"2025-11-24T16:00:00.123Z\"",
             "\"2025-11-24 16:00:00.123456+00:00\"",
             "\"2025-11-24T17:00:00.123+01:00\"",
         ] {
-            assert_eq!(read(written), Some(millis), "{written}");
+            assert_eq!(read(text), Some(millis), "{text}");
         }
         assert_eq!(read("1764000000"), Some(1_764_000_000_000));
         assert_eq!(read("\"2024-02-29T00:00:00\""), Some(1_709_164_800_000));
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_written_as_they_are_read() {
+    fn formatted_dates_parse_to_the_same_time() {
         let mut millis = -62_135_596_800_000_i64;
         while millis < 4_102_444_800_000 {
             let time = Timestamp::from_millis(millis);

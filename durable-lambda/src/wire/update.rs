@@ -1,4 +1,4 @@
-//! From records to the updates that the service does not know of yet.
+//! Conversion of records to updates, limited to changes that the service does not know yet.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -8,18 +8,18 @@ use durable_core::{ErrorKind, Kind, OperationError, OperationId, Record, Status,
 use serde::Serialize;
 
 use super::error::to_object;
-use super::record::{Items, id_of};
-use super::{ErrorObject, Operation, Type, to_text, written};
+use super::record::{BatchResult, parse_id};
+use super::{ErrorObject, Operation, Type, json_len, to_text};
 use crate::client::CallError;
 
 /// Longest name, in bytes.
 const MAX_NAME: usize = 256;
 /// Longest timer, in seconds: 366 days.
 const MAX_SECONDS: u64 = 31_622_400;
-/// Bytes that an update takes beside its payload, at most.
-const FRAME: usize = 768;
+/// Upper bound of an update's size without payload and error, in bytes.
+const ENVELOPE: usize = 768;
 
-/// One change of one operation.
+/// One change of one operation, as sent to the service.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Update {
@@ -85,34 +85,34 @@ struct ChainedInvokeOptions {
 }
 
 impl Update {
-    /// Bytes that it takes in a request, at most.
+    /// Returns an upper bound of its size in a request, in bytes.
     pub(crate) fn size(&self) -> usize {
         let error = self.error.as_ref().map_or(0, |error| {
             let texts = [&error.error_message, &error.error_type, &error.error_data];
-            texts.into_iter().flatten().map(|text| written(text)).sum()
+            texts.into_iter().flatten().map(|text| json_len(text)).sum()
         });
-        FRAME + self.payload.as_deref().map_or(0, written) + error
+        ENVELOPE + self.payload.as_deref().map_or(0, json_len) + error
     }
 
-    /// The execution ends with this result, which does not fit into an answer.
-    pub(crate) fn end(execution: &str, result: String) -> Self {
-        let mut update = Self::of(execution.to_owned(), Type::Execution, "SUCCEED");
+    /// Ends the execution with a result that does not fit into the invocation's response.
+    pub(crate) fn execution_result(execution: &str, result: String) -> Self {
+        let mut update = Self::new(execution.to_owned(), Type::Execution, "SUCCEED");
         update.payload = Some(result);
         update
     }
 
-    /// Whether the execution is over with it.
-    pub(crate) fn is_end(&self) -> bool {
+    /// Whether the update ends the execution.
+    pub(crate) fn ends_execution(&self) -> bool {
         self.kind == Type::Execution.as_str()
     }
 
-    /// The failure to send instead of an outcome that was refused, if it is one.
-    pub(crate) fn refused(&self, why: &CallError) -> Option<Self> {
-        if self.action == "START" || self.is_end() {
+    /// Converts a rejected outcome of an operation to a failure of the operation. Returns `None` for other updates.
+    pub(crate) fn to_failure(&self, rejection: &CallError) -> Option<Self> {
+        if self.action == "START" || self.ends_execution() {
             return None;
         }
         let name = self.name.as_deref().unwrap_or_default();
-        let error = OperationError::new(name, ErrorKind::Failed, why.to_string())
+        let error = OperationError::new(name, ErrorKind::Failed, rejection.to_string())
             .with_type_name("CheckpointFailedError");
         let mut update = self.clone();
         (update.action, update.payload) = ("FAIL", None);
@@ -121,12 +121,12 @@ impl Update {
         Some(update)
     }
 
-    /// Whether `other` needs it: the START of the same operation, or of a context around.
-    pub(crate) fn comes_before(&self, other: &Self) -> bool {
+    /// Whether `other` can only be sent after this one: the START of the same operation or of an enclosing context.
+    pub(crate) fn is_required_by(&self, other: &Self) -> bool {
         self.action == "START" && (self.id == other.id || self.kind == Type::Context.as_str())
     }
 
-    fn of(id: String, kind: Type, action: &'static str) -> Self {
+    fn new(id: String, kind: Type, action: &'static str) -> Self {
         Self {
             id,
             kind: kind.as_str(),
@@ -145,14 +145,15 @@ impl Update {
     }
 }
 
-/// Leaves out what only says that something begins: the execution does without once it has ended. What ends,
-/// and what runs elsewhere, keeps its own START and those of the contexts around.
-pub(crate) fn without_idle_starts(list: Vec<Update>) -> Vec<Update> {
+/// Removes the STARTs that an execution that has ended does not need.
+///
+/// Operations that end here and chained invokes, which keep running, keep their STARTs and those of their contexts.
+pub(crate) fn without_unneeded_starts(list: Vec<Update>) -> Vec<Update> {
     let mut needed: HashSet<String> = HashSet::new();
     let mut kept: Vec<Update> = Vec::with_capacity(list.len());
     for update in list.into_iter().rev() {
-        let goes_on = update.kind == Type::ChainedInvoke.as_str();
-        if update.action == "START" && !goes_on && !needed.contains(&update.id) {
+        let keeps_running = update.kind == Type::ChainedInvoke.as_str();
+        if update.action == "START" && !keeps_running && !needed.contains(&update.id) {
             continue;
         }
         needed.extend(update.parent_id.clone());
@@ -163,9 +164,9 @@ pub(crate) fn without_idle_starts(list: Vec<Update>) -> Vec<Update> {
     kept
 }
 
-/// What the service knows of an operation: what of it never changes, and how far it has come.
+/// Operation as the service knows it: its immutable fields and its status.
 #[derive(Debug, Clone)]
-pub(crate) struct Known {
+pub(crate) struct KnownOperation {
     kind: Type,
     sub_type: Option<String>,
     parent: Option<String>,
@@ -173,8 +174,8 @@ pub(crate) struct Known {
     pub(crate) status: super::Status,
 }
 
-impl Known {
-    pub(crate) fn of(operation: &Operation) -> Self {
+impl From<&Operation> for KnownOperation {
+    fn from(operation: &Operation) -> Self {
         Self {
             kind: operation.kind,
             sub_type: operation.sub_type.clone(),
@@ -183,19 +184,24 @@ impl Known {
             status: operation.status,
         }
     }
+}
 
-    /// Whether it is a body that began and never ended, though nothing around it has. One in a context that
-    /// is over was given up.
-    pub(crate) fn is_cut_off(&self, known: &HashMap<OperationId, Self>) -> bool {
-        let around = std::iter::successors(Some(self), |inner| {
-            known.get(&id_of(inner.parent.as_deref()?))
+impl KnownOperation {
+    /// Whether it is a step whose body started and never finished. A step inside a finished context does not count:
+    /// it was abandoned, not interrupted.
+    pub(crate) fn is_interrupted(&self, known: &HashMap<OperationId, Self>) -> bool {
+        let ancestors = std::iter::successors(Some(self), |inner| {
+            known.get(&parse_id(inner.parent.as_deref()?))
         });
-        let begun = self.kind == Type::Step && self.status == super::Status::Started;
-        begun && !around.skip(1).any(|context| context.status.is_terminal())
+        let started = self.kind == Type::Step && self.status == super::Status::Started;
+        started
+            && !ancestors
+                .skip(1)
+                .any(|context| context.status.is_terminal())
     }
 
-    /// Whether only the service could tell.
-    pub(crate) fn is_news(&self) -> bool {
+    /// Whether the service, not this invocation, sets its current status.
+    pub(crate) fn is_external(&self) -> bool {
         use super::Status::{Pending, Ready};
         match self.kind {
             Type::Wait | Type::Callback | Type::ChainedInvoke => true,
@@ -204,8 +210,8 @@ impl Known {
         }
     }
 
-    /// Whether the service begins an invocation because of it some day.
-    pub(crate) fn is_awaited(&self) -> bool {
+    /// Whether it will make the service invoke the function again.
+    pub(crate) fn will_resume(&self) -> bool {
         use super::Status::{Pending, Ready, Started};
         match self.kind {
             Type::Step => matches!(self.status, Pending | Ready),
@@ -215,23 +221,23 @@ impl Known {
     }
 }
 
-/// Makes updates, one record after the other.
-pub(crate) struct Updates<'a> {
-    pub(crate) known: &'a mut HashMap<OperationId, Known>,
+/// Builder of the updates for a batch of records.
+pub(crate) struct UpdateBuilder<'a> {
+    pub(crate) known: &'a mut HashMap<OperationId, KnownOperation>,
     pub(crate) now: Timestamp,
-    /// Executions to start, by the operation that waits for them.
+    /// Executions to start, by the id of the invoke that awaits them.
     pub(crate) children: HashMap<OperationId, &'a NewExecution>,
-    /// What functions handlers are, by their names.
+    /// Function ARNs by handler name.
     pub(crate) functions: &'a HashMap<String, String>,
     pub(crate) list: Vec<Update>,
 }
 
-impl Updates<'_> {
-    /// Adds what the service does not know of `record`.
+impl UpdateBuilder<'_> {
+    /// Adds the updates for the changes in `record` that the service does not know yet.
     pub(crate) fn add(&mut self, record: &Record) {
         use super::Status::{Failed, Pending, Ready, Succeeded};
         let known = self.known.get(&record.id).map(|known| known.status);
-        // What was given up with its scope is left to itself.
+        // The service has no update for an operation that is cancelled together with its scope.
         if known.is_some_and(super::Status::is_terminal) || record.status == Status::Cancelled {
             return;
         }
@@ -239,12 +245,12 @@ impl Updates<'_> {
         let is_check = record.kind == Kind::Poll && record.status == Status::Started;
         if matches!(known, None | Some(Ready)) {
             if kind == Type::Wait && record.status.is_terminal() {
-                // A timer that was over when it began: it follows from the code.
+                // A timer that has already passed when it starts needs no operation: replay decides the same.
                 return;
             }
             if known == Some(Ready) && is_check {
-                // The START of a repeated check takes away the state that it begins with, so it goes with
-                // what comes of it: a check that is cut off begins with that state again.
+                // The START of a further check would delete the state it reads. It is sent together with the
+                // outcome, so that an interrupted check can rerun with the same state.
                 return;
             }
             self.start(record, kind);
@@ -266,11 +272,11 @@ impl Updates<'_> {
             _ => succeed(record, &mut update),
         }
         self.list.push(update);
-        self.note(record.id, status);
+        self.set_status(record.id, status);
     }
 
-    /// How far the service will have come with an operation.
-    fn note(&mut self, id: OperationId, status: super::Status) {
+    /// Sets the status that the service will know once the update is sent.
+    fn set_status(&mut self, id: OperationId, status: super::Status) {
         if let Some(known) = self.known.get_mut(&id) {
             known.status = status;
         }
@@ -278,7 +284,7 @@ impl Updates<'_> {
 
     fn start(&mut self, record: &Record, kind: Type) {
         if !self.known.contains_key(&record.id) {
-            let known = self.identity(record, kind);
+            let known = self.describe(record, kind);
             self.known.insert(record.id, known);
         }
         let mut update = self.update(record, "START");
@@ -300,7 +306,7 @@ impl Updates<'_> {
             _ => {}
         }
         self.list.push(update);
-        self.note(record.id, super::Status::Started);
+        self.set_status(record.id, super::Status::Started);
     }
 
     fn invoke(&self, record: &Record, update: &mut Update) {
@@ -329,10 +335,10 @@ impl Updates<'_> {
         }
     }
 
-    /// An update that repeats all of the operation that never changes.
+    /// Builds an update with the immutable fields of the operation, which every update repeats.
     fn update(&self, record: &Record, action: &'static str) -> Update {
         let known = self.known.get(&record.id);
-        let mut update = Update::of(record.id.to_string(), type_of(record.kind), action);
+        let mut update = Update::new(record.id.to_string(), type_of(record.kind), action);
         if let Some(known) = known {
             update.parent_id.clone_from(&known.parent);
             update.name.clone_from(&known.name);
@@ -341,28 +347,30 @@ impl Updates<'_> {
         update
     }
 
-    fn identity(&self, record: &Record, kind: Type) -> Known {
-        Known {
+    fn describe(&self, record: &Record, kind: Type) -> KnownOperation {
+        KnownOperation {
             kind,
             sub_type: Some(self.sub_type(record).to_owned()),
             parent: self.parent(record),
-            name: name(record),
+            name: wire_name(record),
             status: super::Status::Started,
         }
     }
 
-    /// The nearest context around. An undo body stands in the step that it takes back, and nothing begins in a
-    /// context that is over: then it is the one around that.
+    /// Returns the id of the nearest enclosing context.
+    ///
+    /// The parent of an undo body is the step that it undoes. Its context may have finished, and the service starts
+    /// nothing in finished contexts, so it moves to the nearest one that is still running.
     fn parent(&self, record: &Record) -> Option<String> {
-        let mut around = record.parent;
-        while let Some(known) = self.known.get(&around) {
-            let over = record.kind == Kind::Undo && known.status.is_terminal();
-            if known.kind == Type::Context && !over {
+        let mut parent = record.parent;
+        while let Some(known) = self.known.get(&parent) {
+            let finished = record.kind == Kind::Undo && known.status.is_terminal();
+            if known.kind == Type::Context && !finished {
                 break;
             }
-            around = known.parent.as_deref().map_or(OperationId::ROOT, id_of);
+            parent = known.parent.as_deref().map_or(OperationId::ROOT, parse_id);
         }
-        (around != OperationId::ROOT).then(|| around.to_string())
+        (parent != OperationId::ROOT).then(|| parent.to_string())
     }
 
     fn sub_type(&self, record: &Record) -> &'static str {
@@ -384,8 +392,8 @@ impl Updates<'_> {
             Kind::Race => "Race",
             Kind::Call => "Call",
             Kind::Branch => {
-                let around = self.known.get(&record.parent);
-                match around.and_then(|around| around.sub_type.as_deref()) {
+                let parent = self.known.get(&record.parent);
+                match parent.and_then(|parent| parent.sub_type.as_deref()) {
                     Some("Map") => "MapIteration",
                     _ => "ParallelBranch",
                 }
@@ -403,12 +411,12 @@ fn succeed(record: &Record, update: &mut Update) {
         update.context_options = replay_children.then_some(ContextOptions { replay_children });
     }
     update.payload = match text {
-        Some(text) if record.kind == Kind::Batch => Some(Items::write(record, &text)),
+        Some(text) if record.kind == Kind::Batch => Some(BatchResult::format(record, &text)),
         text => text,
     };
 }
 
-/// The type that the service has for a kind.
+/// Returns the service's operation type for a kind.
 fn type_of(kind: Kind) -> Type {
     match kind {
         Kind::Wait => Type::Wait,
@@ -419,12 +427,12 @@ fn type_of(kind: Kind) -> Type {
     }
 }
 
-/// The readable name, in what the service takes: printable ASCII, not too long.
-fn name(record: &Record) -> Option<String> {
-    let written = record.written();
-    let written = written.strip_prefix('#').unwrap_or(&written);
-    let mut name = String::with_capacity(written.len());
-    for character in written.chars() {
+/// Returns the display name in the form that the service accepts: printable ASCII, limited in length.
+fn wire_name(record: &Record) -> Option<String> {
+    let display_name = record.written();
+    let display_name = display_name.strip_prefix('#').unwrap_or(&display_name);
+    let mut name = String::with_capacity(display_name.len());
+    for character in display_name.chars() {
         match character {
             ' '..='~' => name.push(character),
             other => name.extend(other.escape_unicode()),
@@ -437,7 +445,7 @@ fn name(record: &Record) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Whole seconds, rounded up, as long as the service allows.
+/// Rounds up to whole seconds within the service's limits.
 fn seconds(length: Duration) -> u64 {
     let up = length.as_secs() + u64::from(length.subsec_nanos() > 0);
     up.clamp(1, MAX_SECONDS)

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use app::{App, Console, Job, Source, Target};
-use durable_lambda_tests::{Config, Ended, Fake, Fault, InvocationEnd, Program};
+use durable_lambda_tests::{Config, ExecutionOutcome, Fake, Fault, InvocationEnd, Program};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ async fn many_invocations_load_what_one_process_loads() {
     // A six-hundredth of the fifteen minutes that Lambda gives.
     let mut fake = Fake::start(Config {
         deadline: Duration::from_millis(1_500),
-        pace: 1_000.0,
+        speedup: 1_000.0,
         ..Config::default()
     })
     .await;
@@ -102,24 +102,24 @@ async fn many_invocations_load_what_one_process_loads() {
     });
     let started = fake.execute("etl", &job);
     let ended = started.ended().await;
-    let Ended::Succeeded(result) = ended else {
-        panic!("{ended:?}: {:#?}", fake.record().output);
+    let ExecutionOutcome::Succeeded(result) = ended else {
+        panic!("{ended:?}: {:#?}", fake.recording().output);
     };
 
-    let record = fake.record();
+    let recording = fake.recording();
     assert!(
-        record.invocations.len() >= 3,
+        recording.invocations.len() >= 3,
         "{} invocations",
-        record.invocations.len()
+        recording.invocations.len()
     );
     let cut_off = |end: &Option<InvocationEnd>| *end == Some(InvocationEnd::TimedOut);
     assert!(
-        !record
+        !recording
             .invocations
             .iter()
             .any(|invocation| cut_off(&invocation.end))
     );
-    record.assert_well_behaved();
+    recording.assert_well_behaved();
     assert_eq!(
         rows(&here.path().join("target.db")),
         rows(&there.path().join("target.db"))
@@ -143,8 +143,8 @@ async fn many_invocations_load_what_one_process_loads() {
     let line = json!({
         "measured": "locally, against the fake",
         "batches": loads.len(),
-        "invocations": record.invocations.len(),
-        "calls": record.checkpoints.len(),
+        "invocations": recording.invocations.len(),
+        "calls": recording.checkpoints.len(),
     });
     println!("{line}");
 }

@@ -1,4 +1,4 @@
-//! A client of both APIs that shares nothing with the one under test but the description.
+//! Client of both APIs, written independently of the one under test.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,43 +19,43 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A function that is driven by a test, call by call.
+/// Function whose calls a test makes one by one.
 #[derive(Debug, Clone)]
 pub struct Client {
     address: SocketAddr,
     credentials: Credentials,
 }
 
-/// An invocation that was taken.
+/// Invocation fetched from the Runtime API.
 #[derive(Debug, Clone)]
-pub struct Taken {
-    /// Lambda's id of it.
+pub struct TakenInvocation {
+    /// Lambda's request id.
     pub request_id: String,
-    /// What the function is called with.
+    /// Event that the function is invoked with.
     pub event: Value,
-    /// When its time is over, in milliseconds since 1970.
+    /// Deadline in milliseconds since 1970.
     pub deadline: u64,
 }
 
-impl Taken {
-    /// The execution's ARN.
+impl TakenInvocation {
+    /// Returns the execution's ARN.
     pub fn arn(&self) -> &str {
         self.event["DurableExecutionArn"]
             .as_str()
             .unwrap_or_default()
     }
 
-    /// The first token.
+    /// Returns the first checkpoint token.
     pub fn token(&self) -> &str {
         self.event["CheckpointToken"].as_str().unwrap_or_default()
     }
 }
 
-/// An answer: its status and its JSON. `None` where the connection was closed.
-pub type Answer = Option<(u16, Value)>;
+/// Status and JSON body of a response, or `None` if the connection was closed without one.
+pub type Response = Option<(u16, Value)>;
 
 impl Client {
-    /// A client of the fake at `address`.
+    /// Creates a client of the fake at `address`.
     pub fn new(address: SocketAddr, credentials: Credentials) -> Self {
         Self {
             address,
@@ -67,15 +67,15 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If the answer is not one.
-    pub async fn next(&self) -> Taken {
+    /// Panics if the connection fails or the response is not an invocation.
+    pub async fn next(&self) -> TakenInvocation {
         let path = "/2018-06-01/runtime/invocation/next";
         let (_, headers, event) = self
             .send("GET", path, "", b"", false)
             .await
-            .expect("an answer");
+            .expect("a response");
         let header = |name: &str| headers.get(name).cloned().unwrap_or_default();
-        Taken {
+        TakenInvocation {
             request_id: header("lambda-runtime-aws-request-id"),
             deadline: header("lambda-runtime-deadline-ms")
                 .parse()
@@ -84,19 +84,22 @@ impl Client {
         }
     }
 
-    /// Answers an invocation.
-    pub async fn respond(&self, taken: &Taken, output: Value) -> Answer {
+    /// Ends an invocation with an output.
+    pub async fn respond(&self, invocation: &TakenInvocation, output: Value) -> Response {
         let path = format!(
             "/2018-06-01/runtime/invocation/{}/response",
-            taken.request_id
+            invocation.request_id
         );
         self.call("POST", &path, "", output.to_string().as_bytes(), false)
             .await
     }
 
-    /// Fails an invocation.
-    pub async fn fail(&self, taken: &Taken, kind: &str) -> Answer {
-        let path = format!("/2018-06-01/runtime/invocation/{}/error", taken.request_id);
+    /// Ends an invocation with an error.
+    pub async fn fail(&self, invocation: &TakenInvocation, kind: &str) -> Response {
+        let path = format!(
+            "/2018-06-01/runtime/invocation/{}/error",
+            invocation.request_id
+        );
         let body = json!({ "errorType": kind, "errorMessage": "for a test" }).to_string();
         self.call("POST", &path, "", body.as_bytes(), false).await
     }
@@ -108,7 +111,7 @@ impl Client {
         token: &str,
         client_token: &str,
         updates: &[Update],
-    ) -> Answer {
+    ) -> Response {
         let body = json!({
             "CheckpointToken": token,
             "ClientToken": client_token,
@@ -120,10 +123,10 @@ impl Client {
     }
 
     /// Reads a page of the state.
-    pub async fn state(&self, arn: &str, token: &str, marker: &str, most: usize) -> Answer {
+    pub async fn state(&self, arn: &str, token: &str, marker: &str, max_items: usize) -> Response {
         let encode = |text: &str| utf8_percent_encode(text, SEGMENT).to_string();
         let (token, marker) = (encode(token), encode(marker));
-        let query = format!("CheckpointToken={token}&Marker={marker}&MaxItems={most}");
+        let query = format!("CheckpointToken={token}&Marker={marker}&MaxItems={max_items}");
         self.call("GET", &Self::path(arn, "state"), &query, b"", true)
             .await
     }
@@ -133,7 +136,7 @@ impl Client {
         format!("/2025-12-01/durable-executions/{arn}/{call}")
     }
 
-    /// Makes any call.
+    /// Makes any call, with a signature if `signed`.
     pub async fn call(
         &self,
         method: &str,
@@ -141,9 +144,9 @@ impl Client {
         query: &str,
         body: &[u8],
         signed: bool,
-    ) -> Answer {
-        let answer = self.send(method, path, query, body, signed).await;
-        answer.map(|(status, _, body)| (status, body))
+    ) -> Response {
+        let response = self.send(method, path, query, body, signed).await;
+        response.map(|(status, _, body)| (status, body))
     }
 
     async fn send(

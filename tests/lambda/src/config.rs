@@ -1,4 +1,4 @@
-//! What a fake is like.
+//! Settings of a fake.
 
 use std::time::Duration;
 
@@ -8,24 +8,24 @@ use crate::signature::Credentials;
 const REGION: &str = "eu-central-1";
 const ACCOUNT: &str = "123456789012";
 
-/// What the fake is like.
+/// Settings of a fake.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The time that an invocation has.
+    /// Time limit of an invocation.
     pub deadline: Duration,
-    /// How much shorter than asked waits, retry delays, timeouts and backoffs are.
-    pub pace: f64,
-    /// What an execution may use.
+    /// Factor by which waits, retry delays, timeouts and backoffs are shortened.
+    pub speedup: f64,
+    /// Limits of an execution.
     pub quotas: Quotas,
-    /// How the state is cut into pages.
+    /// Page sizes of the state.
     pub paging: Paging,
-    /// Whether the credentials come with a session token, as those of a role do.
-    pub session: bool,
-    /// The tenant of invocations.
+    /// Whether the credentials include a session token, as those of a role do.
+    pub session_token: bool,
+    /// Tenant of invocations.
     pub tenant: Option<String>,
-    /// Milliseconds that the service's clock is ahead of the function's.
-    pub ahead: i64,
-    /// Seconds, paced, after which an execution is over whatever it does.
+    /// Milliseconds by which the service's clock is ahead of the function's.
+    pub clock_skew: i64,
+    /// Timeout of an execution in seconds, shortened by `speedup`.
     pub execution_timeout: Option<i64>,
 }
 
@@ -33,12 +33,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             deadline: Duration::from_secs(900),
-            pace: 50.0,
+            speedup: 50.0,
             quotas: Quotas::default(),
             paging: Paging::default(),
-            session: true,
+            session_token: true,
             tenant: None,
-            ahead: 0,
+            clock_skew: 0,
             execution_timeout: None,
         }
     }
@@ -53,7 +53,7 @@ impl Config {
         Credentials {
             access_key: "AKIDEXAMPLE".into(),
             secret_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
-            session_token: self.session.then(|| "a+session/token=".into()),
+            session_token: self.session_token.then(|| "a+session/token=".into()),
             region: REGION.into(),
         }
     }

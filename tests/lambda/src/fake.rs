@@ -1,4 +1,4 @@
-//! The fake as tests use it.
+//! Fake of Lambda, as tests use it.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -10,21 +10,21 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::execution::{Execution, Pace};
+use crate::execution::{Execution, Speedup};
+use crate::execution_handle::ExecutionHandle;
 use crate::fault::Fault;
 use crate::functions::Function;
 use crate::http;
-use crate::record::{InvocationEnd, Record};
+use crate::recording::{InvocationEnd, Recording};
 use crate::sandbox::{self, Program};
 use crate::signature::Credentials;
-use crate::started::Started;
-use crate::state::{Queued, Shared};
+use crate::state::{QueuedInvocation, Shared};
 use crate::wire::{self, ErrorObject};
 
-/// How long a test waits for what should come at once before it gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a test waits without progress before it fails.
+const STALL_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Lambda's Runtime API and its durable API, on a loopback port.
+/// Server of Lambda's Runtime API and durable API on a loopback port.
 #[derive(Debug)]
 pub struct Fake {
     shared: Arc<Shared>,
@@ -39,11 +39,11 @@ impl Drop for Fake {
 }
 
 impl Fake {
-    /// Starts one.
+    /// Starts a fake.
     ///
     /// # Panics
     ///
-    /// If there is no free port.
+    /// Panics if no port is free.
     pub async fn start(config: Config) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -51,7 +51,7 @@ impl Fake {
         let clock = Arc::clone(&shared);
         let tasks = vec![
             tokio::spawn(http::serve(Arc::clone(&shared), listener)),
-            tokio::spawn(async move { clock.keep_time().await }),
+            tokio::spawn(async move { clock.run_timers().await }),
         ];
         Self {
             shared,
@@ -60,12 +60,12 @@ impl Fake {
         }
     }
 
-    /// Where both APIs are.
+    /// Returns the address of both APIs.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What Lambda tells a function by environment variables.
+    /// Returns the environment variables that Lambda sets for a function.
     pub fn environment(&self) -> Vec<(String, String)> {
         let credentials = self.credentials();
         let endpoint = format!("http://{}", self.address);
@@ -92,13 +92,13 @@ impl Fake {
         pairs.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 
-    /// What requests have to be signed with.
+    /// Returns the credentials for signing requests.
     pub fn credentials(&self) -> Credentials {
         self.shared.lock().config.credentials()
     }
 
-    /// Runs invocations in processes of `program` from now on. One that runs already is replaced
-    /// when it is idle.
+    /// Runs invocations in processes of `program` from now on. A process that is already running is replaced once it
+    /// is idle.
     pub fn run(&mut self, program: Program) {
         let first = self.shared.change(|state| {
             state.retire = state.program.is_some();
@@ -110,70 +110,70 @@ impl Fake {
         }
     }
 
-    /// Starts an execution of `input`.
-    pub fn execute(&self, name: &str, input: &Value) -> Started {
+    /// Starts an execution with a JSON input.
+    pub fn execute(&self, name: &str, input: &Value) -> ExecutionHandle {
         self.execute_text(name, &input.to_string())
     }
 
-    /// Starts an execution of an input that is given as text.
-    pub fn execute_text(&self, name: &str, input: &str) -> Started {
+    /// Starts an execution with an input given as text.
+    pub fn execute_text(&self, name: &str, input: &str) -> ExecutionHandle {
         let now = wire::now();
         self.shared.change(|state| {
             let number = state.executions.len() + 1;
             let function = state.config.function_arn();
             let arn = format!("{function}/durable-execution/{name}/{number:08x}");
-            let pace = Pace(state.config.pace);
-            let mut execution = Execution::new(arn.clone(), name, input.to_owned(), pace, now);
+            let speedup = Speedup(state.config.speedup);
+            let mut execution = Execution::new(arn.clone(), name, input.to_owned(), speedup, now);
             execution.quotas = state.config.quotas.clone();
             execution.paging = state.config.paging.clone();
-            execution.ahead = state.config.ahead;
+            execution.clock_skew = state.config.clock_skew;
             let timeout = state.config.execution_timeout;
-            execution.deadline = timeout.map(|seconds| (pace.after(now, seconds), seconds));
+            execution.deadline = timeout.map(|seconds| (speedup.after(now, seconds), seconds));
             state.executions.insert(arn.clone(), execution);
-            Started {
+            ExecutionHandle {
                 shared: Arc::clone(&self.shared),
                 arn,
             }
         })
     }
 
-    /// Invokes the function with an event that belongs to no execution.
+    /// Invokes the function with an event outside any execution.
     pub async fn invoke(&self, payload: Value) -> InvocationEnd {
         let request_id = self.shared.change(|state| {
             let request_id = state.new_request_id();
-            state.queue.push_back(Queued {
+            state.queue.push_back(QueuedInvocation {
                 request_id: request_id.clone(),
                 arn: None,
                 payload,
             });
             request_id
         });
-        patiently(&self.shared, move |record, _| {
-            let mut all = record.invocations.iter();
+        wait_for(&self.shared, move |recording, _| {
+            let mut all = recording.invocations.iter();
             all.find(|one| one.request_id == request_id)?.end.clone()
         })
         .await
     }
 
-    /// The `call`th checkpoint call from now, counted from 1 over all executions, goes wrong.
+    /// Injects a fault into checkpoint call number `call`, counted from 1 over all executions.
     pub fn fault(&self, call: u64, fault: Fault) {
         self.shared
             .change(|state| state.checkpoint_faults.at(call, fault));
     }
 
-    /// Every checkpoint call from the `call`th goes wrong.
+    /// Injects a fault into every checkpoint call from number `call` on.
     pub fn fault_from(&self, call: u64, fault: Fault) {
         self.shared
             .change(|state| state.checkpoint_faults.from(call, fault));
     }
 
-    /// The `call`th call that reads the state goes wrong.
+    /// Injects a fault into state call number `call`.
     pub fn fault_state(&self, call: u64, fault: Fault) {
         self.shared
             .change(|state| state.state_faults.at(call, fault));
     }
 
-    /// A function that chained invokes may name, run by `code`.
+    /// Defines a function for chained invokes that runs `code`.
     pub fn function(
         &self,
         name: &str,
@@ -184,41 +184,44 @@ impl Fake {
             .change(|state| state.functions.insert(name.to_owned(), code));
     }
 
-    /// A function that chained invokes may name, answered by the test.
-    pub fn function_by_hand(&self, name: &str) {
+    /// Defines a function for chained invokes that the test completes.
+    pub fn manual_function(&self, name: &str) {
         self.shared
-            .change(|state| state.functions.insert(name.to_owned(), Function::Test));
+            .change(|state| state.functions.insert(name.to_owned(), Function::Manual));
     }
 
-    /// Kills the subject's process, as Lambda does when it is out of memory.
+    /// Kills the subject's process, as Lambda does when it runs out of memory.
     pub fn kill(&self) {
         self.shared
             .change(|state| state.kill = state.program.is_some());
     }
 
-    /// What the subject did so far.
-    pub fn record(&self) -> Record {
-        self.shared.lock().record.clone()
+    /// Returns what the subject has done so far.
+    pub fn recording(&self) -> Recording {
+        self.shared.lock().recording.clone()
     }
 
-    /// Waits until the record shows something.
+    /// Waits until `condition` returns a value for the recording.
     ///
     /// # Panics
     ///
-    /// If that takes two minutes.
-    pub async fn until<T>(&self, mut look: impl FnMut(&Record) -> Option<T>) -> T {
-        patiently(&self.shared, |record, _| look(record)).await
+    /// Panics after two minutes.
+    pub async fn wait_until<T>(&self, mut condition: impl FnMut(&Recording) -> Option<T>) -> T {
+        wait_for(&self.shared, |recording, _| condition(recording)).await
     }
 }
 
-/// Looks until there is something to see.
-pub(crate) async fn patiently<T>(
+/// Waits until `condition` returns a value, and panics after [`STALL_TIMEOUT`].
+pub(crate) async fn wait_for<T>(
     shared: &Shared,
-    mut look: impl FnMut(&Record, &HashMap<String, Execution>) -> Option<T>,
+    mut condition: impl FnMut(&Recording, &HashMap<String, Execution>) -> Option<T>,
 ) -> T {
-    let found = shared.until(|state| look(&state.record, &state.executions));
-    match tokio::time::timeout(PATIENCE, found).await {
-        Ok(found) => found,
-        Err(_) => panic!("nothing of what was expected came: {:#?}", shared.lock()),
+    let value = shared.wait_until(|state| condition(&state.recording, &state.executions));
+    match tokio::time::timeout(STALL_TIMEOUT, value).await {
+        Ok(value) => value,
+        Err(_) => panic!(
+            "condition not met in {STALL_TIMEOUT:?}: {:#?}",
+            shared.lock()
+        ),
     }
 }

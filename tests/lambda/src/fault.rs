@@ -1,86 +1,86 @@
-//! What goes wrong, and at which call.
+//! Faults that tests inject into calls.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::wire::Refusal;
+use crate::wire::ApiError;
 
-/// Something that goes wrong with a single call.
+/// Fault of a single call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The call never arrives: the connection is closed.
+    /// Closes the connection without applying the call.
     LoseRequest,
-    /// The call has its effect, but the connection is closed without an answer.
+    /// Applies the call, then closes the connection without a response.
     LoseResponse,
-    /// The call is answered with an error and has no effect.
-    Refuse(Refusal),
-    /// Every call is refused with status 429 until this many seconds have passed since the first.
+    /// Responds with an error without applying the call.
+    Reject(ApiError),
+    /// Rejects every call with status 429 until this many seconds have passed since the first.
     Throttle(u64),
-    /// Applied, but the answer holds no further token.
+    /// Applies the call, but responds without a checkpoint token.
     WithholdToken,
-    /// Applied; this many operations of what has changed are on the first page of the answer.
-    PageAnswer(usize),
-    /// Takes this long before it has its effect.
+    /// Applies the call and puts this many changed operations on the first page of the response.
+    PageResponse(usize),
+    /// Applies the call after a delay.
     Delay(Duration),
-    /// The subject is killed before the call has its effect.
+    /// Kills the subject before the call is applied.
     KillBefore,
-    /// The subject is killed after the call had its effect, before it is answered.
+    /// Kills the subject after the call is applied, before the response.
     KillAfter,
-    /// Answered with status 200 and something that is no JSON; has its effect.
+    /// Applies the call and responds with status 200 and invalid JSON.
     Garble,
 }
 
 impl Fault {
-    /// Status 429.
+    /// Creates a rejection with status 429.
     pub fn throttled(retry_after: Option<u64>) -> Self {
         let message = "Rate exceeded";
-        Self::Refuse(Refusal {
+        Self::Reject(ApiError {
             retry_after,
-            ..Refusal::new(429, "TooManyRequestsException", message)
+            ..ApiError::new(429, "TooManyRequestsException", message)
         })
     }
 
-    /// Status 500.
-    pub fn broken() -> Self {
-        Self::Refuse(Refusal::new(500, "ServiceException", "An error occurred."))
+    /// Creates a rejection with status 500.
+    pub fn internal_error() -> Self {
+        Self::Reject(ApiError::new(500, "ServiceException", "An error occurred."))
     }
 
-    /// Status 403: the role lacks the action.
-    pub fn denied() -> Self {
+    /// Creates a rejection with status 403: the role does not allow the call.
+    pub fn access_denied() -> Self {
         let message = "User is not authorized to perform: lambda:CheckpointDurableExecution";
-        Self::Refuse(Refusal::new(403, "AccessDeniedException", message))
+        Self::Reject(ApiError::new(403, "AccessDeniedException", message))
     }
 
-    /// Status 404.
-    pub fn missing() -> Self {
-        Self::Refuse(Refusal::new(
+    /// Creates a rejection with status 404.
+    pub fn not_found() -> Self {
+        Self::Reject(ApiError::new(
             404,
             "ResourceNotFoundException",
             "Execution not found",
         ))
     }
 
-    /// Status 400 of the API's model.
-    pub fn invalid() -> Self {
+    /// Creates a rejection with status 400 for a request that violates the API's model.
+    pub fn validation_error() -> Self {
         let message =
             "1 validation error detected: Value '' at 'updates' failed to satisfy constraint";
-        Self::Refuse(Refusal::new(400, "ValidationException", message))
+        Self::Reject(ApiError::new(400, "ValidationException", message))
     }
 
-    /// Status 502 of an encryption key that may not be used.
-    pub fn key(code: &str) -> Self {
+    /// Creates a rejection with status 502 for an unusable encryption key.
+    pub fn kms_error(code: &str) -> Self {
         let message =
             "Lambda was unable to decrypt the execution's data because KMS access was denied.";
-        Self::Refuse(Refusal::new(502, code, message))
+        Self::Reject(ApiError::new(502, code, message))
     }
 
-    /// Status 400: somebody else has gone on with the execution.
+    /// Creates a rejection with status 400 for an execution that another invocation has taken over.
     pub fn stale_token() -> Self {
-        Self::Refuse(Refusal::stale_token())
+        Self::Reject(ApiError::stale_token())
     }
 }
 
-/// Which faults are still to come, by the number of the call.
+/// Pending faults by the number of the call.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     at: HashMap<u64, Fault>,
@@ -97,7 +97,7 @@ impl Faults {
         self.from.push((call, fault));
     }
 
-    /// The fault of the call that arrives now.
+    /// Counts a call and returns its fault.
     pub(crate) fn next(&mut self) -> Option<Fault> {
         self.calls += 1;
         let call = self.calls;

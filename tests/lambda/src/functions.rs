@@ -1,18 +1,18 @@
-//! Functions that chained invokes run.
+//! Functions that chained invokes call.
 
 use std::sync::Arc;
 
-use crate::execution::bare;
+use crate::execution::function_name;
 use crate::state::Shared;
 use crate::wire::{self, ErrorObject};
 
-/// Who answers a chained invoke.
+/// Implementation of a function.
 #[derive(Clone)]
 pub(crate) enum Function {
-    /// This code, at once.
+    /// Code that returns the outcome immediately.
     Code(Arc<dyn Fn(String) -> Result<String, ErrorObject> + Send + Sync>),
-    /// The test, through [`Started::answer_invoke`].
-    Test,
+    /// The test completes invokes with [`ExecutionHandle::complete_invoke`](crate::ExecutionHandle::complete_invoke).
+    Manual,
 }
 
 impl std::fmt::Debug for Function {
@@ -21,7 +21,7 @@ impl std::fmt::Debug for Function {
     }
 }
 
-/// Runs the function of a chained invoke, or says that there is none.
+/// Runs the function of a chained invoke if it is implemented by code.
 pub(crate) fn run_function(shared: &Arc<Shared>, arn: &str, operation: &str) {
     let (function, input) = {
         let state = shared.lock();
@@ -33,9 +33,12 @@ pub(crate) fn run_function(shared: &Arc<Shared>, arn: &str, operation: &str) {
         let name = options
             .and_then(|options| options.function_name)
             .unwrap_or_default();
-        let input = state.record.updates().find(|update| update.id == operation);
+        let input = state
+            .recording
+            .updates()
+            .find(|update| update.id == operation);
         let input = input.and_then(|update| update.payload.clone());
-        (state.functions.get(bare(&name)).cloned(), input)
+        (state.functions.get(function_name(&name)).cloned(), input)
     };
     if let Some(Function::Code(code)) = function {
         let outcome = code(input.unwrap_or_else(|| "{}".into()));

@@ -1,40 +1,38 @@
-//! A Lambda and its durable service on a loopback port, for tests of what runs on them.
+//! Fake of Lambda and its durable service on a loopback port.
 //!
-//! [`Fake`] speaks the Runtime API to a function and the durable API back to it, keeps executions
-//! by the service's rules, runs timers (faster than asked, see [`Config::pace`]), kills what overruns
-//! its deadline, has any call go wrong that a test names ([`Fault`]), and writes down everything
-//! ([`Record`]).
+//! [`Fake`] serves the Runtime API and the durable API to a function, keeps executions by the service's rules, runs
+//! timers (accelerated by [`Config::speedup`]), kills processes that exceed their deadline, injects faults into the
+//! calls that a test selects ([`Fault`]), and records everything ([`Recording`]).
 //!
-//! It is strict where the service's rules are known, and where they are not it takes the stricter
-//! reading: type, sub type, name and parent have to be repeated in every update, nothing is written
-//! below a closed context, and nothing ends that was not started.
+//! Where the service's rules are not known, the fake takes the stricter reading: every update repeats type, subtype,
+//! name and parent, nothing is written inside a closed context, and only started operations can end.
 
 mod client;
 mod config;
 mod execution;
+mod execution_handle;
 mod fake;
 mod fault;
 mod functions;
 mod http;
 mod operation;
-mod record;
+mod recording;
 mod sandbox;
 mod signature;
-mod started;
 mod state;
 mod wire;
 
-pub use client::{Answer, Client, Taken};
+pub use client::{Client, Response, TakenInvocation};
 pub use config::Config;
-pub use execution::{Ended, Paging, Quotas, Used};
+pub use execution::{ExecutionOutcome, Paging, Quotas, Usage};
+pub use execution_handle::ExecutionHandle;
 pub use fake::Fake;
 pub use fault::Fault;
-pub use operation::{CallbackTimes, Operation};
-pub use record::{CallEnd, CheckpointCall, Invocation, InvocationEnd, Record, StateCall};
+pub use operation::{CallbackTimers, Operation};
+pub use recording::{CallOutcome, CheckpointCall, Invocation, InvocationEnd, Recording, StateCall};
 pub use sandbox::Program;
 pub use signature::Credentials;
-pub use started::Started;
 pub use wire::{
-    Action, CallbackOptions, ChainedInvokeOptions, ContextOptions, ErrorObject, Kind, Refusal,
+    Action, ApiError, CallbackOptions, ChainedInvokeOptions, ContextOptions, ErrorObject, Kind,
     Status, StepOptions, Update, WaitOptions,
 };

@@ -1,5 +1,4 @@
-//! The subject of AWS's conformance suite: the environment variable `HANDLER` says which requirement's function
-//! this process runs.
+//! Subject of AWS's conformance suite. The environment variable `HANDLER` selects the function of a requirement.
 
 mod handlers;
 

@@ -1,4 +1,4 @@
-//! Operations as the service keeps and spells them.
+//! Operations and their JSON form.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::wire::{ChainedInvokeOptions, ErrorObject, Kind, Status};
 
-/// A record of an execution.
+/// Operation of an execution.
 #[derive(Debug, Clone)]
 #[expect(missing_docs)]
 pub struct Operation {
@@ -16,46 +16,46 @@ pub struct Operation {
     pub name: Option<String>,
     pub sub_type: Option<String>,
     pub parent_id: Option<String>,
-    /// Milliseconds since 1970, as all times here.
-    pub started: u64,
-    pub ended: Option<u64>,
-    /// Finished attempts.
+    /// Milliseconds since 1970, like all times here.
+    pub started_at: u64,
+    pub ended_at: Option<u64>,
+    /// Number of finished attempts.
     pub attempt: u32,
-    /// The input of an execution, else the outcome.
+    /// Input of an execution, otherwise the result.
     pub payload: Option<String>,
     pub error: Option<ErrorObject>,
     pub replay_children: bool,
-    /// When the service moves it on by itself.
+    /// Time at which the service changes its status.
     pub due: Option<u64>,
-    pub callback: Option<CallbackTimes>,
+    pub callback: Option<CallbackTimers>,
     pub function: Option<ChainedInvokeOptions>,
-    /// The number of its last change.
+    /// Number of its last change.
     pub(crate) changed: u64,
 }
 
-/// What a callback is known by and how long it may take.
+/// Id and timers of a callback.
 #[derive(Debug, Clone)]
 #[expect(missing_docs)]
-pub struct CallbackTimes {
+pub struct CallbackTimers {
     pub id: String,
-    /// When it is over whatever happens.
+    /// Time at which it times out.
     pub deadline: Option<u64>,
-    /// The longest pause between signs of life.
+    /// Longest time between heartbeats.
     pub heartbeat: Option<Duration>,
-    /// When the current pause is over.
-    pub silent_until: Option<u64>,
+    /// Time by which the next heartbeat has to arrive.
+    pub heartbeat_due: Option<u64>,
 }
 
-/// Where timestamps go decides how they are written.
+/// Format of timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Times {
-    /// Whole milliseconds: the event of an invocation.
+pub(crate) enum TimeFormat {
+    /// Whole milliseconds, as in invocation events.
     Millis,
-    /// Seconds with a fraction: answers of the API.
+    /// Seconds with a fraction, as in API responses.
     Seconds,
 }
 
-impl Times {
+impl TimeFormat {
     fn write(self, millis: u64) -> Value {
         match self {
             Self::Millis => json!(millis),
@@ -65,24 +65,23 @@ impl Times {
 }
 
 impl Operation {
-    /// The operation as JSON, with exactly the details of its type.
-    /// The operation as it is written, by a clock that is this many milliseconds ahead.
-    pub(crate) fn to_json(&self, times: Times, ahead: i64) -> Value {
-        let write = |at: u64| times.write(at.saturating_add_signed(ahead));
+    /// Converts the operation to JSON with the details of its type. Times are shifted by `clock_skew` milliseconds.
+    pub(crate) fn to_json(&self, format: TimeFormat, clock_skew: i64) -> Value {
+        let write = |at: u64| format.write(at.saturating_add_signed(clock_skew));
         let mut json = Map::new();
         json.insert("Id".into(), json!(self.id));
         json.insert("Type".into(), json!(self.kind));
         json.insert("Status".into(), json!(self.status));
-        json.insert("StartTimestamp".into(), write(self.started));
+        json.insert("StartTimestamp".into(), write(self.started_at));
         let mut put = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
                 json.insert(key.into(), value);
             }
         };
         put("Name", self.name.as_ref().map(|name| json!(name)));
-        put("SubType", self.sub_type.as_ref().map(|word| json!(word)));
+        put("SubType", self.sub_type.as_ref().map(|text| json!(text)));
         put("ParentId", self.parent_id.as_ref().map(|id| json!(id)));
-        put("EndTimestamp", self.ended.map(write));
+        put("EndTimestamp", self.ended_at.map(write));
         let (key, details) = self.details(write);
         put(key, Some(details));
         Value::Object(json)

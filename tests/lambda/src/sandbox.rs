@@ -1,5 +1,5 @@
-//! Runs a subject as Lambda would: a process that is started when there is work, kept while it
-//! works, and killed when its time is over.
+//! Runs a subject as Lambda does: the process is started when an invocation is queued, kept between invocations, and
+//! killed at its deadline.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,18 +10,18 @@ use tokio::process::{Child, Command};
 
 use crate::state::Shared;
 
-/// A program that is a Lambda function with a custom runtime.
+/// Program that implements a Lambda function with a custom runtime.
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
-    /// Whether each invocation gets a process of its own.
+    /// Whether each invocation gets a new process.
     pub(crate) fresh: bool,
 }
 
 impl Program {
-    /// The program at `path`, kept running from one invocation to the next.
+    /// Creates a program from the executable at `path`. One process runs many invocations.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -45,14 +45,14 @@ impl Program {
         self
     }
 
-    /// Starts a process for each invocation.
+    /// Starts a new process for each invocation.
     #[must_use]
     pub fn fresh(mut self) -> Self {
         self.fresh = true;
         self
     }
 
-    /// The program does not see the environment of the test, only what Lambda would set.
+    /// Starts the process with the variables that Lambda sets, without the test's own environment.
     fn spawn(&self, lambda: &[(String, String)]) -> std::io::Result<Child> {
         let mut command = Command::new(&self.path);
         command
@@ -69,28 +69,28 @@ impl Program {
     }
 }
 
-/// Runs whatever program is the current one, for ever.
+/// Starts the current program whenever invocations are queued, until the task is aborted.
 pub(crate) async fn run(shared: Arc<Shared>, lambda: Vec<(String, String)>) {
     loop {
         let program = shared
-            .until(|state| {
+            .wait_until(|state| {
                 let work = !state.queue.is_empty();
                 state.program.clone().filter(|_| work)
             })
             .await;
-        shared.change(|state| state.record.processes += 1);
+        shared.change(|state| state.recording.processes += 1);
         match program.spawn(&lambda) {
-            Ok(child) => watch(&shared, child).await,
+            Ok(child) => supervise(&shared, child).await,
             Err(error) => {
-                let how = format!("cannot start {}: {error}", program.path.display());
-                shared.change(|state| state.process_ended(&how, false));
+                let reason = format!("cannot start {}: {error}", program.path.display());
+                shared.change(|state| state.process_ended(&reason, false));
             }
         }
     }
 }
 
-/// Stays with a process to its end.
-async fn watch(shared: &Arc<Shared>, mut child: Child) {
+/// Waits for a process to end, or kills it when the state says so.
+async fn supervise(shared: &Arc<Shared>, mut child: Child) {
     let stdout = child
         .stdout
         .take()
@@ -99,11 +99,11 @@ async fn watch(shared: &Arc<Shared>, mut child: Child) {
         .stderr
         .take()
         .map(|stream| tokio::spawn(copy(Arc::clone(shared), stream)));
-    let killed = shared.until(|state| {
-        let retire = state.retire && state.flights.is_empty();
+    let killed = shared.wait_until(|state| {
+        let retire = state.retire && state.active.is_empty();
         (state.kill || retire).then_some(())
     });
-    let (how, wanted) = tokio::select! {
+    let (reason, expected) = tokio::select! {
         status = child.wait() => (format!("{status:?}"), false),
         () = killed => {
             let killed = child.kill().await;
@@ -113,12 +113,12 @@ async fn watch(shared: &Arc<Shared>, mut child: Child) {
     for copied in [stdout, stderr].into_iter().flatten() {
         let _ = copied.await;
     }
-    shared.change(|state| state.process_ended(&how, wanted));
+    shared.change(|state| state.process_ended(&reason, expected));
 }
 
 async fn copy(shared: Arc<Shared>, stream: impl AsyncRead + Unpin) {
     let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        shared.change(|state| state.record.output.push(line));
+        shared.change(|state| state.recording.output.push(line));
     }
 }

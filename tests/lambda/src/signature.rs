@@ -1,4 +1,4 @@
-//! AWS's signature version 4, written from its description so that it checks the one under test.
+//! AWS Signature Version 4, implemented from its specification, independently of the code under test.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-/// What AWS's signing leaves as it is.
+/// Characters that the canonical request percent-encodes: everything but the unreserved ones.
 const SIGNED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -14,7 +14,7 @@ const SIGNED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 const SIGNED_PATH: &AsciiSet = &SIGNED.remove(b'/');
 
-/// Who signs.
+/// Credentials that requests are signed with.
 #[derive(Debug, Clone)]
 #[expect(missing_docs)]
 pub struct Credentials {
@@ -24,14 +24,14 @@ pub struct Credentials {
     pub region: String,
 }
 
-/// A request as far as a signature covers it.
+/// Parts of a request that the signature covers.
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
-    /// As it is on the wire.
+    /// Path as sent, still encoded.
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
-    /// Names in lower case.
+    /// Headers by lower-case name.
     pub(crate) headers: &'a BTreeMap<String, String>,
     pub(crate) body: &'a [u8],
 }
@@ -46,7 +46,7 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// The query with its parameters in order.
+/// Sorts the parameters of a query.
 fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<String> = query
         .split('&')
@@ -63,7 +63,7 @@ fn canonical_query(query: &str) -> String {
     pairs.join("&")
 }
 
-/// The signature of `request` by `scope`, which is `date/region/service/aws4_request`.
+/// Computes the signature of `request`. The scope is `date/region/service/aws4_request`.
 pub(crate) fn signature(
     request: &Request<'_>,
     signed_headers: &str,
@@ -77,7 +77,7 @@ pub(crate) fn signature(
             format!("{name}:{value}\n")
         })
         .collect();
-    // The path is encoded on the wire already, and once more here: every service but S3 wants that.
+    // The canonical path is the encoded path, encoded again. Only S3 differs.
     let path = utf8_percent_encode(request.path, SIGNED_PATH);
     let canonical = format!(
         "{}\n{path}\n{}\n{headers}\n{signed_headers}\n{}",
@@ -95,7 +95,7 @@ pub(crate) fn signature(
     hex(&mac(&key, &text))
 }
 
-/// Whether a request is signed as Lambda wants it; what is wrong if not.
+/// Verifies the signature of a request. The error says what is wrong with it.
 pub(crate) fn verify(request: &Request<'_>, credentials: &Credentials) -> Result<(), String> {
     let header = |name: &str| request.headers.get(name).map(String::as_str);
     let authorization = header("authorization").ok_or("Missing Authentication Token")?;
@@ -143,7 +143,7 @@ pub(crate) fn verify(request: &Request<'_>, credentials: &Credentials) -> Result
     Ok(())
 }
 
-/// The Authorization header of a request.
+/// Computes the `Authorization` header of a request.
 pub(crate) fn authorize(request: &Request<'_>, credentials: &Credentials) -> String {
     let date = request.headers.get("x-amz-date").map_or("", String::as_str);
     let day = date.get(..8).unwrap_or_default();
@@ -161,9 +161,9 @@ pub(crate) fn authorize(request: &Request<'_>, credentials: &Credentials) -> Str
 mod tests {
     use super::*;
 
-    /// `get-vanilla` and `get-vanilla-query-order-key-case` of AWS's published test suite.
+    /// Cases `get-vanilla` and `get-vanilla-query-order-key-case` of AWS's published test suite.
     #[test]
-    fn agrees_with_published_vectors() {
+    fn signatures_match_the_published_vectors() {
         let headers = BTreeMap::from([
             ("host".into(), "example.amazonaws.com".into()),
             ("x-amz-date".into(), "20150830T123600Z".into()),

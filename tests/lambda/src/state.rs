@@ -1,4 +1,4 @@
-//! Everything the fake knows, behind one lock.
+//! State of the fake, behind one lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
@@ -9,10 +9,10 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::config::Config;
-use crate::execution::{Execution, Verdict};
+use crate::execution::{Execution, OutputCheck};
 use crate::fault::Faults;
 use crate::functions::Function;
-use crate::record::{Invocation, InvocationEnd, Record};
+use crate::recording::{Invocation, InvocationEnd, Recording};
 use crate::sandbox::Program;
 use crate::wire::{self, ErrorObject};
 
@@ -22,42 +22,42 @@ pub(crate) struct Shared {
     changed: Notify,
 }
 
-/// An invocation that nobody has taken yet.
+/// Invocation that the function has not fetched yet.
 #[derive(Debug)]
-pub(crate) struct Queued {
+pub(crate) struct QueuedInvocation {
     pub(crate) request_id: String,
-    /// Whose event is made when it is taken.
+    /// ARN of the execution. Its event is built when the invocation is taken.
     pub(crate) arn: Option<String>,
-    /// The event of an invocation that belongs to no execution.
+    /// Event of an invocation outside any execution.
     pub(crate) payload: Value,
 }
 
-/// An invocation that was taken and has not ended.
+/// Invocation that the function has fetched and not finished.
 #[derive(Debug)]
-pub(crate) struct Flight {
+pub(crate) struct ActiveInvocation {
     pub(crate) arn: Option<String>,
     pub(crate) deadline: u64,
-    /// Its place in the record.
-    record: usize,
+    /// Its index in the recording.
+    index: usize,
 }
 
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) config: Config,
     pub(crate) executions: HashMap<String, Execution>,
-    pub(crate) queue: VecDeque<Queued>,
-    pub(crate) flights: HashMap<String, Flight>,
-    pub(crate) record: Record,
+    pub(crate) queue: VecDeque<QueuedInvocation>,
+    pub(crate) active: HashMap<String, ActiveInvocation>,
+    pub(crate) recording: Recording,
     pub(crate) checkpoint_faults: Faults,
     pub(crate) state_faults: Faults,
-    /// When throttling began.
-    pub(crate) throttled: Option<u64>,
+    /// Time of the first throttled call.
+    pub(crate) throttled_since: Option<u64>,
     pub(crate) functions: HashMap<String, Function>,
-    /// What invocations are run by, if the fake runs it.
+    /// Program that runs the invocations, if the fake starts one.
     pub(crate) program: Option<Program>,
-    /// The process is to be killed now.
+    /// Whether to kill the process now.
     pub(crate) kill: bool,
-    /// The process is to be replaced once it is idle.
+    /// Whether to replace the process once it is idle.
     pub(crate) retire: bool,
     requests: u64,
 }
@@ -69,11 +69,11 @@ impl Shared {
                 config,
                 executions: HashMap::new(),
                 queue: VecDeque::new(),
-                flights: HashMap::new(),
-                record: Record::default(),
+                active: HashMap::new(),
+                recording: Recording::default(),
                 checkpoint_faults: Faults::default(),
                 state_faults: Faults::default(),
-                throttled: None,
+                throttled_since: None,
                 functions: HashMap::new(),
                 program: None,
                 kill: false,
@@ -84,7 +84,7 @@ impl Shared {
         })
     }
 
-    /// To look only; what changes something goes through [`Shared::change`].
+    /// Locks the state for reading. Changes go through [`Shared::change`].
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,22 +95,25 @@ impl Shared {
         value
     }
 
-    /// Waits until `look` finds something, which may change what it finds.
-    pub(crate) async fn until<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+    /// Waits until `condition` returns a value. The condition may change the state when it does.
+    pub(crate) async fn wait_until<T>(
+        &self,
+        mut condition: impl FnMut(&mut State) -> Option<T>,
+    ) -> T {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            let found = look(&mut self.lock());
-            if let Some(found) = found {
+            let value = condition(&mut self.lock());
+            if let Some(value) = value {
                 self.changed.notify_waiters();
-                return found;
+                return value;
             }
             changed.await;
         }
     }
 
-    /// Moves on everything that time moves, for ever.
-    pub(crate) async fn keep_time(&self) {
+    /// Fires timers and deadlines until the task is aborted.
+    pub(crate) async fn run_timers(&self) {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -136,13 +139,12 @@ impl State {
         format!("8476a536-e9f4-11e8-9739-{:012x}", self.requests)
     }
 
-    /// Moves on what is due and queues invocations; when something is due next, and whether
-    /// anything was done.
+    /// Fires what is due and queues invocations. Returns the next due time and whether anything changed.
     fn reconcile(&mut self, now: u64) -> (Option<u64>, bool) {
         let mut moved = false;
         let mut next: Option<u64> = None;
         let mut due = |at: u64| next = Some(next.map_or(at, |next| next.min(at)));
-        let mut wanted = Vec::new();
+        let mut to_invoke = Vec::new();
         for (arn, execution) in &mut self.executions {
             let before = execution.is_running();
             if execution.next_due().is_some_and(|due| due <= now) {
@@ -154,27 +156,27 @@ impl State {
             if !execution.is_running() || execution.invoked {
                 continue;
             }
-            match execution.wake {
-                Some(wake) if wake > now => due(wake),
-                Some(_) => wanted.push(arn.clone()),
-                None if execution.has_news() => wanted.push(arn.clone()),
+            match execution.wake_at {
+                Some(wake_at) if wake_at > now => due(wake_at),
+                Some(_) => to_invoke.push(arn.clone()),
+                None if execution.has_unseen_changes() => to_invoke.push(arn.clone()),
                 None => {}
             }
         }
-        let late: Vec<String> = self
-            .flights
+        let timed_out: Vec<String> = self
+            .active
             .iter()
-            .filter(|(_, flight)| {
-                due(flight.deadline.max(now + 1));
-                flight.deadline <= now
+            .filter(|(_, invocation)| {
+                due(invocation.deadline.max(now + 1));
+                invocation.deadline <= now
             })
             .map(|(request, _)| request.clone())
             .collect();
-        moved |= !wanted.is_empty() || !late.is_empty();
-        wanted
+        moved |= !to_invoke.is_empty() || !timed_out.is_empty();
+        to_invoke
             .into_iter()
             .for_each(|arn| self.queue_invocation(arn));
-        for request in late {
+        for request in timed_out {
             self.kill = self.program.is_some();
             let error = ErrorObject::new("Sandbox.Timedout", "Task timed out");
             self.fail(&request, InvocationEnd::TimedOut, error, now);
@@ -187,15 +189,15 @@ impl State {
         if let Some(execution) = self.executions.get_mut(&arn) {
             execution.invoked = true;
         }
-        self.queue.push_back(Queued {
+        self.queue.push_back(QueuedInvocation {
             request_id,
             arn: Some(arn),
             payload: Value::Null,
         });
     }
 
-    /// Hands out the next invocation: its id, its event, and when its time is over.
-    pub(crate) fn take(&mut self) -> Option<(String, Value, u64)> {
+    /// Takes the next invocation: its id, its event and its deadline.
+    pub(crate) fn take_invocation(&mut self) -> Option<(String, Value, u64)> {
         if self.kill || self.retire {
             return None;
         }
@@ -206,15 +208,15 @@ impl State {
             .and_then(|arn| self.executions.get_mut(arn));
         let event = execution.map_or(queued.payload, Execution::event);
         let deadline = wire::now() + self.config.deadline.as_millis() as u64;
-        self.flights.insert(
+        self.active.insert(
             queued.request_id.clone(),
-            Flight {
+            ActiveInvocation {
                 arn: queued.arn.clone(),
                 deadline,
-                record: self.record.invocations.len(),
+                index: self.recording.invocations.len(),
             },
         );
-        self.record.invocations.push(Invocation {
+        self.recording.invocations.push(Invocation {
             request_id: queued.request_id.clone(),
             arn: queued.arn,
             event_bytes: event.to_string().len(),
@@ -223,42 +225,42 @@ impl State {
         Some((queued.request_id, event, deadline))
     }
 
-    /// The request id of the invocation that an execution is in.
+    /// Returns the request id of the execution's current invocation.
     pub(crate) fn invocation_of(&self, arn: &str) -> Option<String> {
-        let mut flights = self.flights.iter();
-        let flight = flights.find(|(_, flight)| flight.arn.as_deref() == Some(arn));
-        flight.map(|(request, _)| request.clone())
+        let mut active = self.active.iter();
+        let invocation = active.find(|(_, invocation)| invocation.arn.as_deref() == Some(arn));
+        invocation.map(|(request, _)| request.clone())
     }
 
-    fn land(&mut self, request: &str, end: InvocationEnd) -> Option<Flight> {
-        let flight = self.flights.remove(request)?;
-        self.record.invocations[flight.record].end = Some(end);
+    fn finish(&mut self, request: &str, end: InvocationEnd) -> Option<ActiveInvocation> {
+        let invocation = self.active.remove(request)?;
+        self.recording.invocations[invocation.index].end = Some(end);
         self.retire |= self.program.as_ref().is_some_and(|program| program.fresh);
-        if let Some(execution) = self.execution_of(&flight) {
+        if let Some(execution) = self.execution_of(&invocation) {
             execution.invoked = false;
         }
-        Some(flight)
+        Some(invocation)
     }
 
-    fn execution_of(&mut self, flight: &Flight) -> Option<&mut Execution> {
-        self.executions.get_mut(flight.arn.as_ref()?)
+    fn execution_of(&mut self, invocation: &ActiveInvocation) -> Option<&mut Execution> {
+        self.executions.get_mut(invocation.arn.as_ref()?)
     }
 
-    /// The invocation ended with an answer of the handler; whether it was one that had begun.
-    pub(crate) fn answer(&mut self, request: &str, output: Value, now: u64) -> bool {
-        let Some(flight) = self.land(request, InvocationEnd::Output(output.clone())) else {
+    /// Ends an invocation with the handler's output. Returns whether the invocation was active.
+    pub(crate) fn succeed(&mut self, request: &str, output: Value, now: u64) -> bool {
+        let Some(invocation) = self.finish(request, InvocationEnd::Output(output.clone())) else {
             return false;
         };
-        let verdict = self
-            .execution_of(&flight)
-            .map(|execution| execution.output(&output, now));
-        if verdict.is_some_and(|verdict| verdict != Verdict::Taken) {
-            self.record.improper_outputs.push(output);
+        let check = self
+            .execution_of(&invocation)
+            .map(|execution| execution.invocation_succeeded(&output, now));
+        if check.is_some_and(|check| check != OutputCheck::Accepted) {
+            self.recording.rejected_outputs.push(output);
         }
         true
     }
 
-    /// The invocation failed.
+    /// Ends an invocation with a failure. Returns whether the invocation was active.
     pub(crate) fn fail(
         &mut self,
         request: &str,
@@ -266,28 +268,29 @@ impl State {
         error: ErrorObject,
         now: u64,
     ) -> bool {
-        let Some(flight) = self.land(request, end) else {
+        let Some(invocation) = self.finish(request, end) else {
             return false;
         };
-        if let Some(execution) = self.execution_of(&flight) {
+        if let Some(execution) = self.execution_of(&invocation) {
             execution.invocation_failed(error, now);
         }
         true
     }
 
-    /// The process is gone; what it was doing has failed.
-    pub(crate) fn process_ended(&mut self, how: &str, wanted: bool) {
+    /// Fails the invocations of a process that has ended.
+    pub(crate) fn process_ended(&mut self, reason: &str, expected: bool) {
         let now = wire::now();
-        let mut lost: Vec<String> = self.flights.keys().cloned().collect();
+        let mut lost: Vec<String> = self.active.keys().cloned().collect();
         self.kill = false;
         self.retire = false;
-        if lost.is_empty() && !wanted {
-            // It never asked for work: that is a failed invocation, or this would go on for ever.
-            lost.extend(self.take().map(|(request, _, _)| request));
+        if lost.is_empty() && !expected {
+            // The process never fetched an invocation. Failing one keeps it from being restarted forever.
+            lost.extend(self.take_invocation().map(|(request, _, _)| request));
         }
         for request in lost {
-            let error = ErrorObject::new("Runtime.ExitError", how);
-            self.fail(&request, InvocationEnd::Exited(how.to_owned()), error, now);
+            let error = ErrorObject::new("Runtime.ExitError", reason);
+            let end = InvocationEnd::Exited(reason.to_owned());
+            self.fail(&request, end, error, now);
         }
         self.retire = false;
     }

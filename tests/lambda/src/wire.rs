@@ -1,29 +1,29 @@
-//! Updates, errors and refusals as the service's API spells them.
+//! Updates and errors in the wire format of the service's API.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What an operation is.
+/// Type of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Kind {
     /// The execution itself.
     Execution,
-    /// A group of operations.
+    /// Group of operations.
     Context,
-    /// A body that runs once.
+    /// Body of the function's code.
     Step,
-    /// A timer.
+    /// Timer.
     Wait,
-    /// An outcome that an outside party reports.
+    /// Outcome that an external system reports.
     Callback,
-    /// Another function.
+    /// Call of another function.
     ChainedInvoke,
 }
 
-/// What an update does to an operation.
+/// Action of an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs)]
@@ -35,7 +35,7 @@ pub enum Action {
     Cancel,
 }
 
-/// How far an operation is.
+/// Status of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs)]
@@ -51,13 +51,13 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether nothing changes it any more.
+    /// Whether the status is final.
     pub fn is_closed(self) -> bool {
         !matches!(self, Self::Started | Self::Pending | Self::Ready)
     }
 }
 
-/// An error as the service stores it. Every member is optional.
+/// Error of an operation or execution. Every field is optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
 #[expect(missing_docs)]
@@ -73,7 +73,7 @@ pub struct ErrorObject {
 }
 
 impl ErrorObject {
-    /// An error with a type and a message.
+    /// Creates an error with a type and a message.
     pub fn new(kind: &str, message: impl Into<String>) -> Self {
         Self {
             error_type: Some(kind.to_owned()),
@@ -82,13 +82,13 @@ impl ErrorObject {
         }
     }
 
-    /// Bytes of its JSON, which is what the service limits.
+    /// Returns the size of its JSON in bytes, which the service limits.
     pub(crate) fn size(&self) -> usize {
         json!(self).to_string().len()
     }
 }
 
-/// The body of a checkpoint call. Members that the API does not have are refused.
+/// Body of a checkpoint call. Unknown fields are rejected.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct CheckpointRequest {
@@ -98,7 +98,7 @@ pub(crate) struct CheckpointRequest {
     pub(crate) updates: Vec<Update>,
 }
 
-/// One update of a checkpoint call.
+/// Update in a checkpoint call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 #[expect(missing_docs)]
@@ -130,7 +130,7 @@ pub struct Update {
 }
 
 impl Update {
-    /// An update with nothing but what is required.
+    /// Creates an update with only the required fields.
     pub fn new(id: &str, kind: Kind, action: Action) -> Self {
         Self {
             id: id.to_owned(),
@@ -149,8 +149,8 @@ impl Update {
         }
     }
 
-    /// What of it counts as written bytes.
-    pub(crate) fn written(&self) -> usize {
+    /// Returns the bytes that count towards the quota of written bytes.
+    pub(crate) fn billed_bytes(&self) -> usize {
         let payload = self.payload.as_ref().map_or(0, String::len);
         payload + self.error.as_ref().map_or(0, ErrorObject::size)
     }
@@ -176,21 +176,21 @@ options! {
     ChainedInvokeOptions { function_name: String, tenant_id: String, x_amzn_trace_id: String }
 }
 
-/// Why a call is refused.
+/// Error response of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The status of the HTTP answer.
+pub struct ApiError {
+    /// HTTP status.
     pub status: u16,
-    /// The error's name.
+    /// Error code.
     pub code: String,
-    /// What is wrong.
+    /// Error message.
     pub message: String,
-    /// Seconds after which the call may be made again.
+    /// Seconds of the `Retry-After` header.
     pub retry_after: Option<u64>,
 }
 
-impl Refusal {
-    /// An answer with a status other than 200.
+impl ApiError {
+    /// Creates an error response.
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -200,18 +200,18 @@ impl Refusal {
         }
     }
 
-    /// `InvalidParameterValueException`.
+    /// Creates an `InvalidParameterValueException`.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(400, "InvalidParameterValueException", message)
     }
 
-    /// What the service says to a token that is not the current one.
+    /// Creates the error for a checkpoint token that is not current.
     pub fn stale_token() -> Self {
         Self::invalid("Invalid checkpoint token")
     }
 }
 
-/// Milliseconds since 1970.
+/// Returns the current time in milliseconds since 1970.
 pub(crate) fn now() -> u64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
     elapsed.map_or(0, |elapsed| elapsed.as_millis() as u64)

@@ -1,18 +1,18 @@
-//! The handlers.
+//! Durable functions that the subject runs.
 
 use durable::prelude::*;
 use futures::future::join_all;
 
-use crate::World;
+use crate::Effects;
 pub(crate) use crate::moves::*;
 
-/// `n` steps, one after the other.
+/// Runs `n` steps one after the other.
 #[durable]
-pub(crate) async fn steps(world: &World, n: u64) -> Result<u64, BoxError> {
+pub(crate) async fn steps(effects: &Effects, n: u64) -> Result<u64, BoxError> {
     let mut sum = 0;
     for i in 0..n {
         sum += step!("step", key = i, {
-            world.effect(format_args!("step {i}"));
+            effects.record(format_args!("step {i}"));
             Ok::<_, String>(i)
         })
         .await?;
@@ -20,12 +20,12 @@ pub(crate) async fn steps(world: &World, n: u64) -> Result<u64, BoxError> {
     Ok(sum)
 }
 
-/// `n` steps at once.
+/// Runs `n` steps concurrently.
 #[durable]
-pub(crate) async fn together(world: &World, n: u64) -> Result<u64, BoxError> {
+pub(crate) async fn concurrent_steps(effects: &Effects, n: u64) -> Result<u64, BoxError> {
     let all = (0..n).map(|i| {
         step!("step", key = i, move, {
-            world.effect(format_args!("step {i}"));
+            effects.record(format_args!("step {i}"));
             tokio::time::sleep(Duration::from_millis(5)).await;
             Ok::<_, String>(i)
         })
@@ -34,13 +34,13 @@ pub(crate) async fn together(world: &World, n: u64) -> Result<u64, BoxError> {
     Ok(all?.into_iter().sum())
 }
 
-/// A step, a wait of a second and so on, `n` times.
+/// Runs a step and waits for a second, `n` times.
 #[durable]
-pub(crate) async fn waits(world: &World, n: u64) -> Result<u64, BoxError> {
+pub(crate) async fn waits(effects: &Effects, n: u64) -> Result<u64, BoxError> {
     let mut sum = 0;
     for i in 0..n {
         sum += step!("step", key = i, {
-            world.effect(format_args!("step {i}"));
+            effects.record(format_args!("step {i}"));
             Ok::<_, String>(i)
         })
         .await?;
@@ -49,13 +49,13 @@ pub(crate) async fn waits(world: &World, n: u64) -> Result<u64, BoxError> {
     Ok(sum)
 }
 
-/// `steps` steps that take a tenth of a second each.
+/// Runs `n` steps that take a tenth of a second each.
 #[durable]
-pub(crate) async fn slices(world: &World, n: u64) -> Result<u64, BoxError> {
+pub(crate) async fn slow_steps(effects: &Effects, n: u64) -> Result<u64, BoxError> {
     let mut sum = 0;
     for i in 0..n {
         sum += step!("step", key = i, {
-            world.effect(format_args!("step {i}"));
+            effects.record(format_args!("step {i}"));
             tokio::time::sleep(Duration::from_millis(100)).await;
             Ok::<_, String>(i)
         })
@@ -64,15 +64,15 @@ pub(crate) async fn slices(world: &World, n: u64) -> Result<u64, BoxError> {
     Ok(sum)
 }
 
-/// A step that kills its process the first time.
+/// Runs a step that kills its process the first time. With `how` = `late`, it does so after its start is recorded.
 #[durable]
-pub(crate) async fn killed(world: &World, how: String) -> Result<usize, BoxError> {
-    let began = step!("dies", {
-        world.effect("dies");
-        let times = world.count("dies");
+pub(crate) async fn killed_once(effects: &Effects, how: String) -> Result<usize, BoxError> {
+    let attempt = step!("dies", {
+        effects.record("dies");
+        let times = effects.count("dies");
         if times == 1 {
             if how == "late" {
-                // Long enough for the start to be written.
+                // Long enough for the start to be recorded.
                 tokio::time::sleep(Duration::from_millis(1_500)).await;
             }
             use rustix::process::{Signal, getpid, kill_process};
@@ -81,14 +81,14 @@ pub(crate) async fn killed(world: &World, how: String) -> Result<usize, BoxError
         }
         Ok::<_, String>(times)
     });
-    Ok(began.await?)
+    Ok(attempt.await?)
 }
 
-/// A step that no invocation is long enough for.
+/// Runs a step that never ends.
 #[durable]
-pub(crate) async fn endless(world: &World) -> Result<String, BoxError> {
+pub(crate) async fn never_ends(effects: &Effects) -> Result<String, BoxError> {
     let done = step!("endless", {
-        world.effect("endless");
+        effects.record("endless");
         std::future::pending::<()>().await;
         Ok::<_, String>(())
     });
@@ -98,9 +98,9 @@ pub(crate) async fn endless(world: &World) -> Result<String, BoxError> {
     })
 }
 
-/// A step whose value has `n` bytes.
+/// Runs a step with a value of `n` bytes.
 #[durable]
-pub(crate) async fn value(_world: &World, n: usize) -> Result<String, BoxError> {
+pub(crate) async fn large_value(_effects: &Effects, n: usize) -> Result<String, BoxError> {
     let value = step!("large", Ok::<_, String>("x".repeat(n))).await;
     Ok(match value {
         Ok(value) => format!("{} bytes", value.len()),
@@ -108,36 +108,36 @@ pub(crate) async fn value(_world: &World, n: usize) -> Result<String, BoxError> 
     })
 }
 
-/// A result of `n` bytes.
+/// Returns a result of `n` bytes.
 #[durable]
-pub(crate) async fn result(_world: &World, n: usize) -> Result<String, BoxError> {
+pub(crate) async fn large_result(_effects: &Effects, n: usize) -> Result<String, BoxError> {
     step!("small", Ok::<_, String>(1)).await?;
     Ok("x".repeat(n))
 }
 
-/// A result of `n` quotation marks.
+/// Returns a result of `n` quotation marks.
 #[durable]
-pub(crate) async fn quotes(_world: &World, n: usize) -> Result<String, BoxError> {
+pub(crate) async fn quoted_result(_effects: &Effects, n: usize) -> Result<String, BoxError> {
     Ok("\"".repeat(n))
 }
 
-/// Fails with a message of `n` bytes, in a step and then as a whole.
+/// Fails with a message of `n` bytes, first in a step and then in the handler.
 #[durable]
-pub(crate) async fn errors(_world: &World, n: usize) -> Result<(), BoxError> {
+pub(crate) async fn long_errors(_effects: &Effects, n: usize) -> Result<(), BoxError> {
     let failed = step!("fails", retry = Retry::none(), Err::<(), _>("x".repeat(n))).await;
     assert!(failed.is_err());
     Err("y".repeat(n).into())
 }
 
-/// A scope with a result of 300 KiB that is built from what its steps return, and a wait behind it.
+/// Runs a scope with a result of 300 KiB built from its steps' values, then waits.
 #[durable]
-pub(crate) async fn scoped(world: &World) -> Result<usize, BoxError> {
+pub(crate) async fn large_scope(effects: &Effects) -> Result<usize, BoxError> {
     let text = scope!("large", {
-        world.effect("scope");
+        effects.record("scope");
         let mut text = String::new();
         for part in 0..3 {
             text += &step!("part", key = part, {
-                world.effect(format_args!("part {part}"));
+                effects.record(format_args!("part {part}"));
                 Ok::<_, String>("x".repeat(100 * 1024))
             })
             .await?;
@@ -149,64 +149,67 @@ pub(crate) async fn scoped(world: &World) -> Result<usize, BoxError> {
     Ok(text.len())
 }
 
-/// A step and a wait, in the version that an execution begins with.
+/// Runs a step and waits: the version of `edited` that an execution starts with.
 #[durable(name = "edited")]
-pub(crate) async fn edited(_world: &World) -> Result<u32, BoxError> {
+pub(crate) async fn edited(_effects: &Effects) -> Result<u32, BoxError> {
     step!("first", Ok::<_, String>(1)).await?;
     wait!("pause", Duration::from_secs(30)).await;
     Ok(1)
 }
 
-/// The same after an edit that took `first` for something else.
+/// Version of `edited` that uses the name `first` for a wait.
 #[durable(name = "edited")]
-pub(crate) async fn edited_later(_world: &World) -> Result<u32, BoxError> {
+pub(crate) async fn edited_later(_effects: &Effects) -> Result<u32, BoxError> {
     wait!("first", Duration::from_secs(1)).await;
     wait!("pause", Duration::from_secs(30)).await;
     Ok(2)
 }
 
-/// The same after an edit that gave `first` another type.
+/// Version of `edited` in which `first` has another type.
 #[durable(name = "edited")]
-pub(crate) async fn edited_retyped(world: &World) -> Result<String, BoxError> {
+pub(crate) async fn edited_retyped(effects: &Effects) -> Result<String, BoxError> {
     let first = step!("first", Ok::<_, String>("one".to_owned())).await;
-    world.effect("first is read");
+    effects.record("first is read");
     wait!("pause", Duration::from_secs(30)).await;
     Ok(first.unwrap_or_default())
 }
 
-/// Goes on as another execution although a step could be taken back.
+/// Calls `continue_as!` after a step with an undo body.
 #[durable]
-pub(crate) async fn leaves(world: &World, n: u32) -> Result<u32, BoxError> {
+pub(crate) async fn continues_after_undoable_step(
+    effects: &Effects,
+    n: u32,
+) -> Result<u32, BoxError> {
     step!(
         "book",
-        undo = |()| take_back(world).await,
+        undo = |()| cancel_booking(effects).await,
         Ok::<_, String>(())
     )
     .await?;
     continue_as!(n + 1).await
 }
 
-async fn take_back(world: &World) -> Result<(), String> {
-    world.effect("taken back");
+async fn cancel_booking(effects: &Effects) -> Result<(), String> {
+    effects.record("undone");
     Ok(())
 }
 
-/// Waits for somebody outside.
+/// Waits for a callback.
 #[durable]
-pub(crate) async fn approval(_world: &World) -> Result<String, BoxError> {
+pub(crate) async fn approval(_effects: &Effects) -> Result<String, BoxError> {
     Ok(callback!("approved", timeout = Duration::from_secs(10_000)).await?)
 }
 
-/// Runs another function.
+/// Invokes another function.
 #[durable]
-pub(crate) async fn echoes(_world: &World, word: String) -> Result<String, BoxError> {
+pub(crate) async fn invokes_echo(_effects: &Effects, word: String) -> Result<String, BoxError> {
     let said: String = invoke!("said", "echo", word).await?;
     Ok(said)
 }
 
-/// Runs a function that is not there.
+/// Invokes a function that does not exist.
 #[durable]
-pub(crate) async fn missing(_world: &World) -> Result<String, BoxError> {
+pub(crate) async fn invokes_missing(_effects: &Effects) -> Result<String, BoxError> {
     let said: Result<String, InvokeError> = invoke!("said", "nobody", 1).await;
     Ok(match said {
         Ok(said) => said,
@@ -214,12 +217,12 @@ pub(crate) async fn missing(_world: &World) -> Result<String, BoxError> {
     })
 }
 
-/// A step that fails twice.
+/// Runs a step that fails twice.
 #[durable]
-pub(crate) async fn flaky(world: &World) -> Result<u32, BoxError> {
+pub(crate) async fn flaky(effects: &Effects) -> Result<u32, BoxError> {
     let retry = Retry::fixed(Duration::from_secs(1)).attempts(3);
     let attempt = step!("flaky", retry = retry, |step| {
-        world.effect("flaky");
+        effects.record("flaky");
         if step.attempt() < 3 {
             Err("not yet")
         } else {
@@ -229,30 +232,30 @@ pub(crate) async fn flaky(world: &World) -> Result<u32, BoxError> {
     Ok(attempt.await?)
 }
 
-/// Branches that wait and work beside each other.
+/// Runs two scopes concurrently, each with a step and a wait.
 #[durable]
-pub(crate) async fn breakfast(world: &World) -> Result<u32, BoxError> {
+pub(crate) async fn breakfast(effects: &Effects) -> Result<u32, BoxError> {
     let eggs = scope!("eggs", {
         wait!("boil", Duration::from_secs(2)).await;
-        world.effect("eggs");
+        effects.record("eggs");
         step!("peel", Ok::<u32, String>(1)).await
     });
     let toast = scope!("toast", {
-        let slices = step!("cut", Ok::<u32, String>(2)).await?;
+        let slow_steps = step!("cut", Ok::<u32, String>(2)).await?;
         wait!("brown", Duration::from_secs(1)).await;
-        Ok(slices)
+        Ok(slow_steps)
     });
     let (eggs, toast) = tokio::join!(eggs, toast);
     Ok(eggs? + toast?)
 }
 
-/// A `map!` over `n` items, a step each.
+/// Runs a `map!` over `n` items with one step each.
 #[durable]
-pub(crate) async fn fan(world: &World, n: u64) -> Result<u64, BoxError> {
+pub(crate) async fn mapped_steps(effects: &Effects, n: u64) -> Result<u64, BoxError> {
     let items: Vec<u64> = (0..n).collect();
     let done = map!("items", &items, key = |item| item, |item| {
         step!("work", {
-            world.effect(format_args!("item {item}"));
+            effects.record(format_args!("item {item}"));
             Ok::<_, String>(*item)
         })
         .await
@@ -260,11 +263,11 @@ pub(crate) async fn fan(world: &World, n: u64) -> Result<u64, BoxError> {
     Ok(done.await.into_values()?.into_iter().sum())
 }
 
-/// A step that is never begun twice.
+/// Runs an at-most-once step that kills its process.
 #[durable]
-pub(crate) async fn once(world: &World) -> Result<String, BoxError> {
+pub(crate) async fn charges_once(effects: &Effects) -> Result<String, BoxError> {
     let charged = step!("charge", at_most_once, {
-        world.effect("charge");
+        effects.record("charge");
         use rustix::process::{Signal, getpid, kill_process};
         let _ = kill_process(getpid(), Signal::KILL);
         std::future::pending::<()>().await;
@@ -276,9 +279,9 @@ pub(crate) async fn once(world: &World) -> Result<String, BoxError> {
     })
 }
 
-/// Takes every error for nothing.
+/// Runs five steps and ignores their errors.
 #[durable]
-pub(crate) async fn swallowed(_world: &World) -> Result<u32, BoxError> {
+pub(crate) async fn ignores_errors(_effects: &Effects) -> Result<u32, BoxError> {
     let mut failed = 0;
     for i in 0..5 {
         let done = step!("step", key = i, Ok::<_, String>(1)).await;

@@ -1,5 +1,6 @@
-//! Functions that the tests run on the fake. `SUBJECT` says which one; `SUBJECT_EFFECTS` is a file
-//! that gets a line whenever a body begins.
+//! Lambda function that the tests run on the fake.
+//!
+//! `SUBJECT` selects the durable function. `SUBJECT_EFFECTS` is a file to which each body appends a line when it starts.
 
 mod handlers;
 mod moves;
@@ -11,35 +12,35 @@ use durable::lambda::function;
 use durable::{BoxError, IntoHandler};
 use handlers as h;
 
-/// What the bodies do to the world.
-pub(crate) struct World {
-    effects: Option<String>,
+/// Log of the bodies that have run, kept in a file across processes.
+pub(crate) struct Effects {
+    path: Option<String>,
 }
 
-impl World {
-    /// Leaves a trace of a body.
-    pub(crate) fn effect(&self, line: impl std::fmt::Display) {
-        let Some(path) = &self.effects else { return };
+impl Effects {
+    /// Records an effect.
+    pub(crate) fn record(&self, line: impl std::fmt::Display) {
+        let Some(path) = &self.path else { return };
         let file = OpenOptions::new().create(true).append(true).open(path);
-        let mut file = file.expect("a file for effects");
+        let mut file = file.expect("effects file opens");
         file.write_all(format!("{line}\n").as_bytes())
-            .expect("an effect");
+            .expect("effect is written");
     }
 
-    /// How often a trace is there.
+    /// Counts how often an effect is recorded.
     pub(crate) fn count(&self, line: &str) -> usize {
-        let path = self.effects.as_deref().unwrap_or_default();
+        let path = self.path.as_deref().unwrap_or_default();
         let text = std::fs::read_to_string(path).unwrap_or_default();
         text.lines().filter(|known| *known == line).count()
     }
 }
 
-/// Runs one of the handlers, whatever its type.
+/// Runs the handler with the given name.
 macro_rules! choose {
     ($name:expr, [$($handler:ident),* $(,)?]) => {
         match $name {
             $(stringify!($handler) => run(h::$handler).await,)*
-            other => Err(format!("there is no subject {other:?}").into()),
+            other => Err(format!("unknown subject {other:?}").into()),
         }
     };
 }
@@ -47,12 +48,12 @@ macro_rules! choose {
 async fn run<F>(handler: F) -> Result<(), BoxError>
 where
     F: IntoHandler,
-    F::Handler: durable::Handler<World>,
+    F::Handler: durable::Handler<Effects>,
 {
-    let world = World {
-        effects: std::env::var("SUBJECT_EFFECTS").ok(),
+    let effects = Effects {
+        path: std::env::var("SUBJECT_EFFECTS").ok(),
     };
-    let mut function = function(handler).state(world);
+    let mut function = function(handler).state(effects);
     if let Ok(most) = std::env::var("SUBJECT_MAX_OPERATIONS") {
         function = function.max_operations(most.parse()?);
     }
@@ -69,28 +70,28 @@ async fn main() -> Result<(), BoxError> {
         name.as_str(),
         [
             steps,
-            together,
+            concurrent_steps,
             waits,
-            slices,
-            killed,
-            endless,
-            value,
-            result,
-            quotes,
-            errors,
-            scoped,
+            slow_steps,
+            killed_once,
+            never_ends,
+            large_value,
+            large_result,
+            quoted_result,
+            long_errors,
+            large_scope,
             edited,
             edited_later,
             edited_retyped,
-            leaves,
+            continues_after_undoable_step,
             approval,
-            echoes,
-            missing,
+            invokes_echo,
+            invokes_missing,
             flaky,
             breakfast,
-            fan,
-            once,
-            swallowed,
+            mapped_steps,
+            charges_once,
+            ignores_errors,
             itemized,
             inlined,
             paid_inside,

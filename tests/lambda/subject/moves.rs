@@ -2,19 +2,19 @@
 
 use durable::prelude::*;
 
-use crate::World;
+use crate::Effects;
 
-impl World {
+impl Effects {
     fn told(&self, what: impl std::fmt::Display) -> Result<String, String> {
-        self.effect(&what);
+        self.record(&what);
         Ok(what.to_string())
     }
 }
 
 #[durable(name = "inlined")]
-pub(crate) async fn itemized(world: &World) -> Result<String, BoxError> {
+pub(crate) async fn itemized(effects: &Effects) -> Result<String, BoxError> {
     let files = map!("files", ["a/1", "b]"], key = |file| file, |file| {
-        let loaded = step!("load", world.told(file)).await?;
+        let loaded = step!("load", effects.told(file)).await?;
         wait!("pause", Duration::from_secs(30)).await;
         Ok(loaded)
     });
@@ -22,8 +22,8 @@ pub(crate) async fn itemized(world: &World) -> Result<String, BoxError> {
 }
 
 #[durable(name = "inlined")]
-pub(crate) async fn inlined(world: &World) -> Result<String, BoxError> {
-    let charged = step!("charge", world.told("charge")).await?;
+pub(crate) async fn inlined(effects: &Effects) -> Result<String, BoxError> {
+    let charged = step!("charge", effects.told("charge")).await?;
     let all = scope!("all", {
         let mut all = String::new();
         for file in ["b]", "a/1"] {
@@ -31,7 +31,7 @@ pub(crate) async fn inlined(world: &World) -> Result<String, BoxError> {
                 "load",
                 key = file,
                 was = "/files/item[*]/load",
-                world.told("again")
+                effects.told("again")
             )
             .await?;
             wait!(
@@ -48,15 +48,15 @@ pub(crate) async fn inlined(world: &World) -> Result<String, BoxError> {
 }
 
 #[durable(name = "left")]
-pub(crate) async fn paid_inside(world: &World) -> Result<String, BoxError> {
-    scope!("pay", { Ok(step!("charge", world.told("charge")).await?) }).await?;
+pub(crate) async fn paid_inside(effects: &Effects) -> Result<String, BoxError> {
+    scope!("pay", { Ok(step!("charge", effects.told("charge")).await?) }).await?;
     wait!("pause", Duration::from_secs(30)).await;
     Ok("old".to_owned())
 }
 
 #[durable(name = "left")]
-pub(crate) async fn paid_outside(world: &World) -> Result<String, BoxError> {
-    scope!("pay", { Ok(step!("print", world.told("print")).await?) }).await?;
+pub(crate) async fn paid_outside(effects: &Effects) -> Result<String, BoxError> {
+    scope!("pay", { Ok(step!("print", effects.told("print")).await?) }).await?;
     wait!("pause", Duration::from_secs(30)).await;
-    Ok(step!("charge", was = "pay/charge", world.told("charge")).await?)
+    Ok(step!("charge", was = "pay/charge", effects.told("charge")).await?)
 }

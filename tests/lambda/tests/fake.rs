@@ -1,4 +1,4 @@
-//! The fake keeps to the rules that it holds others to.
+//! Tests of the fake itself.
 
 #[path = "fake/faults.rs"]
 mod faults;

@@ -1,6 +1,6 @@
-//! What a function's log lines look like on Lambda.
+//! Tests of a function's log lines on Lambda.
 //!
-//! A binary of its own: which spans are on is decided for the whole process.
+//! They are a separate binary because `tracing` caches for the whole process which spans are enabled.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// A clock that follows tokio's, which a paused runtime moves on whenever nothing runs.
+/// Clock that follows tokio's, which a paused runtime advances whenever all tasks are idle.
 struct TokioClock(Instant);
 
 impl durable::Clock for TokioClock {
@@ -28,7 +28,7 @@ impl durable::Clock for TokioClock {
 const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:f:7/durable-execution/a/1";
 
 #[durable]
-async fn talks(_n: u32) -> Result<(), BoxError> {
+async fn logs(_n: u32) -> Result<(), BoxError> {
     tracing::info!("begins");
     step!("work", {
         let error = std::io::Error::other("the cause");
@@ -42,8 +42,8 @@ async fn talks(_n: u32) -> Result<(), BoxError> {
     })
     .await?;
     let part = tracing::info_span!("part", file = "a.csv");
-    let said = async { tracing::info!("in a span of its own") };
-    said.instrument(part).await;
+    let logged = async { tracing::info!("in its own span") };
+    logged.instrument(part).await;
     scope!("inside", {
         tracing::info!("inside begins");
         wait!("hour", Duration::from_secs(3600)).await;
@@ -56,11 +56,11 @@ async fn talks(_n: u32) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Runs the handler and returns what it logs.
+/// Runs the handler and returns its log lines.
 fn lines(log: Log) -> Vec<String> {
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
-    let written = Arc::clone(&lines);
-    let layer = log.layer(move |line: &str| written.lock().unwrap().push(line.to_owned()));
+    let sink = Arc::clone(&lines);
+    let layer = log.layer(move |line: &str| sink.lock().unwrap().push(line.to_owned()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -73,7 +73,7 @@ fn lines(log: Log) -> Vec<String> {
             request_id = "8476a536",
             tenant_id = "blue"
         );
-        let run = durable::run(talks, ARN, 0).clock(Arc::new(TokioClock(Instant::now())));
+        let run = durable::run(logs, ARN, 0).clock(Arc::new(TokioClock(Instant::now())));
         let run = async { run.store(MemoryStore::new()).await };
         runtime.block_on(run.instrument(invocation)).unwrap();
     });
@@ -114,7 +114,7 @@ fn lines_are_flat_and_written_once() {
 }
 
 #[test]
-fn a_body_names_its_operation_and_keeps_its_own_fields() {
+fn lines_of_bodies_name_the_operation_and_keep_custom_fields() {
     let lines = lines(Log::new());
     let line = find(&lines, "works");
     assert_eq!(line["operationName"], "work");
@@ -124,18 +124,18 @@ fn a_body_names_its_operation_and_keeps_its_own_fields() {
     assert_eq!(line["level"], "WARN");
     assert_eq!(line["fields.level"], "mine");
     assert_eq!(line["error"], "the cause");
-    assert_eq!(find(&lines, "in a span of its own")["file"], "a.csv");
+    assert_eq!(find(&lines, "in its own span")["file"], "a.csv");
 }
 
 #[test]
-fn a_level_leaves_out_lines_but_not_what_they_hold() {
+fn levels_filter_lines_but_not_span_fields() {
     let lines = lines(Log::new().level(tracing::Level::WARN));
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert_eq!(find(&lines, "works")["operationName"], "work");
 }
 
 #[test]
-fn lines_of_a_replay_say_so_where_they_are_wanted() {
+fn replayed_lines_are_marked_when_enabled() {
     let lines = lines(Log::new().replayed(true));
     let begins = lines.iter().filter(|line| line.contains("\"begins\""));
     let begins: Vec<Value> = begins

@@ -1,20 +1,20 @@
-//! Programs that run as functions in processes of this very binary, and what becomes of them when the
-//! service, the network and the processes do not behave.
+//! Programs on Lambda under faults of the service, the network and the processes. Each function runs in a process of
+//! this test binary.
 
 #[path = "programs/calls.rs"]
 mod calls;
+#[path = "programs/edge_cases.rs"]
+mod edge_cases;
+#[path = "programs/external.rs"]
+mod external;
+#[path = "programs/harness.rs"]
+mod harness;
+#[path = "programs/interruptions.rs"]
+mod interruptions;
 #[path = "programs/limits.rs"]
 mod limits;
-#[path = "programs/odd.rs"]
-mod odd;
-#[path = "programs/outside.rs"]
-mod outside;
 #[path = "programs/random.rs"]
 mod random;
-#[path = "programs/scene.rs"]
-mod scene;
-#[path = "programs/shapes.rs"]
-mod shapes;
 #[path = "programs/subject.rs"]
 mod subject;
 #[path = "programs/time.rs"]

@@ -1,4 +1,4 @@
-//! Durable functions on the service.
+//! Tests of durable functions on the fake service.
 
 #[path = "service/calls.rs"]
 mod calls;

@@ -1,40 +1,40 @@
-//! A batch of updates is applied as a whole or not at all.
+//! Atomic application of a batch of updates.
 
 use std::collections::HashMap;
 
 use crate::operation::Operation;
-use crate::wire::{Action, ErrorObject, Kind, Refusal, Update};
+use crate::wire::{Action, ApiError, ErrorObject, Kind, Update};
 
-use super::{Ended, Execution, Moment, shape, transition};
+use super::{Execution, ExecutionOutcome, UpdateContext, transition, validation};
 
-/// What a batch makes of the execution.
+/// Checked changes of a batch, ready to commit.
 #[derive(Debug, Default)]
 pub(crate) struct Staged {
     operations: Vec<Operation>,
     index: HashMap<String, usize>,
-    /// The actions of each operation in this batch.
+    /// Actions on each operation in this batch.
     actions: HashMap<String, Vec<Action>>,
-    pub(crate) outcome: Option<Ended>,
+    pub(crate) outcome: Option<ExecutionOutcome>,
     pub(crate) billed: u64,
     pub(crate) bytes: u64,
-    /// Functions that are to be run.
+    /// Operation ids of chained invokes to run.
     pub(crate) invokes: Vec<String>,
 }
 
 impl Execution {
-    /// Checks a batch against the state; changes nothing.
-    pub(crate) fn stage(&self, updates: &[Update], now: u64) -> Result<Staged, Refusal> {
-        let moment = Moment {
+    /// Checks a batch against the state without changing it.
+    pub(crate) fn stage(&self, updates: &[Update], now: u64) -> Result<Staged, ApiError> {
+        let cx = UpdateContext {
             now,
-            pace: self.pace,
+            speedup: self.speedup,
             execution: &self.id,
             arn: &self.arn,
         };
         let mut staged = Staged::default();
         check_execution_updates(updates)?;
         for update in updates {
-            shape::check_size(update, self.quotas.asynchronous)?;
-            staged.bytes += update.written() as u64;
+            validation::check_size(update, self.quotas.asynchronous)?;
+            staged.bytes += update.billed_bytes() as u64;
             if update.kind == Kind::Execution {
                 staged.outcome = Some(outcome(update)?);
                 continue;
@@ -44,7 +44,7 @@ impl Execution {
             let current = staged
                 .find(&update.id)
                 .or_else(|| self.operation(&update.id));
-            let next = transition::apply(current, update, moment)?;
+            let next = transition::apply(current, update, cx)?;
             staged.billed += u64::from(current.is_none() || update.action == Action::Retry);
             if update.kind == Kind::ChainedInvoke {
                 staged.invokes.push(update.id.clone());
@@ -55,41 +55,41 @@ impl Execution {
         Ok(staged)
     }
 
-    fn check_parent(&self, staged: &Staged, update: &Update) -> Result<(), Refusal> {
+    fn check_parent(&self, staged: &Staged, update: &Update) -> Result<(), ApiError> {
         let Some(parent) = &update.parent_id else {
             return Ok(());
         };
         let parent = staged.find(parent).or_else(|| self.operation(parent));
         match parent {
-            // Emulators take updates below a closed context; what is over is never written again.
+            // Emulators accept updates inside a closed context. This is stricter: nothing reads them again.
             Some(parent) if parent.kind == Kind::Context && !parent.status.is_closed() => Ok(()),
-            _ => Err(Refusal::invalid("Invalid parent operation id.")),
+            _ => Err(ApiError::invalid("Invalid parent operation id.")),
         }
     }
 
-    fn check_quotas(&self, staged: &Staged) -> Result<(), Refusal> {
-        let operations = self.used.operations + staged.billed;
+    fn check_quotas(&self, staged: &Staged) -> Result<(), ApiError> {
+        let operations = self.usage.operations + staged.billed;
         if operations > self.quotas.operations {
-            let most = self.quotas.operations;
-            let message = format!("The execution exceeds its quota of {most} operations.");
-            return Err(Refusal::invalid(message));
+            let max = self.quotas.operations;
+            let message = format!("The execution exceeds its quota of {max} operations.");
+            return Err(ApiError::invalid(message));
         }
-        let bytes = self.used.bytes + staged.bytes;
+        let bytes = self.usage.bytes + staged.bytes;
         if bytes > self.quotas.bytes {
-            let most = self.quotas.bytes;
-            let message = format!("The execution exceeds its quota of {most} bytes.");
-            return Err(Refusal::invalid(message));
+            let max = self.quotas.bytes;
+            let message = format!("The execution exceeds its quota of {max} bytes.");
+            return Err(ApiError::invalid(message));
         }
         Ok(())
     }
 
     pub(crate) fn commit(&mut self, staged: Staged) {
-        self.used.operations += staged.billed;
-        self.used.bytes += staged.bytes;
+        self.usage.operations += staged.billed;
+        self.usage.bytes += staged.bytes;
         for operation in staged.operations {
             self.put(operation);
         }
-        self.outcome = staged.outcome.or(self.outcome.take());
+        self.pending_outcome = staged.outcome.or(self.pending_outcome.take());
     }
 }
 
@@ -108,8 +108,8 @@ impl Staged {
         self.operations.push(operation);
     }
 
-    /// An operation may stand twice in a batch only as a start and its end.
-    fn check_repetition(&mut self, update: &Update) -> Result<(), Refusal> {
+    /// Checks that an operation occurs once in a batch, or twice with its start and its end.
+    fn check_repetition(&mut self, update: &Update) -> Result<(), ApiError> {
         let actions = self.actions.entry(update.id.clone()).or_default();
         actions.push(update.action);
         let ends = match update.kind {
@@ -120,14 +120,14 @@ impl Staged {
         match actions[..] {
             [_] => Ok(()),
             [Action::Start, end] if ends.contains(&end) => Ok(()),
-            _ => Err(Refusal::invalid(
+            _ => Err(ApiError::invalid(
                 "Cannot checkpoint multiple operations with the same ID.",
             )),
         }
     }
 }
 
-fn check_execution_updates(updates: &[Update]) -> Result<(), Refusal> {
+fn check_execution_updates(updates: &[Update]) -> Result<(), ApiError> {
     let closing = updates
         .iter()
         .filter(|update| update.kind == Kind::Execution);
@@ -139,30 +139,30 @@ fn check_execution_updates(updates: &[Update]) -> Result<(), Refusal> {
         {
             Ok(())
         }
-        1 => Err(Refusal::invalid(
+        1 => Err(ApiError::invalid(
             "EXECUTION checkpoint must be the last update.",
         )),
-        _ => Err(Refusal::invalid(
+        _ => Err(ApiError::invalid(
             "Cannot checkpoint multiple EXECUTION updates.",
         )),
     }
 }
 
-fn outcome(update: &Update) -> Result<Ended, Refusal> {
+fn outcome(update: &Update) -> Result<ExecutionOutcome, ApiError> {
     match (update.action, &update.payload, &update.error) {
-        (Action::Succeed, _, Some(_)) => Err(Refusal::invalid(
+        (Action::Succeed, _, Some(_)) => Err(ApiError::invalid(
             "Cannot provide an Error for SUCCEED action.",
         )),
-        (Action::Succeed, payload, None) => {
-            Ok(Ended::Succeeded(payload.clone().unwrap_or_default()))
-        }
-        (Action::Fail, Some(_), _) => Err(Refusal::invalid(
+        (Action::Succeed, payload, None) => Ok(ExecutionOutcome::Succeeded(
+            payload.clone().unwrap_or_default(),
+        )),
+        (Action::Fail, Some(_), _) => Err(ApiError::invalid(
             "Cannot provide a Payload for FAIL action.",
         )),
-        (Action::Fail, None, error) => Ok(Ended::Failed(
+        (Action::Fail, None, error) => Ok(ExecutionOutcome::Failed(
             error.clone().unwrap_or_else(ErrorObject::default),
         )),
-        _ => Err(Refusal::invalid(
+        _ => Err(ApiError::invalid(
             "Invalid action for the given operation type.",
         )),
     }

@@ -1,35 +1,36 @@
-//! The checkpoint call: tokens, idempotency, and what has changed.
+//! The checkpoint call: tokens, idempotency and returned changes.
 
 use serde_json::{Value, json};
 
-use crate::operation::Times;
-use crate::wire::{CheckpointRequest, Refusal};
+use crate::operation::TimeFormat;
+use crate::wire::{ApiError, CheckpointRequest};
 
-use super::{Execution, shape, token};
+use super::{Execution, token, validation};
 
-/// What the service says to a checkpoint.
+/// Result of an accepted checkpoint call.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct CheckpointResult {
     pub(crate) body: Value,
-    /// Whether it is the answer to an earlier call, given again.
+    /// Whether the call was a retry and this is the original response.
     pub(crate) repeated: bool,
-    /// Functions that are to be run.
+    /// Operation ids of chained invokes to run.
     pub(crate) invokes: Vec<String>,
 }
 
-/// The last accepted checkpoint, for whoever did not get its answer.
+/// Response to the last accepted call, kept for retries of it.
 #[derive(Debug)]
-pub(crate) struct Last {
+pub(crate) struct LastResponse {
     token: String,
     client_token: String,
     body: Value,
 }
 
-/// What a test makes of an answer.
+/// Changes that a fault makes to a response.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Twist {
-    pub(crate) withhold: bool,
-    pub(crate) page: Option<usize>,
+pub(crate) struct ResponseOptions {
+    pub(crate) withhold_token: bool,
+    /// Operations on the first page.
+    pub(crate) page_size: Option<usize>,
 }
 
 impl Execution {
@@ -37,11 +38,11 @@ impl Execution {
         &mut self,
         request: &CheckpointRequest,
         now: u64,
-        twist: Twist,
-    ) -> Result<Answer, Refusal> {
-        shape::check(request)?;
-        if let Some(body) = self.repeat(request) {
-            return Ok(Answer {
+        options: ResponseOptions,
+    ) -> Result<CheckpointResult, ApiError> {
+        validation::check(request)?;
+        if let Some(body) = self.repeated_response(request) {
+            return Ok(CheckpointResult {
                 body,
                 repeated: true,
                 invokes: Vec::new(),
@@ -52,54 +53,59 @@ impl Execution {
         let invokes = std::mem::take(&mut staged.invokes);
         let closing = staged.outcome.is_some();
         self.commit(staged);
-        invokes.iter().for_each(|id| self.resolve(id, now));
+        invokes
+            .iter()
+            .for_each(|id| self.fail_invoke_without_function(id, now));
         self.advance(now);
-        let mut body = json!({ "NewExecutionState": self.news(twist.page) });
+        let mut body = json!({ "NewExecutionState": self.take_changes(options.page_size) });
         self.token = None;
-        self.last = None;
+        self.last_response = None;
         if closing {
             self.close();
-        } else if twist.withhold {
-            self.withheld = true;
+        } else if options.withhold_token {
+            self.token_withheld = true;
         } else {
             body["CheckpointToken"] = json!(self.new_token());
-            self.last = request.client_token.clone().map(|client_token| Last {
+            let client_token = request.client_token.clone();
+            self.last_response = client_token.map(|client_token| LastResponse {
                 token: request.checkpoint_token.clone(),
                 client_token,
                 body: body.clone(),
             });
         }
-        Ok(Answer {
+        Ok(CheckpointResult {
             body,
             repeated: false,
             invokes,
         })
     }
 
-    /// Only the current token is good, for reading too.
-    pub(crate) fn check_token(&self, presented: &str) -> Result<(), Refusal> {
-        if token::execution_of(presented).is_some_and(|id| id != self.id) {
-            return Err(Refusal::invalid(
+    /// Checks that a token is the current one, which both calls require.
+    pub(crate) fn check_token(&self, token: &str) -> Result<(), ApiError> {
+        if token::execution_of(token).is_some_and(|id| id != self.id) {
+            return Err(ApiError::invalid(
                 "Checkpoint token is not valid for the durable execution ARN",
             ));
         }
-        let current = self.is_running() && self.token.as_deref() == Some(presented);
-        current.then_some(()).ok_or_else(Refusal::stale_token)
+        let current = self.is_running() && self.token.as_deref() == Some(token);
+        current.then_some(()).ok_or_else(ApiError::stale_token)
     }
 
-    fn repeat(&self, request: &CheckpointRequest) -> Option<Value> {
-        let last = self.last.as_ref()?;
+    /// Returns the stored response if the request retries the last call.
+    fn repeated_response(&self, request: &CheckpointRequest) -> Option<Value> {
+        let last = self.last_response.as_ref()?;
         let same = last.token == request.checkpoint_token
             && request.client_token.as_ref() == Some(&last.client_token);
         (same && self.is_running()).then(|| last.body.clone())
     }
 
-    /// Everything that has changed since the invocation was last told.
-    fn news(&mut self, page: Option<usize>) -> Value {
+    /// Returns the operations that have changed since the last response, and marks them as seen.
+    fn take_changes(&mut self, page_size: Option<usize>) -> Value {
         let changed = self.changed.range(self.seen + 1..);
         let mut changed: Vec<usize> = changed.map(|(_, at)| *at).collect();
         changed.sort_unstable();
         self.seen = self.changes;
-        self.page(changed, page.unwrap_or(usize::MAX), Times::Seconds)
+        let page_size = page_size.unwrap_or(usize::MAX);
+        self.page(changed, page_size, TimeFormat::Seconds)
     }
 }

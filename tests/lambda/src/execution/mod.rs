@@ -1,14 +1,14 @@
-//! One execution as the service keeps it. No input, no output, no clock.
+//! State of one execution by the service's rules, without I/O or a clock.
 
 mod batch;
 mod checkpoint;
-mod end;
-mod outside;
+mod external;
+mod invocation_end;
 mod pages;
-mod shape;
 mod timers;
 pub(crate) mod token;
 mod transition;
+mod validation;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -16,53 +16,53 @@ use std::time::Duration;
 use crate::operation::Operation;
 use crate::wire::{Action, ErrorObject, Kind, Status, Update};
 
-pub(crate) use checkpoint::Twist;
-pub(crate) use end::Verdict;
-pub(crate) use outside::bare;
+pub(crate) use checkpoint::ResponseOptions;
+pub(crate) use external::function_name;
+pub(crate) use invocation_end::OutputCheck;
 
-/// How much faster than asked the service's timers are.
+/// Factor by which the service's timers are shortened.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace(pub(crate) f64);
+pub(crate) struct Speedup(pub(crate) f64);
 
-/// When something happens, and to which execution.
+/// Time and execution of an update.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment<'a> {
+pub(crate) struct UpdateContext<'a> {
     pub(crate) now: u64,
-    pub(crate) pace: Pace,
+    pub(crate) speedup: Speedup,
     pub(crate) execution: &'a str,
     pub(crate) arn: &'a str,
 }
 
-impl Pace {
-    /// How long `seconds` of the service really take.
-    fn real(self, seconds: i64) -> Duration {
+impl Speedup {
+    /// Returns the real duration of `seconds` of the service.
+    fn real_duration(self, seconds: i64) -> Duration {
         Duration::from_secs_f64(seconds as f64 / self.0)
     }
 
-    /// `seconds` of the service after `now`.
+    /// Returns the time that is `seconds` of the service after `now`.
     pub(crate) fn after(self, now: u64, seconds: i64) -> u64 {
-        now + (self.real(seconds).as_millis() as u64).max(1)
+        now + (self.real_duration(seconds).as_millis() as u64).max(1)
     }
 }
 
-impl Moment<'_> {
+impl UpdateContext<'_> {
     fn after(self, seconds: i64) -> u64 {
-        self.pace.after(self.now, seconds)
+        self.speedup.after(self.now, seconds)
     }
 }
 
-/// What the service lets an execution do.
+/// Limits of an execution.
 #[derive(Debug, Clone)]
 pub struct Quotas {
-    /// Operations, as they are billed: one for the start, one for each operation and each retry.
+    /// Billed operations: one for the start, one for each operation and each retry.
     pub operations: u64,
-    /// Bytes of payloads and errors that are ever written.
+    /// Total bytes of payloads and errors.
     pub bytes: u64,
-    /// Invocations in a row that fail before the execution does.
+    /// Consecutive failed invocations that fail the execution.
     pub failed_invocations: u32,
-    /// `PENDING` answers in a row with nothing pending before the execution fails.
-    pub improper_pendings: u32,
-    /// Whether the execution was started asynchronously, which limits its output to 1 MiB.
+    /// Consecutive `PENDING` outputs without a pending operation that fail the execution.
+    pub invalid_pendings: u32,
+    /// Whether the execution is started asynchronously, which limits its output to 1 MiB.
     pub asynchronous: bool,
 }
 
@@ -72,38 +72,38 @@ impl Default for Quotas {
             operations: 3_000,
             bytes: 100 << 20,
             failed_invocations: 5,
-            improper_pendings: 4,
+            invalid_pendings: 4,
             asynchronous: false,
         }
     }
 }
 
-/// How the state is cut into pages.
+/// Page sizes of the state.
 #[derive(Debug, Clone, Default)]
 pub struct Paging {
-    /// Operations on the first page, the one in the event; all by default.
+    /// Operations on the first page, which is part of the event. The default is all of them.
     pub first: Option<usize>,
-    /// Operations on a page of the state, whatever was asked for.
+    /// Most operations on other pages, even if the call requests more.
     pub next: Option<usize>,
 }
 
-/// How an execution ended.
+/// Outcome of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs)]
-pub enum Ended {
-    /// With this JSON text.
+pub enum ExecutionOutcome {
+    /// The execution succeeded with this JSON text.
     Succeeded(String),
     Failed(ErrorObject),
     TimedOut(ErrorObject),
     Stopped(ErrorObject),
 }
 
-/// What has been used of the quotas.
+/// Usage of an execution's quotas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Used {
-    /// Operations, as they are billed.
+pub struct Usage {
+    /// Billed operations.
     pub operations: u64,
-    /// Bytes of payloads and errors.
+    /// Total bytes of payloads and errors.
     pub bytes: u64,
 }
 
@@ -113,47 +113,52 @@ pub(crate) struct Execution {
     pub(crate) id: String,
     pub(crate) quotas: Quotas,
     pub(crate) paging: Paging,
-    pub(crate) pace: Pace,
-    /// Milliseconds that the service's clock is ahead of the function's.
-    pub(crate) ahead: i64,
-    /// Functions that chained invokes may name.
+    pub(crate) speedup: Speedup,
+    /// Milliseconds by which the service's clock is ahead of the function's.
+    pub(crate) clock_skew: i64,
+    /// Names of the functions that chained invokes can call.
     pub(crate) functions: BTreeSet<String>,
-    /// In the order in which they were started; the first is the execution itself.
+    /// Operations in the order in which they were started. The first is the execution itself.
     pub(crate) operations: Vec<Operation>,
     index: HashMap<String, usize>,
-    /// Number of the last change, and which operation each change that is not superseded was made to.
+    /// Number of the last change.
     changes: u64,
+    /// Index of each operation by the number of its last change.
     changed: BTreeMap<u64, usize>,
-    /// Number of the last change that the current invocation knows of.
+    /// Number of the last change that the current invocation has received.
     seen: u64,
-    /// Changes that the last invocation with a valid output knew of.
-    handed_over: u64,
+    /// Number of the last change that an invocation with a valid output has received.
+    acknowledged: u64,
     token: Option<String>,
+    /// Number of tokens issued.
     tokens: u64,
-    last: Option<checkpoint::Last>,
-    /// Pages that were promised by a marker: the operations that are left.
+    last_response: Option<checkpoint::LastResponse>,
+    /// Remaining operations behind each marker.
     pages: Vec<Vec<usize>>,
-    /// What an EXECUTION update said.
-    outcome: Option<Ended>,
-    pub(crate) ended: Option<Ended>,
-    pub(crate) used: Used,
+    /// Outcome of an EXECUTION update that has not been applied yet.
+    pending_outcome: Option<ExecutionOutcome>,
+    pub(crate) outcome: Option<ExecutionOutcome>,
+    pub(crate) usage: Usage,
+    /// Consecutive failed invocations.
     failures: u32,
-    pub(crate) improper: u32,
-    /// Whether the current invocation was denied a further token.
-    withheld: bool,
-    /// When it is to be invoked whatever has changed.
-    pub(crate) wake: Option<u64>,
+    /// Consecutive `PENDING` outputs without a pending operation.
+    pub(crate) invalid_pendings: u32,
+    /// Whether the last response to the current invocation had no token.
+    token_withheld: bool,
+    /// Time of the next invocation that does not depend on a change.
+    pub(crate) wake_at: Option<u64>,
+    /// Whether an invocation is queued or active.
     pub(crate) invoked: bool,
-    /// When the execution is over, and after how many seconds that was to be.
+    /// Time at which the execution times out, and its timeout in seconds.
     pub(crate) deadline: Option<(u64, i64)>,
 }
 
 impl Execution {
-    pub(crate) fn new(arn: String, name: &str, input: String, pace: Pace, now: u64) -> Self {
+    pub(crate) fn new(arn: String, name: &str, input: String, speedup: Speedup, now: u64) -> Self {
         let id = arn.rsplit('/').next().unwrap_or_default().to_owned();
-        let mut start = transition::begun(&Update::new(&id, Kind::Execution, Action::Start), now);
+        let mut start = transition::started(&Update::new(&id, Kind::Execution, Action::Start), now);
         start.name = Some(name.to_owned());
-        let used = Used {
+        let usage = Usage {
             operations: 1,
             bytes: input.len() as u64,
         };
@@ -163,26 +168,26 @@ impl Execution {
             id,
             quotas: Quotas::default(),
             paging: Paging::default(),
-            pace,
-            ahead: 0,
+            speedup,
+            clock_skew: 0,
             functions: BTreeSet::new(),
             operations: Vec::new(),
             index: HashMap::new(),
             changes: 0,
             changed: BTreeMap::new(),
             seen: 0,
-            handed_over: 0,
+            acknowledged: 0,
             token: None,
             tokens: 0,
-            last: None,
+            last_response: None,
             pages: Vec::new(),
+            pending_outcome: None,
             outcome: None,
-            ended: None,
-            used,
+            usage,
             failures: 0,
-            improper: 0,
-            withheld: false,
-            wake: Some(now),
+            invalid_pendings: 0,
+            token_withheld: false,
+            wake_at: Some(now),
             invoked: false,
             deadline: None,
         };
@@ -194,7 +199,7 @@ impl Execution {
         self.index.get(id).map(|at| &self.operations[*at])
     }
 
-    /// Stores an operation as it is now.
+    /// Inserts or replaces an operation.
     fn put(&mut self, mut operation: Operation) {
         self.changes += 1;
         let before = std::mem::replace(&mut operation.changed, self.changes);
@@ -211,17 +216,17 @@ impl Execution {
         }
     }
 
-    /// Whether something has changed that no invocation was told of.
-    pub(crate) fn has_news(&self) -> bool {
+    /// Whether an operation has changed since the last response.
+    pub(crate) fn has_unseen_changes(&self) -> bool {
         self.changed.range(self.seen + 1..).next().is_some()
     }
 
-    /// Whether an operation is there that the service will move on.
+    /// Whether the service will change the status of an operation.
     fn has_pending(&self) -> bool {
         self.operations[1..]
             .iter()
             .any(|operation| match operation.kind {
-                // One that became ready is news, or the handler knows of it.
+                // A ready step is either an unseen change or known to the handler.
                 Kind::Step => operation.status == Status::Pending,
                 Kind::Wait | Kind::Callback | Kind::ChainedInvoke => !operation.status.is_closed(),
                 Kind::Context | Kind::Execution => false,
@@ -236,6 +241,6 @@ impl Execution {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.ended.is_none()
+        self.outcome.is_none()
     }
 }

@@ -1,32 +1,32 @@
-//! The state in pages: the event of an invocation and what it leaves out.
+//! Pages of the state: the invocation event and the state call.
 
 use serde_json::{Value, json};
 
-use crate::operation::Times;
-use crate::wire::{Kind, Refusal, Status};
+use crate::operation::TimeFormat;
+use crate::wire::{ApiError, Kind, Status};
 
 use super::{Execution, token};
 
-/// Bytes of operations that an event holds at most.
-const LARGEST_EVENT: usize = 5 << 20;
-/// Operations on a page when nobody says how many.
-const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1_000;
+/// Most bytes of operations in an event.
+const MAX_EVENT: usize = 5 << 20;
+/// Page size of a state call without `MaxItems`.
+const DEFAULT_PAGE: usize = 100;
+const MAX_PAGE: usize = 1_000;
 
 impl Execution {
-    /// What an invocation is handed. It gets a token of its own, which shuts out earlier ones.
+    /// Returns the event of a new invocation. Its token invalidates those of earlier invocations.
     pub(crate) fn event(&mut self) -> Value {
         let token = self.new_token();
-        self.last = None;
-        self.withheld = false;
-        let changed = self.changed.range(self.handed_over + 1..);
+        self.last_response = None;
+        self.token_withheld = false;
+        let changed = self.changed.range(self.acknowledged + 1..);
         let updated: Vec<&str> = changed.map(|(_, at)| &*self.operations[*at].id).collect();
         let updated = json!(updated);
         self.seen = self.changes;
-        self.wake = None;
+        self.wake_at = None;
         let visible = self.visible();
         let first = self.paging.first.unwrap_or(usize::MAX);
-        let state = self.page(visible, first, Times::Millis);
+        let state = self.page(visible, first, TimeFormat::Millis);
         json!({
             "DurableExecutionArn": self.arn,
             "CheckpointToken": token,
@@ -35,7 +35,7 @@ impl Execution {
         })
     }
 
-    /// What replay may need: nothing below a closed context that does not ask for its children.
+    /// Returns the operations that replay may need: all but those inside closed contexts without `ReplayChildren`.
     fn visible(&self) -> Vec<usize> {
         let mut hidden = vec![false; self.operations.len()];
         for at in 0..self.operations.len() {
@@ -49,15 +49,15 @@ impl Execution {
         (0..hidden.len()).filter(|at| !hidden[*at]).collect()
     }
 
-    /// A page of operations, and a marker for the others.
-    pub(crate) fn page(&mut self, mut all: Vec<usize>, most: usize, times: Times) -> Value {
+    /// Returns a page of operations and a marker for the rest.
+    pub(crate) fn page(&mut self, mut all: Vec<usize>, size: usize, format: TimeFormat) -> Value {
         let mut bytes = 0;
         let mut operations = Vec::new();
-        for at in all.iter().take(most) {
-            let operation = self.operations[*at].to_json(times, self.ahead);
+        for at in all.iter().take(size) {
+            let operation = self.operations[*at].to_json(format, self.clock_skew);
             bytes += operation.to_string().len();
-            // An event may have no room for even one; a page of the state has to lead on.
-            if bytes > LARGEST_EVENT && (times == Times::Millis || !operations.is_empty()) {
+            // An event may be too small for a single operation. A state call returns at least one to make progress.
+            if bytes > MAX_EVENT && (format == TimeFormat::Millis || !operations.is_empty()) {
                 break;
             }
             operations.push(operation);
@@ -72,23 +72,23 @@ impl Execution {
         json!({ "Operations": operations, "NextMarker": marker })
     }
 
-    /// A page of the state, in answer to a call.
+    /// Returns the page that a state call requests.
     pub(crate) fn state(
         &mut self,
-        presented: &str,
+        token: &str,
         marker: Option<&str>,
-        most: Option<usize>,
-    ) -> Result<Value, Refusal> {
-        self.check_token(presented)?;
-        let most = match most {
-            None | Some(0) => PAGE,
-            Some(most) if most <= LARGEST_PAGE => most,
-            Some(most) => {
-                return Err(Refusal::new(
+        max_items: Option<usize>,
+    ) -> Result<Value, ApiError> {
+        self.check_token(token)?;
+        let size = match max_items {
+            None | Some(0) => DEFAULT_PAGE,
+            Some(size) if size <= MAX_PAGE => size,
+            Some(size) => {
+                return Err(ApiError::new(
                     400,
                     "ValidationException",
                     format!(
-                        "1 validation error detected: Value '{most}' at 'maxItems' failed to satisfy constraint: Member must have value less than or equal to {LARGEST_PAGE}"
+                        "1 validation error detected: Value '{size}' at 'maxItems' failed to satisfy constraint: Member must have value less than or equal to {MAX_PAGE}"
                     ),
                 ));
             }
@@ -98,19 +98,19 @@ impl Execution {
             Some(marker) => {
                 let pages = 1..=self.pages.len();
                 let number = pages.rev().find(|n| token::of_page(&self.id, *n) == marker);
-                let number = number.ok_or_else(|| Refusal::invalid("Invalid marker"))?;
+                let number = number.ok_or_else(|| ApiError::invalid("Invalid marker"))?;
                 self.pages[number - 1].clone()
             }
         };
-        // A page of nothing would go on for ever.
-        let most = self
+        // An empty page would never lead to the end.
+        let size = self
             .paging
             .next
-            .map_or(most, |forced| forced.max(1).min(most));
-        Ok(self.page(rest, most, Times::Seconds))
+            .map_or(size, |forced| forced.max(1).min(size));
+        Ok(self.page(rest, size, TimeFormat::Seconds))
     }
 
-    /// Whether the operation is a callback, a chained invoke or a timer that is still open.
+    /// Whether the operation is started and not a context.
     pub(crate) fn is_open(&self, id: &str) -> bool {
         self.operation(id).is_some_and(|operation| {
             operation.status == Status::Started && operation.kind != Kind::Context

@@ -1,14 +1,14 @@
-//! What the service does when time has passed.
+//! Timers of an execution: waits, retries, callback timeouts and the execution's timeout.
 
 use std::time::Duration;
 
 use crate::operation::Operation;
 use crate::wire::{ErrorObject, Kind, Status};
 
-use super::{Ended, Execution};
+use super::{Execution, ExecutionOutcome};
 
 impl Execution {
-    /// When time next changes something.
+    /// Returns the time at which the next timer fires.
     pub(crate) fn next_due(&self) -> Option<u64> {
         if !self.is_running() {
             return None;
@@ -19,7 +19,7 @@ impl Execution {
         due.chain(self.deadline.map(|(at, _)| at)).min()
     }
 
-    /// Moves on everything whose time has come.
+    /// Fires all timers that are due.
     pub(crate) fn advance(&mut self, now: u64) {
         if !self.is_running() {
             return;
@@ -37,9 +37,9 @@ impl Execution {
                 _ => continue,
             }
             if operation.status.is_closed() {
-                operation.ended = Some(at);
+                operation.ended_at = Some(at);
             }
-            // A wait is written with its end for as long as it is known.
+            // `ScheduledEndTimestamp` stays set after the end of a wait.
             if operation.kind == Kind::Wait {
                 operation.due = Some(at);
             }
@@ -50,7 +50,7 @@ impl Execution {
                 error_message: Some(format!("Execution timed out after {seconds} seconds.")),
                 ..ErrorObject::default()
             };
-            self.end(Ended::TimedOut(error));
+            self.end(ExecutionOutcome::TimedOut(error));
         }
     }
 }
@@ -66,12 +66,12 @@ fn time_out(operation: &mut Operation, now: u64) {
     operation.error = Some(error);
 }
 
-/// The due time of a callback that gave a sign of life.
-pub(crate) fn beat(operation: &mut Operation, now: u64) {
+/// Restarts the heartbeat timer of a callback.
+pub(crate) fn restart_heartbeat(operation: &mut Operation, now: u64) {
     if let Some(times) = &mut operation.callback {
-        let pause = |pause: Duration| now + (pause.as_millis() as u64).max(1);
-        times.silent_until = times.heartbeat.map(pause);
-        operation.due = [times.deadline, times.silent_until]
+        let due = |interval: Duration| now + (interval.as_millis() as u64).max(1);
+        times.heartbeat_due = times.heartbeat.map(due);
+        operation.due = [times.deadline, times.heartbeat_due]
             .into_iter()
             .flatten()
             .min();

@@ -1,4 +1,4 @@
-//! Suite `callback`. Every callback is written as its input says.
+//! Suite `callback`. The input is the label of the callback.
 
 use durable::prelude::*;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ pub(super) async fn timed_out_after_a_step(name: String) -> Result<Value, BoxErr
 }
 
 #[durable]
-pub(super) async fn answered_during_a_wait(name: String) -> Result<Value, BoxError> {
+pub(super) async fn completed_during_a_wait(name: String) -> Result<Value, BoxError> {
     let answer = callback!("callback", label = name);
     wait!(5.seconds()).await;
     Ok(answer.await?)
@@ -81,10 +81,10 @@ pub(super) async fn before_a_wait(name: String) -> Result<Value, BoxError> {
     Ok(answer)
 }
 
-/// What an answer that has to fail says.
+/// Returns the error message of a failed callback.
 fn message(answer: Result<Value, CallbackError>) -> Result<String, BoxError> {
     match answer {
-        Ok(value) => Err(format!("the callback was answered with {value}").into()),
+        Ok(value) => Err(format!("the callback succeeded with {value}").into()),
         Err(error) => Ok(error.message().to_owned()),
     }
 }

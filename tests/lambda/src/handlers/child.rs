@@ -91,7 +91,7 @@ pub(super) async fn step_retried(text: String) -> Result<String, BoxError> {
 }
 
 #[durable]
-pub(super) async fn step_retried_in_vain() -> Result<String, BoxError> {
+pub(super) async fn step_retries_exhausted() -> Result<String, BoxError> {
     let twice = Retry::fixed(1.seconds()).attempts(2);
     Ok(scope!("child", { step!(retry = twice, broken().await).await }).await?)
 }

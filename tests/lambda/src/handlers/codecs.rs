@@ -1,10 +1,10 @@
-//! The codecs that requirements ask for.
+//! Codecs that requirements use.
 
 use durable::{BatchResult, BoxError, Codec, Json};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Text in capitals, without quotes.
+/// Codec for text in upper case, without quotes.
 pub(super) struct Upper;
 
 impl Codec<String> for Upper {
@@ -21,7 +21,7 @@ impl Codec<String> for Upper {
     }
 }
 
-/// JSON whose texts are written in capitals.
+/// Codec for JSON with strings in upper case.
 pub(super) struct UpperJson;
 
 impl Codec<Value> for UpperJson {
@@ -30,7 +30,7 @@ impl Codec<Value> for UpperJson {
     }
 
     fn encode(&self, value: &Value) -> Result<Vec<u8>, BoxError> {
-        Json.encode(&in_capitals(value))
+        Json.encode(&to_uppercase(value))
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Value, BoxError> {
@@ -38,26 +38,26 @@ impl Codec<Value> for UpperJson {
     }
 }
 
-fn in_capitals(value: &Value) -> Value {
+fn to_uppercase(value: &Value) -> Value {
     match value {
         Value::String(text) => text.to_uppercase().into(),
-        Value::Array(items) => items.iter().map(in_capitals).collect(),
+        Value::Array(items) => items.iter().map(to_uppercase).collect(),
         Value::Object(fields) => {
             let fields = fields.iter();
             fields
-                .map(|(name, value)| (name.clone(), in_capitals(value)))
+                .map(|(name, value)| (name.clone(), to_uppercase(value)))
                 .collect()
         }
         other => other.clone(),
     }
 }
 
-/// Text behind a word.
-pub(super) struct Behind(pub(super) &'static str);
+/// Codec for text with a prefix.
+pub(super) struct Prefixed(pub(super) &'static str);
 
-impl Codec<String> for Behind {
+impl Codec<String> for Prefixed {
     fn name(&self) -> &'static str {
-        "behind"
+        "prefixed"
     }
 
     fn encode(&self, value: &String) -> Result<Vec<u8>, BoxError> {
@@ -66,11 +66,11 @@ impl Codec<String> for Behind {
 
     fn decode(&self, bytes: &[u8]) -> Result<String, BoxError> {
         let text = std::str::from_utf8(bytes)?.strip_prefix(self.0);
-        Ok(text.ok_or("the word in front is missing")?.to_owned())
+        Ok(text.ok_or("the prefix is missing")?.to_owned())
     }
 }
 
-/// Text in an envelope: `{"wrapped": text}`.
+/// Codec for text in an envelope: `{"wrapped": text}`.
 pub(super) struct Wrapped;
 
 impl Codec<String> for Wrapped {
@@ -89,7 +89,7 @@ impl Codec<String> for Wrapped {
     }
 }
 
-/// The values of a whole result in one line.
+/// Codec for the values of a batch result in one line.
 pub(super) struct Line;
 
 impl Codec<BatchResult<String>> for Line {
@@ -104,12 +104,12 @@ impl Codec<BatchResult<String>> for Line {
 
     fn decode(&self, bytes: &[u8]) -> Result<BatchResult<String>, BoxError> {
         let line = std::str::from_utf8(bytes)?.strip_prefix("OPSERDE:");
-        let values = line.ok_or("this is no line of values")?.split(',');
+        let values = line.ok_or("the prefix `OPSERDE:` is missing")?.split(',');
         Ok(BatchResult::of_values(values.map(str::to_owned)))
     }
 }
 
-/// A message with the second it was sent in.
+/// Message with the time at which it was sent, in seconds since 1970.
 #[derive(Serialize)]
 pub(super) struct Message {
     id: String,
@@ -117,7 +117,7 @@ pub(super) struct Message {
     timestamp: i64,
 }
 
-/// A message whose time is written as people write it.
+/// Codec for a message with an ISO 8601 time.
 pub(super) struct Dated;
 
 impl Codec<Message> for Dated {
@@ -125,26 +125,26 @@ impl Codec<Message> for Dated {
         "dated"
     }
 
-    /// Only the outside writes messages.
+    /// Fails: only external systems send messages.
     fn encode(&self, _value: &Message) -> Result<Vec<u8>, BoxError> {
-        Err("a message is only read".into())
+        Err("messages can only be decoded".into())
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Message, BoxError> {
         let fields: Value = Json.decode(bytes)?;
         let text = |name: &str| {
             let text = fields[name].as_str().map(str::to_owned);
-            text.ok_or_else(|| format!("`{name}` is no text"))
+            text.ok_or_else(|| format!("`{name}` is not a string"))
         };
         Ok(Message {
             id: text("id")?,
             message: text("message")?,
-            timestamp: seconds(&text("timestamp")?).ok_or("`timestamp` is no UTC time")?,
+            timestamp: seconds(&text("timestamp")?).ok_or("`timestamp` is not a UTC time")?,
         })
     }
 }
 
-/// Seconds from the epoch to a time such as `2026-01-01T00:00:00Z`.
+/// Parses a time such as `2026-01-01T00:00:00Z` as seconds since 1970.
 fn seconds(time: &str) -> Option<i64> {
     const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let mut parts = time.split(['-', 'T', ':', 'Z', '.']);
@@ -161,7 +161,7 @@ fn seconds(time: &str) -> Option<i64> {
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// A number, as a number or as a text.
+/// Codec for a number given as a JSON number or string.
 pub(super) struct Number;
 
 impl Codec<i64> for Number {

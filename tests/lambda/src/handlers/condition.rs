@@ -3,9 +3,9 @@
 use durable::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::codecs::Behind;
+use super::codecs::Prefixed;
 
-/// One more, which is enough from `limit` on.
+/// Counts one more, and stops at `limit`.
 async fn count(seen: u64, limit: u64) -> Result<ControlFlow<u64, u64>, BoxError> {
     match seen + 1 {
         enough if enough >= limit => Ok(ControlFlow::Break(enough)),
@@ -112,7 +112,7 @@ impl Job {
     }
 }
 
-async fn look_at(mut job: Job) -> Result<ControlFlow<Job, Job>, BoxError> {
+async fn check_job(mut job: Job) -> Result<ControlFlow<Job, Job>, BoxError> {
     job.attempts += 1;
     if job.attempts < 2 {
         return Ok(ControlFlow::Continue(job));
@@ -124,7 +124,7 @@ async fn look_at(mut job: Job) -> Result<ControlFlow<Job, Job>, BoxError> {
 #[durable]
 pub(super) async fn object() -> Result<Job, BoxError> {
     let job = poll!("job", every = 1.seconds(), state = Job::pending(), |job| {
-        look_at(job).await
+        check_job(job).await
     });
     Ok(job.await?)
 }
@@ -152,8 +152,8 @@ pub(super) async fn encoded() -> Result<String, BoxError> {
         "text",
         every = 1.seconds(),
         state = String::new(),
-        codec = Behind("text:"),
-        state_codec = Behind("text:"),
+        codec = Prefixed("text:"),
+        state_codec = Prefixed("text:"),
         |text| lengthen(text).await
     );
     Ok(text.await?)

@@ -1,4 +1,4 @@
-//! Suite `invoke`, and the functions that it invokes.
+//! Suite `invoke`, and the functions that requirements invoke.
 
 use durable::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -53,7 +53,7 @@ pub(super) async fn fails(app: &App) -> Result<Value, BoxError> {
 pub(super) async fn failure_caught(app: &App) -> Result<String, BoxError> {
     let answer: Result<Value, InvokeError> = invoke!("error", function = &app.target).await;
     match answer {
-        Ok(value) => Err(format!("the target answered with {value}").into()),
+        Ok(value) => Err(format!("the target succeeded with {value}").into()),
         Err(_) => Ok("fallback".to_owned()),
     }
 }
@@ -90,7 +90,7 @@ pub(super) async fn failure_replayed(app: &App) -> Result<String, BoxError> {
     let answer: Result<Value, InvokeError> = invoke!("error", function = &app.target).await;
     wait!(1.seconds()).await;
     match answer {
-        Ok(value) => Err(format!("the target answered with {value}").into()),
+        Ok(value) => Err(format!("the target succeeded with {value}").into()),
         Err(error) => Ok(error.message().to_owned()),
     }
 }
@@ -99,7 +99,7 @@ async fn prepare() -> Result<String, BoxError> {
     Ok("from a step".to_owned())
 }
 
-async fn use_up(text: &str) -> Result<String, BoxError> {
+async fn consume(text: &str) -> Result<String, BoxError> {
     Ok(format!("got {text}"))
 }
 
@@ -112,7 +112,7 @@ pub(super) async fn after_a_step(app: &App) -> Result<Value, BoxError> {
 #[durable]
 pub(super) async fn before_a_step(app: &App) -> Result<String, BoxError> {
     let echoed: String = invoke!("echo", function = &app.target, "hello".to_owned()).await?;
-    Ok(step!(use_up(&echoed).await).await?)
+    Ok(step!(consume(&echoed).await).await?)
 }
 
 #[durable]

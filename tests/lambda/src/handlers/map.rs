@@ -3,8 +3,8 @@
 use durable::prelude::*;
 use serde_json::{Value, json};
 
-use super::codecs::{Behind, Line};
-use super::projection::End::{Badly, Well};
+use super::codecs::{Line, Prefixed};
+use super::projection::BranchOutcome::{Failure, Success};
 use super::projection::{counts, full, successes};
 
 async fn greet(name: &str) -> Result<String, BoxError> {
@@ -48,27 +48,27 @@ pub(super) async fn empty(items: Vec<Value>) -> Result<Vec<Value>, BoxError> {
 
 #[durable]
 pub(super) async fn fail_fast() -> Result<Value, BoxError> {
-    let ends = [Well, Badly, Well];
+    let branches = [Success, Failure, Success];
     let complete = Complete::fail_fast();
     let batch = map!(
         "failfast",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(full(&batch.await))
 }
 
 #[durable]
-pub(super) async fn passed_on() -> Result<Vec<String>, BoxError> {
+pub(super) async fn error_propagated() -> Result<Vec<String>, BoxError> {
     let complete = Complete::fail_fast();
     let batch = map!(
         "throwing",
-        [Badly, Well],
+        [Failure, Success],
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(batch.await.into_values()?)
 }
@@ -78,52 +78,52 @@ pub(super) async fn min_successful() -> Result<Value, BoxError> {
     let complete = Complete::all().min_successful(2);
     let batch = map!(
         "min-successful",
-        [Well; 4],
+        [Success; 4],
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(successes(&batch.await))
 }
 
 #[durable]
 pub(super) async fn tolerated() -> Result<Value, BoxError> {
-    let ends = [Well, Badly, Well];
+    let branches = [Success, Failure, Success];
     let complete = Complete::all().tolerated_failures(1);
     let batch = map!(
         "tolerated",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(full(&batch.await))
 }
 
 #[durable]
 pub(super) async fn tolerance_exceeded() -> Result<Value, BoxError> {
-    let ends = [Badly, Badly, Well];
+    let branches = [Failure, Failure, Success];
     let complete = Complete::all().tolerated_failures(1);
     let batch = map!(
         "tolerated-exceeded",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(counts(&batch.await))
 }
 
 #[durable]
 pub(super) async fn tolerated_share() -> Result<Value, BoxError> {
-    let ends = [Badly, Badly, Well, Well];
+    let branches = [Failure, Failure, Success, Success];
     let complete = Complete::all().tolerated_share(0.25);
     let batch = map!(
         "tolerated-pct",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(counts(&batch.await))
 }
@@ -162,7 +162,7 @@ pub(super) async fn items_encoded() -> Result<Vec<String>, BoxError> {
         "serdes",
         ["x", "y"],
         concurrency = 1,
-        codec = Behind("wrapped:"),
+        codec = Prefixed("wrapped:"),
         |text| { Ok(text.to_uppercase()) }
     );
     Ok(texts.await.into_values()?)
@@ -203,10 +203,10 @@ pub(super) async fn failure_before_a_wait() -> Result<Value, BoxError> {
     let complete = Complete::all().tolerated_failures(1);
     let batch = map!(
         "fail-then-wait",
-        [Well, Badly],
+        [Success, Failure],
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     let batch = batch.await;
     wait!(1.seconds()).await;

@@ -1,4 +1,4 @@
-//! One durable function for each requirement of AWS's conformance suite, by the requirement's id.
+//! Durable functions for AWS's conformance suite: one for each requirement, by the requirement's id.
 
 mod callback;
 mod child;
@@ -17,12 +17,13 @@ use std::path::PathBuf;
 use durable::BoxError;
 use durable::lambda::log::Log;
 
-/// What the handlers share.
+/// State shared by the handlers.
 pub(crate) struct App {
-    /// The functions to invoke: names or ARNs.
+    /// Name or ARN of the function to invoke.
     target: String,
+    /// Name or ARN of the second function to invoke.
     second_target: String,
-    /// A folder that outlives processes.
+    /// Folder for files that persist across processes.
     scratch: PathBuf,
 }
 
@@ -38,22 +39,22 @@ impl App {
     }
 }
 
-/// Some requirements want lines of code that ran before as well.
+/// Returns the log settings. Some requirements expect the lines of replayed code as well.
 fn log() -> Log {
     Log::from_env().replayed(std::env::var_os("REPLAYED_LINES").is_some())
 }
 
-/// Runs the handlers of the table inside of Lambda.
+/// Runs the handler with the given id on Lambda.
 macro_rules! handlers {
     ($id:expr, $app:expr, { $($known:literal => $handler:path,)* }) => {
         match $id {
             $($known => durable::lambda::function($handler).state($app).log(log()).run().await,)*
-            other => Err(format!("HANDLER={other:?} is no requirement").into()),
+            other => Err(format!("unknown requirement HANDLER={other:?}").into()),
         }
     };
 }
 
-/// Runs the function for this requirement, or one that others invoke.
+/// Runs the function of a requirement, or a function that requirements invoke.
 pub(crate) async fn run(id: &str) -> Result<(), BoxError> {
     let app = App::from_env();
     handlers!(id, app, {
@@ -68,7 +69,7 @@ pub(crate) async fn run(id: &str) -> Result<(), BoxError> {
         "1-9" => step::replayed,
         "1-10" => step::failure_replayed,
         "1-11" => step::retried,
-        "1-12" => step::retried_in_vain,
+        "1-12" => step::retries_exhausted,
         "1-13" => step::retried_by_default,
         "1-14" => step::retried_with_backoff,
         "1-15" => step::retried_by_type,
@@ -89,7 +90,7 @@ pub(crate) async fn run(id: &str) -> Result<(), BoxError> {
         "3-5" => child::failure_caught,
         "3-6" => child::nested,
         "3-7" => child::step_retried,
-        "3-8" => child::step_retried_in_vain,
+        "3-8" => child::step_retries_exhausted,
         "3-9" => child::before_a_wait,
         "3-10" => child::waits_inside,
         "3-11" => child::large,
@@ -108,7 +109,7 @@ pub(crate) async fn run(id: &str) -> Result<(), BoxError> {
         "4-6" => callback::failed,
         "4-7" => callback::failed_after_a_step,
         "4-8" => callback::timed_out_after_a_step,
-        "4-9" => callback::answered_during_a_wait,
+        "4-9" => callback::completed_during_a_wait,
         "4-10" => callback::failed_during_a_wait,
         "4-11" => callback::timed_out_during_a_wait,
         "4-12" => callback::before_a_wait,
@@ -169,7 +170,7 @@ pub(crate) async fn run(id: &str) -> Result<(), BoxError> {
         "8-4" => parallel::of_many_types,
         "8-5" => parallel::empty,
         "8-6" => parallel::fail_fast,
-        "8-7" => parallel::passed_on,
+        "8-7" => parallel::error_propagated,
         "8-8" => parallel::min_successful,
         "8-9" => parallel::tolerated,
         "8-10" => parallel::tolerance_exceeded,
@@ -190,7 +191,7 @@ pub(crate) async fn run(id: &str) -> Result<(), BoxError> {
         "9-3" => map::indexed,
         "9-4" => map::empty,
         "9-5" => map::fail_fast,
-        "9-6" => map::passed_on,
+        "9-6" => map::error_propagated,
         "9-7" => map::min_successful,
         "9-8" => map::tolerated,
         "9-9" => map::tolerance_exceeded,

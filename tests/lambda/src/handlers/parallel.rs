@@ -1,10 +1,10 @@
-//! Suite `parallel`. Where the branches differ only in their end, they stand in a list.
+//! Suite `parallel`. Branches that differ only in their outcome are given as a list.
 
 use durable::prelude::*;
 use serde_json::{Value, json};
 
 use super::codecs::Wrapped;
-use super::projection::End::{Badly, Well};
+use super::projection::BranchOutcome::{Failure, Success};
 use super::projection::{counts, full, successes};
 
 async fn work(text: &str) -> Result<String, BoxError> {
@@ -60,27 +60,27 @@ pub(super) async fn empty() -> Result<Vec<String>, BoxError> {
 
 #[durable]
 pub(super) async fn fail_fast() -> Result<Value, BoxError> {
-    let ends = [Well, Badly, Well];
+    let branches = [Success, Failure, Success];
     let complete = Complete::fail_fast();
     let batch = parallel!(
         "failfast",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(full(&batch.await))
 }
 
 #[durable]
-pub(super) async fn passed_on() -> Result<Vec<String>, BoxError> {
+pub(super) async fn error_propagated() -> Result<Vec<String>, BoxError> {
     let complete = Complete::fail_fast();
     let batch = parallel!(
         "throwing",
-        [Badly, Well],
+        [Failure, Success],
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(batch.await.into_values()?)
 }
@@ -90,38 +90,38 @@ pub(super) async fn min_successful() -> Result<Value, BoxError> {
     let complete = Complete::all().min_successful(2);
     let batch = parallel!(
         "min-successful",
-        [Well; 4],
+        [Success; 4],
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(successes(&batch.await))
 }
 
 #[durable]
 pub(super) async fn tolerated() -> Result<Value, BoxError> {
-    let ends = [Well, Badly, Well];
+    let branches = [Success, Failure, Success];
     let complete = Complete::all().tolerated_failures(1);
     let batch = parallel!(
         "tolerated",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(full(&batch.await))
 }
 
 #[durable]
 pub(super) async fn tolerance_exceeded() -> Result<Value, BoxError> {
-    let ends = [Badly, Badly, Well];
+    let branches = [Failure, Failure, Success];
     let complete = Complete::all().tolerated_failures(1);
     let batch = parallel!(
         "tolerated-exceeded",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(counts(&batch.await))
 }
@@ -147,14 +147,14 @@ pub(super) async fn flat() -> Result<Vec<String>, BoxError> {
 
 #[durable]
 pub(super) async fn tolerated_share() -> Result<Value, BoxError> {
-    let ends = [Badly, Badly, Well, Well];
+    let branches = [Failure, Failure, Success, Success];
     let complete = Complete::all().tolerated_share(0.25);
     let batch = parallel!(
         "tolerated-pct",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(counts(&batch.await))
 }
@@ -185,60 +185,60 @@ pub(super) async fn all_fail() -> Result<Value, BoxError> {
     let complete = Complete::all().tolerated_failures(3);
     let batch = parallel!(
         "all-fail",
-        [Badly; 3],
+        [Failure; 3],
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(full(&batch.await))
 }
 
 #[durable]
 pub(super) async fn min_not_reached() -> Result<Value, BoxError> {
-    let ends = [Well, Badly, Well];
+    let branches = [Success, Failure, Success];
     let complete = Complete::all().min_successful(3);
     let batch = parallel!(
         "min-not-reached",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(full(&batch.await))
 }
 
 #[durable]
 pub(super) async fn combined() -> Result<Value, BoxError> {
-    let ends = [Badly, Badly, Well, Well];
+    let branches = [Failure, Failure, Success, Success];
     let complete = Complete::all().min_successful(3).tolerated_failures(1);
     let batch = parallel!(
         "combined",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(counts(&batch.await))
 }
 
 #[durable]
 pub(super) async fn bad_concurrency() -> Result<Vec<String>, BoxError> {
-    let batch = parallel!("bad-concurrency", [Well; 2], concurrency = 0, |end| {
-        end.come()
+    let batch = parallel!("bad-concurrency", [Success; 2], concurrency = 0, |branch| {
+        branch.into_result()
     });
     Ok(batch.await.into_values()?)
 }
 
 #[durable]
 pub(super) async fn accessors() -> Result<Value, BoxError> {
-    let ends = [Well, Badly, Well];
+    let branches = [Success, Failure, Success];
     let complete = Complete::all().tolerated_failures(1);
     let batch = parallel!(
         "accessors",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     let batch = batch.await;
     Ok(json!({
@@ -265,14 +265,14 @@ pub(super) async fn nested() -> Result<Vec<Vec<String>>, BoxError> {
 
 #[durable]
 pub(super) async fn share_not_exceeded() -> Result<Value, BoxError> {
-    let ends = [Badly, Well, Well, Well];
+    let branches = [Failure, Success, Success, Success];
     let complete = Complete::all().tolerated_share(0.25);
     let batch = parallel!(
         "pct-boundary",
-        ends,
+        branches,
         concurrency = 1,
         complete = complete,
-        |end| { end.come() }
+        |branch| { branch.into_result() }
     );
     Ok(full(&batch.await))
 }

@@ -1,25 +1,25 @@
-//! What the requirements for batches look at.
+//! Parts of batch results that the requirements compare.
 
 use durable::{BatchResult, BoxError};
 use serde_json::{Value, json};
 
-/// What becomes of a branch.
+/// Outcome of a branch.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum End {
-    Well,
-    Badly,
+pub(super) enum BranchOutcome {
+    Success,
+    Failure,
 }
 
-impl End {
-    pub(super) fn come(self) -> Result<String, BoxError> {
+impl BranchOutcome {
+    pub(super) fn into_result(self) -> Result<String, BoxError> {
         match self {
-            Self::Well => Ok("ok".to_owned()),
-            Self::Badly => Err("the branch failed".into()),
+            Self::Success => Ok("ok".to_owned()),
+            Self::Failure => Err("the branch failed".into()),
         }
     }
 }
 
-/// Everything about a result but its values.
+/// Returns completion reason, counts and status.
 pub(super) fn full<T>(result: &BatchResult<T>) -> Value {
     let mut all = counts(result);
     all["status"] = if result.has_failures() {
@@ -31,7 +31,7 @@ pub(super) fn full<T>(result: &BatchResult<T>) -> Value {
     all
 }
 
-/// The same without the status.
+/// Returns completion reason and counts.
 pub(super) fn counts<T>(result: &BatchResult<T>) -> Value {
     json!({
         "completionReason": result.reason().as_str().to_uppercase(),
@@ -41,7 +41,7 @@ pub(super) fn counts<T>(result: &BatchResult<T>) -> Value {
     })
 }
 
-/// Only what succeeded, of how many that were begun.
+/// Returns completion reason, number of successes and total.
 pub(super) fn successes<T>(result: &BatchResult<T>) -> Value {
     json!({
         "completionReason": result.reason().as_str().to_uppercase(),

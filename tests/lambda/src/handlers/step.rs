@@ -18,7 +18,7 @@ async fn broken() -> Result<String, BoxError> {
     Err("broken".into())
 }
 
-/// Fails until this attempt.
+/// Fails before the given attempt.
 async fn from_attempt(step: &StepInfo, attempt: u32) -> Result<String, BoxError> {
     match step.attempt() < attempt {
         true => Err(format!("attempt {} failed", step.attempt()).into()),
@@ -26,7 +26,7 @@ async fn from_attempt(step: &StepInfo, attempt: u32) -> Result<String, BoxError>
     }
 }
 
-/// Ends the process as a crash does.
+/// Exits the process like a crash.
 fn crash() -> ! {
     std::process::exit(1)
 }
@@ -126,7 +126,7 @@ pub(super) async fn retried() -> Result<String, BoxError> {
 }
 
 #[durable]
-pub(super) async fn retried_in_vain() -> Result<String, BoxError> {
+pub(super) async fn retries_exhausted() -> Result<String, BoxError> {
     Ok(step!(
         retry = Retry::fixed(1.seconds()).attempts(4),
         broken().await
@@ -228,22 +228,22 @@ pub(super) async fn failure_caught() -> Result<String, BoxError> {
     }
 }
 
-/// How often this was asked for the execution, over all processes.
-fn count(app: &App, step: &StepInfo) -> Result<u64, BoxError> {
+/// Counts calls for the execution across processes.
+fn count_calls(app: &App, step: &StepInfo) -> Result<u64, BoxError> {
     let name = step.execution_id().to_string();
     let name = name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
     let path = app.scratch.join(format!("attempts-{name}"));
-    let before = match std::fs::read_to_string(&path) {
+    let previous = match std::fs::read_to_string(&path) {
         Ok(text) => text.trim().parse()?,
         Err(_) => 0,
     };
-    std::fs::write(&path, format!("{}\n", before + 1))?;
-    Ok(before + 1)
+    std::fs::write(&path, format!("{}\n", previous + 1))?;
+    Ok(previous + 1)
 }
 
-/// Crashes the first process that gets here, once what it has begun is recorded.
+/// Crashes the first process that calls it, after the step's start is recorded.
 pub(super) async fn crash_once(app: &App, step: &StepInfo) -> Result<(), BoxError> {
-    if count(app, step)? == 1 {
+    if count_calls(app, step)? == 1 {
         tokio::time::sleep(1.seconds()).await;
         crash();
     }

@@ -1,61 +1,65 @@
-//! The two calls of the durable API that a handler makes.
+//! Server side of the durable API: the checkpoint call and the state call.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::execution::Twist;
+use crate::execution::ResponseOptions;
 use crate::fault::Fault;
 use crate::functions;
-use crate::record::{CallEnd, CheckpointCall, StateCall};
+use crate::recording::{CallOutcome, CheckpointCall, StateCall};
 use crate::signature;
 use crate::state::{Shared, State};
-use crate::wire::{self, CheckpointRequest, Refusal};
+use crate::wire::{self, ApiError, CheckpointRequest};
 
-use super::{Call, Reply, refuse, respond};
+use super::{Call, Reply, error_response, respond};
 
-/// How a call goes on that a fault is in the way of.
-enum Way {
-    /// It has its effect.
-    On(Twist),
-    Refused(Refusal),
-    HungUp,
+/// Effect of a call, as decided by its fault.
+enum Effect {
+    Apply(ResponseOptions),
+    Reject(ApiError),
+    /// Closes the connection without a response.
+    Disconnect,
 }
 
 pub(crate) async fn checkpoint(shared: &Arc<Shared>, arn: &str, call: &Call) -> Reply {
-    if let Err(refusal) = check_signature(shared, call) {
-        return Some(refuse(&refusal));
+    if let Err(error) = check_signature(shared, call) {
+        return Some(error_response(&error));
     }
     let fault = shared.change(|state| state.checkpoint_faults.next());
     let parsed = serde_json::from_slice::<CheckpointRequest>(&call.body);
     let request = match parsed {
         Ok(request) => request,
         Err(error) => {
-            let stray = format!("not a checkpoint request: {error}");
-            shared.change(|state| state.record.strays.push(stray.clone()));
-            return Some(refuse(&Refusal::new(400, "SerializationException", stray)));
+            let message = format!("not a checkpoint request: {error}");
+            shared.change(|state| state.recording.invalid_requests.push(message.clone()));
+            let error = ApiError::new(400, "SerializationException", message);
+            return Some(error_response(&error));
         }
     };
-    let way = go(shared, fault.as_ref()).await;
-    let (answer, invokes) = shared.change(|state| {
-        let (answer, end, invokes) = match way {
-            Way::On(twist) => apply(state, arn, &request, twist, fault.as_ref()),
-            Way::Refused(refusal) => {
-                let end = faulted(fault.as_ref(), CallEnd::Refused(refusal.clone()));
-                (Some(Err(refusal)), end, Vec::new())
+    let effect = apply_fault(shared, fault.as_ref()).await;
+    let (result, invokes) = shared.change(|state| {
+        let (result, outcome, invokes) = match effect {
+            Effect::Apply(options) => apply(state, arn, &request, options, fault.as_ref()),
+            Effect::Reject(error) => {
+                let outcome = faulted(fault.as_ref(), CallOutcome::Rejected(error.clone()));
+                (Some(Err(error)), outcome, Vec::new())
             }
-            Way::HungUp => (None, faulted(fault.as_ref(), CallEnd::Accepted), Vec::new()),
+            Effect::Disconnect => {
+                let outcome = faulted(fault.as_ref(), CallOutcome::Accepted);
+                (None, outcome, Vec::new())
+            }
         };
-        state.record.checkpoints.push(CheckpointCall {
+        state.recording.checkpoints.push(CheckpointCall {
             invocation: state.invocation_of(arn),
             token: request.checkpoint_token.clone(),
             client_token: request.client_token.clone(),
             updates: request.updates.clone(),
             bytes: call.body.len(),
-            end,
+            outcome,
         });
-        (answer, invokes)
+        (result, invokes)
     });
     for operation in invokes {
         functions::run_function(shared, arn, &operation);
@@ -64,140 +68,145 @@ pub(crate) async fn checkpoint(shared: &Arc<Shared>, arn: &str, call: &Call) -> 
         kill(shared).await;
         return None;
     }
-    reply(answer?, fault.as_ref())
+    reply(result?, fault.as_ref())
 }
 
-fn reply(answer: Result<Value, Refusal>, fault: Option<&Fault>) -> Reply {
-    match (answer, fault) {
+fn reply(result: Result<Value, ApiError>, fault: Option<&Fault>) -> Reply {
+    match (result, fault) {
         (Ok(_), Some(Fault::LoseResponse)) => None,
         (Ok(_), Some(Fault::Garble)) => Some(respond(200, &[], "<html>")),
         (Ok(body), _) => Some(respond(200, &[], body.to_string())),
-        (Err(refusal), _) => Some(refuse(&refusal)),
+        (Err(error), _) => Some(error_response(&error)),
     }
 }
 
-fn faulted(fault: Option<&Fault>, otherwise: CallEnd) -> CallEnd {
-    fault.cloned().map_or(otherwise, CallEnd::Faulted)
+/// Returns the outcome to record: the fault, if there is one.
+fn faulted(fault: Option<&Fault>, otherwise: CallOutcome) -> CallOutcome {
+    fault.cloned().map_or(otherwise, CallOutcome::Faulted)
 }
 
-type Applied = (Option<Result<Value, Refusal>>, CallEnd, Vec<String>);
+type Applied = (Option<Result<Value, ApiError>>, CallOutcome, Vec<String>);
 
 fn apply(
     state: &mut State,
     arn: &str,
     request: &CheckpointRequest,
-    twist: Twist,
+    options: ResponseOptions,
     fault: Option<&Fault>,
 ) -> Applied {
     let applied = match state.executions.get_mut(arn) {
         Some(execution) => {
             execution.functions = state.functions.keys().cloned().collect();
-            execution.checkpoint(request, wire::now(), twist)
+            execution.checkpoint(request, wire::now(), options)
         }
-        None => Err(unknown(arn)),
+        None => Err(not_found(arn)),
     };
     match applied {
-        Ok(answer) => {
-            let end = if answer.repeated {
-                CallEnd::Repeated
+        Ok(result) => {
+            let outcome = if result.repeated {
+                CallOutcome::Repeated
             } else {
-                CallEnd::Accepted
+                CallOutcome::Accepted
             };
-            (Some(Ok(answer.body)), faulted(fault, end), answer.invokes)
+            (
+                Some(Ok(result.body)),
+                faulted(fault, outcome),
+                result.invokes,
+            )
         }
-        Err(refusal) => (
-            Some(Err(refusal.clone())),
-            CallEnd::Refused(refusal),
+        Err(error) => (
+            Some(Err(error.clone())),
+            CallOutcome::Rejected(error),
             Vec::new(),
         ),
     }
 }
 
-fn unknown(arn: &str) -> Refusal {
-    Refusal::new(
+fn not_found(arn: &str) -> ApiError {
+    ApiError::new(
         404,
         "ResourceNotFoundException",
         format!("Execution not found: {arn}"),
     )
 }
 
-/// What the fault does before the call has its effect.
-async fn go(shared: &Arc<Shared>, fault: Option<&Fault>) -> Way {
+/// Applies the part of a fault that precedes the call's effect, and returns the effect.
+async fn apply_fault(shared: &Arc<Shared>, fault: Option<&Fault>) -> Effect {
     match fault {
-        Some(Fault::LoseRequest) => return Way::HungUp,
-        Some(Fault::Refuse(refusal)) => return Way::Refused(refusal.clone()),
+        Some(Fault::LoseRequest) => return Effect::Disconnect,
+        Some(Fault::Reject(error)) => return Effect::Reject(error.clone()),
         Some(Fault::Throttle(seconds)) => {
             let now = wire::now();
-            let since = shared.change(|state| *state.throttled.get_or_insert(now));
+            let since = shared.change(|state| *state.throttled_since.get_or_insert(now));
             if now < since + seconds * 1_000 {
-                return Way::Refused(Refusal {
+                return Effect::Reject(ApiError {
                     retry_after: Some(*seconds),
-                    ..Refusal::new(429, "TooManyRequestsException", "Rate exceeded")
+                    ..ApiError::new(429, "TooManyRequestsException", "Rate exceeded")
                 });
             }
         }
         Some(Fault::KillBefore) => {
             kill(shared).await;
-            return Way::HungUp;
+            return Effect::Disconnect;
         }
         Some(Fault::Delay(delay)) => tokio::time::sleep(*delay).await,
         _ => {}
     }
-    Way::On(Twist {
-        withhold: fault == Some(&Fault::WithholdToken),
-        page: match fault {
-            Some(Fault::PageAnswer(most)) => Some(*most),
+    Effect::Apply(ResponseOptions {
+        withhold_token: fault == Some(&Fault::WithholdToken),
+        page_size: match fault {
+            Some(Fault::PageResponse(size)) => Some(*size),
             _ => None,
         },
     })
 }
 
-/// Kills the subject and waits until that is done.
+/// Kills the subject and waits for its end.
 async fn kill(shared: &Arc<Shared>) {
     shared.change(|state| state.kill = state.program.is_some());
-    let dead = shared.until(|state| (!state.kill).then_some(()));
+    let dead = shared.wait_until(|state| (!state.kill).then_some(()));
     let _ = tokio::time::timeout(Duration::from_secs(10), dead).await;
 }
 
 pub(crate) async fn state(shared: &Arc<Shared>, arn: &str, call: &Call) -> Reply {
-    if let Err(refusal) = check_signature(shared, call) {
-        return Some(refuse(&refusal));
+    if let Err(error) = check_signature(shared, call) {
+        return Some(error_response(&error));
     }
     let fault = shared.change(|state| state.state_faults.next());
     let token = call.parameter("CheckpointToken").unwrap_or_default();
     let marker = call.parameter("Marker");
-    let most = call
+    let max_items = call
         .parameter("MaxItems")
         .and_then(|text| text.parse().ok());
-    let way = go(shared, fault.as_ref()).await;
-    let answer = shared.change(|state| {
-        let answer = match way {
-            Way::On(_) => Some(match state.executions.get_mut(arn) {
-                Some(execution) => execution.state(&token, marker.as_deref(), most),
-                None => Err(unknown(arn)),
+    let effect = apply_fault(shared, fault.as_ref()).await;
+    let result = shared.change(|state| {
+        let result = match effect {
+            Effect::Apply(_) => Some(match state.executions.get_mut(arn) {
+                Some(execution) => execution.state(&token, marker.as_deref(), max_items),
+                None => Err(not_found(arn)),
             }),
-            Way::Refused(refusal) => Some(Err(refusal)),
-            Way::HungUp => None,
+            Effect::Reject(error) => Some(Err(error)),
+            Effect::Disconnect => None,
         };
-        let given = answer.as_ref().and_then(|answer| answer.as_ref().ok());
-        let given = given.and_then(|body| body["Operations"].as_array());
-        let end = match &answer {
-            Some(Err(refusal)) => faulted(fault.as_ref(), CallEnd::Refused(refusal.clone())),
-            _ => faulted(fault.as_ref(), CallEnd::Accepted),
+        let returned = result.as_ref().and_then(|result| result.as_ref().ok());
+        let returned = returned.and_then(|body| body["Operations"].as_array());
+        let outcome = match &result {
+            Some(Err(error)) => faulted(fault.as_ref(), CallOutcome::Rejected(error.clone())),
+            _ => faulted(fault.as_ref(), CallOutcome::Accepted),
         };
-        state.record.states.push(StateCall {
+        state.recording.states.push(StateCall {
             token,
             marker,
-            most,
-            given: given.map_or(0, Vec::len),
-            end,
+            max_items,
+            returned: returned.map_or(0, Vec::len),
+            outcome,
         });
-        answer
+        result
     });
-    reply(answer?, fault.as_ref())
+    reply(result?, fault.as_ref())
 }
 
-fn check_signature(shared: &Arc<Shared>, call: &Call) -> Result<(), Refusal> {
+fn check_signature(shared: &Arc<Shared>, call: &Call) -> Result<(), ApiError> {
     let credentials = shared.lock().config.credentials();
     let request = signature::Request {
         method: call.method.as_str(),
@@ -207,8 +216,8 @@ fn check_signature(shared: &Arc<Shared>, call: &Call) -> Result<(), Refusal> {
         body: &call.body,
     };
     signature::verify(&request, &credentials).map_err(|why| {
-        let stray = format!("{} {}: {why}", call.method, call.path);
-        shared.change(|state| state.record.strays.push(stray));
-        Refusal::new(403, "InvalidSignatureException", json!(why).to_string())
+        let message = format!("{} {}: {why}", call.method, call.path);
+        shared.change(|state| state.recording.invalid_requests.push(message));
+        ApiError::new(403, "InvalidSignatureException", json!(why).to_string())
     })
 }

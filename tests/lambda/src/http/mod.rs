@@ -1,4 +1,4 @@
-//! Both APIs on one loopback port.
+//! HTTP server of both APIs on one loopback port.
 
 mod durable;
 mod runtime;
@@ -17,36 +17,36 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::state::Shared;
-use crate::wire::Refusal;
+use crate::wire::ApiError;
 
-/// A request that has arrived as a whole.
+/// Request with its complete body.
 pub(crate) struct Call {
     method: Method,
-    /// Split first, then decoded: a segment may hold any character.
+    /// Path segments, decoded after splitting because a segment may contain an encoded slash.
     segments: Vec<String>,
-    /// As it is on the wire.
+    /// Path as sent, still encoded.
     path: String,
     query: String,
     headers: BTreeMap<String, String>,
     body: Bytes,
 }
 
-/// What a call is answered with; without one its connection is closed.
+/// Response to a call, or `None` to close the connection without one.
 pub(crate) type Reply = Option<Response<Full<Bytes>>>;
 
-/// A connection that is closed in place of an answer.
+/// Error that makes the server close a connection without a response.
 #[derive(Debug)]
-struct Hangup;
+struct Disconnected;
 
-impl std::fmt::Display for Hangup {
+impl std::fmt::Display for Disconnected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("hung up on purpose")
+        f.write_str("closed without a response on purpose")
     }
 }
 
-impl std::error::Error for Hangup {}
+impl std::error::Error for Disconnected {}
 
-/// Serves whoever connects, for ever.
+/// Serves connections until the task is aborted.
 pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -55,7 +55,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
         let _ = stream.set_nodelay(true);
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(Arc::clone(&shared), request));
+            let service = service_fn(|request| handle(Arc::clone(&shared), request));
             let connection = hyper::server::conn::http1::Builder::new();
             let _ = connection
                 .serve_connection(TokioIo::new(stream), service)
@@ -64,14 +64,14 @@ pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
-async fn answer(
+async fn handle(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Hangup> {
+) -> Result<Response<Full<Bytes>>, Disconnected> {
     let Ok(call) = read(request).await else {
-        return Err(Hangup);
+        return Err(Disconnected);
     };
-    route(&shared, call).await.ok_or(Hangup)
+    route(&shared, call).await.ok_or(Disconnected)
 }
 
 async fn read(request: Request<Incoming>) -> Result<Call, hyper::Error> {
@@ -114,26 +114,26 @@ async fn route(shared: &Arc<Shared>, call: Call) -> Reply {
             durable::state(shared, arn, &call).await
         }
         _ => {
-            let stray = format!("no route for {} {}", call.method, call.path);
-            shared.change(|state| state.record.strays.push(stray.clone()));
-            Some(refuse(&Refusal::new(
+            let message = format!("no route for {} {}", call.method, call.path);
+            shared.change(|state| state.recording.invalid_requests.push(message.clone()));
+            Some(error_response(&ApiError::new(
                 404,
                 "UnknownOperationException",
-                stray,
+                message,
             )))
         }
     }
 }
 
 impl Call {
-    /// A parameter of the query, decoded.
+    /// Returns a decoded query parameter.
     fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = self
             .query
             .split('&')
             .filter_map(|pair| pair.split_once('='));
         let (_, value) = pairs.find(|(key, _)| *key == name)?;
-        // A plus sign is a plus sign: only forms read it as a space.
+        // A plus sign stays one. Only form encoding uses it for a space.
         Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
     }
 
@@ -155,26 +155,26 @@ fn respond(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Res
     response
 }
 
-/// An error as Lambda writes it: its name in a header, its message under a key that depends on it.
-fn refuse(refusal: &Refusal) -> Response<Full<Bytes>> {
-    let capital = matches!(
-        refusal.code.as_str(),
+/// Formats an error like Lambda: the code in a header, the message under a key whose case depends on the code.
+fn error_response(error: &ApiError) -> Response<Full<Bytes>> {
+    let capitalized = matches!(
+        error.code.as_str(),
         "ServiceException" | "ResourceNotFoundException" | "AccessDeniedException"
-    ) || refusal.code.starts_with("KMS");
-    let key = if capital { "Message" } else { "message" };
-    let who = if refusal.status < 500 {
+    ) || error.code.starts_with("KMS");
+    let key = if capitalized { "Message" } else { "message" };
+    let kind = if error.status < 500 {
         "User"
     } else {
         "Service"
     };
-    let mut body = json!({ "Type": who, key: refusal.message });
-    let mut headers = vec![("x-amzn-errortype", refusal.code.as_str())];
-    let retry_after = refusal.retry_after.map(|seconds| seconds.to_string());
+    let mut body = json!({ "Type": kind, key: error.message });
+    let mut headers = vec![("x-amzn-errortype", error.code.as_str())];
+    let retry_after = error.retry_after.map(|seconds| seconds.to_string());
     if let Some(seconds) = &retry_after {
         headers.push(("retry-after", seconds));
     }
-    if refusal.status == 429 {
+    if error.status == 429 {
         body["Reason"] = json!("CallerRateLimitExceeded");
     }
-    respond(refusal.status, &headers, body.to_string())
+    respond(error.status, &headers, body.to_string())
 }

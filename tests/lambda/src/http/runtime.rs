@@ -1,4 +1,4 @@
-//! The Runtime API: how a function gets its invocations and answers them.
+//! Server side of the Runtime API: invocations and their responses.
 
 use std::sync::Arc;
 
@@ -7,18 +7,18 @@ use http_body_util::Full;
 use hyper::Response;
 use serde_json::{Value, json};
 
-use crate::record::InvocationEnd;
+use crate::recording::InvocationEnd;
 use crate::state::Shared;
 use crate::wire::{self, ErrorObject};
 
 use super::{Call, respond};
 
-/// Bytes that Lambda takes as an answer.
-const LARGEST_ANSWER: usize = 6 * 1024 * 1024 + 100;
+/// Largest response that Lambda accepts, in bytes.
+const MAX_RESPONSE: usize = 6 * 1024 * 1024 + 100;
 
-/// Waits for an invocation and hands it out.
+/// Waits for an invocation and returns its event.
 pub(crate) async fn next(shared: &Arc<Shared>) -> Response<Full<Bytes>> {
-    let (request, event, deadline) = shared.until(|state| state.take()).await;
+    let (request, event, deadline) = shared.wait_until(|state| state.take_invocation()).await;
     let config = shared.lock().config.clone();
     let deadline = deadline.to_string();
     let arn = config.function_arn();
@@ -37,21 +37,21 @@ pub(crate) async fn next(shared: &Arc<Shared>) -> Response<Full<Bytes>> {
     respond(200, &headers, event.to_string())
 }
 
-/// The handler answered.
+/// Ends an invocation with the handler's output.
 pub(crate) fn response(shared: &Arc<Shared>, request: &str, call: &Call) -> Response<Full<Bytes>> {
-    if call.body.len() > LARGEST_ANSWER {
-        let text = format!("Exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes).");
+    if call.body.len() > MAX_RESPONSE {
+        let text = format!("Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes).");
         let error = ErrorObject::new("Function.ResponseSizeTooLarge", &text);
         let end = InvocationEnd::Error(json!({ "errorType": "Function.ResponseSizeTooLarge" }));
         shared.change(|state| state.fail(request, end, error, wire::now()));
         return problem(413, "RequestEntityTooLarge", &text);
     }
     let output = call.json();
-    let known = shared.change(|state| state.answer(request, output, wire::now()));
+    let known = shared.change(|state| state.succeed(request, output, wire::now()));
     accepted(known)
 }
 
-/// The invocation failed.
+/// Ends an invocation with an error.
 pub(crate) fn error(shared: &Arc<Shared>, request: &str, call: &Call) -> Response<Full<Bytes>> {
     let reported = call.json();
     let text = |key: &str| reported.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -65,9 +65,9 @@ pub(crate) fn error(shared: &Arc<Shared>, request: &str, call: &Call) -> Respons
     accepted(known)
 }
 
-/// The function cannot be started at all.
+/// Records an error in the function's initialization.
 pub(crate) fn init_error(shared: &Arc<Shared>, call: &Call) -> Response<Full<Bytes>> {
-    shared.change(|state| state.record.init_errors.push(call.json()));
+    shared.change(|state| state.recording.init_errors.push(call.json()));
     accepted(true)
 }
 

@@ -1,13 +1,13 @@
-//! Who is invoked when, and what an invocation may end with.
+//! Tests of invocations and their outputs.
 
 use std::time::Duration;
 
 use durable_lambda_tests::{
-    Action, Config, Ended, ErrorObject, InvocationEnd, Kind, Quotas, Update,
+    Action, Config, ErrorObject, ExecutionOutcome, InvocationEnd, Kind, Quotas, Update,
 };
 use serde_json::json;
 
-use super::support::{Bench, message, step, wait};
+use super::support::{Fixture, message, step, wait};
 
 #[tokio::test]
 async fn outputs_are_checked() {
@@ -25,89 +25,104 @@ async fn outputs_are_checked() {
             "Cannot provide a Result for FAILED status.",
         ),
     ] {
-        let bench = Bench::new(Config::default()).await;
-        let ended = bench.finish(output.clone()).await;
+        let fixture = Fixture::new(Config::default()).await;
+        let outcome = fixture.finish(output.clone()).await;
         let error = ErrorObject::new("InvalidParameterValueException", expected);
-        assert_eq!(ended, Ended::Failed(error));
-        assert_eq!(bench.fake.record().improper_outputs, [output]);
+        assert_eq!(outcome, ExecutionOutcome::Failed(error));
+        assert_eq!(fixture.fake.recording().rejected_outputs, [output]);
     }
 }
 
 #[tokio::test]
-async fn pending_with_nothing_pending_is_an_offence() {
-    let mut bench = Bench::new(Config::default()).await;
-    bench
+async fn repeated_pending_outputs_without_pending_operations_fail() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    fixture
         .write(&[step(Action::Start), step(Action::Succeed)])
         .await;
     for _ in 0..3 {
-        bench.suspend().await;
+        fixture.suspend().await;
     }
-    let ended = bench.finish(json!({ "Status": "PENDING" })).await;
-    assert!(matches!(ended, Ended::Failed(_)));
-    let record = bench.fake.record();
+    let outcome = fixture.finish(json!({ "Status": "PENDING" })).await;
+    assert!(matches!(outcome, ExecutionOutcome::Failed(_)));
+    let recording = fixture.fake.recording();
     assert_eq!(
-        (record.invocations.len(), record.improper_outputs.len()),
+        (
+            recording.invocations.len(),
+            recording.rejected_outputs.len()
+        ),
         (4, 4)
     );
 }
 
 #[tokio::test]
-async fn what_an_invocation_was_told_of_does_not_wake_it_again() {
-    let mut bench = Bench::new(Config::default()).await;
-    bench.write(&[wait("short", 1), wait("long", 20)]).await;
-    bench
-        .started
-        .until(|all| all[1].status.is_closed().then_some(()))
+async fn seen_changes_do_not_invoke_again() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    fixture.write(&[wait("short", 1), wait("long", 20)]).await;
+    fixture
+        .execution
+        .wait_until(|all| all[1].status.is_closed().then_some(()))
         .await;
-    // This call tells of the short wait, so only the long one is left to wake it.
-    bench.write(&[]).await;
-    bench.suspend().await;
-    assert_eq!(bench.taken.event["UpdatedOperationIds"], json!(["long"]));
-    let ended = bench
+    // The response contains the short wait, so only the long one invokes again.
+    fixture.write(&[]).await;
+    fixture.suspend().await;
+    assert_eq!(
+        fixture.invocation.event["UpdatedOperationIds"],
+        json!(["long"])
+    );
+    let outcome = fixture
         .finish(json!({ "Status": "SUCCEEDED", "Result": "1" }))
         .await;
-    assert_eq!(ended, Ended::Succeeded("1".into()));
-    bench.fake.record().assert_well_behaved();
+    assert_eq!(outcome, ExecutionOutcome::Succeeded("1".into()));
+    fixture.fake.recording().assert_well_behaved();
 }
 
 #[tokio::test]
-async fn failed_invocations_are_repeated_five_times() {
+async fn five_failed_invocations_fail_the_execution() {
     let config = Config {
-        pace: 1_000.0,
+        speedup: 1_000.0,
         ..Config::default()
     };
-    let mut bench = Bench::new(config).await;
+    let mut fixture = Fixture::new(config).await;
     for _ in 0..4 {
-        bench.client.fail(&bench.taken, "Runtime.Whatever").await;
-        bench.taken = bench.client.next().await;
+        fixture
+            .client
+            .fail(&fixture.invocation, "Runtime.Whatever")
+            .await;
+        fixture.invocation = fixture.client.next().await;
     }
-    bench.client.fail(&bench.taken, "Runtime.Whatever").await;
+    fixture
+        .client
+        .fail(&fixture.invocation, "Runtime.Whatever")
+        .await;
     let error = ErrorObject::new("Runtime.Whatever", "for a test");
-    assert_eq!(bench.started.ended().await, Ended::Failed(error));
+    assert_eq!(
+        fixture.execution.outcome().await,
+        ExecutionOutcome::Failed(error)
+    );
 }
 
 #[tokio::test]
-async fn an_invocation_that_takes_too_long_is_over() {
+async fn invocations_time_out() {
     let config = Config {
         deadline: Duration::from_millis(50),
-        pace: 1_000.0,
+        speedup: 1_000.0,
         ..Config::default()
     };
-    let bench = Bench::new(config).await;
-    let second = bench.client.next().await;
-    let late = bench
+    let fixture = Fixture::new(config).await;
+    let second = fixture.client.next().await;
+    let late = fixture
         .client
-        .respond(&bench.taken, json!({ "Status": "SUCCEEDED" }))
+        .respond(&fixture.invocation, json!({ "Status": "SUCCEEDED" }))
         .await;
     assert_eq!(late.unwrap().0, 400);
-    bench
+    fixture
         .client
         .respond(&second, json!({ "Status": "SUCCEEDED" }))
         .await;
-    bench.started.ended().await;
-    let ends: Vec<_> = bench
+    fixture.execution.outcome().await;
+    let ends: Vec<_> = fixture
         .fake
-        .record()
+        .recording()
         .invocations
         .into_iter()
         .map(|one| one.end)
@@ -116,7 +131,7 @@ async fn an_invocation_that_takes_too_long_is_over() {
 }
 
 #[tokio::test]
-async fn quotas_are_kept() {
+async fn quotas_are_enforced() {
     let config = Config {
         quotas: Quotas {
             operations: 2,
@@ -124,31 +139,37 @@ async fn quotas_are_kept() {
         },
         ..Config::default()
     };
-    let mut bench = Bench::new(config).await;
-    assert_eq!(bench.write(&[wait("a", 9_000)]).await.0, 200);
-    let refused = bench
+    let mut fixture = Fixture::new(config).await;
+    assert_eq!(fixture.write(&[wait("a", 9_000)]).await.0, 200);
+    let rejected = fixture
         .write(&[Update::new("x", Kind::Context, Action::Start)])
         .await;
     assert_eq!(
-        message(refused),
+        message(rejected),
         "The execution exceeds its quota of 2 operations."
     );
 }
 
 #[tokio::test]
-async fn an_execution_may_be_stopped_or_run_out_of_time() {
-    let mut bench = Bench::new(Config::default()).await;
-    bench.started.stop();
-    assert_eq!(message(bench.write(&[]).await), "Invalid checkpoint token");
+async fn executions_can_be_stopped_and_time_out() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    fixture.execution.stop();
+    assert_eq!(
+        message(fixture.write(&[]).await),
+        "Invalid checkpoint token"
+    );
     let config = Config {
         execution_timeout: Some(1),
         ..Config::default()
     };
-    let bench = Bench::new(config).await;
-    bench.client.fail(&bench.taken, "Runtime.Whatever").await;
-    let ended = bench.started.ended().await;
+    let fixture = Fixture::new(config).await;
+    fixture
+        .client
+        .fail(&fixture.invocation, "Runtime.Whatever")
+        .await;
+    let outcome = fixture.execution.outcome().await;
     let text = "Execution timed out after 1 seconds.";
     assert!(
-        matches!(ended, Ended::TimedOut(error) if error.error_message.as_deref() == Some(text))
+        matches!(outcome, ExecutionOutcome::TimedOut(error) if error.error_message.as_deref() == Some(text))
     );
 }

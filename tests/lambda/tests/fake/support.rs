@@ -1,67 +1,68 @@
-//! A fake with an execution whose first invocation is taken.
+//! Fixture: a fake with an execution whose first invocation has been taken.
 
 use durable_lambda_tests::{
-    Action, Answer, Client, Config, Fake, Kind, Started, StepOptions, Taken, Update, WaitOptions,
+    Action, Client, Config, ExecutionHandle, Fake, Kind, Response, StepOptions, TakenInvocation,
+    Update, WaitOptions,
 };
 use serde_json::{Value, json};
 
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     pub(crate) fake: Fake,
     pub(crate) client: Client,
-    pub(crate) started: Started,
-    pub(crate) taken: Taken,
+    pub(crate) execution: ExecutionHandle,
+    pub(crate) invocation: TakenInvocation,
     pub(crate) token: String,
     calls: u32,
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) async fn new(config: Config) -> Self {
         let fake = Fake::start(config).await;
         let client = Client::new(fake.address(), fake.credentials());
-        let started = fake.execute("order-1", &json!({ "id": 42 }));
-        let taken = client.next().await;
+        let execution = fake.execute("order-1", &json!({ "id": 42 }));
+        let invocation = client.next().await;
         Self {
-            token: taken.token().to_owned(),
+            token: invocation.token().to_owned(),
             fake,
             client,
-            started,
-            taken,
+            execution,
+            invocation,
             calls: 0,
         }
     }
 
-    /// Makes a checkpoint call as a good client does, and keeps the new token.
+    /// Makes a checkpoint call with a new client token, and keeps the new checkpoint token.
     pub(crate) async fn write(&mut self, updates: &[Update]) -> (u16, Value) {
         self.calls += 1;
         let client_token = format!("c{}", self.calls);
-        let answer = self.write_as(&client_token, updates).await;
-        answer.expect("an answer")
+        let response = self.write_as(&client_token, updates).await;
+        response.expect("a response")
     }
 
-    pub(crate) async fn write_as(&mut self, client_token: &str, updates: &[Update]) -> Answer {
-        let arn = self.started.arn();
-        let answer = self
+    pub(crate) async fn write_as(&mut self, client_token: &str, updates: &[Update]) -> Response {
+        let arn = self.execution.arn();
+        let response = self
             .client
             .checkpoint(arn, &self.token, client_token, updates)
             .await?;
-        if let Some(token) = answer.1["CheckpointToken"].as_str() {
+        if let Some(token) = response.1["CheckpointToken"].as_str() {
             self.token = token.to_owned();
         }
-        Some(answer)
+        Some(response)
     }
 
     /// Ends the invocation and takes the next one.
     pub(crate) async fn suspend(&mut self) {
         self.client
-            .respond(&self.taken, json!({ "Status": "PENDING" }))
+            .respond(&self.invocation, json!({ "Status": "PENDING" }))
             .await;
-        self.taken = self.client.next().await;
-        self.token = self.taken.token().to_owned();
+        self.invocation = self.client.next().await;
+        self.token = self.invocation.token().to_owned();
     }
 
-    pub(crate) async fn finish(&self, output: Value) -> durable_lambda_tests::Ended {
-        self.client.respond(&self.taken, output).await;
-        self.started.ended().await
+    pub(crate) async fn finish(&self, output: Value) -> durable_lambda_tests::ExecutionOutcome {
+        self.client.respond(&self.invocation, output).await;
+        self.execution.outcome().await
     }
 }
 
@@ -96,9 +97,9 @@ pub(crate) fn wait(id: &str, seconds: i64) -> Update {
     }
 }
 
-/// The operation `id` in a checkpoint's answer.
-pub(crate) fn operation<'a>(answer: &'a Value, id: &str) -> &'a Value {
-    let operations = answer["NewExecutionState"]["Operations"].as_array();
+/// Returns the operation `id` of a checkpoint response.
+pub(crate) fn operation<'a>(response: &'a Value, id: &str) -> &'a Value {
+    let operations = response["NewExecutionState"]["Operations"].as_array();
     let operations = operations.map_or(&[][..], |all| all);
     operations
         .iter()

@@ -1,41 +1,43 @@
-//! Tokens, idempotency, signatures and pages.
+//! Tests of tokens, idempotency, signatures and paging.
 
-use durable_lambda_tests::{Action, CallEnd, Config, Ended, Fault, Kind, Paging, Update};
+use durable_lambda_tests::{
+    Action, CallOutcome, Config, ExecutionOutcome, Fault, Kind, Paging, Update,
+};
 use serde_json::{Value, json};
 
-use super::support::{Bench, message, operation, step, wait};
+use super::support::{Fixture, message, operation, step, wait};
 
 #[tokio::test]
-async fn each_checkpoint_takes_a_token_and_gives_another() {
-    let mut bench = Bench::new(Config::default()).await;
-    let first = bench.token.clone();
-    assert_eq!(bench.write(&[step(Action::Start)]).await.0, 200);
-    assert_ne!(bench.token, first);
-    let second = std::mem::replace(&mut bench.token, first.clone());
-    let refused = bench.write(&[step(Action::Succeed)]).await;
-    assert_eq!(message(refused), "Invalid checkpoint token");
-    let arn = bench.started.arn();
-    let read = bench.client.state(arn, &first, "", 10).await;
+async fn each_checkpoint_replaces_the_token() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    let first = fixture.token.clone();
+    assert_eq!(fixture.write(&[step(Action::Start)]).await.0, 200);
+    assert_ne!(fixture.token, first);
+    let second = std::mem::replace(&mut fixture.token, first.clone());
+    let rejected = fixture.write(&[step(Action::Succeed)]).await;
+    assert_eq!(message(rejected), "Invalid checkpoint token");
+    let arn = fixture.execution.arn();
+    let read = fixture.client.state(arn, &first, "", 10).await;
     assert_eq!(message(read.unwrap()), "Invalid checkpoint token");
     assert_eq!(
-        bench.client.state(arn, &second, "", 10).await.unwrap().0,
+        fixture.client.state(arn, &second, "", 10).await.unwrap().0,
         200
     );
 }
 
 #[tokio::test]
-async fn a_rejected_batch_changes_nothing_and_keeps_the_token() {
-    let mut bench = Bench::new(Config::default()).await;
-    let refused = bench
+async fn rejected_batches_change_nothing_and_keep_the_token() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    let rejected = fixture
         .write(&[step(Action::Start), step(Action::Start)])
         .await;
     assert_eq!(
-        message(refused),
+        message(rejected),
         "Cannot checkpoint multiple operations with the same ID."
     );
-    assert_eq!(bench.started.operations().len(), 1);
+    assert_eq!(fixture.execution.operations().len(), 1);
     assert_eq!(
-        bench
+        fixture
             .write(&[step(Action::Start), step(Action::Succeed)])
             .await
             .0,
@@ -44,23 +46,23 @@ async fn a_rejected_batch_changes_nothing_and_keeps_the_token() {
 }
 
 #[tokio::test]
-async fn a_repeated_call_gets_the_stored_answer() {
-    let mut bench = Bench::new(Config::default()).await;
-    let token = bench.token.clone();
-    let first = bench.write_as("once", &[step(Action::Start)]).await;
-    bench.token = token.clone();
-    let again = bench.write_as("once", &[step(Action::Start)]).await;
+async fn retried_calls_get_the_stored_response() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    let token = fixture.token.clone();
+    let first = fixture.write_as("once", &[step(Action::Start)]).await;
+    fixture.token = token.clone();
+    let again = fixture.write_as("once", &[step(Action::Start)]).await;
     assert_eq!(first, again);
-    let ends: Vec<_> = bench
+    let ends: Vec<_> = fixture
         .fake
-        .record()
+        .recording()
         .checkpoints
         .into_iter()
-        .map(|call| call.end)
+        .map(|call| call.outcome)
         .collect();
-    assert_eq!(ends, [CallEnd::Accepted, CallEnd::Repeated]);
-    bench.token = token;
-    let other = bench
+    assert_eq!(ends, [CallOutcome::Accepted, CallOutcome::Repeated]);
+    fixture.token = token;
+    let other = fixture
         .write_as("twice", &[step(Action::Start)])
         .await
         .unwrap();
@@ -68,11 +70,11 @@ async fn a_repeated_call_gets_the_stored_answer() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_there_for_the_same_client_token() {
-    let mut bench = Bench::new(Config::default()).await;
-    bench.fake.fault(1, Fault::LoseResponse);
-    assert_eq!(bench.write_as("a", &[step(Action::Start)]).await, None);
-    let (status, body) = bench.write_as("a", &[step(Action::Start)]).await.unwrap();
+async fn retrying_with_the_client_token_recovers_a_lost_response() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    fixture.fake.fault(1, Fault::LoseResponse);
+    assert_eq!(fixture.write_as("a", &[step(Action::Start)]).await, None);
+    let (status, body) = fixture.write_as("a", &[step(Action::Start)]).await.unwrap();
     assert_eq!(
         (status, &operation(&body, "s")["Status"]),
         (200, &json!("STARTED"))
@@ -80,54 +82,60 @@ async fn a_lost_answer_is_there_for_the_same_client_token() {
 }
 
 #[tokio::test]
-async fn a_new_invocation_shuts_out_the_old_one() {
-    let mut bench = Bench::new(Config::default()).await;
-    bench.write(&[wait("w", 1)]).await;
-    let old = bench.token.clone();
-    bench.suspend().await;
-    bench.token = old;
-    assert_eq!(message(bench.write(&[]).await), "Invalid checkpoint token");
+async fn new_invocations_invalidate_older_tokens() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    fixture.write(&[wait("w", 1)]).await;
+    let old = fixture.token.clone();
+    fixture.suspend().await;
+    fixture.token = old;
+    assert_eq!(
+        message(fixture.write(&[]).await),
+        "Invalid checkpoint token"
+    );
 }
 
 #[tokio::test]
-async fn an_execution_update_closes_it_without_a_token() {
-    let mut bench = Bench::new(Config::default()).await;
+async fn execution_update_ends_the_execution_without_a_token() {
+    let mut fixture = Fixture::new(Config::default()).await;
     let end = Update {
         payload: Some("\"done\"".into()),
         ..Update::new("x", Kind::Execution, Action::Succeed)
     };
-    let early = bench.write(&[end.clone(), step(Action::Start)]).await;
+    let early = fixture.write(&[end.clone(), step(Action::Start)]).await;
     assert_eq!(
         message(early),
         "EXECUTION checkpoint must be the last update."
     );
-    let (_, body) = bench.write(&[end]).await;
+    let (_, body) = fixture.write(&[end]).await;
     assert_eq!(body.get("CheckpointToken"), None);
-    assert_eq!(message(bench.write(&[]).await), "Invalid checkpoint token");
-    let ended = bench
+    assert_eq!(
+        message(fixture.write(&[]).await),
+        "Invalid checkpoint token"
+    );
+    let outcome = fixture
         .finish(json!({ "Status": "SUCCEEDED", "Result": "" }))
         .await;
-    assert_eq!(ended, Ended::Succeeded("\"done\"".into()));
+    assert_eq!(outcome, ExecutionOutcome::Succeeded("\"done\"".into()));
 }
 
 #[tokio::test]
-async fn who_does_not_sign_is_refused() {
-    let bench = Bench::new(Config::default()).await;
+async fn unsigned_requests_are_rejected() {
+    let fixture = Fixture::new(Config::default()).await;
     let path = "/2025-12-01/durable-executions/a/checkpoint";
-    let answer = bench.client.call("POST", path, "", b"{}", false).await;
-    assert_eq!(answer.unwrap().0, 403);
-    // Slashes of an ARN that are not encoded make another path.
+    let response = fixture.client.call("POST", path, "", b"{}", false).await;
+    assert_eq!(response.unwrap().0, 403);
+    // An ARN with unencoded slashes results in another route.
     let path = format!(
         "/2025-12-01/durable-executions/{}/checkpoint",
-        bench.started.arn()
+        fixture.execution.arn()
     );
-    let answer = bench.client.call("POST", &path, "", b"{}", true).await;
-    assert_eq!(answer.unwrap().0, 404);
-    assert_eq!(bench.fake.record().strays.len(), 2);
+    let response = fixture.client.call("POST", &path, "", b"{}", true).await;
+    assert_eq!(response.unwrap().0, 404);
+    assert_eq!(fixture.fake.recording().invalid_requests.len(), 2);
 }
 
 #[tokio::test]
-async fn pages_lead_to_the_end() {
+async fn markers_lead_through_all_pages() {
     let paging = Paging {
         first: Some(0),
         next: Some(1),
@@ -136,42 +144,42 @@ async fn pages_lead_to_the_end() {
         paging,
         ..Config::default()
     };
-    let mut bench = Bench::new(config).await;
-    bench
+    let mut fixture = Fixture::new(config).await;
+    fixture
         .write(&[wait("a", 1), wait("b", 1), wait("c", 50_000)])
         .await;
-    bench.suspend().await;
+    fixture.suspend().await;
     let mut found = Vec::new();
-    let state = bench.taken.event["InitialExecutionState"].clone();
+    let state = fixture.invocation.event["InitialExecutionState"].clone();
     assert_eq!(state["Operations"], json!([]));
     let mut marker = state["NextMarker"].as_str().unwrap_or_default().to_owned();
     while !marker.is_empty() {
-        let arn = bench.started.arn();
-        let (_, page) = bench
+        let arn = fixture.execution.arn();
+        let (_, page) = fixture
             .client
-            .state(arn, &bench.token, &marker, 1000)
+            .state(arn, &fixture.token, &marker, 1000)
             .await
             .unwrap();
         assert_eq!(page["Operations"].as_array().map(Vec::len), Some(1));
         found.push(page["Operations"][0]["Id"].clone());
         marker = page["NextMarker"].as_str().unwrap_or_default().to_owned();
     }
-    let id = bench.started.arn().rsplit('/').next().unwrap();
+    let id = fixture.execution.arn().rsplit('/').next().unwrap();
     assert_eq!(found, [json!(id), json!("a"), json!("b"), json!("c")]);
 }
 
 #[tokio::test]
-async fn a_paged_answer_goes_on_with_the_new_token() {
-    let mut bench = Bench::new(Config::default()).await;
-    bench.fake.fault(1, Fault::PageAnswer(1));
-    let (_, body) = bench.write(&[wait("a", 50_000), wait("b", 50_000)]).await;
+async fn paged_responses_continue_with_the_new_token() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    fixture.fake.fault(1, Fault::PageResponse(1));
+    let (_, body) = fixture.write(&[wait("a", 50_000), wait("b", 50_000)]).await;
     let state = &body["NewExecutionState"];
     assert_eq!(state["Operations"].as_array().map(Vec::len), Some(1));
     let marker = state["NextMarker"].as_str().unwrap();
-    let arn = bench.started.arn();
-    let (_, page) = bench
+    let arn = fixture.execution.arn();
+    let (_, page) = fixture
         .client
-        .state(arn, &bench.token, marker, 1000)
+        .state(arn, &fixture.token, marker, 1000)
         .await
         .unwrap();
     assert_eq!(page["Operations"][0]["Id"], "b");
@@ -179,12 +187,12 @@ async fn a_paged_answer_goes_on_with_the_new_token() {
 }
 
 #[tokio::test]
-async fn times_are_millis_in_the_event_and_seconds_in_answers() {
-    let mut bench = Bench::new(Config::default()).await;
-    let (_, body) = bench.write(&[wait("w", 1)]).await;
+async fn times_are_milliseconds_in_events_and_seconds_in_responses() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    let (_, body) = fixture.write(&[wait("w", 1)]).await;
     let seconds = operation(&body, "w")["StartTimestamp"].as_f64().unwrap();
-    bench.suspend().await;
-    let operations = &bench.taken.event["InitialExecutionState"]["Operations"];
+    fixture.suspend().await;
+    let operations = &fixture.invocation.event["InitialExecutionState"]["Operations"];
     let millis = operations[1]["StartTimestamp"].as_u64().unwrap();
     assert_eq!((seconds * 1000.0).round() as u64, millis);
     assert!(matches!(operations[1]["EndTimestamp"], Value::Number(_)));

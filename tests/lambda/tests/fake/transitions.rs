@@ -1,4 +1,4 @@
-//! The table of what may be done to what.
+//! Tests of the state transitions of operations.
 
 use durable_lambda_tests::{
     Action, CallbackOptions, ChainedInvokeOptions, Config, ContextOptions, ErrorObject, Kind,
@@ -6,17 +6,17 @@ use durable_lambda_tests::{
 };
 use serde_json::json;
 
-use super::support::{Bench, message, operation, retry, step, wait};
+use super::support::{Fixture, message, operation, retry, step, wait};
 
-/// Sends updates in calls of their own; the last one is refused with a message, or not.
-async fn after(calls: &[Update]) -> Option<String> {
-    let mut bench = Bench::new(Config::default()).await;
+/// Sends each update in a separate call. Returns the error message of the last one, if it is rejected.
+async fn last_error(calls: &[Update]) -> Option<String> {
+    let mut fixture = Fixture::new(Config::default()).await;
     for (n, update) in calls.iter().enumerate() {
-        let answer = bench.write(std::slice::from_ref(update)).await;
+        let response = fixture.write(std::slice::from_ref(update)).await;
         if n + 1 == calls.len() {
-            return (answer.0 != 200).then(|| message(answer));
+            return (response.0 != 200).then(|| message(response));
         }
-        assert_eq!(answer.0, 200, "call {n}: {}", answer.1);
+        assert_eq!(response.0, 200, "call {n}: {}", response.1);
     }
     None
 }
@@ -26,7 +26,7 @@ fn context(action: Action) -> Update {
 }
 
 #[tokio::test]
-async fn what_is_not_in_the_table_is_refused() {
+async fn invalid_transitions_are_rejected() {
     use Action::{Cancel, Fail, Retry, Start, Succeed};
     let with_error = |update: Update| Update {
         error: Some(ErrorObject::new("E", "m")),
@@ -115,19 +115,23 @@ async fn what_is_not_in_the_table_is_refused() {
         ),
     ];
     for (calls, expected) in cases {
-        assert_eq!(after(calls).await.as_deref(), Some(*expected), "{calls:?}");
+        assert_eq!(
+            last_error(calls).await.as_deref(),
+            Some(*expected),
+            "{calls:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn an_operation_keeps_what_it_was_started_with() {
-    let mut bench = Bench::new(Config::default()).await;
+async fn updates_have_to_repeat_type_subtype_and_name() {
+    let mut fixture = Fixture::new(Config::default()).await;
     let started = Update {
         name: Some("load".into()),
         sub_type: Some("Step".into()),
         ..step(Action::Start)
     };
-    bench.write(std::slice::from_ref(&started)).await;
+    fixture.write(std::slice::from_ref(&started)).await;
     let end = |change: fn(&mut Update)| {
         let mut end = Update {
             action: Action::Succeed,
@@ -147,67 +151,70 @@ async fn an_operation_keeps_what_it_was_started_with() {
             "Inconsistent operation name.",
         ),
     ] {
-        assert_eq!(message(bench.write(&[end(change)]).await), expected);
+        assert_eq!(message(fixture.write(&[end(change)]).await), expected);
     }
-    assert_eq!(bench.write(&[end(|_| ())]).await.0, 200);
+    assert_eq!(fixture.write(&[end(|_| ())]).await.0, 200);
 }
 
 #[tokio::test]
-async fn children_need_an_open_context() {
-    let mut bench = Bench::new(Config::default()).await;
+async fn children_require_an_open_context() {
+    let mut fixture = Fixture::new(Config::default()).await;
     let child = Update {
         parent_id: Some("x".into()),
         ..step(Action::Start)
     };
-    let orphan = bench.write(std::slice::from_ref(&child)).await;
+    let orphan = fixture.write(std::slice::from_ref(&child)).await;
     assert_eq!(message(orphan), "Invalid parent operation id.");
     assert_eq!(
-        bench
+        fixture
             .write(&[context(Action::Start), child.clone()])
             .await
             .0,
         200
     );
-    bench.write(&[context(Action::Succeed)]).await;
+    fixture.write(&[context(Action::Succeed)]).await;
     let end = Update {
         action: Action::Succeed,
         ..child
     };
     assert_eq!(
-        message(bench.write(&[end]).await),
+        message(fixture.write(&[end]).await),
         "Invalid parent operation id."
     );
 }
 
 #[tokio::test]
-async fn attempts_are_counted_when_they_end() {
-    let mut bench = Bench::new(Config::default()).await;
+async fn finished_attempts_are_counted() {
+    let mut fixture = Fixture::new(Config::default()).await;
     let attempt = |body: &serde_json::Value| operation(body, "s")["StepDetails"]["Attempt"].clone();
-    let (_, body) = bench.write(&[step(Action::Start)]).await;
+    let (_, body) = fixture.write(&[step(Action::Start)]).await;
     assert_eq!(attempt(&body), 0);
-    let (_, body) = bench.write(&[retry(1)]).await;
+    let (_, body) = fixture.write(&[retry(1)]).await;
     assert_eq!(
         (&operation(&body, "s")["Status"], attempt(&body)),
         (&json!("PENDING"), json!(1))
     );
-    bench.suspend().await;
-    let ready = &bench.taken.event["InitialExecutionState"]["Operations"][1];
+    fixture.suspend().await;
+    let ready = &fixture.invocation.event["InitialExecutionState"]["Operations"][1];
     assert_eq!(
         (&ready["Status"], &ready["StepDetails"]["Attempt"]),
         (&json!("READY"), &json!(1))
     );
-    assert_eq!(bench.taken.event["UpdatedOperationIds"], json!(["s"]));
-    let (_, body) = bench
+    assert_eq!(
+        fixture.invocation.event["UpdatedOperationIds"],
+        json!(["s"])
+    );
+    let (_, body) = fixture
         .write(&[step(Action::Start), step(Action::Succeed)])
         .await;
     assert_eq!(attempt(&body), 2);
-    assert_eq!(bench.started.used().operations, 3);
+    assert_eq!(fixture.execution.usage().operations, 3);
 }
 
 #[tokio::test]
-async fn a_closed_context_hides_its_children_unless_they_are_asked_for() {
+async fn closed_contexts_hide_their_children_unless_replayed() {
     for (replay_children, seen) in [(None, 3), (Some(true), 4)] {
-        let mut bench = Bench::new(Config::default()).await;
+        let mut fixture = Fixture::new(Config::default()).await;
         let child = |action| Update {
             parent_id: Some("x".into()),
             ..step(action)
@@ -217,39 +224,39 @@ async fn a_closed_context_hides_its_children_unless_they_are_asked_for() {
             ..context(Action::Succeed)
         };
         let begin = [context(Action::Start), child(Action::Start)];
-        bench.write(&begin).await;
-        bench
+        fixture.write(&begin).await;
+        fixture
             .write(&[child(Action::Succeed), close, wait("w", 1)])
             .await;
-        bench.suspend().await;
-        let operations = &bench.taken.event["InitialExecutionState"]["Operations"];
+        fixture.suspend().await;
+        let operations = &fixture.invocation.event["InitialExecutionState"]["Operations"];
         assert_eq!(operations.as_array().map(Vec::len), Some(seen));
     }
 }
 
 #[tokio::test]
-async fn sizes_are_limited() {
+async fn payload_and_error_sizes_are_limited() {
     let large = |update: Update, bytes: usize| Update {
         payload: Some("x".repeat(bytes)),
         ..update
     };
-    let fits = after(&[step(Action::Start), large(step(Action::Succeed), 262_144)]).await;
+    let fits = last_error(&[step(Action::Start), large(step(Action::Succeed), 262_144)]).await;
     assert_eq!(fits, None);
-    let refused = after(&[step(Action::Start), large(step(Action::Succeed), 262_145)]).await;
+    let rejected = last_error(&[step(Action::Start), large(step(Action::Succeed), 262_145)]).await;
     let expected = "STEP output payload size must be less than or equal to 262144 bytes.";
-    assert_eq!(refused.as_deref(), Some(expected));
+    assert_eq!(rejected.as_deref(), Some(expected));
     let error = Update {
         error: Some(ErrorObject::new("E", "x".repeat(32_768))),
         ..step(Action::Fail)
     };
-    let refused = after(&[step(Action::Start), error]).await;
+    let rejected = last_error(&[step(Action::Start), error]).await;
     let expected = "Error object size must be less than or equal to 32768 bytes.";
-    assert_eq!(refused.as_deref(), Some(expected));
+    assert_eq!(rejected.as_deref(), Some(expected));
 }
 
 #[tokio::test]
-async fn callbacks_are_completed_once_or_time_out() {
-    let mut bench = Bench::new(Config::default()).await;
+async fn callbacks_complete_once_or_time_out() {
+    let mut fixture = Fixture::new(Config::default()).await;
     let callback = |id: &str, timeout| Update {
         callback_options: Some(CallbackOptions {
             timeout_seconds: timeout,
@@ -257,35 +264,38 @@ async fn callbacks_are_completed_once_or_time_out() {
         }),
         ..Update::new(id, Kind::Callback, Action::Start)
     };
-    let (_, body) = bench
+    let (_, body) = fixture
         .write(&[callback("a", None), callback("b", Some(1))])
         .await;
     let id = operation(&body, "a")["CallbackDetails"]["CallbackId"]
         .as_str()
         .unwrap()
         .to_owned();
-    bench
-        .started
+    fixture
+        .execution
         .complete_callback(&id, Ok(Some("\"yes\"".into())))
         .unwrap();
-    let again = bench.started.complete_callback(&id, Ok(None)).unwrap_err();
+    let again = fixture
+        .execution
+        .complete_callback(&id, Ok(None))
+        .unwrap_err();
     assert_eq!(again.code, "CallbackTimeoutException");
-    let unknown = bench
-        .started
+    let unknown = fixture
+        .execution
         .complete_callback("nonsense", Ok(None))
         .unwrap_err();
     assert_eq!(unknown.message, "Invalid callback id");
-    bench.suspend().await;
+    fixture.suspend().await;
     let timed_out = |all: &[Operation]| (all[2].status == Status::TimedOut).then_some(());
-    bench.started.until(timed_out).await;
-    let error = bench.started.operations()[2].error.clone().unwrap();
+    fixture.execution.wait_until(timed_out).await;
+    let error = fixture.execution.operations()[2].error.clone().unwrap();
     assert_eq!(error.error_type.as_deref(), Some("Callback.Timeout"));
 }
 
 #[tokio::test]
-async fn a_function_that_is_not_there_fails_at_once() {
-    let mut bench = Bench::new(Config::default()).await;
-    bench.fake.function("echo", Ok);
+async fn invokes_of_missing_functions_fail_at_once() {
+    let mut fixture = Fixture::new(Config::default()).await;
+    fixture.fake.function("echo", Ok);
     let invoke = |id: &str, function: &str| Update {
         payload: Some("7".into()),
         chained_invoke_options: Some(ChainedInvokeOptions {
@@ -294,18 +304,18 @@ async fn a_function_that_is_not_there_fails_at_once() {
         }),
         ..Update::new(id, Kind::ChainedInvoke, Action::Start)
     };
-    let (_, body) = bench.write(&[invoke("a", "nobody")]).await;
+    let (_, body) = fixture.write(&[invoke("a", "nobody")]).await;
     let failed = operation(&body, "a");
     assert_eq!(
         failed["ChainedInvokeDetails"]["Error"]["ErrorType"],
         "ResourceNotFoundException"
     );
     let other = "arn:aws:lambda:eu-central-1:999999999999:function:echo:1";
-    let refused = bench.write(&[invoke("b", other)]).await;
+    let rejected = fixture.write(&[invoke("b", other)]).await;
     let expected = "Cannot start a CHAINED_INVOKE on a function in another account.";
-    assert_eq!(message(refused), expected);
-    bench.write(&[invoke("c", "echo:1")]).await;
-    bench.suspend().await;
-    let operations = bench.started.operations();
+    assert_eq!(message(rejected), expected);
+    fixture.write(&[invoke("c", "echo:1")]).await;
+    fixture.suspend().await;
+    let operations = fixture.execution.operations();
     assert_eq!(operations[2].payload.as_deref(), Some("7"));
 }

@@ -1,4 +1,4 @@
-//! What is called, and how often: nothing that a replay does without.
+//! Tests of the number and kind of calls.
 
 use std::ops::ControlFlow;
 use std::time::Duration as Time;
@@ -7,7 +7,7 @@ use durable::prelude::*;
 use durable_lambda_tests::{Fake, Fault};
 use serde_json::json;
 
-use crate::scene::{Scene, config, value};
+use crate::harness::{Harness, config, value};
 use crate::subject::{self, Log};
 
 #[durable]
@@ -18,7 +18,7 @@ pub(crate) async fn races_and_waits(log: &Log, n: u32) -> Result<u32, BoxError> 
             Ok::<_, String>(())
         }) => (),
         "fast" => step!("fast", {
-            // The START of the other one goes alone.
+            // Long enough for the START of the other step to be sent alone.
             tokio::time::sleep(Time::from_millis(900)).await;
             Ok::<_, String>(())
         }) => (),
@@ -35,14 +35,14 @@ pub(crate) async fn races_and_waits(log: &Log, n: u32) -> Result<u32, BoxError> 
     Ok(n)
 }
 
-/// Each pause is a call, and each step; the loser of the race, which never ends, makes none.
+/// Each wait and each step is a call. The loser of the race, which never ends, makes none.
 #[tokio::test]
-async fn a_loser_that_never_ends_costs_no_calls() {
-    let scene = Scene::new("races_and_waits", config()).await;
-    let (_, ended) = scene.run(4).await;
-    assert_eq!(value(&ended), 4);
-    let record = scene.well_behaved();
-    let calls: Vec<Vec<_>> = record
+async fn losers_of_a_race_make_no_calls() {
+    let harness = Harness::new("races_and_waits", config()).await;
+    let (_, outcome) = harness.run(4).await;
+    assert_eq!(value(&outcome), 4);
+    let recording = harness.assert_well_behaved();
+    let calls: Vec<Vec<_>> = recording
         .checkpoints
         .iter()
         .map(|call| {
@@ -71,24 +71,24 @@ pub(crate) async fn two_steps(log: &Log, n: u64) -> Result<u64, BoxError> {
     Ok(n)
 }
 
-/// Its checkpoint comes with a token that is worth nothing any more.
+/// The checkpoint of the superseded invocation has a stale token.
 #[tokio::test]
-async fn an_invocation_that_was_taken_over_changes_nothing() {
-    let scene = Scene::new("two_steps", config()).await;
-    scene.fake.fault(1, Fault::stale_token());
-    let (_, ended) = scene.run(10).await;
-    assert_eq!(value(&ended), 10);
-    let record = scene.fake.record();
-    let errors = record.errors();
+async fn superseded_invocations_change_nothing() {
+    let harness = Harness::new("two_steps", config()).await;
+    harness.fake.fault(1, Fault::stale_token());
+    let (_, outcome) = harness.run(10).await;
+    assert_eq!(value(&outcome), 10);
+    let recording = harness.fake.recording();
+    let errors = recording.errors();
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0]["errorType"], "CheckpointFailed");
-    assert_eq!(scene.log.count("one"), 2);
-    assert_eq!(scene.log.count("two"), 1);
+    assert_eq!(harness.log.count("one"), 2);
+    assert_eq!(harness.log.count("two"), 1);
 }
 
-/// Executions of one process do not know of each other.
+/// Executions in one process do not affect each other.
 #[tokio::test]
-async fn one_process_runs_several_executions_at_once() {
+async fn one_process_runs_executions_concurrently() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::new(folder.path().join("log"));
     let mut fake = Fake::start(config()).await;
@@ -98,16 +98,16 @@ async fn one_process_runs_several_executions_at_once() {
         .map(|n| fake.execute(&format!("e{n}"), &json!(1_000 + n)))
         .collect();
     for (n, one) in all.iter().enumerate() {
-        assert_eq!(value(&one.ended().await), 1_000 + n);
+        assert_eq!(value(&one.outcome().await), 1_000 + n);
     }
-    let record = fake.record();
-    record.assert_well_behaved();
-    assert_eq!(record.processes, 1);
+    let recording = fake.recording();
+    recording.assert_well_behaved();
+    assert_eq!(recording.processes, 1);
     assert_eq!((log.count("one"), log.count("two")), (8, 8));
 }
 
 #[durable]
-pub(crate) async fn checks(_log: &Log, n: u32) -> Result<String, BoxError> {
+pub(crate) async fn polls(_log: &Log, n: u32) -> Result<String, BoxError> {
     let every = Time::from_secs(1);
     let polled = poll!("check", every = every, state = 0_u32, |state| {
         Ok::<_, String>(if state == n {
@@ -123,15 +123,15 @@ pub(crate) async fn checks(_log: &Log, n: u32) -> Result<String, BoxError> {
     })
 }
 
-/// The service counts every check.
+/// The service bills every check of a poll.
 #[tokio::test]
-async fn checks_and_retries_are_operations_too() {
+async fn checks_and_retries_count_as_operations() {
     let mut config = config();
     config.quotas.operations = 100;
-    let scene = Scene::new("checks", config).await;
-    let (started, ended) = scene.run(120).await;
-    assert_eq!(value(&ended), "TooLarge", "{:?}", started.used());
-    let (_, ended) = scene.run(80).await;
-    assert_eq!(value(&ended), "80");
-    scene.well_behaved();
+    let harness = Harness::new("polls", config).await;
+    let (execution, outcome) = harness.run(120).await;
+    assert_eq!(value(&outcome), "TooLarge", "{:?}", execution.usage());
+    let (_, outcome) = harness.run(80).await;
+    assert_eq!(value(&outcome), "80");
+    harness.assert_well_behaved();
 }

@@ -1,12 +1,12 @@
-//! What is as large as the service allows, or larger.
+//! Tests of values at and over the service's limits.
 
 use durable::prelude::*;
 
-use crate::scene::{Scene, config, failure, value};
+use crate::harness::{Harness, config, failure, value};
 use crate::subject::Log;
 
 #[durable]
-pub(crate) async fn wide(log: &Log, n: usize) -> Result<usize, BoxError> {
+pub(crate) async fn wide_map(log: &Log, n: usize) -> Result<usize, BoxError> {
     let values = map!("wide", 0..n, |n| {
         let n = step!("one", {
             log.note("one");
@@ -20,18 +20,18 @@ pub(crate) async fn wide(log: &Log, n: usize) -> Result<usize, BoxError> {
 }
 
 #[tokio::test]
-async fn hundreds_of_branches_share_calls() {
-    let scene = Scene::new("wide", config()).await;
-    let (_, ended) = scene.run(300).await;
-    assert_eq!(value(&ended), 300);
-    assert_eq!(scene.log.count("one"), 300);
-    let record = scene.well_behaved();
-    // 900 STARTs and as many ends of contexts and steps, 200 to a call.
-    let calls = record.checkpoints.len();
+async fn branches_of_a_large_map_share_calls() {
+    let harness = Harness::new("wide_map", config()).await;
+    let (_, outcome) = harness.run(300).await;
+    assert_eq!(value(&outcome), 300);
+    assert_eq!(harness.log.count("one"), 300);
+    let recording = harness.assert_well_behaved();
+    // 900 STARTs and as many ends of contexts and steps, 200 per call.
+    let calls = recording.checkpoints.len();
     assert!(
         calls <= 12,
         "{calls} calls in {} invocations",
-        record.invocations.len()
+        recording.invocations.len()
     );
 }
 
@@ -45,16 +45,16 @@ pub(crate) async fn large_input(_log: &Log, n: usize) -> Result<usize, BoxError>
 }
 
 #[tokio::test]
-async fn what_is_larger_than_a_call_goes_alone() {
-    let scene = Scene::new("large_input", config()).await;
-    scene.fake.function("echo", Ok);
-    let (_, ended) = scene.run(900_000).await;
-    assert_eq!(value(&ended), 1_100_000);
-    scene.well_behaved();
-    let (_, ended) = scene.run(1 << 20).await;
+async fn updates_larger_than_a_call_are_sent_alone() {
+    let harness = Harness::new("large_input", config()).await;
+    harness.fake.function("echo", Ok);
+    let (_, outcome) = harness.run(900_000).await;
+    assert_eq!(value(&outcome), 1_100_000);
+    harness.assert_well_behaved();
+    let (_, outcome) = harness.run(1 << 20).await;
     assert!(
-        failure(&ended).contains("over the store's limit"),
-        "{ended:?}"
+        failure(&outcome).contains("over the store's limit"),
+        "{outcome:?}"
     );
 }
 
@@ -66,16 +66,16 @@ pub(crate) async fn long_error(_log: &Log, n: usize) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_long_error_is_shortened() {
-    let scene = Scene::new("long_error", config()).await;
-    let (_, ended) = scene.run(7 << 20).await;
-    let durable_lambda_tests::Ended::Failed(error) = &ended else {
-        panic!("{ended:?}");
+async fn long_errors_are_shortened() {
+    let harness = Harness::new("long_error", config()).await;
+    let (_, outcome) = harness.run(7 << 20).await;
+    let durable_lambda_tests::ExecutionOutcome::Failed(error) = &outcome else {
+        panic!("{outcome:?}");
     };
-    assert!(failure(&ended).starts_with("xxx"), "{error:?}");
+    assert!(failure(&outcome).starts_with("xxx"), "{error:?}");
     assert!(serde_json::to_string(error).unwrap().len() < 32 * 1024);
-    let record = scene.well_behaved();
-    assert_eq!(record.errors(), Vec::<&serde_json::Value>::new());
+    let recording = harness.assert_well_behaved();
+    assert_eq!(recording.errors(), Vec::<&serde_json::Value>::new());
 }
 
 #[durable]
@@ -85,14 +85,14 @@ pub(crate) async fn many_quotes(_log: &Log, n: usize) -> Result<String, BoxError
 }
 
 #[tokio::test]
-async fn a_result_is_as_long_as_its_json_in_an_answer() {
-    let scene = Scene::new("many_quotes", config()).await;
-    // Two bytes each as JSON, four as a text within JSON.
+async fn escaped_length_decides_whether_a_result_fits_the_response() {
+    let harness = Harness::new("many_quotes", config()).await;
+    // Two bytes each as JSON, four as a JSON string within JSON.
     let n = 2 << 20;
-    let (_, ended) = scene.run(n).await;
-    assert_eq!(value(&ended).as_str().map(str::len), Some(n));
-    let record = scene.well_behaved();
-    assert_eq!(record.invocations.len(), 1);
+    let (_, outcome) = harness.run(n).await;
+    assert_eq!(value(&outcome).as_str().map(str::len), Some(n));
+    let recording = harness.assert_well_behaved();
+    assert_eq!(recording.invocations.len(), 1);
 }
 
 #[durable]
@@ -104,11 +104,11 @@ pub(crate) async fn quoted_values(_log: &Log, n: usize) -> Result<usize, BoxErro
 }
 
 #[tokio::test]
-async fn a_call_is_as_long_as_the_json_of_its_updates() {
-    let scene = Scene::new("quoted_values", config()).await;
-    let (_, ended) = scene.run(20).await;
-    assert_eq!(value(&ended), 20);
-    scene.well_behaved();
+async fn escaped_length_decides_how_many_updates_fit_a_call() {
+    let harness = Harness::new("quoted_values", config()).await;
+    let (_, outcome) = harness.run(20).await;
+    assert_eq!(value(&outcome), 20);
+    harness.assert_well_behaved();
 }
 
 #[durable]
@@ -118,25 +118,25 @@ pub(crate) async fn long_result(_log: &Log, n: usize) -> Result<String, BoxError
 }
 
 #[tokio::test]
-async fn a_result_too_long_for_an_answer_is_sent_ahead() {
+async fn results_too_large_for_the_response_are_checkpointed() {
     for n in [
         6 * 1024 * 1024 - 52,
         6 * 1024 * 1024 - 40,
         6 * 1024 * 1024 - 2,
     ] {
-        let scene = Scene::new("long_result", config()).await;
-        let (_, ended) = scene.run(n).await;
-        assert_eq!(value(&ended).as_str().unwrap().len(), n);
-        scene.well_behaved();
+        let harness = Harness::new("long_result", config()).await;
+        let (_, outcome) = harness.run(n).await;
+        assert_eq!(value(&outcome).as_str().unwrap().len(), n);
+        harness.assert_well_behaved();
     }
-    let scene = Scene::new("long_result", config()).await;
-    let (_, ended) = scene.run(6 * 1024 * 1024 - 1).await;
-    assert!(failure(&ended).contains("6291457 bytes"), "{ended:?}");
-    assert_eq!(scene.well_behaved().invocations.len(), 1);
+    let harness = Harness::new("long_result", config()).await;
+    let (_, outcome) = harness.run(6 * 1024 * 1024 - 1).await;
+    assert!(failure(&outcome).contains("6291457 bytes"), "{outcome:?}");
+    assert_eq!(harness.assert_well_behaved().invocations.len(), 1);
 }
 
 #[durable]
-pub(crate) async fn parts(log: &Log, n: usize) -> Result<usize, BoxError> {
+pub(crate) async fn many_scopes(log: &Log, n: usize) -> Result<usize, BoxError> {
     for n in 0..n {
         let part = scope!("part", key = n, {
             for n in 0..20 {
@@ -158,15 +158,15 @@ pub(crate) async fn parts(log: &Log, n: usize) -> Result<usize, BoxError> {
     Ok(log.count("work"))
 }
 
-/// What stands in a context that is over is not told of again, but it was used up.
+/// The service no longer returns operations inside finished contexts, but they still count towards the quota.
 #[tokio::test]
-async fn operations_of_contexts_that_are_over_count() {
+async fn operations_of_finished_contexts_count() {
     let mut config = config();
     config.quotas.operations = 100;
-    let scene = Scene::new("parts", config).await;
-    let (_, ended) = scene.run(8).await;
-    let done = value(&ended).as_u64().unwrap();
+    let harness = Harness::new("many_scopes", config).await;
+    let (_, outcome) = harness.run(8).await;
+    let done = value(&outcome).as_u64().unwrap();
     assert!((81..=95).contains(&done), "{done} steps of 100 operations");
-    assert_eq!(scene.log.count("work") as u64, done);
-    scene.well_behaved();
+    assert_eq!(harness.log.count("work") as u64, done);
+    harness.assert_well_behaved();
 }

@@ -1,5 +1,5 @@
-//! Random nested programs end on Lambda as they do in one process that nothing interrupts: with the same
-//! result, the same recorded outcomes and the same effects.
+//! Random nested programs, run on Lambda and without interruption in one process. Results, recorded outcomes and
+//! effects have to be the same.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,26 +8,26 @@ use std::time::Duration;
 use durable::store::{ExecutionStore as _, MemoryStore, StoreErrorKind};
 use durable::{BoxError, Client, ExecutionId, Kind, Record};
 use durable_lambda_tests::{
-    Config, Ended, Fake, Fault, InvocationEnd, Operation, Paging, Quotas, Status,
+    Config, ExecutionOutcome, Fake, Fault, InvocationEnd, Operation, Paging, Quotas, Status,
 };
 use tokio::time::Instant;
 
 #[path = "../../../it/program.rs"]
 mod program;
 
-use crate::outside::{Outside, message};
+use crate::external::{ExternalParties, message};
 use crate::subject::{self, Log};
 use program::{Node, run};
 
-/// What a program acts upon.
+/// State of a program: its effects, and a way to complete callbacks.
 pub(crate) struct World {
     log: Log,
-    /// Who answers callbacks, where it is not the test.
+    /// Client that completes callbacks, unless the test does.
     client: Option<Client>,
 }
 
 impl World {
-    /// Bytes of what is large.
+    /// Size of large values in bytes.
     pub(crate) const LARGE: usize = 300_000;
 
     pub(crate) fn note(&self, operation: &str) {
@@ -46,12 +46,12 @@ impl World {
     }
 }
 
-/// The function that runs programs.
+/// Serves the function that runs programs.
 pub(crate) async fn serve(log: Log) -> Result<(), BoxError> {
     durable_lambda::run(run, World { log, client: None }).await
 }
 
-/// A clock that follows tokio's, which a paused runtime moves on whenever nothing runs.
+/// Clock that follows tokio's, which a paused runtime advances whenever all tasks are idle.
 struct TokioClock(Instant);
 
 impl durable::Clock for TokioClock {
@@ -64,13 +64,13 @@ impl durable::Clock for TokioClock {
     }
 }
 
-/// What came of a program.
-struct End {
-    /// The output, or the error's message.
+/// Results of a program.
+struct ProgramResults {
+    /// Output or error message.
     result: Result<String, String>,
-    /// What the bodies of each operation did.
+    /// Number of runs of each operation's body.
     effects: BTreeMap<String, usize>,
-    /// Status and value of each operation.
+    /// Success and value of each operation.
     outcomes: HashMap<String, (bool, Option<String>)>,
 }
 
@@ -82,8 +82,8 @@ fn effects(log: &Log) -> BTreeMap<String, usize> {
     effects
 }
 
-/// Runs a program in this process, without interruption.
-fn in_memory(node: &Node, folder: &std::path::Path) -> End {
+/// Runs a program in this process without interruption.
+fn run_in_memory(node: &Node, folder: &std::path::Path) -> ProgramResults {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -97,26 +97,27 @@ fn in_memory(node: &Node, folder: &std::path::Path) -> End {
         };
         let clock = Arc::new(TokioClock(Instant::now()));
         let run = durable::run(run, "a", node.clone()).clock(clock);
-        let ended = run.state(&world).store(memory.clone()).await;
+        let result = run.state(&world).store(memory.clone()).await;
         let id: ExecutionId = "a".parse().unwrap();
         let execution = memory.get(&id).await.unwrap();
         let error = execution.error.map(|error| error.message().to_owned());
         let history = memory.history(&id).await.unwrap();
-        End {
-            result: ended.map_err(|_| error.unwrap_or_default()),
+        ProgramResults {
+            result: result.map_err(|_| error.unwrap_or_default()),
             effects: effects(&world.log),
-            outcomes: history.iter().filter_map(outcome).collect(),
+            outcomes: history.iter().filter_map(recorded_outcome).collect(),
         }
     })
 }
 
-/// Batches are as large as they are fast, and how a scope ended may be left to what stands in it.
+/// Whether the outcomes of a kind are compared. Batch sizes depend on timing, and the outcome of a scope can follow
+/// from its operations.
 fn is_compared(kind: Kind) -> bool {
     let other = matches!(kind, Kind::Batch | Kind::Wait | Kind::Invoke);
     !other && !kind.is_scope()
 }
 
-fn outcome(record: &Record) -> Option<(String, (bool, Option<String>))> {
+fn recorded_outcome(record: &Record) -> Option<(String, (bool, Option<String>))> {
     if !is_compared(record.kind) || !record.status.is_terminal() {
         return None;
     }
@@ -126,7 +127,7 @@ fn outcome(record: &Record) -> Option<(String, (bool, Option<String>))> {
     Some((record.id.to_string(), (succeeded, value)))
 }
 
-fn outcome_of(operation: &Operation) -> Option<(String, (bool, Option<String>))> {
+fn service_outcome(operation: &Operation) -> Option<(String, (bool, Option<String>))> {
     use durable_lambda_tests::Kind::{Callback, Step};
     let is_batch = operation.sub_type.as_deref() == Some("Batch");
     let compared = matches!(operation.kind, Step | Callback) && !is_batch;
@@ -137,29 +138,29 @@ fn outcome_of(operation: &Operation) -> Option<(String, (bool, Option<String>))>
     Some((operation.id.clone(), (succeeded, operation.payload.clone())))
 }
 
-/// How the service, the network and the processes are.
+/// Conditions of a run: faults, page sizes, deadline and processes.
 #[derive(Debug)]
-struct Weather {
+struct Environment {
     faults: Vec<(u64, Fault)>,
-    /// What every call suffers from.
-    always: Option<Fault>,
+    /// Fault of every call.
+    fault_of_all: Option<Fault>,
     paging: Paging,
     deadline: Duration,
     fresh: bool,
-    /// Executions that one process runs at once.
+    /// Executions that one process runs concurrently.
     concurrency: usize,
 }
 
-impl Weather {
-    /// Nothing of this ends an invocation before its time.
-    fn rough(random: &mut fastrand::Rng) -> Self {
+impl Environment {
+    /// Faults that do not end an invocation early.
+    fn with_transient_faults(random: &mut fastrand::Rng) -> Self {
         let page = |random: &mut fastrand::Rng| random.bool().then(|| random.usize(1..4));
         let faults = (0..random.usize(..6)).map(|_| {
             let fault = match random.u32(..6) {
                 0 => Fault::LoseRequest,
                 1 => Fault::LoseResponse,
-                2 => Fault::PageAnswer(1),
-                3 => Fault::broken(),
+                2 => Fault::PageResponse(1),
+                3 => Fault::internal_error(),
                 4 => Fault::throttled(None),
                 _ => Fault::Garble,
             };
@@ -167,7 +168,7 @@ impl Weather {
         });
         Self {
             faults: faults.collect(),
-            always: None,
+            fault_of_all: None,
             paging: Paging {
                 first: page(random),
                 next: page(random),
@@ -178,9 +179,9 @@ impl Weather {
         }
     }
 
-    /// The same, and processes die and lose their executions.
-    fn stormy(random: &mut fastrand::Rng) -> Self {
-        let mut weather = Self::rough(random);
+    /// Transient faults, killed processes and lost executions.
+    fn with_interruptions(random: &mut fastrand::Rng) -> Self {
+        let mut environment = Self::with_transient_faults(random);
         for _ in 0..random.usize(1..6) {
             let fault = match random.u32(..4) {
                 0 => Fault::KillBefore,
@@ -188,24 +189,24 @@ impl Weather {
                 2 => Fault::WithholdToken,
                 _ => Fault::stale_token(),
             };
-            weather.faults.push((random.u64(1..25), fault));
+            environment.faults.push((random.u64(1..25), fault));
         }
-        weather
+        environment
     }
 
-    /// Every call takes a while, and an invocation has time for a few.
-    fn sliced(random: &mut fastrand::Rng) -> Self {
-        let mut weather = Self::rough(random);
-        weather.faults.clear();
-        weather.always = Some(Fault::Delay(Duration::from_millis(random.u64(15..60))));
-        weather.deadline = Duration::from_millis(random.u64(400..900));
-        weather
+    /// Slow calls and a deadline that leaves time for a few of them.
+    fn with_short_deadline(random: &mut fastrand::Rng) -> Self {
+        let mut environment = Self::with_transient_faults(random);
+        environment.faults.clear();
+        environment.fault_of_all = Some(Fault::Delay(Duration::from_millis(random.u64(15..60))));
+        environment.deadline = Duration::from_millis(random.u64(400..900));
+        environment
     }
 
     fn config(&self) -> Config {
         Config {
             deadline: self.deadline,
-            pace: 20_000.0,
+            speedup: 20_000.0,
             quotas: Quotas {
                 failed_invocations: 1_000,
                 ..Quotas::default()
@@ -216,57 +217,72 @@ impl Weather {
     }
 }
 
-/// Runs a program on Lambda, and says how often it was interrupted.
-async fn on_lambda(node: &Node, weather: &Weather, folder: &std::path::Path) -> (End, usize) {
+/// Runs a program on Lambda. Returns its results and the number of interruptions.
+async fn run_on_lambda(
+    node: &Node,
+    environment: &Environment,
+    folder: &std::path::Path,
+) -> (ProgramResults, usize) {
     let log = Log::new(folder.join("lambda"));
-    let mut fake = Fake::start(weather.config()).await;
-    fake.function_by_hand("run");
-    for (call, fault) in &weather.faults {
+    let mut fake = Fake::start(environment.config()).await;
+    fake.manual_function("run");
+    for (call, fault) in &environment.faults {
         fake.fault(*call, fault.clone());
     }
-    if let Some(fault) = &weather.always {
+    if let Some(fault) = &environment.fault_of_all {
         fake.fault_from(1, fault.clone());
     }
     let mut program = subject::program("random", &log);
-    if weather.fresh {
+    if environment.fresh {
         program = program.fresh();
     }
-    if weather.concurrency > 1 {
+    if environment.concurrency > 1 {
         program = program.env(
             "AWS_LAMBDA_MAX_CONCURRENCY",
-            weather.concurrency.to_string(),
+            environment.concurrency.to_string(),
         );
     }
     fake.run(program);
     let input = serde_json::to_value(node).unwrap();
-    let (started, ended) = Outside::new(&fake, &log).run("root", &input).await;
-    let record = fake.record();
-    let refused = record.refused();
-    assert!(refused.is_empty(), "{weather:?}\n{node:?}\n{refused:?}");
-    assert!(record.strays.is_empty(), "{:?}", record.strays);
-    let improper = &record.improper_outputs;
+    let (execution, outcome) = ExternalParties::new(&fake, &log).run("root", &input).await;
+    let record = fake.recording();
+    let rejected = record.rejections();
     assert!(
-        improper.is_empty(),
-        "{weather:?}\n{node:?}\n{improper:?}\n{:#?}",
+        rejected.is_empty(),
+        "{environment:?}\n{node:?}\n{rejected:?}"
+    );
+    assert!(
+        record.invalid_requests.is_empty(),
+        "{:?}",
+        record.invalid_requests
+    );
+    let outputs = &record.rejected_outputs;
+    assert!(
+        outputs.is_empty(),
+        "{environment:?}\n{node:?}\n{outputs:?}\n{:#?}",
         record.output
     );
     let ends = record.invocations.iter().filter_map(|one| one.end.as_ref());
-    let cut_off = ends.filter(|end| !matches!(end, InvocationEnd::Output(_)));
-    let withheld = weather.faults.iter();
+    let interrupted = ends.filter(|end| !matches!(end, InvocationEnd::Output(_)));
+    let withheld = environment.faults.iter();
     let withheld = withheld.filter(|(_, fault)| *fault == Fault::WithholdToken);
-    let end = End {
-        result: match &ended {
-            Ended::Succeeded(text) => Ok(serde_json::from_str(text).unwrap()),
-            Ended::Failed(error) => Err(message(error)),
+    let results = ProgramResults {
+        result: match &outcome {
+            ExecutionOutcome::Succeeded(text) => Ok(serde_json::from_str(text).unwrap()),
+            ExecutionOutcome::Failed(error) => Err(message(error)),
             other => Err(format!("{other:?}")),
         },
         effects: effects(&log),
-        outcomes: started.operations().iter().filter_map(outcome_of).collect(),
+        outcomes: execution
+            .operations()
+            .iter()
+            .filter_map(service_outcome)
+            .collect(),
     };
-    (end, cut_off.count() + withheld.count())
+    (results, interrupted.count() + withheld.count())
 }
 
-/// The generator, by a seed that is printed and may be given.
+/// Returns a generator. Its seed is printed, and `DURABLE_SEED` sets it.
 fn random() -> fastrand::Rng {
     let seed = match std::env::var("DURABLE_SEED") {
         Ok(seed) => seed.parse().expect("DURABLE_SEED is a number"),
@@ -276,23 +292,24 @@ fn random() -> fastrand::Rng {
     fastrand::Rng::with_seed(seed)
 }
 
-async fn is_the_same(node: &Node, weather: &Weather) {
+/// Asserts that a program has the same results on Lambda as in memory. Each interruption can repeat a body.
+async fn assert_same_results(node: &Node, environment: &Environment) {
     let folder = tempfile::tempdir().unwrap();
-    let (path, of_memory) = (folder.path().to_owned(), node.clone());
-    let expected = std::thread::spawn(move || in_memory(&of_memory, &path));
+    let (path, program) = (folder.path().to_owned(), node.clone());
+    let expected = std::thread::spawn(move || run_in_memory(&program, &path));
     let expected = expected.join().unwrap();
-    let (ended, interruptions) = on_lambda(node, weather, folder.path()).await;
-    let story = format!("{weather:?}\n{node:?}");
-    assert_eq!(ended.result, expected.result, "{story}");
-    assert_eq!(ended.outcomes, expected.outcomes, "{story}");
+    let (actual, interruptions) = run_on_lambda(node, environment, folder.path()).await;
+    let case = format!("{environment:?}\n{node:?}");
+    assert_eq!(actual.result, expected.result, "{case}");
+    assert_eq!(actual.outcomes, expected.outcomes, "{case}");
     let bodies: Vec<_> = expected.effects.keys().collect();
-    assert_eq!(ended.effects.keys().collect::<Vec<_>>(), bodies, "{story}");
-    for (operation, times) in &ended.effects {
-        let once = expected.effects[operation];
-        let most = once + interruptions;
+    assert_eq!(actual.effects.keys().collect::<Vec<_>>(), bodies, "{case}");
+    for (operation, times) in &actual.effects {
+        let min = expected.effects[operation];
+        let max = min + interruptions;
         assert!(
-            (once..=most).contains(times),
-            "{operation} ran {times} times and not {once}, with {interruptions} interruptions\n{story}"
+            (min..=max).contains(times),
+            "{operation} ran {times} times instead of {min}, with {interruptions} interruptions\n{case}"
         );
     }
 }
@@ -300,30 +317,30 @@ async fn is_the_same(node: &Node, weather: &Weather) {
 const PROGRAMS: usize = 12;
 
 #[tokio::test]
-async fn trouble_that_passes_changes_nothing() {
+async fn transient_faults_do_not_change_results() {
     let mut random = random();
     for _ in 0..PROGRAMS {
         let fails = random.u32(..3) == 0;
         let node = Node::random(&mut random, 4, fails);
-        is_the_same(&node, &Weather::rough(&mut random)).await;
+        assert_same_results(&node, &Environment::with_transient_faults(&mut random)).await;
     }
 }
 
 #[tokio::test]
-async fn nor_does_an_interruption() {
+async fn interruptions_do_not_change_results() {
     let mut random = random();
     for _ in 0..PROGRAMS {
         let fails = random.u32(..3) == 0;
         let node = Node::random(&mut random, 4, fails);
-        is_the_same(&node, &Weather::stormy(&mut random)).await;
+        assert_same_results(&node, &Environment::with_interruptions(&mut random)).await;
     }
 }
 
 #[tokio::test]
-async fn nor_a_short_deadline() {
+async fn short_deadlines_do_not_change_results() {
     let mut random = random();
     for _ in 0..PROGRAMS {
         let node = Node::random(&mut random, 4, false);
-        is_the_same(&node, &Weather::sliced(&mut random)).await;
+        assert_same_results(&node, &Environment::with_short_deadline(&mut random)).await;
     }
 }

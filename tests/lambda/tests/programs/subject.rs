@@ -1,4 +1,4 @@
-//! The function's side: this binary again, told by an environment variable which handler it is.
+//! Function side of the tests: this binary, started with an environment variable that selects the handler.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use durable_lambda_tests::Program;
 const HANDLER: &str = "DURABLE_TEST_HANDLER";
 const LOG: &str = "DURABLE_TEST_LOG";
 
-/// A file of lines that outlives the processes that write them.
+/// File of lines that the function's processes append to.
 #[derive(Debug, Clone)]
 pub(crate) struct Log(PathBuf);
 
@@ -24,10 +24,10 @@ impl Log {
         file.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
-    /// The lines so far that begin with `word`, without it.
-    pub(crate) fn lines(&self, word: &str) -> Vec<String> {
+    /// Returns the lines that start with `prefix`, without it.
+    pub(crate) fn lines(&self, prefix: &str) -> Vec<String> {
         let text = std::fs::read_to_string(&self.0).unwrap_or_default();
-        let lines = text.lines().filter_map(|line| line.strip_prefix(word));
+        let lines = text.lines().filter_map(|line| line.strip_prefix(prefix));
         lines.map(|line| line.trim_start().to_owned()).collect()
     }
 
@@ -37,19 +37,19 @@ impl Log {
     }
 }
 
-/// This binary as the function `handler`, which notes what it does in `log`.
+/// Returns this binary as the function `handler`, which appends its effects to `log`.
 pub(crate) fn program(handler: &str, log: &Log) -> Program {
     Program::new(std::env::current_exe().unwrap())
         .arg("--exact")
-        .arg("subject::is_a_function")
+        .arg("subject::serves_invocations")
         .arg("--nocapture")
         .env(HANDLER, handler)
         .env(LOG, log.0.to_str().unwrap())
 }
 
-/// Does nothing unless it was started as a function.
+/// Runs the handler when the binary is started as a function. In a test run it does nothing.
 #[test]
-fn is_a_function() {
+fn serves_invocations() {
     let Ok(handler) = std::env::var(HANDLER) else {
         return;
     };
@@ -63,44 +63,44 @@ fn is_a_function() {
 }
 
 async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
-    use crate::{calls, limits, odd, shapes, time};
+    use crate::{calls, edge_cases, interruptions, limits, time};
     use durable_lambda::run;
     match handler {
         "random" => crate::random::serve(log).await,
         "carry" => crate::values::serve(log).await,
         "carry_binary" => crate::values::serve_binary(log).await,
-        "wide" => run(limits::wide, log).await,
+        "wide_map" => run(limits::wide_map, log).await,
         "large_input" => run(limits::large_input, log).await,
         "long_error" => run(limits::long_error, log).await,
         "many_quotes" => run(limits::many_quotes, log).await,
         "quoted_values" => run(limits::quoted_values, log).await,
         "long_result" => run(limits::long_result, log).await,
-        "returns_beside_a_step" => run(odd::returns_beside_a_step, log).await,
-        "sliced_beside" => run(time::sliced_beside, log).await,
-        "counts_up" => run(time::counts_up, log).await,
+        "returns_beside_a_step" => run(edge_cases::returns_beside_a_step, log).await,
+        "sliced_with_timer" => run(time::sliced_with_timer, log).await,
+        "slow_poll" => run(time::slow_poll, log).await,
         "waits_and_retries" => run(time::waits_and_retries, log).await,
-        "books" => run(shapes::books, log).await,
-        "approves" => run(shapes::approves, log).await,
-        "large_wholes" => run(shapes::large_wholes, log).await,
-        "grows" => run(shapes::grows, log).await,
-        "names" => run(shapes::names, log).await,
-        "same_every_time" => run(shapes::same_every_time, log).await,
-        "chain" => run(shapes::chain, log).await,
-        "invokes_nobody" => run(shapes::invokes_nobody, log).await,
-        "panics" => run(shapes::panics, log).await,
-        "empty_answers" => run(shapes::empty_answers, log).await,
-        "no_text" => run(shapes::no_text, log).await,
-        "charges_once" => run(shapes::charges_once, log).await,
+        "books_trip" => run(interruptions::books_trip, log).await,
+        "approves" => run(interruptions::approves, log).await,
+        "large_results" => run(interruptions::large_results, log).await,
+        "growing_list" => run(interruptions::growing_list, log).await,
+        "unusual_names" => run(interruptions::unusual_names, log).await,
+        "execution_metadata" => run(interruptions::execution_metadata, log).await,
+        "chain" => run(interruptions::chain, log).await,
+        "invokes_missing" => run(interruptions::invokes_missing, log).await,
+        "panics" => run(interruptions::panics, log).await,
+        "empty_callback_results" => run(interruptions::empty_callback_results, log).await,
+        "binary_values" => run(interruptions::binary_values, log).await,
+        "charges_once" => run(interruptions::charges_once, log).await,
         "races_and_waits" => run(calls::races_and_waits, log).await,
         "two_steps" => run(calls::two_steps, log).await,
-        "parts" => {
-            let function = durable::lambda::function(limits::parts);
+        "many_scopes" => {
+            let function = durable::lambda::function(limits::many_scopes);
             function.max_operations(100).state(log).run().await
         }
-        "checks" => {
-            let function = durable_lambda::function(calls::checks);
+        "polls" => {
+            let function = durable_lambda::function(calls::polls);
             function.max_operations(100).state(log).run().await
         }
-        other => Err(format!("no handler {other}").into()),
+        other => Err(format!("unknown handler `{other}`").into()),
     }
 }

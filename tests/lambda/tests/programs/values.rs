@@ -1,22 +1,22 @@
-//! Values come back from the service bit for bit, live and replayed.
+//! Tests that the service returns values unchanged, live and on replay.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use durable::{BoxError, Codec as _, Json};
-use durable_lambda_tests::{Ended, Fake};
+use durable_lambda_tests::{ExecutionOutcome, Fake};
 
 #[path = "../../../it/carry.rs"]
 mod carry;
 #[path = "../../../it/sample.rs"]
 mod sample;
 
-use crate::outside::Outside;
-use crate::scene::config;
+use crate::external::ExternalParties;
+use crate::harness::config;
 use crate::subject::{self, Log};
 use carry::{Parcel, carry, carry_binary, faults};
 use sample::{Binary, Sample, bytes_of, random};
 
-/// What the handlers see, as lines of the log.
+/// State of the handlers, which log the values they receive.
 pub(crate) struct World(Log);
 
 impl World {
@@ -30,7 +30,7 @@ impl World {
         Ok(())
     }
 
-    /// As somebody outside gives bytes to the service.
+    /// Completes a callback with bytes, in the form in which an external system passes them to the service.
     pub(crate) async fn answer_bytes(
         &self,
         callback: String,
@@ -43,27 +43,28 @@ impl World {
     }
 }
 
-/// The function that carries what JSON can.
+/// Serves the function for values that JSON supports.
 pub(crate) async fn serve(log: Log) -> Result<(), BoxError> {
     durable_lambda::run(carry, World(log)).await
 }
 
-/// The function that carries what JSON cannot.
+/// Serves the function for binary values.
 pub(crate) async fn serve_binary(log: Log) -> Result<(), BoxError> {
     durable_lambda::run(carry_binary, World(log)).await
 }
 
-/// Runs an execution, and gives its output and what was seen.
+/// Runs an execution. Returns its output and the values that its handler received.
 async fn run(handler: &str, input: &str) -> (String, Vec<(String, String)>) {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::new(folder.path().join("log"));
     let mut fake = Fake::start(config()).await;
-    fake.function_by_hand("carry");
+    fake.manual_function("carry");
     fake.run(subject::program(handler, &log));
-    let (_, ended) = Outside::new(&fake, &log).run_text("values", input).await;
-    fake.record().assert_well_behaved();
-    let Ended::Succeeded(output) = ended else {
-        panic!("{ended:?}");
+    let mut parties = ExternalParties::new(&fake, &log);
+    let (_, outcome) = parties.run_text("values", input).await;
+    fake.recording().assert_well_behaved();
+    let ExecutionOutcome::Succeeded(output) = outcome else {
+        panic!("{outcome:?}");
     };
     let seen = log.lines("saw ").into_iter().map(|line| {
         let (place, value) = line.split_once(' ').unwrap();
@@ -73,7 +74,7 @@ async fn run(handler: &str, input: &str) -> (String, Vec<(String, String)>) {
 }
 
 #[tokio::test]
-async fn every_value_comes_back() {
+async fn values_round_trip() {
     let mut random = random();
     for _ in 0..6 {
         let seed = random.u64(..);
@@ -82,14 +83,14 @@ async fn every_value_comes_back() {
         let (output, seen) = run("carry", &input).await;
         let given = format!("{:?}", Sample::of(seed));
         let output: Sample = serde_json::from_str(&output).unwrap();
-        assert_eq!(format!("{output:?}"), given, "of seed {seed}");
+        assert_eq!(format!("{output:?}"), given, "seed {seed}");
         let faults = faults(&seen, |_| given.clone());
-        assert!(faults.is_empty(), "of seed {seed}: {}", faults.join("\n"));
+        assert!(faults.is_empty(), "seed {seed}: {}", faults.join("\n"));
     }
 }
 
 #[tokio::test]
-async fn every_binary_value_comes_back() {
+async fn binary_values_round_trip() {
     let mut random = random();
     for _ in 0..6 {
         let seed = random.u64(..);
@@ -98,12 +99,12 @@ async fn every_binary_value_comes_back() {
         assert_eq!(
             serde_json::from_str::<String>(&output).unwrap(),
             given,
-            "of seed {seed}"
+            "seed {seed}"
         );
         let faults = faults(&seen, |place| match place {
             "raw" | "raws" | "answer" => format!("{:?}", bytes_of(seed)),
             _ => given.clone(),
         });
-        assert!(faults.is_empty(), "of seed {seed}: {}", faults.join("\n"));
+        assert!(faults.is_empty(), "seed {seed}: {}", faults.join("\n"));
     }
 }

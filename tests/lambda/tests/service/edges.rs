@@ -1,9 +1,9 @@
-//! Pages, odd events, other code.
+//! Tests of paging, unexpected events and changed code.
 
 use durable_lambda_tests::{Config, Fault, InvocationEnd, Kind, Paging};
 use serde_json::json;
 
-use super::support::{Stage, numbered};
+use super::support::{Harness, numbered};
 
 fn paged(first: usize, next: usize) -> Config {
     Config {
@@ -16,70 +16,80 @@ fn paged(first: usize, next: usize) -> Config {
 }
 
 #[tokio::test]
-async fn the_whole_history_is_read_before_anything_runs() {
+async fn reads_all_pages_of_the_history_before_running() {
     for first in [0, 1, 3] {
-        let stage = Stage::new("waits", paged(first, 1)).await;
-        let done = stage.run(4).await;
-        assert_eq!(done.result::<u64>(), 6);
-        assert_eq!(done.invocations(), 5);
-        assert!(done.record.states.len() > 10);
-        assert!(done.record.states.iter().all(|call| call.given == 1));
-        done.record.assert_well_behaved();
-        done.assert_effects(numbered("step", 4));
+        let harness = Harness::new("waits", paged(first, 1)).await;
+        let finished = harness.run(4).await;
+        assert_eq!(finished.result::<u64>(), 6);
+        assert_eq!(finished.invocations(), 5);
+        assert!(finished.recording.states.len() > 10);
+        assert!(
+            finished
+                .recording
+                .states
+                .iter()
+                .all(|call| call.returned == 1)
+        );
+        finished.recording.assert_well_behaved();
+        finished.assert_effects(numbered("step", 4));
     }
 }
 
 #[tokio::test]
-async fn the_rest_of_an_answer_is_read_before_anybody_goes_on() {
-    for handler in ["fan", "together"] {
-        let stage = Stage::new(handler, paged(usize::MAX, 1)).await;
+async fn reads_all_pages_of_a_checkpoint_response_before_continuing() {
+    for handler in ["mapped_steps", "concurrent_steps"] {
+        let harness = Harness::new(handler, paged(usize::MAX, 1)).await;
         for call in 1..20 {
-            stage.fake.fault(call, Fault::PageAnswer(1));
+            harness.fake.fault(call, Fault::PageResponse(1));
         }
-        let done = stage.run(6).await;
-        assert_eq!(done.result::<u64>(), 15);
-        assert!(done.record.states.len() >= 5, "{:?}", done.record.states);
-        done.record.assert_well_behaved();
+        let finished = harness.run(6).await;
+        assert_eq!(finished.result::<u64>(), 15);
+        assert!(
+            finished.recording.states.len() >= 5,
+            "{:?}",
+            finished.recording.states
+        );
+        finished.recording.assert_well_behaved();
     }
 }
 
 #[tokio::test]
-async fn a_large_input_leaves_no_room_on_the_first_page() {
-    let stage = Stage::plain("steps").await;
-    // An input of 5.5 MB, which is a number all the same.
+async fn reads_an_input_too_large_for_the_first_page() {
+    let harness = Harness::with_defaults("steps").await;
+    // A number padded to 5.5 MB.
     let blank = " ".repeat(5_500_000);
-    let started = stage.fake.execute_text("large", &format!("{blank}3"));
-    let done = stage.finish(started).await;
-    assert_eq!(done.result::<u64>(), 3);
-    assert_eq!(done.record.states.len(), 1);
-    done.record.assert_well_behaved();
+    let execution = harness.fake.execute_text("large", &format!("{blank}3"));
+    let finished = harness.finish(execution).await;
+    assert_eq!(finished.result::<u64>(), 3);
+    assert_eq!(finished.recording.states.len(), 1);
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn an_event_of_no_execution_is_refused_with_advice() {
-    let stage = Stage::plain("steps").await;
+async fn rejects_other_events_with_advice() {
+    let harness = Harness::with_defaults("steps").await;
     for event in [
         json!(3),
         json!({ "id": 42 }),
         json!({ "DurableExecutionArn": "a", "InitialExecutionState": { "Operations": [] } }),
     ] {
-        let InvocationEnd::Error(error) = stage.fake.invoke(event.clone()).await else {
-            panic!("{event} is taken");
+        let InvocationEnd::Error(error) = harness.fake.invoke(event.clone()).await else {
+            panic!("{event} was accepted");
         };
         assert_eq!(error["errorType"], "NotADurableInvocation");
         let message = error["errorMessage"].as_str().unwrap();
         assert!(message.contains("DurableConfig"), "{message}");
     }
-    // The process is as good as before.
-    let done = stage.run(2).await;
-    assert_eq!(done.result::<u64>(), 1);
-    assert_eq!(done.record.processes, 1);
+    // The process can still run executions.
+    let finished = harness.run(2).await;
+    assert_eq!(finished.result::<u64>(), 1);
+    assert_eq!(finished.recording.processes, 1);
 }
 
 #[tokio::test]
-async fn an_input_of_another_type_fails_the_execution() {
-    let done = Stage::plain("steps").await.run("three").await;
-    let (_, message) = done.error();
+async fn input_of_the_wrong_type_fails_the_execution() {
+    let finished = Harness::with_defaults("steps").await.run("three").await;
+    let (_, message) = finished.error();
     for part in [
         "the recorded input of `steps`",
         "type `u64`",
@@ -87,41 +97,41 @@ async fn an_input_of_another_type_fails_the_execution() {
     ] {
         assert!(message.contains(part), "{part:?} is not in {message}");
     }
-    assert_eq!((done.invocations(), done.calls()), (1, 0));
+    assert_eq!((finished.invocations(), finished.calls()), (1, 0));
 }
 
 #[tokio::test]
-async fn other_code_at_the_same_name_fails_with_a_report() {
-    let mut stage = Stage::plain("edited").await;
-    let started = stage.start(json!(null));
-    stage
+async fn incompatible_code_fails_the_execution_with_a_report() {
+    let mut harness = Harness::with_defaults("edited").await;
+    let execution = harness.start(json!(null));
+    harness
         .fake
-        .until(|record| record.outputs().first().map(|_| ()))
+        .wait_until(|recording| recording.outputs().first().map(|_| ()))
         .await;
-    let later = stage.program("edited_later");
-    stage.fake.run(later);
-    let done = stage.finish(started).await;
-    let (kind, message) = done.error();
+    let later = harness.program("edited_later");
+    harness.fake.run(later);
+    let finished = harness.finish(execution).await;
+    let (kind, message) = finished.error();
     assert_eq!(kind, "NonDeterministicExecutionError");
     for part in ["first", "step", "wait", "handlers.rs"] {
         assert!(message.contains(part), "{part:?} is not in {message}");
     }
-    assert_eq!(done.invocations(), 2);
-    done.record.assert_well_behaved();
+    assert_eq!(finished.invocations(), 2);
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn another_type_at_the_same_name_fails_with_a_report() {
-    let mut stage = Stage::plain("edited").await;
-    let started = stage.start(json!(null));
-    stage
+async fn changed_value_types_fail_the_execution_with_a_report() {
+    let mut harness = Harness::with_defaults("edited").await;
+    let execution = harness.start(json!(null));
+    harness
         .fake
-        .until(|record| record.outputs().first().map(|_| ()))
+        .wait_until(|recording| recording.outputs().first().map(|_| ()))
         .await;
-    let later = stage.program("edited_retyped");
-    stage.fake.run(later);
-    let done = stage.finish(started).await;
-    let (kind, message) = done.error();
+    let later = harness.program("edited_retyped");
+    harness.fake.run(later);
+    let finished = harness.finish(execution).await;
+    let (kind, message) = finished.error();
     assert_eq!(kind, "NonDeterministicExecutionError");
     for part in [
         "the recorded value of `first`:",
@@ -133,43 +143,50 @@ async fn another_type_at_the_same_name_fails_with_a_report() {
         assert!(message.contains(part), "{part:?} is not in {message}");
     }
     assert_eq!(
-        done.effects,
+        finished.effects,
         Vec::<String>::new(),
-        "the handler never learns"
+        "the handler does not observe the mismatch"
     );
-    done.record.assert_well_behaved();
+    finished.recording.assert_well_behaved();
 }
 
-/// There is no build to wait for: what could be taken back is.
+/// The service cannot block an execution, so it fails and its steps are undone.
 #[tokio::test]
-async fn a_chain_over_steps_that_could_be_taken_back_fails_and_takes_them_back() {
-    let done = Stage::plain("leaves").await.run(1).await;
-    let (_, message) = done.error();
+async fn continuing_after_undoable_steps_fails_and_undoes_them() {
+    let harness = Harness::with_defaults("continues_after_undoable_step").await;
+    let finished = harness.run(1).await;
+    let (_, message) = finished.error();
     for part in ["`continue_as!` would drop", "`book`"] {
         assert!(message.contains(part), "{part:?} is not in {message}");
     }
-    assert_eq!(done.effects, ["taken back"]);
-    done.record.assert_well_behaved();
+    assert_eq!(finished.effects, ["undone"]);
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn a_missing_or_null_input_is_null() {
-    let stage = Stage::plain("flaky").await;
+async fn missing_input_is_null() {
+    let harness = Harness::with_defaults("flaky").await;
     for text in ["", "null"] {
-        let started = stage.fake.execute_text("nothing", text);
-        let ended = started.ended().await;
+        let execution = harness.fake.execute_text("nothing", text);
+        let outcome = execution.outcome().await;
         assert!(
-            matches!(ended, durable_lambda_tests::Ended::Succeeded(_)),
-            "{ended:?}"
+            matches!(
+                outcome,
+                durable_lambda_tests::ExecutionOutcome::Succeeded(_)
+            ),
+            "{outcome:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn updates_say_who_they_are_every_time() {
-    let done = Stage::plain("breakfast").await.run(json!(null)).await;
-    assert_eq!(done.result::<u32>(), 3);
-    let updates: Vec<_> = done.record.updates().collect();
+async fn every_update_has_name_subtype_and_parent() {
+    let finished = Harness::with_defaults("breakfast")
+        .await
+        .run(json!(null))
+        .await;
+    assert_eq!(finished.result::<u32>(), 3);
+    let updates: Vec<_> = finished.recording.updates().collect();
     assert!(
         updates
             .iter()
@@ -181,5 +198,5 @@ async fn updates_say_who_they_are_every_time() {
         .count();
     assert!(parents >= 6, "{updates:#?}");
     assert!(updates.iter().any(|update| update.kind == Kind::Context));
-    done.record.assert_well_behaved();
+    finished.recording.assert_well_behaved();
 }

@@ -1,90 +1,111 @@
-//! What the service would refuse is found before.
+//! Tests of the service's limits, which are enforced before it rejects a call.
 
-use durable_lambda_tests::{Action, Config, Ended, Kind, Quotas};
+use durable_lambda_tests::{Action, Config, ExecutionOutcome, Kind, Quotas};
 use serde_json::json;
 
-use super::support::Stage;
+use super::support::Harness;
 
 const INLINE: usize = 6 * 1024 * 1024 - 50;
 
 #[tokio::test]
-async fn a_result_that_fits_no_answer_is_sent_ahead() {
-    // Two quotation marks belong to it, each of them has to be escaped, and quoted it is as a whole.
-    for (bytes, calls, ahead) in [(INLINE - 10, 1, false), (INLINE + 10, 2, true)] {
-        let done = Stage::plain("result").await.run(bytes).await;
-        assert_eq!(done.result::<String>().len(), bytes);
-        assert_eq!(done.calls(), calls);
-        let outputs = done.record.outputs();
+async fn results_too_large_for_the_response_are_checkpointed() {
+    // The result's own quotation marks are escaped, and the response adds another pair.
+    for (bytes, calls, checkpointed) in [(INLINE - 10, 1, false), (INLINE + 10, 2, true)] {
+        let finished = Harness::with_defaults("large_result")
+            .await
+            .run(bytes)
+            .await;
+        assert_eq!(finished.result::<String>().len(), bytes);
+        assert_eq!(finished.calls(), calls);
+        let outputs = finished.recording.outputs();
         assert_eq!(outputs.len(), 1);
-        assert_eq!(outputs[0]["Result"] == json!(""), ahead);
-        if ahead {
-            let last = done.record.updates().last().unwrap();
+        assert_eq!(outputs[0]["Result"] == json!(""), checkpointed);
+        if checkpointed {
+            let last = finished.recording.updates().last().unwrap();
             assert_eq!((last.kind, last.action), (Kind::Execution, Action::Succeed));
         }
-        done.record.assert_well_behaved();
+        finished.recording.assert_well_behaved();
     }
 }
 
 #[tokio::test]
-async fn what_grows_by_being_escaped_is_sent_ahead() {
-    // Each of these is two bytes of the result and four of an answer.
-    let done = Stage::plain("quotes").await.run(2_000_000).await;
-    assert_eq!(done.result::<String>().len(), 2_000_000);
-    assert_eq!(done.record.outputs()[0]["Result"], "");
-    assert_eq!(done.invocations(), 1);
-    done.record.assert_well_behaved();
+async fn results_too_large_after_escaping_are_checkpointed() {
+    // Each quotation mark takes two bytes in the result and four in the response.
+    let finished = Harness::with_defaults("quoted_result")
+        .await
+        .run(2_000_000)
+        .await;
+    assert_eq!(finished.result::<String>().len(), 2_000_000);
+    assert_eq!(finished.recording.outputs()[0]["Result"], "");
+    assert_eq!(finished.invocations(), 1);
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn a_result_that_nobody_keeps_fails_the_execution() {
-    let done = Stage::plain("result").await.run(7_000_000).await;
-    let (kind, message) = done.error();
+async fn results_over_the_service_limit_fail_the_execution() {
+    let finished = Harness::with_defaults("large_result")
+        .await
+        .run(7_000_000)
+        .await;
+    let (kind, message) = finished.error();
     assert_eq!(kind, "TooLargeError");
     assert!(message.contains("7000002 bytes"), "{message}");
-    done.record.assert_well_behaved();
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn a_value_that_is_too_large_is_an_error_of_its_step() {
-    let done = Stage::plain("value").await.run(200 * 1024).await;
-    assert_eq!(done.result::<String>(), "204800 bytes");
-    let done = Stage::plain("value").await.run(256 * 1024).await;
-    assert_eq!(done.result::<String>(), "TooLarge");
-    let failed = done
-        .record
+async fn values_over_the_service_limit_fail_their_step() {
+    let finished = Harness::with_defaults("large_value")
+        .await
+        .run(200 * 1024)
+        .await;
+    assert_eq!(finished.result::<String>(), "204800 bytes");
+    let finished = Harness::with_defaults("large_value")
+        .await
+        .run(256 * 1024)
+        .await;
+    assert_eq!(finished.result::<String>(), "TooLarge");
+    let failed = finished
+        .recording
         .updates()
         .find(|update| update.action == Action::Fail);
     assert_eq!(
         failed.and_then(|update| update.name.as_deref()),
         Some("large")
     );
-    done.record.assert_well_behaved();
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn errors_are_shortened_until_they_fit() {
-    let done = Stage::plain("errors").await.run(100_000).await;
-    let (_, message) = done.error();
+async fn long_errors_are_shortened() {
+    let finished = Harness::with_defaults("long_errors")
+        .await
+        .run(100_000)
+        .await;
+    let (_, message) = finished.error();
     assert!(
         message.starts_with("yyyy") && message.len() < 32_768,
         "{} bytes",
         message.len()
     );
-    let failed = done
-        .record
+    let failed = finished
+        .recording
         .updates()
         .find_map(|update| update.error.clone())
         .unwrap();
     assert!(json!(failed).to_string().len() < 32_768);
-    done.record.assert_well_behaved();
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn a_large_scope_is_built_again_from_its_steps() {
-    let done = Stage::plain("scoped").await.run(json!(null)).await;
-    assert_eq!(done.result::<usize>(), 300 * 1024);
-    let closed = done
-        .record
+async fn large_scopes_are_rebuilt_from_their_steps() {
+    let finished = Harness::with_defaults("large_scope")
+        .await
+        .run(json!(null))
+        .await;
+    assert_eq!(finished.result::<usize>(), 300 * 1024);
+    let closed = finished
+        .recording
         .updates()
         .find(|update| update.kind == Kind::Context && update.action == Action::Succeed);
     let closed = closed.unwrap();
@@ -94,18 +115,24 @@ async fn a_large_scope_is_built_again_from_its_steps() {
         Some(true)
     );
     assert!(closed.payload.as_deref().unwrap_or_default().len() < 1024);
-    // Its body ran in both invocations, its steps in one.
-    let count = |what: &str| done.effects.iter().filter(|line| *line == what).count();
+    // The scope's body ran in both invocations, its steps only in the first.
+    let count = |effect: &str| {
+        finished
+            .effects
+            .iter()
+            .filter(|line| *line == effect)
+            .count()
+    };
     assert_eq!(
         (count("scope"), count("part 0"), count("part 2")),
         (2, 1, 1)
     );
-    assert_eq!(done.invocations(), 2);
-    done.record.assert_well_behaved();
+    assert_eq!(finished.invocations(), 2);
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn the_quota_of_operations_is_an_error_before_it_is_a_refusal() {
+async fn operations_over_the_quota_fail_before_the_service_rejects_them() {
     let config = Config {
         quotas: Quotas {
             operations: 50,
@@ -113,26 +140,30 @@ async fn the_quota_of_operations_is_an_error_before_it_is_a_refusal() {
         },
         ..Config::default()
     };
-    let mut stage = Stage::new("steps", config).await;
-    let program = stage.program("steps").env("SUBJECT_MAX_OPERATIONS", "50");
-    stage.fake.run(program);
-    let done = stage.run(60).await;
-    let Ended::Failed(error) = &done.ended else {
-        panic!("{:?}", done.ended);
+    let mut harness = Harness::new("steps", config).await;
+    let program = harness.program("steps").env("SUBJECT_MAX_OPERATIONS", "50");
+    harness.fake.run(program);
+    let finished = harness.run(60).await;
+    let ExecutionOutcome::Failed(error) = &finished.outcome else {
+        panic!("{:?}", finished.outcome);
     };
     let message = error.error_message.clone().unwrap_or_default();
     assert!(
         message.contains("operation 50 ") && message.contains("at most 50"),
         "{message}"
     );
-    // The service was never asked for one too many.
-    done.record.assert_well_behaved();
-    assert!(done.used.operations <= 50);
-    assert!(done.effects.len() >= 45, "{} steps", done.effects.len());
-    let warned = done
-        .record
+    // No call exceeded the quota.
+    finished.recording.assert_well_behaved();
+    assert!(finished.usage.operations <= 50);
+    assert!(
+        finished.effects.len() >= 45,
+        "{} steps",
+        finished.effects.len()
+    );
+    let warned = finished
+        .recording
         .output
         .iter()
         .filter(|line| line.contains("operations"));
-    assert!(warned.count() >= 1, "{:?}", done.record.output);
+    assert!(warned.count() >= 1, "{:?}", finished.recording.output);
 }

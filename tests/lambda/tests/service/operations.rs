@@ -1,98 +1,112 @@
-//! Operations that others have a part in.
+//! Tests of operations that external events complete.
 
 use durable_lambda_tests::{ErrorObject, Kind};
 use serde_json::json;
 
-use super::support::Stage;
+use super::support::Harness;
 
 #[tokio::test]
-async fn a_callback_is_waited_for_without_a_process() {
-    let stage = Stage::plain("approval").await;
-    let started = stage.start(json!(null));
-    stage
+async fn callbacks_suspend_until_they_are_completed() {
+    let harness = Harness::with_defaults("approval").await;
+    let execution = harness.start(json!(null));
+    harness
         .fake
-        .until(|record| record.outputs().first().map(|_| ()))
+        .wait_until(|recording| recording.outputs().first().map(|_| ()))
         .await;
-    let operation = started.operations().remove(1);
+    let operation = execution.operations().remove(1);
     assert_eq!(
         (operation.kind, operation.name.as_deref()),
         (Kind::Callback, Some("approved"))
     );
     let id = operation.callback.unwrap().id;
-    started
+    execution
         .complete_callback(&id, Ok(Some("\"yes\"".into())))
         .unwrap();
-    let done = stage.finish(started).await;
-    assert_eq!(done.result::<String>(), "yes");
-    assert_eq!((done.invocations(), done.calls()), (2, 1));
-    done.record.assert_well_behaved();
+    let finished = harness.finish(execution).await;
+    assert_eq!(finished.result::<String>(), "yes");
+    assert_eq!((finished.invocations(), finished.calls()), (2, 1));
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn a_callback_that_fails_is_an_error() {
-    let stage = Stage::plain("approval").await;
-    let started = stage.start(json!(null));
-    stage
+async fn failed_callbacks_are_errors() {
+    let harness = Harness::with_defaults("approval").await;
+    let execution = harness.start(json!(null));
+    harness
         .fake
-        .until(|record| record.outputs().first().map(|_| ()))
+        .wait_until(|recording| recording.outputs().first().map(|_| ()))
         .await;
-    let id = started.operations().remove(1).callback.unwrap().id;
-    let refused = ErrorObject::new("Rejected", "not approved");
-    started.complete_callback(&id, Err(refused)).unwrap();
-    let done = stage.finish(started).await;
-    assert!(done.error().1.contains("not approved"), "{:?}", done.ended);
+    let id = execution.operations().remove(1).callback.unwrap().id;
+    let rejected = ErrorObject::new("Rejected", "not approved");
+    execution.complete_callback(&id, Err(rejected)).unwrap();
+    let finished = harness.finish(execution).await;
+    assert!(
+        finished.error().1.contains("not approved"),
+        "{:?}",
+        finished.outcome
+    );
 }
 
 #[tokio::test]
-async fn another_function_is_run_once() {
-    let stage = Stage::plain("echoes").await;
-    stage.fake.function("echo", Ok);
-    let done = stage.run("hello").await;
-    assert_eq!(done.result::<String>(), "hello");
-    assert_eq!(done.calls(), 1);
-    done.record.assert_well_behaved();
+async fn invokes_run_another_function_once() {
+    let harness = Harness::with_defaults("invokes_echo").await;
+    harness.fake.function("echo", Ok);
+    let finished = harness.run("hello").await;
+    assert_eq!(finished.result::<String>(), "hello");
+    assert_eq!(finished.calls(), 1);
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn a_function_answers_when_it_likes() {
-    let stage = Stage::plain("echoes").await;
-    stage.fake.function_by_hand("echo");
-    let started = stage.start("hello");
-    stage
+async fn invokes_suspend_until_the_function_ends() {
+    let harness = Harness::with_defaults("invokes_echo").await;
+    harness.fake.manual_function("echo");
+    let execution = harness.start("hello");
+    harness
         .fake
-        .until(|record| record.outputs().first().map(|_| ()))
+        .wait_until(|recording| recording.outputs().first().map(|_| ()))
         .await;
-    let id = started.operations().remove(1).id;
+    let id = execution.operations().remove(1).id;
     let failed = ErrorObject::new("Broken", "it is broken");
-    assert!(started.answer_invoke(&id, Err(failed)));
-    let done = stage.finish(started).await;
-    assert!(done.error().1.contains("it is broken"), "{:?}", done.ended);
+    assert!(execution.complete_invoke(&id, Err(failed)));
+    let finished = harness.finish(execution).await;
+    assert!(
+        finished.error().1.contains("it is broken"),
+        "{:?}",
+        finished.outcome
+    );
 }
 
 #[tokio::test]
-async fn a_function_that_is_not_there_is_found_missing_at_once() {
-    let done = Stage::plain("missing").await.run(json!(null)).await;
-    assert!(done.result::<String>().contains("Function not found"));
-    assert_eq!(done.invocations(), 1);
-    done.record.assert_well_behaved();
+async fn invokes_of_missing_functions_fail_without_suspending() {
+    let finished = Harness::with_defaults("invokes_missing")
+        .await
+        .run(json!(null))
+        .await;
+    assert!(finished.result::<String>().contains("Function not found"));
+    assert_eq!(finished.invocations(), 1);
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn retries_wait_without_a_process_and_are_counted() {
-    let done = Stage::plain("flaky").await.run(json!(null)).await;
-    assert_eq!(done.result::<u32>(), 3);
-    assert_eq!((done.invocations(), done.effects.len()), (3, 3));
-    // One for the start, one for the step, one for each retry.
-    assert_eq!(done.used.operations, 4);
-    let operation = &done.started.operations()[1];
+async fn retries_suspend_and_are_billed() {
+    let finished = Harness::with_defaults("flaky").await.run(json!(null)).await;
+    assert_eq!(finished.result::<u32>(), 3);
+    assert_eq!((finished.invocations(), finished.effects.len()), (3, 3));
+    // One for the start, one for the step and one for each retry.
+    assert_eq!(finished.usage.operations, 4);
+    let operation = &finished.execution.operations()[1];
     assert_eq!(operation.attempt, 3);
-    done.record.assert_well_behaved();
+    finished.recording.assert_well_behaved();
 }
 
 #[tokio::test]
-async fn branches_wait_beside_each_other() {
-    let done = Stage::plain("breakfast").await.run(json!(null)).await;
-    assert_eq!(done.result::<u32>(), 3);
-    done.assert_effects(["eggs".to_owned()]);
-    done.record.assert_well_behaved();
+async fn concurrent_scopes_wait_independently() {
+    let finished = Harness::with_defaults("breakfast")
+        .await
+        .run(json!(null))
+        .await;
+    assert_eq!(finished.result::<u32>(), 3);
+    finished.assert_effects(["eggs".to_owned()]);
+    finished.recording.assert_well_behaved();
 }

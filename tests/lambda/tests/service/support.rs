@@ -1,43 +1,45 @@
-//! A subject on a fake, from its start to its end.
+//! Harness that runs a subject on a fake.
 
 use std::path::PathBuf;
 
-use durable_lambda_tests::{Config, Ended, Fake, Program, Record, Started, Used};
+use durable_lambda_tests::{
+    Config, ExecutionHandle, ExecutionOutcome, Fake, Program, Recording, Usage,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A subject that is ready to be run.
-pub(crate) struct Stage {
+/// Fake with a subject that is ready to run.
+pub(crate) struct Harness {
     pub(crate) fake: Fake,
     folder: TempDir,
     handler: &'static str,
 }
 
-/// What is left of a run.
-pub(crate) struct Done {
-    pub(crate) ended: Ended,
-    pub(crate) record: Record,
-    pub(crate) used: Used,
+/// Results of a finished execution.
+pub(crate) struct Finished {
+    pub(crate) outcome: ExecutionOutcome,
+    pub(crate) recording: Recording,
+    pub(crate) usage: Usage,
     pub(crate) effects: Vec<String>,
-    pub(crate) started: Started,
+    pub(crate) execution: ExecutionHandle,
 }
 
-impl Stage {
+impl Harness {
     pub(crate) async fn new(handler: &'static str, config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut stage = Self {
+        let mut harness = Self {
             fake: Fake::start(config).await,
             folder,
             handler,
         };
-        let program = stage.program(handler);
-        stage.fake.run(program);
-        stage
+        let program = harness.program(handler);
+        harness.fake.run(program);
+        harness
     }
 
-    /// A stage where nothing is out of the ordinary.
-    pub(crate) async fn plain(handler: &'static str) -> Self {
+    /// Creates a harness with the default settings.
+    pub(crate) async fn with_defaults(handler: &'static str) -> Self {
         Self::new(handler, Config::default()).await
     }
 
@@ -51,59 +53,59 @@ impl Stage {
         self.folder.path().join("effects")
     }
 
-    pub(crate) async fn run(&self, input: impl Into<Value>) -> Done {
-        let started = self.start(input);
-        self.finish(started).await
+    pub(crate) async fn run(&self, input: impl Into<Value>) -> Finished {
+        let execution = self.start(input);
+        self.finish(execution).await
     }
 
-    pub(crate) fn start(&self, input: impl Into<Value>) -> Started {
+    pub(crate) fn start(&self, input: impl Into<Value>) -> ExecutionHandle {
         self.fake.execute(self.handler, &input.into())
     }
 
-    pub(crate) async fn finish(&self, started: Started) -> Done {
-        let ended = started.ended().await;
+    pub(crate) async fn finish(&self, execution: ExecutionHandle) -> Finished {
+        let outcome = execution.outcome().await;
         let effects = std::fs::read_to_string(self.effects_file()).unwrap_or_default();
-        Done {
-            ended,
-            record: self.fake.record(),
-            used: started.used(),
+        Finished {
+            outcome,
+            recording: self.fake.recording(),
+            usage: execution.usage(),
             effects: effects.lines().map(str::to_owned).collect(),
-            started,
+            execution,
         }
     }
 }
 
-impl Done {
-    /// The result of an execution that succeeded.
+impl Finished {
+    /// Returns the result, or panics if the execution did not succeed.
     #[track_caller]
     pub(crate) fn result<T: DeserializeOwned>(&self) -> T {
-        match &self.ended {
-            Ended::Succeeded(text) => serde_json::from_str(text).unwrap(),
-            other => panic!("{other:?}: {:#?}", self.record),
+        match &self.outcome {
+            ExecutionOutcome::Succeeded(text) => serde_json::from_str(text).unwrap(),
+            other => panic!("{other:?}: {:#?}", self.recording),
         }
     }
 
-    /// Type and message of the error of an execution that failed.
+    /// Returns type and message of the error, or panics if the execution did not fail.
     #[track_caller]
     pub(crate) fn error(&self) -> (String, String) {
-        match &self.ended {
-            Ended::Failed(error) => (
+        match &self.outcome {
+            ExecutionOutcome::Failed(error) => (
                 error.error_type.clone().unwrap_or_default(),
                 error.error_message.clone().unwrap_or_default(),
             ),
-            other => panic!("{other:?}: {:#?}", self.record),
+            other => panic!("{other:?}: {:#?}", self.recording),
         }
     }
 
     pub(crate) fn calls(&self) -> usize {
-        self.record.checkpoints.len()
+        self.recording.checkpoints.len()
     }
 
     pub(crate) fn invocations(&self) -> usize {
-        self.record.invocations.len()
+        self.recording.invocations.len()
     }
 
-    /// Fails unless each of `expected` was done once and nothing else was.
+    /// Asserts that the effects are exactly the expected ones, in any order.
     #[track_caller]
     pub(crate) fn assert_effects(&self, expected: impl IntoIterator<Item = String>) {
         let mut found = self.effects.clone();
@@ -114,7 +116,7 @@ impl Done {
     }
 }
 
-/// `what 0`, `what 1`, …
-pub(crate) fn numbered(what: &str, n: u64) -> impl Iterator<Item = String> {
-    (0..n).map(move |i| format!("{what} {i}"))
+/// Returns `effect 0`, `effect 1`, …
+pub(crate) fn numbered(effect: &str, n: u64) -> impl Iterator<Item = String> {
+    (0..n).map(move |i| format!("{effect} {i}"))
 }

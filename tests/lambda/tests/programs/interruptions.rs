@@ -1,45 +1,49 @@
-//! Programs of every shape, each interrupted at every call.
+//! Tests of programs with all operations, each interrupted at every call.
 
 use std::time::Duration as Time;
 
 use durable::prelude::*;
 use durable::{Codec, Json};
-use durable_lambda_tests::{Ended, Fault, InvocationEnd};
+use durable_lambda_tests::{ExecutionOutcome, Fault, InvocationEnd};
 use serde_json::Value;
 
-use crate::scene::{Scene, config, failure, value};
+use crate::harness::{Harness, config, failure, value};
 use crate::subject::Log;
 
-/// Runs a handler quietly, and then with something in the way of each of its calls: it ends alike.
-async fn everywhere(handler: &str, input: impl Into<Value>) -> (Scene, Ended) {
-    // Answers that come late or in pages are up to the random programs.
+/// Runs a handler without faults and then with an interruption at each of its calls. Asserts that the outcome is the
+/// same.
+async fn interrupted_at_every_call(
+    handler: &str,
+    input: impl Into<Value>,
+) -> (Harness, ExecutionOutcome) {
+    // The random programs cover late and paged responses.
     let faults = [Fault::WithholdToken, Fault::KillBefore, Fault::KillAfter];
-    everywhere_with(handler, input, &faults).await
+    with_faults_at_every_call(handler, input, &faults).await
 }
 
-async fn everywhere_with(
+async fn with_faults_at_every_call(
     handler: &str,
     input: impl Into<Value>,
     faults: &[Fault],
-) -> (Scene, Ended) {
+) -> (Harness, ExecutionOutcome) {
     let input = input.into();
-    let quiet = Scene::new(handler, config()).await;
-    let (_, expected) = quiet.run(input.clone()).await;
-    let calls = quiet.well_behaved().checkpoints.len() as u64;
+    let undisturbed = Harness::new(handler, config()).await;
+    let (_, expected) = undisturbed.run(input.clone()).await;
+    let calls = undisturbed.assert_well_behaved().checkpoints.len() as u64;
     for call in 1..=calls {
         for fault in faults {
-            let scene = Scene::new(handler, config()).await;
-            scene.fake.fault(call, fault.clone());
-            let (_, ended) = scene.run(input.clone()).await;
-            assert_eq!(ended, expected, "{fault:?} at call {call} of {handler}");
-            scene.well_behaved();
+            let harness = Harness::new(handler, config()).await;
+            harness.fake.fault(call, fault.clone());
+            let (_, outcome) = harness.run(input.clone()).await;
+            assert_eq!(outcome, expected, "{fault:?} at call {call} of {handler}");
+            harness.assert_well_behaved();
         }
     }
-    (quiet, expected)
+    (undisturbed, expected)
 }
 
 #[durable]
-pub(crate) async fn books(log: &Log, hotel: bool) -> Result<u32, BoxError> {
+pub(crate) async fn books_trip(log: &Log, hotel: bool) -> Result<u32, BoxError> {
     let flight = scope!("trip", {
         Ok(step!(
             "flight",
@@ -69,25 +73,25 @@ pub(crate) async fn books(log: &Log, hotel: bool) -> Result<u32, BoxError> {
     Ok(flight + cars.len() as u32)
 }
 
-fn cancel(log: &Log, what: &str, _n: u32) -> Result<(), String> {
-    log.note(&format!("cancel {what}"));
-    // The first time it cannot be cancelled.
-    if what == "a" && log.count("cancel a") == 1 {
+fn cancel(log: &Log, booking: &str, _n: u32) -> Result<(), String> {
+    log.note(&format!("cancel {booking}"));
+    // The first attempt to cancel car `a` fails.
+    if booking == "a" && log.count("cancel a") == 1 {
         return Err("busy".into());
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn what_was_booked_is_cancelled() {
-    let (scene, ended) = everywhere("books", false).await;
-    assert!(failure(&ended).contains("full"), "{ended:?}");
-    for (what, times) in [("cancel flight", 1), ("cancel a", 2), ("cancel b", 1)] {
-        assert_eq!(scene.log.count(what), times, "{what}");
+async fn failed_executions_undo_their_steps() {
+    let (harness, outcome) = interrupted_at_every_call("books_trip", false).await;
+    assert!(failure(&outcome).contains("full"), "{outcome:?}");
+    for (line, times) in [("cancel flight", 1), ("cancel a", 2), ("cancel b", 1)] {
+        assert_eq!(harness.log.count(line), times, "{line}");
     }
-    let (scene, ended) = everywhere("books", true).await;
-    assert_eq!(value(&ended), 3);
-    assert_eq!(scene.log.count("cancel flight"), 0);
+    let (harness, outcome) = interrupted_at_every_call("books_trip", true).await;
+    assert_eq!(value(&outcome), 3);
+    assert_eq!(harness.log.count("cancel flight"), 0);
 }
 
 #[durable]
@@ -111,13 +115,19 @@ pub(crate) async fn approves(log: &Log, answered: bool) -> Result<String, BoxErr
 }
 
 #[tokio::test]
-async fn a_callback_or_a_timer_is_first() {
-    assert_eq!(value(&everywhere("approves", true).await.1), "yes");
-    assert_eq!(value(&everywhere("approves", false).await.1), "late");
+async fn races_end_with_a_callback_or_a_timer() {
+    assert_eq!(
+        value(&interrupted_at_every_call("approves", true).await.1),
+        "yes"
+    );
+    assert_eq!(
+        value(&interrupted_at_every_call("approves", false).await.1),
+        "late"
+    );
 }
 
 #[durable]
-pub(crate) async fn large_wholes(log: &Log, n: usize) -> Result<usize, BoxError> {
+pub(crate) async fn large_results(log: &Log, n: usize) -> Result<usize, BoxError> {
     let parts = map!("parts", 0..n, |n| {
         step!("part", {
             log.note(&format!("part {n}"));
@@ -157,17 +167,18 @@ pub(crate) async fn large_wholes(log: &Log, n: usize) -> Result<usize, BoxError>
 }
 
 #[tokio::test]
-async fn what_is_too_large_to_keep_is_rebuilt() {
-    let (scene, ended) = everywhere_with("large_wholes", 4, &[Fault::KillAfter]).await;
-    assert_eq!(value(&ended), 400_004 + 600_000 + 600_000);
+async fn results_too_large_to_store_are_rebuilt() {
+    let (harness, outcome) =
+        with_faults_at_every_call("large_results", 4, &[Fault::KillAfter]).await;
+    assert_eq!(value(&outcome), 400_004 + 600_000 + 600_000);
     for once in ["part 0", "part 3", "piece 0", "piece 3", "leaf"] {
-        assert_eq!(scene.log.count(once), 1, "{once}");
+        assert_eq!(harness.log.count(once), 1, "{once}");
     }
 }
 
 #[durable]
-pub(crate) async fn grows(log: &Log, _n: u32) -> Result<Vec<u32>, BoxError> {
-    // Two more each time it is asked.
+pub(crate) async fn growing_list(log: &Log, _n: u32) -> Result<Vec<u32>, BoxError> {
+    // Two more items on each replay, up to six.
     log.note("asked");
     let n = 2 * log.count("asked").min(3) as u32;
     let ends = map!("items", 0..n, key = |n| *n, |n| {
@@ -184,18 +195,18 @@ pub(crate) async fn grows(log: &Log, _n: u32) -> Result<Vec<u32>, BoxError> {
 }
 
 #[tokio::test]
-async fn a_list_that_grew_is_worked_off() {
-    let scene = Scene::new("grows", config()).await;
-    let (_, ended) = scene.run(0).await;
-    assert_eq!(value(&ended).as_array().unwrap().len(), 6);
+async fn map_runs_items_added_between_replays() {
+    let harness = Harness::new("growing_list", config()).await;
+    let (_, outcome) = harness.run(0).await;
+    assert_eq!(value(&outcome).as_array().unwrap().len(), 6);
     for n in 0..6 {
-        assert_eq!(scene.log.count(&format!("work {n}")), 1);
+        assert_eq!(harness.log.count(&format!("work {n}")), 1);
     }
-    scene.well_behaved();
+    harness.assert_well_behaved();
 }
 
 #[durable]
-pub(crate) async fn names(log: &Log, _n: u32) -> Result<u32, BoxError> {
+pub(crate) async fn unusual_names(log: &Log, _n: u32) -> Result<u32, BoxError> {
     let long = "k".repeat(300);
     let keys = [
         "ключ",
@@ -223,16 +234,16 @@ pub(crate) async fn names(log: &Log, _n: u32) -> Result<u32, BoxError> {
 }
 
 #[tokio::test]
-async fn names_are_for_people_alone() {
-    let (scene, ended) = everywhere("names", 0).await;
-    assert_eq!(value(&ended), 21 + 11_100);
+async fn names_and_labels_do_not_affect_identity() {
+    let (harness, outcome) = interrupted_at_every_call("unusual_names", 0).await;
+    assert_eq!(value(&outcome), 21 + 11_100);
     for n in 0..7 {
-        assert_eq!(scene.log.count(&format!("named {n}")), 1);
+        assert_eq!(harness.log.count(&format!("named {n}")), 1);
     }
 }
 
 #[durable]
-pub(crate) async fn same_every_time(log: &Log, _n: u32) -> Result<bool, BoxError> {
+pub(crate) async fn execution_metadata(log: &Log, _n: u32) -> Result<bool, BoxError> {
     let about = execution!();
     log.note(&format!(
         "about {} {} {}",
@@ -256,14 +267,14 @@ pub(crate) async fn same_every_time(log: &Log, _n: u32) -> Result<bool, BoxError
 }
 
 #[tokio::test]
-async fn an_execution_is_the_same_on_every_replay() {
-    let (scene, ended) = everywhere("same_every_time", 0).await;
-    assert_eq!(value(&ended), true);
-    let mut about = scene.log.lines("about ");
+async fn execution_metadata_is_the_same_on_every_replay() {
+    let (harness, outcome) = interrupted_at_every_call("execution_metadata", 0).await;
+    assert_eq!(value(&outcome), true);
+    let mut about = harness.log.lines("about ");
     assert!(about.len() >= 4);
     about.dedup();
     assert_eq!(about.len(), 1, "{about:?}");
-    let mut keys = scene.log.lines("key ");
+    let mut keys = harness.log.lines("key ");
     assert_eq!(keys.len(), 3);
     keys.dedup();
     assert_eq!(keys.len(), 1, "{keys:?}");
@@ -285,20 +296,20 @@ pub(crate) async fn chain(log: &Log, n: u32) -> Result<u32, BoxError> {
 }
 
 #[tokio::test]
-async fn a_chain_ends_with_its_last_link() {
-    // The fake runs the next link as a function that the test answers for.
-    let scene = Scene::new("chain", config()).await;
-    scene.fake.function_by_hand("subject");
-    let (_, ended) = scene.run(0).await;
-    assert_eq!(value(&ended), 30);
+async fn chains_end_with_the_result_of_the_last_execution() {
+    // The next execution is an invoke of the function itself, which the test completes.
+    let harness = Harness::new("chain", config()).await;
+    harness.fake.manual_function("subject");
+    let (_, outcome) = harness.run(0).await;
+    assert_eq!(value(&outcome), 30);
     for n in 0..=3 {
-        assert_eq!(scene.log.count(&format!("link {n}")), 1);
+        assert_eq!(harness.log.count(&format!("link {n}")), 1);
     }
-    scene.well_behaved();
+    harness.assert_well_behaved();
 }
 
 #[durable]
-pub(crate) async fn invokes_nobody(_log: &Log, _n: u32) -> Result<String, BoxError> {
+pub(crate) async fn invokes_missing(_log: &Log, _n: u32) -> Result<String, BoxError> {
     let nobody: Result<u32, _> = invoke!("call", "nobody", 1).await;
     let error = nobody.unwrap_err();
     wait!("night", Time::from_secs(60)).await;
@@ -306,10 +317,10 @@ pub(crate) async fn invokes_nobody(_log: &Log, _n: u32) -> Result<String, BoxErr
 }
 
 #[tokio::test]
-async fn a_function_that_is_not_there_is_an_error_to_catch() {
-    let (_, ended) = everywhere("invokes_nobody", 0).await;
+async fn errors_of_missing_functions_can_be_caught() {
+    let (_, outcome) = interrupted_at_every_call("invokes_missing", 0).await;
     assert_eq!(
-        value(&ended),
+        value(&outcome),
         "ResourceNotFoundException Function not found: nobody"
     );
 }
@@ -339,15 +350,15 @@ pub(crate) async fn panics(log: &Log, n: u32) -> Result<u32, BoxError> {
 }
 
 #[tokio::test]
-async fn a_panic_is_the_error_of_what_it_happened_in() {
-    let (scene, ended) = everywhere("panics", 1).await;
-    assert!(failure(&ended).contains("in the handler"), "{ended:?}");
-    assert_eq!(scene.log.count("cancel kept"), 1);
-    assert_eq!(value(&everywhere("panics", 2).await.1), 2);
+async fn panics_are_errors_of_the_step_or_handler() {
+    let (harness, outcome) = interrupted_at_every_call("panics", 1).await;
+    assert!(failure(&outcome).contains("in the handler"), "{outcome:?}");
+    assert_eq!(harness.log.count("cancel kept"), 1);
+    assert_eq!(value(&interrupted_at_every_call("panics", 2).await.1), 2);
 }
 
 #[durable]
-pub(crate) async fn empty_answers(log: &Log, _n: u32) -> Result<String, BoxError> {
+pub(crate) async fn empty_callback_results(log: &Log, _n: u32) -> Result<String, BoxError> {
     let answer = |id: &str| {
         log.note(&format!("answer {id} "));
         Ok::<_, String>(())
@@ -358,12 +369,12 @@ pub(crate) async fn empty_answers(log: &Log, _n: u32) -> Result<String, BoxError
 }
 
 #[tokio::test]
-async fn an_empty_answer_is_nothing() {
-    let (_, ended) = everywhere("empty_answers", 0).await;
-    assert_eq!(value(&ended), "Ok(()) Ok(None)");
+async fn empty_callback_results_decode_as_unit_and_none() {
+    let (_, outcome) = interrupted_at_every_call("empty_callback_results", 0).await;
+    assert_eq!(value(&outcome), "Ok(()) Ok(None)");
 }
 
-/// Bytes that are no text.
+/// Codec that inverts all bits of JSON, so that its output is not UTF-8.
 struct Inverted;
 
 impl<T> Codec<T> for Inverted
@@ -385,7 +396,7 @@ where
 }
 
 #[durable]
-pub(crate) async fn no_text(log: &Log, n: usize) -> Result<usize, BoxError> {
+pub(crate) async fn binary_values(log: &Log, n: usize) -> Result<usize, BoxError> {
     let step = step!("step", codec = Inverted, Ok::<_, String>("s".repeat(n))).await?;
     let scope = scope!("scope", codec = Inverted, {
         Ok::<_, BoxError>("c".repeat(n))
@@ -417,11 +428,11 @@ pub(crate) async fn no_text(log: &Log, n: usize) -> Result<usize, BoxError> {
 }
 
 #[tokio::test]
-async fn a_codec_may_write_what_is_no_text() {
-    let (_, ended) = everywhere("no_text", 100).await;
-    assert_eq!(value(&ended), 500 + 780);
-    let (_, ended) = everywhere_with("no_text", 150_000, &[]).await;
-    assert_eq!(value(&ended), 750_000 + 780);
+async fn codecs_can_encode_binary_data() {
+    let (_, outcome) = interrupted_at_every_call("binary_values", 100).await;
+    assert_eq!(value(&outcome), 500 + 780);
+    let (_, outcome) = with_faults_at_every_call("binary_values", 150_000, &[]).await;
+    assert_eq!(value(&outcome), 750_000 + 780);
 }
 
 #[durable]
@@ -439,25 +450,25 @@ pub(crate) async fn charges_once(log: &Log, _n: u32) -> Result<String, BoxError>
 }
 
 #[tokio::test]
-async fn a_charge_is_made_at_most_once() {
-    let quiet = Scene::new("charges_once", config()).await;
-    assert_eq!(value(&quiet.run(0).await.1), "charged");
-    let calls = quiet.well_behaved().checkpoints.len() as u64;
+async fn at_most_once_steps_run_at_most_once() {
+    let undisturbed = Harness::new("charges_once", config()).await;
+    assert_eq!(value(&undisturbed.run(0).await.1), "charged");
+    let calls = undisturbed.assert_well_behaved().checkpoints.len() as u64;
     for call in 1..=calls {
         for fault in [Fault::KillBefore, Fault::KillAfter, Fault::WithholdToken] {
-            let scene = Scene::new("charges_once", config()).await;
-            scene.fake.fault(call, fault.clone());
-            let (_, ended) = scene.run(0).await;
-            let told = value(&ended);
-            let times = scene.log.count("charged");
-            let story = format!("{fault:?} at {call}: {told}, {times} times");
-            assert!(times <= 1, "{story}");
+            let harness = Harness::new("charges_once", config()).await;
+            harness.fake.fault(call, fault.clone());
+            let (_, outcome) = harness.run(0).await;
+            let result = value(&outcome);
+            let times = harness.log.count("charged");
+            let case = format!("{fault:?} at call {call}: {result}, {times} times");
+            assert!(times <= 1, "{case}");
             assert!(
-                told == "Interrupted" || told == "charged" && times == 1,
-                "{story}"
+                result == "Interrupted" || result == "charged" && times == 1,
+                "{case}"
             );
-            let record = scene.well_behaved();
-            let failed = record
+            let recording = harness.assert_well_behaved();
+            let failed = recording
                 .invocations
                 .iter()
                 .filter(|one| !matches!(one.end, Some(InvocationEnd::Output(_))));

@@ -1,4 +1,4 @@
-//! Handlers that do what hardly anybody does.
+//! Tests of unusual handlers.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use durable::prelude::*;
 
-use crate::scene::{Scene, config, value};
+use crate::harness::{Harness, config, value};
 use crate::subject::Log;
 
 #[durable]
@@ -25,12 +25,12 @@ pub(crate) async fn returns_beside_a_step(_log: &Log, n: u32) -> Result<u32, Box
 }
 
 #[tokio::test]
-async fn what_ends_with_the_execution_is_written_with_its_start() {
-    let scene = Scene::new("returns_beside_a_step", config()).await;
-    let (started, ended) = scene.run(1).await;
-    assert_eq!(value(&ended), 2);
-    scene.well_behaved();
-    let closed = started.operations();
+async fn operations_that_end_with_the_execution_are_sent_with_their_start() {
+    let harness = Harness::new("returns_beside_a_step", config()).await;
+    let (execution, outcome) = harness.run(1).await;
+    assert_eq!(value(&outcome), 2);
+    harness.assert_well_behaved();
+    let closed = execution.operations();
     let closed = closed.iter().filter(|one| one.status.is_closed());
     assert!(closed.count() >= 1);
 }

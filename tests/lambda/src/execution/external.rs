@@ -1,58 +1,59 @@
-//! What others than the handler do: completing callbacks, running functions, stopping it.
+//! External events: callback completion, outcomes of invoked functions, stopping.
 
-use crate::wire::{ErrorObject, Kind, Refusal, Status};
+use crate::wire::{ApiError, ErrorObject, Kind, Status};
 
-use super::shape::{LARGEST_CHAINED, LARGEST_VALUE};
-use super::{Ended, Execution, timers};
+use super::validation::{MAX_CHAINED, MAX_VALUE};
+use super::{Execution, ExecutionOutcome, timers};
 
 impl Execution {
-    /// Ends the callback with this id.
+    /// Completes the callback with this id.
     pub(crate) fn complete_callback(
         &mut self,
         callback: &str,
         outcome: Result<Option<String>, ErrorObject>,
         now: u64,
-    ) -> Result<(), Refusal> {
-        let id = self.callback(callback)?;
+    ) -> Result<(), ApiError> {
+        let id = self.open_callback(callback)?;
         if let Ok(Some(result)) = &outcome
-            && result.len() > LARGEST_VALUE
+            && result.len() > MAX_VALUE
         {
             let message =
-                format!("Value at 'result' must have length less than or equal to {LARGEST_VALUE}");
-            return Err(Refusal::new(400, "ValidationException", message));
+                format!("Value at 'result' must have length less than or equal to {MAX_VALUE}");
+            return Err(ApiError::new(400, "ValidationException", message));
         }
         self.settle(&id, outcome, now);
         Ok(())
     }
 
-    /// Takes a sign of life of a callback.
-    pub(crate) fn heartbeat(&mut self, callback: &str, now: u64) -> Result<(), Refusal> {
-        let id = self.callback(callback)?;
+    /// Records a heartbeat of a callback.
+    pub(crate) fn heartbeat(&mut self, callback: &str, now: u64) -> Result<(), ApiError> {
+        let id = self.open_callback(callback)?;
         if let Some(at) = self.index.get(&id) {
-            timers::beat(&mut self.operations[*at], now);
+            timers::restart_heartbeat(&mut self.operations[*at], now);
         }
         Ok(())
     }
 
-    fn callback(&self, callback: &str) -> Result<String, Refusal> {
+    /// Returns the operation id of an open callback.
+    fn open_callback(&self, callback: &str) -> Result<String, ApiError> {
         let known = self.operations.iter().find(|operation| {
             operation
                 .callback
                 .as_ref()
                 .is_some_and(|times| times.id == callback)
         });
-        let known = known.ok_or_else(|| Refusal::invalid("Invalid callback id"))?;
+        let known = known.ok_or_else(|| ApiError::invalid("Invalid callback id"))?;
         if self.is_running() && self.is_open(&known.id) {
             return Ok(known.id.clone());
         }
-        Err(Refusal::new(
+        Err(ApiError::new(
             400,
             "CallbackTimeoutException",
             "The callback is either timed out or already completed",
         ))
     }
 
-    /// Ends the chained invoke with this operation id.
+    /// Completes the chained invoke with this operation id. Returns whether it was open.
     pub(crate) fn complete_invoke(
         &mut self,
         id: &str,
@@ -67,11 +68,11 @@ impl Execution {
             return false;
         }
         let outcome = outcome.and_then(|result| {
-            if result.len() <= LARGEST_CHAINED {
+            if result.len() <= MAX_CHAINED {
                 return Ok(Some(result));
             }
             let message = format!(
-                "CHAINED_INVOKE output payload size must be less than or equal to {LARGEST_CHAINED} bytes."
+                "CHAINED_INVOKE output payload size must be less than or equal to {MAX_CHAINED} bytes."
             );
             Err(ErrorObject {
                 error_message: Some(message),
@@ -82,14 +83,14 @@ impl Execution {
         true
     }
 
-    /// A chained invoke of a function that is not there fails at once.
-    pub(crate) fn resolve(&mut self, id: &str, now: u64) {
+    /// Fails a chained invoke if its function does not exist.
+    pub(crate) fn fail_invoke_without_function(&mut self, id: &str, now: u64) {
         let options = self
             .operation(id)
             .and_then(|invoke| invoke.function.as_ref());
         let name = options.and_then(|options| options.function_name.clone());
         let name = name.unwrap_or_default();
-        if !self.functions.contains(bare(&name)) {
+        if !self.functions.contains(function_name(&name)) {
             let message = format!("Function not found: {name}");
             self.settle(
                 id,
@@ -104,10 +105,10 @@ impl Execution {
             return;
         };
         operation.due = None;
-        operation.ended = Some(now);
+        operation.ended_at = Some(now);
         match outcome {
             Ok(result) => {
-                self.used.bytes += result.as_ref().map_or(0, String::len) as u64;
+                self.usage.bytes += result.as_ref().map_or(0, String::len) as u64;
                 operation.status = Status::Succeeded;
                 operation.payload = result;
             }
@@ -119,17 +120,17 @@ impl Execution {
         self.put(operation);
     }
 
-    pub(crate) fn end(&mut self, ended: Ended) {
-        if self.ended.is_none() {
-            self.ended = Some(ended);
+    pub(crate) fn end(&mut self, outcome: ExecutionOutcome) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
             self.token = None;
-            self.wake = None;
+            self.wake_at = None;
         }
     }
 }
 
-/// The name of a function that may be given as an ARN and with a qualifier.
-pub(crate) fn bare(name: &str) -> &str {
+/// Extracts a function's name from a name or ARN, with or without a qualifier.
+pub(crate) fn function_name(name: &str) -> &str {
     let name = name
         .rsplit_once(":function:")
         .map_or(name, |(_, name)| name);

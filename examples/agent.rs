@@ -1,4 +1,4 @@
-//! An agent loop: the model decides, tools act, every turn is checkpointed.
+//! Agent loop: a model chooses tools, the tools run, and each turn is checkpointed.
 //!
 //! ```text
 //! cargo run --example agent
@@ -7,7 +7,7 @@
 use durable::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What the model wants next. Only results are kept, never the conversation that led to them.
+/// Next action of the model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Turn {
     CallTools(Vec<Tool>),
@@ -24,11 +24,11 @@ struct Tool {
 async fn agent(question: String) -> Result<String, BoxError> {
     let mut notes: Vec<String> = Vec::new();
     loop {
-        // A model call is slow and costs money: after a crash it is answered from its checkpoint.
+        // Model calls are slow and expensive. After a crash, replay takes their results from the checkpoints.
         match step!("think", ordered, think(&question, &notes).await).await? {
             Turn::Answer(answer) => return Ok(answer),
             Turn::CallTools(tools) => {
-                // All at once; one that fails does not stop the others.
+                // The tools run concurrently. A failed tool does not stop the others.
                 let results = map!("tools", tools, ordered, concurrency = 4, |tool| {
                     Ok(step!("use", use_tool(&tool).await).await?)
                 })
@@ -58,7 +58,7 @@ async fn use_tool(tool: &Tool) -> Result<String, BoxError> {
     let result = match tool.name.as_str() {
         "square" => tool.argument * tool.argument,
         "half" => tool.argument / 2,
-        other => return Err(fatal(format!("there is no tool {other:?}"))),
+        other => return Err(fatal(format!("unknown tool {other:?}"))),
     };
     Ok(format!("{}({}) = {result}", tool.name, tool.argument))
 }

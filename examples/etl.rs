@@ -1,5 +1,5 @@
-//! Loads 10 000 reports of bird strikes into a database, in order and in batches, and writes a
-//! report. Whatever kills it, running it again goes on where it was.
+//! Loads 10 000 reports of bird strikes into a database in batches, and writes a report. After a crash, run it again
+//! and it resumes where it left off.
 //!
 //! ```text
 //! cargo run --example etl -- --crash-after 7     # dies in the middle of batch 7
@@ -25,14 +25,14 @@ use handler::etl;
 async fn run(args: Args) -> Result<(), BoxError> {
     let (app, job, execution) = args.resolve()?;
     let store = durable::open(&execution.store).await?;
-    let before = execution.before(&*store).await?;
-    app.announce(&job, &execution, before);
+    let progress = execution.progress(&*store).await?;
+    app.print_start(&job, &execution, progress);
     let report = durable::run(etl, &execution.id, job.clone())
         .state(&app)
         .store(store)
         .report()
         .await;
-    app.conclude(&job, &execution, before, report)
+    app.print_result(&job, &execution, progress, report)
 }
 
 #[tokio::main]

@@ -1,5 +1,5 @@
-//! Many executions: a client starts one for each reader, a worker runs them, those of one mail
-//! server strictly one after the other.
+//! Many executions: a client starts one for each reader, and a worker runs them. A queue limits each mail server to one
+//! execution at a time.
 //!
 //! ```text
 //! cargo run --example newsletter
@@ -11,30 +11,30 @@ use durable::prelude::*;
 use durable::store::{ExecutionStore, MemoryStore, Queue};
 use durable::{Client, Worker};
 
-/// What was sent, in order.
+/// Mailer that records the mails it sends.
 #[derive(Default)]
 struct Mailer(Mutex<Vec<String>>);
 
 #[durable]
 async fn welcome(mailer: &Mailer, address: String) -> Result<usize, BoxError> {
     step!("greet", mailer.send(&address, "welcome")).await?;
-    // Takes no memory and no process, however long it is.
+    // The execution is suspended here and occupies no memory, however long the wait is.
     wait!("settle", Duration::from_millis(20)).await;
     step!("tips", mailer.send(&address, "tips")).await?;
     Ok(2)
 }
 
 impl Mailer {
-    fn send(&self, address: &str, what: &str) -> Result<(), BoxError> {
-        let mut sent = self.0.lock().map_err(|_| "the mailer is broken")?;
-        sent.push(format!("{what} to {address}"));
+    fn send(&self, address: &str, mail: &str) -> Result<(), BoxError> {
+        let mut sent = self.0.lock().map_err(|_| "the mailer is unavailable")?;
+        sent.push(format!("{mail} to {address}"));
         Ok(())
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // A program that is to survive takes `durable::open("sqlite:mail.db").await?`.
+    // Use `durable::open("sqlite:mail.db").await?` to survive a restart.
     println!("{} mails sent", send_all(MemoryStore::new()).await?);
     Ok(())
 }
@@ -51,7 +51,7 @@ async fn send_all(store: MemoryStore) -> Result<usize, BoxError> {
         .state(Mailer::default())
         .register(welcome);
     let mut sent = Ok(0);
-    // A worker process says `run()` instead: it ends at SIGTERM, and loses nothing.
+    // A worker process calls `run()` instead, which stops cleanly on SIGTERM.
     worker
         .run_until(async { sent = start_and_wait(&client).await })
         .await?;
@@ -79,14 +79,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_mail_is_repeated_only_where_the_process_dies_before_it_is_recorded() {
+    async fn mails_repeat_only_if_the_process_dies_before_they_are_recorded() {
         let reader = "reader@server.example".to_owned();
         let report = durable::testing::crash_everywhere(welcome, |_| Mailer::default(), reader);
         report.await.unwrap();
     }
 
     #[tokio::test]
-    async fn every_reader_gets_both_mails() {
+    async fn all_readers_get_both_mails() {
         assert_eq!(send_all(MemoryStore::new()).await.unwrap(), 40);
     }
 }

@@ -1,4 +1,4 @@
-//! An order that waits for a person: a callback, and a timeout that is just another arm.
+//! Order that needs a person's approval: a race between a callback and a timer.
 //!
 //! ```text
 //! cargo run --example order
@@ -22,12 +22,12 @@ struct Shop {
 async fn order(shop: &Shop, order: Order) -> Result<String, BoxError> {
     let reservation = step!("reserve", reserve(&order)).await?;
     if order.amount > 100 {
-        // An outside party answers by the callback's id, today or in a month: nothing waits in
-        // memory. Which arm wins is recorded before it runs, so a replay never picks another.
+        // The manager completes the callback by its id, at any later time. Until then the execution is suspended and
+        // occupies no memory. The winning arm is recorded before it runs, so a replay takes the same one.
         let approved = race!("approval", {
             "answered" => answer = callback!("manager", submit = |id| shop.ask_manager(id, &order).await)
                 => answer,
-            "too_late" => wait!("patience", Duration::from_secs(7 * 24 * 3600)) => Ok(false),
+            "timed_out" => wait!("deadline", Duration::from_secs(7 * 24 * 3600)) => Ok(false),
         })
         .await?;
         if !approved {
@@ -55,7 +55,7 @@ fn charge(order: &Order, key: &str) -> Result<String, BoxError> {
 }
 
 impl Shop {
-    /// Mails the manager a link with the callback's id. Here she answers at once, from elsewhere.
+    /// Mails the manager a link with the callback's id. In this example another task completes it at once.
     async fn ask_manager(&self, callback: impl ToString, order: &Order) -> Result<(), BoxError> {
         println!("asking the manager about order {}", order.id);
         let (client, callback) = (self.client.clone(), callback.to_string());

@@ -1,4 +1,4 @@
-//! A trip of several bookings: when a later one fails, the earlier ones are taken back, last first.
+//! Trip of several bookings: when a booking fails, the earlier ones are undone in reverse order.
 //!
 //! ```text
 //! cargo run --example saga
@@ -9,8 +9,8 @@ use durable::{Retry, RunError};
 
 #[durable]
 async fn trip(agency: &Agency, to: String) -> Result<String, BoxError> {
-    // Each finished step registers what takes it back. When the execution fails or is cancelled,
-    // the undo bodies run in reverse order, as durable steps with retries of their own.
+    // When the execution fails or is cancelled, the undo bodies of finished steps run in reverse order. They are
+    // durable steps too, with retries.
     let flight = step!(
         "flight",
         undo = |booking| agency.cancel(booking).await,
@@ -24,7 +24,7 @@ async fn trip(agency: &Agency, to: String) -> Result<String, BoxError> {
     )
     .await?;
 
-    // Another execution, started exactly once, with a history of its own.
+    // Starts another execution exactly once. It has a separate history.
     let insurance = invoke!("insurance", insure(to.clone())).await?;
 
     let car = step!("car", retry = Retry::none(), agency.book("car", &to)).await?;
@@ -42,18 +42,18 @@ async fn insure(agency: &Agency, to: String) -> Result<String, BoxError> {
     })
     .await;
     let quote = quotes.into_values()?.into_iter().next();
-    Ok(quote.ok_or("nobody insures")?)
+    Ok(quote.ok_or("no insurance available")?)
 }
 
 struct Agency;
 
 impl Agency {
-    fn book(&self, what: &str, to: &str) -> Result<String, BoxError> {
-        if what == "car" && to == "Atlantis" {
+    fn book(&self, service: &str, to: &str) -> Result<String, BoxError> {
+        if service == "car" && to == "Atlantis" {
             return Err("no roads there".into());
         }
-        println!("booked a {what} to {to}");
-        Ok(format!("{what} to {to}"))
+        println!("booked a {service} to {to}");
+        Ok(format!("{service} to {to}"))
     }
 
     async fn cancel(&self, booking: String) -> Result<(), BoxError> {

@@ -1,5 +1,5 @@
-//! A paginated sync: wait until the export is ready, then copy it page by page, in batches that
-//! size themselves, and go on for ever with a fresh history each time.
+//! Paginated sync: waits until an export is ready and copies a page in batches of automatic size, then continues with
+//! the next page in a new execution with an empty history.
 //!
 //! ```text
 //! cargo run --example sync
@@ -18,7 +18,7 @@ struct Cursor {
 
 #[durable]
 async fn sync(api: &Api, from: Cursor) -> Result<usize, BoxError> {
-    // Repeats the check until it breaks; between two checks nothing is held in memory.
+    // Repeats the check until it returns `Break`. Between checks the execution occupies no memory.
     let export = poll!(
         "export_ready",
         every = Duration::from_millis(5),
@@ -29,8 +29,7 @@ async fn sync(api: &Api, from: Cursor) -> Result<usize, BoxError> {
     .await?;
 
     let rows = step!("list_rows", api.rows(&export)).await?;
-    // In order, as many rows per step as fit the time target; after a crash the same rows make up
-    // the same batches.
+    // Copies the rows in order, as many per step as fit the time target. Replay uses the same batches.
     let copied = batches!("copy", rows, target = Duration::from_secs(1), |batch| api
         .copy(batch)
         .await)
@@ -38,7 +37,7 @@ async fn sync(api: &Api, from: Cursor) -> Result<usize, BoxError> {
     let total = from.copied + copied.iter().sum::<usize>();
 
     if from.page < 3 {
-        // Ends this execution and starts the next of its chain: the history never grows.
+        // Ends this execution and starts the next one of the chain, so that no history grows without bound.
         let next = Cursor {
             page: from.page + 1,
             copied: total,

@@ -100,12 +100,9 @@ fn a_crash_in_a_batch_leaves_the_batches_before() {
     assert_eq!(effects.last().unwrap(), "load[7]");
 
     let said = load.finish(&[]);
+    assert!(said.contains("7 steps are already in the store"), "{said}");
     assert!(
-        said.contains("the outcomes of 7 steps are in the store"),
-        "{said}"
-    );
-    assert!(
-        said.contains("7 steps were answered from checkpoints, 16 ran"),
+        said.contains("7 steps replayed from checkpoints, 16 ran"),
         "{said}"
     );
     assert_eq!(load.effects()[effects.len()], "load[7]");
@@ -128,7 +125,7 @@ fn batches_loaded_without_a_record_are_loaded_again() {
     }
     let said = load.finish(&[]);
     assert!(
-        said.contains("7 steps were answered from checkpoints, 16 ran"),
+        said.contains("7 steps replayed from checkpoints, 16 ran"),
         "{said}"
     );
     check_complete(&load, &load.rows());
@@ -218,8 +215,8 @@ fn fresh_forgets_the_default_store() {
             .output();
         String::from_utf8(output.unwrap().stdout).unwrap()
     };
-    assert!(run(&[]).contains("0 steps were answered"));
+    assert!(run(&[]).contains("0 steps replayed"));
     assert!(run(&[]).contains("Nothing to do"));
-    assert!(run(&["--fresh"]).contains("0 steps were answered"));
+    assert!(run(&["--fresh"]).contains("0 steps replayed"));
     fs::remove_dir_all(load::workspace().join("target/etl").join(name)).unwrap();
 }

@@ -1,4 +1,4 @@
-//! What the steps of the load do.
+//! Bodies of the load's steps, and the state they share.
 
 mod chart;
 mod clean;
@@ -16,24 +16,24 @@ use durable::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use console::Console;
-pub(crate) use source::{Place, Source};
+pub(crate) use source::{Offset, Source};
 pub(crate) use target::{Summary, Target};
 
 use format::thousands;
 
-/// What the load works with. Belongs to the process; never persisted.
+/// State of the load. It belongs to the process and is never persisted.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) source: Source,
     pub(crate) target: Target,
     pub(crate) console: Console,
-    /// Where a line is written whenever a step's body begins.
+    /// File to which each body appends a line when it starts.
     pub(crate) effects: Option<PathBuf>,
-    /// The batch in which the process is killed.
+    /// Batch in which to kill the process.
     pub(crate) crash_after: Option<u64>,
 }
 
-/// What is loaded, and into what. Persisted: the same execution always means the same job.
+/// Input of the execution: the source, the target and the batch size. It is persisted with the execution.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) file: String,
@@ -57,9 +57,9 @@ impl App {
         Ok(self.target.prepare()?)
     }
 
-    /// Cleans and loads batch `n`, which begins at `place`; returns where the next one begins.
-    pub(crate) fn load(&self, job: &Job, n: u64, place: Place) -> Result<Place, BoxError> {
-        let (rows, next) = self.source.read(place, job.batch)?;
+    /// Cleans and loads batch `n`, which starts at `offset`. Returns the offset of the next batch.
+    pub(crate) fn load(&self, job: &Job, n: u64, offset: Offset) -> Result<Offset, BoxError> {
+        let (rows, next) = self.source.read(offset, job.batch)?;
         let first = rows.first().map_or(0, |row| row.line);
         let last = rows.last().map_or(0, |row| row.line);
         self.log_effect(&format!("load[{n}] lines {first} to {last}"))?;
@@ -67,8 +67,8 @@ impl App {
         self.target.upsert(&rows, |index| {
             if crash && index == rows.len() / 2 {
                 self.console.clear();
-                self.console.say(&format!(
-                    "Killing this process in the middle of batch {n}. Run it again to go on."
+                self.console.print(&format!(
+                    "Killing this process in the middle of batch {n}. Run it again to resume."
                 ));
                 kill_this_process();
             }
@@ -77,16 +77,16 @@ impl App {
         Ok(next)
     }
 
-    /// Counts what arrived and checks that it is what was sent.
+    /// Summarizes the target and checks its number of rows.
     pub(crate) fn summarize(&self, job: &Job) -> Result<Summary, BoxError> {
         self.log_effect("summarize")?;
         let summary = self.target.summarize(&job.file)?;
         if summary.rows == job.rows {
             return Ok(summary);
         }
-        let (found, sent) = (thousands(summary.rows), thousands(job.rows));
+        let (found, loaded) = (thousands(summary.rows), thousands(job.rows));
         Err(durable::fatal(format!(
-            "the target holds {found} rows where {sent} were loaded: does another load use it?"
+            "the target has {found} rows instead of the {loaded} loaded: check whether another load uses it"
         )))
     }
 
@@ -98,7 +98,7 @@ impl App {
         Ok(())
     }
 
-    /// One line per started step, so that a test can tell what ran and how often.
+    /// Appends a line to the effects file, from which tests count how often each body ran.
     fn log_effect(&self, line: &str) -> Result<(), BoxError> {
         if let Some(path) = &self.effects {
             let mut log = OpenOptions::new().create(true).append(true).open(path)?;
@@ -108,14 +108,14 @@ impl App {
     }
 }
 
-/// Puts `text` where readers find either the old file or the new one, never a part.
+/// Replaces a file atomically.
 fn replace(path: &Path, text: &str) -> Result<(), BoxError> {
-    let unfinished = path.with_extension("unfinished");
-    fs::write(&unfinished, text)?;
-    Ok(fs::rename(unfinished, path)?)
+    let temporary = path.with_extension("unfinished");
+    fs::write(&temporary, text)?;
+    Ok(fs::rename(temporary, path)?)
 }
 
-/// Ends the process as a power failure would: nothing is flushed, nothing cleaned up.
+/// Kills the process without flushing or cleaning up, like a power failure.
 fn kill_this_process() {
     #[cfg(unix)]
     {

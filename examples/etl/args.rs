@@ -1,4 +1,4 @@
-//! The command line.
+//! Command-line arguments.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use clap::Parser;
 use durable::prelude::*;
 
 use crate::app::{App, Console, Job, Source, Target};
-use crate::execution::{Execution, shown};
+use crate::execution::{Execution, display_path};
 
 /// Loads reports of bird strikes from a CSV file into a SQLite database and writes a report.
 ///
-/// Kill it whenever you like and run it again: it goes on where it was.
+/// Kill it at any time and run it again: it resumes where it left off.
 #[derive(Debug, Parser)]
 #[command(name = "etl")]
 pub(crate) struct Args {
@@ -21,13 +21,13 @@ pub(crate) struct Args {
     /// SQLite database to load into; its table `bird_strikes` is replaced [default: target/etl/NAME/target.db]
     #[arg(long, value_name = "FILE")]
     target: Option<PathBuf>,
-    /// Where checkpoints are kept [default: sqlite:target/etl/NAME/store.db]
+    /// Store of the checkpoints [default: sqlite:target/etl/NAME/store.db]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// Rows per batch
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..))]
     batch: u64,
-    /// Name of this execution: running the same one again goes on with it [default: the source's NAME]
+    /// Id of the execution; running the same id again resumes it [default: the source's NAME]
     #[arg(long)]
     id: Option<String>,
     /// Folder for report.txt and report.svg [default: target/etl/NAME]
@@ -36,16 +36,16 @@ pub(crate) struct Args {
     /// Kill this process with SIGKILL in the middle of batch N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     crash_after: Option<u64>,
-    /// Append a line to this file whenever a step's body begins
+    /// Append a line to this file whenever a step's body starts
     #[arg(long, value_name = "FILE")]
     effects: Option<PathBuf>,
-    /// Forget the checkpoints of earlier runs: deletes the default store
+    /// Start over: delete the default store with the checkpoints of earlier runs
     #[arg(long, conflicts_with = "store")]
     fresh: bool,
 }
 
 impl Args {
-    /// Checks what is given and says what to run, with what, and where it is recorded.
+    /// Validates the arguments and returns the state, the job and the execution to run.
     pub(crate) fn resolve(self) -> Result<(App, Job, Execution), BoxError> {
         let default_source = || examples().join("data/birdstrikes.csv");
         let source = Source {
@@ -69,10 +69,10 @@ impl Args {
         };
         if let Some(n) = self.crash_after.filter(|n| *n > job.batches()) {
             let batches = job.batches();
-            return Err(format!("there is no batch {n} to crash in, only {batches}").into());
+            return Err(format!("cannot crash in batch {n}: the load has only {batches}").into());
         }
-        for needed in [Some(&*job.report), job.target.parent()] {
-            needed.map_or(Ok(()), create_folder)?;
+        for folder in [Some(&*job.report), job.target.parent()] {
+            folder.map_or(Ok(()), create_folder)?;
         }
         target.check()?;
         let execution = self.execution(name, &folder)?;
@@ -86,12 +86,11 @@ impl Args {
         Ok((app, job, execution))
     }
 
-    /// Which execution to run. The default store is made ready: its folder is there, and it is
-    /// gone where a fresh one is wanted.
+    /// Returns the execution to run. Creates the folder of the default store, and deletes the store for `--fresh`.
     fn execution(&self, name: String, folder: &Path) -> Result<Execution, BoxError> {
         let id = self.id.clone().unwrap_or(name);
         if let Some(store) = self.store.clone() {
-            let start_over = "give it another --id";
+            let start_over = "use another --id";
             return Ok(Execution {
                 id,
                 store,
@@ -105,7 +104,7 @@ impl Args {
         create_folder(folder)?;
         Ok(Execution {
             id,
-            store: format!("sqlite:{}", shown(&store)),
+            store: format!("sqlite:{}", display_path(&store)),
             start_over: "add --fresh",
         })
     }
@@ -115,15 +114,15 @@ fn examples() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where everything goes that is given no place of its own.
+/// Returns the default folder for the target, the store and the report.
 fn default_folder(name: &str) -> PathBuf {
     let workspace = examples().parent().unwrap_or(examples());
     workspace.join("target/etl").join(name)
 }
 
 fn create_folder(path: &Path) -> Result<(), BoxError> {
-    let because = |error| format!("cannot make the folder {}: {error}", path.display());
-    Ok(fs::create_dir_all(path).map_err(because)?)
+    let explain = |error| format!("cannot create the folder {}: {error}", path.display());
+    Ok(fs::create_dir_all(path).map_err(explain)?)
 }
 
 fn file_name(path: &Path) -> String {
@@ -131,7 +130,7 @@ fn file_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// The file's name without its extension, as far as an execution id may hold it.
+/// Returns the file's name without its extension, with characters that are invalid in execution ids replaced.
 fn execution_name(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or(path.as_os_str());
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -144,7 +143,7 @@ fn execution_name(path: &Path) -> String {
     if name.is_empty() { "etl".into() } else { name }
 }
 
-/// The file of the store and those that SQLite keeps beside it.
+/// Deletes the store's file and SQLite's files next to it.
 fn delete_store(store: &Path) -> Result<(), BoxError> {
     for suffix in ["", "-wal", "-shm"] {
         let path = PathBuf::from(format!("{}{suffix}", store.display()));

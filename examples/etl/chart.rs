@@ -1,4 +1,4 @@
-//! The summary as a picture.
+//! Chart of the summary.
 
 use std::fmt::Write as _;
 
@@ -27,7 +27,7 @@ const STYLE: &str = "
   .peak { fill: #d9622b; }
 ";
 
-/// An SVG document: cost by year as columns, the top species as bars.
+/// Draws an SVG document with cost by year as columns and the top species as bars.
 pub(crate) fn svg(summary: &Summary) -> String {
     let height = BARS.2 + BAR_PITCH * summary.species.len() as f64 + 56.0;
     let mut out = Svg::default();
@@ -76,7 +76,7 @@ fn cost_by_year(out: &mut Svg, summary: &Summary) {
 
     let pitch = (right - left) / summary.years.len().max(1) as f64;
     let width = (pitch * 0.7).min(72.0);
-    // Labels that would run into each other are thinned out; the highest column keeps its own.
+    // Labels that would overlap are thinned out. The highest column always has one.
     let every = (40.0 / pitch).ceil() as usize;
     for (index, year) in summary.years.iter().enumerate() {
         let middle = left + pitch * (index as f64 + 0.5);
@@ -100,8 +100,7 @@ fn cost_by_year(out: &mut Svg, summary: &Summary) {
     out.text(middle, bottom + 46.0, "axis", "middle", "Year");
 }
 
-/// Draws grid lines with their labels, so that `peak` fits below the last; returns the height of a
-/// dollar.
+/// Draws labelled grid lines up to at least `peak`. Returns the height of one dollar.
 fn cost_axis(out: &mut Svg, peak: u64) -> f64 {
     let (left, right, top, bottom) = COLUMNS;
     let step = axis_step(peak);
@@ -120,11 +119,11 @@ fn top_species(out: &mut Svg, summary: &Summary) {
     let (left, right, top) = BARS;
     let heading = "Most reported species, by number of reports";
     out.text(MARGIN, top - 28.0, "heading", "start", heading);
-    let most = summary.species.iter().map(|species| species.reports).max();
-    let most = most.unwrap_or_default().max(1);
+    let max = summary.species.iter().map(|species| species.reports).max();
+    let max = max.unwrap_or_default().max(1);
     for (index, species) in summary.species.iter().enumerate() {
         let y = top + BAR_PITCH * index as f64;
-        let length = (right - left) * species.reports as f64 / most as f64;
+        let length = (right - left) * species.reports as f64 / max as f64;
         let name = shortened(&species.name, 26);
         out.text(left - 10.0, y + 14.5, "label", "end", &name);
         let class = if index == 0 { "bar peak" } else { "bar" };
@@ -139,7 +138,7 @@ fn top_species(out: &mut Svg, summary: &Summary) {
     }
 }
 
-/// A round distance between grid lines, so that there are two to five above zero.
+/// Returns a round distance between grid lines that results in at most five above zero.
 fn axis_step(peak: u64) -> u64 {
     let mut power = 1_u64;
     loop {
@@ -160,7 +159,7 @@ fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
-/// An SVG document under construction.
+/// SVG document under construction.
 #[derive(Default)]
 struct Svg(String);
 
@@ -183,7 +182,7 @@ impl Svg {
         ));
     }
 
-    /// A rectangle that says `hint` when pointed at.
+    /// Draws a rectangle with a tooltip.
     fn bar(&mut self, x: f64, y: f64, width: f64, height: f64, class: &str, hint: &str) {
         self.raw(format_args!(
             r#"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="2" class="{class}"><title>{}</title></rect>"#,

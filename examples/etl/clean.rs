@@ -1,8 +1,8 @@
-//! What a cell must look like, and how it is made uniform.
+//! Validation and normalization of cells.
 
 use rusqlite::types::Value;
 
-/// What a column holds.
+/// Type of a column.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Text,
@@ -13,7 +13,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The type of a database column for this.
+    /// Returns the column's type in the database.
     pub(crate) fn sql(self) -> &'static str {
         match self {
             Self::Text | Self::Date => "TEXT",
@@ -22,8 +22,8 @@ impl Kind {
     }
 }
 
-/// The tidy form of a cell: no stray spaces, dates as `1990-01-08`, costs as whole numbers, `NULL`
-/// for what was not reported. The error says what the cell should have been.
+/// Normalizes a cell: collapsed spaces, dates as `1990-01-08`, costs as integers, `NULL` for empty cells. The error
+/// describes the expected value.
 pub(crate) fn clean(kind: Kind, cell: &str) -> Result<Value, &'static str> {
     let cell = cell.trim();
     match kind {
@@ -40,7 +40,7 @@ pub(crate) fn clean(kind: Kind, cell: &str) -> Result<Value, &'static str> {
     }
 }
 
-/// `1990-01-08`, `1990/01/08` or the American `1/8/1990`; a time of day is cut off.
+/// Parses `1990-01-08`, `1990/01/08` or the American `1/8/1990`, and drops a time of day.
 fn date(cell: &str) -> Result<String, &'static str> {
     const EXPECTED: &str = "a date such as 1990-01-08 or 1/8/1990";
     let day = cell.split([' ', 'T']).next().unwrap_or_default();
@@ -71,7 +71,7 @@ fn days_in(year: u32, month: u32) -> u32 {
     }
 }
 
-/// `1234`, `1,234`, `$1,234` or `1234.00`.
+/// Parses `1234`, `1,234`, `$1,234` or `1234.00`.
 fn cost(cell: &str) -> Result<i64, &'static str> {
     const EXPECTED: &str = "a cost in whole dollars such as 1234 or $1,234";
     let amount = cell.strip_prefix('$').unwrap_or(cell);

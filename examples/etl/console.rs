@@ -1,4 +1,4 @@
-//! What the program says while it works.
+//! Output of the program while it runs.
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 
@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Job;
 use super::format::counted;
 
-/// A progress bar on a terminal, plain lines anywhere else.
+/// Console output: a progress bar on a terminal, otherwise plain lines.
 #[derive(Debug)]
 pub(crate) struct Console {
     bar: Option<ProgressBar>,
@@ -25,8 +25,7 @@ impl Console {
         Self { bar }
     }
 
-    /// Says that batch `n` is in the target. Batches before it may have been loaded by a process
-    /// before this one.
+    /// Reports that batch `n` is loaded. An earlier process may have loaded the batches before it.
     pub(crate) fn batch(&self, job: &Job, n: u64, rows: u64, (first, last): (u64, u64)) {
         let batches = job.batches();
         match &self.bar {
@@ -34,16 +33,16 @@ impl Console {
                 bar.set_message(format!("batch {n} of {batches}"));
                 bar.set_position((n - 1) * job.batch + rows);
             }
-            None => self.say(&format!(
+            None => self.print(&format!(
                 "batch {n:>3} of {batches}: {}, lines {first} to {last}",
                 counted(rows, "row")
             )),
         }
     }
 
-    /// A line of its own, above the progress bar if there is one. That nobody reads it is no reason
-    /// to stop a load, as `println!` would.
-    pub(crate) fn say(&self, text: &str) {
+    /// Prints a line, above the progress bar if there is one. Unlike `println!`, it does not panic when the output is
+    /// closed.
+    pub(crate) fn print(&self, text: &str) {
         let print = || {
             let _ = writeln!(stdout(), "{text}");
         };
@@ -53,7 +52,7 @@ impl Console {
         }
     }
 
-    /// Takes the progress bar away.
+    /// Removes the progress bar.
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! The execution that a run goes on with: what there was of it before, and what became of it.
+//! The execution of a run: its progress before, and its result.
 
 use std::path::Path;
 
@@ -9,43 +9,46 @@ use durable::{Report, RunError, Status};
 use crate::app::format::{counted, thousands};
 use crate::app::{App, Job, Summary, report};
 
-/// Which execution is run, and where its checkpoints are kept.
+/// Execution to run, and the store of its checkpoints.
 pub(crate) struct Execution {
     pub(crate) id: String,
     pub(crate) store: String,
-    /// What to write on the command line to run the same job anew.
+    /// Change to the command line that runs the job from the start.
     pub(crate) start_over: &'static str,
 }
 
-/// What there was of an execution before this run.
+/// Progress of an execution before this run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Before {
-    Nothing,
+pub(crate) enum Progress {
+    NotStarted,
+    /// Number of finished steps.
     Steps(usize),
-    Everything,
+    Finished,
 }
 
 impl Execution {
-    /// What the store knows of it.
-    pub(crate) async fn before(&self, store: &dyn ExecutionStore) -> Result<Before, BoxError> {
+    /// Reads the progress from the store.
+    pub(crate) async fn progress(&self, store: &dyn ExecutionStore) -> Result<Progress, BoxError> {
         let id = self.id.parse()?;
         let execution = match store.get(&id).await {
-            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(Before::Nothing),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                return Ok(Progress::NotStarted);
+            }
             found => found?,
         };
         if execution.status == ExecutionStatus::Succeeded {
-            return Ok(Before::Everything);
+            return Ok(Progress::Finished);
         }
         let records = store.history(&id).await?;
-        let done = records.iter().filter(|r| r.status == Status::Succeeded);
-        Ok(Before::Steps(done.count()))
+        let finished = records.iter().filter(|r| r.status == Status::Succeeded);
+        Ok(Progress::Steps(finished.count()))
     }
 }
 
 impl App {
-    /// Says what is about to be done.
-    pub(crate) fn announce(&self, job: &Job, execution: &Execution, before: Before) {
-        self.console.say(&format!(
+    /// Prints what the run is about to do.
+    pub(crate) fn print_start(&self, job: &Job, execution: &Execution, progress: Progress) {
+        self.console.print(&format!(
             "Loading {}: {} in {}, execution `{}`",
             job.file,
             counted(job.rows, "row"),
@@ -55,58 +58,58 @@ impl App {
             },
             execution.id
         ));
-        if let Before::Steps(steps) = before {
-            self.console.say(&format!(
-                "Going on where an earlier run was: the outcomes of {steps} steps are in the store."
+        if let Progress::Steps(steps) = progress {
+            self.console.print(&format!(
+                "Resuming an earlier run: {steps} steps are already in the store."
             ));
         }
     }
 
-    /// Says what was done, or what to do about it.
-    pub(crate) fn conclude(
+    /// Prints the result of the run. A failure is returned as an error that says how to start over.
+    pub(crate) fn print_result(
         &self,
         job: &Job,
         execution: &Execution,
-        before: Before,
-        done: Report<Summary>,
+        progress: Progress,
+        run: Report<Summary>,
     ) -> Result<(), BoxError> {
         self.console.clear();
         let start_over = execution.start_over;
-        let summary = match done.output {
+        let summary = match run.output {
             Ok(summary) => summary,
             Err(error @ (RunError::Failed(_) | RunError::Taken(_))) => {
-                return Err(format!("{error}\nTo run this job anew: {start_over}.").into());
+                return Err(format!("{error}\nTo start over, {start_over}.").into());
             }
             Err(error) => return Err(error.into()),
         };
-        self.console.say(&match before {
-            Before::Everything => format!(
-                "Nothing to do: this execution has finished already. To run it anew: {start_over}."
+        self.console.print(&match progress {
+            Progress::Finished => format!(
+                "Nothing to do: this execution has already finished. To start over, {start_over}."
             ),
             _ => format!(
-                "Loaded {} into {}: {} steps were answered from checkpoints, {} ran.",
+                "Loaded {} into {}: {} steps replayed from checkpoints, {} ran.",
                 counted(summary.rows, "row"),
-                shown(&job.target),
-                done.replayed,
-                done.ran
+                display_path(&job.target),
+                run.replayed,
+                run.ran
             ),
         });
-        for drift in &done.drift {
-            self.console.say(&format!("note: {drift}"));
+        for drift in &run.drift {
+            self.console.print(&format!("note: {drift}"));
         }
-        self.console.say(&format!("\n{}", report::text(&summary)));
-        let report = shown(&job.report.join("report"));
-        self.console.say(&format!(
-            "Report: {report}.txt, as a chart {report}.svg\nSteps:  durable show {} --store {}",
+        self.console.print(&format!("\n{}", report::text(&summary)));
+        let report = display_path(&job.report.join("report"));
+        self.console.print(&format!(
+            "Report: {report}.txt, chart: {report}.svg\nSteps:  durable show {} --store {}",
             execution.id, execution.store
         ));
         Ok(())
     }
 }
 
-/// A path as short as it can be written here.
-pub(crate) fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let path = path.strip_prefix(here).unwrap_or(path);
+/// Formats a path, relative to the current folder if it is inside it.
+pub(crate) fn display_path(path: &Path) -> String {
+    let current = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(current).unwrap_or(path);
     path.display().to_string()
 }

@@ -1,4 +1,4 @@
-//! The summary as text.
+//! Text form of the summary.
 
 use super::format::{percent, shortened, thousands};
 use super::target::Summary;
@@ -6,7 +6,7 @@ use super::target::Summary;
 /// Width of the longest bar, in characters.
 const BAR: u64 = 24;
 
-/// The report that is written to `report.txt` and shown at the end of a run.
+/// Formats the report that is written to `report.txt` and printed at the end of a run.
 pub(crate) fn text(summary: &Summary) -> String {
     let mut lines = vec![
         format!("Bird strikes in {}", summary.file),

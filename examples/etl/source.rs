@@ -1,4 +1,4 @@
-//! The CSV file: what it must hold, and reading it in slices.
+//! The source CSV file: validation, and reading in batches.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::clean::{Kind, clean};
 
-/// The columns that are loaded: their header in the file, their name in the database, what they hold.
+/// Loaded columns: header in the file, name in the database and type.
 pub(crate) const COLUMNS: [(&str, &str, Kind); 14] = [
     ("Airport Name", "airport", Kind::Text),
     ("Aircraft Make Model", "aircraft", Kind::Text),
@@ -29,25 +29,25 @@ pub(crate) const COLUMNS: [(&str, &str, Kind); 14] = [
     ("Speed IAS in knots", "speed_knots", Kind::Number),
 ];
 
-/// A clean row: the line it begins on and its cells in the order of [`COLUMNS`].
+/// Normalized row: its line number and its cells in the order of [`COLUMNS`].
 pub(crate) struct Row {
     pub(crate) line: u64,
     pub(crate) cells: Vec<Value>,
 }
 
-/// A place between two rows of the file.
+/// Position of a row in the file.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct Offset {
     line: u64,
     byte: u64,
 }
 
-/// Why a file cannot be loaded.
+/// Error in a source file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceError {
     #[error("cannot read {file}: {error}")]
     Unreadable { file: String, error: io::Error },
-    #[error("{file} is empty: it needs a header line and rows")]
+    #[error("{file} is empty: expected a header line and rows")]
     Empty { file: String },
     #[error("{file} has a header but no rows")]
     NoRows { file: String },
@@ -57,20 +57,20 @@ pub(crate) enum SourceError {
         missing: String,
         found: String,
     },
-    #[error("{file}, line {line}: the bytes are not UTF-8 text{column}")]
+    #[error("{file}, line {line}: invalid UTF-8{column}")]
     NotUtf8 {
         file: String,
         line: u64,
         column: String,
     },
-    #[error("{file}, line {line}: {found} fields where the header has {expected}")]
+    #[error("{file}, line {line}: {found} fields, but the header has {expected}")]
     FieldCount {
         file: String,
         line: u64,
         found: usize,
         expected: usize,
     },
-    #[error("{file}, line {line}, column `{column}`: {cell:?} is not {expected}")]
+    #[error("{file}, line {line}, column `{column}`: expected {expected}, found {cell:?}")]
     BadCell {
         file: String,
         line: u64,
@@ -80,21 +80,21 @@ pub(crate) enum SourceError {
     },
 }
 
-/// A CSV file with reports of bird strikes.
+/// CSV file with reports of bird strikes.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
 }
 
-/// What identifies a source, whatever its path.
-pub(crate) struct Checked {
+/// Content of a validated source: its hash and its number of rows.
+pub(crate) struct CheckedSource {
     pub(crate) sha256: String,
     pub(crate) rows: u64,
 }
 
 impl Source {
-    /// Reads the whole file once, so that a bad line is found before anything is loaded.
-    pub(crate) fn check(&self) -> Result<Checked, SourceError> {
+    /// Validates the entire file, so that bad lines are found before the load starts.
+    pub(crate) fn check(&self) -> Result<CheckedSource, SourceError> {
         let file = File::open(&self.path).map_err(|error| self.unreadable(error))?;
         let mut hashing = Hashing {
             inner: file,
@@ -113,20 +113,24 @@ impl Source {
             return Err(SourceError::NoRows { file: self.file() });
         }
         let digest = hashing.hash.finalize();
-        Ok(Checked {
+        Ok(CheckedSource {
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             rows,
         })
     }
 
-    /// Up to `limit` rows from `place` on, and the place where the next ones begin.
-    pub(crate) fn read(&self, place: Place, limit: u64) -> Result<(Vec<Row>, Place), SourceError> {
+    /// Reads up to `limit` rows from `offset` on. Returns them and the offset of the next row.
+    pub(crate) fn read(
+        &self,
+        offset: Offset,
+        limit: u64,
+    ) -> Result<(Vec<Row>, Offset), SourceError> {
         let file = File::open(&self.path).map_err(|error| self.unreadable(error))?;
         let mut reader = reader(file);
         let columns = self.columns(&mut reader)?;
-        if place.byte > 0 {
+        if offset.byte > 0 {
             let mut position = Position::new();
-            position.set_byte(place.byte).set_line(place.line);
+            position.set_byte(offset.byte).set_line(offset.line);
             reader
                 .seek(position)
                 .map_err(|error| self.explain(error, &[]))?;
@@ -138,20 +142,20 @@ impl Source {
             rows.push(row);
         }
         let end = reader.position();
-        let place = Place {
+        let next = Offset {
             line: end.line(),
             byte: end.byte(),
         };
-        Ok((rows, place))
+        Ok((rows, next))
     }
 
-    /// Where each of [`COLUMNS`] stands in this file. Other columns are passed over.
+    /// Returns the index of each of [`COLUMNS`] in this file. Other columns are ignored.
     fn columns<R: Read>(&self, reader: &mut Reader<R>) -> Result<Vec<usize>, SourceError> {
         let header = reader.headers().map_err(|error| self.explain(error, &[]))?;
         if header.is_empty() {
             return Err(SourceError::Empty { file: self.file() });
         }
-        let find = |wanted: &str| header.iter().position(|name| name.trim() == wanted);
+        let find = |column: &str| header.iter().position(|name| name.trim() == column);
         let missing: Vec<&str> = COLUMNS
             .iter()
             .map(|(name, ..)| *name)
@@ -207,7 +211,7 @@ impl Source {
         Ok(Some(Row { line, cells }))
     }
 
-    /// Says in which line and column the CSV reader stumbled.
+    /// Converts an error of the CSV reader, with its line and column.
     fn explain(&self, error: csv::Error, columns: &[usize]) -> SourceError {
         let file = self.file();
         let line = error.position().map_or(1, Position::line);
@@ -238,9 +242,8 @@ impl Source {
     }
 }
 
-/// A reader that takes only a line feed for the end of a line: as it counts lines, a row after a
-/// carriage return and a line feed would begin on the line before. Cleaning removes the carriage
-/// return.
+/// Creates a reader with `\n` as the only line terminator. By default the reader counts the line of a row after `\r\n`
+/// one too low. Cleaning removes the `\r`.
 fn reader<R: Read>(input: R) -> Reader<R> {
     ReaderBuilder::new()
         .terminator(Terminator::Any(b'\n'))
@@ -257,7 +260,7 @@ fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
-/// Hashes what is read through it.
+/// Reader that hashes the bytes it reads.
 struct Hashing {
     inner: File,
     hash: Sha256,

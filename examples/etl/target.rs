@@ -1,4 +1,4 @@
-//! The database that is loaded.
+//! The target database.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{COLUMNS, Row};
 
-/// How many species a summary names.
+/// Number of species in a summary.
 const TOP_SPECIES: u64 = 8;
 
-/// What is in the target once everything is loaded.
+/// Summary of the loaded data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) file: String,
@@ -18,9 +18,9 @@ pub(crate) struct Summary {
     pub(crate) cost: u64,
     pub(crate) first_day: String,
     pub(crate) last_day: String,
-    /// The most frequent first.
+    /// Species by number of reports, the most frequent first.
     pub(crate) species: Vec<Species>,
-    /// In order, years without reports included.
+    /// Years in order, including those without reports.
     pub(crate) years: Vec<Year>,
 }
 
@@ -37,15 +37,14 @@ pub(crate) struct Year {
     pub(crate) cost: u64,
 }
 
-/// A SQLite file with one table, `bird_strikes`, whose key is the line in the source.
+/// SQLite file with the table `bird_strikes`, whose key is the line number in the source.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) path: PathBuf,
 }
 
 impl Target {
-    /// A step that is recorded as done must be found done after a power failure too, so the target
-    /// is as durable as the store.
+    /// Opens the database. It is as durable as the store, so that the data of finished steps survives a power failure.
     fn open(&self) -> rusqlite::Result<Connection> {
         let connection = Connection::open(&self.path)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -53,7 +52,7 @@ impl Target {
         Ok(connection)
     }
 
-    /// Whether there is no database yet, or one that can be used.
+    /// Checks that the database can be opened or created.
     pub(crate) fn check(&self) -> Result<(), String> {
         let opened = self.open();
         opened.map(drop).map_err(|error| {
@@ -62,7 +61,7 @@ impl Target {
         })
     }
 
-    /// An empty table, whatever was there before.
+    /// Creates an empty table, and drops an existing one.
     pub(crate) fn prepare(&self) -> rusqlite::Result<()> {
         let columns: Vec<String> = COLUMNS
             .iter()
@@ -77,8 +76,8 @@ impl Target {
         ))
     }
 
-    /// Writes all of `rows` or none of them. A row that is there already is replaced, so that a
-    /// batch whose end was not recorded can be loaded again.
+    /// Writes `rows` in one transaction. Existing rows are replaced, so that a batch can be loaded again if its end was
+    /// not recorded.
     pub(crate) fn upsert(&self, rows: &[Row], before: impl Fn(usize)) -> rusqlite::Result<()> {
         let mut connection = self.open()?;
         let transaction = connection.transaction()?;
@@ -98,7 +97,7 @@ impl Target {
         transaction.commit()
     }
 
-    /// Counts and sums what is in the table.
+    /// Summarizes the table.
     pub(crate) fn summarize(&self, file: &str) -> rusqlite::Result<Summary> {
         let connection = self.open()?;
         let (rows, cost, first_day, last_day) = connection.query_row(
@@ -147,7 +146,7 @@ fn years(connection: &Connection) -> rusqlite::Result<Vec<Year>> {
     rows.collect()
 }
 
-/// Puts in the years without reports, unless there are more of them than a chart could show.
+/// Adds the years without reports, unless the range is too long for a chart.
 fn with_gaps_filled(years: Vec<Year>) -> Vec<Year> {
     let (Some(first), Some(last)) = (years.first(), years.last()) else {
         return years;

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# Deploys the load to an AWS account, runs it there, compares its result with that of a local run, and
-# takes everything away again.
+# Deploys the load to an AWS account, runs it, compares the result with that of a local run, and deletes the stack.
 #
-# NOT RUN where this repository is tested: it needs an AWS account and costs a little. What is tested
-# there is the same binary against a local double of the service (`cargo test -p durable-lambda-tests`).
+# This script is NOT part of the repository's tests: it needs an AWS account and costs a small amount. The tests run the
+# same binary against a local fake of the service (`cargo test -p durable-example-lambda`).
 #
-# Needs: the AWS CLI 2 and the SAM CLI with credentials and a region, Docker or Podman, jq, Rust.
+# Requirements: the AWS CLI 2 and the SAM CLI with credentials and a region, Docker or Podman, jq, Rust.
 #
 #   examples/lambda/deploy.sh            deploy, run, compare, delete
-#   KEEP=1 examples/lambda/deploy.sh     the same without deleting
+#   KEEP=1 examples/lambda/deploy.sh     the same without deleting the stack
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,7 +25,7 @@ clean_up() {
     exit "$status"
 }
 
-echo "== a local run, to compare with"
+echo "== running the load locally, for comparison"
 store=sqlite:$work/store.db
 cargo run --quiet --release --example etl -- --id local --batch "$batch" \
     --target "$work/target.db" --report "$work" --store "$store"
@@ -43,17 +42,17 @@ sam build --template-file examples/lambda/template.yaml --build-dir "$work/build
 sam deploy --template-file "$work/build/template.yaml" --stack-name "$stack" \
     --resolve-s3 --resolve-image-repos --capabilities CAPABILITY_IAM --no-confirm-changeset
 
-# The ARN of the alias: a durable function cannot be invoked without a qualifier.
+# The ARN of the alias, because a durable function can only be invoked with a qualifier.
 function=$(aws cloudformation describe-stacks --stack-name "$stack" \
     --query "Stacks[0].Outputs[?OutputKey=='Function'].OutputValue" --output text)
 
 echo "== invoking $function"
-# Asynchronously, since an execution may take longer than an invocation. The name makes this safe to
-# repeat: the same name with the same input is the same execution.
+# The invocation is asynchronous, because an execution may take longer than an invocation. The name makes it safe to
+# retry: the same name with the same input is the same execution.
 name=etl-$(date +%Y%m%d-%H%M%S)
 arn=$(aws lambda invoke --function-name "$function" --invocation-type Event \
     --durable-execution-name "$name" --payload "fileb://$work/job.json" \
-    --query DurableExecutionArn --output text "$work/answer")
+    --query DurableExecutionArn --output text "$work/response")
 
 echo "== waiting for $arn"
 while true; do
@@ -70,9 +69,9 @@ if [[ $status != SUCCEEDED ]]; then
 fi
 jq --sort-keys '.Result | fromjson' "$work/execution.json" >"$work/result.json"
 diff "$work/expected.json" "$work/result.json"
-echo "== the result is that of the local run"
+echo "== the result equals that of the local run"
 
-# What it took: invocations, and the operations that are billed.
+# Number of invocations and of billed operations.
 aws lambda get-durable-execution-history --durable-execution-arn "$arn" >"$work/history.json"
 jq '{invocations: [.Events[] | select(.EventType == "InvocationCompleted")] | length,
      operations: [.Events[].Id] | unique | map(select(. != null)) | length}' "$work/history.json"

@@ -1,8 +1,8 @@
-//! The load of `examples/etl.rs` as a Lambda function: the same handler, the same steps.
+//! The load of `examples/etl.rs` as a Lambda function, with the same handler.
 //!
-//! An execution's input is the job, as `deploy.sh` writes it. The files are given by environment
-//! variables: `ETL_SOURCE` is the CSV file in the image, `ETL_TARGET` the database on a file system
-//! that every invocation sees, `ETL_EFFECTS` a file that gets a line whenever a step's body begins.
+//! The input of an execution is the job that `deploy.sh` writes. Environment variables name the files: `ETL_SOURCE` the
+//! CSV file in the image, `ETL_TARGET` the database on a file system shared by all invocations, and `ETL_EFFECTS` a file
+//! to which each body appends a line when it starts.
 
 #[path = "../etl/app.rs"]
 mod app;
@@ -18,8 +18,7 @@ fn file(variable: &str, default: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(|| default.into(), PathBuf::from)
 }
 
-/// What the steps work with. A source or a target that cannot be used is found before any work is
-/// taken.
+/// Creates the state. Checks the source and the target before the first invocation.
 fn app() -> Result<App, BoxError> {
     let source = Source {
         path: file("ETL_SOURCE", "/var/task/birdstrikes.csv"),
@@ -30,7 +29,7 @@ fn app() -> Result<App, BoxError> {
     let checked = source.check()?;
     target.check()?;
     let (rows, sha256, path) = (checked.rows, checked.sha256, source.path.display());
-    println!("{path} holds {rows} rows, its SHA-256 is {sha256}");
+    println!("{path} has {rows} rows and the SHA-256 {sha256}");
     Ok(App {
         console: Console::new(rows),
         source,

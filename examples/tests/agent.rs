@@ -1,11 +1,11 @@
-//! The agent, whatever happens to its process.
+//! Tests of the agent.
 
 use durable::testing::{TestRun, crash_everywhere, shuffled};
 
 use super::*;
 
 #[tokio::test]
-async fn a_tool_that_fails_does_not_stop_the_others() {
+async fn failed_tools_do_not_stop_the_others() {
     let run = TestRun::new(agent)
         .fail_step("tools[0]/item[1]/use", "out of order", 6)
         .run("question-1", "what is 6 squared?".to_owned())
@@ -18,7 +18,7 @@ async fn a_tool_that_fails_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn it_survives_a_crash_anywhere() {
+async fn survives_a_crash_at_any_point() {
     let question = || "what is 6 squared?".to_owned();
     let crashes = crash_everywhere(agent, |_| (), question()).await.unwrap();
     assert!(crashes.count() >= 30, "{crashes:?}");

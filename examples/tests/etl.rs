@@ -1,4 +1,4 @@
-//! The load, whatever happens to its process between any two of its steps.
+//! Tests of the load.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::*;
 
 #[tokio::test]
-async fn it_survives_a_crash_anywhere() {
+async fn survives_a_crash_at_any_point() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     let source = path("source.csv");
@@ -16,7 +16,7 @@ async fn it_survives_a_crash_anywhere() {
     let rows: String = all.split_inclusive('\n').take(12).collect();
     std::fs::write(&source, rows).unwrap();
     let target = path("target.db");
-    let words = [
+    let command_line = [
         "etl",
         "--source",
         &source,
@@ -30,7 +30,7 @@ async fn it_survives_a_crash_anywhere() {
         "memory:",
     ]
     .map(str::to_owned);
-    let resolve = move || Args::parse_from(&words).resolve().unwrap();
+    let resolve = move || Args::parse_from(&command_line).resolve().unwrap();
     let (_, job, _) = resolve();
     let target = PathBuf::from(target);
     let crashes = crash_everywhere(etl, move |_| resolve().0, job)

@@ -1,4 +1,4 @@
-//! The order, as its author would test it.
+//! Tests of the order.
 
 use durable::testing::{End, TestRun, World, crash_everywhere, shuffled};
 
@@ -15,7 +15,7 @@ fn large() -> Order {
 }
 
 #[tokio::test]
-async fn a_large_order_is_approved_and_paid() {
+async fn large_orders_are_approved_and_paid() {
     let test = TestRun::new(order);
     let shop = shop(&test.world());
     let run = test.state(&shop).run("order-2", large()).await;
@@ -26,13 +26,13 @@ async fn a_large_order_is_approved_and_paid() {
         "approval/manager",
         "approval/manager/callback",
         "approval/manager/submit",
-        "approval/patience",
+        "approval/deadline",
         "charge",
     ]);
 }
 
 #[tokio::test]
-async fn a_card_that_is_declined_ends_the_order() {
+async fn declined_cards_fail_the_order() {
     let test = TestRun::new(order);
     let shop = shop(&test.world());
     let run = test
@@ -45,7 +45,7 @@ async fn a_card_that_is_declined_ends_the_order() {
 }
 
 #[tokio::test]
-async fn it_survives_a_crash_anywhere() {
+async fn survives_a_crash_at_any_point() {
     let crashes = crash_everywhere(order, shop, large()).await.unwrap();
     assert!(crashes.count() >= 14, "{crashes:?}");
     shuffled(order, shop, large()).await.unwrap();

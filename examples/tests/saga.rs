@@ -1,11 +1,11 @@
-//! The trip, whatever happens to its process.
+//! Tests of the trip.
 
 use durable::testing::{crash_everywhere, shuffled};
 
 use super::*;
 
 #[tokio::test]
-async fn it_survives_a_crash_anywhere() {
+async fn survives_a_crash_at_any_point() {
     for to in ["Lisbon", "Atlantis"] {
         let crashes = crash_everywhere(trip, |_| Agency, to.to_owned())
             .await

@@ -1,4 +1,4 @@
-//! The example `etl` as a Lambda function, held against the same program on this machine.
+//! Test of the example `etl` as a Lambda function: the result has to equal that of a local run.
 
 #![allow(
     clippy::unwrap_used,
@@ -42,8 +42,8 @@ fn rows(target: &Path) -> Vec<Vec<Cell>> {
     rows.unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-/// The same load by the same handler in this process; returns the job.
-async fn run_here(folder: &Path) -> Job {
+/// Runs the same handler in this process, and returns the job.
+async fn run_locally(folder: &Path) -> Job {
     let source = Source {
         path: workspace().join("examples/data/birdstrikes.csv"),
     };
@@ -66,7 +66,7 @@ async fn run_here(folder: &Path) -> Job {
         crash_after: None,
     };
     app.target.check().unwrap();
-    durable::run(handler::etl, "here", job.clone())
+    durable::run(handler::etl, "local", job.clone())
         .state(&app)
         .store(durable::open("memory:").await.unwrap())
         .await
@@ -75,20 +75,20 @@ async fn run_here(folder: &Path) -> Job {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_invocations_load_what_one_process_loads() {
-    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let job = run_here(here.path()).await;
+async fn many_invocations_load_the_same_as_one_process() {
+    let (local, lambda) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let job = run_locally(local.path()).await;
 
-    // A six-hundredth of the fifteen minutes that Lambda gives.
+    // One six-hundredth of Lambda's fifteen minutes.
     let mut fake = Fake::start(Config {
         deadline: Duration::from_millis(1_500),
         speedup: 1_000.0,
         ..Config::default()
     })
     .await;
-    // However fast the machine is, a thousand batches take several invocations.
+    // With this delay a thousand batches take several invocations, even on a fast machine.
     fake.fault_from(1, Fault::Delay(Duration::from_millis(5)));
-    let path = |name: &str| there.path().join(name).display().to_string();
+    let path = |name: &str| lambda.path().join(name).display().to_string();
     let source = workspace().join("examples/data/birdstrikes.csv");
     let function = Program::new(env!("CARGO_BIN_EXE_bootstrap"))
         .env("ETL_SOURCE", source.display().to_string())
@@ -96,14 +96,14 @@ async fn many_invocations_load_what_one_process_loads() {
         .env("ETL_EFFECTS", path("effects"));
     fake.run(function);
     let job = json!(Job {
-        target: there.path().join("target.db"),
-        report: there.path().to_owned(),
+        target: lambda.path().join("target.db"),
+        report: lambda.path().to_owned(),
         ..job
     });
-    let started = fake.execute("etl", &job);
-    let ended = started.ended().await;
-    let ExecutionOutcome::Succeeded(result) = ended else {
-        panic!("{ended:?}: {:#?}", fake.recording().output);
+    let execution = fake.execute("etl", &job);
+    let outcome = execution.outcome().await;
+    let ExecutionOutcome::Succeeded(result) = outcome else {
+        panic!("{outcome:?}: {:#?}", fake.recording().output);
     };
 
     let recording = fake.recording();
@@ -112,20 +112,20 @@ async fn many_invocations_load_what_one_process_loads() {
         "{} invocations",
         recording.invocations.len()
     );
-    let cut_off = |end: &Option<InvocationEnd>| *end == Some(InvocationEnd::TimedOut);
+    let timed_out = |end: &Option<InvocationEnd>| *end == Some(InvocationEnd::TimedOut);
     assert!(
         !recording
             .invocations
             .iter()
-            .any(|invocation| cut_off(&invocation.end))
+            .any(|invocation| timed_out(&invocation.end))
     );
     recording.assert_well_behaved();
     assert_eq!(
-        rows(&here.path().join("target.db")),
-        rows(&there.path().join("target.db"))
+        rows(&local.path().join("target.db")),
+        rows(&lambda.path().join("target.db"))
     );
     let read = |folder: &Path| fs::read_to_string(folder.join("report.txt")).unwrap();
-    assert_eq!(read(here.path()), read(there.path()));
+    assert_eq!(read(local.path()), read(lambda.path()));
     assert_eq!(
         serde_json::from_str::<Value>(&result).unwrap()["rows"],
         10_000

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Breaks the engine in many small ways, and sees whether a test notices each of them.
+"""Mutation tests: break the engine in small ways and check that a test fails for each of them.
 
-    tests/mutants/run.py             all mutants
-    tests/mutants/run.py fence race  those whose names contain one of the words
+    tests/mutants/run.py             run all mutants
+    tests/mutants/run.py fence race  run the mutants whose names contain one of the words
 
-Works on a copy of the files that git knows, so that the checkout stays as it is. Each mutant replaces one piece of
-text that has to be there exactly once: one that does not apply any more is an error, not a success. The suites are
-run in order until one fails, which kills the mutant. The exit code is 0 when every mutant was killed.
+The script works on a copy of the files known to git and leaves the checkout unchanged. Each mutant replaces a text
+that must occur exactly once; a mutant that no longer applies is an error. The test suites run in order until one
+fails, which kills the mutant. The exit code is 0 if all mutants are killed.
 
-Not part of the checks of every change: it builds the engine once for each mutant.
+CI does not run this script, because it builds the engine once for each mutant.
 """
 
 import os
@@ -27,44 +27,44 @@ SUITES = {
     "whole": ["-p", "durable-tests", "--test", "it"],
 }
 
-# name, file, what is there, what is put in its place
+# name, file, text to replace, replacement
 MUTANTS = [
-    ("lost update: a retried outcome is never written", "engine/write.rs",
+    ("lost update: retried outcomes are not written", "engine/write.rs",
      "records.push(slot.record.clone());",
      "if slot.record.attempt < 2 { records.push(slot.record.clone()); }"),
-    ("lost update: an acknowledgement counts for what was queued since", "engine/write.rs",
+    ("lost update: an acknowledgement also covers records queued later", "engine/write.rs",
      "slot.written |= !slot.queued;", "slot.written = true;"),
     ("double apply: a recorded step runs again", "engine/mod.rs",
      "        if status.is_terminal() {\n            return if slot.written",
      "        if status.is_terminal() && !(slot.recorded && kind == Kind::Step) {\n            return if slot.written"),
-    ("double apply: an outcome is seen before it is durable", "engine/mod.rs",
+    ("double apply: an outcome is returned before it is durable", "engine/mod.rs",
      "return if slot.written || kind == Kind::Wait {", "return if true || slot.written || kind == Kind::Wait {"),
     ("double apply: the loser of a race is written", "engine/write.rs",
      "if closed && !is_timer && !takes_back {", "if false && closed && !is_timer && !takes_back {"),
-    ("double apply: something begins in a scope that is over", "engine/mod.rs",
+    ("double apply: operations start in a finished scope", "engine/mod.rs",
      "if over && !takes_back && !reentered {", "if false && over && !takes_back && !reentered {"),
-    ("double apply: what has only begun is written although the execution is blocked", "driver/mod.rs",
+    ("double apply: started operations are written although the execution is blocked", "driver/mod.rs",
      "self.shared.lock().engine.forget_starts();", ""),
-    ("wrong order: moved operations are not noticed", "engine/drift.rs",
+    ("wrong order: moved operations are not detected", "engine/drift.rs",
      "if order >= last {", "if true || order >= last {"),
-    ("wrong order: steps are taken back first to last", "operation/undo.rs",
+    ("wrong order: steps are undone first to last", "operation/undo.rs",
      "for entry in entries.into_iter().rev() {", "for entry in entries {"),
-    ("wrong order: a live operation stands before those claimed earlier", "engine/order.rs",
+    ("wrong order: a live operation is ordered before earlier ones", "engine/order.rs",
      "None => self.last + SPACING,", "None => self.last,"),
-    ("wrong answer: another kind is not noticed", "engine/mismatch.rs",
+    ("wrong result: a changed kind is not detected", "engine/mismatch.rs",
      "if slot.record.kind == site.kind {", "if true || slot.record.kind == site.kind {"),
-    ("wrong answer: an identity is claimed twice", "engine/mismatch.rs",
+    ("wrong result: two operations have the same identity", "engine/mismatch.rs",
      "if let Some(first) = slot.site {", "if let Some(first) = slot.site.filter(|_| false) {"),
-    ("wrong answer: another input is not noticed", "engine/claim.rs",
+    ("wrong result: a changed input is not detected", "engine/claim.rs",
      "if given != recorded =>", "if false && given != recorded =>"),
-    ("wrong answer: `was` is not looked up", "engine/claim.rs",
+    ("wrong result: earlier names from `was` are ignored", "engine/claim.rs",
      "None if !site.was.is_empty() => self.earlier_name(parent, site, &occurrence),",
      "None if false && !site.was.is_empty() => self.earlier_name(parent, site, &occurrence),"),
-    ("wrong answer: the race's winner is not durable before its arm runs", "operation/race.rs",
+    ("wrong result: a race's winner is not durable before its arm runs", "operation/race.rs",
      "                self.claim.written().await;\n                winner", "                winner"),
-    ("wrong answer: a replay lets another arm win", "operation/race.rs",
+    ("wrong result: a replay lets another arm win", "operation/race.rs",
      "        arms,\n        winner,\n    }\n}", "        arms,\n        winner: winner.filter(|_| false),\n    }\n}"),
-    ("missing fence: a process that was taken over writes", "store/memory/entry.rs",
+    ("missing fence: a process that lost its lease writes", "store/memory/entry.rs",
      "if !self.is_current(fence) {\n            return Err(fence_lost(fence));",
      "if false && !self.is_current(fence) {\n            return Err(fence_lost(fence));"),
     ("missing fence: a suspended execution is written", "store/memory/entry.rs",
@@ -75,39 +75,39 @@ MUTANTS = [
      "if self.lease.as_ref().is_some_and(|_| false) {\n            let message"),
     ("lost event: a callback's outcome is overwritten", "store/memory/entry.rs",
      "        if !settled {\n", "        if true || !settled {\n"),
-    ("lost event: what happened before a suspension is missed", "store/execution.rs",
+    ("lost event: changes before a suspension are missed", "store/execution.rs",
      "self.wake_at = if self.changes > seen {", "self.wake_at = if false && self.changes > seen {"),
-    ("lost event: the parent is not told", "store/memory/executions.rs",
+    ("lost event: the parent is not notified", "store/memory/executions.rs",
      "        self.tell_parent(id, now);\n    }\n\n    /// Asks for the cancellation",
      "    }\n\n    /// Asks for the cancellation"),
-    ("at most once: the body begins before its START is durable", "engine/start.rs",
+    ("at most once: the body starts before its START is durable", "engine/start.rs",
      "if at_most_once || cautious {", "if cautious {"),
-    ("crash loop: what was cut off is not counted", "engine/cut_off.rs",
+    ("crash loop: interruptions are not counted", "engine/cut_off.rs",
      "record.interruptions += u32::from(unclean);", "let _ = unclean;"),
-    ("crash loop: a service's cut-off is not noted", "engine/cut_off.rs",
+    ("crash loop: interruptions on a service are not recorded", "engine/cut_off.rs",
      "if times < MAX_INTERRUPTIONS {", "if false && times < MAX_INTERRUPTIONS {"),
-    ("quota: what is hidden in scopes that are over is not told", "engine/write.rs",
+    ("quota: operations hidden in finished scopes are not counted", "engine/write.rs",
      "self.count_hidden(&mut records);", "let _ = &mut records;"),
-    ("service: its timers end by the clock here", "engine/mod.rs",
+    ("service: timers of the service fire by the local clock", "engine/mod.rs",
      "if self.limits.orchestrates && elsewhere {", "if false && self.limits.orchestrates && elsewhere {"),
     ("crash loop: a START is not durable after a crash", "engine/start.rs",
      "if at_most_once || cautious {", "if at_most_once {"),
-    ("time: timers are over at once", "engine/mod.rs",
+    ("time: timers fire at once", "engine/mod.rs",
      "if now >= due {\n            then(self, now)", "if true || now >= due {\n            then(self, now)"),
-    ("time: a retry does not wait", "engine/outcome.rs",
+    ("time: retries do not wait", "engine/outcome.rs",
      "slot.record.due_at = Some(now.after(self.limits.at_most(delay)));",
      "let _ = delay; slot.record.due_at = Some(now);"),
-    ("slicing: an invocation without time runs no body at all", "engine/slicing.rs",
+    ("slicing: an invocation without enough time runs no body", "engine/slicing.rs",
      "if slicing.progressed && (slicing.sliced", "if (slicing.sliced"),
-    ("slicing: a body begins although there is no time for it", "engine/slicing.rs",
+    ("slicing: a body starts without enough time for it", "engine/slicing.rs",
      "if slicing.progressed && (slicing.sliced || now.after(need) > budget.ends_at) {",
      "if slicing.progressed && slicing.sliced {"),
-    ("limits: a value over the limit is written", "engine/outcome.rs",
+    ("limits: values over the limit are written", "engine/outcome.rs",
      "        if size > limit {\n            let attempts", "        if false && size > limit {\n            let attempts"),
 ]
 
 
-def copy(into):
+def copy_sources(into):
     root = pathlib.Path(__file__).resolve().parents[2]
     files = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -118,21 +118,21 @@ def copy(into):
         if source.is_file():
             target = into / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            # With times of now: what was built of an earlier copy is older.
+            # The copy gets the current time, which makes it newer than the build outputs of an earlier copy.
             shutil.copy(source, target)
     return root
 
 
-def run_suites(where, env):
-    """The suite that fails, `None` when all pass, and what was printed."""
+def run_suites(folder, env):
+    """Returns the first failing suite, or `None` if all pass, and the reason."""
     for name, args in SUITES.items():
         command = ["cargo", "test", "--quiet", *args]
         try:
-            done = subprocess.run(command, cwd=where, env=env, capture_output=True, text=True, timeout=300)
+            result = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
         except subprocess.TimeoutExpired:
-            return name, "it does not end"
-        text = done.stdout + done.stderr
-        if done.returncode == 0:
+            return name, "timed out"
+        text = result.stdout + result.stderr
+        if result.returncode == 0:
             continue
         if "could not compile" in text:
             return "compile", text
@@ -143,30 +143,30 @@ def run_suites(where, env):
 
 def main():
     words = sys.argv[1:]
-    mutants = [one for one in MUTANTS if not words or any(word in one[0] for word in words)]
+    mutants = [mutant for mutant in MUTANTS if not words or any(word in mutant[0] for word in words)]
     survivors = []
-    with tempfile.TemporaryDirectory() as folder:
-        where = pathlib.Path(folder) / "durable"
-        root = copy(where)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary) / "durable"
+        root = copy_sources(folder)
         env = dict(os.environ, RUSTFLAGS="-Awarnings", RUST_BACKTRACE="0")
         env.setdefault("CARGO_TARGET_DIR", str(root / "target"))
         env["CARGO_TARGET_DIR"] = str(pathlib.Path(env["CARGO_TARGET_DIR"]) / "mutants")
-        failed, why = run_suites(where, env)
+        failed, reason = run_suites(folder, env)
         if failed:
-            sys.exit(f"without any mutant, {failed} fails: {why[-2000:]}")
-        for name, file, there, instead in mutants:
-            path = where / CORE / file
+            sys.exit(f"the suite `{failed}` fails without a mutant: {reason[-2000:]}")
+        for name, file, original, replacement in mutants:
+            path = folder / CORE / file
             text = path.read_text()
-            if text.count(there) != 1:
-                sys.exit(f"`{name}` does not apply: {file} has its text {text.count(there)} times")
-            began = time.monotonic()
-            path.write_text(text.replace(there, instead))
-            failed, why = run_suites(where, env)
+            if text.count(original) != 1:
+                sys.exit(f"`{name}` does not apply: its text occurs {text.count(original)} times in {file}")
+            start = time.monotonic()
+            path.write_text(text.replace(original, replacement))
+            failed, reason = run_suites(folder, env)
             path.write_text(text)
-            took = time.monotonic() - began
+            took = time.monotonic() - start
             if failed == "compile":
-                sys.exit(f"`{name}` does not compile:\n{why[-3000:]}")
-            verdict = f"killed by {failed}: {why}" if failed else "SURVIVED"
+                sys.exit(f"`{name}` does not compile:\n{reason[-3000:]}")
+            verdict = f"killed by {failed}: {reason}" if failed else "SURVIVED"
             print(f"{took:4.0f} s  {name}\n        {verdict}", flush=True)
             if not failed:
                 survivors.append(name)

@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use super::support::{Done, Stage};
+use super::support::{Finished, Harness};
 
 /// Starts an execution under one build and ends it under another.
-async fn deployed(before: &'static str, after: &str) -> Done {
-    let mut stage = Stage::plain(before).await;
-    let started = stage.start(json!(null));
-    stage
+async fn deployed(before: &'static str, after: &str) -> Finished {
+    let mut harness = Harness::with_defaults(before).await;
+    let started = harness.start(json!(null));
+    harness
         .fake
         .until(|record| record.outputs().first().map(|_| ()))
         .await;
-    let after = stage.program(after);
-    stage.fake.run(after);
-    stage.finish(started).await
+    let after = harness.program(after);
+    harness.fake.run(after);
+    harness.finish(started).await
 }
 
 /// Operations keep the contexts that the service knows them in.
@@ -23,7 +23,7 @@ async fn out_of_the_items_of_a_map_and_into_a_scope() {
     let done = deployed("itemized", "inlined").await;
     assert_eq!(done.result::<String>(), "b]a/1charge");
     done.assert_effects(["a/1", "b]", "charge"].map(str::to_owned));
-    done.record.assert_well_behaved();
+    done.recording.assert_well_behaved();
 }
 
 /// The service gives away nothing of a context that has ended, so the step is not done a second time.
@@ -42,9 +42,9 @@ async fn out_of_a_scope_that_has_ended_fails_with_a_report() {
 /// Executions that began after the move go on through every invocation.
 #[tokio::test]
 async fn a_scope_that_was_left_is_no_obstacle_to_new_executions() {
-    let done = Stage::plain("paid_outside").await.run(json!(null)).await;
+    let done = Harness::with_defaults("paid_outside").await.run(json!(null)).await;
     assert_eq!(done.result::<String>(), "charge");
     assert_eq!(done.invocations(), 2);
     done.assert_effects(["print", "charge"].map(str::to_owned));
-    done.record.assert_well_behaved();
+    done.recording.assert_well_behaved();
 }

@@ -13,7 +13,9 @@ use tokio::sync::Notify;
 use tracing::instrument::Instrumented;
 use tracing::{Instrument, Span};
 
-use crate::engine::{Decision, Drift, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
+#[cfg(feature = "testing")]
+use crate::engine::Drift;
+use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
 use crate::model::error::OperationError;
 use crate::model::fingerprint::Input;
 use crate::model::payload::Payload;
@@ -150,10 +152,12 @@ impl Shared {
 }
 
 impl ObservedInvocation for Shared {
+    #[cfg(feature = "testing")]
     fn drift(&self) -> Vec<Drift> {
         self.lock().engine.drift()
     }
 
+    #[cfg(feature = "testing")]
     fn moved_into(&self) -> Vec<String> {
         self.lock().engine.moved_into()
     }

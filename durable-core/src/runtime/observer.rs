@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "testing")]
 use crate::engine::Drift;
 use crate::model::payload::Payload;
 use crate::model::record::Kind;
@@ -26,9 +27,11 @@ pub(crate) struct ObservedBody {
 /// An invocation that has begun, for observers that look at its end.
 pub(crate) trait ObservedInvocation: Send + Sync {
     /// Differences between history and code so far.
+    #[cfg(feature = "testing")]
     fn drift(&self) -> Vec<Drift>;
 
     /// New scopes that recorded operations have moved into.
+    #[cfg(feature = "testing")]
     fn moved_into(&self) -> Vec<String>;
 }
 

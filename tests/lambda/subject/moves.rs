@@ -49,7 +49,10 @@ pub(crate) async fn inlined(effects: &Effects) -> Result<String, BoxError> {
 
 #[durable(name = "left")]
 pub(crate) async fn paid_inside(effects: &Effects) -> Result<String, BoxError> {
-    scope!("pay", { Ok(step!("charge", effects.told("charge")).await?) }).await?;
+    scope!("pay", {
+        Ok(step!("charge", effects.told("charge")).await?)
+    })
+    .await?;
     wait!("pause", Duration::from_secs(30)).await;
     Ok("old".to_owned())
 }

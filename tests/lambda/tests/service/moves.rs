@@ -10,7 +10,7 @@ async fn deployed(before: &'static str, after: &str) -> Finished {
     let started = harness.start(json!(null));
     harness
         .fake
-        .until(|record| record.outputs().first().map(|_| ()))
+        .wait_until(|recording| recording.outputs().first().map(|_| ()))
         .await;
     let after = harness.program(after);
     harness.fake.run(after);
@@ -42,7 +42,10 @@ async fn out_of_a_scope_that_has_ended_fails_with_a_report() {
 /// Executions that began after the move go on through every invocation.
 #[tokio::test]
 async fn a_scope_that_was_left_is_no_obstacle_to_new_executions() {
-    let done = Harness::with_defaults("paid_outside").await.run(json!(null)).await;
+    let done = Harness::with_defaults("paid_outside")
+        .await
+        .run(json!(null))
+        .await;
     assert_eq!(done.result::<String>(), "charge");
     assert_eq!(done.invocations(), 2);
     done.assert_effects(["print", "charge"].map(str::to_owned));

@@ -1,0 +1,258 @@
+//! What operators ask for: listings, histories, changes.
+
+use std::fmt::Write;
+
+use durable_core::store::{Change, Execution, Filter, Rewind, StoreError, StoreErrorKind};
+use durable_core::{ExecutionId, Record, Timestamp};
+
+use crate::columns::{encode_error, position};
+use crate::connection::{Conn, Param, params};
+use crate::database::{Turn, Work};
+use crate::error::Fault;
+use crate::executions::{find_locked, not_found};
+use crate::outside::{changed, put};
+use crate::rows::{self, Stored, execution_columns, record_columns};
+use crate::session::Counters;
+use crate::text::stored;
+
+/// Lists executions, in the order of their ids.
+pub(crate) struct List(pub(crate) Filter);
+
+impl Work for List {
+    type Answer = Vec<Execution>;
+    const TRANSACTION: bool = false;
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Vec<Execution>, Fault> {
+        Counters::add(&turn.session.counters.reads, 1);
+        let text = conn.qualified(&LISTED.replace("$page", &self.page()));
+        let Self(filter) = self;
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+        // No id holds a character behind this one.
+        let beyond = filter
+            .prefix
+            .as_ref()
+            .map(|prefix| format!("{prefix}\u{10ffff}"));
+        let all: &[Param<'_>] = params![
+            i64::try_from(filter.page()).unwrap_or(i64::MAX) => INT8,
+            filter.after.as_ref().map(ExecutionId::as_str) => TEXT,
+            filter.prefix => TEXT,
+            beyond => TEXT,
+            filter.handler.as_deref().map(stored) => TEXT,
+            filter.queue.as_deref().map(stored) => TEXT,
+            millis(filter.created_from) => INT8,
+            millis(filter.created_before) => INT8,
+            millis(filter.updated_before) => INT8,
+            filter.paused => BOOL,
+        ];
+        let found = conn.query_once(&text, all).await?;
+        let place = &turn.session.place;
+        found
+            .iter()
+            .map(|row| Ok(rows::existing(row, place)?.execution))
+            .collect()
+    }
+}
+
+/// A listing in two parts: the page is found by index first, and the rows are fetched for it then.
+const LISTED: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM (SELECT key AS k FROM ($page) AS part ORDER BY id LIMIT $1) AS page JOIN @.executions ON key = k ORDER BY id"
+);
+
+/// Conditions that all parts of a listing share, where the filter has them.
+const CONDITIONS: [&str; 9] = [
+    "id > $2",
+    "id >= $3",
+    "id < $4",
+    "handler = $5",
+    "queue = $6",
+    "created_at >= $7",
+    "created_at < $8",
+    "updated_at < $9",
+    "paused = $10",
+];
+
+impl List {
+    /// The page's keys and ids. Each status is looked for on its own: an index is in the order of
+    /// ids for one status only.
+    fn page(&self) -> String {
+        let Self(filter) = self;
+        let given = [
+            filter.after.is_some(),
+            filter.prefix.is_some(),
+            filter.prefix.is_some(),
+            filter.handler.is_some(),
+            filter.queue.is_some(),
+            filter.created_from.is_some(),
+            filter.created_before.is_some(),
+            filter.updated_before.is_some(),
+            filter.paused.is_some(),
+        ];
+        let mut shared = String::new();
+        for (condition, given) in CONDITIONS.iter().zip(given) {
+            if given {
+                let _ = write!(shared, " AND {condition}");
+            }
+        }
+        let part = |condition: &str| {
+            format!(
+                "(SELECT key, id FROM @.executions WHERE {condition}{shared} ORDER BY id LIMIT $1)"
+            )
+        };
+        if filter.status.is_empty() {
+            return part("true");
+        }
+        let parts = filter.status.iter();
+        let parts: Vec<_> = parts
+            .map(|status| part(&format!("status = '{}'", status.as_str())))
+            .collect();
+        parts.join(" UNION ALL ")
+    }
+}
+
+/// Reads all records of an execution.
+pub(crate) struct History(pub(crate) ExecutionId);
+
+impl Work for History {
+    type Answer = Vec<Record>;
+    const TRANSACTION: bool = false;
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Vec<Record>, Fault> {
+        const SELECT: &str = concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM @.records WHERE execution = $1 ORDER BY seq"
+        );
+        let (Self(id), place) = (self, &turn.session.place);
+        Counters::add(&turn.session.counters.reads, 1);
+        let select = "SELECT key FROM @.executions WHERE id = $1";
+        let found = conn.query(select, params![id.as_str() => TEXT]).await?;
+        let Some(row) = found.first() else {
+            return Err(not_found(place, id).into());
+        };
+        let key: i64 = row.try_get(0)?;
+        let found = conn.query(SELECT, params![key => INT8]).await?;
+        rows::records(&found, id, place)
+    }
+}
+
+/// Does to an execution what an operator asks for.
+pub(crate) struct Operate {
+    pub(crate) id: ExecutionId,
+    pub(crate) change: Change,
+    pub(crate) now: Timestamp,
+}
+
+impl Work for Operate {
+    type Answer = ();
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let place = &turn.session.place;
+        let leased = self.is_leased(conn, turn).await?;
+        let deleted = turn.unsure && matches!(self.change, Change::Delete);
+        let Some(found) = find_locked(conn, place, &self.id).await? else {
+            return match deleted {
+                true => Ok(()),
+                false => Err(not_found(place, &self.id).into()),
+            };
+        };
+        let Stored {
+            key, mut execution, ..
+        } = found;
+        if turn.unsure && self.is_done(&execution) {
+            return Ok(());
+        }
+        execution.change(&self.change, leased, self.now)?;
+        match &self.change {
+            Change::Delete => return delete(conn, key).await,
+            Change::Rewind(rewind) => self.rewind(conn, key, rewind).await?,
+            _ => {}
+        }
+        self.write(conn, key, &execution).await?;
+        changed(conn, turn, key, &execution, None).await
+    }
+}
+
+impl Operate {
+    /// Whether the execution is as a rewinding leaves it: an attempt before was committed.
+    fn is_done(&self, execution: &Execution) -> bool {
+        match &self.change {
+            Change::Rewind(rewind) => {
+                execution.changes == rewind.seen + 1 && execution.wake_at == Some(self.now)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the execution is held by someone who may be alive. Locks the lease.
+    async fn is_leased(&self, conn: &Conn, turn: &Turn<'_>) -> Result<bool, Fault> {
+        let select = "SELECT l.expires_at > coalesce($2, (extract(epoch FROM clock_timestamp()) * 1000)::int8) FROM \
+                      @.leases l JOIN @.executions e ON e.key = l.execution WHERE e.id = $1 FOR UPDATE OF l";
+        let time = turn.session.lease_time(self.now, std::time::Duration::ZERO);
+        let found = conn
+            .query(select, params![self.id.as_str() => TEXT, time => INT8])
+            .await?;
+        let held = found.first().map(|row| row.try_get(0)).transpose()?;
+        Ok(held.unwrap_or(false))
+    }
+
+    async fn write(&self, conn: &Conn, key: i64, execution: &Execution) -> Result<(), Fault> {
+        let error = execution.error.as_ref().map(encode_error).transpose()?;
+        let output = execution.output.as_ref();
+        let update = "UPDATE @.executions SET status = $2, updated_at = $3, report = $4, error = $5, output_codec = $6, \
+                      output = $7, cancel = $8, paused = $9, admitted = $10, output_checksum = CASE WHEN $6 IS NOT NULL \
+                      THEN output_checksum END, tried = NULL, crashes = 0 WHERE key = $1";
+        conn.query(
+            update,
+            params![
+                key => INT8,
+                execution.status.as_str() => TEXT,
+                execution.updated_at.as_millis() => INT8,
+                execution.report.as_deref().map(stored) => TEXT,
+                error => TEXT,
+                output.map(|output| stored(&output.codec)) => TEXT,
+                output.map(|output| &output.data[..]) => BYTEA,
+                execution.cancel => BOOL,
+                execution.paused => BOOL,
+                execution.admitted => BOOL,
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn rewind(&self, conn: &Conn, key: i64, rewind: &Rewind) -> Result<(), Fault> {
+        if let Some(first) = rewind.remove_from {
+            let delete = "DELETE FROM @.records WHERE execution = $1 AND seq >= $2";
+            conn.query(delete, params![key => INT8, position(first) => INT8])
+                .await?;
+        }
+        for record in &rewind.records {
+            put(conn, key, record).await?;
+        }
+        // What a dead holder left behind does not count against the new beginning.
+        let delete = "DELETE FROM @.leases WHERE execution = $1";
+        conn.query(delete, params![key => INT8]).await?;
+        Ok(())
+    }
+}
+
+/// Removes an execution and what belongs to it.
+async fn delete(conn: &Conn, key: i64) -> Result<(), Fault> {
+    for table in [
+        "DELETE FROM @.records WHERE execution = $1",
+        "DELETE FROM @.changes WHERE execution = $1",
+        "DELETE FROM @.leases WHERE execution = $1",
+        "DELETE FROM @.executions WHERE key = $1",
+    ] {
+        conn.query(table, params![key => INT8]).await?;
+    }
+    Ok(())
+}
+
+/// The error for a name that no schedule has.
+pub(crate) fn no_schedule(place: &str, name: &ExecutionId) -> StoreError {
+    let message = format!("there is no schedule `{name}` in PostgreSQL at {place}");
+    StoreError::new(StoreErrorKind::NotFound, message)
+}

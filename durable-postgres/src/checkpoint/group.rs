@@ -1,0 +1,131 @@
+//! Batches of any number of executions, in one statement.
+//!
+//! The statement locks the leases first: whoever takes one over waits for the batch, or is waited
+//! for and makes the batch find no lease with its fence. What finds none is left out, and spoils
+//! nothing for the others.
+
+use std::collections::HashMap;
+
+use durable_core::store::{Ack, StoreError};
+use durable_core::{Clock, SystemClock};
+
+use super::ends::{Ends, status};
+use super::{Checkpoint, Current, repeated};
+use crate::columns::{Records, replace_unless_settled, written_columns};
+use crate::connection::{Conn, params};
+use crate::error::Fault;
+use crate::news::Notes;
+use crate::session::Session;
+
+/// Records only. `$1` to `$28` are the records, `$29` to `$31` the leases.
+macro_rules! write_records {
+    () => {
+        concat!(
+            "WITH held AS (SELECT l.execution, e.changes, e.cancel, e.paused FROM unnest($29::int8[], $30::int8[], \
+             $31::text[]) AS w (execution, fence, id) JOIN @.leases l ON l.execution = w.execution AND l.fence = w.fence \
+             JOIN @.executions e ON e.key = w.execution AND e.id = w.id ORDER BY l.execution FOR UPDATE OF l), \
+             written AS (INSERT INTO @.records AS r (",
+            written_columns!(),
+            ") SELECT new.* FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], \
+             $7::int8[], $8::int8[], $9::int8[], $10::int8[], $11::int4[], $12::int4[], $13::int4[], $14::bool[], \
+             $15::bytea[], $16::bytea[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], \
+             $23::text[], $24::text[], $25::bytea[], $26::text[], $27::text[], $28::bytea[]) AS new (",
+            written_columns!(),
+            ") JOIN held ON held.execution = new.execution ",
+            replace_unless_settled!(),
+            ")"
+        )
+    };
+}
+
+const WRITE: &str = concat!(
+    write_records!(),
+    " SELECT execution, changes, cancel, paused FROM held"
+);
+
+/// Records and what becomes of executions, `$32` to `$42`. One that was changed since the writer looked is due at
+/// once; the row is locked by then, so nothing comes in between.
+const WRITE_AND_END: &str = concat!(
+    write_records!(),
+    ", ended AS (UPDATE @.executions e SET status = n.status, updated_at = n.now, last_batch = n.batch, \
+     wake_at = CASE WHEN n.status <> 'suspended' THEN NULL WHEN e.changes > n.seen THEN n.now ELSE n.wake_at END, \
+     due = CASE WHEN n.status <> 'suspended' OR e.paused THEN NULL WHEN e.changes > n.seen THEN n.now ELSE n.wake_at END, \
+     report = n.report, error = n.error, output_codec = n.codec, output = n.output, output_checksum = n.checksum, \
+     admitted = e.queue IS NOT NULL AND n.status IN ('suspended', 'blocked'), \
+     tried = CASE n.status WHEN 'blocked' THEN coalesce(e.tried, '') || coalesce(e.build, '') || chr(10) END \
+     FROM unnest($32::int8[], $33::int8[], $34::int8[], $35::text[], $36::int8[], $37::int8[], $38::text[], $39::text[], \
+     $40::text[], $41::bytea[], $42::int4[]) AS n (execution, batch, seen, status, now, wake_at, report, error, codec, \
+     output, checksum) JOIN held ON held.execution = n.execution WHERE e.key = n.execution \
+     RETURNING e.key, e.changes, e.cancel, e.paused), \
+     released AS (DELETE FROM @.leases l USING ended WHERE l.execution = ended.key) \
+     SELECT h.execution, coalesce(e.changes, h.changes), coalesce(e.cancel, h.cancel), coalesce(e.paused, h.paused) \
+     FROM held h LEFT JOIN ended e ON e.key = h.execution"
+);
+
+/// Writes batches of different executions. The outer error is about all of them, an inner one about
+/// its batch.
+pub(crate) async fn write_group(
+    conn: &Conn,
+    session: &Session,
+    group: &[&Checkpoint],
+    notes: &mut Notes,
+) -> Result<Vec<Result<Ack, StoreError>>, Fault> {
+    let written = write(conn, group).await?;
+    let mut answers = Vec::with_capacity(group.len());
+    for checkpoint in group {
+        let answer = match written.get(&checkpoint.token.key) {
+            Some(row) => {
+                let current = Current::read(row, 1)?;
+                note(checkpoint, &current, notes);
+                Ok(current.ack(conn, session, checkpoint).await?)
+            }
+            None => repeated(conn, session, checkpoint).await?,
+        };
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+async fn write(
+    conn: &Conn,
+    group: &[&Checkpoint],
+) -> Result<HashMap<i64, tokio_postgres::Row>, Fault> {
+    let now = SystemClock.now();
+    let (mut records, mut ends) = (Records::default(), Ends::default());
+    for checkpoint in group {
+        records.extend(checkpoint.token.key, &checkpoint.batch.records)?;
+        ends.push(checkpoint, now)?;
+    }
+    let keys: Vec<_> = group.iter().map(|one| one.token.key).collect();
+    let fences: Vec<_> = group.iter().map(|one| one.token.number).collect();
+    let ids: Vec<_> = group
+        .iter()
+        .map(|one| one.fence.execution.as_str())
+        .collect();
+    let mut all = records.params().to_vec();
+    all.extend_from_slice(params![keys => INT8_ARRAY, fences => INT8_ARRAY, ids => TEXT_ARRAY]);
+    let rows = if ends.is_empty() {
+        conn.query(WRITE, &all).await?
+    } else {
+        all.extend(ends.params());
+        conn.query(WRITE_AND_END, &all).await?
+    };
+    let keyed = |row: tokio_postgres::Row| Ok((row.try_get(0)?, row));
+    rows.into_iter().map(keyed).collect()
+}
+
+/// Notes whom the end of the execution concerns.
+fn note(checkpoint: &Checkpoint, current: &Current, notes: &mut Notes) {
+    let Some(update) = &checkpoint.batch.execution else {
+        return;
+    };
+    let status = status(update);
+    let id = &checkpoint.fence.execution;
+    notes.changed(id, current.changes, status.is_settled());
+    let makes_room = checkpoint.ties.is_none_or(|ties| ties.queued) && status.is_terminal();
+    if makes_room || current.changes > checkpoint.batch.seen {
+        notes.due();
+    } else if !status.is_terminal() {
+        notes.due_later();
+    }
+}

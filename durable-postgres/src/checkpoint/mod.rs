@@ -1,0 +1,162 @@
+//! Checkpoints: loaded in one range read, written in one fenced statement.
+
+mod ends;
+mod group;
+mod tied;
+
+use std::sync::Arc;
+
+use durable_core::Record;
+use durable_core::store::{Ack, Batch, ExecutionUpdate, Fence, Page, StoreError};
+
+pub(crate) use group::write_group;
+pub(crate) use tied::Tied;
+
+use crate::columns::position;
+use crate::connection::{Conn, params};
+use crate::database::{Turn, Work};
+use crate::error::Fault;
+use crate::rows::{self, record_columns};
+use crate::session::{Counters, Session, Ties, Token};
+
+/// Most records of one page.
+const PAGE: usize = 20_000;
+
+/// A batch and the lease it is written under.
+#[derive(Clone)]
+pub(crate) struct Checkpoint {
+    pub(crate) fence: Fence,
+    pub(crate) token: Token,
+    pub(crate) batch: Arc<Batch>,
+    /// What the end of the execution touches, where that is known.
+    pub(crate) ties: Option<Ties>,
+}
+
+impl Checkpoint {
+    /// Whether the batch touches nothing but its own execution, so that it can share a statement with others.
+    pub(crate) fn is_free(&self) -> bool {
+        if !self.batch.children.is_empty() {
+            return false;
+        }
+        match &self.batch.execution {
+            None | Some(ExecutionUpdate::Suspend { .. } | ExecutionUpdate::Block { .. }) => true,
+            Some(ExecutionUpdate::Continue { .. }) => false,
+            Some(_) => self.ties.is_some_and(|ties| !ties.parent && !ties.keyed),
+        }
+    }
+}
+
+/// Reads the records behind a position.
+pub(crate) struct Load {
+    pub(crate) fence: Fence,
+    pub(crate) token: Token,
+    pub(crate) after: u64,
+}
+
+impl Work for Load {
+    type Answer = Page;
+    const TRANSACTION: bool = false;
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Page, Fault> {
+        const SELECT: &str = concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM @.records WHERE execution = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+        );
+        Counters::add(&turn.session.counters.reads, 1);
+        let (key, after) = (self.token.key, position(self.after));
+        let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let rows = conn
+            .query(SELECT, params![key => INT8, after => INT8, limit => INT8])
+            .await?;
+        let records = rows::records(&rows, &self.fence.execution, &turn.session.place)?;
+        let more = records.len() == PAGE;
+        Ok(Page {
+            next: records.last().filter(|_| more).map(|last| last.seq),
+            records,
+        })
+    }
+}
+
+/// State of an execution that the writer of a batch is told.
+pub(crate) struct Current {
+    pub(crate) changes: u64,
+    pub(crate) cancel: bool,
+    pub(crate) paused: bool,
+}
+
+impl Current {
+    /// The state in three columns from `first`.
+    pub(crate) fn read(row: &tokio_postgres::Row, first: usize) -> Result<Self, Fault> {
+        Ok(Self {
+            changes: row.try_get::<_, i64>(first)?.cast_unsigned(),
+            cancel: row.try_get(first + 1)?,
+            paused: row.try_get(first + 2)?,
+        })
+    }
+
+    /// The answer to an accepted batch.
+    pub(crate) async fn ack(
+        self,
+        conn: &Conn,
+        session: &Session,
+        checkpoint: &Checkpoint,
+    ) -> Result<Ack, Fault> {
+        let changed = match self.changes > checkpoint.batch.seen {
+            true => changed(conn, session, checkpoint).await?,
+            false => Vec::new(),
+        };
+        Ok(Ack {
+            fence: None,
+            changed,
+            changes: self.changes,
+            cancel: self.cancel,
+            paused: self.paused,
+        })
+    }
+}
+
+/// The records that the outside has changed beyond what the writer has seen.
+async fn changed(
+    conn: &Conn,
+    session: &Session,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<Record>, Fault> {
+    const SELECT: &str = concat!(
+        "SELECT ",
+        record_columns!(),
+        " FROM @.records WHERE execution = $1 AND seq IN (SELECT seq FROM @.changes WHERE execution = $1 AND number > $2) \
+         ORDER BY seq"
+    );
+    Counters::add(&session.counters.reads, 1);
+    let (key, seen) = (checkpoint.token.key, position(checkpoint.batch.seen));
+    let rows = conn
+        .query(SELECT, params![key => INT8, seen => INT8])
+        .await?;
+    rows::records(&rows, &checkpoint.fence.execution, &session.place)
+}
+
+/// The answer where the lease is gone: whether this very batch gave it up.
+pub(crate) async fn repeated(
+    conn: &Conn,
+    session: &Session,
+    checkpoint: &Checkpoint,
+) -> Result<Result<Ack, StoreError>, Fault> {
+    let lost = || Err(crate::session::fence_lost(&checkpoint.fence));
+    if checkpoint.batch.execution.is_none() {
+        return Ok(lost());
+    }
+    let select = "SELECT changes, cancel, paused FROM @.executions WHERE key = $1 AND fence = $2 AND last_batch = $3";
+    let Token { key, number } = checkpoint.token;
+    let batch = checkpoint.batch.id.cast_signed();
+    let rows = conn
+        .query(select, params![key => INT8, number => INT8, batch => INT8])
+        .await?;
+    match rows.first() {
+        Some(row) => {
+            let current = Current::read(row, 0)?;
+            current.ack(conn, session, checkpoint).await.map(Ok)
+        }
+        None => Ok(lost()),
+    }
+}

@@ -1,0 +1,113 @@
+//! A batch that touches other executions: children, the parent, the next of a chain, a queue.
+
+use durable_core::store::{Ack, Execution, ExecutionUpdate};
+use durable_core::{Clock, ExecutionId, SystemClock, Timestamp};
+
+use super::{Checkpoint, group};
+use crate::columns::{due, encode_error};
+use crate::connection::{Conn, params};
+use crate::database::{Turn, Work};
+use crate::error::Fault;
+use crate::executions::{find_locked, not_found};
+use crate::news::Notes;
+use crate::outside::Told;
+use crate::queues;
+use crate::rows::Stored;
+use crate::session::Counters;
+use crate::start;
+use crate::text::stored;
+
+/// Writes such a batch, in a transaction.
+pub(crate) struct Tied(pub(crate) Checkpoint);
+
+impl Work for Tied {
+    type Answer = Ack;
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Ack, Fault> {
+        let Self(whole) = self;
+        let session = turn.session;
+        // The records first, as any batch writes them: that locks the lease and looks at the fence.
+        let mut plain = whole.clone();
+        let mut batch = (*whole.batch).clone();
+        let update = batch.execution.take();
+        let children = std::mem::take(&mut batch.children);
+        plain.batch = batch.into();
+        let mut unsaid = Notes::default();
+        let written = group::write_group(conn, session, &[&plain], &mut unsaid).await?;
+        let mut ack = match written.into_iter().next() {
+            Some(Ok(ack)) => ack,
+            _ => return Ok(super::repeated(conn, session, whole).await??),
+        };
+        let children: Vec<_> = children.into_iter().map(Execution::queued).collect();
+        start::insert(conn, turn, &children).await?;
+        if let Some(update) = &update {
+            ack.changes = self.end(conn, turn, update).await?;
+        }
+        Counters::add(&session.counters.batches, 1);
+        Ok(ack)
+    }
+}
+
+impl Tied {
+    /// Writes what becomes of the execution, and how often it was changed by then.
+    async fn end(
+        &self,
+        conn: &Conn,
+        turn: &mut Turn<'_>,
+        update: &ExecutionUpdate,
+    ) -> Result<u64, Fault> {
+        let Self(whole) = self;
+        let (id, place) = (&whole.fence.execution, &turn.session.place);
+        let now = SystemClock.now();
+        let found = find_locked(conn, place, id).await?;
+        let Stored {
+            key, mut execution, ..
+        } = found.ok_or_else(|| not_found(place, id))?;
+        execution.apply(update, whole.batch.seen, now);
+        let told = Told::by(conn, turn, &execution, now).await?;
+        self.release(conn, key, &execution).await?;
+        let (changes, settled) = (execution.changes, execution.status.is_settled());
+        turn.notes.changed(id, changes, settled);
+        turn.notes.due();
+        if let ExecutionUpdate::Continue { next } = update {
+            let mut next = Execution::queued(execution.successor(next));
+            next.admitted = next.queue.is_some();
+            start::insert(conn, turn, std::slice::from_ref(&next)).await?;
+        } else if let (true, Some(place)) = (execution.status.is_terminal(), &execution.queue) {
+            queues::release_held(conn, place).await?;
+        }
+        if let Some(told) = told {
+            told.write(conn, turn).await?;
+        }
+        Ok(changes)
+    }
+
+    async fn release(&self, conn: &Conn, key: i64, execution: &Execution) -> Result<(), Fault> {
+        let Self(whole) = self;
+        let error = execution.error.as_ref().map(encode_error).transpose()?;
+        let output = execution.output.as_ref();
+        let update = "WITH released AS (DELETE FROM @.leases WHERE execution = $1) UPDATE @.executions SET status = $2, \
+                      updated_at = $3, last_batch = $4, wake_at = $5, report = $6, error = $7, output_codec = $8, output \
+                      = $9, next = $10, due = $11, admitted = $12, tried = CASE $2 WHEN 'blocked' THEN coalesce(tried, \
+                      '') || coalesce(build, '') || chr(10) END WHERE key = $1";
+        conn.query(
+            update,
+            params![
+                key => INT8,
+                execution.status.as_str() => TEXT,
+                execution.updated_at.as_millis() => INT8,
+                whole.batch.id.cast_signed() => INT8,
+                execution.wake_at.map(Timestamp::as_millis) => INT8,
+                execution.report.as_deref().map(stored) => TEXT,
+                error => TEXT,
+                output.map(|output| stored(&output.codec)) => TEXT,
+                output.map(|output| &output.data[..]) => BYTEA,
+                execution.next.as_ref().map(ExecutionId::as_str) => TEXT,
+                due(execution).0 => INT8,
+                execution.admitted => BOOL,
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+}

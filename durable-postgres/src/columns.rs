@@ -1,0 +1,284 @@
+//! Records and executions as arrays of columns, so that one statement writes any number of them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use durable_core::error::OperationError;
+use durable_core::store::{Execution, StoreError, StoreErrorKind};
+use durable_core::{Occurrence, OperationId, Record, Timestamp};
+
+use crate::connection::{Param, params};
+use crate::text::stored;
+
+/// The columns of `records`, in the order of [`Records::params`].
+macro_rules! written_columns {
+    () => {
+        "execution, seq, ord, started_at, ended_at, due_at, turn, deadline, heartbeat, extent, attempt, interruptions, \
+         checksum, secret, id, parent, kind, name, item, label, status, source, value_type, codec, data, error, handle, \
+         fingerprint"
+    };
+}
+pub(crate) use written_columns;
+
+/// Replaces every column but the key, unless the outside has settled the operation.
+macro_rules! replace_unless_settled {
+    () => {
+        "ON CONFLICT (execution, seq) DO UPDATE SET ord = excluded.ord, started_at = excluded.started_at, ended_at = \
+         excluded.ended_at, due_at = excluded.due_at, turn = excluded.turn, deadline = excluded.deadline, heartbeat = \
+         excluded.heartbeat, extent = excluded.extent, attempt = excluded.attempt, interruptions = \
+         excluded.interruptions, checksum = excluded.checksum, secret = excluded.secret, id = excluded.id, parent = \
+         excluded.parent, kind = excluded.kind, name = excluded.name, item = excluded.item, label = excluded.label, \
+         status = excluded.status, source = excluded.source, value_type = excluded.value_type, codec = excluded.codec, \
+         data = excluded.data, error = excluded.error, handle = excluded.handle, fingerprint = excluded.fingerprint \
+         WHERE r.kind NOT IN ('callback', 'invoke') OR r.status NOT IN ('succeeded', 'failed', 'cancelled')"
+    };
+}
+pub(crate) use replace_unless_settled;
+
+/// Records of any number of executions.
+#[derive(Default)]
+pub(crate) struct Records<'a> {
+    execution: Vec<i64>,
+    seq: Vec<i64>,
+    order: Vec<i64>,
+    started_at: Vec<i64>,
+    ended_at: Vec<Option<i64>>,
+    due_at: Vec<Option<i64>>,
+    turn: Vec<Option<i64>>,
+    deadline: Vec<Option<i64>>,
+    heartbeat: Vec<Option<i64>>,
+    extent: Vec<Option<i64>>,
+    attempt: Vec<i32>,
+    interruptions: Vec<i32>,
+    checksum: Vec<Option<i32>>,
+    secret: Vec<bool>,
+    id: Vec<&'a [u8]>,
+    parent: Vec<Option<&'a [u8]>>,
+    kind: Vec<&'a str>,
+    name: Vec<Cow<'a, str>>,
+    item: Vec<Option<Cow<'a, str>>>,
+    label: Vec<Option<Cow<'a, str>>>,
+    status: Vec<&'a str>,
+    source: Vec<Cow<'a, str>>,
+    value_type: Vec<Option<Cow<'a, str>>>,
+    codec: Vec<Option<Cow<'a, str>>>,
+    data: Vec<Option<&'a [u8]>>,
+    error: Vec<Option<String>>,
+    handle: Vec<Option<Cow<'a, str>>>,
+    fingerprint: Vec<Option<&'a [u8]>>,
+}
+
+impl<'a> Records<'a> {
+    /// Adds the records of one batch; of several with one position the last counts, unless the one
+    /// before was settled by the outside.
+    pub(crate) fn extend(
+        &mut self,
+        execution: i64,
+        records: &'a [Record],
+    ) -> Result<(), StoreError> {
+        if records.is_sorted_by(|a, b| a.seq < b.seq) {
+            return records
+                .iter()
+                .try_for_each(|record| self.push(execution, record));
+        }
+        let closed = |record: &Record| record.kind.is_external() && record.status.is_terminal();
+        let mut last = BTreeMap::new();
+        for record in records {
+            let kept = last.entry(record.seq).or_insert(record);
+            if !closed(kept) {
+                *kept = record;
+            }
+        }
+        last.into_values()
+            .try_for_each(|record| self.push(execution, record))
+    }
+
+    fn push(&mut self, execution: i64, record: &'a Record) -> Result<(), StoreError> {
+        let (turn, item) = match &record.occurrence {
+            Occurrence::Once => (None, None),
+            Occurrence::Ordered(turn) => (Some(turn.cast_signed()), None),
+            Occurrence::Keyed(key) => (None, Some(stored(key))),
+        };
+        self.execution.push(execution);
+        self.seq.push(position(record.seq));
+        self.order.push(record.order.cast_signed());
+        self.started_at.push(record.started_at.as_millis());
+        self.ended_at
+            .push(record.ended_at.map(Timestamp::as_millis));
+        self.due_at.push(record.due_at.map(Timestamp::as_millis));
+        self.turn.push(turn);
+        self.deadline
+            .push(record.deadline.map(Timestamp::as_millis));
+        self.heartbeat.push(record.heartbeat.map(nanoseconds));
+        self.extent.push(record.extent.map(u64::cast_signed));
+        self.attempt.push(record.attempt.cast_signed());
+        self.interruptions.push(record.interruptions.cast_signed());
+        self.checksum.push(None);
+        self.secret.push(record.secret);
+        self.id.push(record.id.as_bytes());
+        let inside = record.parent != OperationId::ROOT;
+        self.parent
+            .push(inside.then(|| record.parent.as_bytes().as_slice()));
+        self.kind.push(record.kind.as_str());
+        self.name.push(stored(&record.name));
+        self.item.push(item);
+        self.label.push(record.label.as_deref().map(stored));
+        self.status.push(record.status.as_str());
+        self.source.push(stored(&record.source));
+        self.value_type
+            .push(record.value_type.as_deref().map(stored));
+        let payload = record.payload.as_ref();
+        self.codec
+            .push(payload.map(|payload| stored(&payload.codec)));
+        self.data.push(payload.map(|payload| &payload.data[..]));
+        self.error
+            .push(record.error.as_ref().map(encode_error).transpose()?);
+        self.handle.push(record.handle.as_deref().map(stored));
+        let print = record.fingerprint.as_ref();
+        self.fingerprint
+            .push(print.map(|print| print.as_bytes().as_slice()));
+        Ok(())
+    }
+
+    pub(crate) fn params(&self) -> [Param<'_>; 28] {
+        let all: &[Param<'_>; 28] = params![
+            self.execution => INT8_ARRAY, self.seq => INT8_ARRAY, self.order => INT8_ARRAY,
+            self.started_at => INT8_ARRAY, self.ended_at => INT8_ARRAY, self.due_at => INT8_ARRAY,
+            self.turn => INT8_ARRAY, self.deadline => INT8_ARRAY, self.heartbeat => INT8_ARRAY,
+            self.extent => INT8_ARRAY, self.attempt => INT4_ARRAY, self.interruptions => INT4_ARRAY,
+            self.checksum => INT4_ARRAY, self.secret => BOOL_ARRAY, self.id => BYTEA_ARRAY,
+            self.parent => BYTEA_ARRAY, self.kind => TEXT_ARRAY, self.name => TEXT_ARRAY,
+            self.item => TEXT_ARRAY, self.label => TEXT_ARRAY, self.status => TEXT_ARRAY,
+            self.source => TEXT_ARRAY, self.value_type => TEXT_ARRAY, self.codec => TEXT_ARRAY,
+            self.data => BYTEA_ARRAY, self.error => TEXT_ARRAY, self.handle => TEXT_ARRAY,
+            self.fingerprint => BYTEA_ARRAY,
+        ];
+        all.clone()
+    }
+}
+
+/// Starts executions, unless their ids are taken; answers with the keys of those that are new.
+pub(crate) const START: &str = "INSERT INTO @.executions (key, id, handler, status, input_codec, input, \
+    input_checksum, created_at, updated_at, parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, \
+    admitted, due, enqueued) SELECT key, id, handler, status, input_codec, input, checksum, created_at, created_at, \
+    parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued \
+    FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int4[], $8::int8[], \
+    $9::text[], $10::int8[], $11::bytea[], $12::int8[], $13::text[], $14::text[], $15::int4[], $16::bool[], \
+    $17::int8[], $18::int8[]) AS new (key, id, handler, status, input_codec, input, checksum, created_at, parent, \
+    parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued) ORDER BY id \
+    ON CONFLICT DO NOTHING RETURNING key";
+
+/// Executions that are started together.
+#[derive(Default)]
+pub(crate) struct Starts<'a> {
+    key: Vec<i64>,
+    id: Vec<&'a str>,
+    handler: Vec<Cow<'a, str>>,
+    status: Vec<&'a str>,
+    input_codec: Vec<Cow<'a, str>>,
+    input: Vec<&'a [u8]>,
+    checksum: Vec<Option<i32>>,
+    created_at: Vec<i64>,
+    parent: Vec<Option<&'a str>>,
+    parent_seq: Vec<Option<i64>>,
+    parent_operation: Vec<Option<&'a [u8]>>,
+    start_at: Vec<Option<i64>>,
+    queue: Vec<Option<Cow<'a, str>>>,
+    queue_key: Vec<Option<Cow<'a, str>>>,
+    priority: Vec<i32>,
+    admitted: Vec<bool>,
+    due: Vec<Option<i64>>,
+    enqueued: Vec<Option<i64>>,
+}
+
+impl<'a> Starts<'a> {
+    pub(crate) fn push(&mut self, key: i64, execution: &'a Execution) {
+        let (parent, place) = (execution.parent.as_ref(), execution.queue.as_ref());
+        let (due, enqueued) = due(execution);
+        self.key.push(key);
+        self.id.push(execution.id.as_str());
+        self.handler.push(stored(&execution.handler));
+        self.status.push(execution.status.as_str());
+        self.input_codec.push(stored(&execution.input.codec));
+        self.input.push(&execution.input.data);
+        self.checksum.push(None);
+        self.created_at.push(execution.created_at.as_millis());
+        self.parent
+            .push(parent.map(|parent| parent.execution.as_str()));
+        self.parent_seq
+            .push(parent.map(|parent| position(parent.seq)));
+        let operation = parent.map(|parent| parent.operation.as_bytes().as_slice());
+        self.parent_operation.push(operation);
+        self.start_at
+            .push(execution.start_at.map(Timestamp::as_millis));
+        self.queue.push(place.map(|place| stored(&place.queue)));
+        let key = place.and_then(|place| place.key.as_deref());
+        self.queue_key.push(key.map(stored));
+        self.priority.push(place.map_or(0, |place| place.priority));
+        self.admitted.push(execution.admitted);
+        self.due.push(due);
+        self.enqueued.push(enqueued);
+    }
+
+    pub(crate) fn params(&self) -> [Param<'_>; 18] {
+        let all: &[Param<'_>; 18] = params![
+            self.key => INT8_ARRAY, self.id => TEXT_ARRAY, self.handler => TEXT_ARRAY, self.status => TEXT_ARRAY,
+            self.input_codec => TEXT_ARRAY, self.input => BYTEA_ARRAY, self.checksum => INT4_ARRAY,
+            self.created_at => INT8_ARRAY, self.parent => TEXT_ARRAY, self.parent_seq => INT8_ARRAY,
+            self.parent_operation => BYTEA_ARRAY, self.start_at => INT8_ARRAY, self.queue => TEXT_ARRAY,
+            self.queue_key => TEXT_ARRAY, self.priority => INT4_ARRAY, self.admitted => BOOL_ARRAY,
+            self.due => INT8_ARRAY, self.enqueued => INT8_ARRAY,
+        ];
+        all.clone()
+    }
+}
+
+/// Keys count from here, the first day of 2025: they fit until 2094.
+const BEGINNING: u64 = 1_735_689_600_000;
+
+/// A key that no other execution has, made without asking the database: milliseconds, then chance.
+/// Those of one process grow.
+pub(crate) fn new_key() -> i64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    let since = u64::try_from(now.as_millis()).unwrap_or_default();
+    let milliseconds = since.saturating_sub(BEGINNING) & ((1 << 41) - 1);
+    let candidate = milliseconds << 22 | fastrand::u64(..1 << 22);
+    let step = fastrand::u64(1..1 << 8);
+    let next = |last: u64| candidate.max(last + step);
+    let before = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+        Some(next(last))
+    });
+    next(before.unwrap_or_default()).cast_signed()
+}
+
+/// The columns `due` and `enqueued` of an execution.
+pub(crate) fn due(execution: &Execution) -> (Option<i64>, Option<i64>) {
+    let at = execution.due_at().map(Timestamp::as_millis);
+    if execution.waits_in_queue() {
+        (None, at)
+    } else {
+        (at, None)
+    }
+}
+
+/// A position as a number of the database.
+pub(crate) fn position(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// Up to 292 years, which is as good as for ever.
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn encode_error(error: &OperationError) -> Result<String, StoreError> {
+    serde_json::to_string(error).map_err(|error| {
+        let message = format!("an error cannot be written as JSON: {error}");
+        StoreError::new(StoreErrorKind::TooLarge, message)
+    })
+}

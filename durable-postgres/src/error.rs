@@ -1,0 +1,231 @@
+//! Classification of PostgreSQL errors.
+
+use std::fmt;
+
+use durable_core::store::{StoreError, StoreErrorKind};
+use tokio_postgres::error::{DbError, SqlState};
+
+/// Reason a piece of work failed.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The answer is no; nothing was written and the connection is usable.
+    Refused(StoreError),
+    /// PostgreSQL or the connection failed.
+    Sql(tokio_postgres::Error),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl Fault {
+    /// The error to return for a store at `place`.
+    pub(crate) fn at(self, place: &dyn fmt::Display) -> StoreError {
+        match self {
+            Self::Refused(error) => error,
+            Self::Sql(error) => describe(error, place),
+        }
+    }
+
+    /// Whether the same work may succeed if it is simply done again, on another connection where
+    /// this one is gone.
+    pub(crate) fn is_passing(&self) -> bool {
+        let Self::Sql(error) = self else {
+            return false;
+        };
+        match error.code() {
+            Some(code) => {
+                PASSING.contains(code) || code.code().starts_with("08") || is_stale_plan(error)
+            }
+            None => lost(error),
+        }
+    }
+
+    /// Whether the connection broke, so that a commit under way may have happened.
+    pub(crate) fn lost_connection(&self) -> bool {
+        let Self::Sql(error) = self else {
+            return false;
+        };
+        match error.code() {
+            Some(code) => SHUT_DOWN.contains(code) || code.code().starts_with("08"),
+            None => lost(error),
+        }
+    }
+}
+
+/// The transaction was rolled back, or never began, for a reason that passes by itself.
+const PASSING: &[SqlState] = &[
+    SqlState::T_R_SERIALIZATION_FAILURE,
+    SqlState::T_R_DEADLOCK_DETECTED,
+    SqlState::ADMIN_SHUTDOWN,
+    SqlState::CRASH_SHUTDOWN,
+    SqlState::CANNOT_CONNECT_NOW,
+    SqlState::TOO_MANY_CONNECTIONS,
+    SqlState::READ_ONLY_SQL_TRANSACTION,
+    // Two processes that create or insert the same thing at once.
+    SqlState::UNIQUE_VIOLATION,
+    SqlState::LOCK_NOT_AVAILABLE,
+];
+
+const SHUT_DOWN: &[SqlState] = &[
+    SqlState::ADMIN_SHUTDOWN,
+    SqlState::CRASH_SHUTDOWN,
+    SqlState::CANNOT_CONNECT_NOW,
+    // The server became a standby: another connection may lead to the new primary.
+    SqlState::READ_ONLY_SQL_TRANSACTION,
+];
+
+/// A migration by a newer process changed a table under a prepared statement.
+fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
+        && error
+            .as_db_error()
+            .is_some_and(|error| error.message().contains("cached plan"))
+}
+
+/// Whether an error without a code of the server's is about the connection.
+fn lost(error: &tokio_postgres::Error) -> bool {
+    use std::error::Error;
+    if error.is_closed() {
+        return true;
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.is::<std::io::Error>() {
+            return true;
+        }
+        source = cause.source();
+    }
+    // A host that did not answer in time has no cause of its own.
+    error.to_string().contains("timed out")
+}
+
+/// The store's error for one of PostgreSQL's, with advice.
+fn describe(error: tokio_postgres::Error, place: &dyn fmt::Display) -> StoreError {
+    let (kind, advice) = judge(&error);
+    let what = match error.as_db_error() {
+        Some(error) => written(error),
+        None => with_causes(&error),
+    };
+    let message = format!("PostgreSQL at {place}: {what}. {advice}");
+    StoreError::new(kind, message).with_source(error)
+}
+
+fn written(error: &DbError) -> String {
+    let detail = error.detail().map(|detail| format!(" ({detail})"));
+    format!(
+        "{} [{}]{}",
+        error.message(),
+        error.code().code(),
+        detail.unwrap_or_default()
+    )
+}
+
+fn with_causes(error: &tokio_postgres::Error) -> String {
+    use std::error::Error;
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn judge(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
+    use StoreErrorKind::{Corrupt, TooLarge, Unavailable, Unusable};
+    let Some(code) = error.code() else {
+        return match lost(error) {
+            true => (
+                Unavailable,
+                "The server cannot be reached: check that it runs and that host and port are right",
+            ),
+            false => (
+                Unusable,
+                "Check the URL, the password, and the TLS settings (`sslmode`, `sslrootcert`)",
+            ),
+        };
+    };
+    match code.code() {
+        "42501" => (
+            Unusable,
+            "The role lacks a privilege: let a role that may create the schema migrate it, then grant this one USAGE on \
+             the schema and SELECT, INSERT, UPDATE, DELETE on its tables",
+        ),
+        "25006" => (
+            Unavailable,
+            "The server or the role is read-only: connect to the primary (list all hosts and set \
+             `target_session_attrs=read-write`), and check `default_transaction_read_only`",
+        ),
+        "53100" => (
+            Unavailable,
+            "The server's disk is full; nothing was changed, free space and try again",
+        ),
+        "53200" => (
+            Unavailable,
+            "The server's memory ran out; nothing was changed",
+        ),
+        "53300" => (
+            Unavailable,
+            "The server takes no more connections: raise `max_connections`, lower `pool_size` in the URL, or put \
+             PgBouncer in between (`pgbouncer=true`)",
+        ),
+        "57014" => (
+            Unavailable,
+            "The statement was cancelled, by `statement_timeout` or by hand; nothing was changed, raise the timeout for \
+             this role if it happens again",
+        ),
+        "57P01" | "57P02" | "57P03" => (Unavailable, "The server restarts; try again in a moment"),
+        "55P03" | "40001" | "40P01" => (
+            Unavailable,
+            "Other transactions were in the way; nothing was changed, try again",
+        ),
+        "54000" | "54001" | "54011" => {
+            (TooLarge, "PostgreSQL takes no more than 1 GB in one value")
+        }
+        "XX001" | "XX002" => (
+            Corrupt,
+            "Pages of the database are damaged: restore it from a backup",
+        ),
+        "3D000" => (
+            Unusable,
+            "Create the database first, or correct its name in the URL",
+        ),
+        "42P01" | "42703" | "3F000" => (
+            Unusable,
+            "The schema is not what this release made: was it changed or dropped while it is open?",
+        ),
+        code if code.starts_with("28") => (
+            Unusable,
+            "The server does not let this role in: check user and password in the URL, and `pg_hba.conf`",
+        ),
+        code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57") => (
+            Unavailable,
+            "The connection or the server failed; try again",
+        ),
+        _ => (Unusable, "Nothing was changed by the statement that failed"),
+    }
+}
+
+/// An error about the URL or the server's settings.
+pub(crate) fn unusable(place: &dyn fmt::Display, what: impl fmt::Display) -> StoreError {
+    let message = format!("cannot use PostgreSQL at {place} as a store: {what}");
+    StoreError::new(StoreErrorKind::Unusable, message)
+}
+
+/// An error about stored data.
+pub(crate) fn corrupt(place: &dyn fmt::Display, what: impl fmt::Display) -> StoreError {
+    let message = format!("PostgreSQL at {place}: {what}. Restore it from a backup");
+    StoreError::new(StoreErrorKind::Corrupt, message)
+}

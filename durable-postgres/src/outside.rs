@@ -1,0 +1,210 @@
+//! Changes by others than the holder of a lease: callbacks, ended children, cancellation.
+
+use durable_core::store::{CallbackId, Execution, ExecutionStatus};
+use durable_core::{Completion, ExecutionId, Record, Timestamp};
+
+use crate::columns::{Records, due, position, written_columns};
+use crate::connection::{Conn, params};
+use crate::database::{Turn, Work};
+use crate::error::Fault;
+use crate::executions::{find_locked, not_found};
+use crate::rows::{self, Stored, record_columns};
+
+/// Settles a callback.
+pub(crate) struct Complete {
+    pub(crate) callback: CallbackId,
+    pub(crate) outcome: Completion,
+    pub(crate) now: Timestamp,
+}
+
+impl Work for Complete {
+    type Answer = ();
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let (mut stored, mut found) = waiting(conn, turn, &self.callback).await?;
+        if turn.unsure && found.as_ref().is_some_and(|found| self.is_done(found)) {
+            return Ok(());
+        }
+        let record = self.callback.resolve(&stored.execution, found.as_mut())?;
+        record.settle(&self.outcome, self.now);
+        put(conn, stored.key, record).await?;
+        stored.execution.changed(self.now);
+        let seq = Some(self.callback.seq());
+        changed(conn, turn, stored.key, &stored.execution, seq).await
+    }
+}
+
+impl Complete {
+    /// Whether the record is as this completion leaves it: an attempt before was committed.
+    fn is_done(&self, found: &Record) -> bool {
+        let same = match &self.outcome {
+            Completion::Succeed(value) => found.payload.as_ref() == Some(value),
+            Completion::Fail(error) => found.error.as_ref() == Some(error),
+        };
+        let ours = found.handle.as_deref() == Some(self.callback.as_str());
+        same && ours && found.ended_at == Some(self.now)
+    }
+}
+
+/// Moves the time at which a callback is given up.
+pub(crate) struct Heartbeat {
+    pub(crate) callback: CallbackId,
+    pub(crate) now: Timestamp,
+}
+
+impl Work for Heartbeat {
+    type Answer = ();
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        let (mut stored, mut found) = waiting(conn, turn, &self.callback).await?;
+        let record = self.callback.resolve(&stored.execution, found.as_mut())?;
+        record.beat(self.now);
+        put(conn, stored.key, record).await?;
+        stored.execution.kept_alive();
+        // However long a run lasts, only the last heartbeat is to be told.
+        let seq = self.callback.seq();
+        let delete = "DELETE FROM @.changes WHERE execution = $1 AND seq = $2";
+        conn.query(delete, params![stored.key => INT8, position(seq) => INT8])
+            .await?;
+        changed(conn, turn, stored.key, &stored.execution, Some(seq)).await
+    }
+}
+
+/// The execution that waits for a callback and the record of it, both locked.
+async fn waiting(
+    conn: &Conn,
+    turn: &Turn<'_>,
+    callback: &CallbackId,
+) -> Result<(Stored, Option<Record>), Fault> {
+    let place = &turn.session.place;
+    let id = callback.execution();
+    let stored = find_locked(conn, place, id).await?;
+    let stored = stored.ok_or_else(|| not_found(place, id))?;
+    let record = record_locked(conn, place, id, stored.key, callback.seq()).await?;
+    Ok((stored, record))
+}
+
+/// The record at a position, locked until the end of the transaction.
+async fn record_locked(
+    conn: &Conn,
+    place: &str,
+    id: &ExecutionId,
+    key: i64,
+    seq: u64,
+) -> Result<Option<Record>, Fault> {
+    const SELECT: &str = concat!(
+        "SELECT ",
+        record_columns!(),
+        " FROM @.records WHERE execution = $1 AND seq = $2 FOR UPDATE"
+    );
+    let rows = conn
+        .query(SELECT, params![key => INT8, position(seq) => INT8])
+        .await?;
+    Ok(rows::records(&rows, id, place)?.pop())
+}
+
+/// Writes a record in place of what is there.
+pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fault> {
+    const DELETE: &str = "DELETE FROM @.records WHERE execution = $1 AND seq = $2";
+    const INSERT: &str = concat!(
+        "INSERT INTO @.records (",
+        written_columns!(),
+        ") SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], \
+         $8::int8[], $9::int8[], $10::int8[], $11::int4[], $12::int4[], $13::int4[], $14::bool[], $15::bytea[], \
+         $16::bytea[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], \
+         $24::text[], $25::bytea[], $26::text[], $27::text[], $28::bytea[])"
+    );
+    let mut columns = Records::default();
+    columns.extend(key, std::slice::from_ref(record))?;
+    let seq = position(record.seq);
+    conn.query(DELETE, params![key => INT8, seq => INT8])
+        .await?;
+    conn.query(INSERT, &columns.params()).await?;
+    Ok(())
+}
+
+/// The operation that waits for an execution's end as the end leaves it, still to be written.
+pub(crate) struct Told {
+    key: i64,
+    waiting: Execution,
+    record: Record,
+}
+
+impl Told {
+    /// Whom the end of an execution settles an operation of, if it has ended for good. Only reads, so
+    /// that a parent that cannot be read refuses the end before any of it is written.
+    pub(crate) async fn by(
+        conn: &Conn,
+        turn: &Turn<'_>,
+        ended: &Execution,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Fault> {
+        let (Some(parent), Some(outcome)) = (&ended.parent, ended.completion()) else {
+            return Ok(None);
+        };
+        let place = &turn.session.place;
+        let found = find_locked(conn, place, &parent.execution).await?;
+        let Some(Stored {
+            key,
+            execution: mut waiting,
+            ..
+        }) = found
+        else {
+            return Ok(None);
+        };
+        let record = record_locked(conn, place, &waiting.id, key, parent.seq).await?;
+        let Some(mut record) = record.filter(|record| parent.is(record)) else {
+            return Ok(None);
+        };
+        if waiting.status.is_terminal() || !record.settle(&outcome, now) {
+            return Ok(None);
+        }
+        waiting.changed(now);
+        Ok(Some(Self {
+            key,
+            waiting,
+            record,
+        }))
+    }
+
+    pub(crate) async fn write(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+        put(conn, self.key, &self.record).await?;
+        let seq = Some(self.record.seq);
+        changed(conn, turn, self.key, &self.waiting, seq).await
+    }
+}
+
+/// Writes that an execution was changed, in its record `seq`, and notes it for those who wait.
+pub(crate) async fn changed(
+    conn: &Conn,
+    turn: &mut Turn<'_>,
+    key: i64,
+    execution: &Execution,
+    seq: Option<u64>,
+) -> Result<(), Fault> {
+    let changes = execution.changes.cast_signed();
+    let update = "UPDATE @.executions SET changes = $2, wake_at = $3, due = $4, enqueued = $5, held = NULL WHERE key = $1";
+    let (due, enqueued) = due(execution);
+    let wake_at = execution.wake_at.map(Timestamp::as_millis);
+    conn.query(
+        update,
+        params![key => INT8, changes => INT8, wake_at => INT8, due => INT8, enqueued => INT8],
+    )
+    .await?;
+    // Whoever claims it next reads the record; only the present holder has to be told.
+    if let (Some(seq), ExecutionStatus::Running) = (seq, execution.status) {
+        let insert = "INSERT INTO @.changes (execution, number, seq) VALUES ($1, $2, $3)";
+        conn.query(
+            insert,
+            params![key => INT8, changes => INT8, position(seq) => INT8],
+        )
+        .await?;
+    }
+    let settled = execution.status.is_settled();
+    turn.notes
+        .changed(&execution.id, execution.changes, settled);
+    if execution.due_at().is_some() {
+        turn.notes.due();
+    }
+    Ok(())
+}

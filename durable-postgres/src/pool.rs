@@ -1,0 +1,90 @@
+//! Connections that are used by turns.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use durable_core::store::{StoreError, StoreErrorKind};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::connection::{Conn, Connector};
+use crate::error::Fault;
+
+pub(crate) struct Pool {
+    connector: Arc<Connector>,
+    idle: Mutex<Vec<Arc<Conn>>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Pool {
+    pub(crate) fn new(connector: Arc<Connector>, size: usize) -> Arc<Self> {
+        Arc::new(Self {
+            connector,
+            idle: Mutex::default(),
+            permits: Arc::new(Semaphore::new(size)),
+        })
+    }
+
+    /// A connection of one's own: the one used last, whose statements are prepared, or a new one.
+    pub(crate) async fn get(self: &Arc<Self>) -> Result<Pooled, Fault> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| {
+            let message = format!("the store {} is closed", self.connector.options());
+            StoreError::new(StoreErrorKind::Unavailable, message)
+        })?;
+        let conn = match self.take() {
+            Some(conn) => conn,
+            None => Arc::new(self.connector.connect(None).await?),
+        };
+        Ok(Pooled {
+            conn,
+            pool: Arc::clone(self),
+            _permit: permit,
+        })
+    }
+
+    fn take(&self) -> Option<Arc<Conn>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(conn) = idle.pop() {
+            if conn.is_usable() {
+                return Some(conn);
+            }
+        }
+        None
+    }
+
+    /// Drops idle connections: after one was lost, the others lead to the same dead server.
+    pub(crate) fn clear(&self) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}
+
+/// A connection that goes back to its pool when dropped.
+pub(crate) struct Pooled {
+    conn: Arc<Conn>,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Deref for Pooled {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        if self.conn.is_usable() {
+            let mut idle = self
+                .pool
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            idle.push(Arc::clone(&self.conn));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The tables, their version, and how an older schema gets to it.
+
+use durable_core::store::{Durability, StoreError, StoreErrorKind};
+use tokio_postgres::error::SqlState;
+
+use crate::connection::{Conn, params};
+use crate::database::{Database, Patience};
+use crate::error::{Fault, unusable};
+
+/// Step `n` leads from version `n` to `n + 1`. Steps are never changed, only added.
+pub(crate) static MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
+
+/// Brings the schema to the newest version and says what an acknowledged checkpoint survives.
+pub(crate) async fn prepare(database: &Database) -> Result<Durability, StoreError> {
+    let mut patience = Patience::new();
+    loop {
+        match attempt(database).await {
+            Ok(durability) => return Ok(durability),
+            Err(fault) => patience.failed(fault, database).await?,
+        }
+    }
+}
+
+async fn attempt(database: &Database) -> Result<Durability, Fault> {
+    let conn = database.pool.get().await?;
+    let place = &database.session.place;
+    if version(&conn).await? != Some(MIGRATIONS.len()) {
+        migrate(&conn, place, MIGRATIONS).await?;
+    }
+    durability(&conn).await
+}
+
+/// The version of the tables; `None` where there are none, or none that this role sees.
+async fn version(conn: &Conn) -> Result<Option<usize>, Fault> {
+    let select = conn.qualified("SELECT value FROM @.settings WHERE name = 'version'");
+    match conn.query_once(&select, &[]).await {
+        Ok(rows) => {
+            let text = rows
+                .first()
+                .map(|row| row.try_get::<_, String>(0))
+                .transpose()?;
+            Ok(text.and_then(|text| text.parse().ok()))
+        }
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_missing(error: &tokio_postgres::Error) -> bool {
+    let missing = [&SqlState::UNDEFINED_TABLE, &SqlState::INVALID_SCHEMA_NAME];
+    error.code().is_some_and(|code| missing.contains(&code))
+}
+
+/// Takes the steps that are missing. The row of the version is locked, so that of several processes
+/// one takes them and the others find them taken.
+pub(crate) async fn migrate(conn: &Conn, place: &str, steps: &[&str]) -> Result<(), Fault> {
+    create(conn).await?;
+    conn.begin();
+    let done = take_steps(conn, place, steps).await;
+    match &done {
+        Ok(()) => conn.commit().await?,
+        Err(fault) if !fault.lost_connection() => conn.roll_back().await?,
+        Err(_) => {}
+    }
+    done
+}
+
+/// Makes the schema and the table of the version where they are missing.
+async fn create(conn: &Conn) -> Result<(), Fault> {
+    let schema = conn.schema();
+    let known = conn
+        .query_once(
+            "SELECT 1 FROM pg_namespace WHERE nspname = $1",
+            params![schema => TEXT],
+        )
+        .await?;
+    if known.is_empty() {
+        conn.batch(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"))
+            .await?;
+    }
+    let table = conn.qualified(
+        "CREATE TABLE IF NOT EXISTS @.settings (name text PRIMARY KEY, value text NOT NULL); \
+         INSERT INTO @.settings (name, value) VALUES ('version', '0') ON CONFLICT (name) DO NOTHING",
+    );
+    conn.batch(&table).await?;
+    Ok(())
+}
+
+async fn take_steps(conn: &Conn, place: &str, steps: &[&str]) -> Result<(), Fault> {
+    let select = conn.qualified("SELECT value FROM @.settings WHERE name = 'version' FOR UPDATE");
+    let rows = conn.query_once(&select, &[]).await?;
+    let found: String = match rows.first() {
+        Some(row) => row.try_get(0)?,
+        None => return Err(unusable(&place, "its table `settings` has lost the version").into()),
+    };
+    let version = match found.parse::<usize>() {
+        Ok(version) if version <= steps.len() => version,
+        _ => return Err(too_new(place, &found, steps.len()).into()),
+    };
+    for step in &steps[version..] {
+        conn.batch(&conn.qualified(step)).await?;
+    }
+    let update = conn.qualified("UPDATE @.settings SET value = $1 WHERE name = 'version'");
+    let newest = steps.len().to_string();
+    conn.query_once(&update, params![newest => TEXT]).await?;
+    Ok(())
+}
+
+fn too_new(place: &str, found: &str, newest: usize) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::TooNew,
+        format!(
+            "PostgreSQL at {place}: the tables were made by a newer release: they are version {found} and this release \
+             knows versions up to {newest}. Run the newer release, or name another schema in the URL"
+        ),
+    )
+}
+
+/// What the server's settings make of a commit.
+async fn durability(conn: &Conn) -> Result<Durability, Fault> {
+    let select = "SELECT coalesce(current_setting('fsync', true), 'on'), coalesce(current_setting('synchronous_commit', \
+                  true), 'on')";
+    let rows = conn.query_once(select, &[]).await?;
+    let Some(row) = rows.first() else {
+        return Ok(Durability::Power);
+    };
+    let (fsync, synchronous): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+    if fsync == "off" || synchronous == "off" {
+        tracing::warn!(
+            fsync,
+            synchronous_commit = synchronous,
+            "the last checkpoints can be lost when the server crashes: turn both settings on"
+        );
+        return Ok(Durability::Process);
+    }
+    Ok(Durability::Power)
+}

@@ -1,0 +1,125 @@
+//! Executions are started, any number of them in one statement.
+
+use std::collections::{HashMap, HashSet};
+
+use durable_core::store::{Execution, Started, StoreError, StoreErrorKind};
+
+use crate::columns::{START, Starts, new_key};
+use crate::connection::{Conn, params};
+use crate::database::Turn;
+use crate::error::Fault;
+use crate::executions::find;
+use crate::news::Notes;
+use crate::session::Session;
+
+/// How often new keys are made where others have taken them.
+const ATTEMPTS: usize = 5;
+
+/// An execution that is to be started, and the key to start it with.
+///
+/// The key stays the same when the call is repeated: what is found under it was started by it.
+pub(crate) struct Start {
+    pub(crate) key: i64,
+    pub(crate) execution: Execution,
+}
+
+impl Start {
+    pub(crate) fn new(execution: Execution) -> Self {
+        let key = new_key();
+        Self { key, execution }
+    }
+}
+
+/// Starts executions, with an answer for each.
+pub(crate) async fn start_group(
+    conn: &Conn,
+    session: &Session,
+    group: &[&Start],
+    notes: &mut Notes,
+) -> Result<Vec<Result<Started, StoreError>>, Fault> {
+    let mut starts = Starts::default();
+    let mut named = HashSet::new();
+    for start in group {
+        // Of two with the same id the first one counts.
+        if named.insert(&start.execution.id) {
+            starts.push(start.key, &start.execution);
+        }
+    }
+    let new = conn.query(START, &starts.params()).await?;
+    let new: HashSet<i64> = new
+        .iter()
+        .map(|row| row.try_get(0))
+        .collect::<Result<_, _>>()?;
+    if !new.is_empty() {
+        notes.due();
+    }
+    let mut answers = Vec::with_capacity(group.len());
+    for start in group {
+        let answer = match new.contains(&start.key) {
+            true => Ok(Started::Created(start.execution.clone())),
+            false => existing(conn, session, start).await?,
+        };
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+/// The answer where nothing was inserted.
+async fn existing(
+    conn: &Conn,
+    session: &Session,
+    start: &Start,
+) -> Result<Result<Started, StoreError>, Fault> {
+    let id = &start.execution.id;
+    match find(conn, &session.place, id).await {
+        Ok(Some(found)) if found.key == start.key => Ok(Ok(Started::Created(found.execution))),
+        Ok(Some(found)) => Ok(Ok(Started::Existing(found.execution))),
+        Ok(None) => Ok(Err(key_taken(start))),
+        Err(Fault::Refused(error)) => Ok(Err(error)),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Rare enough that another call with another key is all there is to do.
+fn key_taken(start: &Start) -> StoreError {
+    let message = format!(
+        "execution `{}` was not started, start it again",
+        start.execution.id
+    );
+    StoreError::new(StoreErrorKind::Unavailable, message)
+}
+
+/// Starts executions within a transaction, unless their ids are taken.
+pub(crate) async fn insert(
+    conn: &Conn,
+    turn: &mut Turn<'_>,
+    executions: &[Execution],
+) -> Result<(), Fault> {
+    let mut left: HashMap<_, _> = executions
+        .iter()
+        .map(|new| (new.id.as_str(), new))
+        .collect();
+    for _ in 0..ATTEMPTS {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut starts = Starts::default();
+        for execution in left.values() {
+            starts.push(new_key(), execution);
+        }
+        let new = conn.query(START, &starts.params()).await?;
+        if !new.is_empty() {
+            turn.notes.due();
+        }
+        if new.len() == left.len() {
+            return Ok(());
+        }
+        let ids: Vec<_> = left.keys().copied().collect();
+        let select = "SELECT id FROM @.executions WHERE id = ANY($1)";
+        for row in conn.query(select, params![ids => TEXT_ARRAY]).await? {
+            left.remove(row.try_get::<_, &str>(0)?);
+        }
+    }
+    let message = "executions could not be started, try again";
+    Err(StoreError::new(StoreErrorKind::Unavailable, message).into())
+}

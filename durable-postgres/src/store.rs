@@ -1,0 +1,382 @@
+//! The store: which work goes where.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use durable_core::store::{
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Durability,
+    Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue, QueueState,
+    ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
+};
+use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
+use tokio::task::AbortHandle;
+
+use crate::admin::{History, List, Operate};
+use crate::checkpoint::{Checkpoint, Load, Tied};
+use crate::connection::Connector;
+use crate::database::Database;
+use crate::executions::{self, Cancel, Claim, Get, Renew};
+use crate::news::attend;
+use crate::options::Options;
+use crate::outside::{Complete, Heartbeat};
+use crate::pool::Pool;
+use crate::queues;
+use crate::schedules;
+use crate::schema;
+use crate::session::{Session, Token};
+use crate::work::ClaimMany;
+use crate::writer::Writer;
+
+const fn capabilities(durability: Durability) -> Capabilities {
+    let mut capabilities = Capabilities::roomy(durability);
+    capabilities.max_operations = Some(i64::MAX.cast_unsigned());
+    capabilities
+}
+
+/// Executions and their checkpoints in a PostgreSQL database. Clones share their connections.
+///
+/// # What it promises
+///
+/// * An acknowledged checkpoint survives power loss ([`Durability::Power`]), and the loss of the
+///   primary where `synchronous_standby_names` is set. With `fsync` or `synchronous_commit` off,
+///   the store says [`Durability::Process`] and warns.
+/// * Any number of processes on any number of machines may share the database. An execution is run
+///   by one of them at a time. Leases are compared with the clock of the database, so that machines
+///   need not agree on the time. Those of a killed process can be claimed once they have expired,
+///   and have been seen expired for half of their time to live: after an outage of the database
+///   their holders get time to renew them.
+/// * A batch is one statement. It locks the lease, compares the fence and writes, without a read
+///   before it; batches of concurrent executions share statements and commits. A batch that starts
+///   children, or ends an execution that another one or a queue waits for, takes a transaction.
+/// * A call whose connection is lost is repeated on another for up to five seconds, and finds out by
+///   itself whether it was committed. After that it fails with [`StoreErrorKind::Unavailable`].
+/// * Changes by other processes are heard of with `LISTEN`, and looked for every quarter of a second
+///   where that cannot be had.
+#[derive(Clone)]
+pub struct PostgresStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Arc<Database>,
+    writer: Arc<Writer>,
+    news: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.news.abort();
+    }
+}
+
+/// How much a [`PostgresStore`] has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Statements that were sent, those that begin and end transactions not counted.
+    pub statements: u64,
+    /// Transactions and single statements that wrote something.
+    pub commits: u64,
+    /// Batches that were accepted.
+    pub batches: u64,
+    /// Reads: loads, histories, listings and look-ups.
+    pub reads: u64,
+    /// Attempts that failed and were made again.
+    pub retries: u64,
+}
+
+impl PostgresStore {
+    /// Opens the store that `url` names, as [`Options`] reads it, and makes its tables where there
+    /// are none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open), and [`StoreErrorKind::Unusable`] for an invalid URL.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::open(url.parse()?).await
+    }
+
+    /// Opens the store with these options, and makes its tables where there are none. Tables of an
+    /// older release are brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Unusable`] where the server does not let the role in or it lacks a
+    /// privilege, [`StoreErrorKind::TooNew`] for tables of a newer release, and
+    /// [`StoreErrorKind::Unavailable`] while the server cannot be reached.
+    pub async fn open(options: Options) -> Result<Self, StoreError> {
+        let (size, writers) = (options.pool_size, options.writers);
+        let (place, clock) = (options.to_string(), options.lease_clock);
+        let connector = Arc::new(Connector::new(options)?);
+        let pool = Pool::new(Arc::clone(&connector), size);
+        let writes = Pool::new(Arc::clone(&connector), writers);
+        let open = |durability| Database {
+            session: Arc::new(Session::new(place.clone(), capabilities(durability), clock)),
+            connector: Arc::clone(&connector),
+            pool: Arc::clone(&pool),
+            writes: Arc::clone(&writes),
+        };
+        let durability = schema::prepare(&open(Durability::Power)).await?;
+        let database = Arc::new(open(durability));
+        let session = Arc::clone(&database.session);
+        let news = tokio::spawn(attend(session, connector.clone(), pool.clone()));
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer: Writer::new(Arc::clone(&database), writers),
+                database,
+                news: news.abort_handle(),
+            }),
+        })
+    }
+
+    /// What has been done since the store was opened, for tests and benchmarks.
+    pub fn stats(&self) -> Stats {
+        let database = &self.inner.database;
+        let counters = &database.session.counters;
+        Stats {
+            statements: database.connector.statements(),
+            commits: counters.commits.load(Ordering::Relaxed),
+            batches: counters.batches.load(Ordering::Relaxed),
+            reads: counters.reads.load(Ordering::Relaxed),
+            retries: counters.retries.load(Ordering::Relaxed),
+        }
+    }
+
+    fn session(&self) -> &Session {
+        &self.inner.database.session
+    }
+
+    async fn write(&self, checkpoint: Checkpoint) -> Result<Ack, StoreError> {
+        let (token, ends) = (checkpoint.token, checkpoint.batch.execution.is_some());
+        self.session().note_write(token);
+        let answer = match checkpoint.is_free() {
+            true => self.inner.writer.checkpoint(checkpoint).await,
+            false => self.inner.database.run(Tied(checkpoint)).await,
+        };
+        let lost = |error: &StoreError| error.kind() == StoreErrorKind::FenceLost;
+        if answer.as_ref().map_or_else(lost, |_| ends) {
+            self.session().forget(token);
+        }
+        answer
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PostgresStore({})", self.session().place)
+    }
+}
+
+/// Tells calls of one process apart.
+fn nonce() -> i64 {
+    fastrand::i64(..)
+}
+
+impl CheckpointStore for PostgresStore {
+    fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let token = Token::of(fence)?;
+            if self.session().is_blank(token) {
+                return Ok(Page::default());
+            }
+            let fence = fence.clone();
+            let load = Load {
+                fence,
+                token,
+                after,
+            };
+            self.inner.database.run(load).await
+        })
+    }
+
+    fn checkpoint<'a>(
+        &'a self,
+        fence: &'a Fence,
+        batch: Arc<Batch>,
+    ) -> BoxFuture<'a, Result<Ack, StoreError>> {
+        Box::pin(async move {
+            self.session().capabilities.admit(&batch)?;
+            let token = Token::of(fence)?;
+            let checkpoint = Checkpoint {
+                fence: fence.clone(),
+                token,
+                batch,
+                ties: self.session().ties(token),
+            };
+            self.write(checkpoint).await
+        })
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.session().capabilities
+    }
+}
+
+impl ExecutionStore for PostgresStore {
+    fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            self.session().capabilities.admit_input(&new.input)?;
+            self.inner.writer.start(Execution::queued(new)).await
+        })
+    }
+
+    fn claim<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
+        let claim = Claim {
+            id: id.clone(),
+            now,
+            ttl,
+            nonce: nonce(),
+        };
+        Box::pin(self.inner.database.run(claim))
+    }
+
+    fn renew<'a>(
+        &'a self,
+        fence: &'a Fence,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let renew = Renew {
+                fence: fence.clone(),
+                token: Token::of(fence)?,
+                now,
+                ttl,
+            };
+            self.inner.database.run(renew).await
+        })
+    }
+
+    fn get<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<Execution, StoreError>> {
+        Box::pin(self.inner.database.run(Get(id.clone())))
+    }
+
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
+        Box::pin(self.inner.database.run(List(filter)))
+    }
+
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.session().capabilities.admit_completion(&outcome)?;
+            let complete = Complete {
+                callback: callback.clone(),
+                outcome,
+                now,
+            };
+            self.inner.database.run(complete).await
+        })
+    }
+
+    fn heartbeat<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let callback = callback.clone();
+        Box::pin(self.inner.database.run(Heartbeat { callback, now }))
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let id = id.clone();
+        Box::pin(self.inner.database.run(Cancel { id, now }))
+    }
+
+    fn changed<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        seen: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(executions::wait_for_changes(&self.inner.database, id, seen))
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(self.inner.database.run(History(id.clone())))
+    }
+
+    fn claim_due<'a>(
+        &'a self,
+        wanted: &'a Wanted,
+        how: ClaimDue,
+    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
+        let claim = ClaimMany {
+            wanted: wanted.clone(),
+            how,
+            nonce: nonce(),
+        };
+        Box::pin(self.inner.database.run(claim))
+    }
+
+    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let mut due = self.session().news.listen_for_work();
+            // Counted from one, so that zero is old news. The sender lives as long as this store.
+            let due = due.wait_for(|count| count + 1 != seen).await;
+            Ok(due.map_or(seen, |count| *count + 1))
+        })
+    }
+
+    fn change<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        change: Change,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let id = id.clone();
+        Box::pin(self.inner.database.run(Operate { id, change, now }))
+    }
+
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
+        Box::pin(self.inner.database.run(queues::States))
+    }
+
+    fn put_queue(&self, queue: Queue) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.inner.database.run(queues::Put(queue)))
+    }
+
+    fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.inner.database.run(queues::Remove(name.to_owned())))
+    }
+
+    fn schedules(
+        &self,
+        due_by: Option<Timestamp>,
+    ) -> BoxFuture<'_, Result<Vec<ScheduleEntry>, StoreError>> {
+        Box::pin(self.inner.database.run(schedules::Read(due_by)))
+    }
+
+    fn put_schedule(&self, schedule: ScheduleEntry) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.session().capabilities.admit_input(&schedule.input)?;
+            self.inner.database.run(schedules::Put(schedule)).await
+        })
+    }
+
+    fn remove_schedule<'a>(
+        &'a self,
+        name: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.inner.database.run(schedules::Remove(name.clone())))
+    }
+
+    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.inner.database.run(schedules::Fire(firing)))
+    }
+}

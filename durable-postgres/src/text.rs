@@ -1,0 +1,55 @@
+//! Texts as PostgreSQL takes them: without U+0000.
+
+use std::borrow::Cow;
+
+/// Begins a replacement: `0` follows in place of U+0000, `1` in place of the mark itself.
+const MARK: char = '\u{1a}';
+
+/// The text to store for `text`.
+pub(crate) fn stored(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\0', MARK]) {
+        return Cow::Borrowed(text);
+    }
+    let mut stored = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\0' => stored.extend([MARK, '0']),
+            MARK => stored.extend([MARK, '1']),
+            other => stored.push(other),
+        }
+    }
+    Cow::Owned(stored)
+}
+
+/// The text that `stored` was made of.
+pub(crate) fn original(stored: &str) -> String {
+    if !stored.contains(MARK) {
+        return stored.to_owned();
+    }
+    let mut text = String::with_capacity(stored.len());
+    let mut characters = stored.chars();
+    while let Some(character) = characters.next() {
+        text.push(match character {
+            MARK => match characters.next() {
+                Some('0') => '\0',
+                _ => MARK,
+            },
+            other => other,
+        });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_comes_back() {
+        for text in ["", "plain", "a\0b", "\u{1a}", "\u{1a}0\0\u{1a}1", "\0\0"] {
+            let stored = stored(text);
+            assert!(!stored.contains('\0'), "{text:?}");
+            assert_eq!(original(&stored), text);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Group commit: whatever is queued while the last commit is in flight shares the next one.
+//!
+//! There is a place for every connection that writes. A caller who finds one free takes what is
+//! queued and writes it; if that is only its own, on its own task, as handing it over would take
+//! longer. Nobody waits for others to come: under load, groups form by themselves.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use durable_core::Record;
+use durable_core::store::{Ack, Execution, Started, StoreError, StoreErrorKind};
+use tokio::sync::oneshot;
+
+use crate::checkpoint::{Checkpoint, write_group};
+use crate::connection::Conn;
+use crate::database::{Database, Patience};
+use crate::error::Fault;
+use crate::news::Notes;
+use crate::session::Counters;
+use crate::start::{Start, start_group};
+
+/// Most bytes of values in one group, unless a single batch has more.
+const LARGEST: usize = 16 << 20;
+/// Most batches in one group.
+const MOST: usize = 500;
+
+pub(crate) struct Writer {
+    database: Arc<Database>,
+    queue: Mutex<Queue>,
+}
+
+struct Queue {
+    jobs: VecDeque<Job>,
+    /// Places where nobody writes.
+    free: usize,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+enum Job {
+    Checkpoint(Checkpoint, Reply<Ack>),
+    Start(Start, Reply<Started>),
+}
+
+impl Job {
+    fn size(&self) -> usize {
+        match self {
+            Self::Checkpoint(one, _) => one.batch.records.iter().map(Record::size).sum(),
+            Self::Start(start, _) => start.execution.input.len(),
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Checkpoint(_, reply) => reply.is_closed(),
+            Self::Start(_, reply) => reply.is_closed(),
+        }
+    }
+
+    fn fail(self, error: &StoreError) {
+        let copy = StoreError::new(error.kind(), error.to_string());
+        // A caller who no longer waits reads what was written.
+        match self {
+            Self::Checkpoint(_, reply) => drop(reply.send(Err(copy))),
+            Self::Start(_, reply) => drop(reply.send(Err(copy))),
+        }
+    }
+}
+
+/// What the jobs of a group are answered with.
+#[derive(Default)]
+struct Answers {
+    acks: VecDeque<Result<Ack, StoreError>>,
+    started: VecDeque<Result<Started, StoreError>>,
+}
+
+impl Answers {
+    fn give(&mut self, job: Job) {
+        match job {
+            Job::Checkpoint(_, reply) => drop(self.acks.pop_front().map(|ack| reply.send(ack))),
+            Job::Start(_, reply) => {
+                drop(self.started.pop_front().map(|started| reply.send(started)));
+            }
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(database: Arc<Database>, places: usize) -> Arc<Self> {
+        Arc::new(Self {
+            database,
+            queue: Mutex::new(Queue {
+                jobs: VecDeque::new(),
+                free: places,
+            }),
+        })
+    }
+
+    pub(crate) async fn checkpoint(
+        self: &Arc<Self>,
+        checkpoint: Checkpoint,
+    ) -> Result<Ack, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Checkpoint(checkpoint, reply)).await;
+        answer.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    pub(crate) async fn start(
+        self: &Arc<Self>,
+        execution: Execution,
+    ) -> Result<Started, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(Job::Start(Start::new(execution), reply)).await;
+        answer.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    async fn submit(self: &Arc<Self>, job: Job) {
+        let place = {
+            let mut queue = self.queue();
+            queue.jobs.push_back(job);
+            if queue.free == 0 {
+                return;
+            }
+            queue.free -= 1;
+            Place {
+                jobs: queue.take(),
+                writer: Arc::clone(self),
+            }
+        };
+        match place.jobs.len() {
+            0 | 1 => place.write().await,
+            _ => drop(tokio::spawn(place.write())),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopped(&self) -> StoreError {
+        let message = format!("the store {} is closed", self.database.session.place);
+        StoreError::new(StoreErrorKind::Unavailable, message)
+    }
+}
+
+impl Queue {
+    /// The next group, of one batch at most of each execution.
+    fn take(&mut self) -> Vec<Job> {
+        let (mut group, mut later) = (Vec::new(), VecDeque::new());
+        let (mut keys, mut size) = (HashSet::new(), 0);
+        while let Some(job) = self.jobs.pop_front() {
+            if job.is_abandoned() {
+                continue;
+            }
+            size += job.size();
+            let full = !group.is_empty() && (size > LARGEST || group.len() >= MOST);
+            let again = match &job {
+                Job::Checkpoint(one, _) => !full && !keys.insert(one.token.key),
+                Job::Start(..) => false,
+            };
+            if full || again {
+                later.push_back(job);
+            } else {
+                group.push(job);
+            }
+            if full {
+                break;
+            }
+        }
+        later.append(&mut self.jobs);
+        self.jobs = later;
+        group
+    }
+}
+
+/// A connection's turn to write. Whoever drops it passes the place on.
+struct Place {
+    writer: Arc<Writer>,
+    jobs: Vec<Job>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let jobs = {
+            let mut queue = self.writer.queue();
+            let jobs = queue.take();
+            if jobs.is_empty() {
+                queue.free += 1;
+                return;
+            }
+            jobs
+        };
+        let next = Self {
+            writer: Arc::clone(&self.writer),
+            jobs,
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(next.write())),
+            // The runtime is gone, and with it whoever waits.
+            Err(_) => next.abandon(),
+        }
+    }
+}
+
+impl Place {
+    fn abandon(mut self) {
+        self.jobs.clear();
+        let mut queue = self.writer.queue();
+        queue.jobs.clear();
+    }
+
+    async fn write(mut self) {
+        let jobs = std::mem::take(&mut self.jobs);
+        settle(&self.writer.database, jobs).await;
+    }
+}
+
+/// Writes a group and answers those who wait. If one job is to blame for a failure, the others get
+/// statements of their own.
+async fn settle(database: &Database, jobs: Vec<Job>) {
+    let Err((error, jobs)) = commit(database, jobs).await else {
+        return;
+    };
+    if jobs.len() == 1 || error.kind() == StoreErrorKind::Unavailable {
+        jobs.into_iter().for_each(|job| job.fail(&error));
+        return;
+    }
+    for job in jobs {
+        if let Err((error, alone)) = commit(database, vec![job]).await {
+            alone.into_iter().for_each(|job| job.fail(&error));
+        }
+    }
+}
+
+async fn commit(database: &Database, jobs: Vec<Job>) -> Result<(), (StoreError, Vec<Job>)> {
+    let mut patience = Patience::new();
+    loop {
+        match attempt(database, &jobs).await {
+            Ok(mut answers) => {
+                jobs.into_iter().for_each(|job| answers.give(job));
+                return Ok(());
+            }
+            Err(fault) => {
+                if let Err(error) = patience.failed(fault, database).await {
+                    return Err((error, jobs));
+                }
+            }
+        }
+    }
+}
+
+async fn attempt(database: &Database, jobs: &[Job]) -> Result<Answers, Fault> {
+    let (mut checkpoints, mut starts) = (Vec::new(), Vec::new());
+    for job in jobs {
+        match job {
+            Job::Checkpoint(one, _) => checkpoints.push(one),
+            Job::Start(one, _) => starts.push(one),
+        }
+    }
+    let conn = database.writes.get().await?;
+    // A single statement is a transaction of its own.
+    let both = !checkpoints.is_empty() && !starts.is_empty();
+    if both {
+        conn.begin();
+    }
+    let mut notes = Notes::default();
+    let written = write(database, &conn, (&checkpoints, &starts), &mut notes).await;
+    if both {
+        match &written {
+            Ok(_) => conn.commit().await?,
+            Err(fault) if !fault.lost_connection() => conn.roll_back().await?,
+            Err(_) => {}
+        }
+    }
+    let answers = written?;
+    let counters = &database.session.counters;
+    Counters::add(&counters.commits, 1);
+    Counters::add(
+        &counters.batches,
+        answers.acks.iter().filter(|ack| ack.is_ok()).count(),
+    );
+    database.session.news.tell(notes);
+    Ok(answers)
+}
+
+async fn write(
+    database: &Database,
+    conn: &Conn,
+    (checkpoints, starts): (&[&Checkpoint], &[&Start]),
+    notes: &mut Notes,
+) -> Result<Answers, Fault> {
+    let session = &*database.session;
+    let mut answers = Answers::default();
+    if !checkpoints.is_empty() {
+        answers.acks = write_group(conn, session, checkpoints, notes).await?.into();
+    }
+    if !starts.is_empty() {
+        answers.started = start_group(conn, session, starts, notes).await?.into();
+    }
+    Ok(answers)
+}

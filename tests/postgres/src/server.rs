@@ -1,0 +1,219 @@
+//! A server of PostgreSQL.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tokio_postgres::{Client, Config, NoTls};
+
+use crate::program::{Program, as_user, folder, free_port, installed, new_log, skip};
+
+/// Settings of a server, as lines of `postgresql.conf`.
+pub type Settings<'a> = &'a [(&'a str, &'a str)];
+
+/// A server with a folder and a port of its own. It listens on loopback, and lets in whoever comes
+/// as `postgres`.
+pub struct Server {
+    program: Option<Program>,
+    folder: TempDir,
+    port: u16,
+    databases: AtomicU32,
+}
+
+impl Server {
+    /// Starts a server with an empty cluster, where PostgreSQL is installed.
+    pub async fn start(settings: Settings<'_>) -> Option<Self> {
+        let Some(initdb) = installed("initdb") else {
+            skip("PostgreSQL");
+            return None;
+        };
+        let mut server = Self::in_folder();
+        let mut command = as_user(&initdb);
+        command.args([
+            "-N",
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--no-locale",
+            "-D",
+        ]);
+        let made = command.arg(server.data()).output().unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        server.configure(settings);
+        server.launch().await;
+        Some(server)
+    }
+
+    /// Starts a standby of this server, called `name` to the primary.
+    pub async fn standby(&self, name: &str) -> Self {
+        let mut standby = Self::in_folder();
+        let mut command = as_user(&installed("pg_basebackup").unwrap());
+        let from = format!(
+            "host=127.0.0.1 port={} user=postgres application_name={name}",
+            self.port
+        );
+        command.args(["-R", "-N", "-c", "fast", "-d", &from, "-D"]);
+        let copied = command.arg(standby.data()).output().unwrap();
+        assert!(
+            copied.status.success(),
+            "{}",
+            String::from_utf8_lossy(&copied.stderr)
+        );
+        standby.launch().await;
+        standby
+    }
+
+    fn in_folder() -> Self {
+        let folder = folder();
+        new_log(&folder.path().join("log"));
+        Self {
+            program: None,
+            folder,
+            port: free_port(),
+            databases: AtomicU32::new(0),
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Adds settings, for the next start.
+    pub fn configure(&self, settings: Settings<'_>) {
+        let file = self.data().join("postgresql.conf");
+        let mut text = std::fs::read_to_string(&file).unwrap();
+        for (name, value) in settings {
+            text.push_str(&format!("\n{name} = '{value}'"));
+        }
+        std::fs::write(&file, text).unwrap();
+    }
+
+    async fn launch(&mut self) {
+        let arguments: Vec<_> = [
+            "-D",
+            self.data().to_str().unwrap(),
+            "-k",
+            self.folder.path().to_str().unwrap(),
+            "-p",
+            &self.port.to_string(),
+            "-c",
+            "listen_addresses=127.0.0.1",
+        ]
+        .map(str::to_owned)
+        .into();
+        let program = installed("postgres").unwrap();
+        self.program = Some(Program::start(
+            &program,
+            &arguments,
+            &self.folder.path().join("log"),
+        ));
+        let begun = Instant::now();
+        while self.try_admin().await.is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Kills the server: to its clients and its files it looks like the loss of the machine's power.
+    pub fn kill(&mut self) {
+        if let Some(program) = self.program.take() {
+            program.signal(Signal::KILL);
+        }
+        // The processes of its sessions notice, and let go of the folder.
+        let port = self.port;
+        let begun = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it lives on");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+
+    /// Starts it again in the same folder, on the same port.
+    pub async fn restart(&mut self) {
+        self.program = None;
+        self.launch().await;
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) {
+        let mut command = as_user(&installed("pg_ctl").unwrap());
+        let promoted = command
+            .args(["promote", "-w", "-D"])
+            .arg(self.data())
+            .output()
+            .unwrap();
+        assert!(
+            promoted.status.success(),
+            "{}",
+            String::from_utf8_lossy(&promoted.stderr)
+        );
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of its data and its log.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it has written to its log.
+    pub fn log(&self) -> String {
+        let log = std::fs::read(self.folder.path().join("log")).unwrap();
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// A URL of a database that was made for this call.
+    pub async fn database(&self) -> String {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("test_{number}");
+        let admin = self.admin().await;
+        admin
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
+        self.url(&name)
+    }
+
+    /// The URL of a database.
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable",
+            self.port
+        )
+    }
+
+    /// A connection to the server's own database.
+    pub async fn admin(&self) -> Client {
+        self.try_admin()
+            .await
+            .unwrap_or_else(|| panic!("{}", self.log()))
+    }
+
+    async fn try_admin(&self) -> Option<Client> {
+        client(&self.url("postgres")).await.ok()
+    }
+}
+
+/// A connection to the database that a URL names.
+pub async fn client(url: &str) -> Result<Client, tokio_postgres::Error> {
+    let plain = url.split('?').next().unwrap_or(url);
+    let config: Config = plain.parse()?;
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    Ok(client)
+}

@@ -7,6 +7,7 @@ mod floor;
 mod items;
 mod long;
 mod many;
+mod postgres;
 mod replay;
 mod report;
 mod sequential;
@@ -32,7 +33,7 @@ enum Workload {
     },
     /// Runs N steps one after the other; floor: append and fdatasync of the same bytes.
     Sequential {
-        /// Where the checkpoints are kept: `sqlite:PATH` or `memory:`.
+        /// Where the checkpoints are kept: `sqlite:PATH`, `postgres://…` or `memory:`.
         #[arg(long)]
         store: String,
         /// Steps.
@@ -41,7 +42,7 @@ enum Workload {
     },
     /// Runs N executions by a worker, many at once; floor: as many frames appended, many in one write.
     Many {
-        /// Where the checkpoints are kept: `sqlite:PATH` or `memory:`.
+        /// Where the checkpoints are kept: `sqlite:PATH`, `postgres://…` or `memory:`.
         #[arg(long)]
         store: String,
         /// Executions.
@@ -60,7 +61,7 @@ enum Workload {
     /// From a start to the first body, and from a callback to the body behind it, N times.
     #[command(name = "start_latency")]
     StartLatency {
-        /// Where the checkpoints are kept: `sqlite:PATH` or `memory:`.
+        /// Where the checkpoints are kept: `sqlite:PATH`, `postgres://…` or `memory:`.
         #[arg(long)]
         store: String,
         /// Executions.

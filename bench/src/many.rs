@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use durable::durable;
 use durable::prelude::*;
 use durable::sqlite::{SqliteStore, Stats};
-use durable::store::{ExecutionStatus, ExecutionStore, Filter, MemoryStore};
+use durable::store::{ExecutionStatus, ExecutionStore, Filter};
 use durable::{Client, Worker};
 use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::floor;
+use crate::postgres::is_postgres;
 use crate::replay::Row;
 use crate::sequential::{execution_id, written_by_process};
 
@@ -78,12 +79,12 @@ pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Res
     let path = store.strip_prefix("sqlite:").map(PathBuf::from);
     let sqlite = match &path {
         Some(path) => Some(SqliteStore::open(path).await?),
-        None if store == "memory:" => None,
+        None if store == "memory:" || is_postgres(store) => None,
         None => return Err(format!("no store of this bench: {store:?}").into()),
     };
     let opened: Arc<dyn ExecutionStore> = match &sqlite {
         Some(sqlite) => Arc::new(sqlite.clone()),
-        None => Arc::new(MemoryStore::new()),
+        None => durable::open(store).await?,
     };
     let run = execution_id(0);
     start_all(&opened, &run, n, steps).await?;
@@ -101,7 +102,7 @@ pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Res
     let all = f64::from(n * steps);
     let line = Line {
         workload: "many",
-        store,
+        store: if is_postgres(store) { "postgres" } else { store },
         n,
         steps,
         concurrency,
@@ -112,6 +113,9 @@ pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Res
         bytes_per_step: bytes as f64 / all,
     };
     println!("{}", serde_json::to_string(&line)?);
+    if is_postgres(store) {
+        return insert_beside(store, n * steps, u32::try_from(concurrency)?).await;
+    }
     match path {
         Some(path) => append_beside(&path, n * steps, u32::try_from(concurrency)?),
         None => Ok(()),
@@ -170,6 +174,21 @@ async fn running(store: &dyn ExecutionStore, run: &str) -> usize {
         ..Filter::default()
     };
     store.list(filter).await.map_or(1, |found| found.len())
+}
+
+async fn insert_beside(url: &str, frames: u32, per_commit: u32) -> Result<(), BoxError> {
+    let size = serde_json::to_vec(&Row::new(0))?.len();
+    let mut floor = crate::postgres::Floor::open(url).await?;
+    let took = floor.insert_grouped(size, frames, per_commit).await?;
+    floor.close().await?;
+    let line = Floor {
+        workload: "grouped_insert",
+        frames,
+        frames_per_commit: per_commit,
+        frames_per_s: f64::from(frames) / took.as_secs_f64(),
+    };
+    println!("{}", serde_json::to_string(&line)?);
+    Ok(())
 }
 
 fn append_beside(path: &std::path::Path, frames: u32, per_commit: u32) -> Result<(), BoxError> {

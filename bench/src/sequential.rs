@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use durable::durable;
+use durable::postgres::PostgresStore;
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
 use durable::store::MemoryStore;
 
 use crate::floor;
+use crate::postgres::{Floor, is_postgres};
 use crate::replay::Row;
 use crate::report::{Line, Samples};
 
@@ -53,9 +55,14 @@ struct Cost {
     bytes: u64,
 }
 
+/// Turns that the store and the floor take.
+const ROUNDS: u32 = 5;
+
 /// Runs `n` steps on the store, in turns with the floor in the same folder.
 pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
-    const ROUNDS: u32 = 5;
+    if is_postgres(store) {
+        return beside_inserts(store, n).await;
+    }
     let slice = n.div_ceil(ROUNDS);
     let path = store.strip_prefix("sqlite:").map(PathBuf::from);
     let size = serde_json::to_vec(&Row::new(0))?.len();
@@ -123,6 +130,47 @@ async fn on_sqlite(store: &SqliteStore, round: u32, n: u32) -> Result<Cost, BoxE
         commits: after.commits - before.commits - 3,
         bytes: written_by_process() - written,
     })
+}
+
+/// Runs `n` steps on PostgreSQL, in turns with bare inserts into the same database.
+async fn beside_inserts(url: &str, n: u32) -> Result<(), BoxError> {
+    let store = PostgresStore::connect(url).await?;
+    let mut floor = Floor::open(url).await?;
+    let (slice, size) = (n.div_ceil(ROUNDS), serde_json::to_vec(&Row::new(0))?.len());
+    let (mut laps, mut floors, mut statements) = (Vec::new(), Vec::new(), 0);
+    for round in 0..ROUNDS {
+        let own = Laps::default();
+        let before = store.stats();
+        let report = durable::run(sequential, execution_id(round), slice)
+            .state(&own)
+            .store(store.clone())
+            .report()
+            .await;
+        report.output?;
+        laps.extend(own.durations());
+        // The start, the claim and the end of the execution are not its steps'.
+        statements += store.stats().statements - before.statements - 3;
+        floors.extend(floor.insert(size, slice).await?);
+    }
+    floor.close().await?;
+    for (workload, store, laps) in [
+        ("sequential", "postgres", laps),
+        ("bare_insert", "postgres", floors),
+    ] {
+        let samples = Samples::new(laps, 1);
+        Line {
+            workload,
+            store,
+            n: slice * ROUNDS,
+            us_per_step_p50: samples.p50(),
+            us_per_step_mean: samples.mean(),
+            commits: statements,
+            bytes_written: 0,
+        }
+        .print()?;
+        statements = u64::from(slice * ROUNDS);
+    }
+    Ok(())
 }
 
 async fn in_memory(round: u32, n: u32) -> Result<Cost, BoxError> {

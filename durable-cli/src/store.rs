@@ -1,5 +1,6 @@
 //! Opening a store that is there, and finding executions in it.
 
+use std::borrow::Cow;
 use std::fs;
 use std::sync::Arc;
 
@@ -25,9 +26,18 @@ pub(crate) async fn open(url: &str) -> Result<Arc<dyn ExecutionStore>, CliError>
                 .into(),
         ));
     }
-    durable::open(url)
+    durable::open(&without_creation(url))
         .await
         .map_err(|error| CliError::Store(error.into()))
+}
+
+/// The URL of a PostgreSQL store, with the option to make no tables.
+fn without_creation(url: &str) -> Cow<'_, str> {
+    if !url.starts_with("postgres") {
+        return Cow::Borrowed(url);
+    }
+    let joint = if url.contains('?') { '&' } else { '?' };
+    Cow::Owned(format!("{url}{joint}create=false"))
 }
 
 fn require_file(path: &str, url: &str) -> Result<(), CliError> {

@@ -17,7 +17,7 @@ macro_rules! written_columns {
     () => {
         "execution, seq, ord, started_at, ended_at, due_at, turn, deadline, heartbeat, extent, attempt, interruptions, \
          checksum, secret, id, parent, kind, name, item, label, status, source, value_type, codec, data, error, handle, \
-         fingerprint"
+         fingerprint, state_type"
     };
 }
 pub(crate) use written_columns;
@@ -31,7 +31,7 @@ macro_rules! replace_unless_settled {
          excluded.interruptions, checksum = excluded.checksum, secret = excluded.secret, id = excluded.id, parent = \
          excluded.parent, kind = excluded.kind, name = excluded.name, item = excluded.item, label = excluded.label, \
          status = excluded.status, source = excluded.source, value_type = excluded.value_type, codec = excluded.codec, \
-         data = excluded.data, error = excluded.error, handle = excluded.handle, fingerprint = excluded.fingerprint \
+         data = excluded.data, error = excluded.error, handle = excluded.handle, fingerprint = excluded.fingerprint, state_type = excluded.state_type \
          WHERE r.kind NOT IN ('callback', 'invoke') OR r.status NOT IN ('succeeded', 'failed', 'cancelled')"
     };
 }
@@ -68,6 +68,7 @@ pub(crate) struct Records<'a> {
     error: Vec<Option<String>>,
     handle: Vec<Option<Cow<'a, str>>>,
     fingerprint: Vec<Option<&'a [u8]>>,
+    state_type: Vec<Option<Cow<'a, str>>>,
 }
 
 impl<'a> Records<'a> {
@@ -136,14 +137,15 @@ impl<'a> Records<'a> {
         self.error
             .push(record.error.as_ref().map(encode_error).transpose()?);
         self.handle.push(record.handle.as_deref().map(stored));
+        self.state_type.push(record.state_type.as_deref().map(stored));
         let print = record.fingerprint.as_ref();
         self.fingerprint
             .push(print.map(|print| print.as_bytes().as_slice()));
         Ok(())
     }
 
-    pub(crate) fn params(&self) -> [Param<'_>; 28] {
-        let all: &[Param<'_>; 28] = params![
+    pub(crate) fn params(&self) -> [Param<'_>; 29] {
+        let all: &[Param<'_>; 29] = params![
             self.execution => INT8_ARRAY, self.seq => INT8_ARRAY, self.order => INT8_ARRAY,
             self.started_at => INT8_ARRAY, self.ended_at => INT8_ARRAY, self.due_at => INT8_ARRAY,
             self.turn => INT8_ARRAY, self.deadline => INT8_ARRAY, self.heartbeat => INT8_ARRAY,
@@ -153,7 +155,7 @@ impl<'a> Records<'a> {
             self.item => TEXT_ARRAY, self.label => TEXT_ARRAY, self.status => TEXT_ARRAY,
             self.source => TEXT_ARRAY, self.value_type => TEXT_ARRAY, self.codec => TEXT_ARRAY,
             self.data => BYTEA_ARRAY, self.error => TEXT_ARRAY, self.handle => TEXT_ARRAY,
-            self.fingerprint => BYTEA_ARRAY,
+            self.fingerprint => BYTEA_ARRAY, self.state_type => TEXT_ARRAY,
         ];
         all.clone()
     }
@@ -162,12 +164,12 @@ impl<'a> Records<'a> {
 /// Starts executions, unless their ids are taken; answers with the keys of those that are new.
 pub(crate) const START: &str = "INSERT INTO @.executions (key, id, handler, status, input_codec, input, \
     input_checksum, created_at, updated_at, parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, \
-    admitted, due, enqueued) SELECT key, id, handler, status, input_codec, input, checksum, created_at, created_at, \
-    parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued \
+    admitted, due, enqueued, input_type) SELECT key, id, handler, status, input_codec, input, checksum, created_at, created_at, \
+    parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type \
     FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int4[], $8::int8[], \
     $9::text[], $10::int8[], $11::bytea[], $12::int8[], $13::text[], $14::text[], $15::int4[], $16::bool[], \
-    $17::int8[], $18::int8[]) AS new (key, id, handler, status, input_codec, input, checksum, created_at, parent, \
-    parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued) ORDER BY id \
+    $17::int8[], $18::int8[], $19::text[]) AS new (key, id, handler, status, input_codec, input, checksum, created_at, parent, \
+    parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type) ORDER BY id \
     ON CONFLICT DO NOTHING RETURNING key";
 
 /// Executions that are started together.
@@ -191,6 +193,7 @@ pub(crate) struct Starts<'a> {
     admitted: Vec<bool>,
     due: Vec<Option<i64>>,
     enqueued: Vec<Option<i64>>,
+    input_type: Vec<Option<Cow<'a, str>>>,
 }
 
 impl<'a> Starts<'a> {
@@ -220,16 +223,18 @@ impl<'a> Starts<'a> {
         self.admitted.push(execution.admitted);
         self.due.push(due);
         self.enqueued.push(enqueued);
+        let input_type = execution.input_type.as_deref();
+        self.input_type.push(input_type.map(stored));
     }
 
-    pub(crate) fn params(&self) -> [Param<'_>; 18] {
-        let all: &[Param<'_>; 18] = params![
+    pub(crate) fn params(&self) -> [Param<'_>; 19] {
+        let all: &[Param<'_>; 19] = params![
             self.key => INT8_ARRAY, self.id => TEXT_ARRAY, self.handler => TEXT_ARRAY, self.status => TEXT_ARRAY,
             self.input_codec => TEXT_ARRAY, self.input => BYTEA_ARRAY, self.checksum => INT4_ARRAY,
             self.created_at => INT8_ARRAY, self.parent => TEXT_ARRAY, self.parent_seq => INT8_ARRAY,
             self.parent_operation => BYTEA_ARRAY, self.start_at => INT8_ARRAY, self.queue => TEXT_ARRAY,
             self.queue_key => TEXT_ARRAY, self.priority => INT4_ARRAY, self.admitted => BOOL_ARRAY,
-            self.due => INT8_ARRAY, self.enqueued => INT8_ARRAY,
+            self.due => INT8_ARRAY, self.enqueued => INT8_ARRAY, self.input_type => TEXT_ARRAY,
         ];
         all.clone()
     }

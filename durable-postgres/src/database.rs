@@ -7,7 +7,7 @@ use durable_core::store::StoreError;
 
 use crate::connection::{Conn, Connector};
 use crate::error::Fault;
-use crate::news::Notes;
+use crate::news::{Notes, send};
 use crate::pool::Pool;
 use crate::session::{Counters, Session};
 
@@ -100,6 +100,17 @@ impl Database {
         }
     }
 
+    /// Tells of what was committed.
+    pub(crate) async fn tell(&self, conn: &Conn, notes: Notes) {
+        let messages = self.session.news.tell(notes);
+        if messages.is_empty() || !self.connector.options().listen {
+            return;
+        }
+        if let Err(fault) = send(conn, &messages).await {
+            tracing::debug!(?fault, "other processes are not told, they will look");
+        }
+    }
+
     async fn attempt<W: Work>(&self, work: &W, unsure: bool) -> Result<W::Answer, Fault> {
         let conn = self.pool.get().await?;
         let mut turn = Turn {
@@ -109,7 +120,7 @@ impl Database {
         };
         if !W::TRANSACTION {
             let answer = work.run(&conn, &mut turn).await?;
-            self.session.news.tell(turn.notes);
+            self.tell(&conn, turn.notes).await;
             return Ok(answer);
         }
         conn.begin();
@@ -118,7 +129,7 @@ impl Database {
             Ok(answer) => {
                 conn.commit().await?;
                 Counters::add(&self.session.counters.commits, 1);
-                self.session.news.tell(turn.notes);
+                self.tell(&conn, turn.notes).await;
                 Ok(answer)
             }
             Err(fault) => {

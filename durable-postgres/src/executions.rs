@@ -14,6 +14,7 @@ use crate::news::Changes;
 use crate::outside::{Told, changed};
 use crate::rows::{self, Stored, execution_columns};
 use crate::session::{Counters, Token, fence_lost, milliseconds};
+use crate::text::stored;
 
 const ONE: &str = concat!(
     "SELECT ",
@@ -161,7 +162,7 @@ impl Claim {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let was: &str = row.try_get(29)?;
+        let was: &str = row.try_get(30)?;
         let (blank, blocked) = (was == "queued", was == "blocked");
         let stored = rows::existing(row, &session.place)?;
         if blocked {
@@ -351,7 +352,7 @@ impl Work for Cancel {
         let told = Told::by(conn, turn, &execution, self.now).await?;
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         let update = "UPDATE @.executions SET status = $2, updated_at = $3, error = $4, cancel = $5, paused = $6, admitted \
-                      = $7 WHERE key = $1";
+                      = $7, report = $8 WHERE key = $1";
         conn.query(
             update,
             params![
@@ -362,6 +363,7 @@ impl Work for Cancel {
                 execution.cancel => BOOL,
                 execution.paused => BOOL,
                 execution.admitted => BOOL,
+                execution.report.as_deref().map(stored) => TEXT,
             ],
         )
         .await?;

@@ -3,7 +3,8 @@
 //! A change made through this store is told here as soon as it is committed, and sent to other
 //! processes with `NOTIFY` by a task of its own: a notification in the transaction that makes the
 //! change would hold a lock of the whole server while it commits, and keep others from sharing the
-//! flush. A notification that gets lost with its process costs its listeners one poll.
+//! flush. A notification that gets lost with its process costs its listeners one poll. A process
+//! whose task is not connected, as in its first moments, sends them itself after the commit.
 
 mod listener;
 
@@ -14,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use durable_core::ExecutionId;
 use tokio::sync::{Notify, watch};
 
-pub(crate) use listener::attend;
+pub(crate) use listener::{attend, send};
 
 /// How often an execution was changed from outside, and whether nothing happens to it any more.
 pub(crate) type Changes = (u64, bool);
@@ -51,6 +52,14 @@ impl Notes {
     /// Something will become due at a time that this process knows of.
     pub(crate) fn due_later(&mut self) {
         self.due = self.due.max(Due::Here);
+    }
+
+    /// What other processes are told.
+    fn messages(self) -> Vec<String> {
+        let due = (self.due == Due::Everywhere).then(|| Message::Due.to_string());
+        let changed = self.changed.into_iter();
+        let changed = changed.map(|(id, changes)| Message::Changed(id, changes).to_string());
+        due.into_iter().chain(changed).collect()
     }
 }
 
@@ -118,8 +127,8 @@ impl News {
         self.due.subscribe()
     }
 
-    /// Tells of what was committed.
-    pub(crate) fn tell(&self, notes: Notes) {
+    /// Tells of what was committed. Answers with what the caller has to send to other processes.
+    pub(crate) fn tell(&self, notes: Notes) -> Vec<String> {
         if notes.due > Due::Nobody {
             self.bump();
         }
@@ -131,21 +140,15 @@ impl News {
                 }
             }
         }
-        if self.connected.load(Ordering::Relaxed) {
-            self.send(notes);
+        let messages = notes.messages();
+        if !self.connected.load(Ordering::Relaxed) {
+            return messages;
         }
-    }
-
-    fn send(&self, notes: Notes) {
-        let mut outgoing = locked(&self.outgoing);
-        if notes.due == Due::Everywhere {
-            outgoing.insert(Message::Due.to_string());
-        }
-        let changed = notes.changed.into_iter();
-        outgoing.extend(changed.map(|(id, changes)| Message::Changed(id, changes).to_string()));
-        if !outgoing.is_empty() {
+        if !messages.is_empty() {
+            locked(&self.outgoing).extend(messages);
             self.filled.notify_one();
         }
+        Vec::new()
     }
 
     fn bump(&self) {

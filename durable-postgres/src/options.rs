@@ -46,6 +46,7 @@ pub enum LeaseClock {
 /// | `writers` | connections for checkpoints and starts | 2 |
 /// | `pgbouncer` | `true` behind PgBouncer in transaction mode: no prepared statements, no `LISTEN` | `false` |
 /// | `listen` | `false`: other processes' changes are polled for, not listened for | `true` |
+/// | `create` | `false`: tables that are not there are an error, and are not made | `true` |
 /// | `sslmode` | `disable`, `prefer`, `require`, or `verify-full`, as `libpq` has them | `prefer` |
 /// | `sslrootcert` | file of the certificate authorities to trust (PEM), instead of the public ones | |
 #[derive(Clone)]
@@ -56,6 +57,7 @@ pub struct Options {
     pub(crate) writers: usize,
     pub(crate) pgbouncer: bool,
     pub(crate) listen: bool,
+    pub(crate) create: bool,
     pub(crate) verify: bool,
     pub(crate) root_cert: Option<PathBuf>,
     pub(crate) lease_clock: LeaseClock,
@@ -76,6 +78,7 @@ impl Options {
             "writers" => self.writers = count(name, value)?,
             "pgbouncer" => self.pgbouncer = switch(name, value)?,
             "listen" => self.listen = switch(name, value)?,
+            "create" => self.create = switch(name, value)?,
             "sslrootcert" => self.root_cert = Some(value.into()),
             "sslmode" => {
                 let (mode, verify) = match value {
@@ -132,6 +135,7 @@ impl std::str::FromStr for Options {
             writers: 2,
             pgbouncer: false,
             listen: true,
+            create: true,
             verify: false,
             root_cert: None,
             lease_clock: LeaseClock::default(),

@@ -112,7 +112,7 @@ pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fa
         ") SELECT * FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], \
          $8::int8[], $9::int8[], $10::int8[], $11::int4[], $12::int4[], $13::int4[], $14::bool[], $15::bytea[], \
          $16::bytea[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], \
-         $24::text[], $25::bytea[], $26::text[], $27::text[], $28::bytea[])"
+         $24::text[], $25::bytea[], $26::text[], $27::text[], $28::bytea[], $29::text[])"
     );
     let mut columns = Records::default();
     columns.extend(key, std::slice::from_ref(record))?;

@@ -42,7 +42,7 @@ macro_rules! record_columns {
     () => {
         "seq, id, parent, kind, name, turn, item, label, ord, status, attempt, interruptions, started_at, ended_at, \
          due_at, value_type, codec, data, checksum, error, secret, source, handle, deadline, heartbeat, extent, \
-         fingerprint"
+         fingerprint, state_type"
     };
 }
 pub(crate) use record_columns;
@@ -52,7 +52,7 @@ macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, input_checksum, output_codec, output, output_checksum, error, \
          report, created_at, updated_at, wake_at, parent, parent_seq, parent_operation, next, changes, cancel, \
-         start_at, queue, queue_key, priority, admitted, paused, fence, crashes"
+         start_at, queue, queue_key, priority, admitted, paused, fence, crashes, input_type"
     };
 }
 pub(crate) use execution_columns;
@@ -100,6 +100,7 @@ pub(crate) fn record(row: &Row) -> Decoded<Record> {
     record.heartbeat = value::<Option<i64>>(row, 24, "heartbeat")?
         .map(|nanoseconds| Duration::from_nanos(nanoseconds.unsigned_abs()));
     record.extent = value::<Option<i64>>(row, 25, "extent")?.map(i64::cast_unsigned);
+    record.state_type = optional_text(row, 27, "state_type")?.map(Cow::Owned);
     record.fingerprint = bytes(row, 26, "fingerprint")?
         .map(|print| match print.try_into() {
             Ok(print) => Ok(Fingerprint::from_bytes(print)),
@@ -123,6 +124,7 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
         parent: parent(row, [15, 16, 17])?,
         start_at: optional_timestamp(row, 21, "start_at")?,
         queue: queue_entry(row, [22, 23, 24])?,
+        input_type: optional_text(row, 29, "input_type")?.map(Cow::Owned),
         ..NewExecution::new(
             word(row, 1, "id", |id| id.parse().ok())?,
             text(row, 2, "handler")?,

@@ -24,7 +24,12 @@ pub(crate) async fn prepare(database: &Database) -> Result<Durability, StoreErro
 async fn attempt(database: &Database) -> Result<Durability, Fault> {
     let conn = database.pool.get().await?;
     let place = &database.session.place;
-    if version(&conn).await? != Some(MIGRATIONS.len()) {
+    let found = version(&conn).await?;
+    if found.is_none() && !database.connector.options().create {
+        let what = "there are no tables in it, and `create=false` makes none";
+        return Err(unusable(place, what).into());
+    }
+    if found != Some(MIGRATIONS.len()) {
         migrate(&conn, place, MIGRATIONS).await?;
     }
     durability(&conn).await

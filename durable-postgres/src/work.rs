@@ -319,7 +319,7 @@ impl ClaimMany {
             }
             Err(fault) => return Err(fault),
         };
-        let was: Option<&str> = row.try_get(29)?;
+        let was: Option<&str> = row.try_get(30)?;
         if was == Some("blocked") {
             let execution = &stored.execution;
             turn.notes.changed(&execution.id, execution.changes, false);

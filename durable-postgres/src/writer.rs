@@ -39,7 +39,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 enum Job {
     Checkpoint(Checkpoint, Reply<Ack>),
-    Start(Start, Reply<Started>),
+    Start(Box<Start>, Reply<Started>),
 }
 
 impl Job {
@@ -61,8 +61,12 @@ impl Job {
         let copy = StoreError::new(error.kind(), error.to_string());
         // A caller who no longer waits reads what was written.
         match self {
-            Self::Checkpoint(_, reply) => drop(reply.send(Err(copy))),
-            Self::Start(_, reply) => drop(reply.send(Err(copy))),
+            Self::Checkpoint(_, reply) => {
+                let _ = reply.send(Err(copy));
+            }
+            Self::Start(_, reply) => {
+                let _ = reply.send(Err(copy));
+            }
         }
     }
 }
@@ -77,9 +81,15 @@ struct Answers {
 impl Answers {
     fn give(&mut self, job: Job) {
         match job {
-            Job::Checkpoint(_, reply) => drop(self.acks.pop_front().map(|ack| reply.send(ack))),
+            Job::Checkpoint(_, reply) => {
+                if let Some(ack) = self.acks.pop_front() {
+                    let _ = reply.send(ack);
+                }
+            }
             Job::Start(_, reply) => {
-                drop(self.started.pop_front().map(|started| reply.send(started)));
+                if let Some(started) = self.started.pop_front() {
+                    let _ = reply.send(started);
+                }
             }
         }
     }
@@ -110,7 +120,8 @@ impl Writer {
         execution: Execution,
     ) -> Result<Started, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(Job::Start(Start::new(execution), reply)).await;
+        let start = Box::new(Start::new(execution));
+        self.submit(Job::Start(start, reply)).await;
         answer.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
@@ -254,7 +265,7 @@ async fn attempt(database: &Database, jobs: &[Job]) -> Result<Answers, Fault> {
     for job in jobs {
         match job {
             Job::Checkpoint(one, _) => checkpoints.push(one),
-            Job::Start(one, _) => starts.push(one),
+            Job::Start(one, _) => starts.push(&**one),
         }
     }
     let conn = database.writes.get().await?;
@@ -279,7 +290,7 @@ async fn attempt(database: &Database, jobs: &[Job]) -> Result<Answers, Fault> {
         &counters.batches,
         answers.acks.iter().filter(|ack| ack.is_ok()).count(),
     );
-    database.session.news.tell(notes);
+    database.tell(&conn, notes).await;
     Ok(answers)
 }
 

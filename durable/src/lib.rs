@@ -8,6 +8,8 @@ pub use durable_core::*;
 #[cfg(feature = "lambda")]
 pub use durable_lambda as lambda;
 pub use durable_macros::durable;
+#[cfg(feature = "postgres")]
+pub use durable_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use durable_sqlite as sqlite;
 

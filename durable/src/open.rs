@@ -12,6 +12,7 @@ const DEFAULT_STORE: &str = "sqlite:durable.db";
 /// | URL | store |
 /// |---|---|
 /// | `sqlite:PATH` | one SQLite file, made when it is not there (feature `sqlite`) |
+/// | `postgres://USER@HOST/DATABASE` | a schema in a PostgreSQL database, made when it is not there (feature `postgres`) |
 /// | `memory:` | gone with the process |
 ///
 /// ```
@@ -30,9 +31,21 @@ pub async fn open(url: &str) -> Result<Arc<dyn ExecutionStore>, StoreError> {
         Some(("sqlite", path)) if !path.is_empty() => {
             Ok(Arc::new(durable_sqlite::SqliteStore::open(path).await?))
         }
+        #[cfg(feature = "postgres")]
+        Some(("postgres" | "postgresql", _)) => {
+            Ok(Arc::new(durable_postgres::PostgresStore::connect(url).await?))
+        }
+        // A URL of a server may hold a password.
+        #[cfg(not(feature = "postgres"))]
+        Some(("postgres" | "postgresql", _)) => Err(StoreError::new(
+            StoreErrorKind::Unusable,
+            "a store in PostgreSQL needs the feature `postgres` of the crate `durable`",
+        )),
         _ => Err(StoreError::new(
             StoreErrorKind::Unusable,
-            format!("{url:?} names no store: write `sqlite:PATH` or `memory:`"),
+            format!(
+                "{url:?} names no store: write `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or `memory:`"
+            ),
         )),
     }
 }

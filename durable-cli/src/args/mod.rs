@@ -25,6 +25,7 @@ pub struct Cli {
         global = true,
         value_name = "URL",
         env = "DURABLE_STORE",
+        hide_env_values = true,
         default_value = "sqlite:durable.db"
     )]
     pub store: String,

@@ -17,19 +17,19 @@ use crate::error::Fault;
 use crate::news::Notes;
 use crate::session::Session;
 
-/// Records only. `$1` to `$28` are the records, `$29` to `$31` the leases.
+/// Records only. `$1` to `$29` are the records, `$30` to `$32` the leases.
 macro_rules! write_records {
     () => {
         concat!(
-            "WITH held AS (SELECT l.execution, e.changes, e.cancel, e.paused FROM unnest($29::int8[], $30::int8[], \
-             $31::text[]) AS w (execution, fence, id) JOIN @.leases l ON l.execution = w.execution AND l.fence = w.fence \
+            "WITH held AS (SELECT l.execution, e.changes, e.cancel, e.paused FROM unnest($30::int8[], $31::int8[], \
+             $32::text[]) AS w (execution, fence, id) JOIN @.leases l ON l.execution = w.execution AND l.fence = w.fence \
              JOIN @.executions e ON e.key = w.execution AND e.id = w.id ORDER BY l.execution FOR UPDATE OF l), \
              written AS (INSERT INTO @.records AS r (",
             written_columns!(),
             ") SELECT new.* FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], \
              $7::int8[], $8::int8[], $9::int8[], $10::int8[], $11::int4[], $12::int4[], $13::int4[], $14::bool[], \
              $15::bytea[], $16::bytea[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], \
-             $23::text[], $24::text[], $25::bytea[], $26::text[], $27::text[], $28::bytea[]) AS new (",
+             $23::text[], $24::text[], $25::bytea[], $26::text[], $27::text[], $28::bytea[], $29::text[]) AS new (",
             written_columns!(),
             ") JOIN held ON held.execution = new.execution ",
             replace_unless_settled!(),
@@ -43,7 +43,7 @@ const WRITE: &str = concat!(
     " SELECT execution, changes, cancel, paused FROM held"
 );
 
-/// Records and what becomes of executions, `$32` to `$42`. One that was changed since the writer looked is due at
+/// Records and what becomes of executions, `$33` to `$43`. One that was changed since the writer looked is due at
 /// once; the row is locked by then, so nothing comes in between.
 const WRITE_AND_END: &str = concat!(
     write_records!(),
@@ -53,8 +53,8 @@ const WRITE_AND_END: &str = concat!(
      report = n.report, error = n.error, output_codec = n.codec, output = n.output, output_checksum = n.checksum, \
      admitted = e.queue IS NOT NULL AND n.status IN ('suspended', 'blocked'), \
      tried = CASE n.status WHEN 'blocked' THEN coalesce(e.tried, '') || coalesce(e.build, '') || chr(10) END \
-     FROM unnest($32::int8[], $33::int8[], $34::int8[], $35::text[], $36::int8[], $37::int8[], $38::text[], $39::text[], \
-     $40::text[], $41::bytea[], $42::int4[]) AS n (execution, batch, seen, status, now, wake_at, report, error, codec, \
+     FROM unnest($33::int8[], $34::int8[], $35::int8[], $36::text[], $37::int8[], $38::int8[], $39::text[], $40::text[], \
+     $41::text[], $42::bytea[], $43::int4[]) AS n (execution, batch, seen, status, now, wake_at, report, error, codec, \
      output, checksum) JOIN held ON held.execution = n.execution WHERE e.key = n.execution \
      RETURNING e.key, e.changes, e.cancel, e.paused), \
      released AS (DELETE FROM @.leases l USING ended WHERE l.execution = ended.key) \

@@ -26,6 +26,8 @@ pub(crate) async fn attend(session: Arc<Session>, connector: Arc<Connector>, poo
     if !connector.options().listen {
         return poll(&session, &pool).await;
     }
+    // A process that ends at once needs no connection for this.
+    let _ = timeout_at(Instant::now() + POLL, poll(&session, &pool)).await;
     loop {
         match listen(&session, &connector).await {
             Ok(conn) => {
@@ -66,7 +68,6 @@ async fn listen(session: &Arc<Session>, connector: &Connector) -> Result<Conn, F
 
 /// Sends what there is to tell, until the connection fails.
 async fn exchange(session: &Session, conn: &Conn, pool: &Arc<Pool>) -> Option<Fault> {
-    let channel = conn.schema();
     let mut look = Instant::now() + SAFETY;
     loop {
         let filled = timeout_at(look, session.news.filled.notified()).await;
@@ -77,12 +78,8 @@ async fn exchange(session: &Session, conn: &Conn, pool: &Arc<Pool>) -> Option<Fa
             return None;
         }
         if !messages.is_empty() {
-            let send = "SELECT count(pg_notify($1, message)) FROM unnest($2::text[]) AS message";
-            let sent = conn
-                .query(send, params![channel => TEXT, messages => TEXT_ARRAY])
-                .await;
-            if let Err(error) = sent {
-                return Some(error.into());
+            if let Err(fault) = send(conn, &messages).await {
+                return Some(fault);
             }
         }
         if filled.is_err() {
@@ -90,6 +87,15 @@ async fn exchange(session: &Session, conn: &Conn, pool: &Arc<Pool>) -> Option<Fa
             compare(session, pool).await;
         }
     }
+}
+
+/// Sends messages to other processes.
+pub(crate) async fn send(conn: &Conn, messages: &[String]) -> Result<(), Fault> {
+    let send = "SELECT count(pg_notify($1, message)) FROM unnest($2::text[]) AS message";
+    let channel = conn.schema();
+    conn.query(send, params![channel => TEXT, messages => TEXT_ARRAY])
+        .await?;
+    Ok(())
 }
 
 /// Looks for changes of other processes, for ever.

@@ -49,6 +49,8 @@ CREATE TABLE @.executions (
     input_codec      text NOT NULL,
     input            bytea NOT NULL,
     input_checksum   int4,
+    -- Rust type of the input, where it is known.
+    input_type       text,
     output_codec     text,
     output           bytea,
     output_checksum  int4
@@ -104,6 +106,8 @@ CREATE TABLE @.records (
     status        text NOT NULL,
     source        text NOT NULL,
     value_type    text,
+    -- Rust type of what a poll carries.
+    state_type    text,
     codec         text,
     data          bytea,
     error         text,

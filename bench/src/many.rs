@@ -102,7 +102,11 @@ pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Res
     let all = f64::from(n * steps);
     let line = Line {
         workload: "many",
-        store: if is_postgres(store) { "postgres" } else { store },
+        store: if is_postgres(store) {
+            "postgres"
+        } else {
+            store
+        },
         n,
         steps,
         concurrency,

@@ -21,7 +21,10 @@ impl Floor {
     pub async fn open(url: &str) -> Result<Self, BoxError> {
         // What follows are options of the store's.
         let plain = url.split('?').next().unwrap_or(url);
-        let (client, connection) = plain.parse::<tokio_postgres::Config>()?.connect(NoTls).await?;
+        let (client, connection) = plain
+            .parse::<tokio_postgres::Config>()?
+            .connect(NoTls)
+            .await?;
         tokio::spawn(connection);
         client
             .batch_execute(
@@ -48,7 +51,12 @@ impl Floor {
     }
 
     /// Inserts rows in statements of so many, one after the other. Rows in all.
-    pub async fn insert_grouped(&mut self, size: usize, rows: u32, group: u32) -> Result<Duration, BoxError> {
+    pub async fn insert_grouped(
+        &mut self,
+        size: usize,
+        rows: u32,
+        group: u32,
+    ) -> Result<Duration, BoxError> {
         let insert = "INSERT INTO durable_bench_floor SELECT 2, seq, 'load', $2 FROM unnest($1::int8[]) AS seq";
         let insert = self.client.prepare(insert).await?;
         let data = vec![b'x'; size];
@@ -63,7 +71,9 @@ impl Floor {
 
     /// Removes the table.
     pub async fn close(self) -> Result<(), BoxError> {
-        self.client.batch_execute("DROP TABLE durable_bench_floor").await?;
+        self.client
+            .batch_execute("DROP TABLE durable_bench_floor")
+            .await?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use durable::durable;
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStore, MemoryStore};
+use durable::store::ExecutionStore;
 use durable::{Client, Worker};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -97,8 +97,7 @@ pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
     let path = store.strip_prefix("sqlite:").map(PathBuf::from);
     let opened: Arc<dyn ExecutionStore> = match &path {
         Some(path) => Arc::new(SqliteStore::open(path).await?),
-        None if store == "memory:" => Arc::new(MemoryStore::new()),
-        None => return Err(format!("no store of this bench: {store:?}").into()),
+        None => durable::open(store).await?,
     };
     let begun = Arc::new(Begun::default());
     let worker = Worker::new(Arc::clone(&opened))

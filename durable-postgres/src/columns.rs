@@ -9,7 +9,7 @@ use durable_core::error::OperationError;
 use durable_core::store::{Execution, StoreError, StoreErrorKind};
 use durable_core::{Occurrence, OperationId, Record, Timestamp};
 
-use crate::connection::{Param, params};
+use crate::connection::{Param, params, values};
 use crate::text::stored;
 
 /// The columns of `records`, in the order of [`Records::params`].
@@ -137,7 +137,8 @@ impl<'a> Records<'a> {
         self.error
             .push(record.error.as_ref().map(encode_error).transpose()?);
         self.handle.push(record.handle.as_deref().map(stored));
-        self.state_type.push(record.state_type.as_deref().map(stored));
+        self.state_type
+            .push(record.state_type.as_deref().map(stored));
         let print = record.fingerprint.as_ref();
         self.fingerprint
             .push(print.map(|print| print.as_bytes().as_slice()));
@@ -158,6 +159,45 @@ impl<'a> Records<'a> {
             self.fingerprint => BYTEA_ARRAY, self.state_type => TEXT_ARRAY,
         ];
         all.clone()
+    }
+
+    /// The columns of a single record, each as a value of its own.
+    pub(crate) fn only(&self) -> Option<[Param<'_>; 29]> {
+        let [_] = self.seq[..] else {
+            return None;
+        };
+        let all: &[Param<'_>; 29] = values![
+            self.execution.first()? => INT8,
+            self.seq.first()? => INT8,
+            self.order.first()? => INT8,
+            self.started_at.first()? => INT8,
+            self.ended_at.first()? => INT8,
+            self.due_at.first()? => INT8,
+            self.turn.first()? => INT8,
+            self.deadline.first()? => INT8,
+            self.heartbeat.first()? => INT8,
+            self.extent.first()? => INT8,
+            self.attempt.first()? => INT4,
+            self.interruptions.first()? => INT4,
+            self.checksum.first()? => INT4,
+            self.secret.first()? => BOOL,
+            self.id.first()? => BYTEA,
+            self.parent.first()? => BYTEA,
+            self.kind.first()? => TEXT,
+            self.name.first()? => TEXT,
+            self.item.first()? => TEXT,
+            self.label.first()? => TEXT,
+            self.status.first()? => TEXT,
+            self.source.first()? => TEXT,
+            self.value_type.first()? => TEXT,
+            self.codec.first()? => TEXT,
+            self.data.first()? => BYTEA,
+            self.error.first()? => TEXT,
+            self.handle.first()? => TEXT,
+            self.fingerprint.first()? => BYTEA,
+            self.state_type.first()? => TEXT,
+        ];
+        Some(all.clone())
     }
 }
 

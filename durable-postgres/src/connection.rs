@@ -25,6 +25,14 @@ macro_rules! params {
 }
 pub(crate) use params;
 
+/// The same of references.
+macro_rules! values {
+    ($($value:expr => $kind:ident),* $(,)?) => {
+        &[$(($value as &(dyn tokio_postgres::types::ToSql + Sync), tokio_postgres::types::Type::$kind)),*]
+    };
+}
+pub(crate) use values;
+
 /// Makes connections with the same options.
 pub(crate) struct Connector {
     options: Options,
@@ -35,7 +43,7 @@ pub(crate) struct Connector {
 
 /// Plans are kept while the tables grow from nothing: what looks best for an empty table must not be
 /// kept. All statements of ours look rows up by index.
-const PLANS: &str = "SET enable_seqscan TO off; SET enable_hashjoin TO off; SET enable_mergejoin TO off; SET jit TO off";
+const PLANS: &str = "SET enable_seqscan TO off; SET jit TO off";
 
 /// Statements as they are sent, by their templates: `@` is the schema.
 type Texts = Arc<Mutex<HashMap<&'static str, Arc<str>>>>;

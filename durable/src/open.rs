@@ -32,9 +32,9 @@ pub async fn open(url: &str) -> Result<Arc<dyn ExecutionStore>, StoreError> {
             Ok(Arc::new(durable_sqlite::SqliteStore::open(path).await?))
         }
         #[cfg(feature = "postgres")]
-        Some(("postgres" | "postgresql", _)) => {
-            Ok(Arc::new(durable_postgres::PostgresStore::connect(url).await?))
-        }
+        Some(("postgres" | "postgresql", _)) => Ok(Arc::new(
+            durable_postgres::PostgresStore::connect(url).await?,
+        )),
         // A URL of a server may hold a password.
         #[cfg(not(feature = "postgres"))]
         Some(("postgres" | "postgresql", _)) => Err(StoreError::new(

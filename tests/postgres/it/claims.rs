@@ -1,0 +1,189 @@
+//! Many workers claim from one database: nothing twice, nobody in the way, by one clock.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use durable_core::Timestamp;
+use durable_core::store::{
+    ClaimDue, Claimed, ExecutionStore, HandlerBuild, Queue, QueueEntry, StoreErrorKind, Wanted,
+};
+use durable_postgres::PostgresStore;
+use durable_postgres_tests::{Server, client};
+use tokio::task::JoinSet;
+
+use crate::support::{id, leased_for, new, now, open, succeed};
+
+fn wanted() -> Wanted {
+    Wanted {
+        handlers: vec![HandlerBuild {
+            name: "etl".to_owned(),
+            build: "1".to_owned(),
+        }],
+        queues: None,
+    }
+}
+
+async fn claim(store: &PostgresStore, limit: usize, now: Timestamp, look_after: bool) -> Claimed {
+    let how = ClaimDue {
+        limit,
+        now,
+        ttl: Duration::from_secs(1),
+        look_after,
+    };
+    store.claim_due(&wanted(), how).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_four_workers_each_execution_has_one() {
+    const EXECUTIONS: usize = 800;
+    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let first = open(&url).await;
+    let mut starts = JoinSet::new();
+    for n in 0..EXECUTIONS {
+        let store = first.clone();
+        starts.spawn(async move { store.start(new(&format!("run-{n}"))).await.unwrap() });
+    }
+    starts.join_all().await;
+    let mut workers = JoinSet::new();
+    for _ in 0..4 {
+        let store = open(&url).await;
+        workers.spawn(async move {
+            let (mut claimed, mut empty) = (Vec::new(), 0);
+            while empty < 20 {
+                let more = claim(&store, 7, now(), true).await.leases;
+                empty = if more.is_empty() { empty + 1 } else { 0 };
+                for lease in more {
+                    succeed(&store, &lease.fence, 1).await.unwrap();
+                    claimed.push(lease.execution.id.to_string());
+                }
+            }
+            (claimed, store.stats())
+        });
+    }
+    let mut counts = BTreeMap::new();
+    let (mut retries, mut statements) = (0, 0);
+    for (claimed, stats) in workers.join_all().await {
+        retries += stats.retries;
+        statements += stats.statements;
+        for name in claimed {
+            *counts.entry(name).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(counts.len(), EXECUTIONS);
+    assert!(counts.values().all(|count| *count == 1), "claimed twice");
+    println!("{retries} conflicts in {statements} statements");
+    assert!(
+        retries * 100 <= statements,
+        "{retries} conflicts in {statements} statements"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_lets_no_more_run_however_many_workers_ask() {
+    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let first = open(&url).await;
+    let queue = Queue {
+        name: "q".to_owned(),
+        concurrency: Some(5),
+        concurrency_per_key: Some(2),
+        ..Queue::default()
+    };
+    first.put_queue(queue).await.unwrap();
+    for n in 0..60 {
+        let mut new = new(&format!("run-{n}"));
+        new.queue = Some(QueueEntry {
+            key: Some(format!("key-{}", n % 4)),
+            ..QueueEntry::new("q")
+        });
+        first.start(new).await.unwrap();
+    }
+    let watcher = client(&url).await.unwrap();
+    let ended = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
+    for _ in 0..4 {
+        let (store, ended) = (open(&url).await, ended.clone());
+        workers.spawn(async move {
+            let begun = Instant::now();
+            while ended.load(std::sync::atomic::Ordering::Relaxed) < 60 {
+                assert!(
+                    begun.elapsed() < Duration::from_secs(60),
+                    "it does not go on"
+                );
+                for lease in claim(&store, 3, now(), false).await.leases {
+                    tokio::time::sleep(Duration::from_millis(fastrand::u64(..5))).await;
+                    succeed(&store, &lease.fence, 1).await.unwrap();
+                    ended.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+        });
+    }
+    let most = "SELECT coalesce(sum(n), 0)::int8, coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM durable.executions WHERE \
+                admitted GROUP BY queue_key) AS of_key";
+    while workers.try_join_next().is_none() {
+        let row = watcher.query_one(most, &[]).await.unwrap();
+        let (all, of_key): (i64, i64) = (row.get(0), row.get(1));
+        assert!(all <= 5 && of_key <= 2, "{all} run, {of_key} of one key");
+    }
+    workers.join_all().await;
+    let state = first.queues().await.unwrap();
+    assert_eq!((state[0].waiting, state[0].running), (0, 0));
+}
+
+#[tokio::test]
+async fn a_worker_whose_clock_is_wrong_takes_and_keeps_no_lease_by_it() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let (right, wrong) = (open(&url).await, open(&url).await);
+    let hour = Duration::from_secs(3600);
+    leased_for(&right, "a", hour).await;
+    let ahead = now().after(hour * 24);
+    let refused = wrong.claim(&id("a"), ahead, hour).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Leased, "{refused}");
+    assert!(claim(&wrong, 9, ahead, true).await.leases.is_empty());
+    // A lease from a clock that is ahead ends in time by the database's.
+    wrong.start(new("b")).await.unwrap();
+    let lease = wrong
+        .claim(&id("b"), ahead, Duration::from_millis(100))
+        .await
+        .unwrap();
+    wrong
+        .renew(&lease.fence, ahead, Duration::from_millis(200))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(right.claim(&id("b"), now(), hour).await.unwrap().unclean);
+}
+
+#[tokio::test]
+async fn an_expired_lease_is_watched_before_it_is_taken() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let (holder, worker) = (open(&url).await, open(&url).await);
+    let alive = leased_for(&holder, "alive", Duration::from_millis(1)).await;
+    leased_for(&holder, "gone", Duration::from_millis(1)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    // As after an outage: all have expired, and one renews.
+    assert!(claim(&worker, 9, now(), true).await.leases.is_empty());
+    holder
+        .renew(&alive.fence, now(), Duration::from_secs(60))
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    let taken = claim(&worker, 9, now(), true).await.leases;
+    let names: Vec<_> = taken
+        .iter()
+        .map(|lease| lease.execution.id.as_str())
+        .collect();
+    assert_eq!(names, ["gone"]);
+    assert_eq!((taken[0].unclean, taken[0].crashes), (true, 1));
+}

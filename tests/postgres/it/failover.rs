@@ -1,0 +1,50 @@
+//! A primary that is lost, and the standby that takes its place.
+
+use std::time::Duration;
+
+use durable_postgres_tests::Server;
+
+use crate::support::open;
+use crate::workers::{all_ended, audit, nothing_lost_nothing_twice, some_ended, start_all, worker};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_follow_the_standby_that_is_promoted() {
+    const EXECUTIONS: u64 = 120;
+    let Some(mut primary) = Server::start(&[]).await else {
+        return;
+    };
+    let direct = primary.database().await;
+    open(&direct).await;
+    audit(&direct).await;
+    let standby = primary.standby("s1").await;
+    let admin = primary.admin().await;
+    admin
+        .batch_execute("ALTER SYSTEM SET synchronous_standby_names = 's1'")
+        .await
+        .unwrap();
+    admin
+        .batch_execute("SELECT pg_reload_conf()")
+        .await
+        .unwrap();
+    let hosts = |first: &Server, second: &Server| {
+        format!(
+            "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/test_0?sslmode=disable&connect_timeout=2",
+            first.port(),
+            second.port()
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&hosts(&primary, &standby)).await;
+    // One of the workers finds the standby first, and passes it over.
+    let other = open(&hosts(&standby, &primary)).await;
+    start_all(&store, EXECUTIONS).await;
+    let workers = [store.clone(), other]
+        .map(|store| tokio::spawn(worker(store, folder.path()).run_until(std::future::pending())));
+    some_ended(&store, 20).await;
+    primary.kill();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    standby.promote();
+    all_ended(&store, EXECUTIONS).await;
+    workers.iter().for_each(tokio::task::JoinHandle::abort);
+    nothing_lost_nothing_twice(&store, &standby.url("test_0"), folder.path(), EXECUTIONS).await;
+}

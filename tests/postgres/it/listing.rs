@@ -1,0 +1,106 @@
+//! Listings are paged by index, however many executions there are.
+//!
+//! `DURABLE_LISTED` says how many.
+
+use std::time::{Duration, Instant};
+
+use durable_core::ExecutionId;
+use durable_core::store::{ExecutionStatus, ExecutionStore, Filter};
+use durable_postgres_tests::{Server, client};
+
+use crate::support::{open, sql};
+
+async fn filled(url: &str) -> i64 {
+    let count = std::env::var("DURABLE_LISTED").map_or(100_000, |text| text.parse().unwrap());
+    let fill = format!(
+        "INSERT INTO durable.executions (key, id, handler, status, created_at, updated_at, input_codec, input, queue) SELECT \
+         n, 'run-' || lpad(n::text, 8, '0'), CASE WHEN n % 1000 = 0 THEN 'rare' ELSE 'etl' END, CASE WHEN n % 5000 = 7 THEN \
+         'failed' ELSE 'succeeded' END, n, n, 'json', '{{\"file\": \"a.csv\"}}', CASE WHEN n % 2000 = 3 THEN 'mail' END FROM \
+         generate_series(1, {count}) AS n; ANALYZE durable.executions"
+    );
+    sql(url, &fill).await;
+    count
+}
+
+fn filters(count: i64) -> Vec<(&'static str, Filter)> {
+    let after: ExecutionId = format!("run-{:08}", count / 2).parse().unwrap();
+    let page = Filter {
+        limit: 50,
+        after: Some(after),
+        ..Filter::default()
+    };
+    let of_status = |status| Filter {
+        status: vec![status],
+        ..page.clone()
+    };
+    vec![
+        ("all", page.clone()),
+        ("succeeded", of_status(ExecutionStatus::Succeeded)),
+        ("failed", of_status(ExecutionStatus::Failed)),
+        (
+            "failed or blocked",
+            Filter {
+                status: vec![ExecutionStatus::Failed, ExecutionStatus::Blocked],
+                ..page.clone()
+            },
+        ),
+        (
+            "of a handler",
+            Filter {
+                handler: Some("rare".to_owned()),
+                ..page.clone()
+            },
+        ),
+        (
+            "of a queue",
+            Filter {
+                queue: Some("mail".to_owned()),
+                ..page.clone()
+            },
+        ),
+        (
+            "with a prefix",
+            Filter {
+                prefix: Some(format!("run-{:05}", count / 2000)),
+                after: None,
+                ..page
+            },
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_page_is_a_look_into_an_index() {
+    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let count = filled(&url).await;
+    let admin = client(&url).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    admin.batch_execute("SELECT pg_stat_reset()").await.unwrap();
+    for (what, filter) in filters(count) {
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let begun = Instant::now();
+            let page = store.list(filter.clone()).await.unwrap();
+            times.push(begun.elapsed());
+            assert!(
+                !page.is_empty() && page.len() <= 50,
+                "{what}: {}",
+                page.len()
+            );
+        }
+        times.sort();
+        println!("{what}: {:?} of {count}", times[2]);
+        assert!(times[2] < Duration::from_millis(200), "{what}: {times:?}");
+    }
+    // The server's own count: nothing was read from end to end, and few rows were fetched for 35 pages of 50.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let read = "SELECT seq_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'executions'";
+    let row = admin.query_one(read, &[]).await.unwrap();
+    let (scans, fetched): (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!(scans, 0, "the table was read from end to end");
+    assert!(fetched < 10_000, "{fetched} rows were fetched");
+}

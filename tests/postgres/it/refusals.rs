@@ -1,0 +1,184 @@
+//! Servers that cannot or will not: what the store says, and that it goes on once they can.
+
+use std::time::{Duration, Instant};
+
+use durable_core::store::{CheckpointStore, ExecutionStore, StoreErrorKind};
+use durable_postgres::PostgresStore;
+use durable_postgres_tests::{Server, client};
+
+use crate::support::{TTL, batch, id, leased, new, now, open, positions, sql, steps};
+
+#[tokio::test]
+async fn too_many_connections_pass() {
+    let settings = [
+        ("max_connections", "12"),
+        ("superuser_reserved_connections", "0"),
+    ];
+    let Some(server) = Server::start(&settings).await else {
+        return;
+    };
+    let url = server.database().await;
+    let mut held = Vec::new();
+    while let Ok(one) = client(&url).await {
+        held.push(one);
+    }
+    let error = PostgresStore::connect(&url).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("max_connections"), "{error}");
+    // One that waits gets in as soon as there is room.
+    let waiting = tokio::spawn({
+        let url = url.clone();
+        async move { PostgresStore::connect(&url).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    held.clear();
+    let store = waiting.await.unwrap().unwrap();
+    store.start(new("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_timeout_changes_nothing_and_passes() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&format!("{url}&options=-c%20statement_timeout%3D300")).await;
+    let lease = leased(&store, "a").await;
+    steps(&store, &lease.fence, 1, 1).await.unwrap();
+    let blocker = client(&url).await.unwrap();
+    blocker
+        .batch_execute("BEGIN; LOCK TABLE durable.records IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    let error = store
+        .checkpoint(&lease.fence, batch(2, None))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("statement_timeout"), "{error}");
+    blocker.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(positions(&store, "a").await, [1]);
+    steps(&store, &lease.fence, 2, 2).await.unwrap();
+    assert_eq!(positions(&store, "a").await, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_role_that_may_only_read_is_told_so() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    open(&url).await;
+    sql(
+        &url,
+        "CREATE ROLE reader LOGIN; ALTER ROLE reader SET default_transaction_read_only = on; GRANT USAGE ON SCHEMA durable TO \
+         reader; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA durable TO reader",
+    )
+    .await;
+    let store = open(&url.replace("postgres@", "reader@")).await;
+    let error = store.start(new("a")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("read-only"), "{error}");
+    let error = store.get(&id("a")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_host_or_database_is_named() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let missing = server.url("nowhere");
+    let error = PostgresStore::connect(&missing).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    let stranger = url.replace("postgres@", "stranger:secret@");
+    let error = PostgresStore::connect(&stranger).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+    assert!(!error.to_string().contains("secret"), "{error}");
+    let begun = Instant::now();
+    let nobody = "postgres://postgres@127.0.0.1:1/postgres?sslmode=disable";
+    let error = PostgresStore::connect(nobody).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let encrypted = url.replace("sslmode=disable", "sslmode=require");
+    let error = PostgresStore::connect(&encrypted).await.unwrap_err();
+    assert!(error.to_string().contains("sslmode"), "{error}");
+}
+
+/// The tables are moved to a file system of a few megabytes, where this process may mount one.
+#[tokio::test]
+async fn a_full_disk_changes_nothing_and_passes() {
+    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+        return;
+    };
+    let small = server.folder().join("small");
+    let Some(_mounted) = Mounted::at(&small) else {
+        println!("skipped: no file system can be mounted here");
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let admin = client(&url).await.unwrap();
+    let space = format!("CREATE TABLESPACE small LOCATION '{}'", small.display());
+    admin.batch_execute(&space).await.unwrap();
+    admin
+        .batch_execute("ALTER TABLE durable.records SET TABLESPACE small")
+        .await
+        .unwrap();
+    let lease = leased(&store, "a").await;
+    let mut written = 0;
+    let error = loop {
+        let mut large = (*batch(written + 1, None)).clone();
+        // Random, so that it takes the room that it seems to take.
+        let value: String = (0..200_000).map(|_| fastrand::alphanumeric()).collect();
+        large.records[0].payload = Some(durable_core::Payload::json(value));
+        match store.checkpoint(&lease.fence, large.into()).await {
+            Ok(_) => written += 1,
+            Err(error) => break error,
+        }
+        assert!(written < 500, "it is never full");
+    };
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("disk is full"), "{error}");
+    let expected: Vec<_> = (1..=written).collect();
+    assert_eq!(positions(&store, "a").await, expected);
+    store.renew(&lease.fence, now(), TTL).await.unwrap();
+    admin
+        .batch_execute("ALTER TABLE durable.records SET TABLESPACE pg_default")
+        .await
+        .unwrap();
+    steps(&store, &lease.fence, written + 1, written + 1)
+        .await
+        .unwrap();
+    assert_eq!(positions(&store, "a").await.len() as u64, written + 1);
+}
+
+/// A small file system, for as long as this lives.
+struct Mounted(std::path::PathBuf);
+
+impl Mounted {
+    fn at(folder: &std::path::Path) -> Option<Self> {
+        std::fs::create_dir(folder).ok()?;
+        let owner = std::fs::metadata(folder.parent()?).ok()?;
+        use std::os::unix::fs::MetadataExt;
+        let options = format!("size=6m,mode=0700,uid={},gid={}", owner.uid(), owner.gid());
+        let mut mount = std::process::Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(folder);
+        let done = mount.output().ok()?.status.success();
+        done.then(|| Self(folder.to_owned()))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .output();
+    }
+}

@@ -1,0 +1,110 @@
+//! The tables: made once, by whoever may, and never by an older release.
+
+use durable_core::store::{CheckpointStore, Durability, ExecutionStore, Filter, StoreErrorKind};
+use durable_postgres::PostgresStore;
+use durable_postgres_tests::Server;
+use tokio::task::JoinSet;
+
+use crate::support::{leased, new, open, sql, steps};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_processes_make_the_tables_at_once() {
+    let Some(server) = Server::start(&[("max_connections", "200")]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let mut tasks = JoinSet::new();
+    for n in 0..12 {
+        let url = url.clone();
+        tasks.spawn(async move {
+            let store = open(&url).await;
+            store.start(new(&format!("run-{n}"))).await.unwrap();
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let all = open(&url).await.list(Filter::default()).await.unwrap();
+    assert_eq!(all.len(), 12);
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_release_are_refused_and_left_alone() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    open(&url).await.start(new("a")).await.unwrap();
+    sql(&url, "UPDATE durable.settings SET value = '99'").await;
+    let error = PostgresStore::connect(&url).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::TooNew, "{error}");
+    let text = error.to_string();
+    for word in ["version 99", "up to 1", "newer release", "schema `durable`"] {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+    sql(&url, "UPDATE durable.settings SET value = '1'").await;
+    assert_eq!(
+        open(&url)
+            .await
+            .list(Filter::default())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn schemas_of_one_database_do_not_mix() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let one = open(&format!("{url}&schema=one")).await;
+    let two = open(&format!("{url}&schema=two")).await;
+    one.start(new("a")).await.unwrap();
+    assert!(two.list(Filter::default()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_made_where_nothing_is_to_be_made() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let careful = format!("{url}&create=false");
+    let error = PostgresStore::connect(&careful).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+    sql(&url, "CREATE SCHEMA durable").await;
+    open(&url).await;
+    open(&careful).await;
+}
+
+#[tokio::test]
+async fn a_role_needs_four_privileges_and_is_told_which() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let as_app = url.replace("postgres@", "app@");
+    sql(&url, "CREATE ROLE app LOGIN").await;
+    let error = PostgresStore::connect(&as_app).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+    assert!(error.to_string().contains("lacks a privilege"), "{error}");
+    open(&url).await;
+    let grants = "GRANT USAGE ON SCHEMA durable TO app; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA durable \
+                  TO app";
+    sql(&url, grants).await;
+    let store = open(&as_app).await;
+    let lease = leased(&store, "a").await;
+    steps(&store, &lease.fence, 1, 2).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_flush_is_named() {
+    let Some(server) = Server::start(&[("synchronous_commit", "off")]).await else {
+        return;
+    };
+    let store = open(&server.database().await).await;
+    assert_eq!(store.capabilities().durability, Durability::Process);
+}

@@ -1,0 +1,176 @@
+//! What is sent to the server: one statement a step, shared by many executions, and nothing read before it.
+
+use durable::prelude::*;
+use durable_core::store::{CheckpointStore, ExecutionStore, StoreErrorKind};
+use durable_postgres_tests::{Server, client};
+use tokio::task::JoinSet;
+
+use crate::support::{TTL, batch, id, leased, now, open, positions, steps, succeed};
+
+const COUNTED: [(&str, &str); 1] = [("shared_preload_libraries", "pg_stat_statements")];
+
+#[durable]
+async fn sequential(n: u64) -> Result<u64, BoxError> {
+    let mut total = 0;
+    for i in 0..n {
+        total += step!("load", key = i, Ok::<_, String>(i)).await?;
+    }
+    Ok(total)
+}
+
+/// Statements on the store's tables, and how often each was run.
+async fn counted(url: &str) -> Vec<(String, i64)> {
+    let rows = client(url)
+        .await
+        .unwrap()
+        .query(
+            "SELECT query, calls FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = \
+             current_database() AND query LIKE '%durable.%' AND query NOT LIKE '%pg_stat_statements%'",
+            &[],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn a_step_is_one_statement_and_nothing_is_read_before_it() {
+    let Some(server) = Server::start(&COUNTED).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let reset = "CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset()";
+    crate::support::sql(&url, reset).await;
+    let run = durable::run(sequential, "a", 200).store(store.clone());
+    assert_eq!(run.await.unwrap(), 199 * 100);
+    let counted = counted(&url).await;
+    let writes = |(query, _): &&(String, i64)| query.contains("INSERT INTO durable.records");
+    let steps: i64 = counted.iter().filter(writes).map(|(_, calls)| calls).sum();
+    assert_eq!(
+        steps, 201,
+        "the steps, and the end with what it writes: {counted:#?}"
+    );
+    let all: i64 = counted.iter().map(|(_, calls)| calls).sum();
+    assert_eq!(all, 203, "a start and a claim besides: {counted:#?}");
+    assert_eq!(store.stats().reads, 0);
+}
+
+#[tokio::test]
+async fn a_resume_is_one_read() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let store = open(&server.database().await).await;
+    let lease = leased(&store, "a").await;
+    steps(&store, &lease.fence, 1, 300).await.unwrap();
+    let before = store.stats();
+    let page = store.load(&lease.fence, 0).await.unwrap();
+    let after = store.stats();
+    assert_eq!((page.records.len(), page.next), (300, None));
+    assert_eq!(
+        (
+            after.reads - before.reads,
+            after.statements - before.statements
+        ),
+        (1, 1)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_executions_share_statements_and_commits() {
+    const EXECUTIONS: u64 = 64;
+    const STEPS: u64 = 20;
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let store = open(&server.database().await).await;
+    let mut leases = Vec::new();
+    for n in 0..EXECUTIONS {
+        leases.push(leased(&store, &format!("run-{n}")).await);
+    }
+    let before = store.stats();
+    let mut tasks = JoinSet::new();
+    for lease in leases {
+        let store = store.clone();
+        tasks.spawn(async move { steps(&store, &lease.fence, 1, STEPS).await.unwrap() });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let after = store.stats();
+    let batches = after.batches - before.batches;
+    let (commits, statements) = (
+        after.commits - before.commits,
+        after.statements - before.statements,
+    );
+    assert_eq!(batches, EXECUTIONS * STEPS);
+    assert!(
+        commits * 6 < batches,
+        "{commits} commits for {batches} batches"
+    );
+    assert!(
+        statements * 6 < batches,
+        "{statements} statements for {batches} batches"
+    );
+    for n in 0..EXECUTIONS {
+        let expected: Vec<_> = (1..=STEPS).collect();
+        assert_eq!(positions(&store, &format!("run-{n}")).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_fence_spoils_nobody_elses_batch() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let mut leases = Vec::new();
+    for n in 0..16 {
+        leases.push(leased(&store, &format!("run-{n}")).await);
+    }
+    // Two of them have expired, and are taken over.
+    let expire = "UPDATE durable.leases SET expires_at = 0 WHERE execution IN (SELECT key FROM durable.executions WHERE id \
+                  IN ('run-3', 'run-7'))";
+    crate::support::sql(&url, expire).await;
+    for n in [3, 7] {
+        let taken = store.claim(&id(&format!("run-{n}")), now(), TTL).await;
+        assert!(taken.unwrap().unclean);
+    }
+    let mut writes = JoinSet::new();
+    for (n, lease) in leases.into_iter().enumerate() {
+        let store = store.clone();
+        writes.spawn(async move { (n, store.checkpoint(&lease.fence, batch(1, None)).await) });
+    }
+    while let Some(done) = writes.join_next().await {
+        let (n, answer) = done.unwrap();
+        match [3, 7].contains(&n) {
+            true => assert_eq!(answer.unwrap_err().kind(), StoreErrorKind::FenceLost),
+            false => drop(answer.unwrap()),
+        }
+    }
+    for n in 0..16 {
+        let expected: &[u64] = if [3, 7].contains(&n) { &[] } else { &[1] };
+        assert_eq!(positions(&store, &format!("run-{n}")).await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_is_heard_of_in_other_processes() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    for more in ["", "&listen=false"] {
+        let (here, there) = (open(&format!("{url}{more}")).await, open(&url).await);
+        let name = format!("a{}", more.len());
+        let lease = leased(&here, &name).await;
+        let waiting = tokio::spawn(async move { there.changed(&id(&name), 0).await });
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        assert!(!waiting.is_finished());
+        succeed(&here, &lease.fence, 1).await.unwrap();
+        let told = tokio::time::timeout(std::time::Duration::from_secs(5), waiting);
+        told.await.unwrap().unwrap().unwrap();
+    }
+}

@@ -20,8 +20,8 @@ pub(crate) struct Session {
     pub(crate) news: News,
     pub(crate) counters: Counters,
     lease_clock: LeaseClock,
-    /// Leases that were granted and not given up, by the key of the execution.
-    leases: Mutex<HashMap<i64, Held>>,
+    /// Leases that were granted and not given up.
+    leases: Mutex<HashMap<ExecutionId, Held>>,
     /// Expired leases with their expiry and when they were first seen.
     expired: Mutex<HashMap<Token, (i64, Instant)>>,
 }
@@ -54,7 +54,7 @@ pub(crate) struct Ties {
 /// A lease that was granted.
 #[derive(Debug)]
 struct Held {
-    number: i64,
+    token: Token,
     /// Whether nothing was ever recorded of the execution.
     blank: bool,
     ties: Ties,
@@ -87,7 +87,7 @@ impl Session {
         let execution = &lease.execution;
         let key = execution.queue.as_ref().map(|place| place.key.is_some());
         let held = Held {
-            number: token.number,
+            token,
             blank,
             ties: Ties {
                 parent: execution.parent.is_some(),
@@ -95,38 +95,40 @@ impl Session {
                 queued: key.is_some(),
             },
         };
-        self.leases().insert(token.key, held);
+        self.leases().insert(execution.id.clone(), held);
     }
 
-    /// Something is written under the lease behind `token`.
-    pub(crate) fn note_write(&self, token: Token) {
-        if let Some(held) = self.leases().get_mut(&token.key) {
+    /// Something is written under a lease.
+    pub(crate) fn note_write(&self, id: &ExecutionId) {
+        if let Some(held) = self.leases().get_mut(id) {
             held.blank = false;
         }
     }
 
     /// Whether there is nothing to read under the lease behind `token`.
-    pub(crate) fn is_blank(&self, token: Token) -> bool {
+    pub(crate) fn is_blank(&self, id: &ExecutionId, token: Token) -> bool {
         let leases = self.leases();
-        let held = leases.get(&token.key);
-        held.is_some_and(|held| held.number == token.number && held.blank)
+        let held = leases.get(id).filter(|held| held.token == token);
+        held.is_some_and(|held| held.blank)
     }
 
     /// What the end of the execution touches; `None` when this store did not grant the lease.
-    pub(crate) fn ties(&self, token: Token) -> Option<Ties> {
+    pub(crate) fn ties(&self, id: &ExecutionId, token: Token) -> Option<Ties> {
         let leases = self.leases();
-        let held = leases.get(&token.key)?;
-        (held.number == token.number).then_some(held.ties)
+        let held = leases.get(id).filter(|held| held.token == token)?;
+        Some(held.ties)
+    }
+
+    /// Whether the execution is run by this process.
+    pub(crate) fn holds(&self, id: &ExecutionId) -> bool {
+        self.leases().contains_key(id)
     }
 
     /// The lease behind `token` was given up or lost.
-    pub(crate) fn forget(&self, token: Token) {
+    pub(crate) fn forget(&self, id: &ExecutionId, token: Token) {
         let mut leases = self.leases();
-        if leases
-            .get(&token.key)
-            .is_some_and(|held| held.number == token.number)
-        {
-            leases.remove(&token.key);
+        if leases.get(id).is_some_and(|held| held.token == token) {
+            leases.remove(id);
         }
     }
 
@@ -144,7 +146,7 @@ impl Session {
         seen.1.elapsed() >= ttl / 2
     }
 
-    fn leases(&self) -> MutexGuard<'_, HashMap<i64, Held>> {
+    fn leases(&self) -> MutexGuard<'_, HashMap<ExecutionId, Held>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

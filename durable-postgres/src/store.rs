@@ -149,14 +149,15 @@ impl PostgresStore {
 
     async fn write(&self, checkpoint: Checkpoint) -> Result<Ack, StoreError> {
         let (token, ends) = (checkpoint.token, checkpoint.batch.execution.is_some());
-        self.session().note_write(token);
+        let id = checkpoint.fence.execution.clone();
+        self.session().note_write(&id);
         let answer = match checkpoint.is_free() {
             true => self.inner.writer.checkpoint(checkpoint).await,
             false => self.inner.database.run(Tied(checkpoint)).await,
         };
         let lost = |error: &StoreError| error.kind() == StoreErrorKind::FenceLost;
         if answer.as_ref().map_or_else(lost, |_| ends) {
-            self.session().forget(token);
+            self.session().forget(&id, token);
         }
         answer
     }
@@ -177,7 +178,7 @@ impl CheckpointStore for PostgresStore {
     fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let token = Token::of(fence)?;
-            if self.session().is_blank(token) {
+            if self.session().is_blank(&fence.execution, token) {
                 return Ok(Page::default());
             }
             let fence = fence.clone();
@@ -202,7 +203,7 @@ impl CheckpointStore for PostgresStore {
                 fence: fence.clone(),
                 token,
                 batch,
-                ties: self.session().ties(token),
+                ties: self.session().ties(&fence.execution, token),
             };
             self.write(checkpoint).await
         })

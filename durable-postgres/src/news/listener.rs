@@ -77,10 +77,10 @@ async fn exchange(session: &Session, conn: &Conn, pool: &Arc<Pool>) -> Option<Fa
         if conn.is_closed() {
             return None;
         }
-        if !messages.is_empty() {
-            if let Err(fault) = send(conn, &messages).await {
-                return Some(fault);
-            }
+        if !messages.is_empty()
+            && let Err(fault) = send(conn, &messages).await
+        {
+            return Some(fault);
         }
         if filled.is_err() {
             look = Instant::now() + SAFETY;

@@ -51,9 +51,16 @@ async fn a_step_is_one_statement_and_nothing_is_read_before_it() {
         steps, 201,
         "the steps, and the end with what it writes: {counted:#?}"
     );
+    // One that runs for long is looked at once, beside its steps, for what has changed since its claim.
+    let looks = |(query, _): &&(String, i64)| query.starts_with("SELECT changes");
+    let looked: i64 = counted.iter().filter(looks).map(|(_, calls)| calls).sum();
+    assert!(looked <= 1, "{counted:#?}");
     let all: i64 = counted.iter().map(|(_, calls)| calls).sum();
-    assert_eq!(all, 203, "a start and a claim besides: {counted:#?}");
-    assert_eq!(store.stats().reads, 0);
+    assert_eq!(
+        all - looked,
+        203,
+        "a start and a claim besides: {counted:#?}"
+    );
 }
 
 #[tokio::test]

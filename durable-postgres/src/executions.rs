@@ -127,13 +127,32 @@ pub(crate) async fn wait_for_changes(
     Ok(())
 }
 
-/// Claims one execution. What has no lease takes one statement.
+/// A claim of one execution.
+#[derive(Clone)]
 pub(crate) struct Claim {
     pub(crate) id: ExecutionId,
     pub(crate) now: Timestamp,
     pub(crate) ttl: Duration,
     /// Differs between calls, so that a repetition after a lost answer is recognised.
     pub(crate) nonce: i64,
+}
+
+/// Takes the lease of an execution.
+///
+/// What nobody holds takes one statement. It is a transaction of its own: where it finds nothing it
+/// leaves the row locked all the same, and a takeover locks the lease before the execution, as
+/// checkpoints do.
+pub(crate) async fn claim(database: &Database, claim: Claim) -> Result<Lease, StoreError> {
+    // A second time, as it may be released between the two looks.
+    for _ in 0..2 {
+        if let Some(lease) = database.run(ClaimFree(claim.clone())).await? {
+            return Ok(lease);
+        }
+        if let Some(lease) = database.run(TakeOver(claim.clone())).await? {
+            return Ok(lease);
+        }
+    }
+    Err(leased(&claim.id, None))
 }
 
 /// A claim of what nobody holds; `$3` is the caller's time, `$4` the owner, `$5` the nonce, `$6` the time to live and
@@ -152,21 +171,28 @@ const CLAIM_FREE: &str = concat!(
      SELECT * FROM claimed"
 );
 
-impl Claim {
-    async fn claim_free(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Option<Lease>, Fault> {
+/// Claims an execution that nobody holds; `None` when there is none, or somebody does.
+struct ClaimFree(Claim);
+
+impl Work for ClaimFree {
+    type Answer = Option<Lease>;
+    const TRANSACTION: bool = false;
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Option<Lease>, Fault> {
+        let Self(claim) = self;
         let free = ["queued", "suspended", "blocked"];
         let session = turn.session;
         let rows = conn
             .query(
                 CLAIM_FREE,
                 params![
-                    self.id.as_str() => TEXT,
+                    claim.id.as_str() => TEXT,
                     &free[..] => TEXT_ARRAY,
-                    self.now.as_millis() => INT8,
+                    claim.now.as_millis() => INT8,
                     session.owner => TEXT,
-                    self.nonce => INT8,
-                    milliseconds(self.ttl) => INT8,
-                    session.lease_time(self.now, self.ttl) => INT8,
+                    claim.nonce => INT8,
+                    milliseconds(claim.ttl) => INT8,
+                    session.lease_time(claim.now, claim.ttl) => INT8,
                 ],
             )
             .await?;
@@ -182,34 +208,41 @@ impl Claim {
         }
         Ok(Some(granted(turn, stored, blank)))
     }
+}
 
-    /// Takes over the lease of a holder that is gone; `None` when there is none any more.
-    async fn take_over(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Option<Lease>, Fault> {
+/// Takes over the lease of a holder that is gone; `None` when there is none any more.
+struct TakeOver(Claim);
+
+impl Work for TakeOver {
+    type Answer = Option<Lease>;
+
+    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Option<Lease>, Fault> {
+        let Self(claim) = self;
         let session = turn.session;
         // The lease first, as checkpoints do.
         let held = "SELECT l.execution, l.fence, l.claim, l.expires_at, l.expires_at <= coalesce($2, (extract(epoch FROM \
                     clock_timestamp()) * 1000)::int8) FROM @.leases l JOIN @.executions e ON e.key = l.execution WHERE \
                     e.id = $1 FOR UPDATE OF l";
-        let time = session.lease_time(self.now, self.ttl);
+        let time = session.lease_time(claim.now, claim.ttl);
         let held = conn
-            .query(held, params![self.id.as_str() => TEXT, time => INT8])
+            .query(held, params![claim.id.as_str() => TEXT, time => INT8])
             .await?;
-        let found = find_locked(conn, &session.place, &self.id).await?;
-        let mut stored = found.ok_or_else(|| not_found(&session.place, &self.id))?;
+        let found = find_locked(conn, &session.place, &claim.id).await?;
+        let mut stored = found.ok_or_else(|| not_found(&session.place, &claim.id))?;
         stored.execution.may_be_claimed()?;
         let Some(row) = held.first() else {
             return Ok(None);
         };
         let (nonce, until, expired): (i64, i64, bool) =
             (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?);
-        if nonce == self.nonce {
+        if nonce == claim.nonce {
             return Ok(Some(granted(turn, stored, false)));
         }
         if !expired {
-            return Err(leased(&self.id, Some(until)).into());
+            return Err(leased(&claim.id, Some(until)).into());
         }
         let (key, crashes) = (stored.key, count_crash(conn, &stored).await?);
-        stored.execution.claimed(self.now);
+        stored.execution.claimed(claim.now);
         let update = "WITH claimed AS (UPDATE @.executions SET fence = fence + 1, status = 'running', updated_at = $2, \
                       last_batch = NULL, wake_at = NULL, due = NULL, enqueued = NULL, held = NULL, admitted = queue IS \
                       NOT NULL, report = NULL, crashes = $3, crashed_at = $4 WHERE key = $1 RETURNING key, fence), \
@@ -223,36 +256,19 @@ impl Claim {
                 update,
                 params![
                     key => INT8,
-                    self.now.as_millis() => INT8,
+                    claim.now.as_millis() => INT8,
                     count.cast_signed() => INT4,
                     at => INT8,
                     session.owner => TEXT,
-                    self.nonce => INT8,
-                    milliseconds(self.ttl) => INT8,
+                    claim.nonce => INT8,
+                    milliseconds(claim.ttl) => INT8,
                     time => INT8,
                 ],
             )
             .await?;
-        let row = rows.first().ok_or_else(|| leased(&self.id, None))?;
+        let row = rows.first().ok_or_else(|| leased(&claim.id, None))?;
         (stored.fence, stored.crashes) = (row.try_get(0)?, count);
         Ok(Some(granted(turn, stored, false)))
-    }
-}
-
-impl Work for Claim {
-    type Answer = Lease;
-
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Lease, Fault> {
-        // A second time, as it may be released between the two looks.
-        for _ in 0..2 {
-            if let Some(lease) = self.claim_free(conn, turn).await? {
-                return Ok(lease);
-            }
-            if let Some(lease) = self.take_over(conn, turn).await? {
-                return Ok(lease);
-            }
-        }
-        Err(leased(&self.id, None).into())
     }
 }
 

@@ -234,7 +234,7 @@ impl ExecutionStore for PostgresStore {
             ttl,
             nonce: nonce(),
         };
-        Box::pin(self.inner.database.run(claim))
+        Box::pin(executions::claim(&self.inner.database, claim))
     }
 
     fn renew<'a>(

@@ -45,6 +45,10 @@ struct Readme;
 #[doc = include_str!("../../docs/lambda.md")]
 struct OnLambda;
 
+#[cfg(all(doctest, feature = "postgres"))]
+#[doc = include_str!("../../docs/postgres.md")]
+struct OnPostgres;
+
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/migration.md")]
 struct Migration;

@@ -72,6 +72,9 @@ const PASSING: &[SqlState] = &[
     SqlState::READ_ONLY_SQL_TRANSACTION,
     // Two processes that create or insert the same thing at once.
     SqlState::UNIQUE_VIOLATION,
+    SqlState::DUPLICATE_OBJECT,
+    SqlState::DUPLICATE_SCHEMA,
+    SqlState::DUPLICATE_TABLE,
     SqlState::LOCK_NOT_AVAILABLE,
 ];
 

@@ -10,6 +10,7 @@ use durable_core::store::{Execution, StoreError, StoreErrorKind};
 use durable_core::{Occurrence, OperationId, Record, Timestamp};
 
 use crate::connection::{Param, params, values};
+use crate::sums;
 use crate::text::stored;
 
 /// The columns of `records`, in the order of [`Records::params`].
@@ -116,7 +117,9 @@ impl<'a> Records<'a> {
         self.extent.push(record.extent.map(u64::cast_signed));
         self.attempt.push(record.attempt.cast_signed());
         self.interruptions.push(record.interruptions.cast_signed());
-        self.checksum.push(None);
+        let error = record.error.as_ref().map(encode_error).transpose()?;
+        let sum = sums::of_record(record, error.as_deref());
+        self.checksum.push(Some(sum));
         self.secret.push(record.secret);
         self.id.push(record.id.as_bytes());
         let inside = record.parent != OperationId::ROOT;
@@ -134,8 +137,7 @@ impl<'a> Records<'a> {
         self.codec
             .push(payload.map(|payload| stored(&payload.codec)));
         self.data.push(payload.map(|payload| &payload.data[..]));
-        self.error
-            .push(record.error.as_ref().map(encode_error).transpose()?);
+        self.error.push(error);
         self.handle.push(record.handle.as_deref().map(stored));
         self.state_type
             .push(record.state_type.as_deref().map(stored));
@@ -246,7 +248,7 @@ impl<'a> Starts<'a> {
         self.status.push(execution.status.as_str());
         self.input_codec.push(stored(&execution.input.codec));
         self.input.push(&execution.input.data);
-        self.checksum.push(None);
+        self.checksum.push(Some(sums::of_start(execution)));
         self.created_at.push(execution.created_at.as_millis());
         self.parent
             .push(parent.map(|parent| parent.execution.as_str()));

@@ -139,9 +139,9 @@ pub(crate) struct Claim {
 
 /// Takes the lease of an execution.
 ///
-/// What nobody holds takes one statement. It is a transaction of its own: where it finds nothing it
+/// What nobody holds takes one statement, in a transaction of its own: where it finds nothing it
 /// leaves the row locked all the same, and a takeover locks the lease before the execution, as
-/// checkpoints do.
+/// checkpoints do. What cannot be read rolls it back.
 pub(crate) async fn claim(database: &Database, claim: Claim) -> Result<Lease, StoreError> {
     // A second time, as it may be released between the two looks.
     for _ in 0..2 {
@@ -176,7 +176,6 @@ struct ClaimFree(Claim);
 
 impl Work for ClaimFree {
     type Answer = Option<Lease>;
-    const TRANSACTION: bool = false;
 
     async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Option<Lease>, Fault> {
         let Self(claim) = self;

@@ -27,6 +27,7 @@ mod schema;
 mod session;
 mod start;
 mod store;
+mod sums;
 mod text;
 mod tls;
 mod work;

@@ -15,6 +15,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use crate::error::{Fault, corrupt};
+use crate::sums;
 use crate::text::original;
 
 /// A column that does not hold what was once written there.
@@ -92,7 +93,8 @@ pub(crate) fn record(row: &Row) -> Decoded<Record> {
     record.due_at = optional_timestamp(row, 14, "due_at")?;
     record.value_type = optional_text(row, 15, "value_type")?.map(Cow::Owned);
     record.payload = optional_payload(row, [16, 17], "data")?;
-    record.error = optional_error(row, 19, "error")?;
+    let error = value::<Option<&str>>(row, 19, "error")?;
+    record.error = error.map(recorded_error).transpose()?;
     record.secret = value(row, 20, "secret")?;
     record.source = text(row, 21, "source")?.into();
     record.handle = optional_text(row, 22, "handle")?;
@@ -107,6 +109,8 @@ pub(crate) fn record(row: &Row) -> Decoded<Record> {
             Err(error) => Err(damage("fingerprint", error)),
         })
         .transpose()?;
+    let sum = value(row, 18, "checksum")?;
+    sums::compare(sum, || sums::of_record(&record, error), "data")?;
     Ok(record)
 }
 
@@ -134,7 +138,8 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
     });
     execution.status = word(row, 3, "status", ExecutionStatus::from_word)?;
     execution.output = optional_payload(row, [7, 8], "output")?;
-    execution.error = optional_error(row, 10, "error")?;
+    let error = value::<Option<&str>>(row, 10, "error")?;
+    execution.error = error.map(recorded_error).transpose()?;
     execution.report = optional_text(row, 11, "report")?;
     execution.updated_at = timestamp(row, 13, "updated_at")?;
     execution.wake_at = optional_timestamp(row, 14, "wake_at")?;
@@ -143,6 +148,12 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
     execution.cancel = value(row, 20, "cancel")?;
     execution.admitted = value(row, 25, "admitted")?;
     execution.paused = value(row, 26, "paused")?;
+    let started = value(row, 6, "input_checksum")?;
+    sums::compare(started, || sums::of_start(&execution), "input")?;
+    if let Some(output) = &execution.output {
+        let sum = value(row, 9, "output_checksum")?;
+        sums::compare(sum, || sums::of_output(&execution.id, output), "output")?;
+    }
     Ok(Stored {
         key: integer(row, 0, "key")?,
         fence: integer(row, 27, "fence")?,
@@ -200,7 +211,7 @@ fn queue_entry(row: &Row, [queue, key, priority]: [usize; 3]) -> Decoded<Option<
 
 /// The schedule in a row of `schedule_columns`.
 pub(crate) fn schedule(row: &Row) -> Decoded<ScheduleEntry> {
-    Ok(ScheduleEntry {
+    let schedule = ScheduleEntry {
         name: word(row, 0, "name", |id| id.parse().ok())?,
         plan: text(row, 1, "plan")?,
         handler: text(row, 2, "handler")?,
@@ -210,7 +221,10 @@ pub(crate) fn schedule(row: &Row) -> Decoded<ScheduleEntry> {
         last: optional_id(row, 10, "last")?,
         paused: value(row, 11, "paused")?,
         revision: integer(row, 12, "revision")?.cast_unsigned(),
-    })
+    };
+    let sum = value(row, 5, "input_checksum")?;
+    sums::compare(sum, || sums::of_schedule(&schedule), "input")?;
+    Ok(schedule)
 }
 
 fn damage(column: &'static str, why: impl std::fmt::Display) -> Damage {
@@ -292,14 +306,8 @@ fn occurrence(row: &Row, [turn, item]: [usize; 2]) -> Decoded<Occurrence> {
     }))
 }
 
-fn optional_error(
-    row: &Row,
-    index: usize,
-    column: &'static str,
-) -> Decoded<Option<OperationError>> {
-    let found = value::<Option<&str>>(row, index, column)?;
-    let parse = |text| serde_json::from_str(text).map_err(|error| damage(column, error));
-    found.map(parse).transpose()
+fn recorded_error(text: &str) -> Decoded<OperationError> {
+    serde_json::from_str(text).map_err(|error| damage("error", error))
 }
 
 fn optional_payload(

@@ -9,6 +9,7 @@ use crate::database::{Turn, Work};
 use crate::error::Fault;
 use crate::rows::{self, schedule_columns};
 use crate::start;
+use crate::sums;
 use crate::text::stored;
 
 const ALL: &str = concat!(
@@ -57,9 +58,9 @@ impl Work for Put {
         let Self(schedule) = self;
         let queue = schedule.queue.as_ref();
         let insert = "INSERT INTO @.schedules AS s (name, plan, handler, input_codec, input, queue, queue_key, priority, \
-                      next_at, last, paused, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1) ON \
+                      next_at, last, paused, input_checksum, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1) ON \
                       CONFLICT (name) DO UPDATE SET plan = $2, handler = $3, input_codec = $4, input = $5, \
-                      input_checksum = NULL, queue = $6, queue_key = $7, priority = $8, next_at = $9, last = $10, paused \
+                      input_checksum = $12, queue = $6, queue_key = $7, priority = $8, next_at = $9, last = $10, paused \
                       = $11, revision = s.revision + 1";
         conn.query(
             insert,
@@ -75,6 +76,7 @@ impl Work for Put {
                 schedule.next_at.map(Timestamp::as_millis) => INT8,
                 schedule.last.as_ref().map(ExecutionId::as_str) => TEXT,
                 schedule.paused => BOOL,
+                sums::of_schedule(schedule) => INT4,
             ],
         )
         .await?;

@@ -8,6 +8,7 @@ use durable_core::store::{ExecutionStatus, ExecutionUpdate, StoreError};
 use super::Checkpoint;
 use crate::columns::{encode_error, position};
 use crate::connection::{Param, params};
+use crate::sums;
 use crate::text::stored;
 
 /// Ends and suspensions of any number of executions.
@@ -58,7 +59,9 @@ impl<'a> Ends<'a> {
         self.output_codec
             .push(output.map(|value| stored(&value.codec)));
         self.output.push(output.map(|value| &value.data[..]));
-        self.checksum.push(None);
+        let id = &checkpoint.fence.execution;
+        self.checksum
+            .push(output.map(|value| sums::of_output(id, value)));
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use crate::queues;
 use crate::rows::Stored;
 use crate::session::Counters;
 use crate::start;
+use crate::sums;
 use crate::text::stored;
 
 /// Writes such a batch, in a transaction.
@@ -88,7 +89,7 @@ impl Tied {
         let output = execution.output.as_ref();
         let update = "WITH released AS (DELETE FROM @.leases WHERE execution = $1) UPDATE @.executions SET status = $2, \
                       updated_at = $3, last_batch = $4, wake_at = $5, report = $6, error = $7, output_codec = $8, output \
-                      = $9, next = $10, due = $11, admitted = $12, tried = CASE $2 WHEN 'blocked' THEN coalesce(tried, \
+                      = $9, output_checksum = $13, next = $10, due = $11, admitted = $12, tried = CASE $2 WHEN 'blocked' THEN coalesce(tried, \
                       '') || coalesce(build, '') || chr(10) END WHERE key = $1";
         conn.query(
             update,
@@ -105,6 +106,7 @@ impl Tied {
                 execution.next.as_ref().map(ExecutionId::as_str) => TEXT,
                 due(execution).0 => INT8,
                 execution.admitted => BOOL,
+                output.map(|output| sums::of_output(&execution.id, output)) => INT4,
             ],
         )
         .await?;

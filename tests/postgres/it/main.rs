@@ -5,6 +5,7 @@ mod claims;
 mod command;
 mod conformance;
 mod cuts;
+mod damage;
 mod failover;
 mod listing;
 mod refusals;

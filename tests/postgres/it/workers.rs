@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use durable::prelude::*;
 use durable::{Client, Worker};
@@ -95,6 +95,7 @@ pub(crate) async fn start_all(store: &PostgresStore, count: u64) {
 async fn ended(store: &PostgresStore) -> u64 {
     let filter = Filter {
         status: vec![ExecutionStatus::Succeeded],
+        limit: 100_000,
         ..Filter::default()
     };
     store
@@ -103,11 +104,34 @@ async fn ended(store: &PostgresStore) -> u64 {
         .map_or(0, |found| found.len() as u64)
 }
 
+/// Waits until every execution has succeeded, as long as there is progress.
 pub(crate) async fn all_ended(store: &PostgresStore, count: u64) {
-    until("every execution has ended", async || {
-        ended(store).await == count
-    })
-    .await;
+    let (mut known, mut since) = (0, Instant::now());
+    while known < count {
+        let found = ended(store).await;
+        if found > known {
+            (known, since) = (found, Instant::now());
+        }
+        if since.elapsed() > Duration::from_secs(45) {
+            let all = Filter {
+                limit: 100_000,
+                ..Filter::default()
+            };
+            let all = store.list(all).await.unwrap();
+            for execution in all
+                .iter()
+                .filter(|one| one.status != ExecutionStatus::Succeeded)
+            {
+                let (id, status, why) = (&execution.id, execution.status, &execution.error);
+                println!(
+                    "{id} {status} {:?} {why:?} {:?}",
+                    execution.wake_at, execution.report
+                );
+            }
+            panic!("{found} of {count} have ended");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 pub(crate) async fn some_ended(store: &PostgresStore, count: u64) {

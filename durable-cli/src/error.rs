@@ -43,6 +43,9 @@ pub enum CliError {
         /// Why the rest was not, a line each.
         refused: String,
     },
+    /// The local Lambda does not start, or a function does not.
+    #[error("{0}")]
+    Lambda(String),
     /// The answer could not be written as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -22,5 +22,7 @@ pub use args::{
     Callback, CatchUp, Check, Cli, Command, Gc, Graph, How, Ls, Overlap, Place, QueueCommand,
     Retry, ScheduleCommand, SetSchedule, Show, Start, Where, Which,
 };
+#[cfg(feature = "lambda")]
+pub use args::{Lambda, Sandbox};
 pub use error::CliError;
 pub use run::{run, run_to};

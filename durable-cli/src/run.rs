@@ -26,6 +26,8 @@ pub async fn run_to(
 ) -> Result<(), CliError> {
     match &cli.command {
         Command::Show(asked) if asked.follow => follow::run(&cli.store, asked, style, print).await,
+        #[cfg(feature = "lambda")]
+        Command::Lambda(asked) => crate::commands::lambda::run(asked, print).await,
         _ => {
             print(&run(cli, style).await?);
             Ok(())
@@ -55,6 +57,12 @@ pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
         Command::Schedule(asked) => schedule::run(url, asked, style).await,
         Command::Check(asked) => check::run(url, &asked, style).await,
         Command::Graph(asked) => graph::run(url, &asked).await,
+        #[cfg(feature = "lambda")]
+        Command::Lambda(_) => Err(CliError::Usage(
+            "`durable lambda` has no single answer: it runs until it is stopped".into(),
+        )),
+        #[cfg(feature = "lambda")]
+        Command::Sandbox(asked) => crate::commands::sandbox::run(&asked),
         Command::Completion { shell } => Ok(completion(shell)),
     }
 }

@@ -2,6 +2,8 @@
 
 mod check;
 mod graph;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod select;
 mod values;
 
@@ -12,6 +14,8 @@ use durable_core::store::{ExecutionStatus, QueueEntry, Rate};
 pub use check::Check;
 pub(crate) use graph::Format;
 pub use graph::Graph;
+#[cfg(feature = "lambda")]
+pub use lambda::{Lambda, Sandbox};
 pub(crate) use select::Chosen;
 pub use select::{How, Where, Which};
 
@@ -73,6 +77,13 @@ pub enum Command {
     /// Executions that are started at certain times
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Run Lambda functions on this machine, with the durable execution API
+    #[cfg(feature = "lambda")]
+    Lambda(Box<Lambda>),
+    /// Become a function that ends with the server
+    #[cfg(feature = "lambda")]
+    #[command(hide = true)]
+    Sandbox(Sandbox),
     /// Print the completions for a shell, to be put where it looks for them
     Completion {
         /// The shell

@@ -3,6 +3,10 @@
 pub(crate) mod bulk;
 pub(crate) mod callback;
 pub(crate) mod follow;
+#[cfg(feature = "lambda")]
+pub(crate) mod lambda;
 pub(crate) mod queue;
+#[cfg(feature = "lambda")]
+pub(crate) mod sandbox;
 pub(crate) mod schedule;
 pub(crate) mod start;

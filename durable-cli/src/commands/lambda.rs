@@ -1,0 +1,171 @@
+//! `durable lambda`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use durable_server::lambda::{File, Function, Options, Server, ServerError, State};
+use tokio::sync::mpsc;
+
+use crate::CliError;
+use crate::args::Lambda;
+
+/// Runs functions until the process is asked to stop.
+pub(crate) async fn run(
+    asked: &Lambda,
+    print: &mut dyn FnMut(&str) -> bool,
+) -> Result<(), CliError> {
+    let (lines, mut output) = mpsc::unbounded_channel();
+    let mut options = options(asked)?;
+    options.output = Arc::new(move |line| {
+        // The receiver is gone when the server stops.
+        let _ = lines.send(format!("{line}\n"));
+    });
+    let functions = options.functions.clone();
+    let (region, key) = (options.region.clone(), options.access_key.clone());
+    let server = Server::start(options).await.map_err(failed)?;
+    print(&greeting(
+        asked,
+        &server.url(),
+        &region,
+        key.is_some(),
+        &functions,
+    ));
+    let stop = stopped();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            line = output.recv() => match line {
+                Some(line) if print(&line) => {}
+                _ => return Ok(()),
+            },
+            () = &mut stop => return Ok(()),
+        }
+    }
+}
+
+type Functions = std::collections::BTreeMap<String, Function>;
+
+fn options(asked: &Lambda) -> Result<Options, CliError> {
+    let mut options = Options::default();
+    match &asked.config {
+        Some(path) => {
+            let file = File::read(path);
+            let file = file.map_err(|error| CliError::Lambda(error.to_string()))?;
+            options.functions = file.functions;
+            options.quotas = file.quotas;
+            options.region = file.region.unwrap_or(options.region);
+        }
+        None => {
+            let name = asked.name.clone().unwrap_or_else(|| stem(&asked.command));
+            options.functions.insert(name, function(asked));
+        }
+    }
+    if let Some(listen) = asked.listen {
+        options.listen = listen;
+    }
+    if let Some(region) = &asked.region {
+        options.region.clone_from(region);
+    }
+    options.access_key.clone_from(&asked.access_key);
+    options.state = match asked.ephemeral {
+        true => State::Ephemeral,
+        false => State::File(asked.state.clone()),
+    };
+    options.time_scale = asked.time_scale;
+    options.function_logs.clone_from(&asked.function_logs);
+    options.launcher = launcher();
+    Ok(options)
+}
+
+fn function(asked: &Lambda) -> Function {
+    let mut function = Function::new(asked.command.clone());
+    function.env = asked.env.iter().cloned().collect();
+    function.timeout = asked.timeout.unwrap_or(function.timeout);
+    function.execution_timeout = asked
+        .execution_timeout
+        .unwrap_or(function.execution_timeout);
+    function.durable = !asked.plain;
+    function
+}
+
+/// The name of a function is the file name of its program, as far as it is legal.
+fn stem(command: &[String]) -> String {
+    let program = command.first().map_or("", String::as_str);
+    let stem = Path::new(program).file_stem().unwrap_or_default();
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let name = stem.to_string_lossy();
+    name.chars()
+        .map(|c| if legal(c) { c } else { '-' })
+        .collect()
+}
+
+/// This program starts functions so that they end with it, even if it is killed.
+fn launcher() -> Vec<String> {
+    let own = std::env::current_exe().ok();
+    let Some(own) = own.filter(|_| cfg!(target_os = "linux")) else {
+        return Vec::new();
+    };
+    let parent = std::process::id().to_string();
+    let own = own.to_string_lossy().into_owned();
+    [&own, "sandbox", "--parent", &parent, "--"]
+        .map(str::to_owned)
+        .into()
+}
+
+fn greeting(
+    asked: &Lambda,
+    url: &str,
+    region: &str,
+    signed: bool,
+    functions: &Functions,
+) -> String {
+    let state = match asked.ephemeral {
+        true => "in memory".to_owned(),
+        false => format!("in {}", asked.state.display()),
+    };
+    let mut text = format!("Lambda in {region} at {url}, state {state}\n");
+    for (name, function) in functions {
+        text += &format!("  {name}: {}\n", function.command.join(" "));
+    }
+    let Some((name, function)) = functions.iter().next() else {
+        return text;
+    };
+    let qualifier = match function.durable {
+        true => ":$LATEST",
+        false => "",
+    };
+    let key = match signed {
+        true => "…",
+        false => "local",
+    };
+    text += &format!(
+        "Try:\n  export AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION={region} \
+         AWS_ENDPOINT_URL_LAMBDA={url}\n  \
+         aws lambda invoke --function-name '{name}{qualifier}' --payload '{{}}' /dev/stdout\n\
+         (version 2 of the CLI also needs --cli-binary-format raw-in-base64-out)\n"
+    );
+    text
+}
+
+fn failed(error: ServerError) -> CliError {
+    match error {
+        ServerError::Options(error) => CliError::Usage(error.to_string()),
+        error => CliError::Lambda(error.to_string()),
+    }
+}
+
+async fn stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    // Without a handler the signal ends the process anyway.
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,234 @@
+//! Requests: paths, parameters and bodies.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method};
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+
+use crate::http::{BodyError, read};
+use crate::lambda::service::{LARGEST_PAYLOAD, Refusal};
+
+/// Bytes of a request's body: a checkpoint with the largest payload, escaped as JSON.
+const LARGEST_BODY: usize = 2 * LARGEST_PAYLOAD;
+
+/// A request that has arrived as a whole.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    /// As it is on the wire.
+    pub(super) path: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// What happens to a callback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    Succeed,
+    Fail,
+    Heartbeat,
+}
+
+/// An operation of the API and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    Invoke(String),
+    Checkpoint(String),
+    State(String),
+    Execution(String),
+    History(String),
+    Stop(String),
+    Pause(String),
+    Resume(String),
+    List(String),
+    Callback(String, Act),
+}
+
+impl Route {
+    /// Finds the operation. Names in paths are decoded after the path is split; clients that leave
+    /// their slashes as they are are understood too.
+    pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
+        let get = *method == Method::GET;
+        let post = *method == Method::POST;
+        if let Some(rest) = path.strip_prefix("/2015-03-31/functions/") {
+            let name = rest.strip_suffix("/invocations")?;
+            return post.then(|| decoded(name).map(Self::Invoke))?;
+        }
+        if let Some(rest) = path.strip_prefix("/2025-12-01/functions/") {
+            let name = rest.strip_suffix("/durable-executions")?;
+            return get.then(|| decoded(name).map(Self::List))?;
+        }
+        if let Some(rest) = path.strip_prefix("/2025-12-01/durable-execution-callbacks/") {
+            let (id, act) = rest.rsplit_once('/')?;
+            let act = match act {
+                "succeed" => Act::Succeed,
+                "fail" => Act::Fail,
+                "heartbeat" => Act::Heartbeat,
+                _ => return None,
+            };
+            return post.then(|| decoded(id).map(|id| Self::Callback(id, act)))?;
+        }
+        let rest = path.strip_prefix("/2025-12-01/durable-executions/")?;
+        let (arn, operation) = rest.rsplit_once('/').unwrap_or((rest, ""));
+        let arn = decoded(arn)?;
+        match operation {
+            "checkpoint" if post => Some(Self::Checkpoint(arn)),
+            "stop" if post => Some(Self::Stop(arn)),
+            "pause" if post => Some(Self::Pause(arn)),
+            "resume" if post => Some(Self::Resume(arn)),
+            "state" if get => Some(Self::State(arn)),
+            "history" if get => Some(Self::History(arn)),
+            "checkpoint" | "stop" | "pause" | "resume" | "state" | "history" => None,
+            _ if get || *method == Method::DELETE => decoded(rest).map(Self::Execution),
+            _ => None,
+        }
+    }
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    (!text.is_empty()).then(|| text.into_owned())
+}
+
+impl Call {
+    pub(super) async fn read(request: Request) -> Result<Self, Refusal> {
+        let (head, body) = request.into_parts();
+        let body = read(body, LARGEST_BODY)
+            .await
+            .map_err(|error| match error {
+                BodyError::TooLarge => Refusal::new(
+                    413,
+                    "RequestTooLargeException",
+                    format!("Request must be smaller than {LARGEST_BODY} bytes"),
+                ),
+                BodyError::TooSlow => Refusal::new(
+                    408,
+                    "RequestTimeoutException",
+                    "The body did not arrive in time",
+                ),
+            })?;
+        // A plus sign is a plus sign: only forms read it as a space.
+        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let query = head.uri.query().unwrap_or_default().split('&');
+        let query = query.filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        });
+        Ok(Self {
+            query: query.collect(),
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            headers: head.headers,
+            body,
+        })
+    }
+
+    /// A parameter of the query.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        let named = self.query.iter().find(|(key, _)| key == name);
+        named.map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a parameter.
+    pub(super) fn parameters(&self, name: &str) -> Vec<String> {
+        let named = self.query.iter().filter(|(key, _)| key == name);
+        named.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// A parameter that is `true` or `false`.
+    pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Refusal> {
+        match self.parameter(name) {
+            None | Some("") => Ok(default),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(text) => Err(Refusal::validation(
+                name,
+                text,
+                "Member must be true or false",
+            )),
+        }
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON; an empty one is `None`.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<Option<T>, Refusal> {
+        if self.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        serde_json::from_slice(&self.body)
+            .map(Some)
+            .map_err(|error| {
+                let text = format!("Could not parse request body into json: {error}");
+                Refusal::new(400, "SerializationException", text)
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str =
+        "arn:aws:lambda:eu-west-1:123456789012:function:f:$LATEST/durable-execution/n/i";
+
+    #[test]
+    fn arns_are_read_encoded_and_with_bare_slashes() {
+        let encoded = ARN
+            .replace(':', "%3A")
+            .replace('/', "%2F")
+            .replace('$', "%24");
+        for arn in [ARN, &encoded] {
+            let base = format!("/2025-12-01/durable-executions/{arn}");
+            let route =
+                |method: Method, suffix: &str| Route::of(&method, &format!("{base}{suffix}"));
+            assert_eq!(route(Method::GET, ""), Some(Route::Execution(ARN.into())));
+            assert_eq!(
+                route(Method::DELETE, ""),
+                Some(Route::Execution(ARN.into()))
+            );
+            assert_eq!(route(Method::GET, "/state"), Some(Route::State(ARN.into())));
+            assert_eq!(
+                route(Method::POST, "/checkpoint"),
+                Some(Route::Checkpoint(ARN.into()))
+            );
+            assert_eq!(route(Method::GET, "/checkpoint"), None);
+            assert_eq!(route(Method::POST, ""), None);
+        }
+    }
+
+    #[test]
+    fn callback_ids_keep_their_base64_characters() {
+        let path = "/2025-12-01/durable-execution-callbacks/a%2Bb%2Fc%3D/succeed";
+        let route = Route::of(&Method::POST, path);
+        assert_eq!(route, Some(Route::Callback("a+b/c=".into(), Act::Succeed)));
+        let bare = "/2025-12-01/durable-execution-callbacks/a+b/c=/heartbeat";
+        let route = Route::of(&Method::POST, bare);
+        assert_eq!(
+            route,
+            Some(Route::Callback("a+b/c=".into(), Act::Heartbeat))
+        );
+    }
+
+    #[test]
+    fn paths_that_lead_nowhere_are_no_operation() {
+        for path in [
+            "/",
+            "",
+            "/2015-03-31/functions//invocations",
+            "/2015-03-31/functions/f",
+            "/2025-12-01/durable-executions/",
+            "/2025-12-01/durable-executions/%ff/state",
+            "/2025-12-01/durable-execution-callbacks/x",
+            "/2025-12-01/../etc/passwd",
+        ] {
+            for method in [Method::GET, Method::POST, Method::DELETE] {
+                assert_eq!(Route::of(&method, path), None, "{method} {path}");
+            }
+        }
+    }
+}

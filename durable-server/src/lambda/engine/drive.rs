@@ -1,0 +1,174 @@
+//! Drives an execution: timers, invocations, chained invokes, its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::Engine;
+use super::slot::Slot;
+use crate::lambda::clock;
+use crate::lambda::db::DbError;
+use crate::lambda::functions::{End, Job};
+use crate::lambda::service::{Ending, Parent};
+
+/// Longest sleep, after which the clock is read again: it may have been set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// Pause after a failed commit.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// What follows a look at the execution.
+enum Next {
+    /// Waiting until this time, or for a change.
+    Wait(Option<u64>),
+    End(Ending, Option<Parent>),
+}
+
+struct Invocation {
+    function: String,
+    job: Job,
+}
+
+struct Work {
+    invocation: Option<Invocation>,
+    dispatches: Vec<String>,
+    next: Next,
+}
+
+impl Engine {
+    /// Starts the task that drives an execution to its end.
+    pub(super) fn drive(self: &Arc<Self>, slot: Arc<Slot>) {
+        let engine = Arc::clone(self);
+        self.spawn(async move {
+            loop {
+                let work = match engine.look_for_work(&slot).await {
+                    Ok(work) => work,
+                    Err(error) => {
+                        engine.say(&format!("execution {}: {error}", slot.id));
+                        tokio::time::sleep(AFTER_FAILURE).await;
+                        continue;
+                    }
+                };
+                for operation in work.dispatches {
+                    engine.dispatch(&slot, operation);
+                }
+                if let Some(invocation) = work.invocation {
+                    engine.invoke_execution(&slot, invocation);
+                }
+                match work.next {
+                    Next::Wait(due) => rest(&slot, due).await,
+                    Next::End(ending, parent) => {
+                        return engine.finish(&slot, ending, parent).await;
+                    }
+                }
+            }
+        });
+    }
+
+    async fn look_for_work(&self, slot: &Slot) -> Result<Work, DbError> {
+        let mut locked = self.lock(slot).await?;
+        let at = self.moment();
+        let state = locked.state()?;
+        state.advance(at);
+        let invocation = state.is_due(at.now).then(|| {
+            let request_id = Uuid::new_v4().to_string();
+            let payload = state.begin_invocation(&request_id, at);
+            let head = &state.head;
+            Invocation {
+                function: head.function.clone(),
+                job: Job {
+                    request_id,
+                    arn: head.function_arn.clone(),
+                    payload: Bytes::from(payload),
+                    tenant: head.tenant.clone(),
+                    trace: head.trace.clone().unwrap_or_else(trace),
+                    client_context: None,
+                },
+            }
+        });
+        let dispatches = state.take_dispatches();
+        locked.commit(invocation.is_some()).await?;
+        let state = locked.state()?;
+        let next = match &state.head.ending {
+            Some(ending) if state.invocation().is_none() => {
+                Next::End(ending.clone(), state.head.parent.clone())
+            }
+            Some(ending) => {
+                // Callers need not wait for an invocation that nobody listens to.
+                slot.ended.send_replace(Some(ending.clone()));
+                Next::Wait(None)
+            }
+            None => Next::Wait(state.next_due()),
+        };
+        Ok(Work {
+            invocation,
+            dispatches,
+            next,
+        })
+    }
+
+    fn invoke_execution(self: &Arc<Self>, slot: &Arc<Slot>, invocation: Invocation) {
+        let (engine, slot) = (Arc::clone(self), Arc::clone(slot));
+        self.spawn(async move {
+            let request_id = invocation.job.request_id.clone();
+            let end = engine
+                .run_function(&invocation.function, invocation.job)
+                .await;
+            while let Err(error) = engine.end_invocation(&slot, &request_id, &end).await {
+                engine.say(&format!("execution {}: {error}", slot.id));
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+            slot.wake.notify_one();
+        });
+    }
+
+    async fn end_invocation(
+        &self,
+        slot: &Slot,
+        request_id: &str,
+        end: &End,
+    ) -> Result<(), DbError> {
+        let mut locked = self.lock(slot).await?;
+        let at = self.moment();
+        let state = locked.state()?;
+        if state.invocation() != Some(request_id) {
+            return Ok(());
+        }
+        match end {
+            End::Output(output) => state.output(output, at),
+            End::Error(error) => state.invocation_failed(error.object(), at),
+        }
+        locked.commit(true).await
+    }
+
+    /// Gives up the slot of an execution whose end is committed.
+    async fn finish(self: &Arc<Self>, slot: &Arc<Slot>, ending: Ending, parent: Option<Parent>) {
+        self.slots().remove(&slot.id);
+        if let Some(parent) = parent {
+            self.answer_parent(&parent, &ending).await;
+        }
+        slot.ended.send_replace(Some(ending));
+    }
+}
+
+/// Waits until `due`, or for a change.
+async fn rest(slot: &Slot, due: Option<u64>) {
+    let sleep = match due {
+        Some(due) => Duration::from_millis(due.saturating_sub(clock::now())).min(LONGEST_SLEEP),
+        None => LONGEST_SLEEP,
+    };
+    tokio::select! {
+        () = slot.wake.notified() => {}
+        () = tokio::time::sleep(sleep) => {}
+    }
+}
+
+/// A new trace header, of a trace that is not sampled.
+pub(super) fn trace() -> String {
+    let root = Uuid::new_v4().simple().to_string();
+    let parent = Uuid::new_v4().simple().to_string();
+    let seconds = clock::now() / 1_000;
+    let (root, parent) = (&root[..24], &parent[..16]);
+    format!("Root=1-{seconds:08x}-{root};Parent={parent};Sampled=0")
+}

@@ -1,0 +1,11 @@
+//! Functions: processes that poll a Runtime API of their own.
+
+mod instance;
+mod logs;
+mod pool;
+mod runtime_api;
+mod watch;
+
+pub(crate) use instance::{End, FunctionError, Job};
+pub(crate) use logs::Logs;
+pub(crate) use pool::{Environment, Pool};

@@ -1,0 +1,117 @@
+//! A local AWS Lambda with the durable execution API.
+//!
+//! The server runs the real, unmodified functions as processes: each polls a Runtime API of its own
+//! and finds the durable API through `AWS_ENDPOINT_URL_LAMBDA`. Executions live in a SQLite file;
+//! a server that is killed resumes them when it is started again.
+
+mod api;
+mod clock;
+mod db;
+mod engine;
+mod functions;
+mod options;
+mod registry;
+mod service;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use options::{File, Function, Options, OptionsError, Output, PORT, Quotas, State};
+
+use engine::Engine;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The settings are invalid.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The state cannot be opened or read.
+    #[error("{0}")]
+    State(String),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The folder for the logs of functions cannot be written.
+    #[error("cannot write the logs of functions: {0}")]
+    Logs(std::io::Error),
+}
+
+impl From<db::DbError> for ServerError {
+    fn from(error: db::DbError) -> Self {
+        Self::State(error.to_string())
+    }
+}
+
+/// A running server. Dropping it ends the server and its functions.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    engine: Arc<Engine>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.engine.close();
+    }
+}
+
+impl Server {
+    /// Starts a server and resumes the executions in its state.
+    ///
+    /// # Errors
+    ///
+    /// When the settings are invalid, the state cannot be used, or the address is in use.
+    pub async fn start(options: Options) -> Result<Self, ServerError> {
+        options.check()?;
+        let listen = |error| ServerError::Listen {
+            address: options.listen,
+            error,
+        };
+        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let engine = Engine::open(options, address).await?;
+        let router = api::router(Arc::clone(&engine));
+        let api = crate::http::serve(listener, router, crate::http::Limits::default());
+        let tasks = vec![
+            tokio::spawn(api),
+            tokio::spawn(Arc::clone(&engine).housekeeping()),
+        ];
+        let server = Self {
+            address,
+            engine,
+            tasks,
+        };
+        server.engine.resume().await?;
+        Ok(server)
+    }
+
+    /// Address of the API.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// URL that clients and functions use.
+    pub fn url(&self) -> String {
+        url(self.address)
+    }
+}
+
+/// The URL of a server that listens on `address`.
+fn url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("http://127.0.0.1:{}", address.port());
+    }
+    format!("http://{address}")
+}

@@ -1,0 +1,62 @@
+//! Answers of the read operations about one execution.
+
+use serde_json::{Value, json};
+
+use super::execution::{Execution, Head};
+use super::operation::seconds;
+
+impl Execution {
+    /// Answers `GetDurableExecution`.
+    pub(crate) fn describe(&self, with_data: bool) -> Value {
+        let head = &self.head;
+        let mut answer = head.summary();
+        answer["Version"] = json!(head.version);
+        answer["ExecutionDataIncluded"] = json!(with_data);
+        answer["DurableConfig"] = json!({
+            "ExecutionTimeout": head.timeout_seconds,
+            "RetentionPeriodInDays": head.retention_days,
+        });
+        if let Some(trace) = &head.trace {
+            answer["TraceHeader"] = json!({ "XAmznTraceId": trace });
+        }
+        if let Some(deadline) = head.deadline {
+            answer["ExpectedExecutionTimeoutTimestamp"] = json!(seconds(deadline));
+        }
+        if let Some(pause) = &head.pause {
+            answer["PauseDetails"] = json!({
+                "PauseRequestTimestamp": seconds(pause.requested),
+                "Reason": pause.reason,
+                "ExecutionTimeoutPaused": pause.timeout_paused,
+            });
+        }
+        if with_data {
+            answer["InputPayload"] = json!(self.input());
+        }
+        if let (Some(ending), true) = (&head.ending, with_data) {
+            if let Some(result) = &ending.result {
+                answer["Result"] = json!(result);
+            }
+            if let Some(error) = &ending.error {
+                answer["Error"] = json!(error);
+            }
+        }
+        answer
+    }
+}
+
+impl Head {
+    /// The execution as lists show it.
+    pub(crate) fn summary(&self) -> Value {
+        let mut summary = json!({
+            "DurableExecutionArn": self.arn,
+            "DurableExecutionName": self.name,
+            "FunctionArn": self.function_arn,
+            "Status": self.status().name(),
+            "StartTimestamp": seconds(self.started),
+        });
+        if let Some(ending) = &self.ending {
+            summary["EndTimestamp"] = json!(seconds(ending.at));
+        }
+        summary
+    }
+}

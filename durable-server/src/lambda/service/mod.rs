@@ -1,0 +1,34 @@
+//! The durable execution service as a state machine: no input, no output, no clock.
+//!
+//! An [`Execution`] changes in memory only. [`Execution::take_changes`] returns what has to be
+//! stored before an answer leaves the server.
+
+mod batch;
+mod checkpoint;
+mod describe;
+mod execution;
+mod history;
+mod invocation;
+mod operation;
+mod outside;
+mod pages;
+mod pause;
+mod shape;
+mod timers;
+pub(crate) mod token;
+mod transition;
+mod wire;
+
+pub(crate) use batch::{Target, Targets, Unresolved};
+pub(crate) use execution::{
+    Changes, Ending, Execution, ExecutionStatus, Head, Limits, Moment, NewExecution, Parent,
+};
+pub(crate) use history::without_data;
+pub(crate) use operation::{Operation, seconds};
+pub(crate) use outside::{CallbackOutcome, InvokeOutcome};
+pub(crate) use pages::page_size;
+pub(crate) use shape::{
+    LARGEST_CHAINED, LARGEST_PAYLOAD, check_client_token, check_execution_name, check_reason,
+    check_tenant,
+};
+pub(crate) use wire::{CheckpointRequest, ErrorObject, Refusal};

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn names_are_read_in_every_form_of_the_api() {
-        let parts = |text| {
+        let parts = |text: &str| {
             let reference = Reference::parse(text)?;
             Some((reference.name, reference.qualifier))
         };

@@ -19,6 +19,9 @@ pub(crate) mod token;
 mod transition;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use batch::{Target, Targets, Unresolved};
 pub(crate) use execution::{
     Changes, Ending, Execution, ExecutionStatus, Head, Limits, Moment, NewExecution, Parent,

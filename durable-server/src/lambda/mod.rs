@@ -82,19 +82,19 @@ impl Server {
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let engine = Engine::open(options, address).await?;
+        // Before anyone can start executions: they would be taken for ones to be resumed.
+        engine.resume().await?;
         let router = api::router(Arc::clone(&engine));
         let api = crate::http::serve(listener, router, crate::http::Limits::default());
         let tasks = vec![
             tokio::spawn(api),
             tokio::spawn(Arc::clone(&engine).housekeeping()),
         ];
-        let server = Self {
+        Ok(Self {
             address,
             engine,
             tasks,
-        };
-        server.engine.resume().await?;
-        Ok(server)
+        })
     }
 
     /// Address of the API.

@@ -23,6 +23,9 @@ use crate::lambda::service::{
 /// Longest wait of a synchronous caller.
 const LONGEST_CALL: Duration = Duration::from_secs(900);
 
+/// Time for the last lines of an invocation whose log is asked for.
+const LOG_DELAY: Duration = Duration::from_millis(100);
+
 /// How a caller waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -67,7 +70,12 @@ pub(super) async fn invoke(
             let tail = call.header("x-amz-log-type") == Some("Tail");
             let payload = input(call.body);
             let end = engine.invoke_plain(&found, payload, tenant, context).await;
-            let log = tail.then(|| STANDARD.encode(found.pool.logs.tail()));
+            let mut log = None;
+            if tail {
+                // Output takes another way than the answer, and is a little behind it.
+                tokio::time::sleep(LOG_DELAY).await;
+                log = Some(STANDARD.encode(found.pool.logs.tail()));
+            }
             Ok(ended(end, &found.version, log.as_deref()))
         }
     }

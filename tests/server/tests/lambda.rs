@@ -1,0 +1,16 @@
+//! `durable lambda` as a process, with real functions and over real sockets.
+
+#[path = "lambda/api.rs"]
+mod api;
+#[path = "lambda/aws.rs"]
+mod aws;
+#[path = "lambda/functions.rs"]
+mod functions;
+#[path = "lambda/kill.rs"]
+mod kill;
+#[path = "lambda/security.rs"]
+mod security;
+#[path = "lambda/server.rs"]
+mod server;
+#[path = "lambda/throughput.rs"]
+mod throughput;

@@ -1,0 +1,343 @@
+//! A server as a process, and requests to it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long a test waits for what should come soon.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Settings of a server.
+pub(crate) struct Settings {
+    pub(crate) functions: String,
+    pub(crate) ephemeral: bool,
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            functions: [
+                "steps", "journey", "echo", "approval", "sleepy", "broken", "plain",
+            ]
+            .map(|name| function(name, ""))
+            .concat(),
+            ephemeral: true,
+            arguments: Vec::new(),
+        }
+    }
+}
+
+/// A function of the test program; further settings are lines of TOML.
+pub(crate) fn function(name: &str, more: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_function");
+    let durable = name != "plain";
+    format!(
+        "[functions.{name}]\ncommand = [\"{program}\"]\ndurable = {durable}\nenv = {{ EFFECTS = \"effects\" }}\ncwd = \".\"\n{more}\n"
+    )
+}
+
+/// A running `durable lambda`. It is killed at the end of the test.
+pub(crate) struct Server {
+    pub(crate) folder: TempDir,
+    pub(crate) port: u16,
+    settings: Settings,
+    process: Option<Child>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            println!("{}", self.output());
+        }
+    }
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// The code and the message of an error.
+    pub(crate) fn error(&self) -> (u16, String, String) {
+        let message = self.json()["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (
+            self.status,
+            self.header("x-amzn-errortype").to_owned(),
+            message,
+        )
+    }
+}
+
+impl Server {
+    pub(crate) fn start(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("functions.toml"), &settings.functions).unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let mut server = Self {
+            folder,
+            port,
+            settings,
+            process: None,
+        };
+        server.resume();
+        server
+    }
+
+    /// Another server, on this port, as the requests of this one see it.
+    pub(crate) fn at(&self, port: u16) -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            port,
+            settings: Settings::default(),
+            process: None,
+        }
+    }
+
+    /// Starts the process, with the state of the one before.
+    pub(crate) fn resume(&mut self) {
+        let output = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path("output"))
+            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_command"));
+        command
+            .args(["lambda", "--config", "functions.toml"])
+            .args(["--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(&self.settings.arguments);
+        match self.settings.ephemeral {
+            true => command.arg("--ephemeral"),
+            false => command.args(["--state", "state.db"]),
+        };
+        let process = command
+            .current_dir(self.folder.path())
+            .env("SERVER_TESTS", self.folder.path())
+            .stdout(Stdio::from(output.try_clone().unwrap()))
+            .stderr(Stdio::from(output))
+            .spawn();
+        self.process = Some(process.unwrap());
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = self.process.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "{ended:?}: {}", self.output());
+            assert!(begun.elapsed() < PATIENCE, "no server");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills the process, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn output(&self) -> String {
+        read(&self.path("output"))
+    }
+
+    pub(crate) fn effects(&self) -> Vec<String> {
+        read(&self.path("effects"))
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn try_call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<Answer> {
+        let mut text = format!("{method} {path} HTTP/1.1\r\n");
+        let host = format!("127.0.0.1:{}", self.port);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            text += &format!("host: {host}\r\n");
+        }
+        for (name, value) in headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text += &format!(
+            "content-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&host)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(text.as_bytes())?;
+        stream.write_all(body)?;
+        answer(&mut stream)
+    }
+
+    pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
+        let body = match body {
+            Value::Null => String::new(),
+            body => body.to_string(),
+        };
+        self.try_call(method, path, &[], body.as_bytes()).unwrap()
+    }
+
+    /// Invokes a function and waits for its answer.
+    pub(crate) fn invoke(&self, function: &str, input: &Value) -> Answer {
+        self.try_invoke(function, &[], input).unwrap()
+    }
+
+    pub(crate) fn try_invoke(
+        &self,
+        function: &str,
+        headers: &[(&str, &str)],
+        input: &Value,
+    ) -> io::Result<Answer> {
+        let path = format!("/2015-03-31/functions/{}/invocations", encoded(function));
+        self.try_call("POST", &path, headers, input.to_string().as_bytes())
+    }
+
+    /// Starts an execution and returns its ARN.
+    pub(crate) fn begin(&self, function: &str, input: &Value) -> String {
+        let event = [("x-amz-invocation-type", "Event")];
+        let answer = self.try_invoke(function, &event, input).unwrap();
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.header("x-amz-durable-execution-arn").to_owned()
+    }
+
+    pub(crate) fn get(&self, arn: &str) -> Value {
+        self.call("GET", &execution(arn, ""), &Value::Null).json()
+    }
+
+    /// Waits until an execution has this status.
+    pub(crate) fn until(&self, arn: &str, status: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            let now = self.get(arn);
+            if now["Status"] == status {
+                return now;
+            }
+            assert!(begun.elapsed() < PATIENCE, "not {status}: {now}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The whole history of an execution.
+    pub(crate) fn history(&self, arn: &str) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut marker = String::new();
+        loop {
+            let query = format!("/history?MaxItems=1000&Marker={}", encoded(&marker));
+            let page = self
+                .call("GET", &execution(arn, &query), &Value::Null)
+                .json();
+            events.extend(page["Events"].as_array().unwrap().iter().cloned());
+            match page["NextMarker"].as_str() {
+                Some(next) => marker = next.to_owned(),
+                None => return events,
+            }
+        }
+    }
+
+    /// Waits for an event and returns it.
+    pub(crate) fn event(&self, arn: &str, kind: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            let found = self
+                .history(arn)
+                .into_iter()
+                .find(|e| e["EventType"] == kind);
+            if let Some(event) = found {
+                return event;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no {kind}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// The path of an operation on an execution.
+pub(crate) fn execution(arn: &str, operation: &str) -> String {
+    format!("/2025-12-01/durable-executions/{}{operation}", encoded(arn))
+}
+
+/// The path of an operation on a callback.
+pub(crate) fn callback(id: &str, operation: &str) -> String {
+    format!(
+        "/2025-12-01/durable-execution-callbacks/{}/{operation}",
+        encoded(id)
+    )
+}
+
+pub(crate) fn encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+pub(crate) fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Reads an answer up to the end of the connection.
+pub(crate) fn answer(stream: &mut TcpStream) -> io::Result<Answer> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    let invalid = || io::Error::new(io::ErrorKind::UnexpectedEof, "no whole answer");
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+    let end = end.ok_or_else(invalid)?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1));
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let answer = Answer {
+        status: status
+            .and_then(|status| status.parse().ok())
+            .ok_or_else(invalid)?,
+        headers: headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect(),
+        body: bytes[end + 4..].to_vec(),
+    };
+    let length = answer.header("content-length").parse::<usize>();
+    match length {
+        Ok(length) if length != answer.body.len() => Err(invalid()),
+        _ => Ok(answer),
+    }
+}

@@ -54,7 +54,7 @@ fn execute(
         let (head, answer) = service.call("POST", &path, body.to_string().as_bytes())?;
         writeln!(times, "{}", begun.elapsed().as_micros())?;
         let answer: Value = serde_json::from_slice(&answer)?;
-        if !head.starts_with("HTTP/1.1 200") {
+        if head.split(' ').nth(1) != Some("200") {
             return Err(format!("{head}{answer}").into());
         }
         token = answer["CheckpointToken"].clone();

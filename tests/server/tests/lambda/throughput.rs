@@ -70,7 +70,7 @@ fn load(server: &Server, executions: u32) -> f64 {
             scope.spawn(|| {
                 for _ in 0..executions / PROCESSES {
                     let answer = server.invoke("load:$LATEST", &json!(1));
-                    assert_eq!(answer.status, 200, "{answer:?}");
+                    assert_eq!((answer.status, answer.json()), (200, json!(20)), "{answer:?}");
                 }
             });
         }

@@ -13,14 +13,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) enum BodyError {
     TooLarge,
     TooSlow,
+    /// It ended early, or its encoding is wrong.
+    Broken,
 }
 
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
     match tokio::time::timeout(PATIENCE, to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        // A connection that broke is answered too, but nobody is there to read it.
-        Ok(Err(_)) => Err(BodyError::TooLarge),
+        Ok(Err(error)) if is_limit(&error) => Err(BodyError::TooLarge),
+        Ok(Err(_)) => Err(BodyError::Broken),
         Err(_) => Err(BodyError::TooSlow),
     }
+}
+
+fn is_limit(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|error| error.is::<http_body_util::LengthLimitError>())
 }

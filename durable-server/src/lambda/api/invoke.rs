@@ -104,10 +104,12 @@ fn check_payload(body: &[u8], mode: Mode) -> Result<(), Refusal> {
         return Err(Refusal::new(413, "RequestTooLargeException", text));
     }
     if !body.is_empty() {
-        serde_json::from_slice::<serde::de::IgnoredAny>(body).map_err(|error| {
+        let unreadable = |error: &dyn std::fmt::Display| {
             let text = format!("Could not parse request body into json: {error}");
             Refusal::new(400, "InvalidRequestContentException", text)
-        })?;
+        };
+        let text = std::str::from_utf8(body).map_err(|error| unreadable(&error))?;
+        serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|error| unreadable(&error))?;
     }
     Ok(())
 }

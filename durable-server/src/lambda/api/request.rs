@@ -108,6 +108,9 @@ impl Call {
                     "RequestTimeoutException",
                     "The body did not arrive in time",
                 ),
+                BodyError::Broken => {
+                    Refusal::new(400, "SerializationException", "The body is incomplete")
+                }
             })?;
         // A plus sign is a plus sign: only forms read it as a space.
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();

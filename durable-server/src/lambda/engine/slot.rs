@@ -87,19 +87,22 @@ impl Engine {
         missing: impl FnOnce() -> Refusal,
         change: impl FnOnce(&mut Execution, Moment) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        if let Some(slot) = self.slot(id) {
-            let mut locked = self.lock(&slot).await?;
-            let changed = change(locked.state()?, self.moment());
-            // A refused change may have fired timers.
-            locked.commit(changed.is_ok()).await?;
-            drop(locked);
-            slot.wake.notify_one();
-            return changed;
-        }
-        // What has ended does not change; it says why.
-        let stored = self.stored(id).await?.ok_or_else(missing)?;
-        let mut execution = Execution::restored(stored.head, stored.operations, self.limits);
-        change(&mut execution, self.moment())
+        let Some(slot) = self.slot(id) else {
+            // What has ended does not change; it says why.
+            let stored = self.stored(id).await?.ok_or_else(missing)?;
+            let mut execution = Execution::restored(stored.head, stored.operations, self.limits);
+            if execution.is_running() {
+                return Err(Refusal::internal("The execution is just starting."));
+            }
+            return change(&mut execution, self.moment());
+        };
+        let mut locked = self.lock(&slot).await?;
+        let changed = change(locked.state()?, self.moment());
+        // A refused change may have fired timers.
+        locked.commit(changed.is_ok()).await?;
+        drop(locked);
+        slot.wake.notify_one();
+        changed
     }
 
     /// Reads an execution; `look` also gets its key.

@@ -1,6 +1,7 @@
 //! Starting executions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -10,8 +11,10 @@ use crate::lambda::db::{self, Row, Write, Written};
 use crate::lambda::registry::Found;
 use crate::lambda::service::{Ending, Execution, NewExecution, Parent, Refusal};
 
-/// Attempts to use a name that another execution gives up meanwhile.
-const ATTEMPTS: u32 = 3;
+/// Attempts to use a name that another execution takes or gives up meanwhile, and the pause between
+/// them.
+const ATTEMPTS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// What to start.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ pub(crate) struct Started {
 #[derive(Debug)]
 enum Running {
     Slot(Arc<Slot>),
-    Ended(Option<Ending>),
+    Ended(Ending),
 }
 
 impl Started {
@@ -49,7 +52,7 @@ impl Started {
     pub(crate) async fn ended(self) -> Option<Ending> {
         match self.state {
             Running::Slot(slot) => slot.ended().await,
-            Running::Ended(ending) => ending,
+            Running::Ended(ending) => Some(ending),
         }
     }
 }
@@ -81,6 +84,7 @@ impl Engine {
             if let Some(existing) = self.existing(&new).await? {
                 return Ok(existing);
             }
+            tokio::time::sleep(PAUSE).await;
         }
         Err(Refusal::internal("the name of the execution is contended"))
     }
@@ -123,13 +127,16 @@ impl Engine {
             self.db.write(Write::Delete { key: named.key }).await?;
             return Ok(None);
         }
-        let gone = || Refusal::internal("the execution has just been removed");
+        let gone = || Refusal::not_found("the execution has just been removed");
         let looked = self.look(&named.id, gone, |execution, _| {
             let head = &execution.head;
             let same = head.version == new.version && execution.input() == new.input;
             Ok((same, head.arn.clone(), head.ending.clone()))
         });
-        let (same, arn, ending) = looked.await?;
+        let (same, arn, ending) = match looked.await {
+            Err(refusal) if refusal.status == 404 => return Ok(None),
+            looked => looked?,
+        };
         if !same {
             return Err(Refusal::new(
                 409,
@@ -138,8 +145,10 @@ impl Engine {
             ));
         }
         let state = match (ending, self.slot(&named.id)) {
+            (Some(ending), _) => Running::Ended(ending),
             (None, Some(slot)) => Running::Slot(slot),
-            (ending, _) => Running::Ended(ending),
+            // It is just starting or ending.
+            (None, None) => return Ok(None),
         };
         Ok(Some(Started { arn, state }))
     }

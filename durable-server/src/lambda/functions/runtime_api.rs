@@ -73,6 +73,7 @@ async fn response(
         Err(BodyError::TooSlow) => {
             problem(408, "RequestTimeout", "the body did not arrive in time")
         }
+        Err(BodyError::Broken) => problem(400, "InvalidBody", "the body is incomplete"),
         Err(BodyError::TooLarge) => {
             let text = format!(
                 "Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes)."
@@ -95,7 +96,7 @@ async fn error(
             let error = FunctionError::reported(&body, kind(&headers));
             accepted(shared.end(&request, End::Error(error)))
         }
-        Err(_) => problem(413, "RequestEntityTooLarge", "the error is too large"),
+        Err(_) => problem(400, "InvalidBody", "the error is too large or incomplete"),
     }
 }
 
@@ -109,7 +110,7 @@ async fn init_error(
             shared.init_failed(FunctionError::reported(&body, kind(&headers)));
             accepted(true)
         }
-        Err(_) => problem(413, "RequestEntityTooLarge", "the error is too large"),
+        Err(_) => problem(400, "InvalidBody", "the error is too large or incomplete"),
     }
 }
 

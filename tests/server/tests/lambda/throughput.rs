@@ -70,7 +70,11 @@ fn load(server: &Server, executions: u32) -> f64 {
             scope.spawn(|| {
                 for _ in 0..executions / PROCESSES {
                     let answer = server.invoke("load:$LATEST", &json!(1));
-                    assert_eq!((answer.status, answer.json()), (200, json!(20)), "{answer:?}");
+                    assert_eq!(
+                        (answer.status, answer.json()),
+                        (200, json!(20)),
+                        "{answer:?}"
+                    );
                 }
             });
         }
@@ -113,9 +117,9 @@ fn two_hundred_executions_of_twenty_steps() {
         "{}",
         json!({"measured": "durable lambda per emulator", "times": (times * 10.0).round() / 10.0})
     );
-    let least = if cfg!(debug_assertions) { 2.0 } else { 10.0 };
+    // Without optimization the machine measures the compiler's output.
     assert!(
-        times >= least,
+        times >= 10.0 || cfg!(debug_assertions),
         "only {times:.1} times the rate of the emulator"
     );
 }

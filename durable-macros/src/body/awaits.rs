@@ -47,9 +47,16 @@ impl Lifter<'_> {
             Some(_) => "key = …, ",
             None => "",
         };
+        let durable = match awaited {
+            Expr::Call(_) => format!("; if it is a durable function, write `call!({text}){by}`"),
+            Expr::Macro(_) => {
+                "; a durable call keeps the name of its macro, such as `step!`".to_owned()
+            }
+            _ => String::new(),
+        };
         format!(
             "`{text}` is not a durable call, so every replay awaits it again and may get another result: await it in a \
-             step, `step!({name}{key}{text}.await){by}`, or in `record!` if it cannot fail"
+             step, `step!({name}{key}{text}.await){by}`, or in `record!` if it cannot fail{durable}"
         )
     }
 }

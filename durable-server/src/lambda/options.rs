@@ -267,10 +267,8 @@ impl Options {
             }
             _ => {}
         }
-        let functions = self.functions.iter();
-        functions
-            .map(|(name, function)| function.check(name))
-            .collect()
+        let mut functions = self.functions.iter();
+        functions.try_for_each(|(name, function)| function.check(name))
     }
 }
 

@@ -71,7 +71,7 @@ impl From<rusqlite::Error> for DbError {
 type Answer = oneshot::Sender<Result<Written, DbError>>;
 
 enum Job {
-    Write(Write, Answer),
+    Write(Box<Write>, Answer),
     Read(Box<dyn FnOnce(&Connection) + Send>),
 }
 
@@ -106,7 +106,7 @@ impl Db {
     /// Commits a change. Changes that arrive together share a commit.
     pub(crate) async fn write(&self, write: Write) -> Result<Written, DbError> {
         let (answer, answered) = oneshot::channel();
-        let job = Job::Write(write, answer);
+        let job = Job::Write(Box::new(write), answer);
         self.jobs.send(job).map_err(|_| DbError::Closed)?;
         answered.await.map_err(|_| DbError::Closed)?
     }
@@ -171,7 +171,7 @@ fn run(conn: &Connection, queue: &mpsc::Receiver<Job>) {
         let mut writes = Vec::new();
         for job in std::iter::once(first).chain(queue.try_iter().take(LARGEST_GROUP)) {
             match job {
-                Job::Write(write, answer) => writes.push((write, answer)),
+                Job::Write(write, answer) => writes.push((*write, answer)),
                 Job::Read(read) => reads.push(read),
             }
         }

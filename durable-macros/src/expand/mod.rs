@@ -54,6 +54,7 @@ pub(crate) fn handler(
     let inside = &function.inside;
     // With errors about, what the user wrote is not all there: rustc's advice about it would be wrong.
     let quiet = (!report.is_empty()).then(|| quote_spanned!(hidden()=> #[allow(unused)]));
+    // The lint's advice would show a hidden lifetime, and the type of the state has to be the registered one.
     let borrowed = function.state.as_ref().is_some_and(has_borrowed_form);
     let borrowed = borrowed.then(|| quote_spanned!(hidden()=> #[allow(clippy::ptr_arg)]));
     let signature = body_signature(function, &parts, needs_state);

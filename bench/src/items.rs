@@ -1,4 +1,4 @@
-//! A loop over very many items, in batches that size themselves.
+//! Loop over many items in batches of automatic size.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -33,17 +33,17 @@ struct Line {
     peak_rss_mib: f64,
 }
 
-/// Sums `n` items on a file.
+/// Sums `n` items with `batches!` on a SQLite store.
 pub async fn measure(path: &Path, n: u64) -> Result<(), BoxError> {
     let store = SqliteStore::open(path).await?;
-    let begin = Instant::now();
+    let start = Instant::now();
     let id = format!("items-{n}-{}", std::process::id());
     let report = durable::run(items, id, n).store(store).report().await;
     report.output?;
     let line = Line {
         workload: "batches",
         n,
-        ns_per_item: begin.elapsed().as_secs_f64() * 1e9 / n as f64,
+        ns_per_item: start.elapsed().as_secs_f64() * 1e9 / n as f64,
         batches: report.ran,
         peak_rss_mib: peak_rss_mib(),
     };

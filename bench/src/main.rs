@@ -1,9 +1,9 @@
-//! Measures the library beside bare metal: `durable-bench replay --n 10000`.
+//! Benchmarks that compare the library with the same work without it: `durable-bench replay --n 10000`.
 //!
-//! Each run prints one JSON line for the workload and one for the same work without the library,
-//! measured in turns within the same run, so that the ratio means something on a noisy machine.
+//! Each run prints one JSON line for the workload and, for most workloads, one for a baseline. Both are measured within
+//! the same run, which keeps their ratio meaningful on a noisy machine.
 
-mod floor;
+mod baseline;
 mod items;
 mod long;
 mod many;
@@ -25,76 +25,76 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Workload {
-    /// Answers N recorded steps from memory; floor: a map look-up and the decoding of the value.
+    /// Replay N recorded steps from memory; baseline: map look-up and decoding of the value.
     Replay {
-        /// Recorded steps.
+        /// Number of recorded steps.
         #[arg(long, default_value_t = 10_000)]
         n: u32,
     },
-    /// Runs N steps one after the other; floor: append and fdatasync of the same bytes.
+    /// Run N steps one after the other; baseline: append and fdatasync of the same bytes.
     Sequential {
-        /// Where the checkpoints are kept: `sqlite:PATH`, `postgres://…` or `memory:`.
+        /// Store of the checkpoints: `sqlite:PATH`, `postgres://…` or `memory:`.
         #[arg(long)]
         store: String,
-        /// Steps.
+        /// Number of steps.
         #[arg(long, default_value_t = 1_000)]
         n: u32,
     },
-    /// Runs N executions by a worker, many at once; floor: as many frames appended, many in one write.
+    /// Run N executions concurrently with a worker; baseline: the same bytes appended in grouped writes.
     Many {
-        /// Where the checkpoints are kept: `sqlite:PATH`, `postgres://…` or `memory:`.
+        /// Store of the checkpoints: `sqlite:PATH`, `postgres://…` or `memory:`.
         #[arg(long)]
         store: String,
-        /// Executions.
+        /// Number of executions.
         #[arg(long, default_value_t = 2_000)]
         n: u32,
-        /// Steps of each.
+        /// Steps per execution.
         #[arg(long, default_value_t = 5)]
         steps: u32,
-        /// Executions at once.
+        /// Concurrent executions.
         #[arg(long, default_value_t = 64)]
         concurrency: usize,
-        /// Threads that run executions.
+        /// Number of threads that run executions.
         #[arg(long, default_value_t = 1)]
         threads: usize,
     },
-    /// From a start to the first body, and from a callback to the body behind it, N times.
+    /// Measure the latency from a start to the first body and from a callback to the next body, N times.
     #[command(name = "start_latency")]
     StartLatency {
-        /// Where the checkpoints are kept: `sqlite:PATH`, `postgres://…` or `memory:`.
+        /// Store of the checkpoints: `sqlite:PATH`, `postgres://…` or `memory:`.
         #[arg(long)]
         store: String,
-        /// Executions.
+        /// Number of executions.
         #[arg(long, default_value_t = 200)]
         n: u32,
     },
-    /// Puts N executions to sleep on a file: their memory, and how late they wake.
+    /// Measure the memory and the wake-up delay of N suspended executions in a SQLite store.
     Sleeping {
-        /// The file.
+        /// SQLite file of the store.
         #[arg(long)]
         path: std::path::PathBuf,
-        /// Executions.
+        /// Number of executions.
         #[arg(long, default_value_t = 10_000)]
         n: u32,
-        /// Seconds over which they wake.
+        /// Seconds over which the wake-ups are spread.
         #[arg(long, default_value_t = 10)]
         spread: u64,
     },
-    /// Runs N steps in one execution on a file, then measures what a resume costs.
+    /// Run N steps in one execution on a SQLite store, then measure a resume.
     Long {
-        /// The file.
+        /// SQLite file of the store.
         #[arg(long)]
         path: std::path::PathBuf,
-        /// Steps.
+        /// Number of steps.
         #[arg(long, default_value_t = 100_000)]
         n: u32,
     },
-    /// Puts N items through `batches!` on a file.
+    /// Process N items with `batches!` on a SQLite store.
     Batches {
-        /// The file.
+        /// SQLite file of the store.
         #[arg(long)]
         path: std::path::PathBuf,
-        /// Items.
+        /// Number of items.
         #[arg(long, default_value_t = 1_000_000)]
         n: u64,
     },

@@ -1,4 +1,4 @@
-//! Many executions at once, run by a worker.
+//! Many concurrent executions, run by a worker.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,36 +13,36 @@ use durable::{Client, Worker};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::floor;
-use crate::postgres::is_postgres;
+use crate::baseline;
+use crate::postgres::{PostgresBaseline, is_postgres};
 use crate::replay::Row;
-use crate::sequential::{execution_id, written_by_process};
+use crate::sequential::{execution_id, unsupported_store, written_by_process};
 
-/// How many handlers have come to their end.
+/// Counter of finished handlers that signals the last one.
 #[derive(Default)]
-pub struct Ended {
+pub struct FinishCounter {
     count: AtomicU32,
-    all: AtomicU32,
-    done: Notify,
+    total: AtomicU32,
+    all_finished: Notify,
 }
 
-impl Ended {
-    /// Another one has.
-    pub fn one(&self) {
-        if self.count.fetch_add(1, Ordering::AcqRel) + 1 == self.all.load(Ordering::Acquire) {
-            self.done.notify_one();
+impl FinishCounter {
+    /// Counts a finished handler.
+    pub fn count(&self) {
+        if self.count.fetch_add(1, Ordering::AcqRel) + 1 == self.total.load(Ordering::Acquire) {
+            self.all_finished.notify_one();
         }
     }
 }
 
 #[durable]
-async fn many(ended: &Ended, steps: u32) -> Result<u64, BoxError> {
+async fn many(finished: &FinishCounter, steps: u32) -> Result<u64, BoxError> {
     let mut total = 0;
     for i in 0..steps {
         let row = step!("load", key = i, load(i)).await?;
         total += u64::from(row.rows);
     }
-    ended.one();
+    finished.count();
     Ok(total)
 }
 
@@ -50,7 +50,7 @@ fn load(n: u32) -> Result<Row, BoxError> {
     Ok(Row::new(n))
 }
 
-/// What the worker did.
+/// Result line of the worker.
 #[derive(Serialize)]
 struct Line<'a> {
     workload: &'a str,
@@ -65,22 +65,22 @@ struct Line<'a> {
     bytes_per_step: f64,
 }
 
-/// The same bytes without the library.
+/// Result line of the baseline.
 #[derive(Serialize)]
-struct Floor {
+struct BaselineLine {
     workload: &'static str,
     frames: u32,
     frames_per_commit: u32,
     frames_per_s: f64,
 }
 
-/// Runs `n` executions of so many steps, then appends as many frames, so many in one write.
+/// Runs `n` executions of `steps` steps each, then appends as many frames, `concurrency` per write.
 pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Result<(), BoxError> {
     let path = store.strip_prefix("sqlite:").map(PathBuf::from);
     let sqlite = match &path {
         Some(path) => Some(SqliteStore::open(path).await?),
         None if store == "memory:" || is_postgres(store) => None,
-        None => return Err(format!("no store of this bench: {store:?}").into()),
+        None => return Err(unsupported_store(store)),
     };
     let opened: Arc<dyn ExecutionStore> = match &sqlite {
         Some(sqlite) => Arc::new(sqlite.clone()),
@@ -99,7 +99,7 @@ pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Res
         stats().commits - before.commits,
         written_by_process() - written,
     );
-    let all = f64::from(n * steps);
+    let total_steps = f64::from(n * steps);
     let line = Line {
         workload: "many",
         store: if is_postgres(store) {
@@ -111,17 +111,17 @@ pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Res
         steps,
         concurrency,
         executions_per_s: f64::from(n) / took.as_secs_f64(),
-        steps_per_s: all / took.as_secs_f64(),
+        steps_per_s: total_steps / took.as_secs_f64(),
         commits,
-        steps_per_commit: all / commits.max(1) as f64,
-        bytes_per_step: bytes as f64 / all,
+        steps_per_commit: total_steps / commits.max(1) as f64,
+        bytes_per_step: bytes as f64 / total_steps,
     };
     println!("{}", serde_json::to_string(&line)?);
     if is_postgres(store) {
-        return insert_beside(store, n * steps, u32::try_from(concurrency)?).await;
+        return insert_baseline(store, n * steps, u32::try_from(concurrency)?).await;
     }
     match path {
-        Some(path) => append_beside(&path, n * steps, u32::try_from(concurrency)?),
+        Some(path) => append_baseline(&path, n * steps, u32::try_from(concurrency)?),
         None => Ok(()),
     }
 }
@@ -150,21 +150,20 @@ async fn run_all(
     n: u32,
     concurrency: usize,
 ) -> Result<Duration, BoxError> {
-    let ended = Arc::new(Ended::default());
-    ended.all.store(n, Ordering::Release);
-    let worker = Worker::new(Arc::clone(store)).state(Arc::clone(&ended));
+    let finished = Arc::new(FinishCounter::default());
+    finished.total.store(n, Ordering::Release);
+    let worker = Worker::new(Arc::clone(store)).state(Arc::clone(&finished));
     let worker = worker.register(many).concurrency(concurrency);
-    let begun = Instant::now();
-    let all = Arc::clone(&ended);
+    let start = Instant::now();
     let mut took = Duration::ZERO;
     worker
         .run_until(async {
-            all.done.notified().await;
-            // The last ends are being written.
+            finished.all_finished.notified().await;
+            // The ends of the last executions may not be written yet.
             while running(&**store, run).await > 0 {
                 tokio::task::yield_now().await;
             }
-            took = begun.elapsed();
+            took = start.elapsed();
         })
         .await?;
     Ok(took)
@@ -180,12 +179,12 @@ async fn running(store: &dyn ExecutionStore, run: &str) -> usize {
     store.list(filter).await.map_or(1, |found| found.len())
 }
 
-async fn insert_beside(url: &str, frames: u32, per_commit: u32) -> Result<(), BoxError> {
+async fn insert_baseline(url: &str, frames: u32, per_commit: u32) -> Result<(), BoxError> {
     let size = serde_json::to_vec(&Row::new(0))?.len();
-    let mut floor = crate::postgres::Floor::open(url).await?;
-    let took = floor.insert_grouped(size, frames, per_commit).await?;
-    floor.close().await?;
-    let line = Floor {
+    let mut baseline = PostgresBaseline::open(url).await?;
+    let took = baseline.insert_grouped(size, frames, per_commit).await?;
+    baseline.close().await?;
+    let line = BaselineLine {
         workload: "grouped_insert",
         frames,
         frames_per_commit: per_commit,
@@ -195,14 +194,14 @@ async fn insert_beside(url: &str, frames: u32, per_commit: u32) -> Result<(), Bo
     Ok(())
 }
 
-fn append_beside(path: &std::path::Path, frames: u32, per_commit: u32) -> Result<(), BoxError> {
-    let beside = path.with_extension("floor");
+fn append_baseline(path: &std::path::Path, frames: u32, per_commit: u32) -> Result<(), BoxError> {
+    let baseline = path.with_extension("floor");
     let size = serde_json::to_vec(&Row::new(0))?.len();
     let commits = frames.div_ceil(per_commit);
-    let appended = floor::append(&beside, size * per_commit as usize, commits);
-    std::fs::remove_file(&beside)?;
+    let appended = baseline::append(&baseline, size * per_commit as usize, commits);
+    std::fs::remove_file(&baseline)?;
     let took: Duration = appended?.into_iter().sum();
-    let line = Floor {
+    let line = BaselineLine {
         workload: "grouped_append_and_fdatasync",
         frames,
         frames_per_commit: per_commit,

@@ -1,27 +1,27 @@
-//! The floor of a store in PostgreSQL: bare inserts of the same bytes into the same database.
+//! Baseline of the PostgreSQL store: plain inserts of the same bytes into the same database.
 
 use std::time::{Duration, Instant};
 
 use durable::prelude::BoxError;
 use tokio_postgres::{Client, NoTls};
 
-/// A table of its own, for as long as it is measured.
-pub struct Floor {
+/// Temporary table for plain inserts.
+pub struct PostgresBaseline {
     client: Client,
     seq: i64,
 }
 
-/// Whether a store is one in PostgreSQL.
+/// Whether a store URL is one of PostgreSQL.
 pub fn is_postgres(store: &str) -> bool {
     store.starts_with("postgres:") || store.starts_with("postgresql:")
 }
 
-impl Floor {
-    /// Makes the table in the database that the URL names.
+impl PostgresBaseline {
+    /// Creates the table in the database of the URL.
     pub async fn open(url: &str) -> Result<Self, BoxError> {
-        // What follows are options of the store's.
-        let plain = url.split('?').next().unwrap_or(url);
-        let (client, connection) = plain
+        // The query contains options of the store.
+        let database = url.split('?').next().unwrap_or(url);
+        let (client, connection) = database
             .parse::<tokio_postgres::Config>()?
             .connect(NoTls)
             .await?;
@@ -35,7 +35,7 @@ impl Floor {
         Ok(Self { client, seq: 0 })
     }
 
-    /// Inserts `n` rows of `size` bytes, each committed before the next.
+    /// Inserts `n` rows of `size` bytes and commits each one before the next. Returns the duration of each insert.
     pub async fn insert(&mut self, size: usize, n: u32) -> Result<Vec<Duration>, BoxError> {
         let insert = "INSERT INTO durable_bench_floor VALUES (1, $1, 'load', $2)";
         let insert = self.client.prepare(insert).await?;
@@ -50,7 +50,7 @@ impl Floor {
         Ok(laps)
     }
 
-    /// Inserts rows in statements of so many, one after the other. Rows in all.
+    /// Inserts `rows` rows in statements of `group` rows each. Returns the total duration.
     pub async fn insert_grouped(
         &mut self,
         size: usize,
@@ -69,7 +69,7 @@ impl Floor {
         Ok(start.elapsed())
     }
 
-    /// Removes the table.
+    /// Drops the table.
     pub async fn close(self) -> Result<(), BoxError> {
         self.client
             .batch_execute("DROP TABLE durable_bench_floor")

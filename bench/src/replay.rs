@@ -1,4 +1,4 @@
-//! A resume: every step is recorded, and the handler runs over all of them.
+//! Replay of a handler whose steps are all recorded.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -9,20 +9,20 @@ use durable::prelude::*;
 use durable::store::MemoryStore;
 use serde::{Deserialize, Serialize};
 
-use crate::floor;
+use crate::baseline;
 use crate::report::{Line, Samples};
 
-/// What a step of an ETL job returns: 170 bytes of JSON, as in the comparison of the peers.
+/// Value of a step in an ETL job: 170 bytes of JSON.
 #[derive(Serialize, Deserialize)]
 pub struct Row {
-    /// A number that is summed up.
+    /// Number of rows.
     pub rows: u32,
     cursor: String,
     source: String,
 }
 
 impl Row {
-    /// The value of the `n`-th step.
+    /// Creates the value of the `n`-th step.
     pub fn new(n: u32) -> Self {
         Self {
             rows: n,
@@ -32,7 +32,7 @@ impl Row {
     }
 }
 
-/// How long the loop over the steps took, run by run.
+/// Duration of the loop over the steps, for each run.
 #[derive(Default)]
 struct Loops(Mutex<Vec<Duration>>);
 
@@ -53,7 +53,7 @@ async fn load(n: u32) -> Result<Row, BoxError> {
     Ok(Row::new(n))
 }
 
-/// The clock of the benchmark itself, which the handler reads on every replay by intention.
+/// Timer of the benchmark, which the handler reads on every replay on purpose.
 struct Timer(Instant);
 
 impl Timer {
@@ -68,10 +68,10 @@ impl Timer {
     }
 }
 
-/// Replays `n` recorded steps, several times, in turns with the floor.
+/// Replays `n` recorded steps several times, alternating with the baseline.
 pub async fn measure(n: u32) -> Result<(), BoxError> {
     const RUNS: usize = 15;
-    let (mut measured, mut floors) = (Vec::new(), Vec::new());
+    let (mut measured, mut baselines) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         let loops = Loops::default();
         let report = durable::run(replayed, "replay", n)
@@ -82,14 +82,14 @@ pub async fn measure(n: u32) -> Result<(), BoxError> {
             .await;
         report.output?;
         if report.replayed < u64::from(n) {
-            return Err(format!("{} of {n} steps were replayed", report.replayed).into());
+            return Err(format!("only {} of {n} steps were replayed", report.replayed).into());
         }
-        // The first run is live; the second, after the wait, answers every step from its record.
+        // The first run executes the steps. The second one, after the wait, replays them all.
         let replays = loops.0.lock().map_err(|error| error.to_string())?;
         measured.extend(replays.last().copied());
-        floors.push(floor::look_up(n)?);
+        baselines.push(baseline::look_up(n)?);
     }
-    for (workload, samples) in [("replay", measured), ("map_lookup_and_decode", floors)] {
+    for (workload, samples) in [("replay", measured), ("map_lookup_and_decode", baselines)] {
         let samples = Samples::new(samples, n);
         Line {
             workload,

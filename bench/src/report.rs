@@ -1,33 +1,33 @@
-//! The lines that programs read.
+//! Machine-readable result lines.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// One measured workload.
+/// Result of one workload.
 #[derive(Serialize)]
 pub struct Line<'a> {
-    /// What was done.
+    /// Name of the workload.
     pub workload: &'a str,
-    /// Where it was kept.
+    /// Store of the checkpoints.
     pub store: &'a str,
-    /// How often.
+    /// Number of steps.
     pub n: u32,
     /// Median, in microseconds per step.
     pub us_per_step_p50: f64,
     /// Mean, in microseconds per step.
     pub us_per_step_mean: f64,
-    /// Commits of the store, start and end of the execution apart.
+    /// Commits of the store, without those for the start and the end of the execution.
     pub commits: u64,
-    /// Bytes the store wrote.
+    /// Bytes written by the store.
     pub bytes_written: u64,
 }
 
-/// Durations in microseconds, for the two figures of a line.
+/// Durations in microseconds per step.
 pub struct Samples(Vec<f64>);
 
 impl Samples {
-    /// Samples that each cover `per` steps.
+    /// Creates samples from durations that each cover `per` steps.
     pub fn new(samples: impl IntoIterator<Item = Duration>, per: u32) -> Self {
         let per = f64::from(per.max(1));
         let mut micros: Vec<f64> = samples
@@ -38,19 +38,19 @@ impl Samples {
         Self(micros)
     }
 
-    /// The median.
+    /// Returns the median.
     pub fn p50(&self) -> f64 {
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()
     }
 
-    /// The mean.
+    /// Returns the mean.
     pub fn mean(&self) -> f64 {
         self.0.iter().sum::<f64>() / (self.0.len().max(1) as f64)
     }
 }
 
 impl Line<'_> {
-    /// Prints the line.
+    /// Prints the line as JSON.
     pub fn print(&self) -> Result<(), serde_json::Error> {
         println!("{}", serde_json::to_string(self)?);
         Ok(())

@@ -1,4 +1,4 @@
-//! One execution of many steps, one after the other.
+//! Execution with many sequential steps.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,12 +10,12 @@ use durable::prelude::*;
 use durable::sqlite::SqliteStore;
 use durable::store::MemoryStore;
 
-use crate::floor;
-use crate::postgres::{Floor, is_postgres};
+use crate::baseline;
+use crate::postgres::{PostgresBaseline, is_postgres};
 use crate::replay::Row;
 use crate::report::{Line, Samples};
 
-/// When each step's value came back.
+/// Times at which each step returned its value.
 #[derive(Default)]
 struct Laps(Mutex<Vec<Instant>>);
 
@@ -48,27 +48,27 @@ async fn load(n: u32) -> Result<Row, BoxError> {
     Ok(Row::new(n))
 }
 
-/// What one run cost.
+/// Cost of one run.
 struct Cost {
     laps: Vec<Duration>,
     commits: u64,
     bytes: u64,
 }
 
-/// Turns that the store and the floor take.
+/// Rounds in which the store and the baseline alternate.
 const ROUNDS: u32 = 5;
 
-/// Runs `n` steps on the store, in turns with the floor in the same folder.
+/// Runs `n` steps on the store, alternating with the baseline in the same folder or database.
 pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
     if is_postgres(store) {
-        return beside_inserts(store, n).await;
+        return measure_postgres(store, n).await;
     }
     let slice = n.div_ceil(ROUNDS);
     let path = store.strip_prefix("sqlite:").map(PathBuf::from);
     let size = serde_json::to_vec(&Row::new(0))?.len();
-    let (mut laps, mut floors) = (Vec::new(), Vec::new());
+    let (mut laps, mut baselines) = (Vec::new(), Vec::new());
     let (mut commits, mut bytes) = (0, 0);
-    // Opened once, as a process does: closing a file empties its log.
+    // The store is opened once, like in a real process, because closing the file checkpoints its log.
     let opened = match &path {
         Some(path) => Some(SqliteStore::open(path).await?),
         None => None,
@@ -77,13 +77,13 @@ pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
         let cost = match &opened {
             Some(store) => on_sqlite(store, round, slice).await?,
             None if store == "memory:" => in_memory(round, slice).await?,
-            None => return Err(format!("no store of this bench: {store:?}").into()),
+            None => return Err(unsupported_store(store)),
         };
         laps.extend(cost.laps);
         commits += cost.commits;
         bytes += cost.bytes;
         if let Some(path) = &path {
-            floors.extend(append_beside(path, size, slice)?);
+            baselines.extend(append_baseline(path, size, slice)?);
         }
     }
     let samples = Samples::new(laps, 1);
@@ -97,10 +97,10 @@ pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
         bytes_written: bytes,
     }
     .print()?;
-    if floors.is_empty() {
+    if baselines.is_empty() {
         return Ok(());
     }
-    let samples = Samples::new(floors, 1);
+    let samples = Samples::new(baselines, 1);
     Line {
         workload: "append_and_fdatasync",
         store: "file",
@@ -126,36 +126,36 @@ async fn on_sqlite(store: &SqliteStore, round: u32, n: u32) -> Result<Cost, BoxE
     let after = store.stats();
     Ok(Cost {
         laps: laps.durations(),
-        // The start, the claim and the end of the execution are not its steps'.
+        // Leaves out the start, the claim and the end of the execution.
         commits: after.commits - before.commits - 3,
         bytes: written_by_process() - written,
     })
 }
 
-/// Runs `n` steps on PostgreSQL, in turns with bare inserts into the same database.
-async fn beside_inserts(url: &str, n: u32) -> Result<(), BoxError> {
+/// Runs `n` steps on PostgreSQL, alternating with plain inserts into the same database.
+async fn measure_postgres(url: &str, n: u32) -> Result<(), BoxError> {
     let store = PostgresStore::connect(url).await?;
-    let mut floor = Floor::open(url).await?;
+    let mut baseline = PostgresBaseline::open(url).await?;
     let (slice, size) = (n.div_ceil(ROUNDS), serde_json::to_vec(&Row::new(0))?.len());
-    let (mut laps, mut floors, mut statements) = (Vec::new(), Vec::new(), 0);
+    let (mut laps, mut baselines, mut statements) = (Vec::new(), Vec::new(), 0);
     for round in 0..ROUNDS {
-        let own = Laps::default();
+        let round_laps = Laps::default();
         let before = store.stats();
         let report = durable::run(sequential, execution_id(round), slice)
-            .state(&own)
+            .state(&round_laps)
             .store(store.clone())
             .report()
             .await;
         report.output?;
-        laps.extend(own.durations());
-        // The start, the claim and the end of the execution are not its steps'.
+        laps.extend(round_laps.durations());
+        // Leaves out the start, the claim and the end of the execution.
         statements += store.stats().statements - before.statements - 3;
-        floors.extend(floor.insert(size, slice).await?);
+        baselines.extend(baseline.insert(size, slice).await?);
     }
-    floor.close().await?;
+    baseline.close().await?;
     for (workload, store, laps) in [
         ("sequential", "postgres", laps),
-        ("bare_insert", "postgres", floors),
+        ("bare_insert", "postgres", baselines),
     ] {
         let samples = Samples::new(laps, 1);
         Line {
@@ -188,14 +188,15 @@ async fn in_memory(round: u32, n: u32) -> Result<Cost, BoxError> {
     })
 }
 
-/// Bytes this process has handed to the operating system for writing; zero where nothing tells.
+/// Returns the bytes that this process has passed to the operating system for writing, or zero on systems without
+/// `/proc`.
 pub fn written_by_process() -> u64 {
     let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
     let field = io.lines().find_map(|line| line.strip_prefix("wchar: "));
     field.and_then(|bytes| bytes.parse().ok()).unwrap_or(0)
 }
 
-/// No two executions of a store share an id, runs of the bench included.
+/// Creates an execution id that is unique across runs of the benchmark.
 pub fn execution_id(round: u32) -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -203,10 +204,15 @@ pub fn execution_id(round: u32) -> String {
     format!("bench-{}-{round}", now.as_nanos())
 }
 
-/// The floor, on the same file system.
-fn append_beside(path: &Path, size: usize, n: u32) -> std::io::Result<Vec<Duration>> {
-    let beside = path.with_extension("floor");
-    let appended = floor::append(&beside, size, n);
-    std::fs::remove_file(&beside)?;
+/// Returns the error for a store that the benchmarks do not support.
+pub fn unsupported_store(store: &str) -> BoxError {
+    format!("unsupported store {store:?}: expected `sqlite:PATH`, `postgres://…` or `memory:`").into()
+}
+
+/// Measures the baseline on the same file system.
+fn append_baseline(path: &Path, size: usize, n: u32) -> std::io::Result<Vec<Duration>> {
+    let baseline = path.with_extension("floor");
+    let appended = baseline::append(&baseline, size, n);
+    std::fs::remove_file(&baseline)?;
     appended
 }

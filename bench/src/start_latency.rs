@@ -1,4 +1,4 @@
-//! From a start to the first body, and from an event to the body behind it, in one process.
+//! Latency from a start to the first body, and from a callback's completion to the next body, in one process.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -12,51 +12,52 @@ use durable::{Client, Worker};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::floor;
+use crate::baseline;
 use crate::sequential::execution_id;
 
-/// When the last body began.
+/// Start of the last body and id of the last callback, with a signal for both.
 #[derive(Default)]
-struct Begun {
+struct Events {
     at: Mutex<Option<Instant>>,
     callback: Mutex<Option<String>>,
-    told: Notify,
+    signal: Notify,
 }
 
-impl Begun {
-    fn note(&self) {
+impl Events {
+    fn record_body(&self) {
         if let Ok(mut at) = self.at.lock() {
             *at = Some(Instant::now());
         }
-        self.told.notify_one();
+        self.signal.notify_one();
     }
 
-    async fn since(&self, start: Instant) -> Duration {
-        self.told.notified().await;
+    /// Waits for the next body and returns the time from `start` to its start.
+    async fn body_since(&self, start: Instant) -> Duration {
+        self.signal.notified().await;
         let at = self.at.lock().ok().and_then(|at| *at);
         at.map_or(Duration::ZERO, |at| at - start)
     }
 }
 
 #[durable]
-async fn woken(begun: &Begun) -> Result<(), BoxError> {
-    step!("first", body(begun)).await?;
-    let answer = callback!("answer", submit = |id| hand_out(begun, id));
+async fn waits_for_callback(events: &Events) -> Result<(), BoxError> {
+    step!("first", body(events)).await?;
+    let answer = callback!("answer", submit = |id| submit(events, id));
     let _: u32 = answer.await?;
-    step!("second", body(begun)).await?;
+    step!("second", body(events)).await?;
     Ok(())
 }
 
-fn body(begun: &Begun) -> Result<(), BoxError> {
-    begun.note();
+fn body(events: &Events) -> Result<(), BoxError> {
+    events.record_body();
     Ok(())
 }
 
-fn hand_out(begun: &Begun, id: &str) -> Result<(), BoxError> {
-    if let Ok(mut callback) = begun.callback.lock() {
+fn submit(events: &Events, id: &str) -> Result<(), BoxError> {
+    if let Ok(mut callback) = events.callback.lock() {
         *callback = Some(id.to_owned());
     }
-    begun.told.notify_one();
+    events.signal.notify_one();
     Ok(())
 }
 
@@ -92,23 +93,23 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Starts `n` executions, one after the other, and completes a callback of each.
+/// Starts `n` executions one after the other and completes a callback of each.
 pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
     let path = store.strip_prefix("sqlite:").map(PathBuf::from);
     let opened: Arc<dyn ExecutionStore> = match &path {
         Some(path) => Arc::new(SqliteStore::open(path).await?),
         None => durable::open(store).await?,
     };
-    let begun = Arc::new(Begun::default());
+    let events = Arc::new(Events::default());
     let worker = Worker::new(Arc::clone(&opened))
-        .state(Arc::clone(&begun))
-        .register(woken);
+        .state(Arc::clone(&events))
+        .register(waits_for_callback);
     let client = Client::new(opened);
     let (mut starts, mut wakes) = (Vec::new(), Vec::new());
     let mut failed = None;
     worker
         .run_until(async {
-            let measured = measure_each(&client, &begun, n, &mut starts, &mut wakes);
+            let measured = measure_each(&client, &events, n, &mut starts, &mut wakes);
             failed = measured.await.err();
         })
         .await?;
@@ -118,9 +119,9 @@ pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
     Line::print("start_latency", store, starts)?;
     Line::print("wake_latency", store, wakes)?;
     if let Some(path) = path {
-        let beside = path.with_extension("floor");
-        let appended = floor::append(&beside, 180, n);
-        std::fs::remove_file(&beside)?;
+        let baseline = path.with_extension("floor");
+        let appended = baseline::append(&baseline, 180, n);
+        std::fs::remove_file(&baseline)?;
         Line::print("append_and_fdatasync", "file", appended?)?;
     }
     Ok(())
@@ -128,7 +129,7 @@ pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
 
 async fn measure_each(
     client: &Client,
-    begun: &Begun,
+    events: &Events,
     n: u32,
     starts: &mut Vec<Duration>,
     wakes: &mut Vec<Duration>,
@@ -136,19 +137,21 @@ async fn measure_each(
     let run = execution_id(0);
     for i in 0..n {
         let start = Instant::now();
-        let handle = client.start(woken, format!("{run}-{i}"), ()).await?;
-        starts.push(begun.since(start).await);
-        begun.told.notified().await;
-        // Until it sleeps.
+        let handle = client
+            .start(waits_for_callback, format!("{run}-{i}"), ())
+            .await?;
+        starts.push(events.body_since(start).await);
+        events.signal.notified().await;
+        // Waits until the execution is suspended.
         while client.describe(handle.id()).await?.status
             != durable::store::ExecutionStatus::Suspended
         {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let callback = begun.callback.lock().ok().and_then(|id| id.clone());
+        let callback = events.callback.lock().ok().and_then(|id| id.clone());
         let start = Instant::now();
         client.complete(&callback.unwrap_or_default(), &i).await?;
-        wakes.push(begun.since(start).await);
+        wakes.push(events.body_since(start).await);
         handle.result().await?;
     }
     Ok(())

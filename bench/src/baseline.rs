@@ -1,4 +1,4 @@
-//! The same work without the library.
+//! Baselines: the same work without the library.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::replay::Row;
 
-/// Looks up and decodes `n` values from a map keyed by text.
+/// Looks up and decodes `n` values in a map with text keys.
 pub fn look_up(n: u32) -> Result<Duration, serde_json::Error> {
     let mut map = HashMap::new();
     for i in 0..n {
@@ -27,7 +27,7 @@ pub fn look_up(n: u32) -> Result<Duration, serde_json::Error> {
     Ok(took)
 }
 
-/// Appends `n` frames of `size` bytes to a file, each made durable before the next.
+/// Appends `n` frames of `size` bytes to a file and syncs each one before the next.
 pub fn append(path: &Path, size: usize, n: u32) -> io::Result<Vec<Duration>> {
     let frame = vec![b'x'; size];
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;

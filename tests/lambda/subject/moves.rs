@@ -1,20 +1,21 @@
-//! Handlers whose call sites move while executions are under way.
+//! Durable functions in two versions, between which call sites move to other scopes.
 
 use durable::prelude::*;
 
 use crate::Effects;
 
 impl Effects {
-    fn told(&self, what: impl std::fmt::Display) -> Result<String, String> {
-        self.record(&what);
-        Ok(what.to_string())
+    /// Records an effect and returns it as the value of a step.
+    fn record_value(&self, effect: impl std::fmt::Display) -> Result<String, String> {
+        self.record(&effect);
+        Ok(effect.to_string())
     }
 }
 
 #[durable(name = "inlined")]
 pub(crate) async fn itemized(effects: &Effects) -> Result<String, BoxError> {
     let files = map!("files", ["a/1", "b]"], key = |file| file, |file| {
-        let loaded = step!("load", effects.told(file)).await?;
+        let loaded = step!("load", effects.record_value(file)).await?;
         wait!("pause", Duration::from_secs(30)).await;
         Ok(loaded)
     });
@@ -23,7 +24,7 @@ pub(crate) async fn itemized(effects: &Effects) -> Result<String, BoxError> {
 
 #[durable(name = "inlined")]
 pub(crate) async fn inlined(effects: &Effects) -> Result<String, BoxError> {
-    let charged = step!("charge", effects.told("charge")).await?;
+    let charged = step!("charge", effects.record_value("charge")).await?;
     let all = scope!("all", {
         let mut all = String::new();
         for file in ["b]", "a/1"] {
@@ -31,7 +32,7 @@ pub(crate) async fn inlined(effects: &Effects) -> Result<String, BoxError> {
                 "load",
                 key = file,
                 was = "/files/item[*]/load",
-                effects.told("again")
+                effects.record_value("again")
             )
             .await?;
             wait!(
@@ -50,7 +51,7 @@ pub(crate) async fn inlined(effects: &Effects) -> Result<String, BoxError> {
 #[durable(name = "left")]
 pub(crate) async fn paid_inside(effects: &Effects) -> Result<String, BoxError> {
     scope!("pay", {
-        Ok(step!("charge", effects.told("charge")).await?)
+        Ok(step!("charge", effects.record_value("charge")).await?)
     })
     .await?;
     wait!("pause", Duration::from_secs(30)).await;
@@ -59,7 +60,7 @@ pub(crate) async fn paid_inside(effects: &Effects) -> Result<String, BoxError> {
 
 #[durable(name = "left")]
 pub(crate) async fn paid_outside(effects: &Effects) -> Result<String, BoxError> {
-    scope!("pay", { Ok(step!("print", effects.told("print")).await?) }).await?;
+    scope!("pay", { Ok(step!("print", effects.record_value("print")).await?) }).await?;
     wait!("pause", Duration::from_secs(30)).await;
-    Ok(step!("charge", was = "pay/charge", effects.told("charge")).await?)
+    Ok(step!("charge", was = "pay/charge", effects.record_value("charge")).await?)
 }

@@ -1,53 +1,53 @@
-//! Call sites that move to other scopes while executions are under way.
+//! Tests of call sites that move to other scopes while executions are open.
 
 use serde_json::json;
 
 use super::support::{Finished, Harness};
 
-/// Starts an execution under one build and ends it under another.
-async fn deployed(before: &'static str, after: &str) -> Finished {
+/// Starts an execution with one version and finishes it with another.
+async fn run_across_deploy(before: &'static str, after: &str) -> Finished {
     let mut harness = Harness::with_defaults(before).await;
-    let started = harness.start(json!(null));
+    let execution = harness.start(json!(null));
     harness
         .fake
         .wait_until(|recording| recording.outputs().first().map(|_| ()))
         .await;
     let after = harness.program(after);
     harness.fake.run(after);
-    harness.finish(started).await
+    harness.finish(execution).await
 }
 
-/// Operations keep the contexts that the service knows them in.
+/// Updates of moved operations repeat the context in which the service knows them.
 #[tokio::test]
-async fn out_of_the_items_of_a_map_and_into_a_scope() {
-    let done = deployed("itemized", "inlined").await;
-    assert_eq!(done.result::<String>(), "b]a/1charge");
-    done.assert_effects(["a/1", "b]", "charge"].map(str::to_owned));
-    done.recording.assert_well_behaved();
+async fn steps_move_from_map_items_into_a_scope() {
+    let finished = run_across_deploy("itemized", "inlined").await;
+    assert_eq!(finished.result::<String>(), "b]a/1charge");
+    finished.assert_effects(["a/1", "b]", "charge"].map(str::to_owned));
+    finished.recording.assert_well_behaved();
 }
 
-/// The service gives away nothing of a context that has ended, so the step is not done a second time.
+/// The service does not return operations inside a finished context. The execution fails instead of running the step
+/// again.
 #[tokio::test]
-async fn out_of_a_scope_that_has_ended_fails_with_a_report() {
-    let done = deployed("paid_inside", "paid_outside").await;
-    let (kind, message) = done.error();
+async fn moving_a_step_out_of_a_finished_scope_fails_with_a_report() {
+    let finished = run_across_deploy("paid_inside", "paid_outside").await;
+    let (kind, message) = finished.error();
     assert_eq!(kind, "NonDeterministicExecutionError");
     assert!(
         message.contains("the scope `pay`, which has ended"),
         "{message}"
     );
-    done.assert_effects(["charge".to_owned()]);
+    finished.assert_effects(["charge".to_owned()]);
 }
 
-/// Executions that began after the move go on through every invocation.
 #[tokio::test]
-async fn a_scope_that_was_left_is_no_obstacle_to_new_executions() {
-    let done = Harness::with_defaults("paid_outside")
+async fn executions_started_after_a_move_succeed() {
+    let finished = Harness::with_defaults("paid_outside")
         .await
         .run(json!(null))
         .await;
-    assert_eq!(done.result::<String>(), "charge");
-    assert_eq!(done.invocations(), 2);
-    done.assert_effects(["print", "charge"].map(str::to_owned));
-    done.recording.assert_well_behaved();
+    assert_eq!(finished.result::<String>(), "charge");
+    assert_eq!(finished.invocations(), 2);
+    finished.assert_effects(["print", "charge"].map(str::to_owned));
+    finished.recording.assert_well_behaved();
 }

@@ -86,12 +86,12 @@ where
         .start_paused(true)
         .build()
         .unwrap();
-    let limits = Capabilities::roomy(Durability::Memory).with_max_value(limit);
+    let limits = Capabilities::unlimited(Durability::Memory).with_max_value(limit);
     let report = with_default(tracing_subscriber::registry().with(layer), || {
         runtime.block_on(async {
             let run = durable::run(handler, "a", 0).clock(Arc::new(TokioClock(Instant::now())));
             let run = run.store(MemoryStore::with_capabilities(limits));
-            run.resident(Duration::ZERO).report().await
+            run.suspend_after(Duration::ZERO).report().await
         })
     });
     report.output.unwrap();

@@ -44,7 +44,7 @@ pub async fn measure(path: &Path, n: u64) -> Result<(), BoxError> {
         workload: "batches",
         n,
         ns_per_item: start.elapsed().as_secs_f64() * 1e9 / n as f64,
-        batches: report.ran,
+        batches: report.steps_run,
         peak_rss_mib: peak_rss_mib(),
     };
     println!("{}", serde_json::to_string(&line)?);

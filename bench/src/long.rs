@@ -55,7 +55,7 @@ pub async fn measure(path: &Path, n: u32) -> Result<(), BoxError> {
     let report = durable::run(long, id, n)
         .state(&passes)
         .store(store)
-        .resident(Duration::ZERO)
+        .suspend_after(Duration::ZERO)
         .report()
         .await;
     report.output?;

@@ -77,12 +77,14 @@ pub async fn measure(n: u32) -> Result<(), BoxError> {
         let report = durable::run(replayed, "replay", n)
             .state(&loops)
             .store(Arc::new(MemoryStore::new()))
-            .resident(Duration::ZERO)
+            .suspend_after(Duration::ZERO)
             .report()
             .await;
         report.output?;
-        if report.replayed < u64::from(n) {
-            return Err(format!("only {} of {n} steps were replayed", report.replayed).into());
+        if report.steps_replayed < u64::from(n) {
+            return Err(
+                format!("only {} of {n} steps were replayed", report.steps_replayed).into(),
+            );
         }
         // The first run executes the steps. The second one, after the wait, replays them all.
         let replays = loops.0.lock().map_err(|error| error.to_string())?;

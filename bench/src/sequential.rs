@@ -206,7 +206,8 @@ pub fn execution_id(round: u32) -> String {
 
 /// Returns the error for a store that the benchmarks do not support.
 pub fn unsupported_store(store: &str) -> BoxError {
-    format!("unsupported store {store:?}: expected `sqlite:PATH`, `postgres://…` or `memory:`").into()
+    format!("unsupported store {store:?}: expected `sqlite:PATH`, `postgres://…` or `memory:`")
+        .into()
 }
 
 /// Measures the baseline on the same file system.

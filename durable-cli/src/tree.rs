@@ -103,7 +103,7 @@ impl<'a> Open<'a> {
             (false, false) => ("├─ ", "│  "),
             (false, true) => ("└─ ", "   "),
         };
-        let written = self.record.written();
+        let written = self.record.display_name();
         let name = text::short_name(&text::one_line(&written), NAME);
         Node {
             record: self.record,

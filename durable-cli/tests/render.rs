@@ -120,7 +120,7 @@ fn long_keys_and_labels_are_cut_in_a_table_and_whole_in_json() {
     let (execution, records) = long_names();
     let text = render::show(&execution, &records, false, Style::Plain);
     check("long_names.txt", &text);
-    let long = records[0].written();
+    let long = records[0].display_name();
     assert!(!text.contains(&long));
     assert!(render::show(&execution, &records, true, Style::Plain).contains(&long));
     let history = serde_json::to_value(History::new(&execution, &records, false)).unwrap();

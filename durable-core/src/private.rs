@@ -6,14 +6,14 @@ pub use crate::model::fingerprint::{Input, input};
 pub use crate::model::record::Kind;
 pub use crate::model::site::{Manifest, Site};
 pub use crate::run::invoke;
-pub use crate::runtime::context::{Claim, Context};
+pub use crate::runtime::context::{Context, Operation};
 pub use crate::runtime::failure::{
     BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure, body_error,
 };
 pub use crate::runtime::handler::{AnyState, Awaited, Durable, Handler, IntoHandler, WithState};
 pub use crate::runtime::operation::{
-    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Callback, CallbackLimits, Check, Enter,
-    Every, Fan, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec,
+    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Branches, Callback, CallbackLimits, Check,
+    Enter, Every, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec,
     RetryPolicy, Runner, ScopeOp, StepInfo, StepOp, Submitting, Textual, arm, attempted,
     batch_options, batch_size, batches, branch, call, callback, checked, continue_as, fan,
     finished, given, invoke_named, invoking, items, key, keys, limits, may_undo, moved, never,

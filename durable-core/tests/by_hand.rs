@@ -120,7 +120,7 @@ async fn runs_once_and_answers_again() {
     let report = run(etl, "b", 3)
         .state(&calls)
         .store(store)
-        .resident(Duration::ZERO)
+        .suspend_after(Duration::ZERO)
         .report()
         .await;
     assert_eq!(report.output.unwrap(), 6);

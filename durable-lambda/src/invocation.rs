@@ -131,7 +131,7 @@ impl Start {
                 token: "invocation".into(),
             },
             execution,
-            unclean: store.has_interrupted_step(),
+            was_interrupted: store.has_interrupted_step(),
             crashes: 0,
         };
         Ok(Self {

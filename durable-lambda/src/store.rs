@@ -33,17 +33,17 @@ const RESPONSE_RESERVE: Duration = Duration::from_millis(500);
 
 /// Limits of the service for one execution.
 pub(crate) fn capabilities(max_operations: u64) -> Capabilities {
-    let mut limits = Capabilities::roomy(Durability::Power);
+    let mut limits = Capabilities::unlimited(Durability::Power);
     limits.max_value = 256 * 1024 - 128;
     limits.max_output = 6 * 1024 * 1024;
     limits.max_batch = MAX_UPDATE_BYTES;
     limits.max_operations = Some(max_operations);
     limits.max_error = 16 * 1024;
     limits.max_input = 1024 * 1024;
-    limits.max_written = Some(100_000_000);
+    limits.max_total_bytes = Some(100_000_000);
     limits.max_timer = Some(Duration::from_secs(31_622_400));
-    limits.orchestrates = true;
-    limits.keeps_text = true;
+    limits.service_driven = true;
+    limits.text_only = true;
     limits.keeps_children = false;
     limits.tenants = true;
     limits
@@ -328,7 +328,7 @@ impl LambdaStore {
                 state.records.push(record.clone());
             }
             if is_external {
-                ack.changed.push(record);
+                ack.changed_records.push(record);
             }
         }
         Ok(())

@@ -105,7 +105,7 @@ impl Kind {
     }
 
     /// The same, as messages write it.
-    pub(crate) fn written(self) -> String {
+    pub(crate) fn display_name(self) -> String {
         match self {
             Self::Submit => "`submit`".to_owned(),
             Self::Undo => "`undo`".to_owned(),

@@ -41,7 +41,7 @@ pub(crate) trait Work: Sync {
 /// One attempt at a piece of work.
 pub(crate) struct Turn<'a> {
     pub(crate) session: &'a Session,
-    /// Told once it is committed.
+    /// ParentCompletion once it is committed.
     pub(crate) notes: Notes,
     /// Whether an attempt before may have been committed without an answer.
     pub(crate) unsure: bool,

@@ -11,7 +11,7 @@ use crate::connection::{Conn, params};
 use crate::database::{Database, Turn, Work};
 use crate::error::Fault;
 use crate::news::Changes;
-use crate::outside::{Told, changed};
+use crate::outside::{ParentCompletion, changed};
 use crate::rows::{self, Stored, execution_columns};
 use crate::session::{Counters, Token, fence_lost, milliseconds};
 use crate::text::stored;
@@ -279,7 +279,7 @@ pub(crate) fn granted(turn: &mut Turn<'_>, stored: Stored, blank: bool) -> Lease
     };
     let lease = Lease {
         fence: token.fence(stored.execution.id.clone()),
-        unclean: stored.crashes > 0,
+        was_interrupted: stored.crashes > 0,
         crashes: stored.crashes,
         execution: stored.execution,
     };
@@ -375,7 +375,7 @@ impl Work for Cancel {
         if execution.changes == before {
             return Ok(());
         }
-        let told = Told::by(conn, turn, &execution, self.now).await?;
+        let told = ParentCompletion::by(conn, turn, &execution, self.now).await?;
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         let update = "UPDATE @.executions SET status = $2, updated_at = $3, error = $4, cancel = $5, paused = $6, admitted \
                       = $7, report = $8 WHERE key = $1";

@@ -124,13 +124,13 @@ pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fa
 }
 
 /// The operation that waits for an execution's end as the end leaves it, still to be written.
-pub(crate) struct Told {
+pub(crate) struct ParentCompletion {
     key: i64,
     waiting: Execution,
     record: Record,
 }
 
-impl Told {
+impl ParentCompletion {
     /// Whom the end of an execution settles an operation of, if it has ended for good. Only reads, so
     /// that a parent that cannot be read refuses the end before any of it is written.
     pub(crate) async fn by(

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use durable_core::store::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Durability,
-    Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue, QueueState,
-    ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
+    Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue,
+    QueueState, ScheduleEntry, Started, StoreError, StoreErrorKind, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
@@ -29,7 +29,7 @@ use crate::work::ClaimMany;
 use crate::writer::Writer;
 
 const fn capabilities(durability: Durability) -> Capabilities {
-    let mut capabilities = Capabilities::roomy(durability);
+    let mut capabilities = Capabilities::unlimited(durability);
     capabilities.max_operations = Some(i64::MAX.cast_unsigned());
     capabilities
 }
@@ -314,8 +314,8 @@ impl ExecutionStore for PostgresStore {
 
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a Wanted,
-        how: ClaimDue,
+        wanted: &'a WorkerFilter,
+        how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         let claim = ClaimMany {
             wanted: wanted.clone(),

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use durable_core::Timestamp;
-use durable_core::store::{ClaimDue, Claimed, HandlerBuild, Lease, StoreError, Wanted};
+use durable_core::store::{ClaimRequest, Claimed, HandlerBuild, Lease, StoreError, WorkerFilter};
 use tokio_postgres::Row;
 
 use crate::connection::{Conn, params};
@@ -20,8 +20,8 @@ use crate::text::{original, stored};
 
 /// Claims what is due.
 pub(crate) struct ClaimMany {
-    pub(crate) wanted: Wanted,
-    pub(crate) how: ClaimDue,
+    pub(crate) wanted: WorkerFilter,
+    pub(crate) how: ClaimRequest,
     /// Differs between calls, so that a repetition after a lost answer is recognised.
     pub(crate) nonce: i64,
 }

@@ -6,7 +6,7 @@ pub(crate) struct Candidate {
     /// Since when.
     pub(crate) at: i64,
     /// Whether another lease of it was left behind.
-    pub(crate) unclean: bool,
+    pub(crate) was_interrupted: bool,
     /// The queue whose rate it counts for.
     pub(crate) starts_in: Option<String>,
 }
@@ -16,7 +16,7 @@ impl Candidate {
         Self {
             key,
             at,
-            unclean: false,
+            was_interrupted: false,
             starts_in: None,
         }
     }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use crate::cells::Cells;
 use crate::error::Fault;
-use crate::outside::Told;
+use crate::outside::ParentCompletion;
 use crate::queues;
 use crate::reads;
 use crate::rows::{self, put, put_open};
@@ -56,7 +56,7 @@ struct Current {
 struct After<'a> {
     update: &'a ExecutionUpdate,
     execution: Execution,
-    told: Option<Told>,
+    told: Option<ParentCompletion>,
 }
 
 impl Write for Checkpoint {
@@ -73,7 +73,7 @@ impl Write for Checkpoint {
         }
         Ok(Ack {
             fence: None,
-            changed,
+            changed_records: changed,
             changes: current.changes,
             cancel: current.cancel,
             paused: current.paused,
@@ -171,7 +171,7 @@ impl Checkpoint {
         execution.queue.clone_from(&current.queue);
         (execution.admitted, execution.paused) = (current.queue.is_some(), current.paused);
         execution.apply(update, self.batch.seen, now);
-        let told = Told::by(conn, session, &execution, now)?;
+        let told = ParentCompletion::by(conn, session, &execution, now)?;
         Ok(Some(After {
             update,
             execution,

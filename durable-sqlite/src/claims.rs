@@ -2,7 +2,7 @@
 
 use durable_core::Timestamp;
 use durable_core::store::{
-    ClaimDue, Claimed, ExecutionStatus, HandlerBuild, Lease, StoreError, Wanted,
+    ClaimRequest, Claimed, ExecutionStatus, HandlerBuild, Lease, StoreError, WorkerFilter,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -14,21 +14,21 @@ use crate::session::{Session, Token, Write};
 use crate::writes::Grant;
 
 pub(crate) struct ClaimMany {
-    pub(crate) wanted: Wanted,
-    pub(crate) how: ClaimDue,
+    pub(crate) wanted: WorkerFilter,
+    pub(crate) how: ClaimRequest,
 }
 
 /// What was claimed.
-pub(crate) struct Many {
+pub(crate) struct ClaimBatch {
     pub(crate) claimed: Claimed,
     /// The keys of executions that had never run before.
     blank: Vec<i64>,
 }
 
 impl Write for ClaimMany {
-    type Answer = Many;
+    type Answer = ClaimBatch;
 
-    fn run(&self, conn: &Connection, session: &Session) -> Result<Many, Fault> {
+    fn run(&self, conn: &Connection, session: &Session) -> Result<ClaimBatch, Fault> {
         let mut candidates = Vec::new();
         if self.how.look_after {
             self.left_behind(conn, session, &mut candidates)?;
@@ -48,11 +48,11 @@ impl Write for ClaimMany {
             next_due: [self.next_due(conn)?, opens].into_iter().flatten().min(),
             next_firing: next_firing(conn)?,
         };
-        Ok(Many { claimed, blank })
+        Ok(ClaimBatch { claimed, blank })
     }
 
-    fn settled(&self, outcome: &Result<Many, StoreError>, session: &Session) {
-        let Ok(Many { claimed, blank }) = outcome else {
+    fn settled(&self, outcome: &Result<ClaimBatch, StoreError>, session: &Session) {
+        let Ok(ClaimBatch { claimed, blank }) = outcome else {
             return;
         };
         let leases = claimed.leases.iter();
@@ -120,7 +120,7 @@ impl ClaimMany {
                 let expires_at = row.get(2)?;
                 if known && (!alive || session.stays_expired(token, expires_at, self.how.ttl)) {
                     candidates.push(Candidate {
-                        unclean: true,
+                        was_interrupted: true,
                         ..Candidate::due(token.key, now)
                     });
                 }
@@ -184,7 +184,7 @@ impl ClaimMany {
             now: self.how.now,
             ttl: self.how.ttl,
             build: self.build(&execution.handler),
-            unclean: candidate.unclean,
+            was_interrupted: candidate.was_interrupted,
         };
         grant
             .write(conn, session, candidate.key, execution)

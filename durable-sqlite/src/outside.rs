@@ -69,7 +69,7 @@ impl Write for Cancel {
         if execution.changes == before {
             return Ok(());
         }
-        let told = Told::by(conn, session, &execution, self.now)?;
+        let told = ParentCompletion::by(conn, session, &execution, self.now)?;
         let update = "UPDATE executions SET status = ?2, updated_at = ?3, error = ?4, cancel = ?5, paused = ?6, \
                       admitted = ?7, report = ?8, error_checksum = ?9, report_checksum = ?10 WHERE key = ?1";
         let end = sums::End::of(&execution)?;
@@ -91,13 +91,13 @@ impl Write for Cancel {
 }
 
 /// The operation that waits for an execution's end as the end leaves it, still to be written.
-pub(crate) struct Told {
+pub(crate) struct ParentCompletion {
     key: i64,
     waiting: Execution,
     record: Record,
 }
 
-impl Told {
+impl ParentCompletion {
     /// Whom the end of an execution settles an operation of, if it has ended for good. Only reads, so
     /// that a parent that cannot be read refuses the end before any of it is written.
     pub(crate) fn by(

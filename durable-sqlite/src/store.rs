@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use durable_core::store::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Durability,
-    Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue, QueueState,
-    ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
+    Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue,
+    QueueState, ScheduleEntry, Started, StoreError, StoreErrorKind, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 
@@ -28,7 +28,7 @@ use crate::writer::Writer;
 use crate::writes::{Claim, Renew, Start};
 
 const CAPABILITIES: Capabilities = {
-    let mut capabilities = Capabilities::roomy(Durability::Power);
+    let mut capabilities = Capabilities::unlimited(Durability::Power);
     capabilities.max_operations = Some(LAST);
     capabilities
 };
@@ -333,8 +333,8 @@ impl ExecutionStore for SqliteStore {
 
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a Wanted,
-        how: ClaimDue,
+        wanted: &'a WorkerFilter,
+        how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         let wanted = wanted.clone();
         Box::pin(async move {

@@ -86,7 +86,7 @@ impl Write for Claim {
             now: self.now,
             ttl: self.ttl,
             build: None,
-            unclean: self.holder_is_dead(conn, session, key)?,
+            was_interrupted: self.holder_is_dead(conn, session, key)?,
         };
         grant.write(conn, session, key, execution)
     }
@@ -108,7 +108,7 @@ pub(crate) struct Grant<'a> {
     pub(crate) ttl: Duration,
     pub(crate) build: Option<&'a str>,
     /// Whether another one was left behind.
-    pub(crate) unclean: bool,
+    pub(crate) was_interrupted: bool,
 }
 
 impl Grant<'_> {
@@ -119,7 +119,7 @@ impl Grant<'_> {
         key: i64,
         mut execution: Execution,
     ) -> Result<Lease, Fault> {
-        let crashes = match self.unclean {
+        let crashes = match self.was_interrupted {
             true => count_crash(conn, key)?,
             false => 0,
         };
@@ -157,7 +157,7 @@ impl Grant<'_> {
         Ok(Lease {
             fence: Token { key, number }.fence(execution.id.clone()),
             execution,
-            unclean: self.unclean,
+            was_interrupted: self.was_interrupted,
             crashes,
         })
     }

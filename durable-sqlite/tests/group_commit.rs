@@ -171,7 +171,7 @@ async fn closing_finishes_what_was_handed_over_and_ends_the_leases() {
         .claim(&support::id("a"), support::now(), support::TTL)
         .await
         .unwrap();
-    assert!(lease.unclean);
+    assert!(lease.was_interrupted);
     assert_eq!(other.load(&lease.fence, 0).await.unwrap().records.len(), 10);
     assert_eq!(support::owner_files(&path), 1);
     drop(other);

@@ -9,7 +9,7 @@
 mod support;
 
 use durable_core::store::{
-    ClaimDue, ExecutionStatus, ExecutionStore, Filter, HandlerBuild, Wanted,
+    ClaimRequest, ExecutionStatus, ExecutionStore, Filter, HandlerBuild, WorkerFilter,
 };
 use rusqlite::Connection;
 use support::{TTL, now, open, positions};
@@ -44,14 +44,14 @@ async fn what_the_first_release_left_goes_on() {
     let all = store.list(Filter::default()).await.unwrap();
     assert_eq!(all.len(), 5);
     assert_eq!(positions(&store, "sleeps").await, [1]);
-    let worker = Wanted {
+    let worker = WorkerFilter {
         handlers: vec![HandlerBuild {
             name: "etl".to_owned(),
             build: "1".to_owned(),
         }],
         queues: None,
     };
-    let how = ClaimDue {
+    let how = ClaimRequest {
         limit: 9,
         now: now(),
         ttl: TTL,
@@ -60,7 +60,7 @@ async fn what_the_first_release_left_goes_on() {
     let claimed = store.claim_due(&worker, how).await.unwrap();
     let leases = claimed.leases.iter();
     let mut claimed: Vec<_> = leases
-        .map(|lease| (lease.execution.id.as_str(), lease.unclean))
+        .map(|lease| (lease.execution.id.as_str(), lease.was_interrupted))
         .collect();
     claimed.sort_unstable();
     assert_eq!(

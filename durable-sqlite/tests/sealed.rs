@@ -61,7 +61,7 @@ async fn step(
     outcome: Result<String, String>,
 ) -> Result<String, StepError> {
     let retry = Retry::fixed(Duration::from_millis(1)).attempts(2);
-    let mut op = p::step(cx.claim(&SITES[site]), p::Json);
+    let mut op = p::step(cx.register(&SITES[site]), p::Json);
     while op.next().await.is_some() {
         let options = p::options().retry(&retry);
         let out = op.run_with(options, async { outcome.clone() }).await;

@@ -55,7 +55,7 @@ async fn write(path: &Path) {
     let store = open(path).await;
     let lease = leased(&store, "a").await;
     let done = store.load(&lease.fence, 0).await.unwrap().records.len() as u64;
-    say(format_args!("unclean {}", lease.unclean));
+    say(format_args!("interrupted {}", lease.was_interrupted));
     for seq in done + 1.. {
         store.checkpoint(&lease.fence, batch(seq)).await.unwrap();
         say(seq);
@@ -93,7 +93,7 @@ async fn a_killed_holder_is_taken_over_at_once() {
         assert_eq!(refused.kind(), StoreErrorKind::Leased);
         other.kill();
         let lease = store.claim(&id("a"), now(), TTL).await.unwrap();
-        assert!(lease.unclean);
+        assert!(lease.was_interrupted);
         release(&store, &lease.fence).await;
     }
     drop(store);
@@ -116,7 +116,7 @@ async fn a_holder_that_was_taken_over_writes_nothing() {
     let store = open(&path).await;
     let later = now().after(TTL * 2);
     let lease = store.claim(&id("a"), later, TTL).await.unwrap();
-    assert!(lease.unclean);
+    assert!(lease.was_interrupted);
     steps(&store, &lease.fence, 2, 3).await.unwrap();
     other.tell("write");
     assert_eq!(other.hear().as_deref(), Some("FenceLost"));
@@ -133,7 +133,7 @@ async fn nothing_acknowledged_is_lost_when_a_writer_is_killed() {
     let mut acknowledged = 0;
     for round in 0..12 {
         let mut other = Other::spawn("write", &path);
-        let expected = format!("unclean {}", round > 0);
+        let expected = format!("interrupted {}", round > 0);
         assert_eq!(other.hear(), Some(expected), "round {round}");
         let until = Instant::now() + Duration::from_micros(random.u64(0..60_000));
         while Instant::now() < until {

@@ -77,7 +77,7 @@ impl App {
         let start_over = execution.start_over;
         let summary = match run.output {
             Ok(summary) => summary,
-            Err(error @ (RunError::Failed(_) | RunError::Taken(_))) => {
+            Err(error @ (RunError::Failed(_) | RunError::IdInUse(_))) => {
                 return Err(format!("{error}\nTo start over, {start_over}.").into());
             }
             Err(error) => return Err(error.into()),
@@ -90,8 +90,8 @@ impl App {
                 "Loaded {} into {}: {} steps replayed from checkpoints, {} ran.",
                 counted(summary.rows, "row"),
                 display_path(&job.target),
-                run.replayed,
-                run.ran
+                run.steps_replayed,
+                run.steps_run
             ),
         });
         for drift in &run.drift {

@@ -102,7 +102,7 @@ impl Load {
             .unwrap_or_default()
             .into_iter()
             .filter(|record| record.status == Status::Succeeded)
-            .map(|record| record.written())
+            .map(|record| record.display_name())
             .collect()
     }
 

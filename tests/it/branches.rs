@@ -267,7 +267,7 @@ async fn large(_n: u32) -> Result<usize, BoxError> {
 #[tokio::test(start_paused = true)]
 async fn results_over_the_limit_are_rebuilt() {
     use durable::store::{Capabilities, Durability};
-    let limits = Capabilities::roomy(Durability::Memory).with_max_value(1500);
+    let limits = Capabilities::unlimited(Durability::Memory).with_max_value(1500);
     let store = MemoryStore::with_capabilities(limits);
     let run = durable::run(large, "a", 0).clock(TokioClock::shared());
     assert_eq!(run.store(store).await.unwrap(), 3000);

@@ -148,7 +148,7 @@ async fn short_waits_are_waited_for_in_place() {
     let memory = MemoryStore::new();
     let report = durable::run(waits, "a", 5)
         .clock(TokioClock::shared())
-        .resident(Duration::from_secs(4000))
+        .suspend_after(Duration::from_secs(4000))
         .store(process(&memory, Crash::Never))
         .report()
         .await;

@@ -7,8 +7,8 @@ macro_rules! to_store {
 
             fn claim_due<'a>(
                 &'a self,
-                wanted: &'a Wanted,
-                how: ClaimDue,
+                wanted: &'a WorkerFilter,
+                how: ClaimRequest,
             ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
                 self.store.claim_due(wanted, how)
             }

@@ -95,7 +95,7 @@ async fn inserted_swapped_and_deleted_steps_keep_the_right_values() {
         "value of new, value of b, value of a, value of c"
     );
     assert_eq!(effects, ["new"], "nothing recorded runs again");
-    assert_eq!(report.replayed, 3);
+    assert_eq!(report.steps_replayed, 3);
     let moved = |drift: &Drift| matches!(drift, Drift::Moved { operation } if operation == "a");
     assert_eq!(report.drift.iter().filter(|drift| moved(drift)).count(), 1);
 }

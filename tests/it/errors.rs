@@ -226,7 +226,7 @@ async fn oversize(_n: u32) -> Result<String, BoxError> {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_over_the_limit_is_that_steps_error_and_a_scopes_is_rebuilt() {
-    let limits = Capabilities::roomy(Durability::Memory).with_max_value(1000);
+    let limits = Capabilities::unlimited(Durability::Memory).with_max_value(1000);
     let store = MemoryStore::with_capabilities(limits);
     let run = durable::run(oversize, "a", 0).clock(TokioClock::shared());
     let text = run.store(store).await.unwrap();

@@ -32,7 +32,7 @@ async fn a_reordered_list_answers_from_the_right_records() {
         .state(&world);
     let output = run
         .store(world.memory.clone())
-        .resident(Duration::ZERO)
+        .suspend_after(Duration::ZERO)
         .await
         .unwrap();
     assert_eq!(output, ["d", "c", "a", "b"]);
@@ -58,13 +58,13 @@ async fn large(world: &World) -> Result<usize, BoxError> {
 #[tokio::test(start_paused = true)]
 async fn a_result_over_the_limit_is_rebuilt_from_its_parts() {
     let world = World::new();
-    let limits = Capabilities::roomy(Durability::Memory).with_max_value(150);
+    let limits = Capabilities::unlimited(Durability::Memory).with_max_value(150);
     let run = durable::run(large, "a", ())
         .clock(TokioClock::shared())
         .state(&world);
     let report = run
         .store(MemoryStore::with_capabilities(limits))
-        .resident(Duration::ZERO)
+        .suspend_after(Duration::ZERO)
         .report()
         .await;
     assert_eq!(report.output.unwrap(), 3 * 201);
@@ -98,7 +98,7 @@ async fn a_race_keeps_its_winner_and_cancels_the_other_timer() {
         .state(&world);
     let report = run
         .store(world.memory.clone())
-        .resident(Duration::ZERO)
+        .suspend_after(Duration::ZERO)
         .report()
         .await;
     assert_eq!(report.output.unwrap(), "quick");
@@ -148,12 +148,15 @@ async fn flight(world: &World) -> Result<(), BoxError> {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_execution_takes_back_what_it_did_and_says_what_it_could_not() {
-    for resident in [Duration::ZERO, Duration::from_secs(600)] {
+    for suspend_after in [Duration::ZERO, Duration::from_secs(600)] {
         let world = World::new();
         let run = durable::run(books, "a", ())
             .clock(TokioClock::shared())
             .state(&world);
-        let outcome = run.store(world.memory.clone()).resident(resident).await;
+        let outcome = run
+            .store(world.memory.clone())
+            .suspend_after(suspend_after)
+            .await;
         let Err(RunError::Failed(error)) = outcome else {
             panic!("{outcome:?}");
         };

@@ -47,7 +47,7 @@ async fn go<F>(
     handler: F,
     world: &World,
     store: &std::sync::Arc<Probe>,
-    resident: bool,
+    suspend_after: bool,
 ) -> Option<Report<String>>
 where
     F: IntoHandler,
@@ -57,10 +57,10 @@ where
         .clock(TokioClock::shared())
         .state(world);
     let run = run.store(store.clone());
-    let run = if resident {
+    let run = if suspend_after {
         run
     } else {
-        run.resident(Duration::ZERO)
+        run.suspend_after(Duration::ZERO)
     };
     store.survive(run.report()).await
 }
@@ -381,8 +381,8 @@ async fn what_was_done_is_undone_in_reverse() {
     ];
     let world = World::new();
     let store = process(&world.memory, Crash::Never);
-    let resident = go(saga, &world, &store, true).await.unwrap();
-    resident.output.unwrap_err();
+    let suspend_after = go(saga, &world, &store, true).await.unwrap();
+    suspend_after.output.unwrap_err();
     assert_eq!(world.effects.all()[4..], undone, "in one invocation");
     let world = World::new();
     let quiet = process(&world.memory, Crash::Never);
@@ -430,7 +430,9 @@ async fn flat_branches_leave_no_record() {
     };
     let inside = |name: &str| {
         let inside = records.iter().filter(|record| record.parent == of(name));
-        inside.map(|record| record.written()).collect::<Vec<_>>()
+        inside
+            .map(|record| record.display_name())
+            .collect::<Vec<_>>()
     };
     assert_eq!(inside("keyed"), ["item[w0]", "item[w1]", "item[w2]"]);
     let mut flat = inside("flat");

@@ -98,7 +98,7 @@ async fn each_operation_may_have_codecs_of_its_own() {
     let world = World::new();
     let run = durable::run(encodes, "a", ()).clock(TokioClock::shared());
     let run = run.state(&world).store(world.memory.clone());
-    let report = run.resident(Duration::ZERO).report().await;
+    let report = run.suspend_after(Duration::ZERO).report().await;
     assert_eq!(report.invocations, 4, "two checks and an hour");
     assert_eq!(
         report.output.unwrap(),
@@ -216,7 +216,7 @@ async fn a_map_and_its_items_have_labels_of_their_own() {
         "{error}"
     );
     let history = history(&world).await;
-    let written: Vec<String> = history.iter().map(Record::written).collect();
+    let written: Vec<String> = history.iter().map(Record::display_name).collect();
     assert_eq!(written[..3], ["2 files", "file a.csv", "parse"]);
     assert!(written.contains(&"file b.csv".to_owned()));
     assert_eq!(
@@ -296,7 +296,7 @@ async fn sends(_world: &World, text: String) -> Result<String, BoxError> {
 #[tokio::test(start_paused = true)]
 async fn an_input_over_the_limit_fails_the_invoke_alone() {
     let world = World::new();
-    let mut limits = Capabilities::roomy(Durability::Memory);
+    let mut limits = Capabilities::unlimited(Durability::Memory);
     limits.max_input = 10;
     let run = durable::run(sends, "a", "0123456789".to_owned()).state(&world);
     let store = MemoryStore::with_capabilities(limits);
@@ -356,7 +356,7 @@ async fn a_submitted_callback_stands_in_a_scope_with_its_step() {
         };
         let run = durable::run(waits, "a", ()).clock(TokioClock::shared());
         let run = run.state(&world).store(probe.clone());
-        let report = run.resident(Duration::ZERO).report().await;
+        let report = run.suspend_after(Duration::ZERO).report().await;
         assert_eq!(report.drift, []);
         let errors = report.output.unwrap();
         assert_eq!(

@@ -65,7 +65,7 @@ struct End {
 
 /// Runs the program in one process after another until it ends; the first dies as told.
 async fn end_of(node: &Node, treatment: Treatment) -> End {
-    let limits = Capabilities::roomy(Durability::Memory).with_max_value(treatment.limit);
+    let limits = Capabilities::unlimited(Durability::Memory).with_max_value(treatment.limit);
     let memory = MemoryStore::with_capabilities(limits);
     let world = World {
         effects: Effects::default(),
@@ -78,7 +78,7 @@ async fn end_of(node: &Node, treatment: Treatment) -> End {
             let probe = process(&memory, crash);
             let run = durable::run(run, "a", node.clone())
                 .clock(TokioClock::shared())
-                .resident(Duration::from_secs(30));
+                .suspend_after(Duration::from_secs(30));
             let run = run.state(&world).store(probe.clone()).into_future();
             if let Some(ended) = probe.survive(run).await {
                 return (ended, probe.checkpoints.load(SeqCst));

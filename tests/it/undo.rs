@@ -221,7 +221,7 @@ async fn too_much_to_return(effects: &Effects) -> Result<String, BoxError> {
 
 #[tokio::test(start_paused = true)]
 async fn an_output_over_the_limit_is_an_error_that_is_undone() {
-    let limits = Capabilities::roomy(Durability::Memory).with_max_value(1000);
+    let limits = Capabilities::unlimited(Durability::Memory).with_max_value(1000);
     let (memory, effects) = (MemoryStore::with_capabilities(limits), Effects::default());
     let run = durable::run(too_much_to_return, "a", ()).clock(TokioClock::shared());
     let error = run.state(&effects).store(memory.clone()).await.unwrap_err();

@@ -62,7 +62,7 @@ async fn carries(store: Arc<dyn ExecutionStore>, seeds: &[u64]) {
         let parcel = Parcel::Carry(seed, Box::new(Sample::of(seed)));
         let run = durable::run(carry, format!("json-{seed}"), parcel)
             .clock(TokioClock::shared())
-            .resident(Duration::ZERO);
+            .suspend_after(Duration::ZERO);
         let output = run.state(&world).store(Arc::clone(&store)).await;
         let given = format!("{:?}", Sample::of(seed));
         assert_eq!(format!("{:?}", output.unwrap()), given, "of seed {seed}");
@@ -76,7 +76,7 @@ async fn carries_binary(store: Arc<dyn ExecutionStore>, seeds: &[u64]) {
         let world = World::new(&store);
         let run = durable::run(carry_binary, format!("binary-{seed}"), seed)
             .clock(TokioClock::shared())
-            .resident(Duration::ZERO);
+            .suspend_after(Duration::ZERO);
         let output = run.state(&world).store(Arc::clone(&store)).await.unwrap();
         let given = format!("{:?}", Binary::of(seed));
         assert_eq!(output, given, "of seed {seed}");

@@ -10,16 +10,16 @@ use crate::operations::World;
 use crate::options::Line;
 use crate::support::{Crash, Probe, TokioClock};
 
-/// Runs `handler` with nothing resident and nothing kept, on a store with this limit.
+/// Runs `handler` with nothing suspend_after and nothing kept, on a store with this limit.
 macro_rules! forgetful {
     ($handler:expr, $world:expr, $limit:expr) => {{
-        let limits = Capabilities::roomy(Durability::Memory).with_max_value($limit);
+        let limits = Capabilities::unlimited(Durability::Memory).with_max_value($limit);
         let memory = MemoryStore::with_capabilities(limits);
         let run = durable::run($handler, "a", ()).clock(TokioClock::shared());
         let run = run
             .state(&$world)
             .store(Probe::forgetful(Arc::new(memory.clone())));
-        let report = run.resident(Duration::ZERO).report().await;
+        let report = run.suspend_after(Duration::ZERO).report().await;
         assert_eq!(report.drift, []);
         (report, memory)
     }};
@@ -143,7 +143,7 @@ async fn a_store_that_keeps_children_keeps_a_summary() {
     let world = World::new();
     let run = durable::run(maps, "a", ()).clock(TokioClock::shared());
     let run = run.state(&world).store(world.memory.clone());
-    run.resident(Duration::ZERO).await.unwrap();
+    run.suspend_after(Duration::ZERO).await.unwrap();
     let (codec, text) = value(&world.memory, "map").await.unwrap();
     assert_eq!(codec, "batch-summary");
     let ended = r#""ended":["b","c","d"]"#;
@@ -312,7 +312,7 @@ async fn a_recorded_whole_is_not_entered_for_an_undo_that_came_later() {
     let run = durable::run(slowly, "a", ())
         .clock(clock.clone())
         .state(&world);
-    let run = run.store(first.clone()).resident(Duration::ZERO);
+    let run = run.store(first.clone()).suspend_after(Duration::ZERO);
     assert!(first.survive(run.report()).await.is_none());
     assert_eq!(value(&world.memory, "map").await.unwrap().0, "batch");
     drop(first);

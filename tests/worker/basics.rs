@@ -95,7 +95,7 @@ async fn executions_are_run_and_answered() {
         assert_eq!(again.result().await.unwrap(), 6);
         assert_eq!(effects.count("term"), 4);
         let taken = client.start(add, "a", 5).await.unwrap_err();
-        assert!(matches!(taken, RunError::Taken(_)), "{taken}");
+        assert!(matches!(taken, RunError::IdInUse(_)), "{taken}");
         serving.stop().await;
     }
 }
@@ -128,7 +128,11 @@ async fn long_waits_are_rows_and_short_ones_are_resident() {
     for (store, _kept) in stores().await {
         let (app, effects) = app();
         let worker = Worker::new(store.clone()).state(app).register(sleeper);
-        let serving = Serving::begin(worker.resident(Duration::from_millis(500)).concurrency(1));
+        let serving = Serving::begin(
+            worker
+                .suspend_after(Duration::from_millis(500))
+                .concurrency(1),
+        );
         let client = Client::new(store.clone());
         let short = client.start(sleeper, "short", 50).await.unwrap();
         short.result().await.unwrap();

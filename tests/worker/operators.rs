@@ -219,7 +219,7 @@ async fn paused_executions_stop_at_the_next_boundary_and_go_on_later() {
             .state(meter.clone())
             .register(metered);
         // It waits in memory when it is paused.
-        let serving = Serving::begin(worker.resident(Duration::from_secs(60)));
+        let serving = Serving::begin(worker.suspend_after(Duration::from_secs(60)));
         let client = Client::new(store.clone());
         let handle = client.start(metered, "a", "a".to_owned()).await.unwrap();
         until(async || meter.effects.count("a") == 1).await;

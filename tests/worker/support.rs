@@ -124,8 +124,8 @@ impl ExecutionStore for Faulty {
 
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a Wanted,
-        how: ClaimDue,
+        wanted: &'a WorkerFilter,
+        how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);

@@ -1,6 +1,6 @@
 //! What the outside does to executions.
 
-mod operate;
+mod admin;
 mod rewind;
 mod start;
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use operate::{Bulk, Changed, Selection};
+pub use admin::{Bulk, Changed, Selection};
 pub use rewind::RetryFrom;
 pub use start::{Handle, Start};
 
@@ -69,7 +69,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`RunError::Taken`] when the id stands for another handler or input, [`RunError::Usage`] for
+    /// [`RunError::IdInUse`] when the id stands for another handler or input, [`RunError::Usage`] for
     /// what is no id, [`RunError::Codec`], [`RunError::Store`].
     pub fn start<F: IntoHandler>(
         &self,

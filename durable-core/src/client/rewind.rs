@@ -124,9 +124,9 @@ impl<'a> History<'a> {
     }
 
     fn path(&self, record: &Record) -> String {
-        let mut names: Vec<_> = self.around(record).map(Record::written).collect();
+        let mut names: Vec<_> = self.around(record).map(Record::display_name).collect();
         names.reverse();
-        names.push(record.written());
+        names.push(record.display_name());
         names.join("/")
     }
 

@@ -167,7 +167,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`RunError::Taken`] when the id stands for another handler or input, [`RunError::Store`].
+    /// [`RunError::IdInUse`] when the id stands for another handler or input, [`RunError::Store`].
     pub async fn start_new(&self, new: NewExecution) -> Result<Started, RunError> {
         self.start_known(new, &[]).await
     }

@@ -38,7 +38,11 @@ pub(super) async fn an_outcome_comes_from_outside(store: Store) -> Outcome {
             (1, false),
             "what the writer is told"
         );
-        same!(ack.changed, vec![expected.clone()], "what has changed");
+        same!(
+            ack.changed_records,
+            vec![expected.clone()],
+            "what has changed"
+        );
         same!(loaded(&store, &fence, 0).await?, vec![expected], "load");
     }
     Ok(())
@@ -98,7 +102,7 @@ pub(super) async fn a_settled_callback_keeps_its_outcome(store: Store) -> Outcom
         let ack;
         (fence, ack) = told(&store, &fence, batch(n, records)).await?;
         same!(
-            ack.changed,
+            ack.changed_records,
             vec![expected.clone()],
             "what the writer is told"
         );
@@ -173,7 +177,11 @@ pub(super) async fn a_suspension_that_missed_a_change_is_due_at_once(store: Stor
         let ack = store
             .checkpoint(&fence, ending_seen(2, update, seen))
             .await?;
-        same!((ack.changes, ack.changed.len()), (1, 1), "what is told");
+        same!(
+            (ack.changes, ack.changed_records.len()),
+            (1, 1),
+            "what is told"
+        );
         let execution = store.get(&id(name)?).await?;
         same!(execution.status, ExecutionStatus::Suspended, "status");
         let woken = execution.wake_at.is_some_and(|at| Some(at) != wake_at);
@@ -201,7 +209,7 @@ pub(super) async fn a_writer_is_told_what_it_has_not_seen(store: Store) -> Outco
     let (fence, ack) = told(&store, &fence, asking(2, 0)).await?;
     let two = settled(two, &yes(), at(5));
     same!(
-        (ack.changes, ack.changed),
+        (ack.changes, ack.changed_records),
         (1, vec![two.clone()]),
         "the first"
     );
@@ -209,12 +217,16 @@ pub(super) async fn a_writer_is_told_what_it_has_not_seen(store: Store) -> Outco
     let one = settled(one, &no(), at(6));
     let (fence, ack) = told(&store, &fence, asking(3, 1)).await?;
     same!(
-        (ack.changes, ack.changed),
+        (ack.changes, ack.changed_records),
         (2, vec![one]),
         "the second alone"
     );
     let (_, ack) = told(&store, &fence, asking(4, 2)).await?;
-    same!((ack.changes, ack.changed), (2, vec![]), "nothing new");
+    same!(
+        (ack.changes, ack.changed_records),
+        (2, vec![]),
+        "nothing new"
+    );
     Ok(())
 }
 
@@ -233,7 +245,7 @@ pub(super) async fn a_heartbeat_moves_the_time(store: Store) -> Outcome {
         (fence, ack) = told(&store, &fence, asking(2 + seen, seen)).await?;
         let expected = (seen + 1, vec![record.clone()]);
         same!(
-            (ack.changes, ack.changed),
+            (ack.changes, ack.changed_records),
             expected,
             "what the writer is told"
         );

@@ -61,7 +61,7 @@ pub(super) async fn one_that_runs_is_told(store: Store) -> Outcome {
         store.cancel(&id("a")?, at(5)).await?;
         let (_, ack) = told(&store, &fence, asking(2, 0)).await?;
         same!((ack.cancel, ack.changes), (true, 1), "what is told");
-        same!(ack.changed, vec![], "records that have changed");
+        same!(ack.changed_records, vec![], "records that have changed");
     }
     let execution = store.get(&id("a")?).await?;
     same!(execution.status, ExecutionStatus::Running, "status");

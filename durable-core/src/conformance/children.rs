@@ -110,14 +110,14 @@ pub(super) async fn tell_how_they_end(store: Store) -> Outcome {
         run_to(&store, &child, update).await?;
         let (_, ack) = told(&store, &fence, asking(2, 0)).await?;
         same!(ack.changes, 1, "changes");
-        let [found] = ack.changed.as_slice() else {
-            return Err(Defect::new(format!("changed: {:?}", ack.changed)));
+        let [found] = ack.changed_records.as_slice() else {
+            return Err(Defect::new(format!("changed: {:?}", ack.changed_records)));
         };
         same!(found.ended_at.is_some(), true, "it has a time");
         let expected = at_its_time(settled(record, &outcome, NOW));
         same!(at_its_time(found.clone()), expected, "what is told");
         let history = store.history(&id(name)?).await?;
-        same!(history, ack.changed, "the parent's history");
+        same!(history, ack.changed_records, "the parent's history");
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ pub(super) async fn that_never_ran_tell_of_their_cancellation(store: Store) -> O
     store.cancel(&id("a.1")?, at(5)).await?;
     let (_, ack) = told(&store, &fence, asking(2, 0)).await?;
     let found: Vec<_> = ack
-        .changed
+        .changed_records
         .iter()
         .map(|record| {
             (
@@ -251,7 +251,7 @@ pub(super) async fn may_all_end_at_once(store: Store) -> Outcome {
     let (_, ack) = told(&store, &fence, asking(2, 0)).await?;
     same!(ack.changes, 16, "changes");
     let found: Vec<_> = ack
-        .changed
+        .changed_records
         .into_iter()
         .map(|r| (r.seq, r.payload))
         .collect();
@@ -276,7 +276,7 @@ pub(super) async fn go_on_as_the_next_of_their_chain(store: Store) -> Outcome {
     run_to(&store, "a.1~2", ok("2")).await?;
     let (_, ack) = told(&store, &fence, asking(2, 0)).await?;
     let values: Vec<_> = ack
-        .changed
+        .changed_records
         .into_iter()
         .map(|record| record.payload)
         .collect();

@@ -29,7 +29,11 @@ pub(super) async fn one_holder_at_a_time(store: Store) -> Outcome {
 
 pub(super) async fn a_claim_sets_the_execution_running(store: Store) -> Outcome {
     let lease = leased(&store, "a").await?;
-    same!(lease.unclean, false, "unclean, at the first claim");
+    same!(
+        lease.was_interrupted,
+        false,
+        "was_interrupted, at the first claim"
+    );
     same!(lease.fence.execution, id("a")?, "whom the fence is for");
     same!(lease.execution.status, ExecutionStatus::Running, "status");
     same!(lease.execution.input, new("a")?.input, "input");
@@ -44,7 +48,7 @@ pub(super) async fn a_claim_sets_the_execution_running(store: Store) -> Outcome 
 pub(super) async fn an_expired_lease_is_taken_over(store: Store) -> Outcome {
     let old = leased(&store, "a").await?;
     let lease = store.claim(&id("a")?, at(60), TTL).await?;
-    same!(lease.unclean, true, "unclean");
+    same!(lease.was_interrupted, true, "was_interrupted");
     same!(
         lease.fence == old.fence,
         false,
@@ -63,12 +67,24 @@ pub(super) async fn a_lease_given_up_is_clean(store: Store) -> Outcome {
     let first = leased(&store, "a").await?;
     store.checkpoint(&first.fence, ending(1, suspend())).await?;
     let second = store.claim(&id("a")?, at(1), TTL).await?;
-    same!(second.unclean, false, "unclean, after a release");
+    same!(
+        second.was_interrupted,
+        false,
+        "was_interrupted, after a release"
+    );
     let third = taken_over(&store, &second).await?;
-    same!(third.unclean, true, "unclean, after an expiry");
+    same!(
+        third.was_interrupted,
+        true,
+        "was_interrupted, after an expiry"
+    );
     store.checkpoint(&third.fence, ending(1, suspend())).await?;
     let fourth = store.claim(&id("a")?, at(7200), TTL).await?;
-    same!(fourth.unclean, false, "unclean, after another release");
+    same!(
+        fourth.was_interrupted,
+        false,
+        "was_interrupted, after another release"
+    );
     Ok(())
 }
 
@@ -96,7 +112,7 @@ pub(super) async fn a_blocked_execution_can_be_claimed(store: Store) -> Outcome 
         .checkpoint(&lease.fence, ending(1, ExecutionUpdate::Block { report }))
         .await?;
     let lease = store.claim(&id("a")?, at(1), TTL).await?;
-    same!(lease.unclean, false, "unclean");
+    same!(lease.was_interrupted, false, "was_interrupted");
     let execution = (lease.execution.status, lease.execution.report);
     same!(
         execution,
@@ -115,7 +131,11 @@ pub(super) async fn renewal_moves_the_expiry(store: Store) -> Outcome {
         "within the renewed time"
     );
     let taken = store.claim(&id("a")?, at(110), TTL).await?;
-    same!(taken.unclean, true, "unclean, after the renewed time");
+    same!(
+        taken.was_interrupted,
+        true,
+        "was_interrupted, after the renewed time"
+    );
     Ok(())
 }
 
@@ -128,9 +148,9 @@ pub(super) async fn renewal_is_fenced(store: Store) -> Outcome {
         "the old holder"
     );
     same!(
-        store.claim(&id("a")?, at(3660), TTL).await?.unclean,
+        store.claim(&id("a")?, at(3660), TTL).await?.was_interrupted,
         true,
-        "unclean"
+        "was_interrupted"
     );
     refused!(
         store.renew(&current.fence, at(3660), TTL).await,
@@ -158,11 +178,15 @@ pub(super) async fn a_clock_that_goes_backwards(store: Store) -> Outcome {
     put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
     store.checkpoint(&lease.fence, ending(2, suspend())).await?;
     let lease = store.claim(&id("a")?, at(-7200), TTL).await?;
-    same!(lease.unclean, false, "unclean");
+    same!(lease.was_interrupted, false, "was_interrupted");
     let taken = store
         .claim(&id("a")?, Timestamp::from_millis(i64::MAX), TTL)
         .await?;
-    same!(taken.unclean, true, "unclean, at the end of time");
+    same!(
+        taken.was_interrupted,
+        true,
+        "was_interrupted, at the end of time"
+    );
     Ok(())
 }
 
@@ -178,7 +202,7 @@ pub(super) async fn of_many_claims_one_wins(store: Store) -> Outcome {
 pub(super) async fn of_many_takeovers_one_wins(store: Store) -> Outcome {
     let old = leased(&store, "a").await?;
     let lease = only_one_wins(&store, "a", at(3600)).await?;
-    same!(lease.unclean, true, "unclean");
+    same!(lease.was_interrupted, true, "was_interrupted");
     refused!(
         store.checkpoint(&old.fence, batch(1, vec![])).await,
         FenceLost,

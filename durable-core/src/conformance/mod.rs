@@ -10,17 +10,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod admin;
 mod builds;
 mod callbacks;
 mod cancellation;
 mod checkpoints;
 mod children;
 mod executions;
+mod external_events;
 mod fixture;
 mod leases;
 mod limits;
-mod news;
-mod operators;
 mod queues;
 mod ready;
 mod records;
@@ -111,13 +111,13 @@ static CASES: &[(&str, Case)] = cases![
     limits::an_input_of_a_child_over_the_limit_changes_nothing,
     limits::an_outcome_over_the_limit_settles_nothing,
     limits::a_large_value_is_kept,
-    news::of_a_callback,
-    news::of_a_heartbeat,
-    news::of_a_child,
-    news::of_a_cancellation,
-    news::from_before_the_question,
-    news::come_to_all_who_wait,
-    news::of_unknown_executions_are_not_found,
+    external_events::of_a_callback,
+    external_events::of_a_heartbeat,
+    external_events::of_a_child,
+    external_events::of_a_cancellation,
+    external_events::from_before_the_question,
+    external_events::come_to_all_who_wait,
+    external_events::of_unknown_executions_are_not_found,
     records::every_kind_and_status,
     records::every_field,
     records::every_occurrence,
@@ -125,15 +125,15 @@ static CASES: &[(&str, Case)] = cases![
     records::every_sort_of_text,
     records::a_sealed_error,
     records::extreme_numbers,
-    operators::pause_what_waits,
-    operators::pause_what_sleeps_until_its_time,
-    operators::pause_what_runs,
-    operators::cancel_what_is_paused,
-    operators::leave_what_has_ended,
-    operators::rewind_what_has_failed,
-    operators::rewind_nothing_that_runs,
-    operators::delete_what_has_ended,
-    operators::a_deleted_id_is_free_and_old_fences_fit_nothing,
+    admin::pause_what_waits,
+    admin::pause_what_sleeps_until_its_time,
+    admin::pause_what_runs,
+    admin::cancel_what_is_paused,
+    admin::leave_what_has_ended,
+    admin::rewind_what_has_failed,
+    admin::rewind_nothing_that_runs,
+    admin::delete_what_has_ended,
+    admin::a_deleted_id_is_free_and_old_fences_fit_nothing,
     queues::without_limits_let_all_run,
     queues::go_by_priority_then_by_time,
     queues::limit_what_runs,

@@ -6,7 +6,9 @@ use super::fixture::{TTL, at, ending, id, json, new};
 use super::work::{built, names, now};
 use super::{Outcome, Store, refused, same};
 use crate::Timestamp;
-use crate::store::{Change, Claimed, ExecutionUpdate, Queue, QueueEntry, QueueState, Rate, Wanted};
+use crate::store::{
+    Change, Claimed, ExecutionUpdate, Queue, QueueEntry, QueueState, Rate, WorkerFilter,
+};
 
 /// Starts an execution in the queue `q`.
 async fn queued(
@@ -217,7 +219,7 @@ pub(super) async fn limit_how_many_start_in_a_time(store: Store) -> Outcome {
 pub(super) async fn are_served_by_those_who_say_so(store: Store) -> Outcome {
     queued(&store, "a", None, 0, 0).await?;
     store.start(new("b")?).await?;
-    let other = Wanted {
+    let other = WorkerFilter {
         queues: Some(vec!["other".to_owned()]),
         ..built("1")
     };
@@ -226,7 +228,7 @@ pub(super) async fn are_served_by_those_who_say_so(store: Store) -> Outcome {
         ["b"],
         "by a worker of another queue"
     );
-    let this = Wanted {
+    let this = WorkerFilter {
         queues: Some(vec!["q".to_owned()]),
         ..built("1")
     };

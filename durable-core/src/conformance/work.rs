@@ -9,12 +9,12 @@ use super::{Defect, Outcome, Store, refused, same};
 use crate::Timestamp;
 use crate::model::record::Completion;
 use crate::store::{
-    ClaimDue, Claimed, ExecutionStatus, ExecutionUpdate, HandlerBuild, StoreError, Wanted,
+    ClaimRequest, Claimed, ExecutionStatus, ExecutionUpdate, HandlerBuild, StoreError, WorkerFilter,
 };
 
 /// A worker that knows the handler of all cases, in this build.
-pub(super) fn built(build: &str) -> Wanted {
-    Wanted {
+pub(super) fn built(build: &str) -> WorkerFilter {
+    WorkerFilter {
         handlers: vec![HandlerBuild {
             name: "etl".to_owned(),
             build: build.to_owned(),
@@ -23,8 +23,8 @@ pub(super) fn built(build: &str) -> Wanted {
     }
 }
 
-pub(super) fn now(limit: usize, now: Timestamp) -> ClaimDue {
-    ClaimDue {
+pub(super) fn now(limit: usize, now: Timestamp) -> ClaimRequest {
+    ClaimRequest {
         limit,
         now,
         ttl: TTL,
@@ -32,8 +32,8 @@ pub(super) fn now(limit: usize, now: Timestamp) -> ClaimDue {
     }
 }
 
-pub(super) fn looking_after(now: Timestamp, ttl: Duration) -> ClaimDue {
-    ClaimDue {
+pub(super) fn looking_after(now: Timestamp, ttl: Duration) -> ClaimRequest {
+    ClaimRequest {
         limit: 10,
         now,
         ttl,
@@ -78,9 +78,9 @@ pub(super) async fn a_lease_is_as_good_as_any(store: Store) -> Outcome {
     };
     same!(lease.execution.status, ExecutionStatus::Running, "status");
     same!(
-        (lease.unclean, lease.crashes),
+        (lease.was_interrupted, lease.crashes),
         (false, 0),
-        "unclean and crashes"
+        "was_interrupted and crashes"
     );
     refused!(
         store.claim(&id("a")?, at(1), TTL).await,
@@ -183,11 +183,15 @@ pub(super) async fn what_was_left_behind_is_looked_after(store: Store) -> Outcom
         claimed = store.claim_due(&worker, look).await?;
     }
     same!(names(&claimed), ["b"], "what has expired");
-    let unclean = claimed
+    let was_interrupted = claimed
         .leases
         .first()
-        .map(|lease| (lease.unclean, lease.crashes));
-    same!(unclean, Some((true, 1)), "unclean and crashes");
+        .map(|lease| (lease.was_interrupted, lease.crashes));
+    same!(
+        was_interrupted,
+        Some((true, 1)),
+        "was_interrupted and crashes"
+    );
     Ok(())
 }
 

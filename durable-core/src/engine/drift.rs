@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::hints::Hints;
 use super::moves::TakenIn;
-use super::order::ScopeIndex;
-use super::{Engine, IdMap, Op, Slot};
+use super::scope::ScopeIndex;
+use super::{Engine, IdMap, OpIndex, OperationState};
 use crate::OperationId;
 use crate::model::record::Status;
 use crate::model::site::Site;
@@ -99,7 +99,7 @@ impl Engine {
         &mut self,
         scope: ScopeIndex,
         site: &'static Site,
-        op: Op,
+        op: OpIndex,
         order: u64,
     ) {
         let last = self.scope(scope).last;
@@ -115,11 +115,11 @@ impl Engine {
         let moved = self.moved.iter().map(|op| Drift::Moved {
             operation: self.path(*op),
         });
-        let is_unclaimed = |slot: &&Slot| {
-            let given_up = slot.record.status == Status::Cancelled;
-            slot.recorded && slot.site.is_none() && !slot.record.is_internal() && !given_up
+        let is_unclaimed = |state: &&OperationState| {
+            let given_up = state.record.status == Status::Cancelled;
+            state.recorded && state.site.is_none() && !state.record.is_internal() && !given_up
         };
-        let unclaimed: Vec<&Slot> = self.slots.iter().filter(is_unclaimed).collect();
+        let unclaimed: Vec<&OperationState> = self.operations.iter().filter(is_unclaimed).collect();
         if unclaimed.is_empty() {
             return moved.collect();
         }
@@ -129,43 +129,43 @@ impl Engine {
         let entered: HashMap<OperationId, ScopeIndex> = self.entered().collect();
         // Only what stands directly in an entered scope: the rest follows from its parent. A scope that call sites
         // have moved out of is no loss, but what else it holds may be.
-        let is_orphan = |slot: &&Slot| {
-            let parent = &slot.record.parent;
+        let is_orphan = |state: &&OperationState| {
+            let parent = &state.record.parent;
             let inside = match entered.get(parent) {
                 // What a race or a map has given up is not asked for again.
                 Some(scope) => !self.is_closed(*scope),
                 None => emptied.contains(parent),
             };
-            inside && !emptied.contains(&slot.record.id)
+            inside && !emptied.contains(&state.record.id)
         };
         let lost = unclaimed.iter().copied().filter(is_orphan);
-        let lost = lost.filter(|slot| !taken_in.holds(slot, &records));
+        let lost = lost.filter(|state| !taken_in.holds(state, &records));
         let hints = Hints::new(self, &records);
-        let orphaned = lost.map(|slot| Drift::Orphaned {
-            operation: match entered.get(&slot.record.parent) {
-                Some(scope) => self.path_in(*scope, &slot.record),
-                None => recorded_path(&records, slot),
+        let orphaned = lost.map(|state| Drift::Orphaned {
+            operation: match entered.get(&state.record.parent) {
+                Some(scope) => self.path_in(*scope, &state.record),
+                None => recorded_path(&records, state),
             },
-            successor: hints.successor(slot),
+            successor: hints.successor(state),
         });
         moved.chain(orphaned).collect()
     }
 
-    pub(super) fn by_id(&self) -> IdMap<&Slot> {
-        let slots = self.slots.iter();
-        slots.map(|slot| (slot.record.id, slot)).collect()
+    pub(super) fn by_id(&self) -> IdMap<&OperationState> {
+        let operations = self.operations.iter();
+        operations.map(|state| (state.record.id, state)).collect()
     }
 
     /// The scopes without a call site that other call sites say they have moved out of.
     fn emptied(
         &self,
-        unclaimed: &[&Slot],
+        unclaimed: &[&OperationState],
         taken_in: &TakenIn<'_>,
-        records: &IdMap<&Slot>,
+        records: &IdMap<&OperationState>,
     ) -> HashSet<OperationId> {
-        let moved = self.slots.iter().filter(|slot| slot.home.is_some());
+        let moved = self.operations.iter().filter(|state| state.home.is_some());
         let left = unclaimed.iter().copied();
-        let left = left.filter(|slot| taken_in.holds(slot, records));
+        let left = left.filter(|state| taken_in.holds(state, records));
         let mut emptied = HashSet::new();
         for moved in moved.chain(left) {
             let mut next = records.get(&moved.record.parent);
@@ -179,9 +179,9 @@ impl Engine {
 }
 
 /// The operation with its scopes, as they are recorded.
-fn recorded_path(records: &IdMap<&Slot>, slot: &Slot) -> String {
-    let written = slot.record.written();
-    match records.get(&slot.record.parent) {
+fn recorded_path(records: &IdMap<&OperationState>, state: &OperationState) -> String {
+    let written = state.record.display_name();
+    match records.get(&state.record.parent) {
         Some(scope) => format!("{}/{written}", recorded_path(records, scope)),
         None => written,
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::drift::Successor;
 use super::moves::key_of;
-use super::{Engine, IdMap, Op, Slot};
+use super::{Engine, IdMap, OpIndex, OperationState};
 use crate::model::earlier;
 use crate::model::near::{distance, is_near};
 use crate::model::record::{Kind, Record};
@@ -14,24 +14,24 @@ use crate::{Occurrence, OperationId};
 /// What ran live, by what it may be taken for.
 pub(super) struct Hints<'a> {
     engine: &'a Engine,
-    records: &'a IdMap<&'a Slot>,
+    records: &'a IdMap<&'a OperationState>,
     /// The call sites that have claimed something, by scope and name, and whether each runs once.
     stands: HashSet<(OperationId, &'a str, bool)>,
     /// One run of each live call site, one for each of its keys, and each run with the keys of its scopes.
-    same_name: HashMap<(Kind, &'a str, Vec<String>), Op>,
+    same_name: HashMap<(Kind, &'a str, Vec<String>), OpIndex>,
     /// One run of each live call site whose name is new; then the same for each scope.
-    new_names: Vec<Op>,
-    new_in_scope: HashMap<OperationId, Vec<Op>>,
+    new_names: Vec<OpIndex>,
+    new_in_scope: HashMap<OperationId, Vec<OpIndex>>,
 }
 
 impl<'a> Hints<'a> {
-    pub(super) fn new(engine: &'a Engine, records: &'a IdMap<&'a Slot>) -> Self {
-        let recorded = || engine.slots.iter().filter(|slot| slot.recorded);
-        let names: HashSet<&str> = recorded().map(|slot| &*slot.record.name).collect();
+    pub(super) fn new(engine: &'a Engine, records: &'a IdMap<&'a OperationState>) -> Self {
+        let recorded = || engine.operations.iter().filter(|state| state.recorded);
+        let names: HashSet<&str> = recorded().map(|state| &*state.record.name).collect();
         // A call site that answers from records of its own is no new one.
         let old: HashSet<*const Site> = recorded()
-            .filter(|slot| !slot.adopted)
-            .filter_map(|slot| Some(std::ptr::from_ref(slot.site?)))
+            .filter(|state| !state.adopted)
+            .filter_map(|state| Some(std::ptr::from_ref(state.site?)))
             .collect();
         let mut hints = Self {
             engine,
@@ -42,16 +42,16 @@ impl<'a> Hints<'a> {
             new_in_scope: HashMap::new(),
         };
         let (mut seen, mut seen_in_scope) = (HashSet::new(), HashSet::new());
-        for (at, slot) in engine.slots.iter().enumerate() {
-            let Some(site) = slot.site else { continue };
-            let once = slot.record.occurrence == Occurrence::Once;
-            let scope = slot.home.unwrap_or(engine.scope_id(slot.scope));
+        for (at, state) in engine.operations.iter().enumerate() {
+            let Some(site) = state.site else { continue };
+            let once = state.record.occurrence == Occurrence::Once;
+            let scope = state.home.unwrap_or(engine.scope_id(state.scope));
             hints.stands.insert((scope, site.name, once));
-            if slot.recorded || slot.bare || old.contains(&std::ptr::from_ref(site)) {
+            if state.recorded || state.bare || old.contains(&std::ptr::from_ref(site)) {
                 continue;
             }
-            let op = Op::at(at);
-            for keys in of_keys(engine.keys(slot.scope, &slot.record.occurrence)) {
+            let op = OpIndex::at(at);
+            for keys in of_keys(engine.keys(state.scope, &state.record.occurrence)) {
                 let name = (site.kind, site.name, keys);
                 hints.same_name.entry(name).or_insert(op);
             }
@@ -70,7 +70,7 @@ impl<'a> Hints<'a> {
     }
 
     /// The call site that is likely to be what `orphan` belongs to, if there is one.
-    pub(super) fn successor(&self, orphan: &'a Slot) -> Option<Successor> {
+    pub(super) fn successor(&self, orphan: &'a OperationState) -> Option<Successor> {
         let run = identified(&orphan.record)?;
         let record = &orphan.record;
         let once = run == Occurrence::Once;
@@ -86,16 +86,16 @@ impl<'a> Hints<'a> {
             Some(op) => (op, true),
             None => (self.near_name(record)?, false),
         };
-        let slot = &self.engine.slots[op.index()];
+        let state = &self.engine.operations[op.index()];
         Some(Successor {
-            site: slot.site?.to_string(),
+            site: state.site?.to_string(),
             operation: self.engine.path(op),
             moved,
             was: format!("was = {:?}", self.path(record, &run, op)?),
         })
     }
 
-    fn same_name(&self, record: &'a Record, run: &Occurrence) -> Option<Op> {
+    fn same_name(&self, record: &'a Record, run: &Occurrence) -> Option<OpIndex> {
         let around = std::iter::successors(self.records.get(&record.parent), |scope| {
             self.records.get(&scope.record.parent)
         });
@@ -114,9 +114,9 @@ impl<'a> Hints<'a> {
     }
 
     /// Whether the operation stands where the record does, whichever runs of the scopes around these are in.
-    fn is_same_place(&self, record: &Record, op: Op) -> bool {
-        let slot = &self.engine.slots[op.index()];
-        let mut scopes = self.engine.around(slot.scope);
+    fn is_same_place(&self, record: &Record, op: OpIndex) -> bool {
+        let state = &self.engine.operations[op.index()];
+        let mut scopes = self.engine.around(state.scope);
         let mut parent = record.parent;
         loop {
             let here = scopes.next().and_then(|scope| self.engine.scope_op(scope));
@@ -124,10 +124,10 @@ impl<'a> Hints<'a> {
             match (here, there) {
                 (None, None) => {
                     let once = identified(record) == Some(Occurrence::Once);
-                    return once == (slot.record.occurrence == Occurrence::Once);
+                    return once == (state.record.occurrence == Occurrence::Once);
                 }
                 (Some(here), Some(there))
-                    if self.engine.slots[here.index()].record.name == there.record.name =>
+                    if self.engine.operations[here.index()].record.name == there.record.name =>
                 {
                     parent = there.record.parent;
                 }
@@ -136,25 +136,25 @@ impl<'a> Hints<'a> {
         }
     }
 
-    fn near_name(&self, record: &Record) -> Option<Op> {
-        let slot = |op: &&Op| &self.engine.slots[op.index()];
+    fn near_name(&self, record: &Record) -> Option<OpIndex> {
+        let state = |op: &&OpIndex| &self.engine.operations[op.index()];
         let here = self.new_in_scope.get(&record.parent).into_iter().flatten();
         let near = here.chain(&self.new_names).filter(|op| {
-            let live = &slot(op).record;
+            let live = &state(op).record;
             live.kind == record.kind && is_near(&live.name, &record.name)
         });
         near.min_by_key(|op| {
-            let slot = slot(op);
-            let elsewhere = self.engine.scope_id(slot.scope) != record.parent;
-            let line = slot.site.map_or(0, |site| site.line);
-            (elsewhere, distance(&slot.record.name, &record.name), line)
+            let state = state(op);
+            let elsewhere = self.engine.scope_id(state.scope) != record.parent;
+            let line = state.site.map_or(0, |site| site.line);
+            (elsewhere, distance(&state.record.name, &record.name), line)
         })
         .copied()
     }
 
     /// The path to `record` that the call site of `op` has to name.
-    fn path(&self, record: &Record, run: &Occurrence, op: Op) -> Option<String> {
-        let slot = &self.engine.slots[op.index()];
+    fn path(&self, record: &Record, run: &Occurrence, op: OpIndex) -> Option<String> {
+        let state = &self.engine.operations[op.index()];
         let mut there = vec![(record.id, record.name.as_ref(), run.clone())];
         let mut parent = record.parent;
         while parent != OperationId::ROOT {
@@ -163,9 +163,9 @@ impl<'a> Hints<'a> {
             parent = scope.parent;
         }
         there.reverse();
-        let mut here: Vec<_> = self.engine.around(slot.scope).collect();
+        let mut here: Vec<_> = self.engine.around(state.scope).collect();
         here.reverse();
-        let is_call = |op: Op| self.engine.slots[op.index()].record.kind == Kind::Call;
+        let is_call = |op: OpIndex| self.engine.operations[op.index()].record.kind == Kind::Call;
         let top = here
             .iter()
             .rposition(|scope| self.engine.scope_op(*scope).is_some_and(is_call))
@@ -181,8 +181,8 @@ impl<'a> Hints<'a> {
             _ if top <= shared => ("/".to_owned(), top),
             up => ("../".repeat(up), shared),
         };
-        let own = key_of(&slot.record.occurrence);
-        let keys = self.engine.keys(slot.scope, &slot.record.occurrence);
+        let own = key_of(&state.record.occurrence);
+        let keys = self.engine.keys(state.scope, &state.record.occurrence);
         Some(start + &segments(&there[from..], own.as_deref(), &keys))
     }
 }
@@ -210,7 +210,7 @@ fn segments(
             // The name stands for the same run.
             Some(key) if last && is_only_key && own == Some(&*key) => (*name).to_owned(),
             Some(key) if same.next_if(|same| **same == key).is_some() => format!("{name}[*]"),
-            key => earlier::written(name, key.as_deref()),
+            key => earlier::display_name(name, key.as_deref()),
         });
     }
     written.reverse();

@@ -1,34 +1,34 @@
 //! The report when code and history disagree.
 
-use super::Slot;
+use super::OperationState;
 use crate::model::record::Record;
 use crate::model::site::Site;
 
-/// What is wrong with `site` claiming `slot`, in words for the people who have to mend it.
-pub(super) fn check(slot: &Slot, site: &'static Site) -> Option<String> {
-    if let Some(first) = slot.site {
-        return Some(claimed_twice(slot, first, site));
+/// What is wrong with `site` claiming `state`, in words for the people who have to mend it.
+pub(super) fn check(state: &OperationState, site: &'static Site) -> Option<String> {
+    if let Some(first) = state.site {
+        return Some(claimed_twice(state, first, site));
     }
-    if slot.record.kind == site.kind {
+    if state.record.kind == site.kind {
         return None;
     }
-    Some(other_kind(slot, site))
+    Some(other_kind(state, site))
 }
 
-fn claimed_twice(slot: &Slot, first: &'static Site, second: &'static Site) -> String {
-    let written = slot.record.written();
+fn claimed_twice(state: &OperationState, first: &'static Site, second: &'static Site) -> String {
+    let written = state.record.display_name();
     format!(
         "`{written}` was claimed twice in one scope:\n  \
          first by  {first}\n  then by   {second}\n\
          Each run of a call site needs an identity of its own. Give the runs different keys \
          (`key = …` with a value that no two of them share), or put each in a `scope!` of its own. \
-         Nothing was run or written for the second claim; the execution goes on once the code is fixed."
+         Nothing was run or written for the second operation; the execution goes on once the code is fixed."
     )
 }
 
-fn other_kind(slot: &Slot, site: &'static Site) -> String {
-    let record = &slot.record;
-    let written = record.written();
+fn other_kind(state: &OperationState, site: &'static Site) -> String {
+    let record = &state.record;
+    let written = record.display_name();
     let recorded = record.kind;
     format!(
         "code and history disagree about `{written}`:\n  \
@@ -46,11 +46,15 @@ fn other_kind(slot: &Slot, site: &'static Site) -> String {
 }
 
 /// The record is of a run with another input.
-pub(super) fn other_input(slot: &Slot) -> String {
-    let record = &slot.record;
-    let (written, kind, status, source) =
-        (record.written(), record.kind, record.status, &record.source);
-    let site = asked_by(slot);
+pub(super) fn other_input(state: &OperationState) -> String {
+    let record = &state.record;
+    let (written, kind, status, source) = (
+        record.display_name(),
+        record.kind,
+        record.status,
+        &record.source,
+    );
+    let site = asked_by(state);
     format!(
         "`{written}` is asked for with another input than it was recorded with:\n  \
          the code asks for  {site}\n  \
@@ -63,8 +67,8 @@ pub(super) fn other_input(slot: &Slot) -> String {
 }
 
 /// What the call site gives for `with` has no fingerprint.
-pub(super) fn no_fingerprint(slot: &Slot, error: &str) -> String {
-    let site = asked_by(slot);
+pub(super) fn no_fingerprint(state: &OperationState, error: &str) -> String {
+    let site = asked_by(state);
     format!(
         "the `with` of {site} cannot be written as JSON: {error}\n\
          Give it a value that can, such as an id. The execution goes on once a fitting build runs it."
@@ -73,7 +77,7 @@ pub(super) fn no_fingerprint(slot: &Slot, error: &str) -> String {
 
 /// `site` may be recorded in `scope`, of which nothing is given away any more.
 pub(super) fn hidden(scope: &Record, site: &'static Site) -> String {
-    let (written, kind, now) = (scope.written(), scope.kind, site.kind);
+    let (written, kind, now) = (scope.display_name(), scope.kind, site.kind);
     let was: Vec<String> = site.was.iter().map(|path| format!("{path:?}")).collect();
     let was = was.join(", ");
     format!(
@@ -85,9 +89,13 @@ pub(super) fn hidden(scope: &Record, site: &'static Site) -> String {
     )
 }
 
-/// Two call sites say that they were what `slot` records.
-pub(super) fn two_successors(slot: &Slot, first: &'static Site, second: &'static Site) -> String {
-    let (written, kind) = (slot.record.written(), slot.record.kind);
+/// Two call sites say that they were what `state` records.
+pub(super) fn two_successors(
+    state: &OperationState,
+    first: &'static Site,
+    second: &'static Site,
+) -> String {
+    let (written, kind) = (state.record.display_name(), state.record.kind);
     format!(
         "the record of the {kind} `{written}` has two successors:\n  \
          first  {first}\n  then   {second}\n\
@@ -96,7 +104,8 @@ pub(super) fn two_successors(slot: &Slot, first: &'static Site, second: &'static
     )
 }
 
-fn asked_by(slot: &Slot) -> String {
-    slot.site
-        .map_or_else(|| slot.record.written(), ToString::to_string)
+fn asked_by(state: &OperationState) -> String {
+    state
+        .site
+        .map_or_else(|| state.record.display_name(), ToString::to_string)
 }

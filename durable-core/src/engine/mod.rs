@@ -4,16 +4,16 @@
 //! happened and when; [`Engine::decide`] alone says whether an operation is answered from its record
 //! or runs.
 
-mod claim;
-mod cut_off;
 mod drift;
 mod external;
 mod hints;
+mod interruptions;
 mod mismatch;
 mod moves;
-mod order;
 mod outcome;
 mod quota;
+mod register;
+mod scope;
 mod slicing;
 mod start;
 mod unreadable;
@@ -34,10 +34,10 @@ use crate::{Occurrence, OperationId, Timestamp};
 
 pub use drift::{Drift, Successor};
 
-pub(crate) use external::Limits;
+pub(crate) use external::CallbackTimeouts;
 
-pub(crate) use claim::Turn;
-pub(crate) use order::ScopeIndex;
+pub(crate) use register::RunKey;
+pub(crate) use scope::ScopeIndex;
 pub(crate) use slicing::Budget;
 pub(crate) use start::{Begin, Conditions};
 pub(crate) use unreadable::{Unreadable, unreadable_input};
@@ -51,7 +51,7 @@ pub(crate) enum Decision {
     /// The outcome is settled, and durable where it has to be.
     Recorded(Outcome),
     /// Settled, but not acknowledged by the store yet.
-    Unwritten,
+    NotDurable,
     /// Nothing is recorded: the body runs. For scopes also when only the children are recorded.
     Run,
     /// Nothing to do before this time.
@@ -73,7 +73,7 @@ pub(crate) enum Outcome {
 
 /// Why an invocation cannot go on.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Stop {
+pub(crate) enum StopReason {
     /// Code and history disagree.
     Blocked(String),
     /// The execution goes on as another one.
@@ -82,9 +82,9 @@ pub(crate) enum Stop {
 
 /// An operation of this invocation, as the engine numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Op(u32);
+pub(crate) struct OpIndex(u32);
 
-impl Op {
+impl OpIndex {
     fn at(index: usize) -> Self {
         // More operations than this do not fit into memory.
         Self(u32::try_from(index).unwrap_or(u32::MAX))
@@ -97,7 +97,7 @@ impl Op {
 
 /// An operation as this invocation knows it.
 #[derive(Debug)]
-struct Slot {
+struct OperationState {
     record: Record,
     /// The scope it was claimed in, in this invocation.
     scope: ScopeIndex,
@@ -110,7 +110,7 @@ struct Slot {
     /// Whether a change of it waits to be written.
     queued: bool,
     /// Whether the store has acknowledged its latest state.
-    written: bool,
+    durable: bool,
     /// Whether it leaves no record: a branch of what is flat.
     bare: bool,
     /// Its inside, if it is a scope that was entered.
@@ -156,29 +156,29 @@ pub(crate) struct Counts {
 
 pub(crate) struct Engine {
     /// Recorded operations in the order of their records, then those of this invocation.
-    slots: Vec<Slot>,
+    operations: Vec<OperationState>,
     /// The operation that is asked for next if code and history agree.
     expected: usize,
     /// Where the operations stand; made when the first one is not the expected one.
-    index: Option<IdMap<Op>>,
+    index: Option<IdMap<OpIndex>>,
     /// Orders of the recorded operations by scope, sorted; made when the first live one needs a place.
     orders: Option<IdMap<Vec<u64>>>,
     /// What stands in scopes whose branches have no records; made when first asked for.
-    runs: IdMap<order::Runs>,
-    scopes: Vec<order::Scope>,
+    runs: IdMap<scope::Runs>,
+    scopes: Vec<scope::Scope>,
     /// What call sites elsewhere have claimed out of a scope.
     moved_out: IdMap<moves::MovedOut>,
     /// The functions that run, with their call sites: the handler, and those it calls.
-    functions: Vec<(Option<Op>, &'static [Site])>,
+    functions: Vec<(Option<OpIndex>, &'static [Site])>,
     /// Which runs scopes are today, where their records do not say so.
-    runs_now: HashMap<Op, Occurrence>,
+    runs_now: HashMap<OpIndex, Occurrence>,
     queue: write::Queue,
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
     limits: Capabilities,
     /// The holder before ended uncleanly and nothing has been achieved since.
     cautious: bool,
     /// The holder before ended uncleanly.
-    unclean: bool,
+    was_interrupted: bool,
     /// Changes from outside that are known here.
     seen: u64,
     /// The execution is to be cancelled: nothing live begins any more.
@@ -191,28 +191,28 @@ pub(crate) struct Engine {
     latest: Timestamp,
     next_seq: u64,
     /// Operations that were asked for in another order than they were recorded in.
-    moved: Vec<Op>,
+    moved: Vec<OpIndex>,
     /// Operations that the outside has settled since the last acknowledgement.
-    answered: Vec<Op>,
+    answered: Vec<OpIndex>,
     counts: Counts,
 }
 
 impl Engine {
-    pub(crate) fn new(records: Vec<Record>, unclean: bool, limits: Capabilities) -> Self {
+    pub(crate) fn new(records: Vec<Record>, was_interrupted: bool, limits: Capabilities) -> Self {
         let next_seq = records.iter().map(|r| r.seq).max().unwrap_or(0) + 1;
         let known = records
             .iter()
             .flat_map(|r| [Some(r.started_at), r.ended_at]);
         // The times of a service are those of another clock: they say nothing about this one.
-        let latest = known.flatten().max().filter(|_| !limits.orchestrates);
+        let latest = known.flatten().max().filter(|_| !limits.service_driven);
         let latest = latest.unwrap_or_default();
         let at_the_top =
             |record: &&Record| record.parent == OperationId::ROOT && !record.is_internal();
-        let mut root = order::Scope::new(OperationId::ROOT, OperationId::ROOT, None);
+        let mut root = scope::Scope::new(OperationId::ROOT, OperationId::ROOT, None);
         root.ahead = records.iter().filter(at_the_top).count();
-        let quota = quota::Quota::of(&records, limits.orchestrates);
+        let quota = quota::Quota::of(&records, limits.service_driven);
         Self {
-            slots: records.into_iter().map(Slot::loaded).collect(),
+            operations: records.into_iter().map(OperationState::loaded).collect(),
             expected: 0,
             index: None,
             orders: None,
@@ -224,8 +224,8 @@ impl Engine {
             queue: write::Queue::default(),
             stop: None,
             limits,
-            cautious: unclean,
-            unclean,
+            cautious: was_interrupted,
+            was_interrupted,
             seen: 0,
             cancelling: false,
             unwinding: None,
@@ -240,12 +240,12 @@ impl Engine {
     }
 
     /// Decides whether `op` is answered from its record or runs. The only place that does.
-    pub(crate) fn decide(&mut self, op: Op, now: impl FnOnce() -> Timestamp) -> Decision {
+    pub(crate) fn decide(&mut self, op: OpIndex, now: impl FnOnce() -> Timestamp) -> Decision {
         if self.stop.is_some() {
             return Decision::Stopped;
         }
-        let slot = &self.slots[op.index()];
-        let (status, due, kind) = (slot.record.status, slot.record.due_at, slot.record.kind);
+        let state = &self.operations[op.index()];
+        let (status, due, kind) = (state.record.status, state.record.due_at, state.record.kind);
         let takes_back = kind == Kind::Undo;
         if self.unwinding.is_some() && !takes_back {
             return Decision::Stopped;
@@ -255,17 +255,17 @@ impl Engine {
             return Decision::Stopped;
         }
         if status.is_terminal() {
-            return if slot.written || kind == Kind::Wait {
+            return if state.durable || kind == Kind::Wait {
                 self.answer(op)
             } else {
-                Decision::Unwritten
+                Decision::NotDurable
             };
         }
-        let over = self.cancelling || self.is_closed(self.slots[op.index()].scope);
+        let over = self.cancelling || self.is_closed(self.operations[op.index()].scope);
         // A scope that was entered before is entered again: what has finished in it registers its
         // undo bodies, and nothing in it begins.
-        let slot = &self.slots[op.index()];
-        let reentered = kind.is_scope() && (slot.recorded || slot.bare);
+        let state = &self.operations[op.index()];
+        let reentered = kind.is_scope() && (state.recorded || state.bare);
         if over && !takes_back && !reentered {
             return Decision::Stopped;
         }
@@ -277,7 +277,7 @@ impl Engine {
         }
         let elsewhere = kind == Kind::Wait && status == Status::Started
             || status == Status::Pending && due.is_some();
-        if self.limits.orchestrates && elsewhere {
+        if self.limits.service_driven && elsewhere {
             return Decision::External(due);
         }
         match (status, due) {
@@ -308,18 +308,18 @@ impl Engine {
         }
     }
 
-    fn answer(&mut self, op: Op) -> Decision {
-        let slot = &mut self.slots[op.index()];
-        let record = &mut slot.record;
+    fn answer(&mut self, op: OpIndex) -> Decision {
+        let state = &mut self.operations[op.index()];
+        let record = &mut state.record;
         // A value that was too large to keep, or that is kept with the children.
         if record.kind.is_scope() && record.status == Status::Succeeded && record.payload.is_none()
         {
             return Decision::Run;
         }
-        if slot.recorded && !slot.begun {
+        if state.recorded && !state.begun {
             self.counts.replayed += 1;
         }
-        slot.hides |= record.kind.is_scope() && !record.needs_children();
+        state.hides |= record.kind.is_scope() && !record.needs_children();
         // The value of a branch may become part of the value of the whole.
         let kept = record.kind == Kind::Branch && !self.limits.keeps_children;
         let payload = match kept {
@@ -341,7 +341,7 @@ impl Engine {
 
     /// Whether there are no operations at all.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.slots.is_empty()
+        self.operations.is_empty()
     }
 
     /// What the store can hold.
@@ -349,12 +349,12 @@ impl Engine {
         &self.limits
     }
 
-    pub(crate) fn stop(&self) -> Option<&Stop> {
+    pub(crate) fn stop(&self) -> Option<&StopReason> {
         self.stop.as_ref()
     }
 
     /// Ends the invocation; the first reason counts.
-    pub(crate) fn halt(&mut self, stop: Stop) {
+    pub(crate) fn halt(&mut self, stop: StopReason) {
         self.stop.get_or_insert(stop);
     }
 
@@ -363,19 +363,19 @@ impl Engine {
     }
 
     /// What is known of an operation.
-    pub(crate) fn record(&self, op: Op) -> &Record {
-        &self.slots[op.index()].record
+    pub(crate) fn record(&self, op: OpIndex) -> &Record {
+        &self.operations[op.index()].record
     }
 
     /// Adds an operation of the engine's own at the top, which no call site claims.
-    fn add_internal(&mut self, mut record: Record) -> Op {
+    fn add_internal(&mut self, mut record: Record) -> OpIndex {
         record.order = self.place_live(ScopeIndex::ROOT);
-        let op = Op::at(self.slots.len());
+        let op = OpIndex::at(self.operations.len());
         self.index().insert(record.id, op);
-        self.slots.push(Slot {
+        self.operations.push(OperationState {
             recorded: false,
-            written: false,
-            ..Slot::loaded(record)
+            durable: false,
+            ..OperationState::loaded(record)
         });
         op
     }
@@ -394,25 +394,25 @@ impl Engine {
     }
 
     /// Identity of an operation.
-    pub(crate) fn id(&self, op: Op) -> OperationId {
-        self.slots[op.index()].record.id
+    pub(crate) fn id(&self, op: OpIndex) -> OperationId {
+        self.operations[op.index()].record.id
     }
 
     /// The operation as reports write it, with the scopes it is in.
-    pub(crate) fn path(&self, op: Op) -> String {
-        let slot = &self.slots[op.index()];
-        self.path_in(slot.scope, &slot.record)
+    pub(crate) fn path(&self, op: OpIndex) -> String {
+        let state = &self.operations[op.index()];
+        self.path_in(state.scope, &state.record)
     }
 
     fn path_in(&self, scope: ScopeIndex, record: &Record) -> String {
         match self.scopes[scope.index()].op {
-            Some(parent) => format!("{}/{}", self.path(parent), record.written()),
-            None => record.written(),
+            Some(parent) => format!("{}/{}", self.path(parent), record.display_name()),
+            None => record.display_name(),
         }
     }
 }
 
-impl Slot {
+impl OperationState {
     fn loaded(record: Record) -> Self {
         Self {
             record,
@@ -421,7 +421,7 @@ impl Slot {
             recorded: true,
             begun: false,
             queued: false,
-            written: true,
+            durable: true,
             bare: false,
             inside: None,
             hides: false,

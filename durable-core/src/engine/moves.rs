@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::order::ScopeIndex;
 use super::quota::Used;
-use super::{Engine, IdMap, Op, Slot, Stop, mismatch};
+use super::scope::ScopeIndex;
+use super::{Engine, IdMap, OpIndex, OperationState, StopReason, mismatch};
 use crate::model::earlier::{Earlier, Run, Segment, Start};
 use crate::model::record::{Kind, Status};
 use crate::model::site::{Repeat, Site};
@@ -33,13 +33,13 @@ struct Candidate {
 impl Engine {
     /// The record that `site` left behind where it stood before, unless another call site claimed it.
     ///
-    /// Where that cannot be told, or two call sites claim to be its successor, the invocation stops.
-    pub(super) fn claim_earlier(
+    /// Where that cannot be told, or two call sites operation to be its successor, the invocation stops.
+    pub(super) fn register_earlier(
         &mut self,
         scope: ScopeIndex,
         site: &'static Site,
         occurrence: &Occurrence,
-    ) -> Option<Op> {
+    ) -> Option<OpIndex> {
         let was = site.was.iter();
         let candidates: Vec<Candidate> = was
             .flat_map(|path| self.candidates(path, scope, site, occurrence))
@@ -48,7 +48,7 @@ impl Engine {
         for candidate in candidates {
             match self.index().get(&candidate.id).copied() {
                 None => report = report.or_else(|| self.hidden(&candidate, site)),
-                Some(op) if self.slots[op.index()].site.is_none() => {
+                Some(op) if self.operations[op.index()].site.is_none() => {
                     let moved = candidate.home != self.scope(scope).id;
                     match moved.then(|| self.given_up(op, site)).flatten() {
                         None => return Some(self.move_here(op, &candidate, moved)),
@@ -59,16 +59,16 @@ impl Engine {
             }
         }
         if let Some(report) = report {
-            self.halt(Stop::Blocked(report));
+            self.halt(StopReason::Blocked(report));
         }
         None
     }
 
-    fn move_here(&mut self, op: Op, candidate: &Candidate, moved: bool) -> Op {
-        let slot = &mut self.slots[op.index()];
-        slot.adopted = true;
+    fn move_here(&mut self, op: OpIndex, candidate: &Candidate, moved: bool) -> OpIndex {
+        let state = &mut self.operations[op.index()];
+        state.adopted = true;
         if moved {
-            slot.home = Some(candidate.home);
+            state.home = Some(candidate.home);
         }
         op
     }
@@ -126,7 +126,7 @@ impl Engine {
     fn start(&self, from: Start, scope: ScopeIndex) -> Option<OperationId> {
         let is_top = |scope: &ScopeIndex| {
             let op = self.scope_op(*scope);
-            op.is_none_or(|op| self.slots[op.index()].record.kind == Kind::Call)
+            op.is_none_or(|op| self.operations[op.index()].record.kind == Kind::Call)
         };
         let start = match from {
             Start::Up(scopes) => self.around(scope).nth(scopes),
@@ -145,12 +145,12 @@ impl Engine {
             let Some(op) = self.index().get(id).copied() else {
                 continue;
             };
-            let slot = &self.slots[op.index()];
-            let record = &slot.record;
-            let ended = slot.recorded && record.kind.is_scope() && record.status.is_terminal();
-            let hides = slot.hides || !record.needs_children();
+            let state = &self.operations[op.index()];
+            let record = &state.record;
+            let ended = state.recorded && record.kind.is_scope() && record.status.is_terminal();
+            let hides = state.hides || !record.needs_children();
             if ended && hides && self.recorded_in(*id) == 0 {
-                let scope = &self.slots[op.index()].record;
+                let scope = &self.operations[op.index()].record;
                 return Some(mismatch::hidden(scope, site));
             }
         }
@@ -159,17 +159,17 @@ impl Engine {
 
     /// The operation is recorded elsewhere, but not for `site`: it was given up with the scope it stood in. Where it
     /// cannot be gone on with although it was not, that is the report.
-    fn given_up(&mut self, op: Op, site: &'static Site) -> Option<Option<String>> {
-        let status = self.slots[op.index()].record.status;
+    fn given_up(&mut self, op: OpIndex, site: &'static Site) -> Option<Option<String>> {
+        let status = self.operations[op.index()].record.status;
         if status == Status::Cancelled {
             return Some(None);
         }
         if status.is_terminal() || self.limits.keeps_children {
             return None;
         }
-        let mut parent = self.slots[op.index()].record.parent;
+        let mut parent = self.operations[op.index()].record.parent;
         while let Some(around) = self.index().get(&parent).copied() {
-            let scope = &self.slots[around.index()].record;
+            let scope = &self.operations[around.index()].record;
             if scope.status.is_terminal() {
                 return Some(Some(mismatch::hidden(scope, site)));
             }
@@ -179,42 +179,44 @@ impl Engine {
     }
 
     /// What is wrong when another call site has claimed the record already: nothing, if that is its own.
-    fn taken(&self, op: Op, site: &'static Site, exact: bool) -> Option<String> {
-        let slot = &self.slots[op.index()];
-        let other = slot.site.filter(|other| !std::ptr::eq(*other, site))?;
-        (slot.adopted && exact).then(|| mismatch::two_successors(slot, other, site))
+    fn taken(&self, op: OpIndex, site: &'static Site, exact: bool) -> Option<String> {
+        let state = &self.operations[op.index()];
+        let other = state.site.filter(|other| !std::ptr::eq(*other, site))?;
+        (state.adopted && exact).then(|| mismatch::two_successors(state, other, site))
     }
 
     /// The function with these call sites runs, as `call` or as the handler.
-    pub(crate) fn runs_function(&mut self, call: Option<Op>, sites: &'static [Site]) {
+    pub(crate) fn runs_function(&mut self, call: Option<OpIndex>, sites: &'static [Site]) {
         self.functions.push((call, sites));
     }
 
     /// Whether a call site elsewhere says that it stood in this scope before. What the scope holds has to be given
     /// away after its end then, so that it shows whether that is true of this execution.
-    pub(crate) fn is_vacated(&self, op: Op) -> bool {
-        self.slots[op.index()].site.is_some_and(|site| site.vacated)
+    pub(crate) fn is_vacated(&self, op: OpIndex) -> bool {
+        self.operations[op.index()]
+            .site
+            .is_some_and(|site| site.vacated)
     }
 
     /// What `op` has recorded of itself is no value, but a summary: what stands in it is given away.
-    pub(crate) fn shows_inside(&mut self, op: Op) {
-        self.slots[op.index()].hides = false;
+    pub(crate) fn shows_inside(&mut self, op: OpIndex) {
+        self.operations[op.index()].hides = false;
     }
 
     /// The new scopes around what was recorded elsewhere, as histories write them.
     #[cfg(feature = "testing")]
     pub(crate) fn moved_into(&self) -> Vec<String> {
-        let moved = self.slots.iter().filter(|slot| slot.home.is_some());
-        let around = moved.flat_map(|slot| self.around(slot.scope));
+        let moved = self.operations.iter().filter(|state| state.home.is_some());
+        let around = moved.flat_map(|state| self.around(state.scope));
         let scopes = around.filter_map(|scope| self.scope_op(scope));
-        let new = scopes.filter(|op| !self.slots[op.index()].recorded);
+        let new = scopes.filter(|op| !self.operations[op.index()].recorded);
         new.map(|op| self.path(op)).collect()
     }
 
     /// What the operation uses up counts where it was recorded: that scope hides it when it ends.
-    pub(super) fn used_by(&mut self, op: Op) -> &mut Used {
-        let slot = &self.slots[op.index()];
-        let (scope, home) = (slot.scope, slot.home);
+    pub(super) fn used_by(&mut self, op: OpIndex) -> &mut Used {
+        let state = &self.operations[op.index()];
+        let (scope, home) = (state.scope, state.home);
         let Some(home) = home else {
             return &mut self.scope(scope).used;
         };
@@ -225,10 +227,10 @@ impl Engine {
     }
 
     /// A recorded operation was claimed: the scope it stands in has one fewer ahead.
-    pub(super) fn claimed_from(&mut self, op: Op) {
-        let slot = &self.slots[op.index()];
-        let scope = match slot.home {
-            None => Some(slot.scope),
+    pub(super) fn registered_from(&mut self, op: OpIndex) {
+        let state = &self.operations[op.index()];
+        let scope = match state.home {
+            None => Some(state.scope),
             Some(home) => {
                 self.moved_out.entry(home).or_default().operations += 1;
                 self.inside_of(home)
@@ -246,7 +248,7 @@ impl Engine {
             return Some(ScopeIndex::ROOT);
         }
         let op = self.index().get(&scope).copied()?;
-        self.slots[op.index()].inside
+        self.operations[op.index()].inside
     }
 }
 
@@ -271,20 +273,20 @@ pub(super) struct TakenIn<'a> {
 
 impl<'a> TakenIn<'a> {
     pub(super) fn new(engine: &Engine) -> Self {
-        let passed = |slot: &&Slot| {
-            let known = slot.recorded || slot.bare;
-            let ended = known && slot.record.status.is_terminal();
-            ended && slot.record.kind.is_scope() && slot.inside.is_none()
+        let passed = |state: &&OperationState| {
+            let known = state.recorded || state.bare;
+            let ended = known && state.record.status.is_terminal();
+            ended && state.record.kind.is_scope() && state.inside.is_none()
         };
         let passed: HashSet<*const Site> = engine
-            .slots
+            .operations
             .iter()
             .filter(passed)
-            .filter_map(|slot| Some(std::ptr::from_ref(slot.site?)))
+            .filter_map(|state| Some(std::ptr::from_ref(state.site?)))
             .collect();
         let mut paths = Vec::new();
         for (call, sites) in &engine.functions {
-            let call = call.and_then(|op| engine.slots[op.index()].site);
+            let call = call.and_then(|op| engine.operations[op.index()].site);
             for site in sites.iter().filter(|site| !site.was.is_empty()) {
                 let mut around = std::iter::successors(site.within, |at| sites[*at].within)
                     .map(|at| &sites[at])
@@ -298,15 +300,15 @@ impl<'a> TakenIn<'a> {
         Self { paths }
     }
 
-    /// Whether one of them recorded `slot`, as far as names tell.
-    pub(super) fn holds(&self, slot: &Slot, records: &IdMap<&Slot>) -> bool {
+    /// Whether one of them recorded `state`, as far as names tell.
+    pub(super) fn holds(&self, state: &OperationState, records: &IdMap<&OperationState>) -> bool {
         self.paths.iter().any(|(kind, path)| {
-            let around = std::iter::successors(Some(slot), |inner| {
+            let around = std::iter::successors(Some(state), |inner| {
                 records.get(&inner.record.parent).copied()
             });
-            let mut names = around.map(|slot| slot.record.name.as_ref());
+            let mut names = around.map(|state| state.record.name.as_ref());
             let mut segments = path.segments.iter().rev();
-            *kind == slot.record.kind && segments.all(|one| names.next() == Some(one.name))
+            *kind == state.record.kind && segments.all(|one| names.next() == Some(one.name))
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::{Engine, Op, Outcome};
+use super::{Engine, OpIndex, Outcome};
 use crate::Timestamp;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
@@ -13,19 +13,19 @@ impl Engine {
     /// The body of `op` ended with a value. A value over the limit is a failure of the operation.
     pub(crate) fn succeed(
         &mut self,
-        op: Op,
+        op: OpIndex,
         payload: Payload,
         value_type: &'static str,
         now: Timestamp,
     ) {
         let (limit, whose) = self.room();
         let size = self.limits.stored(&payload);
-        let slot = &mut self.slots[op.index()];
-        if size > limit && slot.record.kind.is_scope() {
+        let state = &mut self.operations[op.index()];
+        if size > limit && state.record.kind.is_scope() {
             return self.succeed_by_children(op, value_type, now);
         }
         if size > limit {
-            let attempts = slot.record.attempt;
+            let attempts = state.record.attempt;
             let error = OperationError::new(
                 self.path(op),
                 ErrorKind::TooLarge,
@@ -46,27 +46,32 @@ impl Engine {
     }
 
     /// The scope `op` ended with a value that is rebuilt from its children on replay.
-    pub(crate) fn succeed_by_children(&mut self, op: Op, value_type: &'static str, now: Timestamp) {
+    pub(crate) fn succeed_by_children(
+        &mut self,
+        op: OpIndex,
+        value_type: &'static str,
+        now: Timestamp,
+    ) {
         self.settle(op, Status::Succeeded, None, value_type, now);
     }
 
     /// The operation ended with an error for good.
-    pub(crate) fn fail(&mut self, op: Op, error: OperationError, now: Timestamp) {
+    pub(crate) fn fail(&mut self, op: OpIndex, error: OperationError, now: Timestamp) {
         let error = error.shortened(self.limits.max_error);
         self.settle(op, Status::Failed, Some(Outcome::Error(error)), "", now);
     }
 
     fn settle(
         &mut self,
-        op: Op,
+        op: OpIndex,
         status: Status,
         outcome: Option<Outcome>,
         value_type: &'static str,
         now: Timestamp,
     ) {
         let now = self.believe(now);
-        let slot = &mut self.slots[op.index()];
-        let record = &mut slot.record;
+        let state = &mut self.operations[op.index()];
+        let record = &mut state.record;
         // A scope whose value is rebuilt from its children was settled long ago.
         if record.status.is_terminal() {
             return;
@@ -89,22 +94,28 @@ impl Engine {
 
     /// An attempt failed and is to be repeated after `delay`; where there is no room for another one, it
     /// was the last.
-    pub(crate) fn retry(&mut self, op: Op, error: OperationError, delay: Duration, now: Timestamp) {
+    pub(crate) fn retry(
+        &mut self,
+        op: OpIndex,
+        error: OperationError,
+        delay: Duration,
+        now: Timestamp,
+    ) {
         if !self.may_repeat(op) {
             return self.fail(op, error, now);
         }
         let now = self.believe(now);
-        let slot = &mut self.slots[op.index()];
-        slot.record.status = Status::Pending;
-        slot.record.error = Some(error.shortened(self.limits.max_error));
-        slot.record.due_at = Some(now.after(self.limits.at_most(delay)));
+        let state = &mut self.operations[op.index()];
+        state.record.status = Status::Pending;
+        state.record.error = Some(error.shortened(self.limits.max_error));
+        state.record.due_at = Some(now.after(self.limits.at_most(delay)));
         self.progressed();
         self.enqueue(op, true);
     }
 
     /// The checks of `op` carry a state of this type.
-    pub(crate) fn carries(&mut self, op: Op, state_type: &'static str) {
-        let record = &mut self.slots[op.index()].record;
+    pub(crate) fn carries(&mut self, op: OpIndex, state_type: &'static str) {
+        let record = &mut self.operations[op.index()].record;
         if record.seq == 0 {
             record.state_type = Some(Cow::Borrowed(state_type));
         }
@@ -113,7 +124,7 @@ impl Engine {
     /// A check is not satisfied yet: it is repeated with this state, and its type, after `delay`.
     pub(crate) fn check_again(
         &mut self,
-        op: Op,
+        op: OpIndex,
         (state, state_type): (Payload, &'static str),
         delay: Duration,
         now: Timestamp,
@@ -126,7 +137,7 @@ impl Engine {
             return self.fail(op, error.with_attempts(checks), now);
         }
         let now = self.believe(now);
-        let record = &mut self.slots[op.index()].record;
+        let record = &mut self.operations[op.index()].record;
         record.status = Status::Pending;
         record.payload = Some(state);
         record.state_type = Some(Cow::Borrowed(state_type));
@@ -137,24 +148,24 @@ impl Engine {
     }
 
     /// The state that the last check of `op` left for the next, and when the first began.
-    pub(crate) fn carried(&self, op: Op) -> (Option<Payload>, Timestamp) {
-        let record = &self.slots[op.index()].record;
+    pub(crate) fn carried(&self, op: OpIndex) -> (Option<Payload>, Timestamp) {
+        let record = &self.operations[op.index()].record;
         (record.payload.clone(), record.started_at)
     }
 
     /// The item after the last of the batch `op` that begins with item `start`: what is recorded,
     /// halved if it was cut off, else what is planned.
-    pub(crate) fn batch_end(&mut self, op: Op, start: u64, planned: u64) -> u64 {
-        let slot = &self.slots[op.index()];
-        let Some(end) = slot.record.extent else {
+    pub(crate) fn batch_end(&mut self, op: OpIndex, start: u64, planned: u64) -> u64 {
+        let state = &self.operations[op.index()];
+        let Some(end) = state.record.extent else {
             return planned;
         };
-        if !(self.unclean && slot.recorded && slot.record.status == Status::Started) {
+        if !(self.was_interrupted && state.recorded && state.record.status == Status::Started) {
             return end;
         }
         // A service keeps what was planned first, so that all halvings are made up for.
-        let times = match self.limits.orchestrates {
-            true => self.noted_cut_offs(op) + 1,
+        let times = match self.limits.service_driven {
+            true => self.recorded_interruptions(op) + 1,
             false => 1,
         };
         let left = end.saturating_sub(start).checked_shr(times);
@@ -162,13 +173,13 @@ impl Engine {
     }
 
     /// The batch `op` covers the items up to this one.
-    pub(crate) fn extend(&mut self, op: Op, extent: u64) {
-        self.slots[op.index()].record.extent = Some(extent);
+    pub(crate) fn extend(&mut self, op: OpIndex, extent: u64) {
+        self.operations[op.index()].record.extent = Some(extent);
     }
 
     /// How long the settled operation `op` took, and how often it was cut off.
-    pub(crate) fn took(&self, op: Op) -> (Duration, u32) {
-        let record = &self.slots[op.index()].record;
+    pub(crate) fn took(&self, op: OpIndex) -> (Duration, u32) {
+        let record = &self.operations[op.index()].record;
         let ended = record.ended_at.unwrap_or(record.started_at);
         (ended.since(record.started_at), record.interruptions)
     }
@@ -184,25 +195,25 @@ impl Engine {
     }
 
     /// When `op` ended, and the number of its record.
-    pub(crate) fn finished(&self, op: Op) -> (Option<Timestamp>, u64) {
-        let record = &self.slots[op.index()].record;
+    pub(crate) fn finished(&self, op: OpIndex) -> (Option<Timestamp>, u64) {
+        let record = &self.operations[op.index()].record;
         (record.ended_at, record.seq)
     }
 
     /// The number of the attempt that would begin now.
-    pub(crate) fn next_attempt(&self, op: Op) -> u32 {
-        let slot = &self.slots[op.index()];
-        let goes_on = slot.recorded && !slot.begun && slot.record.status == Status::Started;
-        slot.record.attempt + u32::from(!goes_on)
+    pub(crate) fn next_attempt(&self, op: OpIndex) -> u32 {
+        let state = &self.operations[op.index()];
+        let goes_on = state.recorded && !state.begun && state.record.status == Status::Started;
+        state.record.attempt + u32::from(!goes_on)
     }
 
     /// Attempts begun of `op`.
-    pub(crate) fn attempt(&self, op: Op) -> u32 {
-        self.slots[op.index()].record.attempt
+    pub(crate) fn attempt(&self, op: OpIndex) -> u32 {
+        self.operations[op.index()].record.attempt
     }
 
     /// Whether what was last queued of `op` has been acknowledged.
-    pub(crate) fn is_written(&self, op: Op) -> bool {
-        self.slots[op.index()].written
+    pub(crate) fn is_durable(&self, op: OpIndex) -> bool {
+        self.operations[op.index()].durable
     }
 }

@@ -1,6 +1,6 @@
 //! What an execution may use up in all: operations and bytes, where its store has a limit.
 
-use super::{Engine, Op, Outcome};
+use super::{Engine, OpIndex, Outcome};
 use crate::OperationId;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
@@ -52,10 +52,10 @@ const COUNT: &str = "#count";
 const WORTH_TELLING: u64 = 8;
 
 impl Quota {
-    pub(super) fn of(records: &[Record], orchestrates: bool) -> Self {
+    pub(super) fn of(records: &[Record], service_driven: bool) -> Self {
         let told = records.iter().rev().find(|record| record.name == COUNT);
         let told = told
-            .filter(|_| orchestrates)
+            .filter(|_| service_driven)
             .and_then(|record| record.payload.as_ref());
         let hidden = told.and_then(|told| serde_json::from_slice::<(u64, u64)>(&told.data).ok());
         let (operations, bytes) = hidden.unwrap_or_default();
@@ -87,7 +87,7 @@ fn open(max: u64) -> u64 {
 impl Engine {
     /// Operations so far, as the store counts them.
     fn operations(&self) -> u64 {
-        let repeats = if self.limits.orchestrates {
+        let repeats = if self.limits.service_driven {
             self.quota.repeats
         } else {
             0
@@ -97,10 +97,13 @@ impl Engine {
 
     /// The scope `op` has ended. Where that hides what stands in it from the invocations to come, it is added to
     /// what they have to be told.
-    pub(super) fn hide_inside(&mut self, op: Op) {
-        let slot = &self.slots[op.index()];
-        let hides = slot.record.kind.is_scope() && !slot.bare && !slot.record.needs_children();
-        let Some(inside) = slot.inside.filter(|_| hides && !self.limits.keeps_children) else {
+    pub(super) fn hide_inside(&mut self, op: OpIndex) {
+        let state = &self.operations[op.index()];
+        let hides = state.record.kind.is_scope() && !state.bare && !state.record.needs_children();
+        let Some(inside) = state
+            .inside
+            .filter(|_| hides && !self.limits.keeps_children)
+        else {
             return;
         };
         let mut scopes = vec![inside];
@@ -153,19 +156,19 @@ impl Engine {
     }
 
     /// Makes room for one more attempt of `op`, where there is any.
-    pub(super) fn may_repeat(&mut self, op: Op) -> bool {
-        let takes_back = self.slots[op.index()].record.kind == Kind::Undo;
-        let may = !self.limits.orchestrates || takes_back || !self.is_full();
+    pub(super) fn may_repeat(&mut self, op: OpIndex) -> bool {
+        let takes_back = self.operations[op.index()].record.kind == Kind::Undo;
+        let may = !self.limits.service_driven || takes_back || !self.is_full();
         self.quota.repeats += u64::from(may);
         self.used_by(op).operations += u64::from(may);
         may
     }
 
     /// Why `op` cannot begin, if its execution has used up its operations.
-    pub(super) fn refusal(&self, op: Op) -> Option<OperationError> {
-        let slot = &self.slots[op.index()];
-        let begins = slot.record.seq == 0 && !slot.bare && !slot.record.status.is_terminal();
-        if !begins || slot.record.kind == Kind::Undo || !self.is_full() {
+    pub(super) fn refusal(&self, op: OpIndex) -> Option<OperationError> {
+        let state = &self.operations[op.index()];
+        let begins = state.record.seq == 0 && !state.bare && !state.record.status.is_terminal();
+        if !begins || state.record.kind == Kind::Undo || !self.is_full() {
             return None;
         }
         let max = self.limits.max_operations.unwrap_or_default();
@@ -184,8 +187,8 @@ impl Engine {
 
     /// The outcome of an operation that is refused; of one that can have no error, none: then the
     /// execution ends with it.
-    pub(super) fn refused(&mut self, op: Op, error: OperationError) -> Option<Outcome> {
-        let kind = self.slots[op.index()].record.kind;
+    pub(super) fn refused(&mut self, op: OpIndex, error: OperationError) -> Option<Outcome> {
+        let kind = self.operations[op.index()].record.kind;
         if matches!(kind, Kind::Wait | Kind::Map | Kind::Parallel | Kind::Race) {
             self.end_execution(error);
             return None;
@@ -196,7 +199,7 @@ impl Engine {
     /// Bytes that the value of one operation may have now, and what limits it.
     pub(super) fn room(&self) -> (usize, &'static str) {
         let value = (self.limits.max_value, "the store's limit");
-        let Some(max) = self.limits.max_written else {
+        let Some(max) = self.limits.max_total_bytes else {
             return value;
         };
         let left = usize::try_from(open(max).saturating_sub(self.quota.bytes));
@@ -234,7 +237,7 @@ impl Engine {
                  do more per step with `batches!`, or go on with a fresh history with `continue_as!`"
             ));
         }
-        if let Some(max) = nearly(bytes, self.limits.max_written)
+        if let Some(max) = nearly(bytes, self.limits.max_total_bytes)
             && !self.quota.warned_of_bytes
         {
             let last = last().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Engine, Op};
+use super::{Engine, OpIndex};
 use crate::model::record::{Kind, Record};
 use crate::{OperationId, Timestamp};
 
@@ -35,7 +35,7 @@ pub(super) struct Slicing {
     /// Whether a body did not fit any more.
     pub(super) sliced: bool,
     /// The timer that was left behind for the next invocation, and how many of this one were.
-    left: Option<Op>,
+    left: Option<OpIndex>,
     times: u32,
     /// Whether no further body is to begin.
     draining: bool,
@@ -104,7 +104,7 @@ impl Engine {
         self.slicing.budget.map(|budget| budget.ends_at)
     }
 
-    pub(super) fn fits(&mut self, op: Op, timeout: Option<Duration>, now: Timestamp) -> Fit {
+    pub(super) fn fits(&mut self, op: OpIndex, timeout: Option<Duration>, now: Timestamp) -> Fit {
         let slicing = &mut self.slicing;
         if slicing.draining {
             return Fit::NotNow;
@@ -115,7 +115,7 @@ impl Engine {
         if timeout.is_some_and(|timeout| timeout > budget.whole) {
             return Fit::Never(budget.whole);
         }
-        let site = self.slots[op.index()]
+        let site = self.operations[op.index()]
             .site
             .map(|site| std::ptr::from_ref(site) as usize);
         let seen = site.and_then(|site| slicing.longest.get(&site).copied());
@@ -128,8 +128,8 @@ impl Engine {
     }
 
     /// A body of `op` ran for this long.
-    pub(crate) fn ran_for(&mut self, op: Op, took: Duration) {
-        let site = self.slots[op.index()]
+    pub(crate) fn ran_for(&mut self, op: OpIndex, took: Duration) {
+        let site = self.operations[op.index()]
             .site
             .map(|site| std::ptr::from_ref(site) as usize);
         let slicing = &mut self.slicing;

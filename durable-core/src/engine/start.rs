@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::slicing::Fit;
-use super::{Engine, MAX_INTERRUPTIONS, Op};
+use super::{Engine, MAX_INTERRUPTIONS, OpIndex};
 use crate::Timestamp;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::record::Status;
@@ -33,9 +33,9 @@ pub(crate) struct Conditions {
 impl Engine {
     /// Begins the body of `op`.
     ///
-    /// An at-least-once START causes no write by itself, except right after an unclean end: then
+    /// An at-least-once START causes no write by itself, except right after an was_interrupted end: then
     /// this body may be what ended the process, and its START has to be counted before it runs.
-    pub(crate) fn begin(&mut self, op: Op, conditions: Conditions, now: Timestamp) -> Begin {
+    pub(crate) fn begin(&mut self, op: OpIndex, conditions: Conditions, now: Timestamp) -> Begin {
         let now = self.believe(now);
         match self.fits(op, conditions.timeout, now) {
             Fit::Yes => {}
@@ -44,19 +44,20 @@ impl Engine {
         }
         let at_most_once = conditions.at_most_once;
         let cautious = self.cautious;
-        let slot = &mut self.slots[op.index()];
-        let cut_off = slot.recorded && !slot.begun && slot.record.status == Status::Started;
-        slot.begun = true;
-        if cut_off && at_most_once {
+        let state = &mut self.operations[op.index()];
+        let interruptions =
+            state.recorded && !state.begun && state.record.status == Status::Started;
+        state.begun = true;
+        if interruptions && at_most_once {
             return Begin::Interrupted(1);
         }
-        if cut_off {
-            let times = self.count_cut_off(op, now);
+        if interruptions {
+            let times = self.count_interruption(op, now);
             if times >= MAX_INTERRUPTIONS {
                 return Begin::Interrupted(times);
             }
         } else {
-            let record = &mut slot.record;
+            let record = &mut state.record;
             record.attempt += 1;
             if record.attempt == 1 {
                 record.started_at = now;
@@ -75,22 +76,22 @@ impl Engine {
     }
 
     /// A scope is entered: its record goes before those of its children.
-    pub(crate) fn enter(&mut self, op: Op, now: Timestamp) {
+    pub(crate) fn enter(&mut self, op: OpIndex, now: Timestamp) {
         let now = self.believe(now);
-        let slot = &mut self.slots[op.index()];
-        slot.begun = true;
-        if slot.record.seq == 0 {
-            slot.record.started_at = now;
+        let state = &mut self.operations[op.index()];
+        state.begun = true;
+        if state.record.seq == 0 {
+            state.record.started_at = now;
             self.enqueue(op, false);
         }
     }
 
     /// A timer begins, unless one is recorded. What is over already needs no write of its own.
-    pub(crate) fn start_timer(&mut self, op: Op, due: Timestamp, now: Timestamp) {
+    pub(crate) fn start_timer(&mut self, op: OpIndex, due: Timestamp, now: Timestamp) {
         let now = self.believe(now);
         let full = self.is_full();
-        let slot = &mut self.slots[op.index()];
-        if slot.record.seq != 0 || slot.record.status.is_terminal() || full {
+        let state = &mut self.operations[op.index()];
+        if state.record.seq != 0 || state.record.status.is_terminal() || full {
             return;
         }
         let length = due.since(now);
@@ -101,9 +102,9 @@ impl Engine {
             let error = OperationError::new(self.path(op), ErrorKind::TooLarge, message);
             return self.end_execution(error);
         }
-        let slot = &mut self.slots[op.index()];
-        slot.record.started_at = now;
-        slot.record.due_at = Some(due);
+        let state = &mut self.operations[op.index()];
+        state.record.started_at = now;
+        state.record.due_at = Some(due);
         if due <= now {
             self.settle_timer(op, now);
         } else {
@@ -112,8 +113,8 @@ impl Engine {
     }
 
     /// A timer is over. That it is over follows from its record, so it is not written by itself.
-    pub(super) fn settle_timer(&mut self, op: Op, now: Timestamp) {
-        let record = &mut self.slots[op.index()].record;
+    pub(super) fn settle_timer(&mut self, op: OpIndex, now: Timestamp) {
+        let record = &mut self.operations[op.index()].record;
         record.status = Status::Succeeded;
         record.ended_at = Some(now);
         self.enqueue(op, false);

@@ -1,6 +1,6 @@
 //! The report when this build cannot read what is recorded.
 
-use super::{Engine, Op, Slot, Stop};
+use super::{Engine, OpIndex, OperationState, StopReason};
 use crate::model::payload::Payload;
 use crate::model::record::Kind;
 
@@ -106,14 +106,14 @@ impl Unreadable {
 
 impl Engine {
     /// Stops the invocation: the code cannot read what is recorded of `op`.
-    pub(crate) fn block_unreadable(&mut self, op: Op, found: &Unreadable) -> String {
-        let report = report(&self.path(op), &self.slots[op.index()], found);
-        self.halt(Stop::Blocked(report.clone()));
+    pub(crate) fn block_unreadable(&mut self, op: OpIndex, found: &Unreadable) -> String {
+        let report = report(&self.path(op), &self.operations[op.index()], found);
+        self.halt(StopReason::Blocked(report.clone()));
         report
     }
 }
 
-fn report(path: &str, slot: &Slot, found: &Unreadable) -> String {
+fn report(path: &str, state: &OperationState, found: &Unreadable) -> String {
     let Unreadable {
         part,
         wanted,
@@ -121,9 +121,9 @@ fn report(path: &str, slot: &Slot, found: &Unreadable) -> String {
         remedy,
         ..
     } = found;
-    let record = &slot.record;
-    let (kind, status, written) = (record.kind, record.status, record.written());
-    let site = slot
+    let record = &state.record;
+    let (kind, status, written) = (record.kind, record.status, record.display_name());
+    let site = state
         .site
         .map_or_else(|| format!("{kind} `{written}`"), ToString::to_string);
     let source = match &*record.source {
@@ -142,7 +142,7 @@ fn report(path: &str, slot: &Slot, found: &Unreadable) -> String {
         true => "the error is left out, since the value is secret",
         false => &found.fault,
     };
-    let advice = match slot.recorded {
+    let advice = match state.recorded {
         true => format!(
             "To mend it, {remedy}, or {}, or roll back to the build that recorded it.",
             anew(kind)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Engine, Op};
+use super::{Engine, OpIndex};
 use crate::Timestamp;
 use crate::model::record::{Kind, Record, Status};
 use crate::store::{Ack, Batch, ExecutionUpdate, NewExecution};
@@ -12,49 +12,49 @@ use crate::store::{Ack, Batch, ExecutionUpdate, NewExecution};
 /// Changes on their way to the store, in the order in which they happened.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    changed: VecDeque<Op>,
+    changed: VecDeque<OpIndex>,
     /// How many of them somebody waits for.
     urgent: bool,
     /// Bodies that began and whose START is not written.
-    pub(super) started: VecDeque<(Timestamp, Op)>,
+    pub(super) started: VecDeque<(Timestamp, OpIndex)>,
     /// What the batch under way holds.
-    sent: Vec<Op>,
+    sent: Vec<OpIndex>,
     /// The last operation that was sent.
-    pub(super) last_sent: Option<Op>,
+    pub(super) last_sent: Option<OpIndex>,
     /// Executions to start with the records of the operations that wait for them.
-    pub(super) children: Vec<(Op, NewExecution)>,
+    pub(super) children: Vec<(OpIndex, NewExecution)>,
     batches: u64,
 }
 
 impl Engine {
     /// Queues the present state of `op`; `urgent` when it may not wait for company.
-    pub(super) fn enqueue(&mut self, op: Op, urgent: bool) {
-        if self.slots[op.index()].bare {
+    pub(super) fn enqueue(&mut self, op: OpIndex, urgent: bool) {
+        if self.operations[op.index()].bare {
             return;
         }
         self.number_record(op);
-        let slot = &mut self.slots[op.index()];
-        slot.written = false;
-        if !slot.queued {
-            slot.queued = true;
+        let state = &mut self.operations[op.index()];
+        state.durable = false;
+        if !state.queued {
+            state.queued = true;
             self.queue.changed.push_back(op);
         }
         self.queue.urgent |= urgent;
     }
 
     /// Gives the record of `op` its number, and the place in the source that started it.
-    pub(super) fn number_record(&mut self, op: Op) {
-        let slot = &mut self.slots[op.index()];
-        if slot.record.seq != 0 {
+    pub(super) fn number_record(&mut self, op: OpIndex) {
+        let state = &mut self.operations[op.index()];
+        if state.record.seq != 0 {
             return;
         }
-        slot.record.seq = self.next_seq;
+        state.record.seq = self.next_seq;
         self.next_seq += 1;
-        let scope = slot.scope;
+        let scope = state.scope;
         self.scope(scope).used.operations += 1;
-        let slot = &mut self.slots[op.index()];
-        if let Some(site) = slot.site {
-            slot.record.source = Cow::Owned(format!("{}:{}", site.file, site.line));
+        let state = &mut self.operations[op.index()];
+        if let Some(site) = state.site {
+            state.record.source = Cow::Owned(format!("{}:{}", site.file, site.line));
         }
     }
 
@@ -78,19 +78,19 @@ impl Engine {
     pub(crate) fn forget_starts(&mut self) {
         let mut kept = HashSet::new();
         for op in &self.queue.changed {
-            if self.slots[op.index()].record.status == Status::Started {
+            if self.operations[op.index()].record.status == Status::Started {
                 continue;
             }
             let mut around = Some(*op);
             while let Some(op) = around {
                 kept.insert(op);
-                around = self.scopes[self.slots[op.index()].scope.index()].op;
+                around = self.scopes[self.operations[op.index()].scope.index()].op;
             }
         }
-        let slots = &mut self.slots;
+        let operations = &mut self.operations;
         self.queue.changed.retain(|op| {
             let stays = kept.contains(op);
-            slots[op.index()].queued &= stays;
+            operations[op.index()].queued &= stays;
             stays
         });
         self.queue.started.clear();
@@ -102,24 +102,24 @@ impl Engine {
         let mut size = 0;
         self.queue.sent.clear();
         while let Some(op) = self.queue.changed.front().copied() {
-            let closed = self.is_closed(self.slots[op.index()].scope);
-            let slot = &mut self.slots[op.index()];
+            let closed = self.is_closed(self.operations[op.index()].scope);
+            let state = &mut self.operations[op.index()];
             // What was under way in a scope that is over is never written again, but for timers:
             // that they have ended, or are given up, follows from no other record.
-            let is_timer = slot.record.kind == Kind::Wait && slot.record.status.is_terminal();
-            let takes_back = slot.record.kind == Kind::Undo;
+            let is_timer = state.record.kind == Kind::Wait && state.record.status.is_terminal();
+            let takes_back = state.record.kind == Kind::Undo;
             if closed && !is_timer && !takes_back {
-                slot.queued = false;
+                state.queued = false;
                 self.queue.changed.pop_front();
                 continue;
             }
-            let more = slot.record.size();
+            let more = state.record.size();
             if size + more > self.limits.max_batch && !records.is_empty() {
                 break;
             }
             size += more;
-            slot.queued = false;
-            records.push(slot.record.clone());
+            state.queued = false;
+            records.push(state.record.clone());
             self.used_by(op).bytes += more as u64;
             self.queue.sent.push(op);
             self.queue.changed.pop_front();
@@ -148,7 +148,7 @@ impl Engine {
     fn batch(&mut self, records: Vec<Record>, execution: Option<ExecutionUpdate>) -> Arc<Batch> {
         self.queue.batches += 1;
         let waiting = std::mem::take(&mut self.queue.children);
-        let sent: HashSet<Op> = match waiting.is_empty() {
+        let sent: HashSet<OpIndex> = match waiting.is_empty() {
             true => HashSet::new(),
             false => self.queue.sent.iter().copied().collect(),
         };
@@ -165,14 +165,14 @@ impl Engine {
 
     /// The store has acknowledged the batch taken last. Answers with the operations that somebody
     /// may wait for.
-    pub(crate) fn acknowledge(&mut self, ack: &Ack) -> Vec<Op> {
+    pub(crate) fn acknowledge(&mut self, ack: &Ack) -> Vec<OpIndex> {
         self.merge(ack);
         let mut sent = std::mem::take(&mut self.queue.sent);
         self.counts.batches += 1;
         self.counts.records_written += sent.len() as u64;
         for op in &sent {
-            let slot = &mut self.slots[op.index()];
-            slot.written |= !slot.queued;
+            let state = &mut self.operations[op.index()];
+            state.durable |= !state.queued;
         }
         sent.append(&mut self.answered);
         sent

@@ -119,7 +119,7 @@ impl<'a> Look<'a> {
             }
         }
         for (record, known) in records.into_iter().zip(known) {
-            let path = format!("{}{}", scope.path, record.written());
+            let path = format!("{}{}", scope.path, record.display_name());
             match known {
                 Some(site) => self.operation(&path, record, site, scope),
                 None if self.is_left(record, scope) => {
@@ -170,7 +170,7 @@ impl<'a> Look<'a> {
 
     /// A record that no call site asks for, and what may run in its place.
     fn orphan(&mut self, record: &Record, scope: &Scope<'a>) {
-        let (kind, written) = (record.kind, record.written());
+        let (kind, written) = (record.kind, record.display_name());
         let operation = format!("{}{written}", scope.path);
         let Some((around, handler)) = scope.functions.last().copied() else {
             return;

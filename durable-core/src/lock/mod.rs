@@ -20,8 +20,8 @@ mod check;
 mod compare;
 mod finding;
 mod likely;
+mod location;
 mod moves;
-mod place;
 mod text;
 
 use std::any::type_name;
@@ -35,7 +35,7 @@ use crate::runtime::handler::Durable;
 pub use check::check;
 pub use compare::{Difference, compare};
 pub use finding::{Finding, Verdict};
-pub use place::places;
+pub use location::places;
 pub use text::ParseError;
 
 /// The names of several handlers.

@@ -109,7 +109,7 @@ fn segment(text: &str) -> Option<(Segment<'_>, &str)> {
 }
 
 /// `name[key]` as a path writes it.
-pub(crate) fn written(name: &str, key: Option<&str>) -> String {
+pub(crate) fn display_name(name: &str, key: Option<&str>) -> String {
     let Some(key) = key else {
         return name.to_owned();
     };
@@ -168,11 +168,11 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         for run in ["a", "*", "a*", r"\", "]", r"a]/b[\c]", "", "ключ"] {
-            let text = format!("/{}/last", written("name", Some(run)));
+            let text = format!("/{}/last", display_name("name", Some(run)));
             let (_, segments) = parsed(&text);
             assert_eq!(segments[0], ("name".to_owned(), key(run)), "{text}");
         }
-        assert_eq!(written("name", None), "name");
+        assert_eq!(display_name("name", None), "name");
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Input {
 /// How a number is written in a fingerprint, given its digits in JSON.
 type Number = fn(&str) -> String;
 
-/// Whole numbers by their digits, fractions as the shortest that stands for the same `f64`.
+/// FullResult numbers by their digits, fractions as the shortest that stands for the same `f64`.
 fn exact(digits: &str) -> String {
     match digits.contains(['.', 'e', 'E']) {
         true => digits.parse().map_or_else(|_| digits.to_owned(), shortest),

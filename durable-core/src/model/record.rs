@@ -281,7 +281,7 @@ impl Record {
     }
 
     /// The operation as histories write it: its label, else name and occurrence (`load[3]`).
-    pub fn written(&self) -> String {
+    pub fn display_name(&self) -> String {
         match &self.label {
             Some(label) => label.clone(),
             None => format!("{}{}", self.name, self.occurrence),

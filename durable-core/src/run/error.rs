@@ -17,7 +17,7 @@ pub enum RunError {
     /// about what; a fixed build resumes the execution.
     Blocked(String),
     /// Under this id another handler or input was started. Both are named.
-    Taken(String),
+    IdInUse(String),
     /// The input or the recorded output cannot be encoded or decoded.
     Codec(String),
     /// No store was given, or the id is no execution id.
@@ -31,7 +31,7 @@ impl fmt::Display for RunError {
         match self {
             Self::Failed(error) => error.fmt(f),
             Self::Blocked(report) => write!(f, "the execution is blocked: {report}"),
-            Self::Taken(text) | Self::Codec(text) | Self::Usage(text) => f.write_str(text),
+            Self::IdInUse(text) | Self::Codec(text) | Self::Usage(text) => f.write_str(text),
             Self::Store(error) => error.fmt(f),
         }
     }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::engine::{Budget, Counts, Drift, Engine, Stop, unreadable_input};
+use crate::engine::{Budget, Counts, Drift, Engine, StopReason, unreadable_input};
 use crate::model::error::{BoxError, ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::record::Record;
-use crate::runtime::attention::Attention;
 use crate::runtime::children::{Awaited, Children};
 use crate::runtime::context::{Context, ExecutionInfo, Shared};
 use crate::runtime::driver::{Driver, Ended, Returned};
 use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput};
 use crate::runtime::panic;
+use crate::runtime::signal::InvocationSignal;
 use crate::runtime::undo::Undo;
 use crate::store::{CheckpointStore, Execution, ExecutionStore, Lease, StoreError, refuse_sealed};
 use crate::{Clock, SystemClock, Timestamp};
@@ -29,7 +29,7 @@ pub struct Invocation {
     store: Arc<dyn CheckpointStore>,
     lease: Lease,
     clock: Arc<dyn Clock>,
-    resident: Duration,
+    suspend_after: Duration,
     budget: Option<Budget>,
     children: Option<Children>,
 }
@@ -41,7 +41,7 @@ impl Invocation {
             store,
             lease,
             clock: Arc::new(SystemClock),
-            resident: Duration::ZERO,
+            suspend_after: Duration::ZERO,
             budget: None,
             children: None,
         }
@@ -56,8 +56,8 @@ impl Invocation {
 
     /// Timers up to this long are waited for in place; none unless told otherwise.
     #[must_use]
-    pub fn resident(mut self, limit: Duration) -> Self {
-        self.resident = limit;
+    pub fn suspend_after(mut self, limit: Duration) -> Self {
+        self.suspend_after = limit;
         self
     }
 
@@ -98,7 +98,7 @@ impl Invocation {
         let lease = self.lease;
         let records = load(&*self.store, &lease).await?;
         refuse_sealed(&lease.execution, &records)?;
-        let mut engine = Engine::new(records, lease.unclean, self.store.capabilities());
+        let mut engine = Engine::new(records, lease.was_interrupted, self.store.capabilities());
         engine.resume(lease.execution.changes, lease.execution.cancel);
         if let Some(budget) = self.budget {
             engine.limit_to(budget);
@@ -113,7 +113,7 @@ impl Invocation {
         if lease.execution.cancel {
             shared.cancelled.raise();
         }
-        let driver = driver(&shared, self.store, informer, &lease, self.resident);
+        let driver = driver(&shared, self.store, informer, &lease, self.suspend_after);
         Ok(Running {
             shared,
             driver,
@@ -127,10 +127,10 @@ fn driver(
     store: Arc<dyn CheckpointStore>,
     informer: Option<Arc<dyn ExecutionStore>>,
     lease: &Lease,
-    resident: Duration,
+    suspend_after: Duration,
 ) -> Driver {
     let fence = lease.fence.clone();
-    Driver::new(Arc::clone(shared), store, informer, fence, resident)
+    Driver::new(Arc::clone(shared), store, informer, fence, suspend_after)
 }
 
 /// An invocation whose history is loaded.
@@ -142,8 +142,8 @@ pub(crate) struct Running {
 
 impl Running {
     /// Whom to tell when the lease is lost.
-    pub(crate) fn attention(&self) -> Arc<Attention> {
-        Arc::clone(&self.driver.attention)
+    pub(crate) fn signal(&self) -> Arc<InvocationSignal> {
+        Arc::clone(&self.driver.signal)
     }
 
     /// Runs the handler.
@@ -189,7 +189,7 @@ where
             return Err(OperationError::of_cancellation(H::NAME));
         }
         Err(report) => {
-            cx.halt(Stop::Blocked(report));
+            cx.halt(StopReason::Blocked(report));
             return std::future::pending().await;
         }
     };

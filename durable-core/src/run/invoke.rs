@@ -11,7 +11,7 @@ use super::Runner;
 use super::children::waits_for;
 use crate::model::error::InvokeError;
 use crate::runtime::children::{Awaited, Children};
-use crate::runtime::context::{Answer, CancelSignal, Claim};
+use crate::runtime::context::{Answer, CancelSignal, Operation};
 use crate::runtime::handler::Handler;
 use crate::runtime::operation::{
     BoundCodec, InputCodec, Invoking, OutputCodec, body, expected, start_child,
@@ -25,7 +25,7 @@ use crate::{BoxFuture, ExecutionId};
 /// is not registered with; where it is, any worker does. When the execution that waits is
 /// cancelled, so is the one it waits for.
 pub fn invoke<'a, S, F, H, C, D>(
-    claim: Claim<'a>,
+    claim: Operation<'a>,
     state: &'a S,
     _handler: F,
     input: H::Input,

@@ -7,7 +7,7 @@ mod invoke;
 mod report;
 mod runner;
 #[cfg(feature = "testing")]
-mod watched;
+mod stepper;
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -21,7 +21,7 @@ pub use report::Report;
 pub(crate) use report::Tally;
 pub(crate) use runner::{Outcome, Runner, outcome};
 #[cfg(feature = "testing")]
-pub(crate) use watched::{Conditions, Invocations};
+pub(crate) use stepper::{Conditions, Invocations};
 
 use crate::model::json::Exact;
 use crate::model::payload::Payload;
@@ -105,8 +105,8 @@ impl<'a, H: Durable, S> Run<'a, H, S> {
 
     /// Waits and retry delays up to this long keep the handler in memory; for longer ones it is
     /// dropped and run again when they are over. 60 s unless told otherwise.
-    pub fn resident(mut self, limit: Duration) -> Self {
-        self.settings.resident = limit;
+    pub fn suspend_after(mut self, limit: Duration) -> Self {
+        self.settings.suspend_after = limit;
         self
     }
 
@@ -229,7 +229,7 @@ pub(crate) fn check_same(
 ) -> Result<(), RunError> {
     let renamed = was.contains(&there.handler.as_str());
     if there.handler != asked.handler && !renamed {
-        return Err(RunError::Taken(format!(
+        return Err(RunError::IdInUse(format!(
             "execution `{}` belongs to the handler `{}`, not `{}`; choose another id",
             there.id, there.handler, asked.handler
         )));
@@ -237,7 +237,7 @@ pub(crate) fn check_same(
     if same_json(&there.input, &asked.input) {
         return Ok(());
     }
-    Err(RunError::Taken(format!(
+    Err(RunError::IdInUse(format!(
         "execution `{}` was started with another input:\n  recorded  {}\n  given     {}\n\
          Run it with the recorded input, or choose another id.",
         there.id,

@@ -14,9 +14,9 @@ pub struct Report<O> {
     /// The output, or why there is none.
     pub output: Result<O, RunError>,
     /// Operations answered from their records.
-    pub replayed: u64,
+    pub steps_replayed: u64,
     /// Bodies begun.
-    pub ran: u64,
+    pub steps_run: u64,
     /// Times the handler was run from the top.
     pub invocations: u64,
     /// Batches the store acknowledged, start and lease apart.
@@ -61,8 +61,8 @@ impl Tally {
     pub(super) fn report<O>(self, output: Result<O, RunError>) -> Report<O> {
         Report {
             output,
-            replayed: self.counts.replayed,
-            ran: self.counts.ran,
+            steps_replayed: self.counts.replayed,
+            steps_run: self.counts.ran,
             invocations: self.invocations,
             checkpoints: self.counts.batches,
             records_written: self.counts.records_written,

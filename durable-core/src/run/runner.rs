@@ -133,7 +133,7 @@ where
         let (fence, store) = (lease.fence.clone(), Arc::clone(&self.store));
         let mut invocation = Invocation::new(store, lease)
             .clock(Arc::clone(&settings.clock))
-            .resident(settings.resident)
+            .suspend_after(settings.suspend_after)
             .kept_by(Children {
                 store: Arc::clone(&self.store),
                 settings: settings.clone(),
@@ -144,11 +144,11 @@ where
         }
         let mut running = invocation.begin().await?;
         tally.invocations += 1;
-        let (attention, clock) = (running.attention(), Arc::clone(&settings.clock));
+        let (signal, clock) = (running.signal(), Arc::clone(&settings.clock));
         if let Some(stopping) = &settings.stopping {
-            stopping.tell(&attention);
+            stopping.tell(&signal);
         }
-        let _kept = lease::keep(&self.store, fence, clock, settings.lease, attention);
+        let _kept = lease::keep(&self.store, fence, clock, settings.lease, signal);
         let ended = running.run::<H, S>(self.state).await;
         tally.add(id, running, ended.as_ref().ok());
         Ok(ended?)

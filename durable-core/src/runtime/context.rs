@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 
 #[cfg(feature = "testing")]
 use crate::engine::Drift;
-use crate::engine::{Decision, Engine, Op, Outcome, ScopeIndex, Stop, Turn};
+use crate::engine::{Decision, Engine, OpIndex, Outcome, RunKey, ScopeIndex, StopReason};
 use crate::model::error::OperationError;
 use crate::model::fingerprint::Input;
 use crate::model::payload::Payload;
@@ -89,11 +89,11 @@ impl CancelSignal {
 pub(crate) struct State {
     pub(crate) engine: Engine,
     /// Operations that cannot go on, with whom to tell when they can.
-    pub(crate) parked: BTreeMap<(Op, u64), Parked>,
+    pub(crate) parked: BTreeMap<(OpIndex, u64), Parked>,
     /// Futures that were parked so far: an operation may have several.
     tickets: u64,
     /// Bodies that have begun and not ended.
-    pub(crate) bodies: HashMap<Op, Arc<BodyWaker>>,
+    pub(crate) bodies: HashMap<OpIndex, Arc<BodyWaker>>,
     /// The call site that was claimed last, for warnings.
     pub(crate) last_site: Option<&'static Site>,
     /// Whether the store is to be asked what the outside has changed.
@@ -101,7 +101,7 @@ pub(crate) struct State {
     /// Executions that operations wait for.
     pub(crate) children: Vec<Awaited>,
     /// Finished steps with an undo body.
-    pub(crate) undoable: Vec<Op>,
+    pub(crate) undoable: Vec<OpIndex>,
 }
 
 pub(crate) struct Parked {
@@ -213,7 +213,7 @@ impl Context {
     }
 
     /// When a settled operation ended, and the number of its record.
-    pub(crate) fn finished(&self, op: Op) -> (Option<Timestamp>, u64) {
+    pub(crate) fn finished(&self, op: OpIndex) -> (Option<Timestamp>, u64) {
         self.shared.lock().engine.finished(op)
     }
 
@@ -235,7 +235,7 @@ impl Context {
     }
 
     /// The context inside the scope `op`.
-    pub(crate) fn child(&self, op: Op) -> Self {
+    pub(crate) fn child(&self, op: OpIndex) -> Self {
         let mut state = self.shared.lock();
         let scope = state.engine.open_scope(op);
         let span = if tracing::span_enabled!(tracing::Level::INFO) {
@@ -256,25 +256,25 @@ impl Context {
     }
 
     /// Takes the place of `site` in the history, now.
-    pub fn claim(&self, site: &'static Site) -> Claim<'_> {
-        self.claim_turn(site, Turn::OfSite)
+    pub fn register(&self, site: &'static Site) -> Operation<'_> {
+        self.register_run(site, RunKey::FromSite)
     }
 
     /// Takes the place in the history of the run of `site` for this key.
-    pub fn claim_keyed(&self, site: &'static Site, key: String) -> Claim<'_> {
-        self.claim_turn(site, Turn::Key(key))
+    pub fn register_keyed(&self, site: &'static Site, key: String) -> Operation<'_> {
+        self.register_run(site, RunKey::Key(key))
     }
 
-    fn claim_turn(&self, site: &'static Site, turn: Turn) -> Claim<'_> {
+    fn register_run(&self, site: &'static Site, turn: RunKey) -> Operation<'_> {
         let mut state = self.shared.lock();
         state.last_site = Some(site);
         let replayed = state.engine.is_replaying(self.scope);
-        let op = state.engine.claim(self.scope, site, turn);
+        let op = state.engine.register(self.scope, site, turn);
         if replayed && !state.engine.is_replaying(self.scope) {
             self.span.record("replay", false);
         }
         drop(state);
-        Claim { cx: self, op }
+        Operation { cx: self, op }
     }
 
     /// What is the same on every replay.
@@ -302,16 +302,16 @@ impl Context {
     }
 
     /// Ends the invocation: the driver drops the handler after this poll.
-    pub(crate) fn halt(&self, stop: Stop) {
+    pub(crate) fn halt(&self, stop: StopReason) {
         self.shared.lock().engine.halt(stop);
     }
 }
 
 /// An operation's place in the history.
 #[must_use = "a durable call does nothing until it is awaited"]
-pub struct Claim<'a> {
+pub struct Operation<'a> {
     pub(crate) cx: &'a Context,
-    pub(crate) op: Op,
+    pub(crate) op: OpIndex,
 }
 
 /// The engine's answer once there is one.
@@ -320,8 +320,8 @@ pub(crate) enum Answer {
     Run,
 }
 
-impl<'a> Claim<'a> {
-    /// The same claim, for another future of the same operation.
+impl<'a> Operation<'a> {
+    /// The same operation, for another future of the same operation.
     pub(crate) fn again(&self) -> Self {
         Self {
             cx: self.cx,
@@ -451,7 +451,7 @@ impl<'a> Claim<'a> {
                 Decision::Run => return Poll::Ready(Answer::Run),
                 Decision::Until(due) => (Some(due), false),
                 Decision::External(due) => (due, false),
-                Decision::Unwritten => (None, true),
+                Decision::NotDurable => (None, true),
                 Decision::Stopped => (None, false),
             };
             parking.park(&mut state, cx.waker(), until, writing);
@@ -461,11 +461,11 @@ impl<'a> Claim<'a> {
     }
 
     /// Waits until everything queued of the operation is durable.
-    pub(crate) async fn written(&self) {
+    pub(crate) async fn durable(&self) {
         let mut parking = Parking::of(self);
         poll_fn(|cx| {
             let mut state = self.lock();
-            if state.engine.is_written(self.op) && state.engine.stop().is_none() {
+            if state.engine.is_durable(self.op) && state.engine.stop().is_none() {
                 return Poll::Ready(());
             }
             state.engine.end_if_refused(self.op);
@@ -490,14 +490,17 @@ impl<'a> Claim<'a> {
 
 /// Takes a parked future of an operation off the list when it is dropped or goes on.
 struct Parking<'a, 'b> {
-    claim: &'a Claim<'b>,
+    operation: &'a Operation<'b>,
     /// Tells it apart from other futures of the operation; zero while it has not been parked.
     ticket: u64,
 }
 
 impl<'a, 'b> Parking<'a, 'b> {
-    fn of(claim: &'a Claim<'b>) -> Self {
-        Self { claim, ticket: 0 }
+    fn of(operation: &'a Operation<'b>) -> Self {
+        Self {
+            operation,
+            ticket: 0,
+        }
     }
 
     fn park(&mut self, state: &mut State, waker: &Waker, until: Option<Timestamp>, writing: bool) {
@@ -511,15 +514,17 @@ impl<'a, 'b> Parking<'a, 'b> {
             writing,
             woken: false,
         };
-        state.parked.insert((self.claim.op, self.ticket), parked);
+        state
+            .parked
+            .insert((self.operation.op, self.ticket), parked);
     }
 }
 
 impl Drop for Parking<'_, '_> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            let key = (self.claim.op, self.ticket);
-            self.claim.lock().parked.remove(&key);
+            let key = (self.operation.op, self.ticket);
+            self.operation.lock().parked.remove(&key);
         }
     }
 }

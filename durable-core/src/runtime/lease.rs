@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use crate::Clock;
-use crate::runtime::attention::Attention;
+use crate::runtime::signal::InvocationSignal;
 use crate::store::{ExecutionStore, Fence, StoreErrorKind};
 
 /// A lease that is renewed for as long as this lives.
@@ -41,7 +41,7 @@ struct Entry {
     fence: Fence,
     clock: Arc<dyn Clock>,
     ttl: Duration,
-    attention: Arc<Attention>,
+    signal: Arc<InvocationSignal>,
     runtime: Handle,
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn keep(
     fence: Fence,
     clock: Arc<dyn Clock>,
     ttl: Duration,
-    attention: Arc<Attention>,
+    signal: Arc<InvocationSignal>,
 ) -> Kept {
     static RENEWER: OnceLock<Renewer> = OnceLock::new();
     let mut new = false;
@@ -70,7 +70,7 @@ pub(crate) fn keep(
         fence,
         clock,
         ttl,
-        attention,
+        signal,
         runtime: Handle::current(),
     };
     renewer.add(entry)
@@ -162,7 +162,7 @@ impl Entry {
         match self.runtime.block_on(renewal) {
             Ok(()) => true,
             Err(error) if error.kind() == StoreErrorKind::FenceLost => {
-                self.attention.lose_lease();
+                self.signal.lose_lease();
                 false
             }
             Err(error) => {

@@ -1,7 +1,6 @@
 //! One invocation of a handler: the context that call sites use, the driver that polls the handler
 //! and writes checkpoints, the operations, and the lease.
 
-pub(crate) mod attention;
 pub(crate) mod body_waker;
 pub(crate) mod children;
 pub(crate) mod context;
@@ -13,5 +12,6 @@ pub(crate) mod observer;
 pub(crate) mod operation;
 pub(crate) mod panic;
 pub(crate) mod settings;
-pub(crate) mod stopping;
+pub(crate) mod shutdown;
+pub(crate) mod signal;
 pub(crate) mod undo;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::observer::Observer;
-use super::stopping::Stopping;
+use super::shutdown::Shutdown;
 use crate::{Clock, SystemClock};
 
 /// How long a lease lasts without being renewed.
@@ -15,12 +15,12 @@ const LEASE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) resident: Duration,
+    pub(crate) suspend_after: Duration,
     pub(crate) lease: Duration,
     /// How long one invocation may take, and what of that is held back.
     pub(crate) budget: Option<(Duration, Duration)>,
     /// Tells invocations that their process is to end.
-    pub(crate) stopping: Option<Arc<Stopping>>,
+    pub(crate) stopping: Option<Arc<Shutdown>>,
     /// Handlers whose executions are run by whoever claims them, not where they are invoked.
     pub(crate) elsewhere: Arc<HashSet<&'static str>>,
     /// Who watches the bodies, if anybody does.
@@ -29,10 +29,10 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// The usual settings with this limit of what is waited for in memory.
-    pub(crate) fn new(resident: Duration) -> Self {
+    pub(crate) fn new(suspend_after: Duration) -> Self {
         Self {
             clock: Arc::new(SystemClock),
-            resident,
+            suspend_after,
             lease: LEASE,
             budget: None,
             observer: None,

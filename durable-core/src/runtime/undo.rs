@@ -2,10 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::context::Claim;
+use super::context::Operation;
 use super::failure::Failure;
 use crate::BoxFuture;
-use crate::engine::Op;
+use crate::engine::OpIndex;
 use crate::model::site::Site;
 
 /// An undo body that has not run.
@@ -21,20 +21,20 @@ pub struct Undo<'a> {
 
 /// A finished step and its undo body.
 pub(crate) struct Entry<'a> {
-    pub(crate) step: Op,
+    pub(crate) step: OpIndex,
     pub(crate) site: &'static Site,
     pub(crate) body: UndoBody<'a>,
 }
 
 impl<'a> Undo<'a> {
     /// The finished step `claim` is taken back by `body`.
-    pub fn register(&self, claim: &Claim<'_>, site: &'static Site, body: UndoBody<'a>) {
+    pub fn register(&self, operation: &Operation<'_>, site: &'static Site, body: UndoBody<'a>) {
         let entry = Entry {
-            step: claim.op,
+            step: operation.op,
             site,
             body,
         };
-        claim.lock().undoable.push(claim.op);
+        operation.lock().undoable.push(operation.op);
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.push(entry);
     }

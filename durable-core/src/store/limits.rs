@@ -16,7 +16,7 @@ impl Capabilities {
     pub(crate) fn stored(&self, value: &Payload) -> usize {
         /// For what says that it is no text.
         const MARK: usize = 64;
-        match self.keeps_text && std::str::from_utf8(&value.data).is_err() {
+        match self.text_only && std::str::from_utf8(&value.data).is_err() {
             true => value.len().div_ceil(3) * 4 + MARK,
             false => value.len(),
         }
@@ -29,7 +29,7 @@ impl Capabilities {
     /// [`StoreErrorKind::TooLarge`], naming what is too large and by how much.
     pub fn admit(&self, batch: &Batch) -> Result<(), StoreError> {
         for record in &batch.records {
-            self.admit_value(record.size(), || format!("`{}`", record.written()))?;
+            self.admit_value(record.size(), || format!("`{}`", record.display_name()))?;
             self.admit_position(record)?;
         }
         for child in &batch.children {
@@ -90,7 +90,7 @@ impl Capabilities {
             Some(max) if record.seq > max => Err(too_large(format!(
                 "`{}` would be operation {} and this store holds at most {max} in one execution: split the work \
                  over several executions",
-                record.written(),
+                record.display_name(),
                 record.seq
             ))),
             _ => Ok(()),

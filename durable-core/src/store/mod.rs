@@ -32,7 +32,8 @@ pub use sealed::AesGcm;
 pub(crate) use sealed::refuse_sealed;
 pub use sealed::{IntoCodec, PayloadCodec, SealContext, SealedStore, Subject};
 pub use work::{
-    Change, ClaimDue, Claimed, HandlerBuild, Queue, QueueEntry, QueueState, Rate, Rewind, Wanted,
+    Change, ClaimRequest, Claimed, HandlerBuild, Queue, QueueEntry, QueueState, Rate, Rewind,
+    WorkerFilter,
 };
 
 use crate::model::error::OperationError;
@@ -134,7 +135,7 @@ pub struct Ack {
     /// The fence of the next checkpoint, where the store changes it each time.
     pub fence: Option<Fence>,
     /// Records of this execution that others changed since [`Batch::seen`].
-    pub changed: Vec<Record>,
+    pub changed_records: Vec<Record>,
     /// How often the execution was changed from outside so far.
     pub changes: u64,
     /// Whether the execution is to be cancelled.
@@ -194,7 +195,7 @@ pub struct Capabilities {
     pub max_input: usize,
     /// Most bytes that all checkpoints of one execution may write; `None` where only space limits
     /// them.
-    pub max_written: Option<u64>,
+    pub max_total_bytes: Option<u64>,
     /// Longest timer; `None` where time has no end.
     pub max_timer: Option<Duration>,
     /// Whether the store is a service that ends timers and begins invocations by itself.
@@ -202,9 +203,9 @@ pub struct Capabilities {
     /// Then nothing is settled by this process's clock, a suspension writes nothing, records are
     /// recognised by their ids alone (their names are what people read, their order is the store's),
     /// and what an invocation has to continue for is left behind as a timer.
-    pub orchestrates: bool,
+    pub service_driven: bool,
     /// Whether values are kept as text: those that are none take a third more.
-    pub keeps_text: bool,
+    pub text_only: bool,
     /// Whether an execution can be started for a tenant ([`NewExecution::tenant`]).
     pub tenants: bool,
     /// Whether what stands in a finished scope is loaded again although the scope's own value is
@@ -213,8 +214,8 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Limits of a store that takes values of up to 64 MiB and any number of operations.
-    pub const fn roomy(durability: Durability) -> Self {
+    /// CallbackTimeouts of a store that takes values of up to 64 MiB and any number of operations.
+    pub const fn unlimited(durability: Durability) -> Self {
         Self {
             durability,
             max_value: 64 << 20,
@@ -223,10 +224,10 @@ impl Capabilities {
             max_operations: None,
             max_error: 64 << 20,
             max_input: 64 << 20,
-            max_written: None,
+            max_total_bytes: None,
             max_timer: None,
-            orchestrates: false,
-            keeps_text: false,
+            service_driven: false,
+            text_only: false,
             tenants: false,
             keeps_children: true,
         }
@@ -286,7 +287,7 @@ pub struct Lease {
     /// The execution as of the grant: running.
     pub execution: Execution,
     /// Whether the holder before ended without giving the lease up: killed, expired or cut off.
-    pub unclean: bool,
+    pub was_interrupted: bool,
     /// How often in a row, this time included, a holder ended like that without having recorded
     /// any new operation.
     pub crashes: u32,
@@ -420,8 +421,8 @@ pub trait ExecutionStore: CheckpointStore {
     /// priority first. Never looks at what is not due.
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a Wanted,
-        how: ClaimDue,
+        wanted: &'a WorkerFilter,
+        how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>>;
 
     /// Ends once something may be due that was not, since this call answered with `seen`; at once

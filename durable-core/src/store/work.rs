@@ -40,14 +40,14 @@ pub struct HandlerBuild {
 
 /// What a worker can run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wanted {
+pub struct WorkerFilter {
     /// The handlers. Executions of others are left alone.
     pub handlers: Vec<HandlerBuild>,
     /// Only executions that wait in none or in one of these queues; those of all when `None`.
     pub queues: Option<Vec<String>>,
 }
 
-impl Wanted {
+impl WorkerFilter {
     /// Whether executions are taken out of this queue.
     pub fn serves(&self, queue: &str) -> bool {
         self.queues
@@ -58,7 +58,7 @@ impl Wanted {
 
 /// How many executions are to be claimed, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClaimDue {
+pub struct ClaimRequest {
     /// At most this many.
     pub limit: usize,
     /// What time it is.

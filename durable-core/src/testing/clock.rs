@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::Duration;
 
-use super::patience::Patience;
+use super::stall_timeout::StallTimeout;
 use crate::{BoxFuture, Clock, Timestamp};
 
 /// When every test begins: 2027-01-15T08:00:00Z.
@@ -38,7 +38,7 @@ struct Time {
     bodies: usize,
     /// Who waits for nothing to be left to wait for.
     stalled: Option<Stalled>,
-    patience: Patience,
+    patience: StallTimeout,
 }
 
 struct Sleeper {
@@ -66,7 +66,7 @@ impl TestClock {
             tickets: 0,
             bodies: 0,
             stalled: None,
-            patience: Patience::default(),
+            patience: StallTimeout::default(),
         })))
     }
 

@@ -5,11 +5,11 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::boundaries::{Boundary, Treatment};
 use super::finding::Finding;
 use super::run::TestRun;
 use super::scenario::Scenario;
 use super::script::Pattern;
-use super::watch::{Boundary, Treatment};
 use super::world::World;
 use crate::runtime::handler::{Durable, Handler, IntoHandler};
 

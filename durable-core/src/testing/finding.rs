@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::watch::Boundary;
+use super::boundaries::Boundary;
 use crate::run::RunError;
 
 /// What a tool of the testing kit has found: two runs that should be the same are not.

@@ -38,8 +38,8 @@ pub struct Operation {
 /// The operation with the scopes it is in: `files[a.csv]/parse`.
 pub(super) fn path_in(scope: Option<&str>, record: &Record) -> String {
     match scope {
-        Some(scope) => format!("{scope}/{}", record.written()),
-        None => record.written(),
+        Some(scope) => format!("{scope}/{}", record.display_name()),
+        None => record.display_name(),
     }
 }
 
@@ -180,7 +180,7 @@ impl Operation {
     pub(super) fn line(&self) -> String {
         let record = &self.record;
         let indent = "  ".repeat(self.depth);
-        let (written, kind, status) = (record.written(), record.kind, self.settled());
+        let (written, kind, status) = (record.display_name(), record.kind, self.settled());
         let attempts = match record.attempt {
             0 | 1 => String::new(),
             attempts => format!(" after {attempts} attempts"),

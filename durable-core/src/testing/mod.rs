@@ -11,6 +11,7 @@
 //! Nothing here sleeps, opens a port or writes a file, so tests run in parallel. All of it takes a
 //! tokio runtime, of whatever flavour: `#[tokio::test]` will do.
 
+mod boundaries;
 mod clock;
 mod crash;
 mod diff;
@@ -19,21 +20,21 @@ mod finding;
 mod history;
 mod names;
 mod outcome;
-mod patience;
 mod process;
 mod replay;
 mod rerun;
 mod run;
+mod run_snapshot;
 mod scenario;
-mod scene;
 mod script;
 mod shuffle;
+mod stall_timeout;
 mod store;
-mod watch;
 mod world;
 
 #[doc(no_inline)]
 pub use crate::names;
+pub use boundaries::Boundary;
 pub use clock::TestClock;
 pub use crash::{CrashEverywhere, Crashes, crash_everywhere};
 pub use finding::Finding;
@@ -43,5 +44,4 @@ pub use outcome::{End, NoOutput, TestOutcome};
 pub use replay::{Replay, Replayed, replay};
 pub use run::{Stepper, TestRun};
 pub use shuffle::{Shuffled, Shuffles, shuffled};
-pub use watch::Boundary;
 pub use world::World;

@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::boundaries::Watch;
 use super::diff::diff;
 use super::history::{History, Operation};
 use super::process::Stage;
-use super::watch::Watch;
 use super::world::World;
 use crate::engine::Drift;
 use crate::model::codec;

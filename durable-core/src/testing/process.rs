@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::boundaries::{Boundary, Recorded, Treatment, Watch, Watcher};
 use super::script::Script;
 use super::store::Process as Store;
-use super::watch::{Boundary, Recorded, Treatment, Watch, Watcher};
 use super::world::{Answers, World, path_of};
 use crate::engine::Drift;
 use crate::model::error::OperationError;

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::boundaries::{Body, Key, Treatment};
 use super::history::History;
 use super::process::{Process, Setup, Stage};
 use super::script::Script;
-use super::watch::{Body, Key, Treatment};
 use super::world::World;
 use crate::engine::Drift;
 use crate::model::record::{Kind, Record, Status};

@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::boundaries::Treatment;
 use super::history::History;
 use super::outcome::{End, TestOutcome};
 use super::process::{Process, Setup, Stage};
 use super::script::{self, Script};
-use super::watch::Treatment;
 use super::world::World;
 use crate::model::error::BoxError;
 use crate::run::RunError;

@@ -1,14 +1,14 @@
-//! Whole runs, each in a world of its own.
+//! FullResult runs, each in a world of its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::boundaries::{Recorded, Treatment, settled};
 use super::finding::Finding;
 use super::process::{Process, Setup, Stage};
 use super::run::TestRun;
-use super::scene::{Scene, ended, records};
+use super::run_snapshot::{RunSnapshot, ended, records};
 use super::script::Pattern;
-use super::watch::{Recorded, Treatment, settled};
 use super::world::World;
 use crate::run::RunError;
 use crate::runtime::handler::{Durable, Handler};
@@ -54,7 +54,7 @@ where
         &self,
         treatment: Treatment,
         given: &Arc<Recorded>,
-    ) -> Result<Scene, Finding> {
+    ) -> Result<RunSnapshot, Finding> {
         let world = World::new();
         world.start::<H>(&self.id, &self.input).await?;
         let state = (self.state)(&world);
@@ -89,7 +89,7 @@ where
                 .or_insert_with(|| (path.clone(), 0))
                 .1 += count;
         }
-        Ok(Scene {
+        Ok(RunSnapshot {
             end: ended(&stage),
             histories: world.histories().await.map_err(RunError::from)?,
             begun,

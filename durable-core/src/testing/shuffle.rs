@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use super::boundaries::Treatment;
 use super::finding::Finding;
 use super::rerun::differences;
 use super::run::TestRun;
 use super::scenario::Scenario;
 use super::script::Pattern;
-use super::watch::Treatment;
 use super::world::World;
 use crate::runtime::handler::{Durable, Handler, IntoHandler};
 

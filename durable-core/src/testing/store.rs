@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::boundaries::{Boundary, Watch};
 use super::history::path_in;
 use super::script::Script;
-use super::watch::{Boundary, Watch};
 use crate::model::record::{Completion, Record};
 use crate::store::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Execution,
-    ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, MemoryStore, NewExecution, Page,
-    Queue, QueueState, ScheduleEntry, Started, StoreError, Wanted,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
+    Execution, ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, MemoryStore,
+    NewExecution, Page, Queue, QueueState, ScheduleEntry, Started, StoreError, WorkerFilter,
 };
 use crate::{BoxFuture, ExecutionId, OperationId, Timestamp};
 
@@ -215,8 +215,8 @@ impl ExecutionStore for Process {
 
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a Wanted,
-        how: ClaimDue,
+        wanted: &'a WorkerFilter,
+        how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         self.store.claim_due(wanted, how)
     }

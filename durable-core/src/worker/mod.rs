@@ -18,9 +18,9 @@ use serve::Service;
 use crate::Clock;
 use crate::runtime::handler::{Handler, IntoHandler};
 use crate::runtime::settings::Settings;
-use crate::runtime::stopping::Stopping;
+use crate::runtime::shutdown::Shutdown;
 use crate::store::IntoStore;
-use crate::store::{ExecutionStore, Wanted};
+use crate::store::{ExecutionStore, WorkerFilter};
 
 /// Executions that a worker runs at once, unless told otherwise.
 const CONCURRENCY: usize = 64;
@@ -49,7 +49,7 @@ const GRACE: Duration = Duration::from_secs(30);
 ///
 /// # Waits
 ///
-/// A handler that waits for longer than [`resident`](Self::resident) is dropped, and so is one that
+/// A handler that waits for longer than [`suspend_after`](Self::suspend_after) is dropped, and so is one that
 /// waits for an event: what sleeps is a row in the store and takes no memory.
 ///
 /// # Deploys
@@ -121,8 +121,8 @@ impl<S> Worker<S> {
 
     /// Waits and retry delays up to this long keep the handler in memory, where it counts among
     /// those that run. 1 s unless told otherwise.
-    pub fn resident(mut self, limit: Duration) -> Self {
-        self.settings.resident = limit;
+    pub fn suspend_after(mut self, limit: Duration) -> Self {
+        self.settings.suspend_after = limit;
         self
     }
 
@@ -207,11 +207,11 @@ impl<S: Send + Sync + 'static> Worker<S> {
         abort: impl Future<Output = ()>,
     ) -> Result<(), WorkerError> {
         self.handlers.check()?;
-        let wanted = Wanted {
+        let wanted = WorkerFilter {
             handlers: self.handlers.builds(&self.build),
             queues: self.queues,
         };
-        let stopping = Arc::new(Stopping::default());
+        let stopping = Arc::new(Shutdown::default());
         let elsewhere: HashSet<_> = self.handlers.names().collect();
         let service = Service {
             settings: Settings {

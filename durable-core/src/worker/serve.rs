@@ -18,9 +18,9 @@ use crate::run::RunError;
 use crate::runtime::driver::Ended;
 use crate::runtime::panic;
 use crate::runtime::settings::Settings;
-use crate::runtime::stopping::Stopping;
+use crate::runtime::shutdown::Shutdown;
 use crate::store::{
-    ClaimDue, Claimed, ExecutionStore, Fence, Lease, StoreError, StoreErrorKind, Wanted,
+    ClaimRequest, Claimed, ExecutionStore, Fence, Lease, StoreError, StoreErrorKind, WorkerFilter,
 };
 
 /// How often a worker looks after executions that others have left behind.
@@ -32,8 +32,8 @@ pub(super) struct Service {
     pub(super) store: Arc<dyn ExecutionStore>,
     pub(super) handlers: Handlers,
     pub(super) settings: Settings,
-    pub(super) stopping: Arc<Stopping>,
-    pub(super) wanted: Wanted,
+    pub(super) stopping: Arc<Shutdown>,
+    pub(super) wanted: WorkerFilter,
     pub(super) concurrency: usize,
     pub(super) grace: Duration,
     pub(super) max_crashes: u32,
@@ -98,7 +98,7 @@ impl Service {
                     None => return Err(WorkerError::Store(error)),
                 },
             };
-            let mut rest = pin!(self.rest(wait, running, &mut pace));
+            let mut rest = pin!(self.idle(wait, running, &mut pace));
             let rested = poll_fn(|cx| match stop.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(false),
                 Poll::Pending => rest.as_mut().poll(cx).map(|()| true),
@@ -110,7 +110,7 @@ impl Service {
     }
 
     /// Waits for a time, for the end of something that runs or for news, whatever comes first.
-    async fn rest(&self, wait: Duration, running: &mut JoinSet<()>, pace: &mut Pace) {
+    async fn idle(&self, wait: Duration, running: &mut JoinSet<()>, pace: &mut Pace) {
         let mut wait = self.settings.clock.sleep(wait);
         let listens = pace.failing.is_none() && running.len() < self.concurrency;
         let mut news = listens.then(|| self.store.ready(pace.seen));
@@ -149,7 +149,7 @@ impl Service {
         }
         let look_after = pace.look_after <= Instant::now();
         let now = self.settings.now();
-        let how = ClaimDue {
+        let how = ClaimRequest {
             limit: room,
             now,
             ttl: self.settings.lease,
@@ -203,9 +203,10 @@ impl Service {
 
     /// Runs one invocation, and sees to it that the execution can go on whatever comes of it.
     async fn execute(self: Arc<Self>, lease: Lease) {
-        let (fence, unclean, crashes) = (lease.fence.clone(), lease.unclean, lease.crashes);
+        let (fence, was_interrupted, crashes) =
+            (lease.fence.clone(), lease.was_interrupted, lease.crashes);
         let id = fence.execution.clone();
-        if unclean {
+        if was_interrupted {
             tracing::warn!(execution = %id, "taken over from a holder that is gone");
         }
         if crashes >= self.max_crashes {

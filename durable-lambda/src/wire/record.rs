@@ -218,12 +218,12 @@ fn operation_error(
         None if ended => ErrorObject::default(),
         other => other?,
     };
-    Some(from_object(object, kind, &record.written()))
+    Some(from_object(object, kind, &record.display_name()))
 }
 
 /// Sets the extent of a batch: planned from its display name, actual from its result once it has ended.
 fn set_batch_details(record: &mut Record) {
-    let display_name = record.written();
+    let display_name = record.display_name();
     let range = display_name
         .strip_suffix(']')
         .and_then(|rest| rest.rsplit_once(".."));

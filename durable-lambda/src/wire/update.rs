@@ -429,7 +429,7 @@ fn type_of(kind: Kind) -> Type {
 
 /// Returns the display name in the form that the service accepts: printable ASCII, limited in length.
 fn wire_name(record: &Record) -> Option<String> {
-    let display_name = record.written();
+    let display_name = record.display_name();
     let display_name = display_name.strip_prefix('#').unwrap_or(&display_name);
     let mut name = String::with_capacity(display_name.len());
     for character in display_name.chars() {

@@ -49,7 +49,7 @@ fn misplaced(site: &Site) -> Option<syn::Error> {
     let (rule, message) = match site.place.refused? {
         Refused::Body(_) if !site.call.kind.is_awaited() => return None,
         Refused::Body(around) => {
-            let around = around.written();
+            let around = around.display_name();
             let message = format!(
                 "`{form}!` inside the body of {around}: that body runs once and is skipped on replay; move it \
                  out, or make the outer one a `scope!`"

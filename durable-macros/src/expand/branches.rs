@@ -19,7 +19,7 @@ impl Printer<'_> {
             .options
             .flag("flat")
             .then(|| quote_spanned!(hidden()=> .flat()));
-        quote_spanned!(hidden()=> __p::fan(__claim, __p::batch_options()#options #flat #undoes).await)
+        quote_spanned!(hidden()=> __p::fan(__operation, __p::batch_options()#options #flat #undoes).await)
     }
 
     /// Runs the branches, and records what came of them with the codec that was given for that.
@@ -73,7 +73,7 @@ impl Printer<'_> {
         });
         let run = self.run(call);
         let content = quote_spanned! {hidden()=>
-                let __claim = #claim;
+                let __operation = #claim;
                 let __items = #items;
                 async {
                     let __fan = #fan;
@@ -82,7 +82,7 @@ impl Printer<'_> {
                         let __key = #key;
                         let __slot = (__fan.#place #label #with, __item);
                         let __branch = async {
-                            let (__claim, #binder) = __p::moved(__slot);
+                            let (__operation, #binder) = __p::moved(__slot);
                             #entered
                         };
                         __branches.push((__key, __branch));
@@ -101,13 +101,13 @@ impl Printer<'_> {
             let (name, entered) = (&arm.name, self.branch(*part, call));
             quote_spanned! {hidden()=>
                 {
-                    let __claim = __fan.keyed(#site, #name);
+                    let __operation = __fan.keyed(#site, #name);
                     __p::branch(#name, async { #entered })
                 }
             }
         });
         let content = quote_spanned! {hidden()=>
-                let __claim = #claim;
+                let __operation = #claim;
                 async {
                     let __fan = #fan;
                     let __branches = __p::Vec::from([#(#branches),*]);
@@ -148,9 +148,9 @@ impl Printer<'_> {
                 quote_spanned!(hidden()=> #case => { #bind #then })
             });
         let content = quote_spanned! {hidden()=>
-                let __claim = #claim;
+                let __operation = #claim;
                 async {
-                    let __race = __p::race(__claim, &[#(#names),*]).await;
+                    let __race = __p::race(__operation, &[#(#names),*]).await;
                     let (#(mut #arms),*) = {
                         let __cx = __race.inside();
                         (#(#futures),*)

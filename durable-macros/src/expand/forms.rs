@@ -22,14 +22,14 @@ impl Printer<'_> {
             Some(options) => quote_spanned!(span=> __op.run_with(#options, #body)),
             None => quote_spanned!(span=> __op.run(#body)),
         };
-        let op = quote_spanned!(span=> __p::step(__claim, #codec));
+        let op = quote_spanned!(span=> __p::step(__operation, #codec));
         let outcome = quote_spanned!(span=> __p::attempted(__out));
         let undo = call.parts.first().map(|part| self.undo(*part));
         let undoable = undo
             .is_some()
             .then(|| quote_spanned!(hidden()=> .undoable()));
         let content = quote_spanned! {hidden()=>
-                let __claim = #claim;
+                let __operation = #claim;
                 let mut __op = #op #undoable;
                 async #moves {
                     while let __p::Some(__step) = __op.next().await {
@@ -77,8 +77,8 @@ impl Printer<'_> {
         let run = quote_spanned!(span=> __op.run(__p::options()#retry, #body));
         let outcome = quote_spanned!(span=> __p::checked(__out));
         let content = quote_spanned! {hidden()=>
-                let __claim = #claim;
-                let mut __op = __p::poll(__claim, #codec, #states);
+                let __operation = #claim;
+                let mut __op = __p::poll(__operation, #codec, #states);
                 async {
                     while let __p::Some(__step) = __op.next().await {
                         let __p::Some(#state) = __op.state(|| #first) else {
@@ -233,10 +233,10 @@ impl Printer<'_> {
     pub(super) fn record(&self, index: usize, call: &Call) -> TokenStream {
         let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
         let span = call.body.as_ref().map_or_else(hidden, located);
-        let op = quote_spanned!(span=> __p::record(__claim, #codec));
+        let op = quote_spanned!(span=> __p::record(__operation, #codec));
         let run = quote_spanned!(span=> __op.run(#body));
         let content = quote_spanned! {hidden()=>
-                let __claim = #claim;
+                let __operation = #claim;
                 async {
                     let mut __op = #op;
                     match __op.next().await {
@@ -266,17 +266,17 @@ impl Printer<'_> {
         let claim = self.claim(index, call);
         let entered = self.entered(index, call, &self.codec(call));
         let content = quote_spanned! {hidden()=>
-                let __claim = #claim;
+                let __operation = #claim;
                 async { #entered }
         };
         site_block(call, content)
     }
 
-    /// What runs in a scope whose place is `__claim`: statements and the result.
+    /// What runs in a scope whose place is `__operation`: statements and the result.
     pub(super) fn entered(&self, index: usize, call: &Call, codec: &TokenStream) -> TokenStream {
         let body = self.body(call);
         let span = call.body.as_ref().map_or_else(hidden, located);
-        let op = quote_spanned!(span=> __p::scope(__claim, #codec));
+        let op = quote_spanned!(span=> __p::scope(__operation, #codec));
         let outcome = quote_spanned!(span=> __p::finished(__out));
         let always = self
             .undoes(index)

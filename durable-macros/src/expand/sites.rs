@@ -173,10 +173,10 @@ impl Printer<'_> {
         });
         let with = self.with(call);
         match call.key() {
-            None => quote_spanned!(hidden()=> __cx.claim(#site)#label #with),
+            None => quote_spanned!(hidden()=> __cx.register(#site)#label #with),
             Some(key) => {
                 let key = self.key(key);
-                quote_spanned!(hidden()=> __cx.claim_keyed(#site, #key)#label #with)
+                quote_spanned!(hidden()=> __cx.register_keyed(#site, #key)#label #with)
             }
         }
     }

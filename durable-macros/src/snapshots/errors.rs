@@ -27,8 +27,8 @@ fn errors() -> ::durable::__private::AnyState<
         __undo: &__p::Undo<'__u>,
     ) -> Result<(), BoxError> {
         {
-            let __claim = __cx.claim(&__SITES[step!(@ 0)]);
-            let mut __op = __p::step(__claim, __p::Json);
+            let __operation = __cx.register(&__SITES[step!(@ 0)]);
+            let mut __op = __p::step(__operation, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op.run(async { one().await }).await;
@@ -39,8 +39,8 @@ fn errors() -> ::durable::__private::AnyState<
         }
             .await?;
         {
-            let __claim = __cx.claim(&__SITES[step!(@ 1)]);
-            let mut __op = __p::step(__claim, __p::Json);
+            let __operation = __cx.register(&__SITES[step!(@ 1)]);
+            let mut __op = __p::step(__operation, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op.run(async { one().await }).await;
@@ -51,8 +51,8 @@ fn errors() -> ::durable::__private::AnyState<
         }
             .await?;
         {
-            let __claim = __cx.claim(&__SITES[step!(@ 2)]);
-            let mut __op = __p::step(__claim, __p::Json);
+            let __operation = __cx.register(&__SITES[step!(@ 2)]);
+            let mut __op = __p::step(__operation, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op

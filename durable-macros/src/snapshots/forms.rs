@@ -29,9 +29,9 @@ fn forms() -> ::durable::__private::AnyState<
         __state: &'__u (),
     ) -> Result<(), BoxError> {
         let id = {
-            let __claim = __cx.claim(&__SITES[record!(@ 0)]);
+            let __operation = __cx.register(&__SITES[record!(@ 0)]);
             async {
-                let mut __op = __p::record(__claim, __p::Json);
+                let mut __op = __p::record(__operation, __p::Json);
                 match __op.next().await {
                     __p::Next::Done(__value) => __value,
                     __p::Next::Run(_) => {
@@ -42,15 +42,15 @@ fn forms() -> ::durable::__private::AnyState<
             }
         }
             .await;
-        __p::wait_until(__cx.claim(&__SITES[wait!(@ 1)]), __p::time(time)).await;
+        __p::wait_until(__cx.register(&__SITES[wait!(@ 1)]), __p::time(time)).await;
         {
-            let __claim = __cx
-                .claim_keyed(
+            let __operation = __cx
+                .register_keyed(
                     &__SITES[scope!(@ 2)],
                     __p::keys(&[&__p::key(&(a)), &__p::key(&(b))]),
                 );
             async {
-                let mut __op = __p::scope(__claim, __p::Json);
+                let mut __op = __p::scope(__operation, __p::Json);
                 match __op.enter().await {
                     __p::Enter::Done(__result) => __result,
                     __p::Enter::Run(__child) => {
@@ -61,8 +61,8 @@ fn forms() -> ::durable::__private::AnyState<
                                     return __never;
                                 }
                                 {
-                                    let __claim = __cx.claim(&__SITES[step!(@ 3)]);
-                                    let mut __op = __p::step(__claim, __p::Json);
+                                    let __operation = __cx.register(&__SITES[step!(@ 3)]);
+                                    let mut __op = __p::step(__operation, __p::Json);
                                     async {
                                         while let __p::Some(__step) = __op.next().await {
                                             let __out = __op
@@ -82,8 +82,8 @@ fn forms() -> ::durable::__private::AnyState<
                                     .await?;
                                 ::core::result::Result::Ok(
                                     {
-                                        let __claim = __cx.claim(&__SITES[step!(@ 4)]);
-                                        let mut __op = __p::step(__claim, Shout);
+                                        let __operation = __cx.register(&__SITES[step!(@ 4)]);
+                                        let mut __op = __p::step(__operation, Shout);
                                         async move {
                                             while let __p::Some(__step) = __op.next().await {
                                                 let __out = __op.run(async { take(id).await }).await;
@@ -103,7 +103,7 @@ fn forms() -> ::durable::__private::AnyState<
         }
             .await?;
         __p::call(
-                __cx.claim(&__SITES[call!(@ 5)]),
+                __cx.register(&__SITES[call!(@ 5)]),
                 __state,
                 __undo,
                 other,
@@ -112,18 +112,18 @@ fn forms() -> ::durable::__private::AnyState<
             )
             .await?;
         join!(
-            { let __claim = __cx.claim(& __SITES[step!(@ 6)]); let mut __op =
-            __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
+            { let __operation = __cx.register(& __SITES[step!(@ 6)]); let mut __op =
+            __p::step(__operation, __p::Json); async { while let __p::Some(__step) = __op
             .next(). await { let __out = __op.run(async { one(). await }). await; __op
             .record(__p::attempted(__out)). await; } __op.done() } }, async { { let
-            __claim = __cx.claim(& __SITES[step!(@ 7)]); let mut __op =
-            __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
+            __operation = __cx.register(& __SITES[step!(@ 7)]); let mut __op =
+            __p::step(__operation, __p::Json); async { while let __p::Some(__step) = __op
             .next(). await { let __out = __op.run(async { one(). await }). await; __op
             .record(__p::attempted(__out)). await; } __op.done() } } . await }
         );
         unknown_syntax!(
-            => { let __claim = __cx.claim(& __SITES[step!(@ 8)]); let mut __op =
-            __p::step(__claim, __p::Json); async { while let __p::Some(__step) = __op
+            => { let __operation = __cx.register(& __SITES[step!(@ 8)]); let mut __op =
+            __p::step(__operation, __p::Json); async { while let __p::Some(__step) = __op
             .next(). await { let __out = __op.run(async { one(). await }). await; __op
             .record(__p::attempted(__out)). await; } __op.done() } }
         );

@@ -31,8 +31,8 @@ pub fn etl() -> ::durable::__private::WithState<
         job: Job,
     ) -> Result<Summary, BoxError> {
         let rows = {
-            let __claim = __cx.claim(&__SITES[step!(@ 0)]);
-            let mut __op = __p::step(__claim, __p::Json);
+            let __operation = __cx.register(&__SITES[step!(@ 0)]);
+            let mut __op = __p::step(__operation, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op.run(async { read(&job.path).await }).await;
@@ -44,8 +44,9 @@ pub fn etl() -> ::durable::__private::WithState<
             .await?;
         for (n, batch) in rows.chunks(500).enumerate() {
             {
-                let __claim = __cx.claim_keyed(&__SITES[step!(@ 1)], __p::key(&(n)));
-                let mut __op = __p::step(__claim, __p::Json);
+                let __operation = __cx
+                    .register_keyed(&__SITES[step!(@ 1)], __p::key(&(n)));
+                let mut __op = __p::step(__operation, __p::Json);
                 async {
                     while let __p::Some(__step) = __op.next().await {
                         let __out = __op
@@ -63,7 +64,7 @@ pub fn etl() -> ::durable::__private::WithState<
                 }
             }
                 .await?;
-            __p::wait(__cx.claim(&__SITES[wait!(@ 2)]), Duration::from_secs(1)).await;
+            __p::wait(__cx.register(&__SITES[wait!(@ 2)]), Duration::from_secs(1)).await;
         }
         Ok(Summary)
     }

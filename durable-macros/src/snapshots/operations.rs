@@ -40,8 +40,8 @@ fn operations() -> ::durable::__private::WithState<
         job: Job,
     ) -> Result<(), BoxError> {
         {
-            let __claim = __cx.claim(&__SITES[step!(@ 0)]);
-            let mut __op = __p::step(__claim, __p::Json).undoable();
+            let __operation = __cx.register(&__SITES[step!(@ 0)]);
+            let mut __op = __p::step(__operation, __p::Json).undoable();
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op.run(async { book().await }).await;
@@ -57,8 +57,8 @@ fn operations() -> ::durable::__private::WithState<
         }
             .await?;
         {
-            let __claim = __cx.claim(&__SITES[poll!(@ 2)]);
-            let mut __op = __p::poll(__claim, __p::Json, __p::Json);
+            let __operation = __cx.register(&__SITES[poll!(@ 2)]);
+            let mut __op = __p::poll(__operation, __p::Json, __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __p::Some(seen) = __op.state(|| 0) else {
@@ -75,7 +75,7 @@ fn operations() -> ::durable::__private::WithState<
             .await?;
         let answer = {
             let mut __op = __p::submitting(
-                __cx.claim(&__SITES[callback!(@ 3)]),
+                __cx.register(&__SITES[callback!(@ 3)]),
                 &__SITES[callback!(@ 4)],
                 __p::limits().timeout(pause),
                 __p::Json,
@@ -85,8 +85,8 @@ fn operations() -> ::durable::__private::WithState<
                     __p::Enter::Done(__result) => __result,
                     __p::Enter::Run((__cx, __id)) => {
                         let __submitted = {
-                            let __claim = __cx.claim(&__SITES[callback!(@ 5)]);
-                            let mut __op = __p::step(__claim, __p::Json);
+                            let __operation = __cx.register(&__SITES[callback!(@ 5)]);
+                            let mut __op = __p::step(__operation, __p::Json);
                             async {
                                 while let __p::Some(__step) = __op.next().await {
                                     let __out = __op
@@ -107,7 +107,7 @@ fn operations() -> ::durable::__private::WithState<
             }
         };
         __p::invoke(
-                __cx.claim_keyed(&__SITES[invoke!(@ 6)], __p::key(&(app))),
+                __cx.register_keyed(&__SITES[invoke!(@ 6)], __p::key(&(app))),
                 __state,
                 child,
                 job,
@@ -115,17 +115,18 @@ fn operations() -> ::durable::__private::WithState<
             )
             .await?;
         __p::invoke_named(
-                __cx.claim(&__SITES[invoke!(@ 7)]),
+                __cx.register(&__SITES[invoke!(@ 7)]),
                 __p::text("function"),
                 1,
                 __p::invoking(),
             )
             .await?;
         {
-            let __claim = __cx.claim(&__SITES[map!(@ 8)]);
+            let __operation = __cx.register(&__SITES[map!(@ 8)]);
             let __items = __p::items(&files);
             async {
-                let __fan = __p::fan(__claim, __p::batch_options().concurrency(4)).await;
+                let __fan = __p::fan(__operation, __p::batch_options().concurrency(4))
+                    .await;
                 let mut __branches = __p::Vec::new();
                 for __item in __items {
                     let __key = {
@@ -134,8 +135,8 @@ fn operations() -> ::durable::__private::WithState<
                     };
                     let __slot = (__fan.keyed(&__SITES[map!(@ 9)], &__key), __item);
                     let __branch = async {
-                        let (__claim, file) = __p::moved(__slot);
-                        let mut __op = __p::scope(__claim, __p::Json);
+                        let (__operation, file) = __p::moved(__slot);
+                        let mut __op = __p::scope(__operation, __p::Json);
                         match __op.enter().await {
                             __p::Enter::Done(__result) => __result,
                             __p::Enter::Run(__child) => {
@@ -143,8 +144,8 @@ fn operations() -> ::durable::__private::WithState<
                                 let __out = __child
                                     .body(async {
                                         {
-                                            let __claim = __cx.claim(&__SITES[step!(@ 10)]);
-                                            let mut __op = __p::step(__claim, __p::Json);
+                                            let __operation = __cx.register(&__SITES[step!(@ 10)]);
+                                            let mut __op = __p::step(__operation, __p::Json);
                                             async {
                                                 while let __p::Some(__step) = __op.next().await {
                                                     let __out = __op.run(async { parse(file).await }).await;
@@ -167,16 +168,16 @@ fn operations() -> ::durable::__private::WithState<
         }
             .await;
         {
-            let __claim = __cx.claim(&__SITES[parallel!(@ 11)]);
+            let __operation = __cx.register(&__SITES[parallel!(@ 11)]);
             async {
-                let __fan = __p::fan(__claim, __p::batch_options().flat()).await;
+                let __fan = __p::fan(__operation, __p::batch_options().flat()).await;
                 let __branches = __p::Vec::from([
                     {
-                        let __claim = __fan.keyed(&__SITES[parallel!(@ 12)], "mail");
+                        let __operation = __fan.keyed(&__SITES[parallel!(@ 12)], "mail");
                         __p::branch(
                             "mail",
                             async {
-                                let mut __op = __p::scope(__claim, __p::Json);
+                                let mut __op = __p::scope(__operation, __p::Json);
                                 match __op.enter().await {
                                     __p::Enter::Done(__result) => __result,
                                     __p::Enter::Run(__child) => {
@@ -186,7 +187,8 @@ fn operations() -> ::durable::__private::WithState<
                                                 if let __p::Some(__never) = __p::never() {
                                                     return __never;
                                                 }
-                                                __p::wait(__cx.claim(&__SITES[wait!(@ 13)]), pause).await;
+                                                __p::wait(__cx.register(&__SITES[wait!(@ 13)]), pause)
+                                                    .await;
                                                 Ok(1)
                                             })
                                             .await;
@@ -197,11 +199,11 @@ fn operations() -> ::durable::__private::WithState<
                         )
                     },
                     {
-                        let __claim = __fan.keyed(&__SITES[parallel!(@ 14)], "post");
+                        let __operation = __fan.keyed(&__SITES[parallel!(@ 14)], "post");
                         __p::branch(
                             "post",
                             async {
-                                let mut __op = __p::scope(__claim, __p::Json);
+                                let mut __op = __p::scope(__operation, __p::Json);
                                 match __op.enter().await {
                                     __p::Enter::Done(__result) => __result,
                                     __p::Enter::Run(__child) => {
@@ -226,14 +228,14 @@ fn operations() -> ::durable::__private::WithState<
         }
             .await;
         {
-            let __claim = __cx.claim(&__SITES[race!(@ 15)]);
+            let __operation = __cx.register(&__SITES[race!(@ 15)]);
             async {
-                let __race = __p::race(__claim, &["answer", "late"]).await;
+                let __race = __p::race(__operation, &["answer", "late"]).await;
                 let (mut __arm0, mut __arm1) = {
                     let __cx = __race.inside();
                     (
                         __p::arm(answer),
-                        __p::arm(__p::wait(__cx.claim(&__SITES[wait!(@ 16)]), pause)),
+                        __p::arm(__p::wait(__cx.register(&__SITES[wait!(@ 16)]), pause)),
                     )
                 };
                 match __race.first(&mut [&mut __arm0, &mut __arm1]).await {

@@ -108,7 +108,7 @@ impl Current {
         };
         Ok(Ack {
             fence: None,
-            changed,
+            changed_records: changed,
             changes: self.changes,
             cancel: self.cancel,
             paused: self.paused,

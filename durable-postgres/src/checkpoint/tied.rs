@@ -10,7 +10,7 @@ use crate::database::{Turn, Work};
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::news::Notes;
-use crate::outside::Told;
+use crate::outside::ParentCompletion;
 use crate::queues;
 use crate::rows::Stored;
 use crate::session::Counters;
@@ -65,7 +65,7 @@ impl Tied {
             key, mut execution, ..
         } = found.ok_or_else(|| not_found(place, id))?;
         execution.apply(update, whole.batch.seen, now);
-        let told = Told::by(conn, turn, &execution, now).await?;
+        let told = ParentCompletion::by(conn, turn, &execution, now).await?;
         self.release(conn, key, &execution).await?;
         let (changes, settled) = (execution.changes, execution.status.is_settled());
         turn.notes.changed(id, changes, settled);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use durable_core::store::{ClaimDue, Queue, Wanted};
+use durable_core::store::{ClaimRequest, Queue, WorkerFilter};
 
 use super::{locked, running};
 use crate::connection::{Conn, params};
@@ -31,8 +31,8 @@ struct Waiting {
 /// Adds what the queues let run, and says when they let more.
 pub(crate) async fn let_through(
     conn: &Conn,
-    wanted: &Wanted,
-    how: ClaimDue,
+    wanted: &WorkerFilter,
+    how: ClaimRequest,
     candidates: &mut Vec<Candidate>,
 ) -> Result<Option<i64>, Fault> {
     let mut opens = None;
@@ -63,7 +63,7 @@ pub(crate) async fn let_through(
 /// One look at a queue.
 struct Pass<'a> {
     conn: &'a Conn,
-    wanted: &'a Wanted,
+    wanted: &'a WorkerFilter,
     now: i64,
     queue: Queue,
 }

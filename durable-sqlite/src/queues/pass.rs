@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use durable_core::Timestamp;
-use durable_core::store::{ClaimDue, Queue, Wanted};
+use durable_core::store::{ClaimRequest, Queue, WorkerFilter};
 use rusqlite::{Connection, params};
 
 use super::{get, millis, running};
@@ -24,8 +24,8 @@ struct Waiting {
 /// Adds what the queues let run, and says when they let more.
 pub(crate) fn let_through(
     conn: &Connection,
-    wanted: &Wanted,
-    how: ClaimDue,
+    wanted: &WorkerFilter,
+    how: ClaimRequest,
     candidates: &mut Vec<Candidate>,
 ) -> Result<Option<Timestamp>, Fault> {
     let mut opens = None;
@@ -59,7 +59,7 @@ pub(crate) fn let_through(
 /// One look at a queue.
 struct Pass<'a> {
     conn: &'a Connection,
-    wanted: &'a Wanted,
+    wanted: &'a WorkerFilter,
     now: i64,
     queue: Queue,
 }
@@ -96,7 +96,7 @@ impl Pass<'_> {
                 candidates.push(Candidate {
                     key: one.key,
                     at: one.at,
-                    unclean: false,
+                    was_interrupted: false,
                     starts_in: self.queue.rate.map(|_| self.queue.name.clone()),
                 });
             }

@@ -60,7 +60,10 @@ pub(crate) async fn paid_inside(effects: &Effects) -> Result<String, BoxError> {
 
 #[durable(name = "left")]
 pub(crate) async fn paid_outside(effects: &Effects) -> Result<String, BoxError> {
-    scope!("pay", { Ok(step!("print", effects.record_value("print")).await?) }).await?;
+    scope!("pay", {
+        Ok(step!("print", effects.record_value("print")).await?)
+    })
+    .await?;
     wait!("pause", Duration::from_secs(30)).await;
     Ok(step!("charge", was = "pay/charge", effects.record_value("charge")).await?)
 }

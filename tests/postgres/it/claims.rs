@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use durable_core::Timestamp;
 use durable_core::store::{
-    ClaimDue, Claimed, ExecutionStore, HandlerBuild, Queue, QueueEntry, StoreErrorKind, Wanted,
+    ClaimRequest, Claimed, ExecutionStore, HandlerBuild, Queue, QueueEntry, StoreErrorKind,
+    WorkerFilter,
 };
 use durable_postgres::PostgresStore;
 use durable_postgres_tests::{Server, client};
@@ -13,8 +14,8 @@ use tokio::task::JoinSet;
 
 use crate::support::{id, leased_for, new, now, open, succeed};
 
-fn wanted() -> Wanted {
-    Wanted {
+fn wanted() -> WorkerFilter {
+    WorkerFilter {
         handlers: vec![HandlerBuild {
             name: "etl".to_owned(),
             build: "1".to_owned(),
@@ -24,7 +25,7 @@ fn wanted() -> Wanted {
 }
 
 async fn claim(store: &PostgresStore, limit: usize, now: Timestamp, look_after: bool) -> Claimed {
-    let how = ClaimDue {
+    let how = ClaimRequest {
         limit,
         now,
         ttl: Duration::from_secs(1),
@@ -159,7 +160,13 @@ async fn a_worker_whose_clock_is_wrong_takes_and_keeps_no_lease_by_it() {
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(right.claim(&id("b"), now(), hour).await.unwrap().unclean);
+    assert!(
+        right
+            .claim(&id("b"), now(), hour)
+            .await
+            .unwrap()
+            .was_interrupted
+    );
 }
 
 #[tokio::test]
@@ -185,5 +192,5 @@ async fn an_expired_lease_is_watched_before_it_is_taken() {
         .map(|lease| lease.execution.id.as_str())
         .collect();
     assert_eq!(names, ["gone"]);
-    assert_eq!((taken[0].unclean, taken[0].crashes), (true, 1));
+    assert_eq!((taken[0].was_interrupted, taken[0].crashes), (true, 1));
 }

@@ -170,7 +170,7 @@ async fn calls_of_clients_happen_once_wherever_the_connection_is_cut() {
             "{name}"
         );
         let lease = store.claim(&id(&name), now(), TTL).await.unwrap();
-        assert!(!lease.unclean, "{name}");
+        assert!(!lease.was_interrupted, "{name}");
         let mut asked = step(1);
         (asked.kind, asked.status, asked.payload) =
             (Kind::Callback, durable_core::Status::Started, None);
@@ -216,7 +216,7 @@ async fn a_holder_cut_off_beyond_its_lease_writes_nothing() {
     };
     tokio::time::sleep(Duration::from_millis(600)).await;
     let taken = other.claim(&id("a"), now(), TTL).await.unwrap();
-    assert!(taken.unclean);
+    assert!(taken.was_interrupted);
     steps(&other, &taken.fence, 4, 5).await.unwrap();
     proxy.heal();
     let refused = late.await.unwrap().unwrap_err();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use durable_core::store::{
-    CheckpointStore, ClaimDue, ExecutionStatus, ExecutionStore, HandlerBuild, StoreErrorKind,
-    Wanted,
+    CheckpointStore, ClaimRequest, ExecutionStatus, ExecutionStore, HandlerBuild, StoreErrorKind,
+    WorkerFilter,
 };
 use durable_postgres_tests::Server;
 
@@ -57,14 +57,14 @@ async fn an_execution_that_cannot_be_read_keeps_no_other_from_running() {
     .await;
     let error = store.claim(&id("a"), now(), TTL).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error}");
-    let wanted = Wanted {
+    let wanted = WorkerFilter {
         handlers: vec![HandlerBuild {
             name: "etl".to_owned(),
             build: "1".to_owned(),
         }],
         queues: None,
     };
-    let how = ClaimDue {
+    let how = ClaimRequest {
         limit: 9,
         now: now(),
         ttl: Duration::from_secs(60),

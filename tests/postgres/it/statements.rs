@@ -147,7 +147,7 @@ async fn a_lost_fence_spoils_nobody_elses_batch() {
     crate::support::sql(&url, expire).await;
     for n in [3, 7] {
         let taken = store.claim(&id(&format!("run-{n}")), now(), TTL).await;
-        assert!(taken.unwrap().unclean);
+        assert!(taken.unwrap().was_interrupted);
     }
     let mut writes = JoinSet::new();
     for (n, lease) in leases.into_iter().enumerate() {

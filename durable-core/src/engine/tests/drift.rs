@@ -14,7 +14,7 @@ fn three() -> Vec<Record> {
 fn replay(records: Vec<Record>, names: &[&'static str]) -> Script {
     let mut script = Script::with(records, false);
     for name in names {
-        let id = script.claim(step(name));
+        let id = script.register(step(name));
         if script.decide(id) == Decision::Run {
             script.begin(id);
             script.succeed(id, "2");
@@ -54,7 +54,7 @@ fn an_insertion_is_no_drift_now_or_on_later_replays() {
 fn an_unwritten_sibling_does_not_look_moved_later() {
     // `a` began first and was cut off before anything of it was written.
     let records = history(|script| {
-        script.claim(step("a"));
+        script.register(step("a"));
         script.run(step("b"), "1");
     });
     let mut script = replay(records.clone(), &["a", "b"]);
@@ -97,15 +97,15 @@ fn leak(site: Site) -> &'static Site {
 
 impl Script {
     /// Enters a scope.
-    fn enter(&mut self, inside: ScopeIndex, site: &'static Site, turn: Turn) -> ScopeIndex {
-        let scope = self.engine.claim(inside, site, turn);
+    fn enter(&mut self, inside: ScopeIndex, site: &'static Site, turn: RunKey) -> ScopeIndex {
+        let scope = self.engine.register(inside, site, turn);
         self.engine.enter(scope, Timestamp::from_millis(1));
         self.engine.open_scope(scope)
     }
 
     /// Runs a step in `inside`, if it is to be run.
-    fn step_in(&mut self, inside: ScopeIndex, site: &'static Site, turn: Turn) -> Op {
-        let op = self.engine.claim(inside, site, turn);
+    fn step_in(&mut self, inside: ScopeIndex, site: &'static Site, turn: RunKey) -> OpIndex {
+        let op = self.engine.register(inside, site, turn);
         if self.decide(op) == Decision::Run {
             self.begin(op);
             self.succeed(op, "1");
@@ -128,9 +128,9 @@ fn a_step_of_the_same_name_elsewhere_is_what_moved() {
         script.run(step("chargeback"), "1");
     });
     let mut script = Script::with(records, false);
-    let pay = script.enter(TOP, site(Kind::Scope, "pay"), Turn::OfSite);
-    script.step_in(pay, step("charge"), Turn::OfSite);
-    script.step_in(TOP, step("chargebacks"), Turn::OfSite);
+    let pay = script.enter(TOP, site(Kind::Scope, "pay"), RunKey::FromSite);
+    script.step_in(pay, step("charge"), RunKey::FromSite);
+    script.step_in(TOP, step("chargebacks"), RunKey::FromSite);
     assert_eq!(
         script.drift(),
         [
@@ -145,7 +145,7 @@ fn a_step_of_the_same_name_elsewhere_is_what_moved() {
 /// The line that a hint says to write answers from the record.
 #[test]
 fn the_path_of_a_hint_leads_to_the_record() {
-    let key = |key: &str| Turn::Key(key.to_owned());
+    let key = |key: &str| RunKey::Key(key.to_owned());
     let old = leak(named(Kind::Step, "load", &[]).keyed());
     let scope = leak(named(Kind::Scope, "dir", &[]).keyed());
     let records = history(|script| {
@@ -162,7 +162,7 @@ fn the_path_of_a_hint_leads_to_the_record() {
         for dir in ["a/b", "c]"] {
             script.enter(TOP, scope, key(dir));
         }
-        let all = script.enter(TOP, leak(named(Kind::Scope, "all", &[])), Turn::OfSite);
+        let all = script.enter(TOP, leak(named(Kind::Scope, "all", &[])), RunKey::FromSite);
         for dir in ["c]", "a/b"] {
             let item = leak(named(Kind::Scope, "item", &[]).keyed());
             let item = script.enter(all, item, key(dir));
@@ -192,17 +192,17 @@ fn a_step_that_is_still_there_has_not_moved() {
     let keyed = leak(named(Kind::Step, "load", &[]).keyed());
     let records = history(|script| {
         for key in ["a", "b"] {
-            script.step_in(TOP, keyed, Turn::Key(key.into()));
+            script.step_in(TOP, keyed, RunKey::Key(key.into()));
         }
     });
     let mut script = Script::with(records, false);
-    script.step_in(TOP, keyed, Turn::Key("a".into()));
+    script.step_in(TOP, keyed, RunKey::Key("a".into()));
     // New in another place, under the same name.
-    let other = script.enter(TOP, site(Kind::Scope, "other"), Turn::OfSite);
+    let other = script.enter(TOP, site(Kind::Scope, "other"), RunKey::FromSite);
     script.step_in(
         other,
         leak(named(Kind::Step, "load", &[]).keyed()),
-        Turn::Key("b".into()),
+        RunKey::Key("b".into()),
     );
     assert_eq!(
         script.drift(),
@@ -215,13 +215,13 @@ fn a_step_in_another_run_of_its_scope_has_not_moved() {
     let scope = leak(named(Kind::Scope, "file", &[]).keyed());
     let parse = step("parse");
     let records = history(|script| {
-        let inside = script.enter(TOP, scope, Turn::Key("a".into()));
-        script.step_in(inside, parse, Turn::OfSite);
+        let inside = script.enter(TOP, scope, RunKey::Key("a".into()));
+        script.step_in(inside, parse, RunKey::FromSite);
     });
     let mut script = Script::with(records, false);
-    script.enter(TOP, scope, Turn::Key("a".into()));
-    let inside = script.enter(TOP, scope, Turn::Key("b".into()));
-    script.step_in(inside, parse, Turn::OfSite);
+    script.enter(TOP, scope, RunKey::Key("a".into()));
+    let inside = script.enter(TOP, scope, RunKey::Key("b".into()));
+    script.step_in(inside, parse, RunKey::FromSite);
     assert_eq!(
         script.drift(),
         ["`file[a]/parse` is recorded, but the code never asked for it"]
@@ -235,7 +235,7 @@ fn a_step_that_moved_into_a_loop_is_hinted_at() {
     });
     let mut script = Script::with(records, false);
     let looped = leak(named(Kind::Step, "load", &[]).ordered());
-    script.step_in(TOP, looped, Turn::OfSite);
+    script.step_in(TOP, looped, RunKey::FromSite);
     let drift = script.drift();
     assert!(
         drift[0].contains("write `was = \"load\"` there"),
@@ -250,11 +250,11 @@ fn another_kind_and_another_name_are_no_hint() {
         script.run(step("refund"), "1");
     });
     let mut script = Script::with(records, false);
-    let pay = script.enter(TOP, site(Kind::Scope, "pay"), Turn::OfSite);
+    let pay = script.enter(TOP, site(Kind::Scope, "pay"), RunKey::FromSite);
     script
         .engine
-        .claim(pay, site(Kind::Record, "charge"), Turn::OfSite);
-    script.step_in(pay, step("ship"), Turn::OfSite);
+        .register(pay, site(Kind::Record, "charge"), RunKey::FromSite);
+    script.step_in(pay, step("ship"), RunKey::FromSite);
     assert_eq!(
         script.drift(),
         [
@@ -269,16 +269,16 @@ fn another_kind_and_another_name_are_no_hint() {
 fn a_hint_reads_the_key_off_what_is_written() {
     let keyed = leak(named(Kind::Step, "load", &[]).keyed());
     let mut records = history(|script| {
-        script.step_in(TOP, keyed, Turn::Key("a".into()));
+        script.step_in(TOP, keyed, RunKey::Key("a".into()));
     });
     records[0].label = Some("load[a]".into());
     records[0].occurrence = crate::Occurrence::Once;
     let mut script = Script::with(records, false);
-    let inside = script.enter(TOP, site(Kind::Scope, "all"), Turn::OfSite);
+    let inside = script.enter(TOP, site(Kind::Scope, "all"), RunKey::FromSite);
     script.step_in(
         inside,
         leak(named(Kind::Step, "load", &[]).keyed()),
-        Turn::Key("a".into()),
+        RunKey::Key("a".into()),
     );
     let drift = script.drift();
     assert!(
@@ -290,16 +290,16 @@ fn a_hint_reads_the_key_off_what_is_written() {
 #[test]
 fn children_of_a_finished_scope_are_not_missed() {
     let records = history(|script| {
-        let scope = script.claim(site(Kind::Scope, "s"));
+        let scope = script.register(site(Kind::Scope, "s"));
         script.engine.enter(scope, Timestamp::from_millis(1));
         let inside = script.engine.open_scope(scope);
-        let id = script.engine.claim(inside, step("a"), Turn::OfSite);
+        let id = script.engine.register(inside, step("a"), RunKey::FromSite);
         script.begin(id);
         script.succeed(id, "1");
         script.succeed(scope, "2");
     });
     let mut script = Script::with(records, false);
-    let scope = script.claim(site(Kind::Scope, "s"));
+    let scope = script.register(site(Kind::Scope, "s"));
     assert_eq!(script.decide(scope), value("2"));
     assert_eq!(script.engine.drift(), []);
 }

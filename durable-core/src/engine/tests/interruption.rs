@@ -2,8 +2,8 @@ use super::*;
 
 #[test]
 fn a_step_cut_off_by_an_unclean_end_is_counted_and_runs_again() {
-    let mut script = Script::with(cut_off("s", 0), true);
-    let id = script.claim(step("s"));
+    let mut script = Script::with(interruptions("s", 0), true);
+    let id = script.register(step("s"));
     assert_eq!(script.decide(id), Decision::Run);
     assert_eq!(
         script.engine.next_attempt(id),
@@ -16,8 +16,8 @@ fn a_step_cut_off_by_an_unclean_end_is_counted_and_runs_again() {
 
 #[test]
 fn a_clean_end_does_not_count() {
-    let mut script = Script::with(cut_off("s", 2), false);
-    let id = script.claim(step("s"));
+    let mut script = Script::with(interruptions("s", 2), false);
+    let id = script.register(step("s"));
     assert_eq!(script.begin(id), Begin::Now);
     script.succeed(id, "1");
     assert_eq!(script.commit()[0].interruptions, 2);
@@ -25,16 +25,16 @@ fn a_clean_end_does_not_count() {
 
 #[test]
 fn the_third_interruption_is_the_last() {
-    let mut script = Script::with(cut_off("s", 2), true);
-    let id = script.claim(step("s"));
+    let mut script = Script::with(interruptions("s", 2), true);
+    let id = script.register(step("s"));
     assert_eq!(script.begin(id), Begin::Interrupted(3));
 }
 
 #[test]
 fn at_most_once_never_runs_what_may_have_run() {
-    for unclean in [true, false] {
-        let mut script = Script::with(cut_off("s", 0), unclean);
-        let id = script.claim(step("s"));
+    for was_interrupted in [true, false] {
+        let mut script = Script::with(interruptions("s", 0), was_interrupted);
+        let id = script.register(step("s"));
         let now = script.time();
         assert_eq!(script.engine.begin(id, ONCE, now), Begin::Interrupted(1));
     }
@@ -43,10 +43,10 @@ fn at_most_once_never_runs_what_may_have_run() {
 #[test]
 fn after_an_unclean_end_starts_are_written_until_something_is_achieved() {
     let mut script = Script::with(Vec::new(), true);
-    let first = script.claim(step("first"));
+    let first = script.register(step("first"));
     assert_eq!(script.begin(first), Begin::OnceWritten);
     script.commit();
     script.succeed(first, "1");
-    let second = script.claim(step("second"));
+    let second = script.register(step("second"));
     assert_eq!(script.begin(second), Begin::Now);
 }

@@ -10,7 +10,7 @@ mod write;
 
 use std::time::Duration;
 
-use super::{Begin, Conditions, Decision, Engine, Op, Outcome, ScopeIndex, Turn};
+use super::{Begin, Conditions, Decision, Engine, OpIndex, Outcome, RunKey, ScopeIndex};
 use crate::Timestamp;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
@@ -53,14 +53,14 @@ impl Script {
         Self::with(Vec::new(), false)
     }
 
-    fn with(history: Vec<Record>, unclean: bool) -> Self {
-        let limits = Capabilities::roomy(Durability::Memory).with_max_value(100);
-        Self::limited(history, unclean, limits)
+    fn with(history: Vec<Record>, was_interrupted: bool) -> Self {
+        let limits = Capabilities::unlimited(Durability::Memory).with_max_value(100);
+        Self::limited(history, was_interrupted, limits)
     }
 
-    fn limited(history: Vec<Record>, unclean: bool, limits: Capabilities) -> Self {
+    fn limited(history: Vec<Record>, was_interrupted: bool, limits: Capabilities) -> Self {
         Self {
-            engine: Engine::new(history, unclean, limits),
+            engine: Engine::new(history, was_interrupted, limits),
             now: 1_000,
         }
     }
@@ -69,37 +69,38 @@ impl Script {
         Timestamp::from_millis(self.now)
     }
 
-    fn claim(&mut self, site: &'static Site) -> Op {
-        self.engine.claim(ScopeIndex::ROOT, site, Turn::OfSite)
-    }
-
-    fn claim_key(&mut self, site: &'static Site, key: &str) -> Op {
+    fn register(&mut self, site: &'static Site) -> OpIndex {
         self.engine
-            .claim(ScopeIndex::ROOT, site, Turn::Key(key.into()))
+            .register(ScopeIndex::ROOT, site, RunKey::FromSite)
     }
 
-    fn decide(&mut self, id: Op) -> Decision {
+    fn claim_key(&mut self, site: &'static Site, key: &str) -> OpIndex {
+        self.engine
+            .register(ScopeIndex::ROOT, site, RunKey::Key(key.into()))
+    }
+
+    fn decide(&mut self, id: OpIndex) -> Decision {
         let now = self.time();
         self.engine.decide(id, || now)
     }
 
-    fn begin(&mut self, id: Op) -> Begin {
+    fn begin(&mut self, id: OpIndex) -> Begin {
         let now = self.time();
         self.engine.begin(id, Conditions::default(), now)
     }
 
-    fn succeed(&mut self, id: Op, text: &str) {
+    fn succeed(&mut self, id: OpIndex, text: &str) {
         let now = self.time();
         self.engine.succeed(id, payload(text), "T", now);
     }
 
-    fn fail(&mut self, id: Op, message: &str) {
+    fn fail(&mut self, id: OpIndex, message: &str) {
         let now = self.time();
         let error = OperationError::new("s", ErrorKind::Failed, message);
         self.engine.fail(id, error, now);
     }
 
-    fn retry(&mut self, id: Op, millis: u64) {
+    fn retry(&mut self, id: OpIndex, millis: u64) {
         let now = self.time();
         let error = OperationError::new("s", ErrorKind::Failed, "again");
         self.engine
@@ -116,8 +117,8 @@ impl Script {
     }
 
     /// Runs a step to its end.
-    fn run(&mut self, site: &'static Site, text: &str) -> Op {
-        let id = self.claim(site);
+    fn run(&mut self, site: &'static Site, text: &str) -> OpIndex {
+        let id = self.register(site);
         assert_eq!(self.decide(id), Decision::Run);
         self.begin(id);
         self.succeed(id, text);
@@ -145,9 +146,9 @@ fn history(script: impl FnOnce(&mut Script)) -> Vec<Record> {
 }
 
 /// What a process that was killed leaves of an operation whose START was written.
-fn cut_off(name: &'static str, interruptions: u32) -> Vec<Record> {
+fn interruptions(name: &'static str, interruptions: u32) -> Vec<Record> {
     let mut records = history(|script| {
-        let id = script.claim(step(name));
+        let id = script.register(step(name));
         script.begin(id);
     });
     assert_eq!(records[0].status, Status::Started);

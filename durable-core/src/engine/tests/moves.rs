@@ -14,11 +14,11 @@ fn was(name: &'static str, path: &'static str) -> &'static Site {
 /// A scope that has not ended, with these steps in it.
 fn scope_of(names: &[&'static str]) -> Vec<Record> {
     history(|script| {
-        let scope = script.claim(site(Kind::Scope, "pay"));
+        let scope = script.register(site(Kind::Scope, "pay"));
         script.engine.enter(scope, Timestamp::from_millis(1));
         let inside = script.engine.open_scope(scope);
         for name in names {
-            let op = script.engine.claim(inside, step(name), Turn::OfSite);
+            let op = script.engine.register(inside, step(name), RunKey::FromSite);
             script.begin(op);
             script.succeed(op, "1");
         }
@@ -30,15 +30,17 @@ fn a_scope_has_nothing_ahead_that_was_claimed_elsewhere() {
     for scope_first in [false, true] {
         let mut script = Script::with(scope_of(&["charge", "print"]), false);
         let enter = |script: &mut Script| {
-            let scope = script.claim(site(Kind::Scope, "pay"));
+            let scope = script.register(site(Kind::Scope, "pay"));
             script.engine.open_scope(scope)
         };
         let early = scope_first.then(|| enter(&mut script));
-        let moved = script.claim(was("charge", "pay/charge"));
+        let moved = script.register(was("charge", "pay/charge"));
         assert_eq!(script.decide(moved), value("1"));
         let inside = early.unwrap_or_else(|| enter(&mut script));
         assert!(script.engine.is_replaying(inside));
-        script.engine.claim(inside, step("print"), Turn::OfSite);
+        script
+            .engine
+            .register(inside, step("print"), RunKey::FromSite);
         assert!(!script.engine.is_replaying(inside));
         assert_eq!(script.engine.drift(), []);
     }
@@ -52,16 +54,18 @@ fn a_moved_operation_is_in_no_other_order() {
         }
     });
     let mut script = Script::with(records, false);
-    script.claim(step("a"));
-    script.claim(step("b"));
-    let pay = script.claim(site(Kind::Scope, "pay"));
+    script.register(step("a"));
+    script.register(step("b"));
+    let pay = script.register(site(Kind::Scope, "pay"));
     script.engine.enter(pay, Timestamp::from_millis(1));
     let inside = script.engine.open_scope(pay);
-    let first = script.engine.claim(inside, step("new"), Turn::OfSite);
+    let first = script
+        .engine
+        .register(inside, step("new"), RunKey::FromSite);
     script.begin(first);
     let moved = script
         .engine
-        .claim(inside, was("charge", "/charge"), Turn::OfSite);
+        .register(inside, was("charge", "/charge"), RunKey::FromSite);
     assert_eq!(script.decide(moved), value("1"));
     assert_eq!(script.engine.drift(), []);
 }
@@ -69,8 +73,8 @@ fn a_moved_operation_is_in_no_other_order() {
 /// What has moved out of a scope stays among what a service shows when that scope ends.
 #[test]
 fn what_moved_counts_where_it_was_recorded() {
-    let mut limits = Capabilities::roomy(Durability::Power).with_max_value(100);
-    (limits.orchestrates, limits.keeps_children) = (true, false);
+    let mut limits = Capabilities::unlimited(Durability::Power).with_max_value(100);
+    (limits.service_driven, limits.keeps_children) = (true, false);
     limits.max_operations = Some(10);
     let records = history(|script| {
         for name in ["a", "b", "c"] {
@@ -78,11 +82,13 @@ fn what_moved_counts_where_it_was_recorded() {
         }
     });
     let mut script = Script::limited(records, false, limits);
-    let pay = script.claim(site(Kind::Scope, "pay"));
+    let pay = script.register(site(Kind::Scope, "pay"));
     script.engine.enter(pay, Timestamp::from_millis(1));
     let inside = script.engine.open_scope(pay);
     for (name, path) in [("a", "../a"), ("b", "../b"), ("c", "../c")] {
-        let op = script.engine.claim(inside, was(name, path), Turn::OfSite);
+        let op = script
+            .engine
+            .register(inside, was(name, path), RunKey::FromSite);
         assert_eq!(script.decide(op), value("1"));
     }
     script.succeed(pay, "2");
@@ -106,7 +112,7 @@ fn a_path_that_leads_nowhere_answers_nothing() {
             script.run(step("charge"), "1");
         });
         let mut script = Script::with(records, false);
-        let op = script.claim(was("moved", path));
+        let op = script.register(was("moved", path));
         assert_eq!(script.decide(op), Decision::Run, "{path}");
     }
 }

@@ -3,9 +3,9 @@
 use super::*;
 
 fn limits(operations: Option<u64>, written: Option<u64>) -> Capabilities {
-    let mut limits = Capabilities::roomy(Durability::Power);
+    let mut limits = Capabilities::unlimited(Durability::Power);
     limits.max_operations = operations;
-    limits.max_written = written;
+    limits.max_total_bytes = written;
     limits
 }
 
@@ -17,7 +17,7 @@ fn names(count: usize) -> Vec<&'static str> {
 fn steps(script: &mut Script, count: usize) -> (Vec<String>, Decision) {
     let (mut warnings, mut last) = (Vec::new(), Decision::Stopped);
     for name in names(count) {
-        let op = script.claim(step(name));
+        let op = script.register(step(name));
         last = script.decide(op);
         if last == Decision::Run {
             script.begin(op);
@@ -56,7 +56,7 @@ fn recorded_operations_are_answered_however_many_there_are() {
         }
     });
     let mut script = Script::limited(records, false, limits(Some(10), None));
-    let last = script.claim(step("s49"));
+    let last = script.register(step("s49"));
     assert_eq!(script.decide(last), value("1"));
 }
 
@@ -64,7 +64,7 @@ fn recorded_operations_are_answered_however_many_there_are() {
 fn what_can_have_no_error_ends_the_execution_instead() {
     for kind in [Kind::Wait, Kind::Map, Kind::Parallel, Kind::Race] {
         let mut script = Script::limited(Vec::new(), false, limits(Some(1), None));
-        let op = script.claim(site(kind, "w"));
+        let op = script.register(site(kind, "w"));
         let now = script.time();
         if kind == Kind::Wait {
             script
@@ -81,7 +81,7 @@ fn what_can_have_no_error_ends_the_execution_instead() {
 #[test]
 fn undo_bodies_may_use_what_is_held_back() {
     let mut script = Script::limited(Vec::new(), false, limits(Some(1), None));
-    let op = script.claim(site(Kind::Undo, "u"));
+    let op = script.register(site(Kind::Undo, "u"));
     assert_eq!(script.decide(op), Decision::Run);
 }
 
@@ -106,10 +106,10 @@ fn a_value_that_does_not_fit_into_what_is_left_fails_its_step() {
 #[test]
 fn bytes_that_are_no_text_count_as_the_store_keeps_them() {
     let mut limits = limits(None, None).with_max_value(120);
-    limits.keeps_text = true;
+    limits.text_only = true;
     let mut script = Script::limited(Vec::new(), false, limits);
     for (text, fits) in [(&[b'x'; 100], true), (&[0xff; 100], false)] {
-        let op = script.claim(step(if fits { "text" } else { "bytes" }));
+        let op = script.register(step(if fits { "text" } else { "bytes" }));
         script.begin(op);
         let value = Payload {
             codec: "raw".into(),
@@ -127,12 +127,12 @@ fn a_timer_over_the_limit_ends_the_execution_and_a_retry_is_sooner() {
     let mut limits = limits(None, None);
     limits.max_timer = Some(Duration::from_secs(10));
     let mut script = Script::limited(Vec::new(), false, limits);
-    let op = script.claim(step("s"));
+    let op = script.register(step("s"));
     script.begin(op);
     script.retry(op, 60_000);
     let due = script.commit()[0].due_at;
     assert_eq!(due, Some(Timestamp::from_millis(11_000)));
-    let wait = script.claim(site(Kind::Wait, "w"));
+    let wait = script.register(site(Kind::Wait, "w"));
     let now = script.time();
     script
         .engine
@@ -147,7 +147,7 @@ fn long_errors_are_shortened_from_the_end_of_their_causes() {
     let mut limits = limits(None, None);
     limits.max_error = 300;
     let mut script = Script::limited(Vec::new(), false, limits);
-    let op = script.claim(step("s"));
+    let op = script.register(step("s"));
     script.begin(op);
     script.fail(op, &"long ".repeat(200));
     let error = script.commit().remove(0).error.unwrap();
@@ -160,19 +160,19 @@ fn long_errors_are_shortened_from_the_end_of_their_causes() {
 /// A store that forgets what stands in scopes that are over.
 fn forgetful(operations: u64) -> Capabilities {
     let mut limits = limits(Some(operations), None);
-    (limits.orchestrates, limits.keeps_children) = (true, false);
+    (limits.service_driven, limits.keeps_children) = (true, false);
     limits
 }
 
 #[test]
 fn what_a_service_does_not_load_again_is_told_of_with_what_is_written_anyway() {
     let mut script = Script::limited(Vec::new(), false, forgetful(100));
-    let scope = script.claim(site(Kind::Scope, "part"));
+    let scope = script.register(site(Kind::Scope, "part"));
     let now = script.time();
     script.engine.enter(scope, now);
     let inside = script.engine.open_scope(scope);
     for name in names(10) {
-        let op = script.engine.claim(inside, step(name), Turn::OfSite);
+        let op = script.engine.register(inside, step(name), RunKey::FromSite);
         script.begin(op);
         script.succeed(op, "1");
         assert!(
@@ -193,7 +193,7 @@ fn what_a_service_does_not_load_again_is_told_of_with_what_is_written_anyway() {
     let mut script = Script::limited(loaded, false, forgetful(100));
     let (_, last) = steps(&mut script, 87);
     assert_eq!(last, Decision::Run);
-    let op = script.claim(step("one too many"));
+    let op = script.register(step("one too many"));
     assert!(matches!(
         script.decide(op),
         Decision::Recorded(Outcome::Error(_))

@@ -1,9 +1,9 @@
 use super::*;
-use crate::engine::Stop;
+use crate::engine::StopReason;
 
 fn blocked(script: &Script) -> &str {
     match script.engine.stop() {
-        Some(Stop::Blocked(report)) => report,
+        Some(StopReason::Blocked(report)) => report,
         other => panic!("not blocked: {other:?}"),
     }
 }
@@ -12,9 +12,9 @@ fn blocked(script: &Script) -> &str {
 fn a_live_value_is_seen_only_once_it_is_durable() {
     let mut script = Script::new();
     let id = script.run(step("a"), "1");
-    assert_eq!(script.decide(id), Decision::Unwritten);
+    assert_eq!(script.decide(id), Decision::NotDurable);
     script.engine.take_batch(None).unwrap();
-    assert_eq!(script.decide(id), Decision::Unwritten);
+    assert_eq!(script.decide(id), Decision::NotDurable);
     script.engine.acknowledge(&Ack::default());
     assert_eq!(script.decide(id), value("1"));
 }
@@ -23,12 +23,12 @@ fn a_live_value_is_seen_only_once_it_is_durable() {
 fn a_recorded_value_and_a_recorded_error_are_answered() {
     let records = history(|script| {
         script.run(step("good"), "1");
-        let bad = script.claim(step("bad"));
+        let bad = script.register(step("bad"));
         script.begin(bad);
         script.fail(bad, "no");
     });
     let mut script = Script::with(records, false);
-    let (good, bad) = (script.claim(step("good")), script.claim(step("bad")));
+    let (good, bad) = (script.register(step("good")), script.register(step("bad")));
     assert_eq!(script.decide(good), value("1"));
     let Decision::Recorded(Outcome::Error(error)) = script.decide(bad) else {
         panic!("no error");
@@ -45,9 +45,9 @@ fn identity_is_the_name_not_the_position() {
         script.run(step("b"), "2");
     });
     let mut script = Script::with(records, false);
-    let new = script.claim(step("new"));
-    let b = script.claim(step("b"));
-    let a = script.claim(step("a"));
+    let new = script.register(step("new"));
+    let b = script.register(step("b"));
+    let a = script.register(step("a"));
     assert_eq!(script.decide(new), Decision::Run);
     assert_eq!(script.decide(b), value("2"));
     assert_eq!(script.decide(a), value("1"));
@@ -58,9 +58,9 @@ fn keys_and_turns_never_meet() {
     let ordered: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f", 1).ordered()));
     let keyed: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f", 1).keyed()));
     let mut script = Script::new();
-    let turns = [script.claim(ordered), script.claim(ordered)];
+    let turns = [script.register(ordered), script.register(ordered)];
     let keys = [script.claim_key(keyed, "0"), script.claim_key(keyed, "1")];
-    let once = script.claim(step("s"));
+    let once = script.register(step("s"));
     let mut all = [turns[0], turns[1], keys[0], keys[1], once];
     all.sort();
     assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
@@ -73,7 +73,7 @@ fn another_kind_blocks_with_a_report() {
         script.run(step("load"), "1");
     });
     let mut script = Script::with(records, false);
-    let id = script.claim(site(Kind::Wait, "load"));
+    let id = script.register(site(Kind::Wait, "load"));
     assert_eq!(script.decide(id), Decision::Stopped);
     let report = blocked(&script);
     for part in ["wait `load` (script.rs:1)", "step `load`", "was = \"load\""] {
@@ -87,7 +87,7 @@ fn a_step_is_no_record_of_a_recorded_value() {
         script.run(step("now"), "1");
     });
     let mut script = Script::with(records, false);
-    script.claim(site(Kind::Record, "now"));
+    script.register(site(Kind::Record, "now"));
     assert!(blocked(&script).contains("record `now`"));
 }
 
@@ -114,7 +114,7 @@ fn was_answers_from_the_old_name_only_when_the_new_one_has_no_record() {
         script.run(step("old"), "1");
     });
     let mut script = Script::with(records, false);
-    let id = script.claim(renamed);
+    let id = script.register(renamed);
     assert_eq!(script.decide(id), value("1"));
 
     let records = history(|script| {
@@ -122,7 +122,7 @@ fn was_answers_from_the_old_name_only_when_the_new_one_has_no_record() {
         script.run(step("new"), "2");
     });
     let mut script = Script::with(records, false);
-    let id = script.claim(renamed);
+    let id = script.register(renamed);
     assert_eq!(script.decide(id), value("2"));
 }
 
@@ -137,7 +137,7 @@ fn was_follows_a_site_into_and_out_of_a_loop() {
             .was(&["load"]),
     ));
     let mut script = Script::with(records, false);
-    let (first, second) = (script.claim(looped), script.claim(looped));
+    let (first, second) = (script.register(looped), script.register(looped));
     assert_eq!(script.decide(first), value("1"));
     assert_eq!(script.decide(second), Decision::Run);
 
@@ -151,7 +151,7 @@ fn was_follows_a_site_into_and_out_of_a_loop() {
         Site::new(Kind::Step, "load", "f", 1).was(&["load[a.csv]"]),
     ));
     let mut script = Script::with(records, false);
-    let id = script.claim(single);
+    let id = script.register(single);
     assert_eq!(script.decide(id), value("2"));
 }
 
@@ -172,10 +172,10 @@ fn the_record_of_an_earlier_name_answers_one_run_only() {
 #[test]
 fn a_renamed_scope_adopts_what_is_in_it() {
     let records = history(|script| {
-        let scope = script.claim(site(Kind::Scope, "old"));
+        let scope = script.register(site(Kind::Scope, "old"));
         script.engine.enter(scope, Timestamp::from_millis(1));
         let inside = script.engine.open_scope(scope);
-        let id = script.engine.claim(inside, step("a"), Turn::OfSite);
+        let id = script.engine.register(inside, step("a"), RunKey::FromSite);
         script.begin(id);
         script.succeed(id, "1");
     });
@@ -183,10 +183,10 @@ fn a_renamed_scope_adopts_what_is_in_it() {
         Site::new(Kind::Scope, "new", "f", 1).was(&["old"]),
     ));
     let mut script = Script::with(records, false);
-    let scope = script.claim(renamed);
+    let scope = script.register(renamed);
     assert_eq!(script.decide(scope), Decision::Run);
     let inside = script.engine.open_scope(scope);
-    let id = script.engine.claim(inside, step("a"), Turn::OfSite);
+    let id = script.engine.register(inside, step("a"), RunKey::FromSite);
     assert_eq!(script.decide(id), value("1"));
     assert_eq!(
         script.engine.path(id),
@@ -198,7 +198,7 @@ fn a_renamed_scope_adopts_what_is_in_it() {
 #[test]
 fn a_timer_ends_when_its_time_has_come_and_not_before() {
     let mut script = Script::new();
-    let id = script.claim(site(Kind::Wait, "w"));
+    let id = script.register(site(Kind::Wait, "w"));
     let due = Timestamp::from_millis(5_000);
     let now = script.time();
     script.engine.start_timer(id, due, now);
@@ -213,14 +213,14 @@ fn a_timer_ends_when_its_time_has_come_and_not_before() {
 #[test]
 fn a_timer_keeps_its_first_end_over_replays() {
     let records = history(|script| {
-        let id = script.claim(site(Kind::Wait, "w"));
+        let id = script.register(site(Kind::Wait, "w"));
         script
             .engine
             .start_timer(id, Timestamp::from_millis(5_000), Timestamp::from_millis(1));
     });
     let mut script = Script::with(records, false);
     script.now = 3_000;
-    let id = script.claim(site(Kind::Wait, "w"));
+    let id = script.register(site(Kind::Wait, "w"));
     let now = script.time();
     script
         .engine
@@ -236,21 +236,21 @@ fn a_clock_that_goes_back_does_not_bring_a_timer_back() {
     let records = history(|script| {
         script.now = 9_000;
         script.run(step("late"), "1");
-        let id = script.claim(site(Kind::Wait, "w"));
+        let id = script.register(site(Kind::Wait, "w"));
         script
             .engine
             .start_timer(id, Timestamp::from_millis(8_000), Timestamp::from_millis(1));
     });
     let mut script = Script::with(records, false);
     script.now = 10;
-    let id = script.claim(site(Kind::Wait, "w"));
+    let id = script.register(site(Kind::Wait, "w"));
     assert_eq!(script.decide(id), Decision::Recorded(Outcome::Done));
 }
 
 #[test]
 fn a_failed_attempt_runs_again_after_its_delay() {
     let mut script = Script::new();
-    let id = script.claim(step("s"));
+    let id = script.register(step("s"));
     script.begin(id);
     script.retry(id, 500);
     script.commit();
@@ -269,7 +269,7 @@ fn a_failed_attempt_runs_again_after_its_delay() {
 #[test]
 fn a_value_over_the_limit_fails_its_operation_and_names_the_size() {
     let mut script = Script::new();
-    let id = script.claim(step("big"));
+    let id = script.register(step("big"));
     script.begin(id);
     script.succeed(id, &"x".repeat(101));
     script.commit();
@@ -284,18 +284,18 @@ fn a_value_over_the_limit_fails_its_operation_and_names_the_size() {
 #[test]
 fn a_scope_over_the_limit_is_rebuilt_from_its_children() {
     let records = history(|script| {
-        let scope = script.claim(site(Kind::Scope, "s"));
+        let scope = script.register(site(Kind::Scope, "s"));
         script.engine.enter(scope, Timestamp::from_millis(1));
         script.succeed(scope, &"x".repeat(101));
     });
     assert_eq!(records[0].status, Status::Succeeded);
     assert_eq!(records[0].payload, None);
     let mut script = Script::with(records, false);
-    let scope = script.claim(site(Kind::Scope, "s"));
+    let scope = script.register(site(Kind::Scope, "s"));
     assert_eq!(script.decide(scope), Decision::Run);
     let now = script.time();
     script.engine.enter(scope, now);
     script.succeed(scope, &"x".repeat(101));
     assert!(script.commit().is_empty(), "it is settled already");
-    assert!(script.engine.is_written(scope));
+    assert!(script.engine.is_durable(scope));
 }

@@ -3,8 +3,8 @@
 use super::*;
 
 fn limits() -> Capabilities {
-    let mut limits = Capabilities::roomy(Durability::Power);
-    limits.orchestrates = true;
+    let mut limits = Capabilities::unlimited(Durability::Power);
+    limits.service_driven = true;
     limits
 }
 
@@ -19,7 +19,7 @@ fn told(record: &Record, status: Status, due_at: Option<i64>) -> Ack {
     record.due_at = due_at.map(Timestamp::from_millis);
     record.handle = Some("assigned".to_owned());
     Ack {
-        changed: vec![record],
+        changed_records: vec![record],
         ..Ack::default()
     }
 }
@@ -27,7 +27,7 @@ fn told(record: &Record, status: Status, due_at: Option<i64>) -> Ack {
 #[test]
 fn a_timer_ends_when_the_service_says_so_and_not_by_the_clock() {
     let mut script = script(Vec::new());
-    let op = script.claim(site(Kind::Wait, "w"));
+    let op = script.register(site(Kind::Wait, "w"));
     let (due, now) = (Timestamp::from_millis(1_500), script.time());
     script.engine.start_timer(op, due, now);
     let started = script.commit().remove(0);
@@ -44,7 +44,7 @@ fn a_timer_ends_when_the_service_says_so_and_not_by_the_clock() {
 #[test]
 fn an_attempt_is_repeated_when_the_service_says_so_and_not_by_the_clock() {
     let mut script = script(Vec::new());
-    let op = script.claim(step("s"));
+    let op = script.register(step("s"));
     script.begin(op);
     script.retry(op, 500);
     let pending = script.commit().remove(0);
@@ -62,8 +62,8 @@ fn an_attempt_is_repeated_when_the_service_says_so_and_not_by_the_clock() {
 #[test]
 fn a_callback_times_out_when_the_service_says_so_and_has_the_id_it_was_given() {
     let mut script = script(Vec::new());
-    let op = script.claim(site(Kind::Callback, "c"));
-    let limits = crate::engine::Limits {
+    let op = script.register(site(Kind::Callback, "c"));
+    let limits = crate::engine::CallbackTimeouts {
         timeout: Some(Duration::from_secs(1)),
         heartbeat: None,
     };
@@ -92,8 +92,8 @@ fn records_are_recognised_by_their_ids_alone() {
     records[0].name = "b".into();
     records[1].name = "elsewhere".into();
     let mut script = script(records);
-    let b = script.claim(step("b"));
-    let a = script.claim(step("a"));
+    let b = script.register(step("b"));
+    let a = script.register(step("a"));
     assert_eq!(script.decide(a), value("1"));
     assert_eq!(script.decide(b), value("2"));
     assert_eq!(script.engine.drift(), [], "order is the service's own");
@@ -137,7 +137,7 @@ fn times_of_the_service_do_not_move_the_clock_here() {
     records[0].started_at = Timestamp::from_millis(900_000);
     records[0].ended_at = Some(Timestamp::from_millis(900_001));
     let mut script = script(records);
-    let op = script.claim(step("b"));
+    let op = script.register(step("b"));
     script.begin(op);
     script.retry(op, 500);
     assert_eq!(
@@ -148,7 +148,7 @@ fn times_of_the_service_do_not_move_the_clock_here() {
 
 /// What a service has of a step whose body was cut off, old enough to count.
 fn cut_off_here(mut notes: Vec<Record>) -> Script {
-    let mut records = cut_off("s", 1);
+    let mut records = interruptions("s", 1);
     records.append(&mut notes);
     for (at, record) in (1..).zip(&mut records) {
         record.seq = at;
@@ -161,7 +161,7 @@ fn each_time_a_body_is_cut_off_is_noted_before_it_runs_again() {
     let mut notes = Vec::new();
     for _ in 1..=2 {
         let mut script = cut_off_here(notes.clone());
-        let op = script.claim(step("s"));
+        let op = script.register(step("s"));
         assert_eq!(script.decide(op), Decision::Run);
         assert_eq!(script.begin(op), Begin::OnceWritten);
         let mut written = script.commit();
@@ -173,15 +173,15 @@ fn each_time_a_body_is_cut_off_is_noted_before_it_runs_again() {
     }
     assert_ne!(notes[0].id, notes[1].id);
     let mut script = cut_off_here(notes);
-    let op = script.claim(step("s"));
+    let op = script.register(step("s"));
     assert_eq!(script.begin(op), Begin::Interrupted(3));
     assert_eq!(script.commit(), []);
 }
 
 #[test]
 fn a_body_that_began_a_short_while_ago_is_not_counted() {
-    let mut script = Script::limited(cut_off("s", 0), true, limits());
-    let op = script.claim(step("s"));
+    let mut script = Script::limited(interruptions("s", 0), true, limits());
+    let op = script.register(step("s"));
     assert_eq!(script.begin(op), Begin::OnceWritten);
     assert!(!script.commit().iter().any(Record::is_internal));
 }
@@ -191,8 +191,8 @@ fn a_batch_is_halved_as_often_as_it_was_cut_off() {
     let (mut notes, mut ends) = (Vec::new(), Vec::new());
     for _ in 1..=3 {
         let mut script = cut_off_here(notes.clone());
-        script.engine.slots[0].record.extent = Some(410);
-        let op = script.claim(step("s"));
+        script.engine.operations[0].record.extent = Some(410);
+        let op = script.register(step("s"));
         ends.push(script.engine.batch_end(op, 10, 0));
         script.begin(op);
         let written = script.commit().into_iter();

@@ -4,7 +4,7 @@ use crate::store::ExecutionUpdate;
 #[test]
 fn the_start_of_a_step_causes_no_write_and_rides_with_the_outcome() {
     let mut script = Script::new();
-    let id = script.claim(step("s"));
+    let id = script.register(step("s"));
     assert_eq!(script.begin(id), Begin::Now);
     assert!(!script.engine.has_urgent());
     script.succeed(id, "1");
@@ -18,7 +18,7 @@ fn the_start_of_a_step_causes_no_write_and_rides_with_the_outcome() {
 #[test]
 fn a_start_rides_with_a_siblings_outcome() {
     let mut script = Script::new();
-    let slow = script.claim(step("slow"));
+    let slow = script.register(step("slow"));
     script.begin(slow);
     script.run(step("quick"), "1");
     let written: Vec<_> = script
@@ -39,7 +39,7 @@ fn a_start_rides_with_a_siblings_outcome() {
 #[test]
 fn a_long_running_start_goes_alone() {
     let mut script = Script::new();
-    let id = script.claim(step("s"));
+    let id = script.register(step("s"));
     script.begin(id);
     assert_eq!(script.engine.oldest_unwritten_start(), Some(script.time()));
     script.engine.flush_starts();
@@ -50,24 +50,24 @@ fn a_long_running_start_goes_alone() {
 #[test]
 fn at_most_once_writes_its_start_first() {
     let mut script = Script::new();
-    let id = script.claim(step("s"));
+    let id = script.register(step("s"));
     let now = script.time();
     assert_eq!(script.engine.begin(id, ONCE, now), Begin::OnceWritten);
     assert!(script.engine.has_urgent());
-    assert!(!script.engine.is_written(id));
+    assert!(!script.engine.is_durable(id));
     script.commit();
-    assert!(script.engine.is_written(id));
+    assert!(script.engine.is_durable(id));
 }
 
 #[test]
 fn an_outcome_settled_while_its_start_is_on_the_way_is_not_taken_for_written() {
     let mut script = Script::new();
-    let id = script.claim(step("s"));
+    let id = script.register(step("s"));
     script.begin(id);
     script.engine.take_batch(None).unwrap();
     script.succeed(id, "1");
     script.engine.acknowledge(&Ack::default());
-    assert_eq!(script.decide(id), Decision::Unwritten);
+    assert_eq!(script.decide(id), Decision::NotDurable);
     script.commit();
     assert_eq!(script.decide(id), value("1"));
 }
@@ -75,7 +75,9 @@ fn an_outcome_settled_while_its_start_is_on_the_way_is_not_taken_for_written() {
 #[test]
 fn concurrent_steps_share_a_batch() {
     let mut script = Script::new();
-    let ids: Vec<_> = ["a", "b", "c"].map(|name| script.claim(step(name))).into();
+    let ids: Vec<_> = ["a", "b", "c"]
+        .map(|name| script.register(step(name)))
+        .into();
     for id in &ids {
         script.begin(*id);
     }
@@ -89,7 +91,7 @@ fn concurrent_steps_share_a_batch() {
 #[test]
 fn the_end_of_a_timer_causes_no_write_but_goes_with_the_next() {
     let mut script = Script::new();
-    let id = script.claim(site(Kind::Wait, "w"));
+    let id = script.register(site(Kind::Wait, "w"));
     let now = script.time();
     script.engine.start_timer(id, now, now);
     assert_eq!(script.decide(id), Decision::Recorded(Outcome::Done));
@@ -125,10 +127,10 @@ fn a_batch_over_the_limit_is_split_and_the_last_part_carries_the_execution() {
 #[test]
 fn numbers_of_records_have_no_gaps_and_scopes_come_first() {
     let records = history(|script| {
-        let scope = script.claim(site(Kind::Scope, "s"));
+        let scope = script.register(site(Kind::Scope, "s"));
         script.engine.enter(scope, Timestamp::from_millis(1));
         let inside = script.engine.open_scope(scope);
-        let id = script.engine.claim(inside, step("a"), Turn::OfSite);
+        let id = script.engine.register(inside, step("a"), RunKey::FromSite);
         script.begin(id);
         script.succeed(id, "1");
     });

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::watched::{self, Format, Unfit, Watch};
+use super::verified::{self, Format, Unfit, Watch};
 use super::{Codec, OwnedValue};
 use crate::model::error::BoxError;
 
@@ -57,7 +57,7 @@ pub(crate) fn encode_one_way<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>
 }
 
 fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, Unfit> {
-    watched::encode(Format::Json, value, write, decode)
+    verified::encode(Format::Json, value, write, decode)
 }
 
 fn write<T: Serialize + ?Sized>(value: &T, watch: &Watch) -> Result<Vec<u8>, serde_json::Error> {

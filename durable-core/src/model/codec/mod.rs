@@ -5,7 +5,7 @@ mod json;
 mod msgpack;
 mod raw;
 mod text;
-mod watched;
+mod verified;
 
 pub use json::Json;
 pub(crate) use json::{encode_boundary, encode_one_way};

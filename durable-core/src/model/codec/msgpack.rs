@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::watched::{self, Format, Unfit, Watch};
+use super::verified::{self, Format, Unfit, Watch};
 use super::{Codec, OwnedValue};
 use crate::model::error::BoxError;
 
@@ -34,7 +34,7 @@ impl<T: Serialize + for<'de> OwnedValue<'de> + Send> Codec<T> for MessagePack {
     }
 
     fn encode(&self, value: &T) -> Result<Vec<u8>, BoxError> {
-        watched::encode(Format::MessagePack, value, write, decode).map_err(Unfit::at_call_site)
+        verified::encode(Format::MessagePack, value, write, decode).map_err(Unfit::at_call_site)
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {

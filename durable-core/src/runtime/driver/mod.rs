@@ -1,7 +1,7 @@
 //! Runs one invocation: polls the handler, writes what it produces, and ends when it can go no
 //! further. The only place that awaits a store.
 
-mod rest;
+mod idle;
 mod write;
 
 use std::panic::AssertUnwindSafe;
@@ -10,9 +10,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use crate::runtime::attention::Attention;
+use crate::runtime::signal::InvocationSignal;
 
-use crate::engine::Stop;
+use crate::engine::StopReason;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::runtime::context::Shared;
@@ -21,7 +21,7 @@ use crate::store::{
     StoreErrorKind,
 };
 use crate::{BoxFuture, Timestamp, runtime::panic};
-use rest::Timer;
+use idle::Timer;
 use write::Write;
 
 /// After this many turns in one poll other tasks get theirs.
@@ -57,7 +57,7 @@ pub(crate) type Returned = Result<Payload, OperationError>;
 /// Why the loop hands over.
 enum Event {
     Returned(Returned),
-    Stopped(Stop),
+    Stopped(StopReason),
     Suspended(Option<Timestamp>),
     StoreFailed(StoreError),
 }
@@ -68,9 +68,9 @@ pub(crate) struct Driver {
     /// Who tells of changes from outside, where that is not left to checkpoints.
     informer: Option<Arc<dyn ExecutionStore>>,
     pub(crate) fence: Fence,
-    pub(crate) attention: Arc<Attention>,
+    pub(crate) signal: Arc<InvocationSignal>,
     /// Timers that end within this time are waited for in place.
-    pub(crate) resident: Duration,
+    pub(crate) suspend_after: Duration,
     /// Tells of changes from outside.
     news: Option<BoxFuture<'static, ()>>,
     write: Option<Write>,
@@ -89,15 +89,15 @@ impl Driver {
         store: Arc<dyn CheckpointStore>,
         informer: Option<Arc<dyn ExecutionStore>>,
         fence: Fence,
-        resident: Duration,
+        suspend_after: Duration,
     ) -> Self {
         Self {
             shared,
             store,
             informer,
             fence,
-            attention: Arc::default(),
-            resident,
+            signal: Arc::default(),
+            suspend_after,
             news: None,
             write: None,
             timer: None,
@@ -115,8 +115,8 @@ impl Driver {
         handler: BoxFuture<'_, Returned>,
     ) -> Result<Ended, StoreError> {
         let mut handler = handler;
-        self.attention.wanted.store(true, Ordering::Release);
-        let waker = Waker::from(Arc::clone(&self.attention));
+        self.signal.wanted.store(true, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&self.signal));
         let event = std::future::poll_fn(|cx| self.poll(&mut handler, &waker, cx)).await;
         // The handler is gone before the last write: nothing it holds can add to it.
         drop(handler);
@@ -137,13 +137,13 @@ impl Driver {
                 let most = self.shared.lock().engine.limits().max_error;
                 self.fail(error.shortened(most)).await
             }
-            Event::Stopped(Stop::Continued(next)) => {
+            Event::Stopped(StopReason::Continued(next)) => {
                 let next = *next;
                 let update = ExecutionUpdate::Continue { next: next.clone() };
                 self.close(update).await?;
                 Ok(Ended::Continued(next))
             }
-            Event::Stopped(Stop::Blocked(report)) => {
+            Event::Stopped(StopReason::Blocked(report)) => {
                 self.shared.lock().engine.forget_starts();
                 let update = ExecutionUpdate::Block {
                     report: report.clone(),
@@ -177,22 +177,22 @@ impl Driver {
         waker: &Waker,
         cx: &mut TaskContext<'_>,
     ) -> Poll<Event> {
-        self.attention.listen(cx.waker());
+        self.signal.listen(cx.waker());
         for _ in 0..TURNS_PER_POLL {
             if let Some(event) = self.poll_write(cx) {
                 return Poll::Ready(event);
             }
-            if self.attention.lease_lost.load(Ordering::Acquire) {
+            if self.signal.lease_lost.load(Ordering::Acquire) {
                 return Poll::Ready(Event::StoreFailed(lease_lost(&self.fence)));
             }
-            if self.attention.draining.load(Ordering::Acquire) {
+            if self.signal.draining.load(Ordering::Acquire) {
                 self.shared.lock().engine.drain();
             }
             // A handler that is being suspended goes no further: the lease ends with this write.
             if self.is_suspending() {
                 return Poll::Pending;
             }
-            if self.attention.wanted.swap(false, Ordering::AcqRel)
+            if self.signal.wanted.swap(false, Ordering::AcqRel)
                 && let Some(event) = self.poll_handler(handler, waker)
             {
                 return Poll::Ready(event);
@@ -200,7 +200,7 @@ impl Driver {
             if let Some(wake_at) = self.rests_unwritten() {
                 return Poll::Ready(Event::Suspended(wake_at));
             }
-            if self.start_write() || self.attention.wanted.load(Ordering::Acquire) {
+            if self.start_write() || self.signal.wanted.load(Ordering::Acquire) {
                 continue;
             }
             return self.idle(cx);
@@ -231,7 +231,7 @@ impl Driver {
             && !self.unwinding
         {
             self.unwinding = true;
-            self.attention.wanted.store(true, Ordering::Release);
+            self.signal.wanted.store(true, Ordering::Release);
         }
         drop(state);
         match polled {

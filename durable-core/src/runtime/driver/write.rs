@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use super::rest::Rest;
+use super::idle::Idle;
 use super::{Driver, Event};
 use crate::store::{Ack, Batch, ExecutionUpdate, StoreError, StoreErrorKind};
 use crate::{BoxFuture, Timestamp};
@@ -53,7 +53,7 @@ impl Driver {
         if let Some(fence) = &ack.fence {
             self.fence = fence.clone();
         }
-        if !ack.changed.is_empty() {
+        if !ack.changed_records.is_empty() {
             self.next_look = None;
         }
         let mut state = self.shared.lock();
@@ -82,9 +82,9 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let now = shared.clock.now();
         let mut state = shared.lock();
-        let suspend = match self.rest(&state, now) {
-            Rest::Suspend(wake_at) if !state.ask => {
-                let orchestrated = state.engine.limits().orchestrates;
+        let suspend = match self.idle_state(&state, now) {
+            Idle::Suspend(wake_at) if !state.ask => {
+                let orchestrated = state.engine.limits().service_driven;
                 if orchestrated && state.engine.is_sliced() {
                     state.engine.leave_timer(now);
                 }
@@ -113,12 +113,12 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let (state, now) = (shared.lock(), shared.clock.now());
         let unwritten = state.engine.has_queued() || state.ask;
-        if !state.engine.limits().orchestrates || unwritten {
+        if !state.engine.limits().service_driven || unwritten {
             return None;
         }
         let left = state.engine.has_left_timer() || !state.engine.is_sliced();
-        match self.rest(&state, now) {
-            Rest::Suspend(wake_at) if left => Some(wake_at),
+        match self.idle_state(&state, now) {
+            Idle::Suspend(wake_at) if left => Some(wake_at),
             _ => None,
         }
     }

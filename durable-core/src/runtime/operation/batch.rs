@@ -24,7 +24,7 @@ const FORMER: &str = "json";
 /// What a finished one recorded about itself.
 pub(super) enum Recorded {
     Summary(Summary),
-    Whole(Whole),
+    FullResult(FullResult),
     /// What a codec of the user's made of the whole result.
     Encoded(Payload),
 }
@@ -34,12 +34,14 @@ impl Recorded {
     pub(super) fn read(payload: Payload) -> Option<Self> {
         match &*payload.codec {
             SUMMARY => Summary::decode(&payload).map(Self::Summary),
-            WHOLE => Whole::decode(&payload).map(Self::Whole),
-            FORMER | "" => Some(match (Summary::decode(&payload), Whole::decode(&payload)) {
-                (Some(summary), _) => Self::Summary(summary),
-                (_, Some(whole)) => Self::Whole(whole),
-                (None, None) => Self::Encoded(payload),
-            }),
+            WHOLE => FullResult::decode(&payload).map(Self::FullResult),
+            FORMER | "" => Some(
+                match (Summary::decode(&payload), FullResult::decode(&payload)) {
+                    (Some(summary), _) => Self::Summary(summary),
+                    (_, Some(whole)) => Self::FullResult(whole),
+                    (None, None) => Self::Encoded(payload),
+                },
+            ),
             _ => Some(Self::Encoded(payload)),
         }
     }
@@ -86,7 +88,7 @@ impl Summary {
 /// The whole result, by the names of the branches: `{"all":[{"index":0,"key":"a","status":"SUCCEEDED",
 /// "result":1}, …],"completionReason":"ALL_COMPLETED"}`, with an item that is no JSON as a text beside
 /// the name of its codec.
-pub(super) struct Whole {
+pub(super) struct FullResult {
     pub(super) reason: Reason,
     /// None of one that was given up.
     pub(super) branches: HashMap<String, Option<Outcome>>,
@@ -101,7 +103,7 @@ const REASONS: [(Reason, &str); 3] = [
     ),
 ];
 
-impl Whole {
+impl FullResult {
     /// The written form of these branches: name, what became of it, and its recorded value. None when
     /// that cannot be written as text.
     pub(super) fn encode<'a, T: 'a>(

@@ -9,7 +9,7 @@ use crate::model::codec::Codec;
 use crate::model::error::StepError;
 use crate::model::fingerprint::Input;
 use crate::model::site::Site;
-use crate::runtime::context::{Answer, Claim, Context};
+use crate::runtime::context::{Answer, Context, Operation};
 
 /// Items of the first batch: few, as nothing is known about what one costs.
 const FIRST: u64 = 10;
@@ -70,7 +70,7 @@ pub struct BatchesOp<'a, I, T, C> {
     /// What the body of a batch is called with, where the call site says so.
     with: Option<WithBatch<'a, I>>,
     /// The batch under way: its place in the history, its first item and the one after its last.
-    current: Option<(Claim<'a>, u64, u64)>,
+    current: Option<(Operation<'a>, u64, u64)>,
     next_size: u64,
     done: u64,
     values: Vec<T>,
@@ -122,25 +122,25 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
                 }
                 self.claim_next(total);
             }
-            let Some((claim, start, end)) = &self.current else {
+            let Some((operation, start, end)) = &self.current else {
                 continue;
             };
-            let outcome = match claim.decide().await {
+            let outcome = match operation.decide().await {
                 Answer::Run => {
-                    let attempt = claim.lock().engine.next_attempt(claim.op);
-                    return Some(StepInfo::new(claim, attempt));
+                    let attempt = operation.lock().engine.next_attempt(operation.op);
+                    return Some(StepInfo::new(operation, attempt));
                 }
                 Answer::Recorded(outcome) => outcome,
             };
             let read = self.coder.read(outcome);
-            let value = match claim.readable(read).await {
+            let value = match operation.readable(read).await {
                 Ok(value) => value,
                 Err(error) => {
                     self.error = Some(error);
                     return None;
                 }
             };
-            let (took, interruptions) = claim.lock().engine.took(claim.op);
+            let (took, interruptions) = operation.lock().engine.took(operation.op);
             let size = end - start;
             // A batch that was cut off was halved: its successors do not grow at once.
             let grown = self.size.next(size, took);
@@ -162,21 +162,24 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
 
     fn claim_next(&mut self, total: u64) {
         let start = self.done;
-        let claim = self.cx.claim_keyed(self.site, start.to_string());
-        let mut state = claim.lock();
+        let operation = self.cx.register_keyed(self.site, start.to_string());
+        let mut state = operation.lock();
         let planned = start.saturating_add(self.next_size);
-        let end = state.engine.batch_end(claim.op, start, planned).min(total);
-        state.engine.extend(claim.op, end);
+        let end = state
+            .engine
+            .batch_end(operation.op, start, planned)
+            .min(total);
+        state.engine.extend(operation.op, end);
         let name = self.site.name;
         state
             .engine
-            .label(claim.op, || format!("{name}[{start}..{end}]"));
+            .label(operation.op, || format!("{name}[{start}..{end}]"));
         if let Some(with) = &self.with {
             let input = with(&self.items[index(start)..index(end)]);
-            state.engine.called_with(claim.op, &input);
+            state.engine.called_with(operation.op, &input);
         }
         drop(state);
-        self.current = Some((claim, start, end));
+        self.current = Some((operation, start, end));
     }
 
     /// The items of the batch that runs.
@@ -191,21 +194,21 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
 
     /// Runs one attempt of the body in place.
     pub async fn run<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
-        let Some((claim, ..)) = &self.current else {
+        let Some((operation, ..)) = &self.current else {
             return std::future::pending().await;
         };
         let default = options.default_retry();
-        attempt(claim, None, options, default, body).await
+        attempt(operation, None, options, default, body).await
     }
 
     /// Records how the batch ended. Its value comes back through [`Self::next`].
     pub async fn record(&mut self, attempt: Attempt<T>) {
-        let Some((claim, ..)) = &self.current else {
+        let Some((operation, ..)) = &self.current else {
             return;
         };
         match attempt.outcome.and_then(|value| self.coder.encode(&value)) {
-            Ok(payload) => claim.succeed(payload, std::any::type_name::<T>()),
-            Err(failure) => settle_failure(claim, failure, &attempt.retry),
+            Ok(payload) => operation.succeed(payload, std::any::type_name::<T>()),
+            Err(failure) => settle_failure(operation, failure, &attempt.retry),
         }
     }
 }

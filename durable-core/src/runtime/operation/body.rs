@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::model::error::ErrorKind;
 use crate::runtime::body_waker::BodyWaker;
-use crate::runtime::context::{CancelSignal, Claim};
+use crate::runtime::context::{CancelSignal, Operation};
 use crate::runtime::failure::Failure;
 use crate::runtime::panic;
 use crate::{ExecutionId, OperationId, Timestamp};
@@ -27,13 +27,13 @@ pub struct StepInfo {
 }
 
 impl StepInfo {
-    pub(crate) fn new(claim: &Claim<'_>, attempt: u32) -> Self {
+    pub(crate) fn new(operation: &Operation<'_>, attempt: u32) -> Self {
         Self {
-            execution: claim.cx.execution().id().clone(),
-            operation: claim.lock().engine.id(claim.op),
+            execution: operation.cx.execution().id().clone(),
+            operation: operation.lock().engine.id(operation.op),
             attempt,
             deadline: Arc::new(AtomicI64::new(NO_DEADLINE)),
-            cancelled: Arc::clone(&claim.shared().cancelled),
+            cancelled: Arc::clone(&operation.shared().cancelled),
         }
     }
 
@@ -73,7 +73,7 @@ impl StepInfo {
 }
 
 /// Counts a body as running until it ends or is dropped.
-struct Running<'a, 'b>(&'a Claim<'b>);
+struct Running<'a, 'b>(&'a Operation<'b>);
 
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
@@ -90,19 +90,22 @@ pub(crate) enum Ended<T> {
 
 /// Runs `body` in place to its end, or until `timeout` has passed.
 pub(crate) async fn run<F: Future>(
-    claim: &Claim<'_>,
+    operation: &Operation<'_>,
     timeout: Option<Duration>,
     body: F,
 ) -> Ended<F::Output> {
     let signal = BodyWaker::new();
-    claim.lock().bodies.insert(claim.op, Arc::clone(&signal));
-    let _running = Running(claim);
-    let _watched = claim.observer().map(|observer| observer.running());
+    operation
+        .lock()
+        .bodies
+        .insert(operation.op, Arc::clone(&signal));
+    let _running = Running(operation);
+    let _watched = operation.observer().map(|observer| observer.running());
     let waker = Waker::from(Arc::clone(&signal));
-    let mut limit = timeout.map(|limit| claim.shared().clock.sleep(limit));
+    let mut limit = timeout.map(|limit| operation.shared().clock.sleep(limit));
     let mut body = pin!(body);
-    let begun = claim.now();
-    let span = claim.span();
+    let begun = operation.now();
+    let span = operation.span();
     let ended = poll_fn(|cx| {
         let _inside = span.enter();
         signal.before_poll(cx.waker());
@@ -118,25 +121,25 @@ pub(crate) async fn run<F: Future>(
         }
     })
     .await;
-    if let Some(observer) = claim.observer() {
-        observer.after(&claim.observed()).await;
+    if let Some(observer) = operation.observer() {
+        observer.after(&operation.observed()).await;
     }
-    let took = claim.now().since(begun);
-    claim.lock().engine.ran_for(claim.op, took);
+    let took = operation.now().since(begun);
+    operation.lock().engine.ran_for(operation.op, took);
     ended
 }
 
 /// Runs one attempt of a body in place; what went wrong with it is a failure.
 pub(crate) async fn run_once<F: Future>(
-    claim: &Claim<'_>,
+    operation: &Operation<'_>,
     info: Option<&StepInfo>,
     timeout: Option<Duration>,
     body: F,
 ) -> Result<F::Output, Failure> {
     if let (Some(info), Some(timeout)) = (info, timeout) {
-        info.end_by(claim.now().after(timeout));
+        info.end_by(operation.now().after(timeout));
     }
-    match run(claim, timeout, body).await {
+    match run(operation, timeout, body).await {
         Ended::Returned(result) => Ok(result),
         Ended::Panicked(message) => Err(Failure::of_panic(message)),
         Ended::TimedOut => Err(Failure::of_engine(
@@ -150,10 +153,13 @@ pub(crate) async fn run_once<F: Future>(
 }
 
 /// Runs work of the engine's own that holds off suspension as a body does.
-pub(crate) async fn drive<F: Future>(claim: &Claim<'_>, work: F) -> F::Output {
+pub(crate) async fn drive<F: Future>(operation: &Operation<'_>, work: F) -> F::Output {
     let signal = BodyWaker::new();
-    claim.lock().bodies.insert(claim.op, Arc::clone(&signal));
-    let _running = Running(claim);
+    operation
+        .lock()
+        .bodies
+        .insert(operation.op, Arc::clone(&signal));
+    let _running = Running(operation);
     let waker = Waker::from(Arc::clone(&signal));
     let mut work = pin!(work);
     poll_fn(|cx| {

@@ -6,7 +6,7 @@ use crate::engine::{Outcome, Unreadable};
 use crate::model::codec::Codec;
 use crate::model::error::{BoxError, ErrorKind, OperationError};
 use crate::model::payload::Payload;
-use crate::runtime::context::Claim;
+use crate::runtime::context::Operation;
 use crate::runtime::failure::Failure;
 
 /// How the values of one call site are encoded.
@@ -52,7 +52,7 @@ impl<T, C> BoundCodec<T, C> {
     }
 
     /// The value behind an outcome that this handler has recorded, or its recorded error. What cannot be read is for
-    /// [`Claim::readable`].
+    /// [`Operation::readable`].
     pub(crate) fn read(&self, outcome: Outcome) -> Result<Result<T, OperationError>, Unreadable> {
         match outcome {
             Outcome::Value(payload) => self.read_part("value", &payload).map(Ok),
@@ -87,7 +87,7 @@ impl<T, C> BoundCodec<T, C> {
     /// Without a payload there are no bytes.
     pub(crate) fn decode_foreign(
         &self,
-        claim: &Claim<'_>,
+        operation: &Operation<'_>,
         outcome: Outcome,
     ) -> Result<T, OperationError> {
         let payload = match outcome {
@@ -101,10 +101,10 @@ impl<T, C> BoundCodec<T, C> {
                 payload.len(),
                 type_name::<T>(),
             );
-            if let Some(observer) = claim.observer() {
-                observer.undecodable(&claim.observed(), &message);
+            if let Some(observer) = operation.observer() {
+                observer.undecodable(&operation.observed(), &message);
             }
-            let operation = claim.lock().engine.path(claim.op);
+            let operation = operation.lock().engine.path(operation.op);
             OperationError::new(operation, ErrorKind::Codec, message)
         })
     }

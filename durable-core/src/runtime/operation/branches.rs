@@ -8,16 +8,16 @@ use std::task::Poll;
 
 use futures_util::stream::{FuturesUnordered, Stream};
 
-use super::batch::{Recorded, Summary, Whole};
+use super::batch::{FullResult, Recorded, Summary};
 use super::bound_codec::BoundCodec;
 use super::complete::{BatchResult, BranchOutcome, Complete, Reason};
 use crate::BoxFuture;
-use crate::engine::{Op, Outcome, Unreadable};
+use crate::engine::{OpIndex, Outcome, Unreadable};
 use crate::model::codec::{Codec, Json};
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::site::Site;
-use crate::runtime::context::{Answer, Claim, Context};
+use crate::runtime::context::{Answer, Context, Operation};
 
 /// How a `map!` or `parallel!` is run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,24 +71,24 @@ impl BatchOptions {
 }
 
 /// The scope of a `map!` or `parallel!` under way.
-pub struct Fan<'a> {
-    claim: Claim<'a>,
+pub struct Branches<'a> {
+    operation: Operation<'a>,
     inside: Context,
     options: BatchOptions,
     /// What a finished one recorded about itself.
     finished: Option<Recorded>,
     /// The branches, in the order of the items.
-    placed: Mutex<Vec<Op>>,
+    placed: Mutex<Vec<OpIndex>>,
 }
 
 /// The `map!` or `parallel!` that takes this place in the history.
-pub async fn fan(claim: Claim<'_>, options: BatchOptions) -> Fan<'_> {
+pub async fn fan(operation: Operation<'_>, options: BatchOptions) -> Branches<'_> {
     if let Some(fault) = options.fault() {
-        end_execution(&claim, ErrorKind::Failed, fault).await
+        end_execution(&operation, ErrorKind::Failed, fault).await
     }
-    let finished = match claim.decide().await {
+    let finished = match operation.decide().await {
         Answer::Run => {
-            claim.enter();
+            operation.enter();
             None
         }
         Answer::Recorded(outcome) => {
@@ -97,18 +97,18 @@ pub async fn fan(claim: Claim<'_>, options: BatchOptions) -> Fan<'_> {
                 _ => None,
             };
             if matches!(recorded, Some(Recorded::Summary(_))) {
-                claim.lock().engine.shows_inside(claim.op);
+                operation.lock().engine.shows_inside(operation.op);
             }
             let read = recorded.ok_or_else(|| {
                 let (wanted, fault) = ("a summary of the branches", "it is no such summary");
                 Unreadable::outline("summary", wanted, fault, "let the call site be what it was")
             });
-            Some(claim.readable(read).await)
+            Some(operation.readable(read).await)
         }
     };
-    let inside = claim.child();
-    Fan {
-        claim,
+    let inside = operation.child();
+    Branches {
+        operation,
         inside,
         options,
         finished,
@@ -116,34 +116,34 @@ pub async fn fan(claim: Claim<'_>, options: BatchOptions) -> Fan<'_> {
     }
 }
 
-impl Fan<'_> {
+impl Branches<'_> {
     /// The place in the history of the branch for the next item in turn.
-    pub fn turn(&self, site: &'static Site) -> Claim<'_> {
+    pub fn turn(&self, site: &'static Site) -> Operation<'_> {
         let turn = self.placed().len();
-        self.place(self.inside.claim(site), &turn.to_string())
+        self.place(self.inside.register(site), &turn.to_string())
     }
 
     /// The place in the history of the branch with this name or key.
-    pub fn keyed(&self, site: &'static Site, key: &str) -> Claim<'_> {
-        self.place(self.inside.claim_keyed(site, key.to_owned()), key)
+    pub fn keyed(&self, site: &'static Site, key: &str) -> Operation<'_> {
+        self.place(self.inside.register_keyed(site, key.to_owned()), key)
     }
 
-    fn place<'b>(&self, claim: Claim<'b>, name: &str) -> Claim<'b> {
-        let mut state = claim.lock();
+    fn place<'b>(&self, operation: Operation<'b>, name: &str) -> Operation<'b> {
+        let mut state = operation.lock();
         if self.options.flat {
-            state.engine.leave_no_record(claim.op);
+            state.engine.leave_no_record(operation.op);
         }
-        if let Some(Recorded::Whole(whole)) = &self.finished
+        if let Some(Recorded::FullResult(whole)) = &self.finished
             && let Some(Some(outcome)) = whole.branches.get(name)
         {
-            state.engine.answer_with(claim.op, outcome.clone());
+            state.engine.answer_with(operation.op, outcome.clone());
         }
         drop(state);
-        self.placed().push(claim.op);
-        claim
+        self.placed().push(operation.op);
+        operation
     }
 
-    fn placed(&self) -> std::sync::MutexGuard<'_, Vec<Op>> {
+    fn placed(&self) -> std::sync::MutexGuard<'_, Vec<OpIndex>> {
         self.placed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -180,14 +180,14 @@ impl Fan<'_> {
         let mut names = Vec::new();
         let reason = match &self.finished {
             Some(Recorded::Encoded(payload)) => {
-                self.claim.close(&self.inside);
+                self.operation.close(&self.inside);
                 return self.decode(coder.as_ref(), payload.clone()).await;
             }
             Some(Recorded::Summary(summary)) => {
                 self.answer_again(summary, branches, &mut outcomes).await;
                 summary.reason
             }
-            Some(Recorded::Whole(whole)) => {
+            Some(Recorded::FullResult(whole)) => {
                 self.answer_from(whole, branches, &mut outcomes).await;
                 whole.reason
             }
@@ -201,14 +201,14 @@ impl Fan<'_> {
             None => None,
             Some(Ok(encoded)) => Some(encoded),
             Some(Err(failure)) => {
-                let error = self.claim.describe(failure, 0);
+                let error = self.operation.describe(failure, 0);
                 return self.end_with(error).await;
             }
         };
         if self.finished.is_none() {
             let payload = self.payload(&names, &result, encoded.as_ref());
-            self.claim.succeed(payload, "");
-            self.claim.written().await;
+            self.operation.succeed(payload, "");
+            self.operation.durable().await;
         }
         match encoded {
             None => result,
@@ -232,12 +232,12 @@ impl Fan<'_> {
                 Err(Unreadable::outline("result", wanted, fault, remedy))
             }
         };
-        self.claim.readable(read).await
+        self.operation.readable(read).await
     }
 
     /// There is no `Err` to report it with.
     async fn end_with<R>(&self, error: OperationError) -> R {
-        self.claim.cx.end_execution(error);
+        self.operation.cx.end_execution(error);
         std::future::pending().await
     }
 
@@ -248,16 +248,16 @@ impl Fan<'_> {
         result: &BatchResult<T>,
         encoded: Option<&Payload>,
     ) -> Payload {
-        let state = self.claim.lock();
+        let state = self.operation.lock();
         let keeps_children = state.engine.limits().keeps_children;
-        let rebuilt = self.options.undoes || state.engine.is_vacated(self.claim.op);
+        let rebuilt = self.options.undoes || state.engine.is_vacated(self.operation.op);
         let fits = |payload: &Payload| state.engine.has_room(payload) && !rebuilt;
         let whole = || {
             let placed = self.placed();
             let values = placed.iter().map(|op| state.engine.value(*op));
             let outcomes = names.iter().zip(&result.branches).zip(values);
             let branches = outcomes.map(|((name, outcome), value)| (&**name, outcome, value));
-            Whole::encode(result.reason, branches)
+            FullResult::encode(result.reason, branches)
         };
         let wanted = match encoded {
             Some(encoded) => Some(encoded.clone()),
@@ -292,7 +292,7 @@ impl Fan<'_> {
     /// Every branch that had ended answers with what the whole has recorded of it.
     async fn answer_from<T, F>(
         &self,
-        whole: &Whole,
+        whole: &FullResult,
         branches: Vec<(String, F)>,
         outcomes: &mut [BranchOutcome<T>],
     ) where
@@ -305,7 +305,7 @@ impl Fan<'_> {
                 None => {}
             }
         }
-        self.claim.close(&self.inside);
+        self.operation.close(&self.inside);
     }
 
     /// Exactly those that had ended answer again; nothing is decided anew.
@@ -323,7 +323,7 @@ impl Fan<'_> {
         for (index, ((name, branch), op)) in branches.into_iter().zip(placed).enumerate() {
             let ended = match listed {
                 true => summary.ended.contains(&name),
-                false => self.claim.lock().engine.is_settled(op),
+                false => self.operation.lock().engine.is_settled(op),
             };
             if ended {
                 outcomes[index] = settled(branch.await);
@@ -334,7 +334,7 @@ impl Fan<'_> {
                 given_up.push(branch);
             }
         }
-        self.claim.close(&self.inside);
+        self.operation.close(&self.inside);
         // What has finished in the others registers its undo bodies; nothing begins there.
         for branch in given_up {
             let mut branch = pin!(branch);
@@ -361,7 +361,7 @@ impl Fan<'_> {
         let (mut succeeded, mut failed) = (0, 0);
         loop {
             if let Some(reason) = self.options.complete.check(succeeded, failed, total) {
-                self.claim.close(&self.inside);
+                self.operation.close(&self.inside);
                 return reason;
             }
             while running.len() < most
@@ -392,10 +392,10 @@ fn settled<T>(outcome: Result<T, OperationError>) -> BranchOutcome<T> {
 }
 
 /// There is no `Err` to report it with.
-async fn end_execution<R>(claim: &Claim<'_>, kind: ErrorKind, fault: &str) -> R {
-    let path = claim.lock().engine.path(claim.op);
+async fn end_execution<R>(operation: &Operation<'_>, kind: ErrorKind, fault: &str) -> R {
+    let path = operation.lock().engine.path(operation.op);
     let error = OperationError::new(path, kind, fault);
-    claim.cx.end_execution(error);
+    operation.cx.end_execution(error);
     std::future::pending().await
 }
 

@@ -5,7 +5,7 @@ use super::finished;
 use super::scope::{Enter, scope};
 use crate::BoxFuture;
 use crate::model::error::CallError;
-use crate::runtime::context::Claim;
+use crate::runtime::context::Operation;
 use crate::runtime::handler::{Durable, Handler};
 use crate::runtime::undo::Undo;
 
@@ -13,7 +13,7 @@ use crate::runtime::undo::Undo;
 ///
 /// In a box, so that a durable function may call itself.
 pub fn call<'b, 'a: 'b, S, F, H, C>(
-    claim: Claim<'b>,
+    operation: Operation<'b>,
     state: &'a S,
     undo: &'b Undo<'a>,
     _handler: F,
@@ -27,12 +27,12 @@ where
     C: OutputCodec<H, Codec: 'b>,
 {
     let codec = codec.output_codec();
-    claim
+    operation
         .lock()
         .engine
-        .calls(claim.op, H::NAME, H::manifest().sites);
+        .calls(operation.op, H::NAME, H::manifest().sites);
     Box::pin(async move {
-        let mut op = scope(claim, codec).entered_always(H::manifest().may_undo());
+        let mut op = scope(operation, codec).entered_always(H::manifest().may_undo());
         match op.enter().await {
             Enter::Done(result) => result,
             Enter::Run(child) => {

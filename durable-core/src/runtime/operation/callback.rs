@@ -7,16 +7,16 @@ use std::time::Duration;
 use super::bound_codec::BoundCodec;
 use super::scope::{Enter, ScopeOp, scope};
 use crate::BoxFuture;
-use crate::engine::{Limits, Op};
+use crate::engine::{CallbackTimeouts, OpIndex};
 use crate::model::codec::Reads;
 use crate::model::error::{CallbackError, StepError};
 use crate::model::site::Site;
-use crate::runtime::context::{Answer, Claim, Context};
+use crate::runtime::context::{Answer, Context, Operation};
 use crate::store::CallbackId;
 
 /// How long a callback may take.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct CallbackLimits(Limits);
+pub struct CallbackLimits(CallbackTimeouts);
 
 /// No limits.
 pub fn limits() -> CallbackLimits {
@@ -42,50 +42,57 @@ impl CallbackLimits {
 /// A callback that was started, and the future of its outcome. Made by `callback!`.
 #[must_use = "a callback does nothing until it is awaited"]
 pub struct Callback<'a, T> {
-    claim: Claim<'a>,
+    operation: Operation<'a>,
     outcome: BoxFuture<'a, Result<T, CallbackError>>,
 }
 
 /// The callback that takes this place in the history. Its START is queued right here.
-pub fn callback<'a, T, C>(claim: Claim<'a>, limits: CallbackLimits, codec: C) -> Callback<'a, T>
+pub fn callback<'a, T, C>(
+    operation: Operation<'a>,
+    limits: CallbackLimits,
+    codec: C,
+) -> Callback<'a, T>
 where
     T: Send + 'a,
     C: Reads<T> + Send + Sync + 'a,
 {
-    start(&claim, limits);
+    start(&operation, limits);
     let coder = BoundCodec::<T, C>::new(codec);
-    let waiting = claim.again();
+    let waiting = operation.again();
     let outcome = Box::pin(async move { outcome(&waiting, &coder).await });
-    Callback { claim, outcome }
+    Callback { operation, outcome }
 }
 
 /// Queues the START, unless there is one or the execution ends.
-fn start(claim: &Claim<'_>, limits: CallbackLimits) {
-    let now = claim.now();
-    let mut state = claim.lock();
-    if state.engine.is_new(claim.op) && !state.engine.is_ending() {
-        let seq = state.engine.number(claim.op);
-        let operation = state.engine.id(claim.op);
-        let id = CallbackId::unguessable(claim.cx.execution().id(), seq, operation);
+fn start(operation: &Operation<'_>, limits: CallbackLimits) {
+    let now = operation.now();
+    let mut state = operation.lock();
+    if state.engine.is_new(operation.op) && !state.engine.is_ending() {
+        let seq = state.engine.number(operation.op);
+        let operation_id = state.engine.id(operation.op);
+        let id = CallbackId::unguessable(operation.cx.execution().id(), seq, operation_id);
         state
             .engine
-            .start_external(claim.op, id.to_string(), limits.0, now);
+            .start_external(operation.op, id.to_string(), limits.0, now);
     }
 }
 
 /// The id to complete it by, once that is durable.
-async fn id(claim: &Claim<'_>) -> String {
-    claim.written().await;
-    let handle = claim.lock().engine.handle(claim.op);
+async fn id(operation: &Operation<'_>) -> String {
+    operation.durable().await;
+    let handle = operation.lock().engine.handle(operation.op);
     match handle {
         Some(id) => id,
         None => std::future::pending().await,
     }
 }
 
-async fn outcome<T, C>(claim: &Claim<'_>, coder: &BoundCodec<T, C>) -> Result<T, CallbackError> {
-    match claim.decide().await {
-        Answer::Recorded(outcome) => coder.decode_foreign(claim, outcome),
+async fn outcome<T, C>(
+    operation: &Operation<'_>,
+    coder: &BoundCodec<T, C>,
+) -> Result<T, CallbackError> {
+    match operation.decide().await {
+        Answer::Recorded(outcome) => coder.decode_foreign(operation, outcome),
         // It has no body; only a stopped invocation leaves it without an outcome.
         Answer::Run => std::future::pending().await,
     }
@@ -94,8 +101,8 @@ async fn outcome<T, C>(claim: &Claim<'_>, coder: &BoundCodec<T, C>) -> Result<T,
 impl<'a, T> Callback<'a, T> {
     /// The id to complete it by, once that is durable. Hand it out in a `step!`.
     pub fn id(&self) -> impl Future<Output = String> + Send + use<'a, T> {
-        let claim = self.claim.again();
-        async move { id(&claim).await }
+        let operation = self.operation.again();
+        async move { id(&operation).await }
     }
 }
 
@@ -111,32 +118,32 @@ impl<T> Future for Callback<'_, T> {
 pub struct Submitting<'a, T, C> {
     scope: ScopeOp<'a, T, C>,
     /// The callback in it, and its inside; none when the scope is answered from its record.
-    callback: Option<(Context, Op)>,
+    callback: Option<(Context, OpIndex)>,
 }
 
 /// The scope that takes this place in the history, with the callback `site` in it. The STARTs of both
 /// are queued right here, that of the scope first.
 pub fn submitting<'a, T, C: Reads<T>>(
-    claim: Claim<'a>,
+    operation: Operation<'a>,
     site: &'static Site,
     limits: CallbackLimits,
     codec: C,
 ) -> Submitting<'a, T, C> {
     let (begins, answered) = {
-        let engine = &claim.lock().engine;
-        let ends = engine.is_new(claim.op) && engine.is_ending();
-        (!ends, engine.has_outcome(claim.op))
+        let engine = &operation.lock().engine;
+        let ends = engine.is_new(operation.op) && engine.is_ending();
+        (!ends, engine.has_outcome(operation.op))
     };
     let callback = (begins && !answered).then(|| {
-        claim.enter();
-        let inside = claim.child();
-        let callback = inside.claim(site);
+        operation.enter();
+        let inside = operation.child();
+        let callback = inside.register(site);
         start(&callback, limits);
         let op = callback.op;
         (inside, op)
     });
     Submitting {
-        scope: scope(claim, codec),
+        scope: scope(operation, codec),
         callback,
     }
 }
@@ -151,11 +158,11 @@ impl<T, C> Submitting<'_, T, C> {
         match &self.callback {
             None => std::future::pending().await,
             Some((inside, op)) => {
-                let claim = Claim {
+                let operation = Operation {
                     cx: inside,
                     op: *op,
                 };
-                Enter::Run((inside, id(&claim).await))
+                Enter::Run((inside, id(&operation).await))
             }
         }
     }
@@ -165,10 +172,10 @@ impl<T, C> Submitting<'_, T, C> {
         let Some((inside, op)) = self.callback.take() else {
             return std::future::pending().await;
         };
-        let claim = Claim { cx: &inside, op };
+        let operation = Operation { cx: &inside, op };
         let outcome = match handed_out {
             Err(error) => Err(error),
-            Ok(()) => match outcome(&claim, self.scope.coder()).await {
+            Ok(()) => match outcome(&operation, self.scope.coder()).await {
                 Ok(value) => Ok(value),
                 // What is between the callback and the scope is nothing to the caller.
                 Err(error) => Err(self.scope.renamed(error)),

@@ -1,6 +1,6 @@
 //! `continue_as!`: the execution goes on with a fresh history.
 
-use crate::engine::Stop;
+use crate::engine::StopReason;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::runtime::context::Context;
@@ -22,7 +22,7 @@ where
         return std::future::pending().await;
     }
     match next_of::<H>(cx, encoded) {
-        Ok(next) => cx.halt(Stop::Continued(Box::new(next))),
+        Ok(next) => cx.halt(StopReason::Continued(Box::new(next))),
         Err(error) => cx.end_execution(error),
     }
     std::future::pending().await
@@ -47,8 +47,8 @@ fn left_behind(cx: &Context) -> Option<String> {
 
 /// Blocks the execution; where it cannot be parked for a fixed build, it fails, which takes the steps back.
 fn refuse(cx: &Context, report: String) {
-    if !cx.limits().orchestrates {
-        return cx.halt(Stop::Blocked(report));
+    if !cx.limits().service_driven {
+        return cx.halt(StopReason::Blocked(report));
     }
     let operation = format!("{}/continue_as", cx.execution().handler());
     cx.end_execution(OperationError::new(operation, ErrorKind::Failed, report));

@@ -5,7 +5,7 @@ use crate::ExecutionId;
 use crate::model::error::ErrorKind;
 use crate::runtime::children::Awaited;
 use crate::runtime::children::Children;
-use crate::runtime::context::Claim;
+use crate::runtime::context::Operation;
 use crate::runtime::failure::Failure;
 use crate::store::Execution;
 
@@ -20,19 +20,22 @@ pub(crate) struct Child {
 /// it has ended, and where the call has failed: its id belongs to another execution, which will never tell of
 /// its end here.
 pub(crate) async fn expected(
-    claim: &Claim<'_>,
+    operation: &Operation<'_>,
     child: Option<Child>,
 ) -> Option<(Children, ExecutionId)> {
-    let (child, children) = (child?, claim.shared().children.clone()?);
-    claim.written().await;
-    if claim.lock().engine.is_settled(claim.op) {
+    let (child, children) = (child?, operation.shared().children.clone()?);
+    operation.durable().await;
+    if operation.lock().engine.is_settled(operation.op) {
         return None;
     }
-    match body::drive(claim, children.store.get(&child.id)).await {
-        Ok(there) if !is_own(claim, &there, child.new) => {
-            let error = claim.describe(taken(claim, &there), 0);
-            let now = claim.now();
-            claim.lock().engine.disown_child(claim.op, error, now);
+    match body::drive(operation, children.store.get(&child.id)).await {
+        Ok(there) if !is_own(operation, &there, child.new) => {
+            let error = operation.describe(taken(operation, &there), 0);
+            let now = operation.now();
+            operation
+                .lock()
+                .engine
+                .disown_child(operation.op, error, now);
             return None;
         }
         Ok(_) => {}
@@ -41,24 +44,24 @@ pub(crate) async fn expected(
         }
     }
     let (id, report) = (child.id.clone(), None);
-    claim.lock().children.push(Awaited { id, report });
+    operation.lock().children.push(Awaited { id, report });
     Some((children, child.id))
 }
 
 /// Whether `there` was started by this operation, in this life of its execution.
-fn is_own(claim: &Claim<'_>, there: &Execution, new: bool) -> bool {
-    let state = claim.lock();
-    let record = state.engine.record(claim.op);
+fn is_own(operation: &Operation<'_>, there: &Execution, new: bool) -> bool {
+    let state = operation.lock();
+    let record = state.engine.record(operation.op);
     let parent = there.parent.as_ref().is_some_and(|parent| {
-        parent.operation == record.id && parent.execution == *claim.cx.execution().id()
+        parent.operation == record.id && parent.execution == *operation.cx.execution().id()
     });
     // An execution of the same id was deleted, but not what it had started.
     let earlier = there.created_at < record.started_at && (new || there.status.is_terminal());
     parent && !earlier
 }
 
-fn taken(claim: &Claim<'_>, there: &Execution) -> Failure {
-    let own = claim.cx.execution().id();
+fn taken(operation: &Operation<'_>, there: &Execution) -> Failure {
+    let own = operation.cx.execution().id();
     let whose = match &there.parent {
         None => "which was started by itself".to_owned(),
         Some(parent) if parent.execution == *own => format!(

@@ -6,7 +6,7 @@ use super::child::{Child, expected};
 use crate::model::codec::{Codec, Json, Reads};
 use crate::model::error::{ErrorKind, InvokeError, OperationError};
 use crate::model::payload::Payload;
-use crate::runtime::context::{Answer, Claim};
+use crate::runtime::context::{Answer, Operation};
 use crate::store::{NewExecution, Parent};
 use crate::{BoxFuture, ExecutionId};
 
@@ -56,7 +56,7 @@ impl<C, D> Invoking<C, D> {
 
 /// Starts the function of this name and waits for its end. Somebody else has to run it.
 pub fn invoke_named<'a, I, O, C, D>(
-    claim: Claim<'a>,
+    operation: Operation<'a>,
     function: String,
     input: I,
     how: Invoking<C, D>,
@@ -67,7 +67,7 @@ where
     D: Codec<I>,
 {
     let child = start_child(
-        &claim,
+        &operation,
         (function, None),
         &input,
         how.input_codec,
@@ -75,9 +75,9 @@ where
     );
     let coder = BoundCodec::new(how.codec);
     Box::pin(async move {
-        expected(&claim, child?).await;
-        match claim.decide().await {
-            Answer::Recorded(outcome) => coder.decode_foreign(&claim, outcome),
+        expected(&operation, child?).await;
+        match operation.decide().await {
+            Answer::Recorded(outcome) => coder.decode_foreign(&operation, outcome),
             Answer::Run => std::future::pending().await,
         }
     })
@@ -86,16 +86,16 @@ where
 /// Queues the START, which starts the other execution in the same write. Answers with the execution
 /// that still has to come to its end.
 pub(crate) fn start_child<I, D: Codec<I>>(
-    claim: &Claim<'_>,
+    operation: &Operation<'_>,
     (handler, input_type): (impl Into<String>, Option<&'static str>),
     input: &I,
     codec: D,
     tenant: Option<String>,
 ) -> Result<Option<Child>, InvokeError> {
-    let mut state = claim.lock();
-    let now = state.engine.believe(claim.now());
-    if !state.engine.begins_child(claim.op) {
-        let handle = state.engine.handle(claim.op);
+    let mut state = operation.lock();
+    let now = state.engine.believe(operation.now());
+    if !state.engine.begins_child(operation.op) {
+        let handle = state.engine.handle(operation.op);
         let id = handle.and_then(|id| id.parse().ok());
         return Ok(id.map(|id| Child { id, new: false }));
     }
@@ -104,14 +104,14 @@ pub(crate) fn start_child<I, D: Codec<I>>(
     }
     if tenant.is_some() && !state.engine.limits().tenants {
         let message = "this store knows no tenants: leave the option `tenant` out";
-        let path = state.engine.path(claim.op);
+        let path = state.engine.path(operation.op);
         return Err(OperationError::new(path, ErrorKind::Failed, message));
     }
-    let execution = claim.cx.execution().id();
+    let execution = operation.cx.execution().id();
     let unusable = |message: String| {
-        OperationError::new(state.engine.path(claim.op), ErrorKind::Codec, message)
+        OperationError::new(state.engine.path(operation.op), ErrorKind::Codec, message)
     };
-    let id: ExecutionId = format!("{execution}.{}", state.engine.id(claim.op))
+    let id: ExecutionId = format!("{execution}.{}", state.engine.id(operation.op))
         .parse()
         .map_err(|error: crate::InvalidExecutionId| unusable(error.to_string()))?;
     let input = Payload {
@@ -126,18 +126,18 @@ pub(crate) fn start_child<I, D: Codec<I>>(
         let message = format!(
             "its input of {size} bytes is over the store's limit of {limit}: keep the bulk elsewhere and pass where it is"
         );
-        let path = state.engine.path(claim.op);
+        let path = state.engine.path(operation.op);
         return Err(OperationError::new(path, ErrorKind::TooLarge, message));
     }
-    let seq = state.engine.number(claim.op);
+    let seq = state.engine.number(operation.op);
     let mut child = NewExecution::new(id.clone(), handler, input, now);
     child.tenant = tenant;
     child.input_type = input_type.map(Into::into);
     let child = child.for_parent(Parent {
         execution: execution.clone(),
         seq,
-        operation: state.engine.id(claim.op),
+        operation: state.engine.id(operation.op),
     });
-    state.engine.start_child(claim.op, child, now);
+    state.engine.start_child(operation.op, child, now);
     Ok(Some(Child { id, new: true }))
 }

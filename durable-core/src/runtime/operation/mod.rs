@@ -1,6 +1,6 @@
-//! The operations that call sites expand to. Each is a thin layer over [`Claim::decide`].
+//! The operations that call sites expand to. Each is a thin layer over [`Operation::decide`].
 //!
-//! [`Claim::decide`]: crate::runtime::context::Claim
+//! [`Operation::decide`]: crate::runtime::context::Operation
 
 mod batch;
 mod batches;
@@ -30,7 +30,7 @@ pub use batches::{BatchSize, BatchesOp, batch_size, batches};
 pub use body::StepInfo;
 pub(crate) use bound_codec::BoundCodec;
 pub use branches::{
-    BatchOptions, Fan, ResultCodec, batch_options, branch, fan, items, moved, result_codec,
+    BatchOptions, Branches, ResultCodec, batch_options, branch, fan, items, moved, result_codec,
 };
 pub use call::{call, may_undo};
 pub use callback::{Callback, CallbackLimits, Submitting, callback, limits, submitting};

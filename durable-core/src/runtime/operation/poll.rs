@@ -9,13 +9,13 @@ use super::step::{Attempt, attempt, attempted, settle_failure};
 use super::{Options, StepInfo};
 use crate::model::codec::Codec;
 use crate::model::error::{ErrorKind, PollError};
-use crate::runtime::context::{Answer, Claim};
+use crate::runtime::context::{Answer, Operation};
 use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
 use crate::{Backoff, Retry};
 
 /// A poll under way.
 pub struct PollOp<'a, T, S, C, D> {
-    claim: Claim<'a>,
+    operation: Operation<'a>,
     coder: BoundCodec<T, C>,
     states: BoundCodec<S, D>,
     result: Option<Result<T, PollError>>,
@@ -55,15 +55,15 @@ impl Pace {
 }
 
 /// The poll that takes this place in the history; `states` encodes what a check leaves for the next.
-pub fn poll<T, S, C, D>(claim: Claim<'_>, codec: C, states: D) -> PollOp<'_, T, S, C, D>
+pub fn poll<T, S, C, D>(operation: Operation<'_>, codec: C, states: D) -> PollOp<'_, T, S, C, D>
 where
     C: Codec<T>,
     D: Codec<S>,
 {
     let state_type = std::any::type_name::<S>();
-    claim.lock().engine.carries(claim.op, state_type);
+    operation.lock().engine.carries(operation.op, state_type);
     PollOp {
-        claim,
+        operation,
         coder: BoundCodec::new(codec),
         states: BoundCodec::new(states),
         result: None,
@@ -73,34 +73,35 @@ where
 impl<T, S, C, D> PollOp<'_, T, S, C, D> {
     /// Waits until the poll is answered from its record, which ends it, or the next check is due.
     pub async fn next(&mut self) -> Option<StepInfo> {
-        match self.claim.decide().await {
+        match self.operation.decide().await {
             Answer::Recorded(outcome) => {
                 let read = self.coder.read(outcome);
-                self.result = Some(self.claim.readable(read).await);
+                self.result = Some(self.operation.readable(read).await);
                 None
             }
             Answer::Run => {
-                let check = self.claim.lock().engine.next_attempt(self.claim.op);
-                Some(StepInfo::new(&self.claim, check))
+                let check = self.operation.lock().engine.next_attempt(self.operation.op);
+                Some(StepInfo::new(&self.operation, check))
             }
         }
     }
 
     /// How the poll ended.
     pub fn done(self) -> Result<T, PollError> {
-        self.result.unwrap_or_else(|| Err(self.claim.unsettled()))
+        self.result
+            .unwrap_or_else(|| Err(self.operation.unsettled()))
     }
 
     /// The state the last check left, or the first one. `None` when it cannot be read: then the invocation is stopped.
     pub fn state(&mut self, first: impl FnOnce() -> S) -> Option<S> {
-        let (carried, _) = self.claim.lock().engine.carried(self.claim.op);
+        let (carried, _) = self.operation.lock().engine.carried(self.operation.op);
         let Some(payload) = carried else {
             return Some(first());
         };
         match self.states.read_part("state", &payload) {
             Ok(state) => Some(state),
             Err(found) => {
-                self.claim.block(&found);
+                self.operation.block(&found);
                 None
             }
         }
@@ -108,7 +109,7 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
 
     /// Runs one check in place.
     pub async fn run<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
-        attempt(&self.claim, None, options, Retry::none(), body).await
+        attempt(&self.operation, None, options, Retry::none(), body).await
     }
 
     /// Records what the check said. The value comes back through [`Self::next`].
@@ -119,16 +120,16 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
             Err(failure) => Err(failure),
         };
         match said {
-            Ok(Said::Value(payload)) => self.claim.succeed(payload, std::any::type_name::<T>()),
+            Ok(Said::Value(payload)) => self.operation.succeed(payload, std::any::type_name::<T>()),
             Ok(Said::Again(state)) => self.again(state, pace),
-            Err(failure) => settle_failure(&self.claim, failure, &attempt.retry),
+            Err(failure) => settle_failure(&self.operation, failure, &attempt.retry),
         }
     }
 
     fn again(&mut self, state: crate::Payload, pace: Pace) {
-        let now = self.claim.now();
-        let checks = self.claim.lock().engine.attempt(self.claim.op);
-        let (_, begun) = self.claim.lock().engine.carried(self.claim.op);
+        let now = self.operation.now();
+        let checks = self.operation.lock().engine.attempt(self.operation.op);
+        let (_, begun) = self.operation.lock().engine.carried(self.operation.op);
         let delay = pace.every.delay(checks, fastrand::f64());
         let end = pace.timeout.map(|timeout| begun.after(timeout));
         let failure = if pace.attempts.is_some_and(|most| checks >= most) {
@@ -145,13 +146,13 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
                 ),
             )
         } else {
-            let mut held = self.claim.lock();
+            let mut held = self.operation.lock();
             let state_type = std::any::type_name::<S>();
             return held
                 .engine
-                .check_again(self.claim.op, (state, state_type), delay, now);
+                .check_again(self.operation.op, (state, state_type), delay, now);
         };
-        settle_failure(&self.claim, failure, &Retry::none());
+        settle_failure(&self.operation, failure, &Retry::none());
     }
 }
 

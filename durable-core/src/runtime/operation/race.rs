@@ -6,29 +6,29 @@ use std::task::{Context as TaskContext, Poll};
 
 use crate::engine::{Outcome, Unreadable};
 use crate::model::payload::Payload;
-use crate::runtime::context::{Answer, Claim, Context};
+use crate::runtime::context::{Answer, Context, Operation};
 use crate::runtime::panic;
 
 /// A race under way.
 pub struct Race<'a> {
-    claim: Claim<'a>,
+    operation: Operation<'a>,
     inside: Context,
     arms: &'static [&'static str],
     winner: Option<usize>,
 }
 
 /// The race that takes this place in the history, between arms of these names.
-pub async fn race<'a>(claim: Claim<'a>, arms: &'static [&'static str]) -> Race<'a> {
-    let winner = match claim.decide().await {
+pub async fn race<'a>(operation: Operation<'a>, arms: &'static [&'static str]) -> Race<'a> {
+    let winner = match operation.decide().await {
         Answer::Run => {
-            claim.enter();
+            operation.enter();
             None
         }
-        Answer::Recorded(outcome) => Some(claim.readable(recorded_winner(outcome, arms)).await),
+        Answer::Recorded(outcome) => Some(operation.readable(recorded_winner(outcome, arms)).await),
     };
-    let inside = claim.child();
+    let inside = operation.child();
     Race {
-        claim,
+        operation,
         inside,
         arms,
         winner,
@@ -66,7 +66,7 @@ impl Race<'_> {
         let winner = match self.winner {
             Some(winner) => {
                 poll_fn(|cx| arms[winner].advance(cx)).await;
-                self.claim.close(&self.inside);
+                self.operation.close(&self.inside);
                 // What has finished in the others registers its undo bodies; nothing begins there. They may get further
                 // than they did before the race was decided: a panic there is none of the first run.
                 poll_fn(|cx| {
@@ -86,10 +86,10 @@ impl Race<'_> {
                     ready.map_or(Poll::Pending, Poll::Ready)
                 })
                 .await;
-                self.claim.close(&self.inside);
+                self.operation.close(&self.inside);
                 let name = serde_json::Value::from(self.arms[winner]);
-                self.claim.succeed(Payload::json(name.to_string()), "");
-                self.claim.written().await;
+                self.operation.succeed(Payload::json(name.to_string()), "");
+                self.operation.durable().await;
                 winner
             }
         };

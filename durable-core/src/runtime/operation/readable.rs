@@ -2,9 +2,9 @@
 
 use crate::engine::Unreadable;
 use crate::model::error::{ErrorKind, OperationError};
-use crate::runtime::context::Claim;
+use crate::runtime::context::Operation;
 
-impl Claim<'_> {
+impl Operation<'_> {
     /// What was read of the record. If it cannot be read, the invocation is stopped and this never ends: a build
     /// that can read it resumes the execution.
     pub(crate) async fn readable<T>(&self, read: Result<T, Unreadable>) -> T {

@@ -7,21 +7,21 @@ use super::step::begin;
 use crate::engine::Conditions;
 use crate::model::codec::Codec;
 use crate::model::error::OperationError;
-use crate::runtime::context::{Answer, Claim};
+use crate::runtime::context::{Answer, Operation};
 use crate::runtime::failure::Failure;
 
 /// A recorded value under way.
 pub struct RecordOp<'a, T, C> {
-    claim: Claim<'a>,
+    operation: Operation<'a>,
     coder: BoundCodec<T, C>,
 }
 
 /// The recorded value that takes this place in the history.
 ///
 /// The one place that asks the value for a codec.
-pub fn record<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> RecordOp<'_, T, C> {
+pub fn record<T, C: Codec<T>>(operation: Operation<'_>, codec: C) -> RecordOp<'_, T, C> {
     RecordOp {
-        claim,
+        operation,
         coder: BoundCodec::new(codec),
     }
 }
@@ -29,11 +29,11 @@ pub fn record<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> RecordOp<'_, T, C> 
 impl<T, C> RecordOp<'_, T, C> {
     /// Waits until the value is answered from its record or has to be made.
     pub async fn next(&mut self) -> Next<T> {
-        match self.claim.decide().await {
-            Answer::Run => Next::Run(StepInfo::new(&self.claim, 1)),
+        match self.operation.decide().await {
+            Answer::Run => Next::Run(StepInfo::new(&self.operation, 1)),
             Answer::Recorded(outcome) => {
                 let read = self.coder.read(outcome);
-                match self.claim.readable(read).await {
+                match self.operation.readable(read).await {
                     Ok(value) => Next::Done(value),
                     Err(error) => self.end_execution(error).await,
                 }
@@ -43,9 +43,9 @@ impl<T, C> RecordOp<'_, T, C> {
 
     /// Makes the value, in place.
     pub async fn run<F: Future<Output = T>>(&mut self, body: F) -> T {
-        let failure = match begin(&self.claim, Conditions::default()).await {
+        let failure = match begin(&self.operation, Conditions::default()).await {
             Err(interrupted) => interrupted,
-            Ok(()) => match body::run(&self.claim, None, body).await {
+            Ok(()) => match body::run(&self.operation, None, body).await {
                 Ended::Returned(value) => return value,
                 Ended::Panicked(message) => Failure::of_panic(message),
                 Ended::TimedOut => std::future::pending().await,
@@ -57,7 +57,7 @@ impl<T, C> RecordOp<'_, T, C> {
     /// Records the value and hands back what was recorded.
     pub async fn record(&mut self, value: T) -> T {
         match self.coder.encode(&value) {
-            Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
+            Ok(payload) => self.operation.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => return self.fail(failure).await,
         }
         self.settled().await
@@ -65,8 +65,11 @@ impl<T, C> RecordOp<'_, T, C> {
 
     /// Records the failure first, so that no replay makes a value after undo bodies have run.
     async fn fail(&mut self, failure: Failure) -> T {
-        let (error, now) = (self.claim.describe(failure, 1), self.claim.now());
-        self.claim.lock().engine.fail(self.claim.op, error, now);
+        let (error, now) = (self.operation.describe(failure, 1), self.operation.now());
+        self.operation
+            .lock()
+            .engine
+            .fail(self.operation.op, error, now);
         self.settled().await
     }
 
@@ -79,7 +82,7 @@ impl<T, C> RecordOp<'_, T, C> {
 
     /// There is no `Err` to report it with: the execution ends with the operation's error.
     async fn end_execution<R>(&self, error: OperationError) -> R {
-        self.claim.lock().engine.end_execution(error);
+        self.operation.lock().engine.end_execution(error);
         std::future::pending().await
     }
 }

@@ -4,12 +4,12 @@ use super::bound_codec::BoundCodec;
 use crate::engine::Outcome;
 use crate::model::codec::Codec;
 use crate::model::error::{OperationError, ScopeError};
-use crate::runtime::context::{Answer, Claim, Context};
+use crate::runtime::context::{Answer, Context, Operation};
 use crate::runtime::failure::Failure;
 
 /// A scope under way.
 pub struct ScopeOp<'a, T, C> {
-    claim: Claim<'a>,
+    operation: Operation<'a>,
     coder: BoundCodec<T, C>,
     /// Whether the body runs on every replay, so that what is in it registers its undo bodies.
     always: bool,
@@ -27,9 +27,9 @@ pub enum Enter<T, R = Context> {
 /// The scope that takes this place in the history.
 ///
 /// The one place that asks the value for a codec.
-pub fn scope<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> ScopeOp<'_, T, C> {
+pub fn scope<T, C: Codec<T>>(operation: Operation<'_>, codec: C) -> ScopeOp<'_, T, C> {
     ScopeOp {
-        claim,
+        operation,
         coder: BoundCodec::new(codec),
         always: false,
         recorded: None,
@@ -46,28 +46,28 @@ impl<T, C> ScopeOp<'_, T, C> {
 
     /// Waits until the scope is answered from its record or is to be entered.
     pub async fn enter(&mut self) -> Enter<Result<T, ScopeError>> {
-        match self.claim.decide().await {
+        match self.operation.decide().await {
             Answer::Recorded(outcome) if self.always && self.holds_records() => {
                 self.recorded = Some(outcome);
-                Enter::Run(self.claim.child())
+                Enter::Run(self.operation.child())
             }
             Answer::Recorded(outcome) => {
                 let read = self.coder.read(outcome);
-                Enter::Done(self.claim.readable(read).await)
+                Enter::Done(self.operation.readable(read).await)
             }
             Answer::Run => {
-                self.claim
+                self.operation
                     .lock()
                     .engine
-                    .enter(self.claim.op, self.claim.now());
-                Enter::Run(self.claim.child())
+                    .enter(self.operation.op, self.operation.now());
+                Enter::Run(self.operation.child())
             }
         }
     }
 
     /// Records how the body ended and hands back what was recorded.
     pub async fn finish(&mut self, outcome: Result<T, Failure>) -> Result<T, ScopeError> {
-        let outcome = outcome.map_err(|failure| self.claim.describe(failure, 0));
+        let outcome = outcome.map_err(|failure| self.operation.describe(failure, 0));
         self.settle(outcome).await
     }
 
@@ -78,23 +78,23 @@ impl<T, C> ScopeOp<'_, T, C> {
     ) -> Result<T, ScopeError> {
         if let Some(recorded) = self.recorded.take() {
             let read = self.coder.read(recorded);
-            return self.claim.readable(read).await;
+            return self.operation.readable(read).await;
         }
         let encoded = outcome.and_then(|value| {
             let encoded = self.coder.encode(&value);
-            encoded.map_err(|failure| self.claim.describe(failure, 0))
+            encoded.map_err(|failure| self.operation.describe(failure, 0))
         });
         match encoded {
             Ok(payload) => {
                 let recorded = Outcome::Value(payload.clone());
                 self.record(recorded.clone());
-                self.claim.written().await;
+                self.operation.durable().await;
                 let read = self.coder.read(recorded);
-                self.claim.readable(read).await
+                self.operation.readable(read).await
             }
             Err(error) => {
                 self.record(Outcome::Error(error.clone()));
-                self.claim.written().await;
+                self.operation.durable().await;
                 Err(error)
             }
         }
@@ -104,21 +104,21 @@ impl<T, C> ScopeOp<'_, T, C> {
     /// scope that has no outcome of its own. Run again over them, the body ends the same.
     fn record(&self, outcome: Outcome) {
         let value_type = std::any::type_name::<T>();
-        let state = self.claim.lock();
+        let state = self.operation.lock();
         let keeps_children = state.engine.limits().keeps_children;
-        let rebuilt = self.always || state.engine.is_vacated(self.claim.op);
+        let rebuilt = self.always || state.engine.is_vacated(self.operation.op);
         drop(state);
         match outcome {
-            _ if rebuilt && !keeps_children => self.claim.succeed_by_children(value_type),
-            Outcome::Error(error) => self.claim.fail_with(error),
-            Outcome::Value(payload) => self.claim.succeed(payload, value_type),
+            _ if rebuilt && !keeps_children => self.operation.succeed_by_children(value_type),
+            Outcome::Error(error) => self.operation.fail_with(error),
+            Outcome::Value(payload) => self.operation.succeed(payload, value_type),
             Outcome::Done => {}
         }
     }
 
     /// Whether anything in it may have been recorded apart from the whole that it is part of.
     fn holds_records(&self) -> bool {
-        !self.claim.lock().engine.is_bare(self.claim.op)
+        !self.operation.lock().engine.is_bare(self.operation.op)
     }
 
     pub(super) fn coder(&self) -> &BoundCodec<T, C> {
@@ -127,7 +127,7 @@ impl<T, C> ScopeOp<'_, T, C> {
 
     /// The error as that of the scope itself.
     pub(super) fn renamed(&self, mut error: OperationError) -> OperationError {
-        error.operation = self.claim.lock().engine.path(self.claim.op);
+        error.operation = self.operation.lock().engine.path(self.operation.op);
         error
     }
 }

@@ -8,13 +8,13 @@ use crate::engine::{Begin, Conditions, Outcome};
 use crate::model::codec::Codec;
 use crate::model::error::{ErrorKind, StepError};
 use crate::model::site::Site;
-use crate::runtime::context::{Answer, Claim};
+use crate::runtime::context::{Answer, Operation};
 use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
 use crate::runtime::undo::Undo;
 
 /// A step under way.
 pub struct StepOp<'a, T, C> {
-    claim: Claim<'a>,
+    operation: Operation<'a>,
     coder: BoundCodec<T, C>,
     info: Option<StepInfo>,
     result: Option<Result<T, StepError>>,
@@ -32,9 +32,9 @@ pub struct Attempt<R> {
 /// The step that takes this place in the history.
 ///
 /// The one place that asks the value for a codec.
-pub fn step<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> StepOp<'_, T, C> {
+pub fn step<T, C: Codec<T>>(operation: Operation<'_>, codec: C) -> StepOp<'_, T, C> {
     StepOp {
-        claim,
+        operation,
         coder: BoundCodec::new(codec),
         info: None,
         result: None,
@@ -46,18 +46,18 @@ pub fn step<T, C: Codec<T>>(claim: Claim<'_>, codec: C) -> StepOp<'_, T, C> {
 impl<T, C> StepOp<'_, T, C> {
     /// Waits until the step is answered from its record, which ends it, or its body may run.
     pub async fn next(&mut self) -> Option<StepInfo> {
-        match self.claim.decide().await {
+        match self.operation.decide().await {
             Answer::Recorded(outcome) => {
                 if self.undoable {
                     self.kept = Some(outcome.clone());
                 }
                 let read = self.coder.read(outcome);
-                self.result = Some(self.claim.readable(read).await);
+                self.result = Some(self.operation.readable(read).await);
                 None
             }
             Answer::Run => {
-                let begun = self.claim.lock().engine.next_attempt(self.claim.op);
-                let info = StepInfo::new(&self.claim, begun);
+                let begun = self.operation.lock().engine.next_attempt(self.operation.op);
+                let info = StepInfo::new(&self.operation, begun);
                 self.info = Some(info.clone());
                 Some(info)
             }
@@ -66,7 +66,8 @@ impl<T, C> StepOp<'_, T, C> {
 
     /// How the step ended.
     pub fn done(self) -> Result<T, StepError> {
-        self.result.unwrap_or_else(|| Err(self.claim.unsettled()))
+        self.result
+            .unwrap_or_else(|| Err(self.operation.unsettled()))
     }
 
     /// The same, with its value kept for an undo body.
@@ -91,7 +92,7 @@ impl<T, C> StepOp<'_, T, C> {
         let kept = self.kept.take();
         // It was read before: what cannot be read has stopped the invocation.
         if let Some(Ok(Ok(value))) = kept.map(|outcome| self.coder.read(outcome)) {
-            undo.register(&self.claim, site, undo_body(value, body));
+            undo.register(&self.operation, site, undo_body(value, body));
         }
     }
 
@@ -103,15 +104,15 @@ impl<T, C> StepOp<'_, T, C> {
     /// Runs one attempt of the body in place.
     pub async fn run_with<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
         let default = options.default_retry();
-        attempt(&self.claim, self.info.as_ref(), options, default, body).await
+        attempt(&self.operation, self.info.as_ref(), options, default, body).await
     }
 
     /// Records how the attempt ended. The value itself comes back through [`Self::next`], decoded
     /// from its record as on every replay.
     pub async fn record(&mut self, attempt: Attempt<T>) {
         match attempt.outcome.and_then(|value| self.coder.encode(&value)) {
-            Ok(payload) => self.claim.succeed(payload, std::any::type_name::<T>()),
-            Err(failure) => settle_failure(&self.claim, failure, &attempt.retry),
+            Ok(payload) => self.operation.succeed(payload, std::any::type_name::<T>()),
+            Err(failure) => settle_failure(&self.operation, failure, &attempt.retry),
         }
     }
 }
@@ -119,15 +120,15 @@ impl<T, C> StepOp<'_, T, C> {
 /// Runs one attempt of a body in place, unless it may not begin. What the engine gave up is not
 /// repeated, whatever the policy says.
 pub(super) async fn attempt<F: Future>(
-    claim: &Claim<'_>,
+    operation: &Operation<'_>,
     info: Option<&StepInfo>,
     options: Options,
     default: Retry,
     body: F,
 ) -> Attempt<F::Output> {
-    let outcome = match begin(claim, options.conditions()).await {
+    let outcome = match begin(operation, options.conditions()).await {
         Err(interrupted) => Err(interrupted),
-        Ok(()) => body::run_once(claim, info, options.timeout, body).await,
+        Ok(()) => body::run_once(operation, info, options.timeout, body).await,
     };
     let given_up = matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
     Attempt {
@@ -153,11 +154,14 @@ where
 }
 
 /// Begins an attempt; answers with the failure when its body may not run.
-pub(super) async fn begin(claim: &Claim<'_>, conditions: Conditions) -> Result<(), Failure> {
-    let now = claim.now();
-    let begin = claim.lock().engine.begin(claim.op, conditions, now);
+pub(super) async fn begin(
+    operation: &Operation<'_>,
+    conditions: Conditions,
+) -> Result<(), Failure> {
+    let now = operation.now();
+    let begin = operation.lock().engine.begin(operation.op, conditions, now);
     match begin {
-        Begin::NextTime => claim.next_invocation().await,
+        Begin::NextTime => operation.next_invocation().await,
         Begin::Never(whole) => Err(Failure::of_engine(
             ErrorKind::TooLarge,
             format!(
@@ -166,10 +170,10 @@ pub(super) async fn begin(claim: &Claim<'_>, conditions: Conditions) -> Result<(
                 conditions.timeout.unwrap_or_default()
             ),
         )),
-        Begin::Now => observed(claim).await,
+        Begin::Now => observed(operation).await,
         Begin::OnceWritten => {
-            claim.written().await;
-            observed(claim).await
+            operation.durable().await;
+            observed(operation).await
         }
         Begin::Interrupted(times) => Err(Failure::of_engine(
             ErrorKind::Interrupted,
@@ -183,17 +187,17 @@ pub(super) async fn begin(claim: &Claim<'_>, conditions: Conditions) -> Result<(
 }
 
 /// Tells who watches that a body is about to run, which may keep it from running.
-async fn observed(claim: &Claim<'_>) -> Result<(), Failure> {
-    match claim.observer() {
+async fn observed(operation: &Operation<'_>) -> Result<(), Failure> {
+    match operation.observer() {
         None => Ok(()),
-        Some(observer) => observer.before(&claim.observed()).await,
+        Some(observer) => observer.before(&operation.observed()).await,
     }
 }
 
 /// Records a failed attempt: to be repeated, or for good.
-pub(super) fn settle_failure(claim: &Claim<'_>, failure: Failure, retry: &Retry) {
-    let (op, now) = (claim.op, claim.now());
-    let mut state = claim.lock();
+pub(super) fn settle_failure(operation: &Operation<'_>, failure: Failure, retry: &Retry) {
+    let (op, now) = (operation.op, operation.now());
+    let mut state = operation.lock();
     let attempt = state.engine.attempt(op);
     let delay = if failure.is_retryable(retry) {
         retry.delay(attempt, fastrand::f64())

@@ -5,7 +5,7 @@ use crate::Retry;
 use crate::engine::Outcome;
 use crate::model::codec::Json;
 use crate::model::error::OperationError;
-use crate::runtime::context::{Answer, Claim, Context};
+use crate::runtime::context::{Answer, Context, Operation};
 use crate::runtime::failure::{BodyResult, IntoFailure};
 use crate::runtime::operation::bound_codec::BoundCodec;
 use crate::runtime::undo::{Undo, UndoBody};
@@ -30,8 +30,8 @@ impl Undo<'_> {
         let mut failed = Vec::new();
         for entry in entries.into_iter().rev() {
             let inside = cx.child(entry.step);
-            let claim = inside.claim(entry.site);
-            if let Err(error) = take_back(&claim, entry.body).await {
+            let operation = inside.register(entry.site);
+            if let Err(error) = take_back(&operation, entry.body).await {
                 failed.push(error);
             }
         }
@@ -41,26 +41,28 @@ impl Undo<'_> {
 
 /// One undo body. It runs at most once in an invocation: after a retry's delay the handler is
 /// replayed, which registers it again.
-async fn take_back(claim: &Claim<'_>, body: UndoBody<'_>) -> Result<(), OperationError> {
+async fn take_back(operation: &Operation<'_>, body: UndoBody<'_>) -> Result<(), OperationError> {
     let coder = BoundCodec::<(), Json>::new(Json);
     let mut body = Some(body);
     loop {
-        match claim.decide().await {
+        match operation.decide().await {
             Answer::Recorded(Outcome::Error(error)) => return Err(error),
             Answer::Recorded(_) => return Ok(()),
             Answer::Run => {}
         }
         let Some(body) = body.take() else {
-            claim.lock().engine.slice();
-            return claim.next_invocation().await;
+            operation.lock().engine.slice();
+            return operation.next_invocation().await;
         };
-        let outcome = match step::begin(claim, Default::default()).await {
+        let outcome = match step::begin(operation, Default::default()).await {
             Err(interrupted) => Err(interrupted),
-            Ok(()) => body::run_once(claim, None, None, body()).await.flatten(),
+            Ok(()) => body::run_once(operation, None, None, body())
+                .await
+                .flatten(),
         };
         match outcome.and_then(|value| coder.encode(&value)) {
-            Ok(payload) => claim.succeed(payload, "()"),
-            Err(failure) => step::settle_failure(claim, failure, &Retry::exponential()),
+            Ok(payload) => operation.succeed(payload, "()"),
+            Err(failure) => step::settle_failure(operation, failure, &Retry::exponential()),
         }
     }
 }

@@ -102,8 +102,8 @@ impl Entry {
             let message = format!("execution `{id}` is being run by another holder");
             return Err(StoreError::new(StoreErrorKind::Leased, message));
         }
-        let unclean = self.lease.is_some();
-        self.count_crash(unclean);
+        let was_interrupted = self.lease.is_some();
+        self.count_crash(was_interrupted);
         if let Some(build) = build {
             self.build = Some(build.to_owned());
         }
@@ -117,15 +117,15 @@ impl Entry {
         Ok(Lease {
             fence: self.fence(),
             execution: self.execution.clone(),
-            unclean,
+            was_interrupted,
             crashes: self.crashes.0,
         })
     }
 
-    fn count_crash(&mut self, unclean: bool) {
+    fn count_crash(&mut self, was_interrupted: bool) {
         let last = self.records.keys().last().copied().unwrap_or(0);
         self.crashes = match self.crashes {
-            _ if !unclean => (0, last),
+            _ if !was_interrupted => (0, last),
             (before, at) if at == last => (before + 1, last),
             _ => (1, last),
         };
@@ -223,7 +223,7 @@ impl Entry {
         let news = self.outside.range(unseen);
         Ack {
             fence: None,
-            changed: news
+            changed_records: news
                 .filter_map(|(_, seq)| self.visit(*seq).cloned())
                 .collect(),
             changes: self.execution.changes,

@@ -13,9 +13,9 @@ use entry::{Entry, Holder};
 use executions::Executions;
 
 use super::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Durability,
-    Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue, QueueState,
-    ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
+    Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue,
+    QueueState, ScheduleEntry, Started, StoreError, StoreErrorKind, WorkerFilter,
 };
 use crate::model::record::{Completion, Record};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock, Timestamp};
@@ -24,7 +24,7 @@ use crate::{BoxFuture, Clock, ExecutionId, SystemClock, Timestamp};
 ///
 /// Clones share what is stored. Each clone is a holder of its own: when the clone a lease was
 /// claimed through is dropped, the lease ends as if its process had been killed, so that the next
-/// claim is granted at once and says [`unclean`](Lease::unclean).
+/// claim is granted at once and says [`was_interrupted`](Lease::was_interrupted).
 ///
 /// ```
 /// use durable_core::store::{CheckpointStore, Durability, MemoryStore};
@@ -47,7 +47,7 @@ impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::build(
-            Capabilities::roomy(Durability::Memory),
+            Capabilities::unlimited(Durability::Memory),
             Arc::new(SystemClock),
         )
     }
@@ -59,7 +59,7 @@ impl MemoryStore {
 
     /// An empty store that dates its changes by `clock`.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self::build(Capabilities::roomy(Durability::Memory), clock)
+        Self::build(Capabilities::unlimited(Durability::Memory), clock)
     }
 
     fn build(capabilities: Capabilities, clock: Arc<dyn Clock>) -> Self {
@@ -258,8 +258,8 @@ impl ExecutionStore for MemoryStore {
 
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a Wanted,
-        how: ClaimDue,
+        wanted: &'a WorkerFilter,
+        how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         Box::pin(async move { Ok(self.executions().claim_due(&self.holder, wanted, how)) })
     }

@@ -27,7 +27,7 @@ async fn a_lease_ends_with_the_handle_it_was_claimed_through() {
     assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Leased);
     drop(doomed);
     let lease = store.claim(&id, Timestamp::default(), hour).await.unwrap();
-    assert!(lease.unclean);
+    assert!(lease.was_interrupted);
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -76,7 +76,7 @@ async fn settle_children(children: u64) -> usize {
         let fence = fence_of(&store, "parent");
         let ack = store.checkpoint(&fence, Arc::new(asks)).await.unwrap();
         seen = ack.changes;
-        told += ack.changed.len();
+        told += ack.changed_records.len();
     }
     assert_eq!(told as u64, children, "each is told of once");
     let mut executions = store.executions();
@@ -107,14 +107,14 @@ async fn claim_one_by_one(count: usize) -> usize {
         let over = format!("over-{number}").parse().unwrap();
         store.cancel(&over, now).await.unwrap();
     }
-    let wanted = Wanted {
+    let wanted = WorkerFilter {
         handlers: vec![HandlerBuild {
             name: "etl".into(),
             build: "1".into(),
         }],
         queues: None,
     };
-    let how = ClaimDue {
+    let how = ClaimRequest {
         now,
         ttl: HOUR,
         limit: 1,

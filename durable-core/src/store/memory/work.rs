@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::entry::{Entry, Holder};
 use super::executions::Executions;
 use crate::store::{
-    Change, ClaimDue, Claimed, Firing, HandlerBuild, Lease, QueueState, ScheduleEntry, StoreError,
-    Wanted,
+    Change, ClaimRequest, Claimed, Firing, HandlerBuild, Lease, QueueState, ScheduleEntry,
+    StoreError, WorkerFilter,
 };
 use crate::{ExecutionId, Timestamp};
 
@@ -19,8 +19,8 @@ impl Executions {
     pub(super) fn claim_due(
         &mut self,
         holder: &Arc<Holder>,
-        wanted: &Wanted,
-        how: ClaimDue,
+        wanted: &WorkerFilter,
+        how: ClaimRequest,
     ) -> Claimed {
         self.entries.file();
         let mut claimed = Claimed {
@@ -44,7 +44,7 @@ impl Executions {
         holder: &Arc<Holder>,
         id: &ExecutionId,
         build: &str,
-        how: ClaimDue,
+        how: ClaimRequest,
     ) -> Option<Lease> {
         let entry = self.entries.get_mut(id)?;
         let waited = entry.execution.waits_in_queue();
@@ -59,8 +59,8 @@ impl Executions {
     /// What is due and waits in no queue, soonest first.
     fn due(
         &self,
-        wanted: &Wanted,
-        how: ClaimDue,
+        wanted: &WorkerFilter,
+        how: ClaimRequest,
         next_due: &mut Option<Timestamp>,
     ) -> Vec<(Timestamp, ExecutionId, String)> {
         let mut due = Vec::new();
@@ -95,8 +95,8 @@ impl Executions {
     /// What waits in queues that let it run, highest priority first.
     fn let_through(
         &mut self,
-        wanted: &Wanted,
-        how: ClaimDue,
+        wanted: &WorkerFilter,
+        how: ClaimRequest,
         next_due: &mut Option<Timestamp>,
     ) -> Vec<(Timestamp, ExecutionId, String)> {
         let mut waiting = Vec::new();
@@ -261,7 +261,7 @@ impl Executions {
 }
 
 /// The build that would run the entry, if any would.
-fn known<'a>(wanted: &'a Wanted, entry: &Entry) -> Option<&'a str> {
+fn known<'a>(wanted: &'a WorkerFilter, entry: &Entry) -> Option<&'a str> {
     let name = &entry.execution.handler;
     let handlers = wanted.handlers.iter();
     let mut of_name = handlers.filter(|HandlerBuild { name: known, .. }| known == name);

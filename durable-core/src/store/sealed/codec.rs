@@ -204,9 +204,11 @@ impl<'a> SealContext<'a> {
 impl fmt::Display for SealContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.subject, self.record) {
-            (Subject::Value(_), Some(record)) => write!(f, "the value of `{}`", record.written())?,
+            (Subject::Value(_), Some(record)) => {
+                write!(f, "the value of `{}`", record.display_name())?
+            }
             (Subject::Failure(_), Some(record)) => {
-                write!(f, "the error of `{}`", record.written())?;
+                write!(f, "the error of `{}`", record.display_name())?;
             }
             (Subject::Value(id), None) => write!(f, "the value of operation {id}")?,
             (Subject::Failure(id), None) => write!(f, "the error of operation {id}")?,

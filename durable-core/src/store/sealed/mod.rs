@@ -19,9 +19,10 @@ pub use codec::{IntoCodec, PayloadCodec, SealContext, Subject};
 use seal::Sealer;
 
 use super::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimDue, Claimed, Execution,
-    ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, NewExecution, Page, Parent,
-    Queue, QueueState, Rewind, ScheduleEntry, Started, StoreError, StoreErrorKind, Wanted,
+    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
+    Execution, ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, NewExecution, Page,
+    Parent, Queue, QueueState, Rewind, ScheduleEntry, Started, StoreError, StoreErrorKind,
+    WorkerFilter,
 };
 use crate::model::record::{Completion, Record};
 use crate::store::IntoStore;
@@ -50,7 +51,7 @@ const UNOPENED: Duration = Duration::from_secs(60);
 /// in the execution and in that operation, and in no other. That an older outcome of the same operation was put back, or
 /// that a record was taken away, is not noticed.
 ///
-/// # Limits and errors
+/// # CallbackTimeouts and errors
 ///
 /// [`capabilities`](CheckpointStore::capabilities) are those of the other store, less what sealing
 /// takes. Something that cannot be opened fails the call with [`StoreErrorKind::Unusable`] when its
@@ -188,8 +189,13 @@ impl CheckpointStore for SealedStore {
                 .sealer
                 .seal_batch(&fence.execution, parent.as_ref(), &batch)?;
             let ack = self.inner.checkpoint(fence, Arc::new(sealed)).await?;
-            let changed = self.sealer.open_records(&fence.execution, ack.changed)?;
-            Ok(Ack { changed, ..ack })
+            let changed_records = self
+                .sealer
+                .open_records(&fence.execution, ack.changed_records)?;
+            Ok(Ack {
+                changed_records,
+                ..ack
+            })
         })
     }
 
@@ -303,8 +309,8 @@ impl ExecutionStore for SealedStore {
     /// What cannot be opened is given back: for a worker with the right codec, or to be mended.
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a Wanted,
-        how: ClaimDue,
+        wanted: &'a WorkerFilter,
+        how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         Box::pin(async move {
             let mut claimed = self.inner.claim_due(wanted, how).await?;

@@ -98,7 +98,7 @@ impl Execution {
         check_execution_updates(updates)?;
         for update in updates {
             shape::check_size(update, self.head.asynchronous)?;
-            staged.bytes += update.written();
+            staged.bytes += update.written_bytes();
             if update.kind == Kind::Execution {
                 staged.outcome = Some(outcome(update)?);
                 continue;

@@ -155,7 +155,7 @@ impl Update {
     }
 
     /// Bytes that count against the execution's storage quota.
-    pub(crate) fn written(&self) -> u64 {
+    pub(crate) fn written_bytes(&self) -> u64 {
         let payload = self.payload.as_ref().map_or(0, String::len);
         let error = self.error.as_ref().map_or(0, ErrorObject::size);
         (payload + error) as u64

@@ -82,7 +82,7 @@ fn a_whole_comes_back_to_the_byte() {
     let keys = ["a", "\"b\"", "c", "d", "e", "f"];
     let branches = keys.into_iter().zip(&outcomes).zip(values.clone());
     let branches = branches.map(|((key, outcome), value)| (key, outcome, value));
-    let whole = Whole::encode(Reason::AllCompleted, branches).unwrap();
+    let whole = FullResult::encode(Reason::AllCompleted, branches).unwrap();
     let text = std::str::from_utf8(&whole.data).unwrap();
     assert!(
         text.contains(r#""result":18446744073709551616.50}"#),
@@ -90,7 +90,7 @@ fn a_whole_comes_back_to_the_byte() {
     );
     assert!(text.contains(r#""codec":"text","result":"3"}"#), "{text}");
     for codec in ["batch", "", "json"] {
-        let Some(Recorded::Whole(read)) = read(codec, text) else {
+        let Some(Recorded::FullResult(read)) = read(codec, text) else {
             unreachable!("{codec}");
         };
         assert_eq!(read.reason, Reason::AllCompleted);
@@ -121,6 +121,6 @@ fn what_is_no_text_cannot_be_written_whole() {
     };
     for value in [Some(bytes), None] {
         let branches = [("a", &BranchOutcome::Succeeded(()), value)].into_iter();
-        assert_eq!(Whole::encode(Reason::AllCompleted, branches), None);
+        assert_eq!(FullResult::encode(Reason::AllCompleted, branches), None);
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::{Capabilities, CheckpointStore as _, Durability, StoreErrorKind};
 
 fn small() -> Arc<MemoryStore> {
-    let mut limits = Capabilities::roomy(Durability::Memory).with_max_value(1000);
+    let mut limits = Capabilities::unlimited(Durability::Memory).with_max_value(1000);
     limits.max_batch = 40_000;
     Arc::new(MemoryStore::with_capabilities(limits))
 }
@@ -77,7 +77,7 @@ async fn a_full_batch_is_kept() {
 
 #[test]
 fn a_store_too_small_for_sealing_holds_nothing() {
-    let limits = Capabilities::roomy(Durability::Memory).with_max_value(40);
+    let limits = Capabilities::unlimited(Durability::Memory).with_max_value(40);
     let store = MemoryStore::with_capabilities(limits);
     assert_eq!(sealed(&Arc::new(store), [k1()]).capabilities().max_value, 0);
 }

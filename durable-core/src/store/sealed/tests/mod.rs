@@ -1,8 +1,8 @@
 //! Sealed stores over the store in memory.
 
+mod external_events;
 mod keys;
 mod limits;
-mod outside;
 mod places;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ const WITHOUT: Duration = Duration::from_millis(50);
 
 /// Real time that may pass until somebody moves. Begins anew whenever a body begins or ends.
 #[derive(Default)]
-pub(super) struct Patience {
+pub(super) struct StallTimeout {
     /// The period that has run out last, shared with the thread that waits.
     over: Arc<AtomicU64>,
     period: u64,
@@ -27,7 +27,7 @@ struct Alarm {
     waker: Waker,
 }
 
-impl Patience {
+impl StallTimeout {
     pub(super) fn renew(&mut self) {
         self.period += 1;
     }

@@ -1,8 +1,8 @@
 //! A call site takes its place in the history.
 
-use super::order::ScopeIndex;
 use super::quota::Used;
-use super::{Engine, IdMap, Op, Outcome, Slot, Stop, mismatch};
+use super::scope::ScopeIndex;
+use super::{Engine, IdMap, OpIndex, OperationState, Outcome, StopReason, mismatch};
 use crate::model::fingerprint::Input;
 use crate::model::payload::Payload;
 use crate::model::record::{Kind, Record, Status};
@@ -11,9 +11,9 @@ use crate::{Occurrence, OperationId};
 
 /// What tells this run of a call site apart, as far as the caller knows.
 #[derive(Debug)]
-pub(crate) enum Turn {
+pub(crate) enum RunKey {
     /// The site says it all: once, or the next turn.
-    OfSite,
+    FromSite,
     /// The user's key.
     Key(String),
 }
@@ -21,39 +21,44 @@ pub(crate) enum Turn {
 impl Engine {
     /// The operation that `site` stands for in this scope, claimed for this invocation.
     ///
-    /// A claim that cannot be right (another kind is recorded, or the identity was claimed before)
+    /// A operation that cannot be right (another kind is recorded, or the identity was claimed before)
     /// stops the invocation.
-    pub(crate) fn claim(&mut self, scope: ScopeIndex, site: &'static Site, turn: Turn) -> Op {
+    pub(crate) fn register(
+        &mut self,
+        scope: ScopeIndex,
+        site: &'static Site,
+        turn: RunKey,
+    ) -> OpIndex {
         let (parent, records) = (self.scope(scope).id, self.scope(scope).records);
         let occurrence = match (turn, site.repeat) {
-            (Turn::Key(key), _) => Occurrence::Keyed(key),
-            (Turn::OfSite, Repeat::Ordered) => {
+            (RunKey::Key(key), _) => Occurrence::Keyed(key),
+            (RunKey::FromSite, Repeat::Ordered) => {
                 Occurrence::Ordered(self.scope(scope).take_turn(site))
             }
-            (Turn::OfSite, _) => Occurrence::Once,
+            (RunKey::FromSite, _) => Occurrence::Once,
         };
         // In a branch without a record, those of its siblings look the same: only the id tells.
-        let by_look = parent == records && !self.limits.orchestrates;
+        let by_look = parent == records && !self.limits.service_driven;
         if by_look && self.is_expected(parent, site, &occurrence) {
-            return self.answer_claim(Op::at(self.expected), scope, site, &occurrence);
+            return self.register_known(OpIndex::at(self.expected), scope, site, &occurrence);
         }
         let id = OperationId::of(parent, site.name, &occurrence);
-        if self.limits.orchestrates && self.is_expected_id(id) {
-            return self.answer_claim(Op::at(self.expected), scope, site, &occurrence);
+        if self.limits.service_driven && self.is_expected_id(id) {
+            return self.register_known(OpIndex::at(self.expected), scope, site, &occurrence);
         }
         let index = self.index();
         let known = index.get(&id).copied();
         let known = match known {
-            None if !site.was.is_empty() => self.claim_earlier(scope, site, &occurrence),
+            None if !site.was.is_empty() => self.register_earlier(scope, site, &occurrence),
             known => known,
         };
         match known {
-            Some(op) => self.answer_claim(op, scope, site, &occurrence),
+            Some(op) => self.register_known(op, scope, site, &occurrence),
             None => {
-                let op = Op::at(self.slots.len());
+                let op = OpIndex::at(self.operations.len());
                 let order = self.place_live(scope);
-                let slot = Slot::live(id, records, site, occurrence, order, scope);
-                self.slots.push(slot);
+                let state = OperationState::live(id, records, site, occurrence, order, scope);
+                self.operations.push(state);
                 self.note_timer(scope, site, op);
                 self.index().insert(id, op);
                 op
@@ -64,89 +69,90 @@ impl Engine {
     /// Whether the record after the one claimed last is the one asked for. Then neither a hash nor
     /// a look-up is needed, which makes a replay in the recorded order several times faster.
     fn is_expected(&self, parent: OperationId, site: &Site, occurrence: &Occurrence) -> bool {
-        self.slots.get(self.expected).is_some_and(|slot| {
-            slot.recorded
-                && slot.record.kind == site.kind
-                && slot.record.parent == parent
-                && slot.record.name == site.name
-                && slot.record.occurrence == *occurrence
+        self.operations.get(self.expected).is_some_and(|state| {
+            state.recorded
+                && state.record.kind == site.kind
+                && state.record.parent == parent
+                && state.record.name == site.name
+                && state.record.occurrence == *occurrence
         })
     }
 
     /// The same where only the id tells: no look-up is needed at least.
     fn is_expected_id(&self, id: OperationId) -> bool {
-        let expected = self.slots.get(self.expected);
-        expected.is_some_and(|slot| slot.recorded && slot.record.id == id)
+        let expected = self.operations.get(self.expected);
+        expected.is_some_and(|state| state.recorded && state.record.id == id)
     }
 
-    fn answer_claim(
+    fn register_known(
         &mut self,
-        op: Op,
+        op: OpIndex,
         scope: ScopeIndex,
         site: &'static Site,
         run: &Occurrence,
-    ) -> Op {
-        let slot = &mut self.slots[op.index()];
-        if let Some(report) = mismatch::check(slot, site) {
-            self.halt(Stop::Blocked(report));
+    ) -> OpIndex {
+        let state = &mut self.operations[op.index()];
+        if let Some(report) = mismatch::check(state, site) {
+            self.halt(StopReason::Blocked(report));
             return op;
         }
-        slot.site = Some(site);
-        slot.scope = scope;
-        let (recorded, moved) = (slot.recorded, slot.home.is_some());
+        state.site = Some(site);
+        state.scope = scope;
+        let (recorded, moved) = (state.recorded, state.home.is_some());
         // Only where scopes hide what stands in them.
-        let used = (!self.limits.keeps_children).then(|| Used::of(&slot.record));
-        if site.kind.is_scope() && slot.record.occurrence != *run {
+        let used = (!self.limits.keeps_children).then(|| Used::of(&state.record));
+        if site.kind.is_scope() && state.record.occurrence != *run {
             self.runs_now.insert(op, run.clone());
         }
         self.note_timer(scope, site, op);
         if recorded {
-            self.claimed_from(op);
+            self.registered_from(op);
             if let Some(used) = used {
                 self.used_by(op).add(used);
             }
         }
-        let slot = &self.slots[op.index()];
-        let order = slot.record.order;
+        let state = &self.operations[op.index()];
+        let order = state.record.order;
         self.expected = op.index() + 1;
-        if !self.limits.orchestrates && !moved {
+        if !self.limits.service_driven && !moved {
             self.notice_order(scope, site, op, order);
         }
         op
     }
 
-    fn note_timer(&mut self, scope: ScopeIndex, site: &Site, op: Op) {
+    fn note_timer(&mut self, scope: ScopeIndex, site: &Site, op: OpIndex) {
         if site.kind == Kind::Wait {
             self.scope(scope).timers.push(op);
         }
     }
 
-    pub(super) fn index(&mut self) -> &mut IdMap<Op> {
-        let slots = &self.slots;
+    pub(super) fn index(&mut self) -> &mut IdMap<OpIndex> {
+        let operations = &self.operations;
         self.index.get_or_insert_with(|| {
-            let ops = slots.iter().enumerate();
-            ops.map(|(at, slot)| (slot.record.id, Op::at(at))).collect()
+            let ops = operations.iter().enumerate();
+            ops.map(|(at, state)| (state.record.id, OpIndex::at(at)))
+                .collect()
         })
     }
 
     /// `op` leaves no record, unless it has left one. What stands in it is recorded as part of what
     /// is around it.
-    pub(crate) fn leave_no_record(&mut self, op: Op) {
-        let slot = &mut self.slots[op.index()];
-        slot.bare = !slot.recorded;
-        slot.written |= slot.bare;
+    pub(crate) fn leave_no_record(&mut self, op: OpIndex) {
+        let state = &mut self.operations[op.index()];
+        state.bare = !state.recorded;
+        state.durable |= state.bare;
     }
 
     /// Whether `op` leaves no record.
-    pub(crate) fn is_bare(&self, op: Op) -> bool {
-        self.slots[op.index()].bare
+    pub(crate) fn is_bare(&self, op: OpIndex) -> bool {
+        self.operations[op.index()].bare
     }
 
     /// `op` has ended like this, as the record of what is around it says.
-    pub(crate) fn answer_with(&mut self, op: Op, outcome: Outcome) {
-        let slot = &mut self.slots[op.index()];
-        (slot.bare, slot.written) = (true, true);
-        let record = &mut slot.record;
+    pub(crate) fn answer_with(&mut self, op: OpIndex, outcome: Outcome) {
+        let state = &mut self.operations[op.index()];
+        (state.bare, state.durable) = (true, true);
+        let record = &mut state.record;
         (record.status, record.payload, record.error) = match outcome {
             Outcome::Error(error) => (Status::Failed, None, Some(error)),
             Outcome::Value(payload) => (Status::Succeeded, Some(payload), None),
@@ -155,52 +161,52 @@ impl Engine {
     }
 
     /// The value that is recorded of `op`.
-    pub(crate) fn value(&self, op: Op) -> Option<Payload> {
-        self.slots[op.index()].record.payload.clone()
+    pub(crate) fn value(&self, op: OpIndex) -> Option<Payload> {
+        self.operations[op.index()].record.payload.clone()
     }
 
     /// `op` is asked for with the input of this fingerprint. Where another one is recorded, its outcome
     /// is that of something else.
-    pub(crate) fn called_with(&mut self, op: Op, input: &Input) {
-        let slot = &mut self.slots[op.index()];
-        let given = input.fingerprint(slot.record.id);
-        let report = match (given, slot.record.fingerprint) {
-            (Err(error), _) => mismatch::no_fingerprint(slot, error),
+    pub(crate) fn called_with(&mut self, op: OpIndex, input: &Input) {
+        let state = &mut self.operations[op.index()];
+        let given = input.fingerprint(state.record.id);
+        let report = match (given, state.record.fingerprint) {
+            (Err(error), _) => mismatch::no_fingerprint(state, error),
             (Ok(given), Some(recorded))
-                if given != recorded && !input.had(slot.record.id, recorded) =>
+                if given != recorded && !input.had(state.record.id, recorded) =>
             {
-                mismatch::other_input(slot)
+                mismatch::other_input(state)
             }
-            (Ok(given), None) if slot.record.seq == 0 => {
-                slot.record.fingerprint = Some(given);
+            (Ok(given), None) if state.record.seq == 0 => {
+                state.record.fingerprint = Some(given);
                 return;
             }
             // The same input, or one from before its fingerprint was recorded.
             (Ok(_), _) => return,
         };
-        self.halt(Stop::Blocked(report));
+        self.halt(StopReason::Blocked(report));
     }
 
     /// `op` runs the function of this name, for reports.
-    pub(crate) fn calls(&mut self, op: Op, function: &str, sites: &'static [Site]) {
+    pub(crate) fn calls(&mut self, op: OpIndex, function: &str, sites: &'static [Site]) {
         self.runs_function(Some(op), sites);
-        let record = &mut self.slots[op.index()].record;
+        let record = &mut self.operations[op.index()].record;
         if record.seq == 0 {
             record.handle = Some(function.to_owned());
         }
     }
 
     /// How this run is to be written in histories; kept from the first time on.
-    pub(crate) fn label(&mut self, op: Op, label: impl FnOnce() -> String) {
-        let slot = &mut self.slots[op.index()];
-        let record = &mut slot.record;
+    pub(crate) fn label(&mut self, op: OpIndex, label: impl FnOnce() -> String) {
+        let state = &mut self.operations[op.index()];
+        let record = &mut state.record;
         if record.seq == 0 {
             record.label = Some(label());
         }
     }
 }
 
-impl Slot {
+impl OperationState {
     fn live(
         id: OperationId,
         parent: OperationId,
@@ -227,7 +233,7 @@ impl Slot {
             recorded: false,
             begun: false,
             queued: false,
-            written: false,
+            durable: false,
             bare: false,
             inside: None,
             hides: false,

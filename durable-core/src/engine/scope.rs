@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::quota::Used;
-use super::{Engine, IdMap, Op, Slot};
+use super::{Engine, IdMap, OpIndex, OperationState};
 use crate::model::site::Site;
 use crate::{Occurrence, OperationId};
 
@@ -39,13 +39,13 @@ pub(super) struct Scope {
     /// The scope that the records of what stands in it name: another one where this has no record.
     pub(super) records: OperationId,
     /// The operation whose inside this is; none for the handler's own.
-    pub(super) op: Option<Op>,
+    pub(super) op: Option<OpIndex>,
     /// Whether it is over, so that nothing in it is written any more.
     pub(super) closed: bool,
     /// Turns taken so far by the sites whose turn is their identity.
     turns: Vec<(&'static Site, u64)>,
     /// Timers claimed directly in it, and the scopes entered in it: what ends when it does.
-    pub(super) timers: Vec<Op>,
+    pub(super) timers: Vec<OpIndex>,
     pub(super) scopes: Vec<ScopeIndex>,
     /// The highest order claimed so far.
     pub(super) last: u64,
@@ -56,7 +56,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    pub(super) fn new(id: OperationId, records: OperationId, op: Option<Op>) -> Self {
+    pub(super) fn new(id: OperationId, records: OperationId, op: Option<OpIndex>) -> Self {
         Self {
             id,
             records,
@@ -101,10 +101,10 @@ impl Scope {
 
 impl Engine {
     /// The inside of `op`.
-    pub(crate) fn open_scope(&mut self, op: Op) -> ScopeIndex {
-        let slot = &self.slots[op.index()];
-        let (id, around, recorded) = (slot.record.id, slot.scope, slot.recorded);
-        let records = if slot.bare {
+    pub(crate) fn open_scope(&mut self, op: OpIndex) -> ScopeIndex {
+        let state = &self.operations[op.index()];
+        let (id, around, recorded) = (state.record.id, state.scope, state.recorded);
+        let records = if state.bare {
             self.scopes[around.0].records
         } else {
             id
@@ -118,7 +118,7 @@ impl Engine {
             scope.used.add(std::mem::take(&mut moved.used));
         }
         let index = ScopeIndex(self.scopes.len());
-        self.slots[op.index()].inside.get_or_insert(index);
+        self.operations[op.index()].inside.get_or_insert(index);
         self.scopes.push(scope);
         self.scopes[around.0].scopes.push(index);
         index
@@ -128,9 +128,9 @@ impl Engine {
     /// be claimed.
     pub(crate) fn is_replaying(&self, index: ScopeIndex) -> bool {
         let scope = &self.scopes[index.0];
-        let ended = |op: Op| {
-            let slot = &self.slots[op.index()];
-            slot.recorded && slot.record.status.is_terminal()
+        let ended = |op: OpIndex| {
+            let state = &self.operations[op.index()];
+            state.recorded && state.record.status.is_terminal()
         };
         scope.ahead > 0 || scope.op.is_some_and(ended)
     }
@@ -143,8 +143,12 @@ impl Engine {
             return;
         }
         let runs = self.runs.remove(&records).unwrap_or_else(|| {
-            let inside = |slot: &&Slot| slot.recorded && slot.record.parent == records;
-            let records = self.slots.iter().filter(inside).map(|slot| &slot.record);
+            let inside = |state: &&OperationState| state.recorded && state.record.parent == records;
+            let records = self
+                .operations
+                .iter()
+                .filter(inside)
+                .map(|state| &state.record);
             let runs: HashSet<_> = records
                 .map(|record| (record.name.clone(), record.occurrence.clone()))
                 .collect();
@@ -155,9 +159,9 @@ impl Engine {
                 .iter()
                 .map(|(name, run)| OperationId::of(id, name, run));
             let found = self.index();
-            let ahead: Vec<Op> = ids.filter_map(|id| found.get(&id).copied()).collect();
+            let ahead: Vec<OpIndex> = ids.filter_map(|id| found.get(&id).copied()).collect();
             let ahead = ahead.iter();
-            let ahead = ahead.filter(|op| self.slots[op.index()].site.is_none());
+            let ahead = ahead.filter(|op| self.operations[op.index()].site.is_none());
             self.scopes[index.0].ahead = ahead.count();
         }
         self.runs.insert(records, runs);
@@ -168,12 +172,12 @@ impl Engine {
     }
 
     fn orders(&mut self) -> &IdMap<Vec<u64>> {
-        let slots = &self.slots;
+        let operations = &self.operations;
         self.orders.get_or_insert_with(|| {
             let mut orders = IdMap::<Vec<u64>>::default();
-            for slot in slots.iter().filter(|slot| slot.recorded) {
-                let siblings = orders.entry(slot.record.parent).or_default();
-                siblings.push(slot.record.order);
+            for state in operations.iter().filter(|state| state.recorded) {
+                let siblings = orders.entry(state.record.parent).or_default();
+                siblings.push(state.record.order);
             }
             orders
                 .values_mut()
@@ -188,19 +192,19 @@ impl Engine {
         scope.closed
             || scope
                 .op
-                .is_some_and(|op| self.is_closed(self.slots[op.index()].scope))
+                .is_some_and(|op| self.is_closed(self.operations[op.index()].scope))
     }
 
     /// The scope and those around it, the innermost first.
     pub(super) fn around(&self, index: ScopeIndex) -> impl Iterator<Item = ScopeIndex> {
         std::iter::successors(Some(index), |scope| {
             let op = self.scopes[scope.0].op?;
-            Some(self.slots[op.index()].scope)
+            Some(self.operations[op.index()].scope)
         })
     }
 
     /// The operation whose inside the scope is; none for the handler's own.
-    pub(super) fn scope_op(&self, index: ScopeIndex) -> Option<Op> {
+    pub(super) fn scope_op(&self, index: ScopeIndex) -> Option<OpIndex> {
         self.scopes[index.0].op
     }
 
@@ -212,7 +216,7 @@ impl Engine {
     pub(super) fn run_of(&self, index: ScopeIndex) -> Option<&Occurrence> {
         let op = self.scopes[index.0].op?;
         let now = self.runs_now.get(&op);
-        Some(now.unwrap_or(&self.slots[op.index()].record.occurrence))
+        Some(now.unwrap_or(&self.operations[op.index()].record.occurrence))
     }
 
     /// The scopes entered so far.

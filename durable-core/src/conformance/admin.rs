@@ -148,9 +148,9 @@ pub(super) async fn rewind_what_has_failed(store: Store) -> Outcome {
     same!(names(&claimed), ["a"], "claimed");
     for lease in &claimed.leases {
         same!(
-            (lease.unclean, lease.crashes),
+            (lease.was_interrupted, lease.crashes),
             (false, 0),
-            "unclean and crashes"
+            "was_interrupted and crashes"
         );
         let again = batch(1, vec![step(3, "30")]);
         put(&store, &lease.fence, again).await?;

@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::boundaries::{Boundary, Key, Recorded};
 use super::diff::diff;
 use super::history::{History, Operation, shown};
 use super::process::Stage;
 use super::script::Pattern;
-use super::watch::{Boundary, Key, Recorded};
 use crate::ExecutionId;
 use crate::engine::Drift;
 use crate::model::error::ErrorKind;
 use crate::model::record::{Kind, Status};
 
 /// What came of one whole run.
-pub(super) struct Scene {
+pub(super) struct RunSnapshot {
     /// How it ended, in words.
     pub(super) end: String,
     pub(super) histories: Vec<History>,
@@ -75,7 +75,7 @@ impl Scopes {
     }
 }
 
-impl Scene {
+impl RunSnapshot {
     /// What `other` does not have in common with it, in words; nothing if it is the same. The values of
     /// what `varies` may differ.
     pub(super) fn compare(&self, other: &Self, varies: &[Pattern]) -> Vec<String> {

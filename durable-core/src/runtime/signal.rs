@@ -4,16 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Notes that the handler or the lease wants attention, and wakes whoever runs the invocation.
+/// Notes that the handler or the lease wants signal, and wakes whoever runs the invocation.
 #[derive(Default)]
-pub(crate) struct Attention {
+pub(crate) struct InvocationSignal {
     pub(crate) wanted: AtomicBool,
     pub(crate) lease_lost: AtomicBool,
     pub(crate) draining: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
-impl Attention {
+impl InvocationSignal {
     pub(crate) fn listen(&self, waker: &Waker) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *task {
@@ -37,7 +37,7 @@ impl Attention {
     }
 }
 
-impl Wake for Attention {
+impl Wake for InvocationSignal {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

@@ -3,33 +3,33 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::runtime::attention::Attention;
+use crate::runtime::signal::InvocationSignal;
 
 /// Tells invocations to stop.
 #[derive(Default)]
-pub(crate) struct Stopping {
+pub(crate) struct Shutdown {
     raised: AtomicBool,
-    running: Mutex<Vec<Weak<Attention>>>,
+    running: Mutex<Vec<Weak<InvocationSignal>>>,
 }
 
-impl Stopping {
+impl Shutdown {
     /// Whether it was told.
     pub(crate) fn is_raised(&self) -> bool {
         self.raised.load(Ordering::Acquire)
     }
 
     /// From now on this invocation is told, too.
-    pub(crate) fn tell(&self, attention: &Arc<Attention>) {
+    pub(crate) fn tell(&self, signal: &Arc<InvocationSignal>) {
         {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             if running.len() == running.capacity() {
-                running.retain(|attention| attention.strong_count() > 0);
+                running.retain(|signal| signal.strong_count() > 0);
             }
-            running.push(Arc::downgrade(attention));
+            running.push(Arc::downgrade(signal));
         }
         // Looked at after the entry was made, so that nothing falls in between.
         if self.is_raised() {
-            attention.drain();
+            signal.drain();
         }
     }
 
@@ -38,8 +38,8 @@ impl Stopping {
         self.raised.store(true, Ordering::Release);
         let running =
             std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for attention in running.iter().filter_map(Weak::upgrade) {
-            attention.drain();
+        for signal in running.iter().filter_map(Weak::upgrade) {
+            signal.drain();
         }
     }
 }

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOK_AT_LEAST: Duration = Duration::from_secs(10);
 
 /// What an invocation waits for.
-pub(super) enum Rest {
+pub(super) enum Idle {
     /// Something runs or is about to.
     Busy,
     /// A time that is worth staying for.
@@ -48,22 +48,22 @@ impl Driver {
             // While a write is under way none can be started: there is nothing to wake up for.
             let start = start.filter(|_| self.write.is_none());
             let lone_start = start.map(|at| at.after(LONE_START));
-            let rest = match self.rest(&state, now) {
-                Rest::Cancel if self.write.is_none() => {
+            let rest = match self.idle_state(&state, now) {
+                Idle::Cancel if self.write.is_none() => {
                     let error = OperationError::of_cancellation(&shared.info.handler);
                     state.engine.end_execution(error);
-                    self.attention.wanted.store(true, Ordering::Release);
+                    self.signal.wanted.store(true, Ordering::Release);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Rest::Until(time) if self.write.is_none() => Some(time),
+                Idle::Until(time) if self.write.is_none() => Some(time),
                 _ => None,
             };
             // While bodies run the process stays anyway: timers beside them are waited for in place.
             let beside = state.parked.values().filter(|parked| !parked.woken);
             let timer = beside.filter_map(|parked| parked.until).min();
             let timer = timer.filter(|_| !state.bodies.is_empty());
-            let orchestrated = state.engine.limits().orchestrates;
+            let orchestrated = state.engine.limits().service_driven;
             let timer = if orchestrated {
                 timer.and_then(|due| self.look(due))
             } else {
@@ -145,38 +145,38 @@ impl Driver {
     }
 
     /// What there is to wait for while nothing runs.
-    pub(super) fn rest(&mut self, state: &State, now: Timestamp) -> Rest {
+    pub(super) fn idle_state(&mut self, state: &State, now: Timestamp) -> Idle {
         let mut neglected = false;
         for body in state.bodies.values() {
             if !body.is_neglected() {
                 self.settling = None;
-                return Rest::Busy;
+                return Idle::Busy;
             }
             neglected = true;
         }
-        let wanted = self.attention.wanted.load(Ordering::Acquire);
+        let wanted = self.signal.wanted.load(Ordering::Acquire);
         let writes_awaited = state.parked.values().any(|parked| parked.writing);
         if wanted || writes_awaited || state.parked.is_empty() {
             self.settling = None;
-            return Rest::Busy;
+            return Idle::Busy;
         }
         if neglected {
             let settled = *self.settling.get_or_insert(now.after(SETTLE));
             if now < settled {
-                return Rest::Until(settled);
+                return Idle::Until(settled);
             }
         }
         if state.engine.is_cancelling() && state.engine.unwinding().is_none() {
-            return Rest::Cancel;
+            return Idle::Cancel;
         }
         if state.engine.is_sliced() {
-            return Rest::Suspend(Some(now));
+            return Idle::Suspend(Some(now));
         }
         let timers = state.parked.values();
         let earliest = timers.filter_map(|parked| parked.until).min();
         match earliest {
-            Some(earliest) if self.is_worth_staying(state, earliest, now) => Rest::Until(earliest),
-            earliest => Rest::Suspend(earliest),
+            Some(earliest) if self.is_worth_staying(state, earliest, now) => Idle::Until(earliest),
+            earliest => Idle::Suspend(earliest),
         }
     }
 
@@ -185,8 +185,8 @@ impl Driver {
         // A timer that was told and not asked belongs to a future nobody polls any more.
         let told = state.parked.values().any(|parked| parked.woken);
         !told
-            && !state.engine.limits().orchestrates
-            && due.since(now) <= self.resident
+            && !state.engine.limits().service_driven
+            && due.since(now) <= self.suspend_after
             && state.engine.ends_at().is_none_or(|end| due < end)
     }
 

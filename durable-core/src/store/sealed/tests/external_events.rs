@@ -85,7 +85,7 @@ async fn an_outcome_opens_in_the_child_and_in_its_parent() {
         end(&store, "a.1", update.clone()).await;
         let child = store.get(&id("a.1")).await.unwrap();
         let ack = store.checkpoint(&lease.fence, asking()).await.unwrap();
-        let [told] = ack.changed.as_slice() else {
+        let [told] = ack.changed_records.as_slice() else {
             panic!("{ack:?}");
         };
         assert_eq!((&told.payload, &told.error), (&child.output, &child.error));
@@ -121,7 +121,7 @@ async fn a_chain_hands_its_outcome_to_the_parent() {
     end(&store, "a.1~2", succeed()).await;
     let ack = store.checkpoint(&lease.fence, asking()).await.unwrap();
     let child = store.get(&id("a.1~2")).await.unwrap();
-    assert_eq!(ack.changed[0].payload, child.output);
+    assert_eq!(ack.changed_records[0].payload, child.output);
     let kept = shown(&*inner).await;
     assert!(!kept.contains(SECRET), "{kept}");
 }
@@ -217,7 +217,10 @@ async fn a_completion_is_sealed() {
             .await
             .unwrap();
         let ack = store.checkpoint(&lease.fence, asking()).await.unwrap();
-        let found = match (&ack.changed[0].payload, &ack.changed[0].error) {
+        let found = match (
+            &ack.changed_records[0].payload,
+            &ack.changed_records[0].error,
+        ) {
             (Some(payload), None) => Completion::Succeed(payload.clone()),
             (None, Some(error)) => Completion::Fail(error.clone()),
             _ => panic!("{ack:?}"),

@@ -41,7 +41,7 @@ impl p::Handler<AtomicU32> for Etl {
     ) -> impl Future<Output = Result<u32, BoxError>> + Send + 'b {
         async fn body(cx: &p::Context, app: &AtomicU32, n: u32) -> Result<u32, BoxError> {
             let rows: Vec<u32> = {
-                let mut op = p::step(cx.claim(&SITES[0]), p::Json);
+                let mut op = p::step(cx.register(&SITES[0]), p::Json);
                 async {
                     while let Some(_step) = op.next().await {
                         let out = op
@@ -62,7 +62,7 @@ impl p::Handler<AtomicU32> for Etl {
             let mut total = 0;
             for row in &rows {
                 total += {
-                    let mut op = p::step(cx.claim_keyed(&SITES[1], p::key(&(row))), p::Json);
+                    let mut op = p::step(cx.register_keyed(&SITES[1], p::key(&(row))), p::Json);
                     async {
                         while let Some(_step) = op.next().await {
                             let out = op
@@ -78,12 +78,12 @@ impl p::Handler<AtomicU32> for Etl {
                     }
                 }
                 .await?;
-                p::wait(cx.claim(&SITES[2]), Duration::from_millis(1)).await;
+                p::wait(cx.register(&SITES[2]), Duration::from_millis(1)).await;
             }
             let done = {
-                let claim = cx.claim(&SITES[3]);
+                let operation = cx.register(&SITES[3]);
                 async {
-                    let mut op = p::scope(claim, p::Json);
+                    let mut op = p::scope(operation, p::Json);
                     match op.enter().await {
                         p::Enter::Done(result) => result,
                         p::Enter::Run(child) => {

@@ -8,7 +8,7 @@
 use std::sync::Mutex;
 
 use durable::prelude::*;
-use durable::store::{ExecutionStore, MemoryStore, Queue};
+use durable::store::{MemoryStore, Queue, QueueStore};
 use durable::{Client, Worker};
 
 /// Mailer that records the mails it sends.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use durable::durable;
 use durable::prelude::*;
 use durable::sqlite::{SqliteStore, Stats};
-use durable::store::{ExecutionStatus, ExecutionStore, Filter};
+use durable::store::{ExecutionStatus, Filter, Store};
 use durable::{Client, Worker};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -82,7 +82,7 @@ pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Res
         None if store == "memory:" || is_postgres(store) => None,
         None => return Err(unsupported_store(store)),
     };
-    let opened: Arc<dyn ExecutionStore> = match &sqlite {
+    let opened: Arc<dyn Store> = match &sqlite {
         Some(sqlite) => Arc::new(sqlite.clone()),
         None => durable::open(store).await?,
     };
@@ -126,12 +126,7 @@ pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Res
     }
 }
 
-async fn start_all(
-    store: &Arc<dyn ExecutionStore>,
-    run: &str,
-    n: u32,
-    steps: u32,
-) -> Result<(), BoxError> {
+async fn start_all(store: &Arc<dyn Store>, run: &str, n: u32, steps: u32) -> Result<(), BoxError> {
     let client = Client::new(Arc::clone(store));
     let mut starts = tokio::task::JoinSet::new();
     for i in 0..n {
@@ -145,7 +140,7 @@ async fn start_all(
 }
 
 async fn run_all(
-    store: &Arc<dyn ExecutionStore>,
+    store: &Arc<dyn Store>,
     run: &str,
     n: u32,
     concurrency: usize,
@@ -169,7 +164,7 @@ async fn run_all(
     Ok(took)
 }
 
-async fn running(store: &dyn ExecutionStore, run: &str) -> usize {
+async fn running(store: &dyn Store, run: &str) -> usize {
     let filter = Filter {
         status: vec![ExecutionStatus::Running, ExecutionStatus::Queued],
         prefix: Some(run.to_owned()),

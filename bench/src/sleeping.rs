@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use durable::durable;
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, ExecutionStore, Filter};
+use durable::store::{AdminStore, ExecutionStatus, Filter};
 use durable::{Client, Clock, SystemClock, Timestamp, Worker};
 use serde::Serialize;
 use tokio::sync::Notify;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use durable::durable;
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::ExecutionStore;
+use durable::store::Store;
 use durable::{Client, Worker};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -96,7 +96,7 @@ impl<'a> Line<'a> {
 /// Starts `n` executions one after the other and completes a callback of each.
 pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
     let path = store.strip_prefix("sqlite:").map(PathBuf::from);
-    let opened: Arc<dyn ExecutionStore> = match &path {
+    let opened: Arc<dyn Store> = match &path {
         Some(path) => Arc::new(SqliteStore::open(path).await?),
         None => durable::open(store).await?,
     };

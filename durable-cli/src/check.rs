@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use durable_core::lock::{Finding, Lock, Verdict, check};
-use durable_core::store::{Execution, ExecutionStatus, ExecutionStore, Filter};
+use durable_core::store::{Execution, ExecutionStatus, Filter, Store};
 use serde::Serialize;
 
 use crate::args::Check;
@@ -132,7 +132,7 @@ fn open(asked: &Check, after: Option<durable_core::ExecutionId>) -> Filter {
 }
 
 async fn one(
-    store: &dyn ExecutionStore,
+    store: &dyn Store,
     lock: &Lock,
     execution: &Execution,
 ) -> Result<Vec<Finding>, CliError> {

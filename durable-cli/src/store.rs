@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use durable_core::ExecutionId;
-use durable_core::store::{Execution, ExecutionStore, Filter, StoreErrorKind};
+use durable_core::store::{Execution, Filter, Store, StoreErrorKind};
 
 use crate::CliError;
 use crate::error::failed;
@@ -16,7 +16,7 @@ const SEARCHED: usize = 10_000;
 const NAMED: usize = 3;
 
 /// Opens the store behind `url`. Unlike a program that runs executions, this never creates one.
-pub(crate) async fn open(url: &str) -> Result<Arc<dyn ExecutionStore>, CliError> {
+pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>, CliError> {
     if let Some(path) = url.strip_prefix("sqlite:") {
         require_file(path, url)?;
     } else if url.starts_with("memory:") {
@@ -57,7 +57,7 @@ fn require_file(path: &str, url: &str) -> Result<(), CliError> {
 
 /// The execution with this id, or an error that names ids like it.
 pub(crate) async fn found(
-    store: &dyn ExecutionStore,
+    store: &dyn Store,
     url: &str,
     id: &ExecutionId,
 ) -> Result<Execution, CliError> {
@@ -73,7 +73,7 @@ pub(crate) async fn found(
 }
 
 /// Ids in the store that look like `wanted`, the most similar first.
-pub(crate) async fn nearest(store: &dyn ExecutionStore, wanted: &str) -> Vec<String> {
+pub(crate) async fn nearest(store: &dyn Store, wanted: &str) -> Vec<String> {
     let mut scored: Vec<(usize, String)> = Vec::new();
     let mut after: Option<ExecutionId> = None;
     let mut searched = 0;

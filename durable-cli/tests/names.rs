@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
-use durable_core::store::{Batch, ExecutionStore, ExecutionUpdate, NewExecution};
+use durable_core::store::{Batch, ExecutionUpdate, NewExecution};
 use durable_core::{ExecutionId, Record};
 use support::{START, import, json, leaking};
 use tempfile::TempDir;
@@ -105,7 +105,7 @@ impl Store {
 }
 
 async fn write(
-    store: &dyn ExecutionStore,
+    store: &dyn durable::store::Store,
     id: &ExecutionId,
     records: Vec<Record>,
     end: ExecutionUpdate,

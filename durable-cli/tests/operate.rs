@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use durable_core::store::{Batch, ExecutionStatus, ExecutionStore, ExecutionUpdate, NewExecution};
+use durable_core::store::{Batch, ExecutionStatus, ExecutionUpdate, NewExecution, Store};
 use durable_core::{
     ErrorKind, ExecutionId, Kind, Occurrence, OperationError, OperationId, Payload, Record, Status,
     Timestamp,
@@ -23,7 +23,7 @@ fn json(text: &str) -> Payload {
 struct Place {
     _dir: TempDir,
     url: String,
-    store: Arc<dyn ExecutionStore>,
+    store: Arc<dyn Store>,
 }
 
 impl Place {

@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use durable_core::store::{Batch, ExecutionStore, ExecutionUpdate, NewExecution};
+use durable_core::store::{Batch, ExecutionUpdate, NewExecution, Store};
 use durable_core::{ExecutionId, Record};
 use support::{START, import, json, leaking};
 use tempfile::TempDir;
@@ -36,17 +36,12 @@ async fn store(count: usize) -> (TempDir, String) {
     (dir, url)
 }
 
-async fn start(store: &dyn ExecutionStore, id: &str) {
+async fn start(store: &dyn Store, id: &str) {
     let new = NewExecution::new(id.parse().unwrap(), "ship", json("17"), START);
     store.start(new).await.unwrap();
 }
 
-async fn write(
-    store: &dyn ExecutionStore,
-    id: &ExecutionId,
-    records: Vec<Record>,
-    end: ExecutionUpdate,
-) {
+async fn write(store: &dyn Store, id: &ExecutionId, records: Vec<Record>, end: ExecutionUpdate) {
     start(store, id.as_str()).await;
     let lease = store.claim(id, START, Duration::from_secs(60)).await;
     let batch = Batch {

@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use durable_core::store::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
-    Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue,
-    QueueState, ScheduleEntry, Started, StoreError, StoreErrorKind, WorkerFilter,
+    Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
+    ClaimRequest, Claimed, Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease,
+    NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started,
+    StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
@@ -258,10 +259,49 @@ impl ExecutionStore for PostgresStore {
         Box::pin(self.inner.database.run(Get(id.clone())))
     }
 
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
-        Box::pin(self.inner.database.run(List(filter)))
+    fn cancel<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let id = id.clone();
+        Box::pin(self.inner.database.run(Cancel { id, now }))
     }
 
+    fn changed<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+        seen: u64,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(executions::wait_for_changes(&self.inner.database, id, seen))
+    }
+}
+
+impl WorkStore for PostgresStore {
+    fn claim_due<'a>(
+        &'a self,
+        wanted: &'a WorkerFilter,
+        how: ClaimRequest,
+    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
+        let claim = ClaimMany {
+            wanted: wanted.clone(),
+            how,
+            nonce: nonce(),
+        };
+        Box::pin(self.inner.database.run(claim))
+    }
+
+    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let mut due = self.session().news.listen_for_work();
+            // Counted from one, so that zero is old news. The sender lives as long as this store.
+            let due = due.wait_for(|count| count + 1 != seen).await;
+            Ok(due.map_or(seen, |count| *count + 1))
+        })
+    }
+}
+
+impl CallbackStore for PostgresStore {
     fn complete<'a>(
         &'a self,
         callback: &'a CallbackId,
@@ -287,22 +327,11 @@ impl ExecutionStore for PostgresStore {
         let callback = callback.clone();
         Box::pin(self.inner.database.run(Heartbeat { callback, now }))
     }
+}
 
-    fn cancel<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let id = id.clone();
-        Box::pin(self.inner.database.run(Cancel { id, now }))
-    }
-
-    fn changed<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        seen: u64,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(executions::wait_for_changes(&self.inner.database, id, seen))
+impl AdminStore for PostgresStore {
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
+        Box::pin(self.inner.database.run(List(filter)))
     }
 
     fn history<'a>(
@@ -310,28 +339,6 @@ impl ExecutionStore for PostgresStore {
         id: &'a ExecutionId,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         Box::pin(self.inner.database.run(History(id.clone())))
-    }
-
-    fn claim_due<'a>(
-        &'a self,
-        wanted: &'a WorkerFilter,
-        how: ClaimRequest,
-    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
-        let claim = ClaimMany {
-            wanted: wanted.clone(),
-            how,
-            nonce: nonce(),
-        };
-        Box::pin(self.inner.database.run(claim))
-    }
-
-    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(async move {
-            let mut due = self.session().news.listen_for_work();
-            // Counted from one, so that zero is old news. The sender lives as long as this store.
-            let due = due.wait_for(|count| count + 1 != seen).await;
-            Ok(due.map_or(seen, |count| *count + 1))
-        })
     }
 
     fn change<'a>(
@@ -343,7 +350,9 @@ impl ExecutionStore for PostgresStore {
         let id = id.clone();
         Box::pin(self.inner.database.run(Operate { id, change, now }))
     }
+}
 
+impl QueueStore for PostgresStore {
     fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
         Box::pin(self.inner.database.run(queues::States))
     }
@@ -355,7 +364,9 @@ impl ExecutionStore for PostgresStore {
     fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.inner.database.run(queues::Remove(name.to_owned())))
     }
+}
 
+impl ScheduleStore for PostgresStore {
     fn schedules(
         &self,
         due_by: Option<Timestamp>,

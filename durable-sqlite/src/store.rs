@@ -7,9 +7,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use durable_core::store::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
-    Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue,
-    QueueState, ScheduleEntry, Started, StoreError, StoreErrorKind, WorkerFilter,
+    Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
+    ClaimRequest, Claimed, Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease,
+    NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started,
+    StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 
@@ -264,37 +265,6 @@ impl ExecutionStore for SqliteStore {
         Box::pin(self.inner.readers.read(find))
     }
 
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
-        let find = move |conn: &_, path: &_| reads::list(conn, path, &filter);
-        Box::pin(self.inner.readers.read(find))
-    }
-
-    fn complete<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        outcome: Completion,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            CAPABILITIES.admit_completion(&outcome)?;
-            let complete = Complete {
-                callback: callback.clone(),
-                outcome,
-                now,
-            };
-            self.inner.writer.enqueue(complete).await
-        })
-    }
-
-    fn heartbeat<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        let callback = callback.clone();
-        Box::pin(self.inner.writer.enqueue(Heartbeat { callback, now }))
-    }
-
     fn cancel<'a>(
         &'a self,
         id: &'a ExecutionId,
@@ -321,16 +291,9 @@ impl ExecutionStore for SqliteStore {
             Ok(())
         })
     }
+}
 
-    fn history<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        let id = id.clone();
-        let find = move |conn: &_, path: &_| reads::history(conn, path, &id);
-        Box::pin(self.inner.readers.read(find))
-    }
-
+impl WorkStore for SqliteStore {
     fn claim_due<'a>(
         &'a self,
         wanted: &'a WorkerFilter,
@@ -351,6 +314,50 @@ impl ExecutionStore for SqliteStore {
             Ok(due.map_or(seen, |count| *count + 1))
         })
     }
+}
+
+impl CallbackStore for SqliteStore {
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            CAPABILITIES.admit_completion(&outcome)?;
+            let complete = Complete {
+                callback: callback.clone(),
+                outcome,
+                now,
+            };
+            self.inner.writer.enqueue(complete).await
+        })
+    }
+
+    fn heartbeat<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let callback = callback.clone();
+        Box::pin(self.inner.writer.enqueue(Heartbeat { callback, now }))
+    }
+}
+
+impl AdminStore for SqliteStore {
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
+        let find = move |conn: &_, path: &_| reads::list(conn, path, &filter);
+        Box::pin(self.inner.readers.read(find))
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        let id = id.clone();
+        let find = move |conn: &_, path: &_| reads::history(conn, path, &id);
+        Box::pin(self.inner.readers.read(find))
+    }
 
     fn change<'a>(
         &'a self,
@@ -361,7 +368,9 @@ impl ExecutionStore for SqliteStore {
         let id = id.clone();
         Box::pin(self.inner.writer.enqueue(Operate { id, change, now }))
     }
+}
 
+impl QueueStore for SqliteStore {
     fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
         let find = |conn: &_, _: &_| queues::states(conn);
         Box::pin(self.inner.readers.read(find))
@@ -374,7 +383,9 @@ impl ExecutionStore for SqliteStore {
     fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(self.inner.writer.enqueue(queues::Remove(name.to_owned())))
     }
+}
 
+impl ScheduleStore for SqliteStore {
     fn schedules(
         &self,
         due_by: Option<Timestamp>,

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use durable_core::store::{
-    Batch, CheckpointStore, ExecutionStore, ExecutionUpdate, ScheduleEntry, StoreError,
-    StoreErrorKind,
+    AdminStore, Batch, CheckpointStore, ExecutionStore, ExecutionUpdate, ScheduleEntry,
+    ScheduleStore, StoreError, StoreErrorKind,
 };
 use durable_core::{ErrorKind, OperationError, Status};
 use durable_sqlite::SqliteStore;

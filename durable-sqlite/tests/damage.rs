@@ -13,7 +13,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use durable_core::store::{CheckpointStore, ExecutionStore, StoreError, StoreErrorKind};
+use durable_core::store::{
+    AdminStore, CheckpointStore, ExecutionStore, StoreError, StoreErrorKind,
+};
 use durable_sqlite::SqliteStore;
 use rusqlite::Connection;
 use support::{Other, child_command, child_env, id, leased, open, positions, say, step, steps};

@@ -9,7 +9,8 @@
 mod support;
 
 use durable_core::store::{
-    ClaimRequest, ExecutionStatus, ExecutionStore, Filter, HandlerBuild, WorkerFilter,
+    AdminStore, ClaimRequest, ExecutionStatus, ExecutionStore, Filter, HandlerBuild, WorkStore,
+    WorkerFilter,
 };
 use rusqlite::Connection;
 use support::{TTL, now, open, positions};

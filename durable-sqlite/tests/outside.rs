@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use durable_core::store::{
-    Batch, CallbackId, CheckpointStore, ExecutionStatus, ExecutionStore, ExecutionUpdate,
-    NewExecution, Parent, StoreErrorKind,
+    AdminStore, Batch, CallbackId, CallbackStore, CheckpointStore, ExecutionStatus, ExecutionStore,
+    ExecutionUpdate, NewExecution, Parent, StoreErrorKind,
 };
 use durable_core::{Completion, Kind, Occurrence, OperationId, Record, Status};
 use durable_sqlite::SqliteStore;

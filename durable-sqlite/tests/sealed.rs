@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use durable_core::private as p;
-use durable_core::store::{
-    AesGcm, ExecutionStore, Filter, PayloadCodec, SealedStore, StoreErrorKind,
-};
+use durable_core::store::{AesGcm, Filter, PayloadCodec, SealedStore, Store, StoreErrorKind};
 use durable_core::{BoxError, Kind, Retry, RunError, StepError, run};
 use durable_sqlite::SqliteStore;
 
@@ -71,7 +69,7 @@ async fn step(
 }
 
 /// Runs an execution that succeeds and one that fails.
-async fn pay_both(store: &Arc<dyn ExecutionStore>) {
+async fn pay_both(store: &Arc<dyn Store>) {
     let input = |forgive| (SECRET.to_owned(), forgive);
     let paid = run(pay, "paid", input(true)).store(Arc::clone(store)).await;
     assert_eq!(paid.unwrap(), SECRET);
@@ -81,7 +79,7 @@ async fn pay_both(store: &Arc<dyn ExecutionStore>) {
 }
 
 /// Everything `store` shows of its executions.
-async fn shown(store: &dyn ExecutionStore) -> String {
+async fn shown(store: &dyn Store) -> String {
     let executions = store.list(Filter::default()).await.unwrap();
     let mut text = format!("{executions:?}");
     for execution in executions {
@@ -111,7 +109,7 @@ fn key(id: &str, byte: u8) -> Arc<dyn PayloadCodec> {
 async fn without_sealing_the_file_can_be_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("plain.db");
-    let store: Arc<dyn ExecutionStore> = Arc::new(SqliteStore::open(path).await.unwrap());
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path).await.unwrap());
     pay_both(&store).await;
     assert!(files_hold(directory.path(), SECRET));
     assert!(files_hold(directory.path(), "was declined"));
@@ -124,7 +122,7 @@ async fn a_sealed_file_cannot_be_read() {
     let path = directory.path().join("sealed.db");
     let file = Arc::new(SqliteStore::open(&path).await.unwrap());
     let store = SealedStore::new(Arc::clone(&file), [key("k1", 1)]).unwrap();
-    let store: Arc<dyn ExecutionStore> = Arc::new(store);
+    let store: Arc<dyn Store> = Arc::new(store);
     pay_both(&store).await;
     assert!(shown(&*store).await.contains("was declined"));
     let shown = shown(&*file).await;
@@ -148,10 +146,10 @@ async fn a_run_without_the_key_changes_nothing() {
     let path = directory.path().join("sealed.db");
     let file = Arc::new(SqliteStore::open(path).await.unwrap());
     let store = SealedStore::new(Arc::clone(&file), [key("k1", 1)]).unwrap();
-    let store: Arc<dyn ExecutionStore> = Arc::new(store);
+    let store: Arc<dyn Store> = Arc::new(store);
     pay_both(&store).await;
     let before = shown(&*file).await;
-    let others: [Arc<dyn ExecutionStore>; 3] = [
+    let others: [Arc<dyn Store>; 3] = [
         Arc::clone(&file) as _,
         Arc::new(SealedStore::new(Arc::clone(&file), [key("k2", 2)]).unwrap()),
         Arc::new(SealedStore::new(Arc::clone(&file), [key("k1", 2)]).unwrap()),

@@ -12,7 +12,7 @@ mod support;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use durable_core::store::{CheckpointStore, ExecutionStore, StoreErrorKind};
+use durable_core::store::{AdminStore, CheckpointStore, ExecutionStore, StoreErrorKind};
 use support::{
     Other, TTL, batch, id, is_sound, leased, listen, new, now, open, owner_files, positions,
     release, say, steps,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use durable_core::store::{ExecutionStore, MemoryStore, StoreError, StoreErrorKind};
+use durable_core::store::{MemoryStore, Store, StoreError, StoreErrorKind};
 
 /// Where checkpoints are kept when nobody says where.
 const DEFAULT_STORE: &str = "sqlite:durable.db";
@@ -24,7 +24,7 @@ const DEFAULT_STORE: &str = "sqlite:durable.db";
 /// # Errors
 ///
 /// [`StoreErrorKind::Unusable`] for a URL that names no store; else what opening the store says.
-pub async fn open(url: &str) -> Result<Arc<dyn ExecutionStore>, StoreError> {
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStore::new())),
         #[cfg(feature = "sqlite")]
@@ -51,7 +51,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn ExecutionStore>, StoreError> {
 }
 
 /// The store of a run that names none.
-pub(crate) async fn default_store() -> Result<Arc<dyn ExecutionStore>, StoreError> {
+pub(crate) async fn default_store() -> Result<Arc<dyn Store>, StoreError> {
     match std::env::var("DURABLE_STORE") {
         Ok(url) => open(&url).await,
         Err(std::env::VarError::NotPresent) => open(DEFAULT_STORE).await,

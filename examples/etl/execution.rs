@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use durable::prelude::*;
-use durable::store::{ExecutionStatus, ExecutionStore, StoreErrorKind};
+use durable::store::{ExecutionStatus, Store, StoreErrorKind};
 use durable::{Report, RunError, Status};
 
 use crate::app::format::{counted, thousands};
@@ -28,7 +28,7 @@ pub(crate) enum Progress {
 
 impl Execution {
     /// Reads the progress from the store.
-    pub(crate) async fn progress(&self, store: &dyn ExecutionStore) -> Result<Progress, BoxError> {
+    pub(crate) async fn progress(&self, store: &dyn Store) -> Result<Progress, BoxError> {
         let id = self.id.parse()?;
         let execution = match store.get(&id).await {
             Err(error) if error.kind() == StoreErrorKind::NotFound => {

@@ -1,7 +1,7 @@
 //! Many things at once: maps over lists that change, races that are replayed.
 
 use durable::prelude::*;
-use durable::store::{ExecutionStore as _, MemoryStore};
+use durable::store::{AdminStore, MemoryStore};
 use durable::{BatchResult, BranchOutcome, Complete, Reason, Status};
 
 use crate::support::{Crash, Effects, TokioClock, process};

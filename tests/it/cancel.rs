@@ -1,7 +1,7 @@
 //! Cancellation, and what takes finished steps back.
 
 use durable::prelude::*;
-use durable::store::{ExecutionStatus, ExecutionStore as _, MemoryStore};
+use durable::store::{AdminStore, ExecutionStatus, ExecutionStore, MemoryStore};
 use durable::{Client, ExecutionId, RunError};
 
 use crate::support::{Crash, Effects, TokioClock, process};

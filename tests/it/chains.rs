@@ -1,7 +1,7 @@
 //! Executions that go on as others.
 
 use durable::prelude::*;
-use durable::store::{ExecutionStatus, ExecutionStore as _, MemoryStore};
+use durable::store::{AdminStore, ExecutionStatus, MemoryStore};
 use durable::{Client, ExecutionId, RunError};
 
 use crate::support::{Effects, TokioClock};

@@ -1,7 +1,7 @@
 //! Executions that others wait for: whose they are, and what becomes of those that wait when they are blocked.
 
 use durable::prelude::*;
-use durable::store::{ExecutionStatus, ExecutionStore, MemoryStore, NewExecution};
+use durable::store::{AdminStore, ExecutionStatus, ExecutionStore, MemoryStore, NewExecution};
 use durable::testing::TestRun;
 use durable::{Client, ErrorKind, ExecutionId, Payload, Record, RetryFrom, RunError};
 

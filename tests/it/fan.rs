@@ -1,7 +1,7 @@
 //! What happens to branches, races and undo bodies when lists change, results are large or executions are cancelled.
 
 use durable::prelude::*;
-use durable::store::{Capabilities, Durability, ExecutionStore, MemoryStore};
+use durable::store::{AdminStore, Capabilities, Durability, ExecutionStore, MemoryStore};
 use durable::{RunError, Status, Timestamp};
 
 use crate::operations::World;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use durable::prelude::*;
-use durable::store::{ExecutionStore as _, MemoryStore, StoreErrorKind};
+use durable::store::{ExecutionStore, MemoryStore, StoreErrorKind};
 use durable::{BoxFuture, Clock, ErrorKind, RunError, Timestamp};
 use tokio::sync::Notify;
 

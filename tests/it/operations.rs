@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 
 use durable::prelude::*;
-use durable::store::{ExecutionStore, MemoryStore};
+use durable::store::{AdminStore, CallbackStore, MemoryStore};
 use durable::testing::{TestRun, crash_everywhere};
 use durable::{Completion, Durable, Handler, IntoHandler, Payload, Report, Timestamp};
 use futures::future::join_all;

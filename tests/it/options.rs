@@ -1,7 +1,9 @@
 //! Per-operation codecs, labels, and where an invoked function runs.
 
 use durable::prelude::*;
-use durable::store::{Capabilities, Durability, ExecutionStore as _, MemoryStore};
+use durable::store::{
+    AdminStore, CallbackStore, Capabilities, Durability, ExecutionStore, MemoryStore,
+};
 use durable::{Codec, Completion, Kind, Payload, Record, Text};
 
 use crate::operations::World;

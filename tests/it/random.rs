@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use durable::prelude::*;
 use durable::store::{
-    Capabilities, Durability, ExecutionStatus, ExecutionStore as _, MemoryStore, StoreErrorKind,
+    Capabilities, Durability, ExecutionStatus, ExecutionStore, MemoryStore, StoreErrorKind,
 };
 use durable::{Client, ExecutionId};
 

@@ -1,12 +1,13 @@
 //! A store that counts and crashes, a clock that skips, and a log of side effects.
 
+use durable::forward_store;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use durable::store::*;
-use durable::{BoxFuture, Clock, Completion, ExecutionId, Kind, Record, Status, Timestamp};
+use durable::{BoxFuture, Clock, Kind, Record, Status, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -64,7 +65,7 @@ pub(crate) enum Crash {
 
 /// A store handle that counts what goes through it and can die with its process.
 pub(crate) struct Probe {
-    store: Arc<dyn ExecutionStore>,
+    store: Arc<dyn Store>,
     crash: Crash,
     crashed: Arc<Notify>,
     /// How long each checkpoint takes.
@@ -86,21 +87,21 @@ pub(crate) struct Probe {
 pub(crate) type Meanwhile = Box<dyn Fn(&Batch) + Send>;
 
 impl Probe {
-    pub(crate) fn new(store: Arc<dyn ExecutionStore>, crash: Crash) -> Arc<Self> {
+    pub(crate) fn new(store: Arc<dyn Store>, crash: Crash) -> Arc<Self> {
         Self::build(store, crash, Duration::ZERO)
     }
 
     /// One whose every checkpoint takes this long.
-    pub(crate) fn slow(store: Arc<dyn ExecutionStore>, slow: Duration) -> Arc<Self> {
+    pub(crate) fn slow(store: Arc<dyn Store>, slow: Duration) -> Arc<Self> {
         Self::build(store, Crash::Never, slow)
     }
 
     /// One that [`Capabilities::keeps_children`] does not hold for.
-    pub(crate) fn forgetful(store: Arc<dyn ExecutionStore>) -> Arc<Self> {
+    pub(crate) fn forgetful(store: Arc<dyn Store>) -> Arc<Self> {
         Self::forgetful_until(store, Crash::Never)
     }
 
-    pub(crate) fn forgetful_until(store: Arc<dyn ExecutionStore>, crash: Crash) -> Arc<Self> {
+    pub(crate) fn forgetful_until(store: Arc<dyn Store>, crash: Crash) -> Arc<Self> {
         let mut probe = Self::build(store, crash, Duration::ZERO);
         if let Some(probe) = Arc::get_mut(&mut probe) {
             probe.forgets = true;
@@ -108,7 +109,7 @@ impl Probe {
         probe
     }
 
-    fn build(store: Arc<dyn ExecutionStore>, crash: Crash, slow: Duration) -> Arc<Self> {
+    fn build(store: Arc<dyn Store>, crash: Crash, slow: Duration) -> Arc<Self> {
         Arc::new(Self {
             store,
             crash,
@@ -190,7 +191,27 @@ impl CheckpointStore for Probe {
 }
 
 impl ExecutionStore for Probe {
-    crate::delegate::to_store!();
+    forward_store!(store: start, claim, renew, get, changed, cancel);
+}
+
+impl WorkStore for Probe {
+    forward_store!(store: claim_due, ready);
+}
+
+impl CallbackStore for Probe {
+    forward_store!(store: complete, heartbeat);
+}
+
+impl AdminStore for Probe {
+    forward_store!(store: list, history, change);
+}
+
+impl QueueStore for Probe {
+    forward_store!(store: queues, put_queue, remove_queue);
+}
+
+impl ScheduleStore for Probe {
+    forward_store!(store: schedules, put_schedule, remove_schedule, fire);
 }
 
 /// Leaves out what stands in a finished scope, unless the scope is to be rebuilt from it.

@@ -1,7 +1,7 @@
 //! What takes finished steps back, after a crash, a delay or a panic too.
 
 use durable::prelude::*;
-use durable::store::{Capabilities, Durability, ExecutionStatus, ExecutionStore as _, MemoryStore};
+use durable::store::{Capabilities, Durability, ExecutionStatus, ExecutionStore, MemoryStore};
 use durable::{Client, Complete, ExecutionId};
 
 use crate::support::{Effects, TokioClock};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, ExecutionStore, MemoryStore};
+use durable::store::{ExecutionStatus, ExecutionStore, MemoryStore, Store};
 use durable::{BatchResult, Codec, ExecutionId, Record, RunError, Text};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -50,7 +50,7 @@ impl Place {
         ]
     }
 
-    async fn open(&self) -> Arc<dyn ExecutionStore> {
+    async fn open(&self) -> Arc<dyn Store> {
         match self {
             Self::Memory(store) => process(store, Crash::Never),
             Self::File(folder) => {
@@ -65,7 +65,7 @@ fn id() -> ExecutionId {
     "a".parse().unwrap()
 }
 
-async fn history(store: &dyn ExecutionStore) -> Vec<Record> {
+async fn history(store: &dyn Store) -> Vec<Record> {
     store.history(&id()).await.unwrap()
 }
 

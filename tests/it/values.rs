@@ -1,5 +1,7 @@
 //! Values come back from a checkpoint bit for bit, and what cannot is refused.
 
+use durable::store::Store;
+
 use std::sync::{Arc, Mutex};
 
 use durable::prelude::*;
@@ -23,7 +25,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    fn new(store: &Arc<dyn ExecutionStore>) -> Self {
+    fn new(store: &Arc<dyn Store>) -> Self {
         Self {
             seen: Mutex::default(),
             client: Client::new(Arc::clone(store)),
@@ -56,7 +58,7 @@ fn settled(outcome: Result<(), durable::store::StoreError>) -> Result<(), BoxErr
 }
 
 /// Carries samples of these seeds through the store, live and replayed.
-async fn carries(store: Arc<dyn ExecutionStore>, seeds: &[u64]) {
+async fn carries(store: Arc<dyn Store>, seeds: &[u64]) {
     for &seed in seeds {
         let world = World::new(&store);
         let parcel = Parcel::Carry(seed, Box::new(Sample::of(seed)));
@@ -71,7 +73,7 @@ async fn carries(store: Arc<dyn ExecutionStore>, seeds: &[u64]) {
     }
 }
 
-async fn carries_binary(store: Arc<dyn ExecutionStore>, seeds: &[u64]) {
+async fn carries_binary(store: Arc<dyn Store>, seeds: &[u64]) {
     for &seed in seeds {
         let world = World::new(&store);
         let run = durable::run(carry_binary, format!("binary-{seed}"), seed)
@@ -94,8 +96,8 @@ fn seeds(count: usize) -> Vec<u64> {
     (0..count).map(|_| random.u64(..)).collect()
 }
 
-async fn comes_back(store: impl ExecutionStore, count: usize) {
-    let store: Arc<dyn ExecutionStore> = Arc::new(store);
+async fn comes_back(store: impl Store, count: usize) {
+    let store: Arc<dyn Store> = Arc::new(store);
     let seeds = seeds(count);
     carries(Arc::clone(&store), &seeds).await;
     carries_binary(store, &seeds).await;

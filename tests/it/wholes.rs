@@ -1,7 +1,7 @@
 //! Stores that keep nothing of what stands in a finished scope.
 
 use durable::prelude::*;
-use durable::store::{Capabilities, Durability, ExecutionStore as _, MemoryStore};
+use durable::store::{AdminStore, Capabilities, Durability, MemoryStore};
 use durable::{Codec, Text};
 
 use std::sync::Arc;

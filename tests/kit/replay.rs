@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use durable::prelude::*;
-use durable::store::{Execution, ExecutionStore as _, MemoryStore};
+use durable::store::{AdminStore, Execution, ExecutionStore as _, MemoryStore};
 use durable::testing::{Finding, Replayed, TestRun, replay};
 use durable::{Durable, Handler, IntoHandler, Record};
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, ExecutionStore, MemoryStore};
+use durable::store::{ExecutionStatus, MemoryStore, Store};
 use durable::{Client, Timestamp, Worker, WorkerError};
 
 use crate::support::{Effects, Serving, status, until};
@@ -63,7 +63,7 @@ async fn another_add(n: u32) -> Result<u32, BoxError> {
 }
 
 /// Every store there is, empty.
-async fn stores() -> Vec<(Arc<dyn ExecutionStore>, Option<tempfile::TempDir>)> {
+async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = SqliteStore::open(directory.path().join("a.db"))
         .await

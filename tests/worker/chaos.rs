@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, ExecutionStore, Filter};
+use durable::store::{AdminStore, ExecutionStatus, Filter};
 use durable::{Client, Status, Worker};
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, ExecutionStore, MemoryStore};
+use durable::store::{ExecutionStatus, MemoryStore, Store};
 use durable::{Client, Worker};
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ fn value(n: u32) -> Result<u32, BoxError> {
 }
 
 /// The report that `handler` is blocked with.
-async fn blocked(store: &dyn ExecutionStore) -> String {
+async fn blocked(store: &dyn Store) -> String {
     until(async || status(store, "a").await == ExecutionStatus::Blocked).await;
     store
         .get(&"a".parse().unwrap())
@@ -72,7 +72,7 @@ async fn blocked(store: &dyn ExecutionStore) -> String {
         .unwrap()
 }
 
-async fn retyped<S: ExecutionStore + Clone>(store: S) {
+async fn retyped<S: Store + Clone>(store: S) {
     let (client, id) = (Client::new(store.clone()), "a".parse().unwrap());
     let serving = Serving::begin(Worker::new(store.clone()).register(first::order));
     client
@@ -121,7 +121,7 @@ async fn an_input_with_another_type_blocks_until_a_build_reads_it() {
     retyped(SqliteStore::open(folder.path().join("a.db")).await.unwrap()).await;
 }
 
-async fn cancelled<S: ExecutionStore + Clone>(store: S) {
+async fn cancelled<S: Store + Clone>(store: S) {
     let (client, id) = (Client::new(store.clone()), "a".parse().unwrap());
     let now = durable::Clock::now(&durable::SystemClock);
     let wrong = durable::Payload::json("\"seven\"");

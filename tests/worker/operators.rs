@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use durable::prelude::*;
 use durable::schedule::{Overlap, Schedule};
 use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, ExecutionStore, Filter, MemoryStore, Queue, Rate};
+use durable::store::{ExecutionStatus, Filter, MemoryStore, Queue, QueueStore, Rate, Store};
 use durable::{Bulk, Client, RetryFrom, Worker};
 
 use crate::support::{Effects, Serving, status, until};
@@ -84,7 +84,7 @@ async fn chain(n: u32) -> Result<u32, BoxError> {
     Ok(n + answer)
 }
 
-async fn stores() -> Vec<(Arc<dyn ExecutionStore>, Option<tempfile::TempDir>)> {
+async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = SqliteStore::open(directory.path().join("a.db"))
         .await

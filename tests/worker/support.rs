@@ -1,11 +1,12 @@
 //! Workers that run beside a test, and what their handlers do.
 
+use durable::forward_store;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use durable::store::*;
-use durable::{BoxFuture, Completion, ExecutionId, Record, Timestamp, Worker, WorkerError};
+use durable::{BoxFuture, Worker, WorkerError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -65,13 +66,13 @@ pub(crate) async fn until(mut so: impl AsyncFnMut() -> bool) {
     panic!("it never came to be");
 }
 
-pub(crate) async fn status(store: &dyn ExecutionStore, id: &str) -> ExecutionStatus {
+pub(crate) async fn status(store: &dyn Store, id: &str) -> ExecutionStatus {
     store.get(&id.parse().unwrap()).await.unwrap().status
 }
 
 /// A store that fails so many calls of a kind.
 pub(crate) struct Faulty {
-    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) claims: AtomicU32,
     pub(crate) checkpoints: AtomicU32,
     pub(crate) kind: StoreErrorKind,
@@ -79,7 +80,7 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    pub(crate) fn new(store: impl ExecutionStore, claims: u32, checkpoints: u32) -> Self {
+    pub(crate) fn new(store: impl Store, claims: u32, checkpoints: u32) -> Self {
         Self {
             store: Arc::new(store),
             claims: claims.into(),
@@ -120,7 +121,11 @@ impl CheckpointStore for Faulty {
 }
 
 impl ExecutionStore for Faulty {
-    crate::delegate::to_store!(but claim_due);
+    forward_store!(store: start, claim, renew, get, changed, cancel);
+}
+
+impl WorkStore for Faulty {
+    forward_store!(store: ready);
 
     fn claim_due<'a>(
         &'a self,
@@ -133,4 +138,20 @@ impl ExecutionStore for Faulty {
             self.store.claim_due(wanted, how).await
         })
     }
+}
+
+impl CallbackStore for Faulty {
+    forward_store!(store: complete, heartbeat);
+}
+
+impl AdminStore for Faulty {
+    forward_store!(store: list, history, change);
+}
+
+impl QueueStore for Faulty {
+    forward_store!(store: queues, put_queue, remove_queue);
+}
+
+impl ScheduleStore for Faulty {
+    forward_store!(store: schedules, put_schedule, remove_schedule, fire);
 }

@@ -19,7 +19,7 @@ use crate::model::record::Completion;
 use crate::run::RunError;
 use crate::runtime::handler::{Durable, IntoHandler};
 use crate::store::IntoStore;
-use crate::store::{CallbackId, ExecutionStore, StoreError, StoreErrorKind, cancel_chain};
+use crate::store::{CallbackId, Store, StoreError, StoreErrorKind, cancel_chain};
 use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock};
 
 /// Starts executions and waits for them, looks at them and changes what becomes of them, from any process that can
@@ -35,7 +35,7 @@ use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock};
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

@@ -31,10 +31,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::BoxFuture;
-use crate::store::{ExecutionStore, StoreError};
+use crate::store::{self, StoreError, StoreErrorKind};
 
 /// The store under test, as every case sees it.
-type Store = Arc<dyn ExecutionStore>;
+type Store = Arc<dyn store::Store>;
 
 /// `Err` says what was expected and what was found.
 type Outcome = Result<(), Defect>;
@@ -191,6 +191,9 @@ macro_rules! refused {
     ($call:expr, $kind:ident, $what:expr) => {
         match $call {
             Err(error) if error.kind() == crate::store::StoreErrorKind::$kind => {}
+            Err(error) if error.kind() == crate::store::StoreErrorKind::Unsupported => {
+                return Err(error.into());
+            }
             other => {
                 return Err(crate::conformance::Defect::new(format!(
                     "{}: expected {}, found {other:?}",
@@ -208,18 +211,39 @@ use refused;
 /// # Errors
 ///
 /// [`Failures`] with every case that failed and why.
-pub async fn run(fresh: impl AsyncFn() -> Arc<dyn ExecutionStore>) -> Result<(), Failures> {
-    let mut failed = Vec::new();
+pub async fn run(fresh: impl AsyncFn() -> Store) -> Result<(), Failures> {
+    let (mut failures, unsupported) = run_all(fresh).await;
+    failures.failed.extend(unsupported);
+    failures.into_result()
+}
+
+/// Runs the cases that need only the supported parts of a backend, and returns the names of the others.
+///
+/// A case counts as unsupported when a call in it fails with
+/// [`StoreErrorKind::Unsupported`](crate::store::StoreErrorKind::Unsupported). This is the suite for a backend that implements
+/// [`CheckpointStore`](crate::store::CheckpointStore) and [`ExecutionStore`](crate::store::ExecutionStore) and perhaps some of the
+/// other traits.
+///
+/// # Errors
+///
+/// [`Failures`] with every case that failed for another reason.
+pub async fn run_supported(fresh: impl AsyncFn() -> Store) -> Result<Vec<&'static str>, Failures> {
+    let (failures, unsupported) = run_all(fresh).await;
+    failures.into_result()?;
+    Ok(unsupported.into_iter().map(|(name, _)| name).collect())
+}
+
+/// Runs every case. Returns the failed ones and the unsupported ones.
+async fn run_all(fresh: impl AsyncFn() -> Store) -> (Failures, Vec<(&'static str, String)>) {
+    let (mut failed, mut unsupported) = (Vec::new(), Vec::new());
     for (name, case) in CASES {
-        if let Err(defect) = case(fresh().await).await {
-            failed.push((*name, defect.0));
+        match case(fresh().await).await {
+            Ok(()) => {}
+            Err(Defect::Found(what)) => failed.push((*name, what)),
+            Err(Defect::Unsupported(what)) => unsupported.push((*name, what)),
         }
     }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(Failures { failed })
-    }
+    (Failures { failed }, unsupported)
 }
 
 /// The cases that a store did not pass.
@@ -229,6 +253,13 @@ pub struct Failures {
 }
 
 impl Failures {
+    fn into_result(self) -> Result<(), Self> {
+        match self.failed.is_empty() {
+            true => Ok(()),
+            false => Err(self),
+        }
+    }
+
     /// Names of the cases and what went wrong in them.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.failed.iter().map(|(name, why)| (*name, why.as_str()))
@@ -257,19 +288,28 @@ impl fmt::Debug for Failures {
 
 impl std::error::Error for Failures {}
 
-/// What is wrong with a store, in words.
-struct Defect(String);
+/// Why a case did not pass.
+enum Defect {
+    /// The store does something else than the case expects.
+    Found(String),
+    /// The backend does not implement what the case needs.
+    Unsupported(String),
+}
 
 impl Defect {
     fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
+        Self::Found(what.into())
     }
 }
 
 /// An error where none was expected.
 impl From<StoreError> for Defect {
     fn from(error: StoreError) -> Self {
-        Self(format!("unexpected error: {error:?}"))
+        let what = format!("unexpected error: {error:?}");
+        match error.kind() {
+            StoreErrorKind::Unsupported => Self::Unsupported(what),
+            _ => Self::Found(what),
+        }
     }
 }
 

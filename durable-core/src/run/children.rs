@@ -8,13 +8,13 @@ use futures_util::stream::FuturesUnordered;
 use super::runner::{Outcome, outcome};
 use crate::ExecutionId;
 use crate::runtime::children::Awaited;
-use crate::store::ExecutionStore;
+use crate::store::Store;
 
 /// More changes than any execution sees: only its end, or that it is blocked, is news then.
 const EVERY_CHANGE: u64 = i64::MAX as u64;
 
 /// Ends with a report once one of `children`, or what goes on in its place, is blocked; never while none is.
-pub(crate) async fn blocked_child(store: &dyn ExecutionStore, children: &[Awaited]) -> String {
+pub(crate) async fn blocked_child(store: &dyn Store, children: &[Awaited]) -> String {
     if let Some(report) = children.iter().find_map(|child| child.report.as_ref()) {
         return report.clone();
     }
@@ -33,7 +33,7 @@ pub(crate) fn waits_for(id: &ExecutionId, handler: &str, report: &str) -> String
     format!("it waits for the execution `{id}` of `{handler}`, which is blocked: {report}")
 }
 
-async fn blocked(store: &dyn ExecutionStore, mut id: ExecutionId) -> String {
+async fn blocked(store: &dyn Store, mut id: ExecutionId) -> String {
     loop {
         let settled = store.changed(&id, EVERY_CHANGE).await;
         let execution = match settled {

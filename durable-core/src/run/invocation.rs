@@ -18,7 +18,7 @@ use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput};
 use crate::runtime::panic;
 use crate::runtime::signal::InvocationSignal;
 use crate::runtime::undo::Undo;
-use crate::store::{CheckpointStore, Execution, ExecutionStore, Lease, StoreError, refuse_sealed};
+use crate::store::{CheckpointStore, Execution, Lease, Store, StoreError, refuse_sealed};
 use crate::{Clock, SystemClock, Timestamp};
 
 /// One run of an execution's handler from the top: what a backend calls that begins invocations by
@@ -125,7 +125,7 @@ impl Invocation {
 fn driver(
     shared: &Arc<Shared>,
     store: Arc<dyn CheckpointStore>,
-    informer: Option<Arc<dyn ExecutionStore>>,
+    informer: Option<Arc<dyn Store>>,
     lease: &Lease,
     suspend_after: Duration,
 ) -> Driver {

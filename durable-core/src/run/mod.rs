@@ -27,9 +27,7 @@ use crate::model::json::Exact;
 use crate::model::payload::Payload;
 use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
 use crate::runtime::settings::Settings;
-use crate::store::{
-    Execution, ExecutionStore, IntoStore, NewExecution, OpenStore, Started, refuse_sealed,
-};
+use crate::store::{Execution, IntoStore, NewExecution, OpenStore, Started, Store, refuse_sealed};
 use crate::{BoxFuture, Clock, ExecutionId};
 
 /// Waits up to this long are waited for with the handler in memory.
@@ -41,7 +39,7 @@ pub struct Run<'a, H: Durable, S> {
     id: String,
     input: H::Input,
     state: &'a S,
-    store: Option<Arc<dyn ExecutionStore>>,
+    store: Option<Arc<dyn Store>>,
     open: Option<OpenStore>,
     settings: Settings,
     handler: PhantomData<fn() -> H>,
@@ -187,9 +185,9 @@ where
 }
 
 async fn open_store(
-    given: Option<Arc<dyn ExecutionStore>>,
+    given: Option<Arc<dyn Store>>,
     open: Option<OpenStore>,
-) -> Result<Arc<dyn ExecutionStore>, RunError> {
+) -> Result<Arc<dyn Store>, RunError> {
     match (given, open) {
         (Some(store), _) => Ok(store),
         (None, Some(open)) => Ok(open().await?),

@@ -17,12 +17,12 @@ use crate::runtime::driver::Ended;
 use crate::runtime::handler::Handler;
 use crate::runtime::lease;
 use crate::runtime::settings::Settings;
-use crate::store::{Execution, ExecutionStatus, ExecutionStore, Lease, StoreError, StoreErrorKind};
+use crate::store::{Execution, ExecutionStatus, Lease, Store, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
 
 /// A handler with all it takes to run its executions.
 pub(crate) struct Runner<'a, H, S> {
-    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) settings: Settings,
     pub(crate) state: &'a S,
     pub(crate) handler: PhantomData<fn() -> H>,

@@ -16,7 +16,7 @@ use crate::runtime::driver::Ended;
 use crate::runtime::handler::Handler;
 use crate::runtime::observer::Observer;
 use crate::runtime::settings::Settings;
-use crate::store::{ExecutionStore, StoreErrorKind};
+use crate::store::{Store, StoreErrorKind};
 use crate::{Clock, ExecutionId};
 
 /// Longer than any test: nobody else runs its executions.
@@ -24,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// What the invocations of a test are run with.
 pub(crate) struct Conditions {
-    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) budget: Option<Duration>,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::settings::Settings;
 use crate::ExecutionId;
-use crate::store::ExecutionStore;
+use crate::store::Store;
 
 /// What it takes to run invoked executions in this process.
 #[derive(Clone)]
 pub(crate) struct Children {
-    pub(crate) store: Arc<dyn ExecutionStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) settings: Settings,
 }
 

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::Clock;
 use crate::runtime::signal::InvocationSignal;
-use crate::store::{ExecutionStore, Fence, StoreErrorKind};
+use crate::store::{Fence, Store, StoreErrorKind};
 
 /// A lease that is renewed for as long as this lives.
 pub(crate) struct Kept {
@@ -37,7 +37,7 @@ struct Book {
 
 struct Entry {
     /// Not kept open for the sake of a lease that nobody holds any more.
-    store: Weak<dyn ExecutionStore>,
+    store: Weak<dyn Store>,
     fence: Fence,
     clock: Arc<dyn Clock>,
     ttl: Duration,
@@ -47,7 +47,7 @@ struct Entry {
 
 /// Renews the lease behind `fence` three times per `ttl`.
 pub(crate) fn keep(
-    store: &Arc<dyn ExecutionStore>,
+    store: &Arc<dyn Store>,
     fence: Fence,
     clock: Arc<dyn Clock>,
     ttl: Duration,

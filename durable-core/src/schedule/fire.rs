@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use super::{CatchUp, InvalidSchedule, Overlap, Schedule};
 use crate::store::cancel_chain;
-use crate::store::{
-    ExecutionStore, Firing, NewExecution, ScheduleEntry, StoreError, StoreErrorKind,
-};
+use crate::store::{Firing, NewExecution, ScheduleEntry, Store, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
 
 /// At most so many missed firings are made up for.
@@ -17,18 +15,14 @@ const TIMELY: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_secs(60);
 
 /// Fires every schedule that is due.
-pub(crate) async fn fire_due(store: &dyn ExecutionStore, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn fire_due(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
     for entry in store.schedules(Some(now)).await? {
         fire(store, &entry, now).await?;
     }
     Ok(())
 }
 
-async fn fire(
-    store: &dyn ExecutionStore,
-    entry: &ScheduleEntry,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn fire(store: &dyn Store, entry: &ScheduleEntry, now: Timestamp) -> Result<(), StoreError> {
     let mut firing = Firing {
         schedule: entry.name.clone(),
         revision: entry.revision,
@@ -117,7 +111,7 @@ fn latest_before(
 }
 
 async fn start(
-    store: &dyn ExecutionStore,
+    store: &dyn Store,
     entry: &ScheduleEntry,
     schedule: &Schedule,
     time: Timestamp,
@@ -166,7 +160,7 @@ fn id(schedule: &ExecutionId, time: Timestamp) -> Option<ExecutionId> {
 }
 
 /// Whether an execution, or the one that goes on in its place, has not ended.
-async fn goes_on(store: &dyn ExecutionStore, id: &ExecutionId) -> Result<bool, StoreError> {
+async fn goes_on(store: &dyn Store, id: &ExecutionId) -> Result<bool, StoreError> {
     let mut id = id.clone();
     loop {
         let execution = match store.get(&id).await {

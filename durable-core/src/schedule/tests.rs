@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use super::fire::due;
 use super::*;
-use crate::store::{ExecutionStatus, ExecutionStore, MemoryStore, NewExecution};
+use crate::store::{
+    AdminStore, ExecutionStatus, ExecutionStore, MemoryStore, NewExecution, ScheduleStore, Store,
+};
 
 /// 2026-11-25T00:00:00Z
 const MIDNIGHT: i64 = 1_795_564_800_000;
@@ -139,7 +141,7 @@ async fn many_workers_fire_once() {
     store.put_schedule(entry(&schedule, at(0))).await.unwrap();
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        let store: Arc<dyn ExecutionStore> = Arc::new(store.clone());
+        let store: Arc<dyn Store> = Arc::new(store.clone());
         workers.spawn(async move { fire_due(&*store, at(0)).await });
     }
     while let Some(done) = workers.join_next().await {

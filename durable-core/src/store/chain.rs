@@ -1,11 +1,11 @@
 //! Executions that continue as another one.
 
-use super::{ExecutionStore, StoreError};
+use super::{Store, StoreError};
 use crate::{ExecutionId, Timestamp};
 
 /// Cancels the execution, or the one at the end of its chain.
 pub(crate) async fn cancel_chain(
-    store: &dyn ExecutionStore,
+    store: &dyn Store,
     mut id: ExecutionId,
     now: Timestamp,
 ) -> Result<(), StoreError> {

@@ -28,6 +28,8 @@ pub enum StoreErrorKind {
     TooNew,
     /// The store cannot be opened with what was given: path, permission, options.
     Unusable,
+    /// The backend does not implement this part of a store.
+    Unsupported,
 }
 
 /// A failed call to a store: what was tried, where, and what to do.

@@ -1,33 +1,33 @@
-//! What callers may give as a store.
+//! Conversions of what callers pass as a store.
 
 use std::sync::Arc;
 
-use super::{ExecutionStore, StoreError};
+use super::{Store, StoreError};
 use crate::BoxFuture;
 
-/// Opens the store of a run that names none.
-pub type OpenStore = fn() -> BoxFuture<'static, Result<Arc<dyn ExecutionStore>, StoreError>>;
+/// Function that opens the default store of a run without one.
+pub type OpenStore = fn() -> BoxFuture<'static, Result<Arc<dyn Store>, StoreError>>;
 
-/// What can be given as a store.
+/// Types that can be passed as a store: a store, or an `Arc` of one.
 pub trait IntoStore {
-    /// The store, shared.
-    fn into_store(self) -> Arc<dyn ExecutionStore>;
+    /// Converts into a shared store.
+    fn into_store(self) -> Arc<dyn Store>;
 }
 
-impl<T: ExecutionStore> IntoStore for T {
-    fn into_store(self) -> Arc<dyn ExecutionStore> {
+impl<T: Store> IntoStore for T {
+    fn into_store(self) -> Arc<dyn Store> {
         Arc::new(self)
     }
 }
 
-impl<T: ExecutionStore> IntoStore for Arc<T> {
-    fn into_store(self) -> Arc<dyn ExecutionStore> {
+impl<T: Store> IntoStore for Arc<T> {
+    fn into_store(self) -> Arc<dyn Store> {
         self
     }
 }
 
-impl IntoStore for Arc<dyn ExecutionStore> {
-    fn into_store(self) -> Arc<dyn ExecutionStore> {
+impl IntoStore for Arc<dyn Store> {
+    fn into_store(self) -> Arc<dyn Store> {
         self
     }
 }

@@ -70,7 +70,7 @@ pub struct ClaimRequest {
     pub look_after: bool,
 }
 
-/// Answer to [`ExecutionStore::claim_due`](super::ExecutionStore::claim_due).
+/// Answer to [`WorkStore::claim_due`](super::WorkStore::claim_due).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claimed {
     /// What was claimed.

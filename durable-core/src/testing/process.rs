@@ -17,7 +17,7 @@ use crate::model::record::Status;
 use crate::run::{Conditions, Invocations, RunError};
 use crate::runtime::driver::Ended;
 use crate::runtime::handler::Handler;
-use crate::store::{ExecutionStore as _, StoreError};
+use crate::store::{AdminStore, ExecutionStore as _, StoreError};
 use crate::{Clock as _, ExecutionId, Timestamp};
 
 /// How far a process has come with an execution.

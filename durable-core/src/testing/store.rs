@@ -1,5 +1,6 @@
 //! The store of one process of a test: passes boundaries, and answers for other executions.
 
+use crate::forward_store;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,11 +10,11 @@ use super::history::path_in;
 use super::script::Script;
 use crate::model::record::{Completion, Record};
 use crate::store::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
-    Execution, ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, MemoryStore,
-    NewExecution, Page, Queue, QueueState, ScheduleEntry, Started, StoreError, WorkerFilter,
+    Ack, AdminStore, Batch, CallbackStore, Capabilities, CheckpointStore, ExecutionStore,
+    ExecutionUpdate, Fence, MemoryStore, NewExecution, Page, QueueStore, ScheduleStore, StoreError,
+    WorkStore,
 };
-use crate::{BoxFuture, ExecutionId, OperationId, Timestamp};
+use crate::{BoxFuture, ExecutionId, OperationId};
 
 /// A handle on the store of a test: dropped, its leases are those of a dead process.
 pub(super) struct Process {
@@ -143,128 +144,25 @@ impl CheckpointStore for Process {
 }
 
 impl ExecutionStore for Process {
-    fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
-        self.store.start(new)
-    }
+    forward_store!(store: start, claim, renew, get, cancel, changed);
+}
 
-    fn claim<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        now: Timestamp,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<Lease, StoreError>> {
-        self.store.claim(id, now, ttl)
-    }
+impl WorkStore for Process {
+    forward_store!(store: claim_due, ready);
+}
 
-    fn renew<'a>(
-        &'a self,
-        fence: &'a Fence,
-        now: Timestamp,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.renew(fence, now, ttl)
-    }
+impl CallbackStore for Process {
+    forward_store!(store: complete, heartbeat);
+}
 
-    fn get<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<Execution, StoreError>> {
-        self.store.get(id)
-    }
+impl AdminStore for Process {
+    forward_store!(store: list, history, change);
+}
 
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
-        self.store.list(filter)
-    }
+impl QueueStore for Process {
+    forward_store!(store: queues, put_queue, remove_queue);
+}
 
-    fn complete<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        outcome: Completion,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.complete(callback, outcome, now)
-    }
-
-    fn heartbeat<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.heartbeat(callback, now)
-    }
-
-    fn cancel<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.cancel(id, now)
-    }
-
-    fn changed<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        seen: u64,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.changed(id, seen)
-    }
-
-    fn history<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        self.store.history(id)
-    }
-
-    fn claim_due<'a>(
-        &'a self,
-        wanted: &'a WorkerFilter,
-        how: ClaimRequest,
-    ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
-        self.store.claim_due(wanted, how)
-    }
-
-    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.store.ready(seen)
-    }
-
-    fn change<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        change: Change,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.change(id, change, now)
-    }
-
-    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
-        self.store.queues()
-    }
-
-    fn put_queue(&self, queue: Queue) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.put_queue(queue)
-    }
-
-    fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.remove_queue(name)
-    }
-
-    fn schedules(
-        &self,
-        due_by: Option<Timestamp>,
-    ) -> BoxFuture<'_, Result<Vec<ScheduleEntry>, StoreError>> {
-        self.store.schedules(due_by)
-    }
-
-    fn put_schedule(&self, schedule: ScheduleEntry) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.store.put_schedule(schedule)
-    }
-
-    fn remove_schedule<'a>(
-        &'a self,
-        name: &'a ExecutionId,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.store.remove_schedule(name)
-    }
-
-    fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>> {
-        self.store.fire(firing)
-    }
+impl ScheduleStore for Process {
+    forward_store!(store: schedules, put_schedule, remove_schedule, fire);
 }

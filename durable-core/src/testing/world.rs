@@ -14,7 +14,8 @@ use crate::run::RunError;
 use crate::runtime::handler::Durable;
 use crate::runtime::handler::HandlerInput;
 use crate::store::{
-    Execution, ExecutionStatus, ExecutionStore as _, Filter, MemoryStore, NewExecution, StoreError,
+    AdminStore, CallbackStore, Execution, ExecutionStatus, ExecutionStore as _, Filter,
+    MemoryStore, NewExecution, StoreError,
 };
 use crate::{Client, Clock as _, ExecutionId, OperationId, Timestamp};
 

@@ -11,14 +11,14 @@ use crate::run::{RunError, Runner, Tally};
 use crate::runtime::driver::Ended;
 use crate::runtime::handler::Handler;
 use crate::runtime::settings::Settings;
-use crate::store::{ExecutionStore, HandlerBuild, Lease};
+use crate::store::{HandlerBuild, Lease, Store};
 
 /// A handler of any type.
 pub(super) trait AnyHandler: Send + Sync {
     /// Runs one invocation of an execution.
     fn run<'a>(
         &'a self,
-        store: Arc<dyn ExecutionStore>,
+        store: Arc<dyn Store>,
         settings: Settings,
         lease: Lease,
     ) -> BoxFuture<'a, Result<Ended, RunError>>;
@@ -38,7 +38,7 @@ where
 {
     fn run<'a>(
         &'a self,
-        store: Arc<dyn ExecutionStore>,
+        store: Arc<dyn Store>,
         settings: Settings,
         lease: Lease,
     ) -> BoxFuture<'a, Result<Ended, RunError>> {

@@ -20,7 +20,7 @@ use crate::runtime::handler::{Handler, IntoHandler};
 use crate::runtime::settings::Settings;
 use crate::runtime::shutdown::Shutdown;
 use crate::store::IntoStore;
-use crate::store::{ExecutionStore, WorkerFilter};
+use crate::store::{Store, WorkerFilter};
 
 /// Executions that a worker runs at once, unless told otherwise.
 const CONCURRENCY: usize = 64;
@@ -62,7 +62,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// [`max_crashes`](Self::max_crashes) processes in a row ended under it without recording anything new.
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker<S = ()> {
-    store: Arc<dyn ExecutionStore>,
+    store: Arc<dyn Store>,
     state: Arc<S>,
     handlers: Handlers,
     settings: Settings,

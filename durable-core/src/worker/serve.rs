@@ -20,7 +20,7 @@ use crate::runtime::panic;
 use crate::runtime::settings::Settings;
 use crate::runtime::shutdown::Shutdown;
 use crate::store::{
-    ClaimRequest, Claimed, ExecutionStore, Fence, Lease, StoreError, StoreErrorKind, WorkerFilter,
+    ClaimRequest, Claimed, Fence, Lease, Store, StoreError, StoreErrorKind, WorkerFilter,
 };
 
 /// How often a worker looks after executions that others have left behind.
@@ -29,7 +29,7 @@ const LOOK_AFTER: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Service {
-    pub(super) store: Arc<dyn ExecutionStore>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) handlers: Handlers,
     pub(super) settings: Settings,
     pub(super) stopping: Arc<Shutdown>,
@@ -266,6 +266,9 @@ impl Service {
 impl Pace {
     /// The store failed as a whole: how long to wait before the next try, if there is to be one.
     fn failed(&mut self, error: &StoreError) -> Option<Duration> {
+        if error.kind() == StoreErrorKind::Unsupported {
+            return None;
+        }
         let (since, before) = self.failing.unwrap_or((Instant::now(), 0));
         self.failing = Some((since, before + 1));
         let hopeless = error.kind() != StoreErrorKind::Unavailable;

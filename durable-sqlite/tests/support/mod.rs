@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use durable_core::store::{
-    Batch, CheckpointStore, ExecutionStore, ExecutionUpdate, Fence, Lease, NewExecution, StoreError,
+    AdminStore, Batch, CheckpointStore, ExecutionStore, ExecutionUpdate, Fence, Lease,
+    NewExecution, StoreError,
 };
 use durable_core::{
     Clock, ExecutionId, Kind, Occurrence, OperationId, Payload, Record, Status, SystemClock,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStore, MemoryStore};
+use durable::store::{AdminStore, MemoryStore, Store};
 use durable::{BoxError, Durable, Handler, IntoHandler, Report};
 use tempfile::TempDir;
 
@@ -65,7 +65,7 @@ impl Deploy {
     }
 
     pub(super) async fn process(&self, crash: Crash) -> Arc<Probe> {
-        let memory: Arc<dyn ExecutionStore> = Arc::new(self.memory.clone());
+        let memory: Arc<dyn Store> = Arc::new(self.memory.clone());
         match self.kept {
             Kept::Memory => Probe::new(memory, crash),
             Kept::Forgetful => Probe::forgetful_until(memory, crash),

@@ -1,7 +1,8 @@
 //! Operations that move while they are under way.
 
+use durable::store::CallbackStore;
+
 use durable::prelude::*;
-use durable::store::ExecutionStore as _;
 use durable::{Completion, Kind, Payload, Status, Timestamp};
 
 use super::deploy::{Deploy, Kept, World};

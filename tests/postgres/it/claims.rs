@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use durable_core::Timestamp;
 use durable_core::store::{
-    ClaimRequest, Claimed, ExecutionStore, HandlerBuild, Queue, QueueEntry, StoreErrorKind,
-    WorkerFilter,
+    ClaimRequest, Claimed, ExecutionStore, HandlerBuild, Queue, QueueEntry, QueueStore,
+    StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_postgres::PostgresStore;
 use durable_postgres_tests::{Server, client};

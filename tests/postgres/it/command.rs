@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use durable_cli::{Cli, CliError};
-use durable_core::store::{ExecutionStore, Filter};
+use durable_core::store::{AdminStore, Filter};
 use durable_postgres_tests::Server;
 
 use crate::support::{leased, open, steps, succeed};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use durable_core::store::{
-    Batch, CheckpointStore, ExecutionStatus, ExecutionStore, ExecutionUpdate, Fence, StoreErrorKind,
+    AdminStore, Batch, CallbackStore, CheckpointStore, ExecutionStatus, ExecutionStore,
+    ExecutionUpdate, Fence, StoreErrorKind,
 };
 use durable_core::{Completion, Kind, Payload};
 use durable_postgres::PostgresStore;

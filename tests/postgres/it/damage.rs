@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use durable_core::store::{
-    CheckpointStore, ClaimRequest, ExecutionStatus, ExecutionStore, HandlerBuild, StoreErrorKind,
-    WorkerFilter,
+    AdminStore, CheckpointStore, ClaimRequest, ExecutionStatus, ExecutionStore, HandlerBuild,
+    StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_postgres_tests::Server;
 

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use durable_core::ExecutionId;
-use durable_core::store::{ExecutionStatus, ExecutionStore, Filter};
+use durable_core::store::{AdminStore, ExecutionStatus, Filter};
 use durable_postgres_tests::{Server, client};
 
 use crate::support::{open, sql};

@@ -1,6 +1,8 @@
 //! The tables: made once, by whoever may, and never by an older release.
 
-use durable_core::store::{CheckpointStore, Durability, ExecutionStore, Filter, StoreErrorKind};
+use durable_core::store::{
+    AdminStore, CheckpointStore, Durability, ExecutionStore, Filter, StoreErrorKind,
+};
 use durable_postgres::PostgresStore;
 use durable_postgres_tests::Server;
 use tokio::task::JoinSet;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use durable_core::store::{
-    Ack, Batch, CheckpointStore, ExecutionStore, ExecutionUpdate, Fence, Lease, NewExecution,
-    StoreError,
+    Ack, AdminStore, Batch, CheckpointStore, ExecutionStore, ExecutionUpdate, Fence, Lease,
+    NewExecution, StoreError,
 };
 use durable_core::{
     Clock, ExecutionId, Kind, Occurrence, OperationId, Payload, Record, Status, SystemClock,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use durable::prelude::*;
 use durable::{Client, Worker};
-use durable_core::store::{ExecutionStatus, ExecutionStore, Filter};
+use durable_core::store::{AdminStore, ExecutionStatus, ExecutionStore, Filter};
 use durable_postgres::PostgresStore;
 use durable_postgres_tests::{Server, client};
 

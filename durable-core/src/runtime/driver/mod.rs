@@ -17,8 +17,7 @@ use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::runtime::context::Shared;
 use crate::store::{
-    CheckpointStore, ExecutionStore, ExecutionUpdate, Fence, NewExecution, StoreError,
-    StoreErrorKind,
+    CheckpointStore, ExecutionUpdate, Fence, NewExecution, Store, StoreError, StoreErrorKind,
 };
 use crate::{BoxFuture, Timestamp, runtime::panic};
 use idle::Timer;
@@ -66,7 +65,7 @@ pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     pub(crate) store: Arc<dyn CheckpointStore>,
     /// Who tells of changes from outside, where that is not left to checkpoints.
-    informer: Option<Arc<dyn ExecutionStore>>,
+    informer: Option<Arc<dyn Store>>,
     pub(crate) fence: Fence,
     pub(crate) signal: Arc<InvocationSignal>,
     /// Timers that end within this time are waited for in place.
@@ -87,7 +86,7 @@ impl Driver {
     pub(crate) fn new(
         shared: Arc<Shared>,
         store: Arc<dyn CheckpointStore>,
-        informer: Option<Arc<dyn ExecutionStore>>,
+        informer: Option<Arc<dyn Store>>,
         fence: Fence,
         suspend_after: Duration,
     ) -> Self {

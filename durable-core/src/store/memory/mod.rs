@@ -13,9 +13,10 @@ use entry::{Entry, Holder};
 use executions::Executions;
 
 use super::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
-    Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease, NewExecution, Page, Queue,
-    QueueState, ScheduleEntry, Started, StoreError, StoreErrorKind, WorkerFilter,
+    Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
+    ClaimRequest, Claimed, Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease,
+    NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started,
+    StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use crate::model::record::{Completion, Record};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock, Timestamp};
@@ -184,38 +185,6 @@ impl ExecutionStore for MemoryStore {
         Box::pin(async move { self.with_entry(id, |entry| Ok(entry.execution.clone())) })
     }
 
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
-        Box::pin(async move {
-            let executions = self.executions();
-            let wanted = executions
-                .entries
-                .values()
-                .map(|entry| &entry.execution)
-                .filter(|execution| filter.matches(execution));
-            Ok(wanted.take(filter.page()).cloned().collect())
-        })
-    }
-
-    fn complete<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        outcome: Completion,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            self.shared.capabilities.admit_completion(&outcome)?;
-            self.executions().complete(callback, &outcome, now)
-        })
-    }
-
-    fn heartbeat<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move { self.executions().heartbeat(callback, now) })
-    }
-
     fn cancel<'a>(
         &'a self,
         id: &'a ExecutionId,
@@ -246,16 +215,9 @@ impl ExecutionStore for MemoryStore {
             }
         })
     }
+}
 
-    fn history<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        Box::pin(async move {
-            self.with_entry(id, |entry| Ok(entry.records.values().cloned().collect()))
-        })
-    }
-
+impl WorkStore for MemoryStore {
     fn claim_due<'a>(
         &'a self,
         wanted: &'a WorkerFilter,
@@ -272,6 +234,51 @@ impl ExecutionStore for MemoryStore {
             Ok(due.map_or(seen, |count| *count + 1))
         })
     }
+}
+
+impl CallbackStore for MemoryStore {
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.shared.capabilities.admit_completion(&outcome)?;
+            self.executions().complete(callback, &outcome, now)
+        })
+    }
+
+    fn heartbeat<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move { self.executions().heartbeat(callback, now) })
+    }
+}
+
+impl AdminStore for MemoryStore {
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
+        Box::pin(async move {
+            let executions = self.executions();
+            let wanted = executions
+                .entries
+                .values()
+                .map(|entry| &entry.execution)
+                .filter(|execution| filter.matches(execution));
+            Ok(wanted.take(filter.page()).cloned().collect())
+        })
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            self.with_entry(id, |entry| Ok(entry.records.values().cloned().collect()))
+        })
+    }
 
     fn change<'a>(
         &'a self,
@@ -281,7 +288,9 @@ impl ExecutionStore for MemoryStore {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move { self.executions().change(id, &change, now) })
     }
+}
 
+impl QueueStore for MemoryStore {
     fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
         Box::pin(async move { Ok(self.executions().queue_states()) })
     }
@@ -303,7 +312,9 @@ impl ExecutionStore for MemoryStore {
             Ok(())
         })
     }
+}
 
+impl ScheduleStore for MemoryStore {
     fn schedules(
         &self,
         due_by: Option<Timestamp>,

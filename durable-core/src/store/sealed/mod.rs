@@ -9,6 +9,7 @@ mod seal;
 mod tests;
 mod walk;
 
+use crate::forward_store;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +20,13 @@ pub use codec::{IntoCodec, PayloadCodec, SealContext, Subject};
 use seal::Sealer;
 
 use super::{
-    Ack, Batch, CallbackId, Capabilities, Change, CheckpointStore, ClaimRequest, Claimed,
-    Execution, ExecutionStore, ExecutionUpdate, Fence, Filter, Firing, Lease, NewExecution, Page,
-    Parent, Queue, QueueState, Rewind, ScheduleEntry, Started, StoreError, StoreErrorKind,
-    WorkerFilter,
+    Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
+    ClaimRequest, Claimed, Execution, ExecutionStore, ExecutionUpdate, Fence, Filter, Firing,
+    Lease, NewExecution, Page, Parent, QueueStore, Rewind, ScheduleEntry, ScheduleStore, Started,
+    StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use crate::model::record::{Completion, Record};
-use crate::store::IntoStore;
+use crate::store::{IntoStore, Store};
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
 /// How long an execution rests for which this store lacks the codec: another worker may have it.
@@ -56,7 +57,7 @@ const UNOPENED: Duration = Duration::from_secs(60);
 /// [`capabilities`](CheckpointStore::capabilities) are those of the other store, less what sealing
 /// takes. Something that cannot be opened fails the call with [`StoreErrorKind::Unusable`] when its
 /// codec was not given and with [`StoreErrorKind::Corrupt`] when the codec refuses it. An execution
-/// whose input cannot be opened is not claimed. [`list`](ExecutionStore::list) alone hands such
+/// whose input cannot be opened is not claimed. [`list`](AdminStore::list) alone hands such
 /// executions on as they are stored, so that one lost key does not hide the others;
 /// [`get`](ExecutionStore::get) says what is wrong with one.
 ///
@@ -89,7 +90,7 @@ const UNOPENED: Duration = Duration::from_secs(60);
 /// ```
 #[derive(Clone)]
 pub struct SealedStore {
-    inner: Arc<dyn ExecutionStore>,
+    inner: Arc<dyn Store>,
     sealer: Arc<Sealer>,
 }
 
@@ -205,6 +206,8 @@ impl CheckpointStore for SealedStore {
 }
 
 impl ExecutionStore for SealedStore {
+    forward_store!(inner: renew, cancel, changed);
+
     fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
         Box::pin(async move {
             self.capabilities().admit_input(&new.input)?;
@@ -235,76 +238,13 @@ impl ExecutionStore for SealedStore {
         })
     }
 
-    fn renew<'a>(
-        &'a self,
-        fence: &'a Fence,
-        now: Timestamp,
-        ttl: Duration,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.renew(fence, now, ttl)
-    }
-
     fn get<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<Execution, StoreError>> {
         Box::pin(async move { self.sealer.open_execution(self.inner.get(id).await?) })
     }
+}
 
-    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
-        Box::pin(async move {
-            let executions = self.inner.list(filter).await?.into_iter();
-            let open = |stored: Execution| match self.sealer.open_execution(stored.clone()) {
-                Ok(execution) => execution,
-                Err(_) => stored,
-            };
-            Ok(executions.map(open).collect())
-        })
-    }
-
-    fn complete<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        outcome: Completion,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move {
-            self.capabilities().admit_completion(&outcome)?;
-            let sealed = self.sealer.seal_completion(callback, &outcome)?;
-            self.inner.complete(callback, sealed, now).await
-        })
-    }
-
-    fn heartbeat<'a>(
-        &'a self,
-        callback: &'a CallbackId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.heartbeat(callback, now)
-    }
-
-    fn cancel<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        now: Timestamp,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.cancel(id, now)
-    }
-
-    fn changed<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-        seen: u64,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.changed(id, seen)
-    }
-
-    fn history<'a>(
-        &'a self,
-        id: &'a ExecutionId,
-    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
-        Box::pin(async move {
-            let records = self.inner.history(id).await?;
-            self.sealer.open_records(id, records)
-        })
-    }
+impl WorkStore for SealedStore {
+    forward_store!(inner: ready);
 
     /// What cannot be opened is given back: for a worker with the right codec, or to be mended.
     fn claim_due<'a>(
@@ -323,9 +263,45 @@ impl ExecutionStore for SealedStore {
             Ok(claimed)
         })
     }
+}
 
-    fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.inner.ready(seen)
+impl CallbackStore for SealedStore {
+    forward_store!(inner: heartbeat);
+
+    fn complete<'a>(
+        &'a self,
+        callback: &'a CallbackId,
+        outcome: Completion,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.capabilities().admit_completion(&outcome)?;
+            let sealed = self.sealer.seal_completion(callback, &outcome)?;
+            self.inner.complete(callback, sealed, now).await
+        })
+    }
+}
+
+impl AdminStore for SealedStore {
+    fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
+        Box::pin(async move {
+            let executions = self.inner.list(filter).await?.into_iter();
+            let open = |stored: Execution| match self.sealer.open_execution(stored.clone()) {
+                Ok(execution) => execution,
+                Err(_) => stored,
+            };
+            Ok(executions.map(open).collect())
+        })
+    }
+
+    fn history<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            let records = self.inner.history(id).await?;
+            self.sealer.open_records(id, records)
+        })
     }
 
     fn change<'a>(
@@ -345,18 +321,14 @@ impl ExecutionStore for SealedStore {
             self.inner.change(id, sealed, now).await
         })
     }
+}
 
-    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
-        self.inner.queues()
-    }
+impl QueueStore for SealedStore {
+    forward_store!(inner: queues, put_queue, remove_queue);
+}
 
-    fn put_queue(&self, queue: Queue) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.inner.put_queue(queue)
-    }
-
-    fn remove_queue<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.remove_queue(name)
-    }
+impl ScheduleStore for SealedStore {
+    forward_store!(inner: remove_schedule);
 
     fn schedules(
         &self,
@@ -376,13 +348,6 @@ impl ExecutionStore for SealedStore {
             let sealed = self.sealer.seal_schedule(schedule)?;
             self.inner.put_schedule(sealed).await
         })
-    }
-
-    fn remove_schedule<'a>(
-        &'a self,
-        name: &'a ExecutionId,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.inner.remove_schedule(name)
     }
 
     fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use durable::store::{ExecutionStore as _, MemoryStore, StoreErrorKind};
+use durable::store::{AdminStore, ExecutionStore as _, MemoryStore, StoreErrorKind};
 use durable::{BoxError, Client, ExecutionId, Kind, Record};
 use durable_lambda_tests::{
     Config, ExecutionOutcome, Fake, Fault, InvocationEnd, Operation, Paging, Quotas, Status,

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::model::record::Completion;
-use crate::store::{CallbackId, CheckpointStore as _, Filter, Parent, StoreErrorKind};
+use crate::store::{
+    AdminStore, CallbackId, CallbackStore, CheckpointStore as _, ExecutionStore, Filter, Parent,
+    StoreErrorKind,
+};
 
 /// Operation `seq` of execution `parent` and the execution it waits for.
 fn invoked(parent: &str, seq: u64, child: &str) -> (Record, NewExecution) {
@@ -25,7 +28,7 @@ fn invoked(parent: &str, seq: u64, child: &str) -> (Record, NewExecution) {
 }
 
 /// Execution `a`, which waits for `a.1` and `a.2`.
-async fn family(store: &dyn ExecutionStore) -> Lease {
+async fn family(store: &dyn Store) -> Lease {
     let lease = leased(store, "a").await;
     let (records, children) = (1..=2)
         .map(|seq| invoked("a", seq, &format!("a.{seq}")))
@@ -42,7 +45,7 @@ async fn family(store: &dyn ExecutionStore) -> Lease {
     lease
 }
 
-async fn end(store: &dyn ExecutionStore, name: &str, update: ExecutionUpdate) {
+async fn end(store: &dyn Store, name: &str, update: ExecutionUpdate) {
     let now = Timestamp::default();
     let lease = store.claim(&id(name), now, TTL).await.unwrap();
     put(store, &lease, Vec::new(), Some(update)).await;
@@ -54,7 +57,7 @@ fn succeed() -> ExecutionUpdate {
 }
 
 /// Everything that is readable in `store`.
-async fn shown(store: &dyn ExecutionStore) -> String {
+async fn shown(store: &dyn Store) -> String {
     let mut text = String::new();
     for execution in store.list(Filter::default()).await.unwrap() {
         let records = store.history(&execution.id).await.unwrap();
@@ -192,7 +195,7 @@ async fn whose_outcome_it_will_be_cannot_be_changed() {
 }
 
 /// Execution `a`, which waits for an outside party.
-async fn waiting(store: &dyn ExecutionStore) -> (Lease, CallbackId) {
+async fn waiting(store: &dyn Store) -> (Lease, CallbackId) {
     let lease = leased(store, "a").await;
     let mut record = step(1, "approve", Status::Started);
     let callback = CallbackId::unguessable(&id("a"), 1, record.id);

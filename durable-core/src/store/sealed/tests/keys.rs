@@ -1,7 +1,7 @@
 //! Which codec seals and which ones open.
 
 use super::*;
-use crate::store::{CheckpointStore as _, Filter, StoreErrorKind};
+use crate::store::{AdminStore, CheckpointStore as _, ExecutionStore, Filter, StoreErrorKind};
 
 fn memory() -> Arc<MemoryStore> {
     Arc::new(MemoryStore::new())

@@ -15,8 +15,7 @@ use crate::model::error::{BoxError, ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::record::{Kind, Record, Status};
 use crate::store::{
-    Batch, Execution, ExecutionStore, ExecutionUpdate, Lease, MemoryStore, NewExecution, Started,
-    StoreError,
+    Batch, Execution, ExecutionUpdate, Lease, MemoryStore, NewExecution, Started, Store, StoreError,
 };
 use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
 
@@ -191,14 +190,14 @@ fn updates() -> [ExecutionUpdate; 4] {
     ]
 }
 
-async fn leased(store: &dyn ExecutionStore, name: &str) -> Lease {
+async fn leased(store: &dyn Store, name: &str) -> Lease {
     store.start(new(name)).await.unwrap();
     let now = Timestamp::default();
     store.claim(&id(name), now, TTL).await.unwrap()
 }
 
 async fn put(
-    store: &dyn ExecutionStore,
+    store: &dyn Store,
     lease: &Lease,
     records: Vec<Record>,
     execution: Option<ExecutionUpdate>,
@@ -215,7 +214,7 @@ async fn put(
 }
 
 /// An execution with all records, which ends with the update, written through `store`.
-async fn written(store: &dyn ExecutionStore, name: &str, update: ExecutionUpdate) -> Execution {
+async fn written(store: &dyn Store, name: &str, update: ExecutionUpdate) -> Execution {
     let lease = leased(store, name).await;
     put(store, &lease, records(), Some(update.clone())).await;
     let mut execution = lease.execution;
@@ -229,7 +228,7 @@ fn untimed(mut execution: Execution) -> Execution {
     execution
 }
 
-async fn existing(store: &dyn ExecutionStore, name: &str) -> Result<Execution, StoreError> {
+async fn existing(store: &dyn Store, name: &str) -> Result<Execution, StoreError> {
     match store.start(new(name)).await? {
         Started::Existing(execution) => Ok(execution),
         Started::Created(_) => panic!("{name} was not there"),

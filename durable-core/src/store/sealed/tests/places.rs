@@ -1,7 +1,9 @@
 //! What the other store holds, and what of it opens where.
 
 use super::*;
-use crate::store::{CheckpointStore as _, StoreErrorKind, refuse_sealed};
+use crate::store::{
+    AdminStore, CheckpointStore as _, ExecutionStore, StoreErrorKind, refuse_sealed,
+};
 
 #[tokio::test]
 async fn the_other_store_holds_nothing_readable() {

@@ -1,0 +1,93 @@
+//! What a store can hold, and what its acknowledgements survive.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What an acknowledged checkpoint survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// Nothing: it is lost with the process.
+    Memory,
+    /// The end of the process, but perhaps not a power failure.
+    Process,
+    /// A power failure.
+    Power,
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory (lost when the process ends)",
+            Self::Process => "process (survives a crash of the process)",
+            Self::Power => "power (survives power loss)",
+        })
+    }
+}
+
+/// Limits and properties of a store. Sizes are in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// What an acknowledged checkpoint survives.
+    pub durability: Durability,
+    /// Largest encoded value of one operation.
+    pub max_value: usize,
+    /// Largest encoded output of an execution.
+    pub max_output: usize,
+    /// Largest sum of values in one batch. A single larger update is sent in a batch by itself.
+    pub max_batch: usize,
+    /// Most operations of one execution. `None` means that only disk space limits them.
+    pub max_operations: Option<u64>,
+    /// Largest error of one operation, measured as JSON. Longer errors are shortened.
+    pub max_error: usize,
+    /// Largest encoded input of an invoked execution.
+    pub max_input: usize,
+    /// Most bytes that all checkpoints of one execution may write. `None` means that only disk space
+    /// limits them.
+    pub max_total_bytes: Option<u64>,
+    /// Longest timer. `None` means any length.
+    pub max_timer: Option<Duration>,
+    /// Whether the store is a service that ends timers and starts invocations itself.
+    ///
+    /// Then the clock of this process settles nothing and a suspension writes nothing. Records are
+    /// recognised by their ids alone: the service keeps their order, and their names are only for
+    /// people. Work that another invocation has to continue is left behind as a timer.
+    pub service_driven: bool,
+    /// Whether values are stored as text. Binary values then take a third more space.
+    pub text_only: bool,
+    /// Whether an execution can be started for a tenant ([`NewExecution::tenant`](super::NewExecution::tenant)).
+    pub tenants: bool,
+    /// Whether the operations in a finished scope are loaded again although the scope has a recorded value.
+    /// Where they are not, a scope whose replay needs them records a summary or no value.
+    pub keeps_children: bool,
+}
+
+impl Capabilities {
+    /// Limits of a store that takes values of up to 64 MiB and any number of operations.
+    pub const fn unlimited(durability: Durability) -> Self {
+        Self {
+            durability,
+            max_value: 64 << 20,
+            max_output: 64 << 20,
+            max_batch: 256 << 20,
+            max_operations: None,
+            max_error: 64 << 20,
+            max_input: 64 << 20,
+            max_total_bytes: None,
+            max_timer: None,
+            service_driven: false,
+            text_only: false,
+            tenants: false,
+            keeps_children: true,
+        }
+    }
+
+    /// Sets the limit for a single value and for the output of an execution.
+    #[must_use]
+    pub const fn with_max_value(mut self, bytes: usize) -> Self {
+        self.max_value = bytes;
+        self.max_output = bytes;
+        self
+    }
+}

@@ -47,10 +47,11 @@ pub use model::units::Units;
 #[cfg(feature = "tracing-subscriber")]
 pub use replay::ReplayFilter;
 pub use run::{Invocation, Report, Run, RunError, run};
-pub use runtime::context::{Context, ExecutionInfo};
+pub use runtime::context::Context;
 pub use runtime::driver::Ended;
 pub use runtime::failure::{BodyError, fatal};
 pub use runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
 pub use runtime::operation::{BatchResult, BranchOutcome, Callback, Complete, Reason, StepInfo};
+pub use runtime::shared::ExecutionInfo;
 pub use store::{IntoStore, OpenStore};
 pub use worker::{Worker, WorkerError};

@@ -6,7 +6,7 @@ pub use crate::model::fingerprint::{Input, input};
 pub use crate::model::record::Kind;
 pub use crate::model::site::{Manifest, Site};
 pub use crate::run::invoke;
-pub use crate::runtime::context::{Context, Operation};
+pub use crate::runtime::context::Context;
 pub use crate::runtime::failure::{
     BodyError, BodyResult, HandlerError, HandlerResult, IntoFailure, body_error,
 };
@@ -20,6 +20,7 @@ pub use crate::runtime::operation::{
     options, pace, poll, race, record, result_codec, scope, step, submitting, text, time,
     undo_body, wait, wait_until,
 };
+pub use crate::runtime::registered::Operation;
 pub use crate::runtime::undo::Undo;
 
 pub use std::future::Future;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use durable::prelude::*;
 use durable::store::{
     AdminStore, CallbackStore, CheckpointStore, ExecutionStore, MemoryStore, QueueStore,
-    ScheduleStore, Store, StoreErrorKind, WorkStore,
+    ScheduleStore, Store, StoreErrorKind, WorkStore, forward_store,
 };
-use durable::{BoxError, Client, Worker, WorkerError, forward_store};
+use durable::{BoxError, Client, Worker, WorkerError};
 use durable_core::conformance;
 
 struct Minimal {

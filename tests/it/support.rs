@@ -1,6 +1,6 @@
 //! A store that counts and crashes, a clock that skips, and a log of side effects.
 
-use durable::forward_store;
+use durable::store::forward_store;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,6 @@
 //! Workers that run beside a test, and what their handlers do.
 
-use durable::forward_store;
+use durable::store::forward_store;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -220,7 +220,7 @@ pub async fn run(fresh: impl AsyncFn() -> Store) -> Result<(), Failures> {
 /// Runs the cases that need only the supported parts of a backend, and returns the names of the others.
 ///
 /// A case counts as unsupported when a call in it fails with
-/// [`StoreErrorKind::Unsupported`](crate::store::StoreErrorKind::Unsupported). This is the suite for a backend that implements
+/// [`StoreErrorKind::Unsupported`]. This is the suite for a backend that implements
 /// [`CheckpointStore`](crate::store::CheckpointStore) and [`ExecutionStore`](crate::store::ExecutionStore) and perhaps some of the
 /// other traits.
 ///

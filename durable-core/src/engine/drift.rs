@@ -117,7 +117,7 @@ impl Engine {
         });
         let is_unclaimed = |state: &&OperationState| {
             let given_up = state.record.status == Status::Cancelled;
-            state.recorded && state.site.is_none() && !state.record.is_internal() && !given_up
+            state.is_recorded() && state.site.is_none() && !state.record.is_internal() && !given_up
         };
         let unclaimed: Vec<&OperationState> = self.operations.iter().filter(is_unclaimed).collect();
         if unclaimed.is_empty() {
@@ -163,7 +163,10 @@ impl Engine {
         taken_in: &TakenIn<'_>,
         records: &IdMap<&OperationState>,
     ) -> HashSet<OperationId> {
-        let moved = self.operations.iter().filter(|state| state.home.is_some());
+        let moved = self
+            .operations
+            .iter()
+            .filter(|state| state.recorded_scope().is_some());
         let left = unclaimed.iter().copied();
         let left = left.filter(|state| taken_in.holds(state, records));
         let mut emptied = HashSet::new();

@@ -1,5 +1,6 @@
 //! Operations that the outside settles, and what else comes from there.
 
+use super::operation::Persistence;
 use super::{Decision, Engine, OpIndex, ScopeIndex};
 use crate::Timestamp;
 use crate::model::error::{ErrorKind, OperationError};
@@ -127,7 +128,7 @@ impl Engine {
 
     fn adopt(&mut self, op: OpIndex, stored: &Record) {
         let state = &mut self.operations[op.index()];
-        if state.record.status.is_terminal() && state.durable {
+        if state.record.status.is_terminal() && state.is_durable() {
             return;
         }
         if !stored.status.is_terminal() {
@@ -144,7 +145,7 @@ impl Engine {
         state.record.due_at = None;
         state.record.payload = stored.payload.clone();
         state.record.error = stored.error.clone();
-        state.durable = true;
+        state.persistence = Persistence::Durable;
         self.answered.push(op);
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::drift::Successor;
 use super::moves::key_of;
+use super::operation::Placement;
 use super::{Engine, IdMap, OpIndex, OperationState};
 use crate::model::earlier;
 use crate::model::near::{distance, is_near};
@@ -26,11 +27,11 @@ pub(super) struct Hints<'a> {
 
 impl<'a> Hints<'a> {
     pub(super) fn new(engine: &'a Engine, records: &'a IdMap<&'a OperationState>) -> Self {
-        let recorded = || engine.operations.iter().filter(|state| state.recorded);
+        let recorded = || engine.operations.iter().filter(|state| state.is_recorded());
         let names: HashSet<&str> = recorded().map(|state| &*state.record.name).collect();
         // A call site that answers from records of its own is no new one.
         let old: HashSet<*const Site> = recorded()
-            .filter(|state| !state.adopted)
+            .filter(|state| state.placement == Placement::Same)
             .filter_map(|state| Some(std::ptr::from_ref(state.site?)))
             .collect();
         let mut hints = Self {
@@ -45,9 +46,14 @@ impl<'a> Hints<'a> {
         for (at, state) in engine.operations.iter().enumerate() {
             let Some(site) = state.site else { continue };
             let once = state.record.occurrence == Occurrence::Once;
-            let scope = state.home.unwrap_or(engine.scope_id(state.scope));
+            let scope = state
+                .recorded_scope()
+                .unwrap_or(engine.scope_id(state.scope));
             hints.stands.insert((scope, site.name, once));
-            if state.recorded || state.bare || old.contains(&std::ptr::from_ref(site)) {
+            if state.is_recorded()
+                || state.is_unrecorded()
+                || old.contains(&std::ptr::from_ref(site))
+            {
                 continue;
             }
             let op = OpIndex::at(at);

@@ -4,12 +4,14 @@
 //! happened and when; [`Engine::decide`] alone says whether an operation is answered from its record
 //! or runs.
 
+mod decide;
 mod drift;
 mod external;
 mod hints;
 mod interruptions;
 mod mismatch;
 mod moves;
+mod operation;
 mod outcome;
 mod quota;
 mod register;
@@ -26,15 +28,17 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::model::error::OperationError;
-use crate::model::payload::Payload;
-use crate::model::record::{Kind, Record, Status};
+use crate::model::record::Record;
 use crate::model::site::Site;
 use crate::store::{Capabilities, NewExecution};
 use crate::{Occurrence, OperationId, Timestamp};
 
 pub use drift::{Drift, Successor};
 
+pub(crate) use decide::{Decision, Outcome};
 pub(crate) use external::CallbackTimeouts;
+pub(crate) use operation::OpIndex;
+use operation::OperationState;
 
 pub(crate) use register::RunKey;
 pub(crate) use scope::ScopeIndex;
@@ -45,32 +49,6 @@ pub(crate) use unreadable::{Unreadable, unreadable_input};
 /// How often the body of a step may be cut off by the end of its process before it is given up.
 const MAX_INTERRUPTIONS: u32 = 3;
 
-/// Answer to "recorded or live?".
-#[derive(Debug, PartialEq)]
-pub(crate) enum Decision {
-    /// The outcome is settled, and durable where it has to be.
-    Recorded(Outcome),
-    /// Settled, but not acknowledged by the store yet.
-    NotDurable,
-    /// Nothing is recorded: the body runs. For scopes also when only the children are recorded.
-    Run,
-    /// Nothing to do before this time.
-    Until(Timestamp),
-    /// Nothing to do before the outside settles it, or before this time if there is one.
-    External(Option<Timestamp>),
-    /// The invocation is over; nothing goes on.
-    Stopped,
-}
-
-/// A settled outcome.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Outcome {
-    Value(Payload),
-    Error(OperationError),
-    /// Ended without a value: a timer.
-    Done,
-}
-
 /// Why an invocation cannot go on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StopReason {
@@ -78,49 +56,6 @@ pub(crate) enum StopReason {
     Blocked(String),
     /// The execution goes on as another one.
     Continued(Box<NewExecution>),
-}
-
-/// An operation of this invocation, as the engine numbers them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct OpIndex(u32);
-
-impl OpIndex {
-    fn at(index: usize) -> Self {
-        // More operations than this do not fit into memory.
-        Self(u32::try_from(index).unwrap_or(u32::MAX))
-    }
-
-    fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// An operation as this invocation knows it.
-#[derive(Debug)]
-struct OperationState {
-    record: Record,
-    /// The scope it was claimed in, in this invocation.
-    scope: ScopeIndex,
-    /// The call site that claimed it in this invocation.
-    site: Option<&'static Site>,
-    /// Whether the store had it when the invocation began.
-    recorded: bool,
-    /// Whether its body began in this invocation.
-    begun: bool,
-    /// Whether a change of it waits to be written.
-    queued: bool,
-    /// Whether the store has acknowledged its latest state.
-    durable: bool,
-    /// Whether it leaves no record: a branch of what is flat.
-    bare: bool,
-    /// Its inside, if it is a scope that was entered.
-    inside: Option<ScopeIndex>,
-    /// Whether it was answered by a value or error of its own, for which nothing that stands in it was needed.
-    hides: bool,
-    /// Whether a call site claimed it that had another name or stood elsewhere when it was recorded.
-    adopted: bool,
-    /// The scope it was recorded in, where that is another one than it was claimed in.
-    home: Option<OperationId>,
 }
 
 /// Takes over the number that an id hashes to.
@@ -239,100 +174,6 @@ impl Engine {
         }
     }
 
-    /// Decides whether `op` is answered from its record or runs. The only place that does.
-    pub(crate) fn decide(&mut self, op: OpIndex, now: impl FnOnce() -> Timestamp) -> Decision {
-        if self.stop.is_some() {
-            return Decision::Stopped;
-        }
-        let state = &self.operations[op.index()];
-        let (status, due, kind) = (state.record.status, state.record.due_at, state.record.kind);
-        let takes_back = kind == Kind::Undo;
-        if self.unwinding.is_some() && !takes_back {
-            return Decision::Stopped;
-        }
-        // A timer that was given up with its scope never ends.
-        if status == Status::Cancelled && kind == Kind::Wait {
-            return Decision::Stopped;
-        }
-        if status.is_terminal() {
-            return if state.durable || kind == Kind::Wait {
-                self.answer(op)
-            } else {
-                Decision::NotDurable
-            };
-        }
-        let over = self.cancelling || self.is_closed(self.operations[op.index()].scope);
-        // A scope that was entered before is entered again: what has finished in it registers its
-        // undo bodies, and nothing in it begins.
-        let state = &self.operations[op.index()];
-        let reentered = kind.is_scope() && (state.recorded || state.bare);
-        if over && !takes_back && !reentered {
-            return Decision::Stopped;
-        }
-        if let Some(error) = self.refusal(op) {
-            return match self.refused(op, error) {
-                Some(outcome) => Decision::Recorded(outcome),
-                None => Decision::Stopped,
-            };
-        }
-        let elsewhere = kind == Kind::Wait && status == Status::Started
-            || status == Status::Pending && due.is_some();
-        if self.limits.service_driven && elsewhere {
-            return Decision::External(due);
-        }
-        match (status, due) {
-            (Status::Started, Some(due)) if kind == Kind::Wait => {
-                self.at(now(), due, |engine, now| {
-                    engine.settle_timer(op, now);
-                    Decision::Recorded(Outcome::Done)
-                })
-            }
-            (Status::Started, due) if kind.is_external() => self.await_external(op, due, now),
-            (Status::Pending, Some(due)) => self.at(now(), due, |_, _| Decision::Run),
-            _ => Decision::Run,
-        }
-    }
-
-    /// `then`, or the wait until `due`.
-    fn at(
-        &mut self,
-        now: Timestamp,
-        due: Timestamp,
-        then: impl FnOnce(&mut Self, Timestamp) -> Decision,
-    ) -> Decision {
-        let now = self.believe(now);
-        if now >= due {
-            then(self, now)
-        } else {
-            Decision::Until(due)
-        }
-    }
-
-    fn answer(&mut self, op: OpIndex) -> Decision {
-        let state = &mut self.operations[op.index()];
-        let record = &mut state.record;
-        // A value that was too large to keep, or that is kept with the children.
-        if record.kind.is_scope() && record.status == Status::Succeeded && record.payload.is_none()
-        {
-            return Decision::Run;
-        }
-        if state.recorded && !state.begun {
-            self.counts.replayed += 1;
-        }
-        state.hides |= record.kind.is_scope() && !record.needs_children();
-        // The value of a branch may become part of the value of the whole.
-        let kept = record.kind == Kind::Branch && !self.limits.keeps_children;
-        let payload = match kept {
-            true => record.payload.clone(),
-            false => record.payload.take(),
-        };
-        Decision::Recorded(match (payload, record.error.take()) {
-            (Some(payload), _) => Outcome::Value(payload),
-            (None, Some(error)) => Outcome::Error(error),
-            (None, None) => Outcome::Done,
-        })
-    }
-
     /// Time never runs backwards here, whatever the machine's clock does.
     pub(crate) fn believe(&mut self, now: Timestamp) -> Timestamp {
         self.latest = self.latest.max(now);
@@ -372,11 +213,7 @@ impl Engine {
         record.order = self.place_live(ScopeIndex::ROOT);
         let op = OpIndex::at(self.operations.len());
         self.index().insert(record.id, op);
-        self.operations.push(OperationState {
-            recorded: false,
-            durable: false,
-            ..OperationState::loaded(record)
-        });
+        self.operations.push(OperationState::new(record));
         op
     }
 
@@ -408,25 +245,6 @@ impl Engine {
         match self.scopes[scope.index()].op {
             Some(parent) => format!("{}/{}", self.path(parent), record.display_name()),
             None => record.display_name(),
-        }
-    }
-}
-
-impl OperationState {
-    fn loaded(record: Record) -> Self {
-        Self {
-            record,
-            scope: ScopeIndex::ROOT,
-            site: None,
-            recorded: true,
-            begun: false,
-            queued: false,
-            durable: true,
-            bare: false,
-            inside: None,
-            hides: false,
-            adopted: false,
-            home: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::operation::Placement;
 use super::quota::Used;
 use super::scope::ScopeIndex;
 use super::{Engine, IdMap, OpIndex, OperationState, StopReason, mismatch};
@@ -66,10 +67,10 @@ impl Engine {
 
     fn move_here(&mut self, op: OpIndex, candidate: &Candidate, moved: bool) -> OpIndex {
         let state = &mut self.operations[op.index()];
-        state.adopted = true;
-        if moved {
-            state.home = Some(candidate.home);
-        }
+        state.placement = match moved {
+            true => Placement::MovedFrom(candidate.home),
+            false => Placement::Renamed,
+        };
         op
     }
 
@@ -147,8 +148,9 @@ impl Engine {
             };
             let state = &self.operations[op.index()];
             let record = &state.record;
-            let ended = state.recorded && record.kind.is_scope() && record.status.is_terminal();
-            let hides = state.hides || !record.needs_children();
+            let ended =
+                state.is_recorded() && record.kind.is_scope() && record.status.is_terminal();
+            let hides = state.hides_children || !record.needs_children();
             if ended && hides && self.recorded_in(*id) == 0 {
                 let scope = &self.operations[op.index()].record;
                 return Some(mismatch::hidden(scope, site));
@@ -182,7 +184,8 @@ impl Engine {
     fn taken(&self, op: OpIndex, site: &'static Site, exact: bool) -> Option<String> {
         let state = &self.operations[op.index()];
         let other = state.site.filter(|other| !std::ptr::eq(*other, site))?;
-        (state.adopted && exact).then(|| mismatch::two_successors(state, other, site))
+        (state.placement != Placement::Same && exact)
+            .then(|| mismatch::two_successors(state, other, site))
     }
 
     /// The function with these call sites runs, as `call` or as the handler.
@@ -200,23 +203,26 @@ impl Engine {
 
     /// What `op` has recorded of itself is no value, but a summary: what stands in it is given away.
     pub(crate) fn shows_inside(&mut self, op: OpIndex) {
-        self.operations[op.index()].hides = false;
+        self.operations[op.index()].hides_children = false;
     }
 
     /// The new scopes around what was recorded elsewhere, as histories write them.
     #[cfg(feature = "testing")]
     pub(crate) fn moved_into(&self) -> Vec<String> {
-        let moved = self.operations.iter().filter(|state| state.home.is_some());
+        let moved = self
+            .operations
+            .iter()
+            .filter(|state| state.recorded_scope().is_some());
         let around = moved.flat_map(|state| self.around(state.scope));
         let scopes = around.filter_map(|scope| self.scope_op(scope));
-        let new = scopes.filter(|op| !self.operations[op.index()].recorded);
+        let new = scopes.filter(|op| !self.operations[op.index()].is_recorded());
         new.map(|op| self.path(op)).collect()
     }
 
     /// What the operation uses up counts where it was recorded: that scope hides it when it ends.
     pub(super) fn used_by(&mut self, op: OpIndex) -> &mut Used {
         let state = &self.operations[op.index()];
-        let (scope, home) = (state.scope, state.home);
+        let (scope, home) = (state.scope, state.recorded_scope());
         let Some(home) = home else {
             return &mut self.scope(scope).used;
         };
@@ -229,7 +235,7 @@ impl Engine {
     /// A recorded operation was claimed: the scope it stands in has one fewer ahead.
     pub(super) fn registered_from(&mut self, op: OpIndex) {
         let state = &self.operations[op.index()];
-        let scope = match state.home {
+        let scope = match state.recorded_scope() {
             None => Some(state.scope),
             Some(home) => {
                 self.moved_out.entry(home).or_default().operations += 1;
@@ -274,7 +280,7 @@ pub(super) struct TakenIn<'a> {
 impl<'a> TakenIn<'a> {
     pub(super) fn new(engine: &Engine) -> Self {
         let passed = |state: &&OperationState| {
-            let known = state.recorded || state.bare;
+            let known = state.is_recorded() || state.is_unrecorded();
             let ended = known && state.record.status.is_terminal();
             ended && state.record.kind.is_scope() && state.inside.is_none()
         };

@@ -160,7 +160,8 @@ impl Engine {
         let Some(end) = state.record.extent else {
             return planned;
         };
-        if !(self.was_interrupted && state.recorded && state.record.status == Status::Started) {
+        if !(self.was_interrupted && state.is_recorded() && state.record.status == Status::Started)
+        {
             return end;
         }
         // A service keeps what was planned first, so that all halvings are made up for.
@@ -203,7 +204,7 @@ impl Engine {
     /// The number of the attempt that would begin now.
     pub(crate) fn next_attempt(&self, op: OpIndex) -> u32 {
         let state = &self.operations[op.index()];
-        let goes_on = state.recorded && !state.begun && state.record.status == Status::Started;
+        let goes_on = state.is_replayed() && state.record.status == Status::Started;
         state.record.attempt + u32::from(!goes_on)
     }
 
@@ -214,6 +215,6 @@ impl Engine {
 
     /// Whether what was last queued of `op` has been acknowledged.
     pub(crate) fn is_durable(&self, op: OpIndex) -> bool {
-        self.operations[op.index()].durable
+        self.operations[op.index()].is_durable()
     }
 }

@@ -99,7 +99,9 @@ impl Engine {
     /// what they have to be told.
     pub(super) fn hide_inside(&mut self, op: OpIndex) {
         let state = &self.operations[op.index()];
-        let hides = state.record.kind.is_scope() && !state.bare && !state.record.needs_children();
+        let hides = state.record.kind.is_scope()
+            && !state.is_unrecorded()
+            && !state.record.needs_children();
         let Some(inside) = state
             .inside
             .filter(|_| hides && !self.limits.keeps_children)
@@ -167,7 +169,8 @@ impl Engine {
     /// Why `op` cannot begin, if its execution has used up its operations.
     pub(super) fn refusal(&self, op: OpIndex) -> Option<OperationError> {
         let state = &self.operations[op.index()];
-        let begins = state.record.seq == 0 && !state.bare && !state.record.status.is_terminal();
+        let begins =
+            state.record.seq == 0 && !state.is_unrecorded() && !state.record.status.is_terminal();
         if !begins || state.record.kind == Kind::Undo || !self.is_full() {
             return None;
         }

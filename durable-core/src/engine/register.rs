@@ -1,5 +1,6 @@
 //! A call site takes its place in the history.
 
+use super::operation::Persistence;
 use super::quota::Used;
 use super::scope::ScopeIndex;
 use super::{Engine, IdMap, OpIndex, OperationState, Outcome, StopReason, mismatch};
@@ -70,7 +71,7 @@ impl Engine {
     /// a look-up is needed, which makes a replay in the recorded order several times faster.
     fn is_expected(&self, parent: OperationId, site: &Site, occurrence: &Occurrence) -> bool {
         self.operations.get(self.expected).is_some_and(|state| {
-            state.recorded
+            state.is_recorded()
                 && state.record.kind == site.kind
                 && state.record.parent == parent
                 && state.record.name == site.name
@@ -81,7 +82,7 @@ impl Engine {
     /// The same where only the id tells: no look-up is needed at least.
     fn is_expected_id(&self, id: OperationId) -> bool {
         let expected = self.operations.get(self.expected);
-        expected.is_some_and(|state| state.recorded && state.record.id == id)
+        expected.is_some_and(|state| state.is_recorded() && state.record.id == id)
     }
 
     fn register_known(
@@ -98,7 +99,7 @@ impl Engine {
         }
         state.site = Some(site);
         state.scope = scope;
-        let (recorded, moved) = (state.recorded, state.home.is_some());
+        let (recorded, moved) = (state.is_recorded(), state.recorded_scope().is_some());
         // Only where scopes hide what stands in them.
         let used = (!self.limits.keeps_children).then(|| Used::of(&state.record));
         if site.kind.is_scope() && state.record.occurrence != *run {
@@ -139,19 +140,20 @@ impl Engine {
     /// is around it.
     pub(crate) fn leave_no_record(&mut self, op: OpIndex) {
         let state = &mut self.operations[op.index()];
-        state.bare = !state.recorded;
-        state.durable |= state.bare;
+        if !state.is_recorded() {
+            state.persistence = Persistence::Unrecorded;
+        }
     }
 
     /// Whether `op` leaves no record.
     pub(crate) fn is_bare(&self, op: OpIndex) -> bool {
-        self.operations[op.index()].bare
+        self.operations[op.index()].is_unrecorded()
     }
 
     /// `op` has ended like this, as the record of what is around it says.
     pub(crate) fn answer_with(&mut self, op: OpIndex, outcome: Outcome) {
         let state = &mut self.operations[op.index()];
-        (state.bare, state.durable) = (true, true);
+        state.persistence = Persistence::Unrecorded;
         let record = &mut state.record;
         (record.status, record.payload, record.error) = match outcome {
             Outcome::Error(error) => (Status::Failed, None, Some(error)),
@@ -227,18 +229,9 @@ impl OperationState {
         record.order = order;
         record.secret = site.secret;
         Self {
-            record,
             scope,
             site: Some(site),
-            recorded: false,
-            begun: false,
-            queued: false,
-            durable: false,
-            bare: false,
-            inside: None,
-            hides: false,
-            adopted: false,
-            home: None,
+            ..Self::new(record)
         }
     }
 }

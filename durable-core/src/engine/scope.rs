@@ -103,8 +103,8 @@ impl Engine {
     /// The inside of `op`.
     pub(crate) fn open_scope(&mut self, op: OpIndex) -> ScopeIndex {
         let state = &self.operations[op.index()];
-        let (id, around, recorded) = (state.record.id, state.scope, state.recorded);
-        let records = if state.bare {
+        let (id, around, recorded) = (state.record.id, state.scope, state.is_recorded());
+        let records = if state.is_unrecorded() {
             self.scopes[around.0].records
         } else {
             id
@@ -130,7 +130,7 @@ impl Engine {
         let scope = &self.scopes[index.0];
         let ended = |op: OpIndex| {
             let state = &self.operations[op.index()];
-            state.recorded && state.record.status.is_terminal()
+            state.is_recorded() && state.record.status.is_terminal()
         };
         scope.ahead > 0 || scope.op.is_some_and(ended)
     }
@@ -143,7 +143,8 @@ impl Engine {
             return;
         }
         let runs = self.runs.remove(&records).unwrap_or_else(|| {
-            let inside = |state: &&OperationState| state.recorded && state.record.parent == records;
+            let inside =
+                |state: &&OperationState| state.is_recorded() && state.record.parent == records;
             let records = self
                 .operations
                 .iter()
@@ -175,7 +176,7 @@ impl Engine {
         let operations = &self.operations;
         self.orders.get_or_insert_with(|| {
             let mut orders = IdMap::<Vec<u64>>::default();
-            for state in operations.iter().filter(|state| state.recorded) {
+            for state in operations.iter().filter(|state| state.is_recorded()) {
                 let siblings = orders.entry(state.record.parent).or_default();
                 siblings.push(state.record.order);
             }

@@ -33,7 +33,7 @@ pub(crate) struct Conditions {
 impl Engine {
     /// Begins the body of `op`.
     ///
-    /// An at-least-once START causes no write by itself, except right after an was_interrupted end: then
+    /// An at-least-once START causes no write by itself, except right after the process ended during a body: then
     /// this body may be what ended the process, and its START has to be counted before it runs.
     pub(crate) fn begin(&mut self, op: OpIndex, conditions: Conditions, now: Timestamp) -> Begin {
         let now = self.believe(now);
@@ -45,9 +45,8 @@ impl Engine {
         let at_most_once = conditions.at_most_once;
         let cautious = self.cautious;
         let state = &mut self.operations[op.index()];
-        let interruptions =
-            state.recorded && !state.begun && state.record.status == Status::Started;
-        state.begun = true;
+        let interruptions = state.is_replayed() && state.record.status == Status::Started;
+        state.begin();
         if interruptions && at_most_once {
             return Begin::Interrupted(1);
         }
@@ -79,7 +78,7 @@ impl Engine {
     pub(crate) fn enter(&mut self, op: OpIndex, now: Timestamp) {
         let now = self.believe(now);
         let state = &mut self.operations[op.index()];
-        state.begun = true;
+        state.begin();
         if state.record.seq == 0 {
             state.record.started_at = now;
             self.enqueue(op, false);

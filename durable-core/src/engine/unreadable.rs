@@ -142,7 +142,7 @@ fn report(path: &str, state: &OperationState, found: &Unreadable) -> String {
         true => "the error is left out, since the value is secret",
         false => &found.fault,
     };
-    let advice = match state.recorded {
+    let advice = match state.is_recorded() {
         true => format!(
             "To mend it, {remedy}, or {}, or roll back to the build that recorded it.",
             anew(kind)

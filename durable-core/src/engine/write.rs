@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::operation::Persistence;
 use super::{Engine, OpIndex};
 use crate::Timestamp;
 use crate::model::record::{Kind, Record, Status};
@@ -29,14 +30,13 @@ pub(super) struct Queue {
 impl Engine {
     /// Queues the present state of `op`; `urgent` when it may not wait for company.
     pub(super) fn enqueue(&mut self, op: OpIndex, urgent: bool) {
-        if self.operations[op.index()].bare {
+        if self.operations[op.index()].is_unrecorded() {
             return;
         }
         self.number_record(op);
         let state = &mut self.operations[op.index()];
-        state.durable = false;
-        if !state.queued {
-            state.queued = true;
+        if state.persistence != Persistence::Queued {
+            state.persistence = Persistence::Queued;
             self.queue.changed.push_back(op);
         }
         self.queue.urgent |= urgent;
@@ -90,7 +90,9 @@ impl Engine {
         let operations = &mut self.operations;
         self.queue.changed.retain(|op| {
             let stays = kept.contains(op);
-            operations[op.index()].queued &= stays;
+            if !stays {
+                operations[op.index()].dequeue();
+            }
             stays
         });
         self.queue.started.clear();
@@ -108,8 +110,9 @@ impl Engine {
             // that they have ended, or are given up, follows from no other record.
             let is_timer = state.record.kind == Kind::Wait && state.record.status.is_terminal();
             let takes_back = state.record.kind == Kind::Undo;
-            if closed && !is_timer && !takes_back {
-                state.queued = false;
+            let settled_elsewhere = state.persistence != Persistence::Queued;
+            if settled_elsewhere || closed && !is_timer && !takes_back {
+                state.dequeue();
                 self.queue.changed.pop_front();
                 continue;
             }
@@ -118,7 +121,7 @@ impl Engine {
                 break;
             }
             size += more;
-            state.queued = false;
+            state.dequeue();
             records.push(state.record.clone());
             self.used_by(op).bytes += more as u64;
             self.queue.sent.push(op);
@@ -172,7 +175,7 @@ impl Engine {
         self.counts.records_written += sent.len() as u64;
         for op in &sent {
             let state = &mut self.operations[op.index()];
-            state.durable |= !state.queued;
+            state.acknowledge();
         }
         sent.append(&mut self.answered);
         sent

@@ -11,11 +11,12 @@ use super::Runner;
 use super::children::waits_for;
 use crate::model::error::InvokeError;
 use crate::runtime::children::{Awaited, Children};
-use crate::runtime::context::{Answer, CancelSignal, Operation};
 use crate::runtime::handler::Handler;
 use crate::runtime::operation::{
     BoundCodec, InputCodec, Invoking, OutputCodec, body, expected, start_child,
 };
+use crate::runtime::registered::{Answer, Operation};
+use crate::runtime::shared::CancelSignal;
 use crate::store::cancel_chain;
 use crate::{BoxFuture, ExecutionId};
 

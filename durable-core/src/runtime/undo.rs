@@ -2,8 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::context::Operation;
 use super::failure::Failure;
+use super::registered::Operation;
 use crate::BoxFuture;
 use crate::engine::OpIndex;
 use crate::model::site::Site;

@@ -10,9 +10,9 @@
 ///
 /// use durable_core::store::{
 ///     Ack, AdminStore, Batch, CallbackStore, CheckpointStore, ExecutionStore, Fence, MemoryStore, QueueStore,
-///     ScheduleStore, StoreError, WorkStore,
+///     ScheduleStore, StoreError, WorkStore, forward_store,
 /// };
-/// use durable_core::{BoxFuture, forward_store};
+/// use durable_core::BoxFuture;
 ///
 /// /// Logs every checkpoint.
 /// struct Logged {
@@ -56,6 +56,7 @@
 ///     forward_store!(inner: schedules, put_schedule, remove_schedule, fire);
 /// }
 /// ```
+#[doc(hidden)]
 #[macro_export]
 macro_rules! forward_store {
     ($field:ident: $($method:ident),+ $(,)?) => {
@@ -175,3 +176,6 @@ macro_rules! forward_store {
         }
     };
 }
+
+#[doc(inline)]
+pub use forward_store;

@@ -28,6 +28,7 @@ pub use checksum::Checksum;
 pub use error::{StoreError, StoreErrorKind};
 use execution::cancelled_unrun;
 pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};
+pub use forward::forward_store;
 pub use lease::{Filter, Lease, Started};
 pub use memory::MemoryStore;
 pub use open::{IntoStore, OpenStore};

@@ -1,6 +1,6 @@
 //! The store of one process of a test: passes boundaries, and answers for other executions.
 
-use crate::forward_store;
+use crate::store::forward_store;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Driver, Event};
 use crate::model::error::OperationError;
-use crate::runtime::context::State;
+use crate::runtime::shared::State;
 use crate::{BoxFuture, Timestamp};
 
 /// A START goes alone once its body has run for this long.

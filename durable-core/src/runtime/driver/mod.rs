@@ -15,7 +15,7 @@ use crate::runtime::signal::InvocationSignal;
 use crate::engine::StopReason;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
-use crate::runtime::context::Shared;
+use crate::runtime::shared::Shared;
 use crate::store::{
     CheckpointStore, ExecutionUpdate, Fence, NewExecution, Store, StoreError, StoreErrorKind,
 };

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::attempt::{Attempt, attempt, settle_failure};
 use super::bound_codec::BoundCodec;
-use super::step::{Attempt, attempt, settle_failure};
 use super::{Options, StepInfo};
 use crate::model::codec::Codec;
 use crate::model::error::StepError;
 use crate::model::fingerprint::Input;
 use crate::model::site::Site;
-use crate::runtime::context::{Answer, Context, Operation};
+use crate::runtime::context::Context;
+use crate::runtime::registered::{Answer, Operation};
 
 /// Items of the first batch: few, as nothing is known about what one costs.
 const FIRST: u64 = 10;

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use crate::model::error::ErrorKind;
 use crate::runtime::body_waker::BodyWaker;
-use crate::runtime::context::{CancelSignal, Operation};
 use crate::runtime::failure::Failure;
 use crate::runtime::panic;
+use crate::runtime::registered::Operation;
+use crate::runtime::shared::CancelSignal;
 use crate::{ExecutionId, OperationId, Timestamp};
 
 const NO_DEADLINE: i64 = i64::MAX;

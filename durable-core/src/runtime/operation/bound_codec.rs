@@ -6,8 +6,8 @@ use crate::engine::{Outcome, Unreadable};
 use crate::model::codec::Codec;
 use crate::model::error::{BoxError, ErrorKind, OperationError};
 use crate::model::payload::Payload;
-use crate::runtime::context::Operation;
 use crate::runtime::failure::Failure;
+use crate::runtime::registered::Operation;
 
 /// How the values of one call site are encoded.
 ///

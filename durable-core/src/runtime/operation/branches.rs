@@ -17,7 +17,8 @@ use crate::model::codec::{Codec, Json};
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::site::Site;
-use crate::runtime::context::{Answer, Context, Operation};
+use crate::runtime::context::Context;
+use crate::runtime::registered::{Answer, Operation};
 
 /// How a `map!` or `parallel!` is run.
 #[derive(Debug, Clone, Copy, Default)]

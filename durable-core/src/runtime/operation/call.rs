@@ -5,8 +5,8 @@ use super::finished;
 use super::scope::{Enter, scope};
 use crate::BoxFuture;
 use crate::model::error::CallError;
-use crate::runtime::context::Operation;
 use crate::runtime::handler::{Durable, Handler};
+use crate::runtime::registered::Operation;
 use crate::runtime::undo::Undo;
 
 /// Runs `handler` with the caller's state, in a scope of its own.

@@ -11,7 +11,8 @@ use crate::engine::{CallbackTimeouts, OpIndex};
 use crate::model::codec::Reads;
 use crate::model::error::{CallbackError, StepError};
 use crate::model::site::Site;
-use crate::runtime::context::{Answer, Context, Operation};
+use crate::runtime::context::Context;
+use crate::runtime::registered::{Answer, Operation};
 use crate::store::CallbackId;
 
 /// How long a callback may take.

@@ -5,8 +5,8 @@ use crate::ExecutionId;
 use crate::model::error::ErrorKind;
 use crate::runtime::children::Awaited;
 use crate::runtime::children::Children;
-use crate::runtime::context::Operation;
 use crate::runtime::failure::Failure;
+use crate::runtime::registered::Operation;
 use crate::store::Execution;
 
 /// The execution that an operation has started.

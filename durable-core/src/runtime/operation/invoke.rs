@@ -6,7 +6,7 @@ use super::child::{Child, expected};
 use crate::model::codec::{Codec, Json, Reads};
 use crate::model::error::{ErrorKind, InvokeError, OperationError};
 use crate::model::payload::Payload;
-use crate::runtime::context::{Answer, Operation};
+use crate::runtime::registered::{Answer, Operation};
 use crate::store::{NewExecution, Parent};
 use crate::{BoxFuture, ExecutionId};
 

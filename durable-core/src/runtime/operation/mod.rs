@@ -1,7 +1,8 @@
 //! The operations that call sites expand to. Each is a thin layer over [`Operation::decide`].
 //!
-//! [`Operation::decide`]: crate::runtime::context::Operation
+//! [`Operation::decide`]: crate::runtime::registered::Operation
 
+mod attempt;
 mod batch;
 mod batches;
 pub(crate) mod body;
@@ -26,6 +27,7 @@ mod step;
 mod undo;
 mod wait;
 
+pub use attempt::{Attempt, attempted};
 pub use batches::{BatchSize, BatchesOp, batch_size, batches};
 pub use body::StepInfo;
 pub(crate) use bound_codec::BoundCodec;
@@ -48,7 +50,7 @@ pub use poll::{Check, Pace, PollOp, checked, pace, poll};
 pub use race::{Arm, Race, Runner, arm, race};
 pub use record::{RecordOp, record};
 pub use scope::{Enter, ScopeOp, scope};
-pub use step::{Attempt, StepOp, attempted, step};
+pub use step::{StepOp, step};
 pub use undo::undo_body;
 pub use wait::{wait, wait_until};
 

@@ -3,14 +3,14 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use super::attempt::{Attempt, attempt, attempted, settle_failure};
 use super::bound_codec::BoundCodec;
 use super::given::Every;
-use super::step::{Attempt, attempt, attempted, settle_failure};
 use super::{Options, StepInfo};
 use crate::model::codec::Codec;
 use crate::model::error::{ErrorKind, PollError};
-use crate::runtime::context::{Answer, Operation};
 use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
+use crate::runtime::registered::{Answer, Operation};
 use crate::{Backoff, Retry};
 
 /// A poll under way.

@@ -6,8 +6,9 @@ use std::task::{Context as TaskContext, Poll};
 
 use crate::engine::{Outcome, Unreadable};
 use crate::model::payload::Payload;
-use crate::runtime::context::{Answer, Context, Operation};
+use crate::runtime::context::Context;
 use crate::runtime::panic;
+use crate::runtime::registered::{Answer, Operation};
 
 /// A race under way.
 pub struct Race<'a> {

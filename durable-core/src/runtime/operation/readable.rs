@@ -2,7 +2,7 @@
 
 use crate::engine::Unreadable;
 use crate::model::error::{ErrorKind, OperationError};
-use crate::runtime::context::Operation;
+use crate::runtime::registered::Operation;
 
 impl Operation<'_> {
     /// What was read of the record. If it cannot be read, the invocation is stopped and this never ends: a build

@@ -1,14 +1,14 @@
 //! `record!`: an infallible value that is kept.
 
 use super::Next;
+use super::attempt::begin;
 use super::body::{self, Ended, StepInfo};
 use super::bound_codec::BoundCodec;
-use super::step::begin;
 use crate::engine::Conditions;
 use crate::model::codec::Codec;
 use crate::model::error::OperationError;
-use crate::runtime::context::{Answer, Operation};
 use crate::runtime::failure::Failure;
+use crate::runtime::registered::{Answer, Operation};
 
 /// A recorded value under way.
 pub struct RecordOp<'a, T, C> {

@@ -4,8 +4,9 @@ use super::bound_codec::BoundCodec;
 use crate::engine::Outcome;
 use crate::model::codec::Codec;
 use crate::model::error::{OperationError, ScopeError};
-use crate::runtime::context::{Answer, Context, Operation};
+use crate::runtime::context::Context;
 use crate::runtime::failure::Failure;
+use crate::runtime::registered::{Answer, Operation};
 
 /// A scope under way.
 pub struct ScopeOp<'a, T, C> {

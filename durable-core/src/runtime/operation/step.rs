@@ -1,15 +1,15 @@
 //! `step!`: a body that runs once and whose value is kept.
 
-use super::body::{self, StepInfo};
+use super::attempt::{Attempt, attempt, settle};
+use super::body::StepInfo;
 use super::bound_codec::BoundCodec;
-use super::{Options, returned, undo_body};
-use crate::Retry;
-use crate::engine::{Begin, Conditions, Outcome};
+use super::{Options, undo_body};
+use crate::engine::Outcome;
 use crate::model::codec::Codec;
-use crate::model::error::{ErrorKind, StepError};
+use crate::model::error::StepError;
 use crate::model::site::Site;
-use crate::runtime::context::{Answer, Operation};
-use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
+use crate::runtime::failure::{BodyResult, IntoFailure};
+use crate::runtime::registered::{Answer, Operation};
 use crate::runtime::undo::Undo;
 
 /// A step under way.
@@ -21,12 +21,6 @@ pub struct StepOp<'a, T, C> {
     /// Whether the recorded value is kept for the undo body, and that value.
     undoable: bool,
     kept: Option<Outcome>,
-}
-
-/// How an attempt ended, and what is to be done if it failed.
-pub struct Attempt<R> {
-    pub(super) outcome: Result<R, Failure>,
-    pub(super) retry: Retry,
 }
 
 /// The step that takes this place in the history.
@@ -110,103 +104,6 @@ impl<T, C> StepOp<'_, T, C> {
     /// Records how the attempt ended. The value itself comes back through [`Self::next`], decoded
     /// from its record as on every replay.
     pub async fn record(&mut self, attempt: Attempt<T>) {
-        match attempt.outcome.and_then(|value| self.coder.encode(&value)) {
-            Ok(payload) => self.operation.succeed(payload, std::any::type_name::<T>()),
-            Err(failure) => settle_failure(&self.operation, failure, &attempt.retry),
-        }
-    }
-}
-
-/// Runs one attempt of a body in place, unless it may not begin. What the engine gave up is not
-/// repeated, whatever the policy says.
-pub(super) async fn attempt<F: Future>(
-    operation: &Operation<'_>,
-    info: Option<&StepInfo>,
-    options: Options,
-    default: Retry,
-    body: F,
-) -> Attempt<F::Output> {
-    let outcome = match begin(operation, options.conditions()).await {
-        Err(interrupted) => Err(interrupted),
-        Ok(()) => body::run_once(operation, info, options.timeout, body).await,
-    };
-    let given_up = matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
-    Attempt {
-        outcome,
-        retry: if given_up {
-            Retry::none()
-        } else {
-            options.retry_or(default)
-        },
-    }
-}
-
-/// The attempt with what its body returned.
-pub fn attempted<R>(attempt: Attempt<R>) -> Attempt<R::Value>
-where
-    R: BodyResult,
-    R::Error: IntoFailure,
-{
-    Attempt {
-        outcome: attempt.outcome.and_then(returned),
-        retry: attempt.retry,
-    }
-}
-
-/// Begins an attempt; answers with the failure when its body may not run.
-pub(super) async fn begin(
-    operation: &Operation<'_>,
-    conditions: Conditions,
-) -> Result<(), Failure> {
-    let now = operation.now();
-    let begin = operation.lock().engine.begin(operation.op, conditions, now);
-    match begin {
-        Begin::NextTime => operation.next_invocation().await,
-        Begin::Never(whole) => Err(Failure::of_engine(
-            ErrorKind::TooLarge,
-            format!(
-                "its `timeout` of {:?} is longer than an invocation may take ({whole:?}), so it \
-                 can never finish; split the work, or give the invocation more time",
-                conditions.timeout.unwrap_or_default()
-            ),
-        )),
-        Begin::Now => observed(operation).await,
-        Begin::OnceWritten => {
-            operation.durable().await;
-            observed(operation).await
-        }
-        Begin::Interrupted(times) => Err(Failure::of_engine(
-            ErrorKind::Interrupted,
-            format!(
-                "its body was started {times} time{} and the process ended each time before the \
-                 outcome was recorded; whether its work was done is not known",
-                if times == 1 { "" } else { "s" }
-            ),
-        )),
-    }
-}
-
-/// Tells who watches that a body is about to run, which may keep it from running.
-async fn observed(operation: &Operation<'_>) -> Result<(), Failure> {
-    match operation.observer() {
-        None => Ok(()),
-        Some(observer) => observer.before(&operation.observed()).await,
-    }
-}
-
-/// Records a failed attempt: to be repeated, or for good.
-pub(super) fn settle_failure(operation: &Operation<'_>, failure: Failure, retry: &Retry) {
-    let (op, now) = (operation.op, operation.now());
-    let mut state = operation.lock();
-    let attempt = state.engine.attempt(op);
-    let delay = if failure.is_retryable(retry) {
-        retry.delay(attempt, fastrand::f64())
-    } else {
-        None
-    };
-    let error = failure.into_record(state.engine.path(op), attempt);
-    match delay {
-        Some(delay) => state.engine.retry(op, error, delay, now),
-        None => state.engine.fail(op, error, now),
+        settle(&self.operation, &self.coder, attempt);
     }
 }

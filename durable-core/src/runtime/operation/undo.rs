@@ -1,13 +1,15 @@
 //! `step!(…, undo = …)`: what takes a finished step back when its execution fails or is cancelled.
 
-use super::{body, returned, step};
+use super::attempt::{Attempt, attempt, settle};
+use super::{Options, returned};
 use crate::Retry;
 use crate::engine::Outcome;
 use crate::model::codec::Json;
 use crate::model::error::OperationError;
-use crate::runtime::context::{Answer, Context, Operation};
+use crate::runtime::context::Context;
 use crate::runtime::failure::{BodyResult, IntoFailure};
 use crate::runtime::operation::bound_codec::BoundCodec;
+use crate::runtime::registered::{Answer, Operation};
 use crate::runtime::undo::{Undo, UndoBody};
 
 /// The undo body that takes `value` back.
@@ -42,7 +44,7 @@ impl Undo<'_> {
 /// One undo body. It runs at most once in an invocation: after a retry's delay the handler is
 /// replayed, which registers it again.
 async fn take_back(operation: &Operation<'_>, body: UndoBody<'_>) -> Result<(), OperationError> {
-    let coder = BoundCodec::<(), Json>::new(Json);
+    let codec = BoundCodec::<(), Json>::new(Json);
     let mut body = Some(body);
     loop {
         match operation.decide().await {
@@ -54,15 +56,15 @@ async fn take_back(operation: &Operation<'_>, body: UndoBody<'_>) -> Result<(), 
             operation.lock().engine.slice();
             return operation.next_invocation().await;
         };
-        let outcome = match step::begin(operation, Default::default()).await {
-            Err(interrupted) => Err(interrupted),
-            Ok(()) => body::run_once(operation, None, None, body())
-                .await
-                .flatten(),
-        };
-        match outcome.and_then(|value| coder.encode(&value)) {
-            Ok(payload) => operation.succeed(payload, "()"),
-            Err(failure) => step::settle_failure(operation, failure, &Retry::exponential()),
-        }
+        let ended = attempt(
+            operation,
+            None,
+            Options::default(),
+            Retry::exponential(),
+            body(),
+        );
+        let Attempt { outcome, retry } = ended.await;
+        let outcome = outcome.flatten();
+        settle(operation, &codec, Attempt { outcome, retry });
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::Timestamp;
-use crate::runtime::context::{Answer, Operation};
+use crate::runtime::registered::{Answer, Operation};
 
 /// A timer that ends `delay` after it was first evaluated. Zero ends at once.
 pub fn wait(operation: Operation<'_>, delay: Duration) -> impl Future<Output = ()> + Send {

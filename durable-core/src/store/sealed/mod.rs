@@ -9,7 +9,7 @@ mod seal;
 mod tests;
 mod walk;
 
-use crate::forward_store;
+use crate::store::forward_store;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

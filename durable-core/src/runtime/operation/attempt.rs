@@ -1,0 +1,122 @@
+//! Attempts: one run of a body, and what follows from how it ended.
+
+use super::body::{self, StepInfo};
+use super::bound_codec::BoundCodec;
+use super::{Options, returned};
+use crate::Retry;
+use crate::engine::{Begin, Conditions};
+use crate::model::error::ErrorKind;
+use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
+use crate::runtime::registered::Operation;
+
+/// An attempt that has ended, with the policy for the next one.
+pub struct Attempt<R> {
+    pub(super) outcome: Result<R, Failure>,
+    pub(super) retry: Retry,
+}
+
+/// Runs one attempt of a body in place, unless it may not begin. A failure reported by the engine itself is
+/// final, whatever the retry policy says.
+pub(super) async fn attempt<F: Future>(
+    operation: &Operation<'_>,
+    info: Option<&StepInfo>,
+    options: Options,
+    default: Retry,
+    body: F,
+) -> Attempt<F::Output> {
+    let outcome = match begin(operation, options.conditions()).await {
+        Err(interrupted) => Err(interrupted),
+        Ok(()) => body::run_once(operation, info, options.timeout, body).await,
+    };
+    let given_up = matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
+    Attempt {
+        outcome,
+        retry: if given_up {
+            Retry::none()
+        } else {
+            options.retry_or(default)
+        },
+    }
+}
+
+/// Converts what the body returned into a value or a failure.
+pub fn attempted<R>(attempt: Attempt<R>) -> Attempt<R::Value>
+where
+    R: BodyResult,
+    R::Error: IntoFailure,
+{
+    Attempt {
+        outcome: attempt.outcome.and_then(returned),
+        retry: attempt.retry,
+    }
+}
+
+/// Begins an attempt. Returns the failure if the body may not run.
+pub(super) async fn begin(
+    operation: &Operation<'_>,
+    conditions: Conditions,
+) -> Result<(), Failure> {
+    let now = operation.now();
+    let begin = operation.lock().engine.begin(operation.op, conditions, now);
+    match begin {
+        Begin::NextTime => operation.next_invocation().await,
+        Begin::Never(whole) => Err(Failure::of_engine(
+            ErrorKind::TooLarge,
+            format!(
+                "its `timeout` of {:?} is longer than an invocation may take ({whole:?}), so it \
+                 can never finish; split the work, or give the invocation more time",
+                conditions.timeout.unwrap_or_default()
+            ),
+        )),
+        Begin::Now => observed(operation).await,
+        Begin::OnceWritten => {
+            operation.durable().await;
+            observed(operation).await
+        }
+        Begin::Interrupted(times) => Err(Failure::of_engine(
+            ErrorKind::Interrupted,
+            format!(
+                "its body was started {times} time{} and the process ended each time before the \
+                 outcome was recorded; whether its work was done is not known",
+                if times == 1 { "" } else { "s" }
+            ),
+        )),
+    }
+}
+
+/// Notifies the observer that a body is about to run. The observer may refuse it.
+async fn observed(operation: &Operation<'_>) -> Result<(), Failure> {
+    match operation.observer() {
+        None => Ok(()),
+        Some(observer) => observer.before(&operation.observed()).await,
+    }
+}
+
+/// Records how an attempt ended: the value, the failure, or the time of the next attempt.
+pub(super) fn settle<T, C>(
+    operation: &Operation<'_>,
+    codec: &BoundCodec<T, C>,
+    attempt: Attempt<T>,
+) {
+    match attempt.outcome.and_then(|value| codec.encode(&value)) {
+        Ok(payload) => operation.succeed(payload, std::any::type_name::<T>()),
+        Err(failure) => settle_failure(operation, failure, &attempt.retry),
+    }
+}
+
+/// Records a failed attempt: the time of the next one, or the failure of the operation.
+pub(super) fn settle_failure(operation: &Operation<'_>, failure: Failure, retry: &Retry) {
+    let (op, now) = (operation.op, operation.now());
+    let mut state = operation.lock();
+    let attempt = state.engine.attempt(op);
+    let delay = if failure.is_retryable(retry) {
+        retry.delay(attempt, fastrand::f64())
+    } else {
+        None
+    };
+    let error = failure.into_record(state.engine.path(op), attempt);
+    match delay {
+        Some(delay) => state.engine.retry(op, error, delay, now),
+        None => state.engine.fail(op, error, now),
+    }
+}

@@ -1,13 +1,13 @@
-//! Executions that a look-up found and that may be claimed.
+//! Candidates of a claim.
 
-/// An execution that may be claimed.
+/// Execution that a worker may claim.
 pub(crate) struct Candidate {
     pub(crate) key: i64,
-    /// Since when.
+    /// Time it became due, in milliseconds since the Unix epoch.
     pub(crate) at: i64,
-    /// Whether another lease of it was left behind.
+    /// Whether an earlier holder left a lease behind.
     pub(crate) was_interrupted: bool,
-    /// The queue whose rate it counts for.
+    /// Queue whose rate limit counts this start.
     pub(crate) starts_in: Option<String>,
 }
 

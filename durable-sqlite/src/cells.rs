@@ -1,4 +1,4 @@
-//! What stands in a row, as values of `durable-core`.
+//! Columns of a row, decoded to values of `durable-core`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,39 +9,39 @@ use durable_core::{ExecutionId, Fingerprint, Occurrence, OperationId, Payload, T
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-/// A column that does not hold what was once written there.
+/// Column whose value cannot be decoded or does not match its checksum.
 #[derive(Debug)]
 pub(crate) struct Damage {
     pub(crate) column: &'static str,
     pub(crate) why: String,
-    /// Whether the value is readable and only its checksum is against it.
-    pub(crate) sum: bool,
+    /// Whether the value can be decoded, but does not match its checksum.
+    pub(crate) only_checksum_differs: bool,
 }
 
 pub(crate) type Decoded<T> = Result<T, Damage>;
 
-/// Most columns that are read of a row.
-const MOST: usize = 32;
+/// Number of columns of the widest row.
+const MAX_COLUMNS: usize = 32;
 
-/// The columns of a row. Each is asked of SQLite once, however often it is looked at here.
-pub(crate) struct Cells<'r>([ValueRef<'r>; MOST]);
+/// Columns of a row, each fetched from SQLite once.
+pub(crate) struct Cells<'r>([ValueRef<'r>; MAX_COLUMNS]);
 
 impl<'r> Cells<'r> {
-    /// The first `count` columns of the row.
+    /// Fetches the first `count` columns of a row.
     pub(crate) fn of(row: &'r Row<'_>, count: usize) -> Decoded<Self> {
-        let mut values = [ValueRef::Null; MOST];
+        let mut values = [ValueRef::Null; MAX_COLUMNS];
         for (index, value) in values.iter_mut().enumerate().take(count) {
             *value = row.get_ref(index).map_err(|error| damage("?", error))?;
         }
         Ok(Self(values))
     }
 
-    /// The value of a column.
+    /// Returns the value of a column.
     pub(crate) fn get(&self, index: usize) -> ValueRef<'r> {
         self.0[index]
     }
 
-    /// The values of the first `count` columns.
+    /// Returns the values of the first `count` columns.
     pub(crate) fn first(&self, count: usize) -> impl Iterator<Item = ValueRef<'r>> {
         self.0.iter().copied().take(count)
     }
@@ -51,7 +51,7 @@ pub(crate) fn damage(column: &'static str, why: impl std::fmt::Display) -> Damag
     Damage {
         column,
         why: why.to_string(),
-        sum: false,
+        only_checksum_differs: false,
     }
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn word<T>(
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Decoded<T> {
     let word = borrowed(row, index, column)?;
-    parse(word).ok_or_else(|| damage(column, format_args!("{word:?} is no {column}")))
+    parse(word).ok_or_else(|| damage(column, format_args!("{word:?} is not a valid {column}")))
 }
 
 pub(crate) fn bytes<'r>(row: &Cells<'r>, index: usize, column: &'static str) -> Decoded<&'r [u8]> {
@@ -150,7 +150,7 @@ pub(crate) fn occurrence(
 ) -> Decoded<Occurrence> {
     match row.get(index) {
         ValueRef::Null => Ok(Occurrence::Once),
-        ValueRef::Integer(turn) => Ok(Occurrence::Ordered(turn.cast_unsigned())),
+        ValueRef::Integer(index) => Ok(Occurrence::Ordered(index.cast_unsigned())),
         _ => text(row, index, column).map(Occurrence::Keyed),
     }
 }

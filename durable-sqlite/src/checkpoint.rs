@@ -1,4 +1,4 @@
-//! A batch is written.
+//! Checkpoint: writes a batch of records, new executions and the outcome of the run.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use durable_core::{Clock, ExecutionId, Payload, Record, SystemClock, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::cells::Cells;
+use crate::checksums::OutcomeColumns;
 use crate::error::Fault;
-use crate::outside::ParentCompletion;
+use crate::external::ParentCompletion;
 use crate::queues;
 use crate::reads;
 use crate::rows::{self, put, put_open};
 use crate::session::{Session, Token, Write, fence_lost};
-use crate::sums;
 use crate::writes::insert;
 
 macro_rules! current {
@@ -34,29 +34,30 @@ const CURRENT: &str = current!("");
 const CURRENT_AT_END: &str =
     current!(", e.parent, e.parent_seq, e.parent_operation, e.queue, e.queue_key, e.priority");
 
+/// Writes a batch under a lease.
 pub(crate) struct Checkpoint {
     pub(crate) fence: Fence,
     pub(crate) token: Token,
     pub(crate) batch: Arc<Batch>,
 }
 
-/// What one look at the execution and its lease tells.
+/// State of the execution and its lease before the batch.
 struct Current {
-    /// Whether the batch is to be written: not when it has been and gave up the lease.
+    /// Whether the batch must be written. False for a repetition of the batch that released the lease.
     fresh: bool,
     changes: u64,
     cancel: bool,
     paused: bool,
-    /// These are known only if something becomes of the execution.
+    /// Read only if the batch changes the status of the execution, like `queue`.
     parent: Option<Parent>,
     queue: Option<QueueEntry>,
 }
 
-/// What becomes of the execution, and whom that tells something.
-struct After<'a> {
+/// Outcome of the run: the updated execution, and the operation that waits for it.
+struct Outcome<'a> {
     update: &'a ExecutionUpdate,
     execution: Execution,
-    told: Option<ParentCompletion>,
+    parent: Option<ParentCompletion>,
 }
 
 impl Write for Checkpoint {
@@ -64,16 +65,16 @@ impl Write for Checkpoint {
     const IS_BATCH: bool = true;
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<Ack, Fault> {
-        // Everything is read first: what cannot be read refuses the batch.
+        // Everything is read before the first write: rows that cannot be decoded refuse the batch.
         let current = self.current(conn, session)?;
-        let changed = self.changed(conn, session, &current)?;
+        let changed_records = self.changed_records(conn, session, &current)?;
         if current.fresh {
-            let after = self.after(conn, session, &current)?;
-            self.write(conn, session, after)?;
+            let outcome = self.outcome(conn, session, &current)?;
+            self.write(conn, session, outcome)?;
         }
         Ok(Ack {
             fence: None,
-            changed_records: changed,
+            changed_records,
             changes: current.changes,
             cancel: current.cancel,
             paused: current.paused,
@@ -81,17 +82,18 @@ impl Write for Checkpoint {
     }
 
     fn settled(&self, outcome: &Result<Ack, StoreError>, session: &Session) {
-        let gone = match outcome {
+        let released = match outcome {
             Ok(_) => self.batch.execution.is_some(),
             Err(error) => error.kind() == StoreErrorKind::FenceLost,
         };
-        if gone {
+        if released {
             session.forget(self.token);
         }
     }
 }
 
 impl Checkpoint {
+    /// Reads the execution and checks that the lease is the current one.
     fn current(&self, conn: &Connection, session: &Session) -> Result<Current, Fault> {
         let ends = self.batch.execution.is_some();
         let select = if ends { CURRENT_AT_END } else { CURRENT };
@@ -100,16 +102,16 @@ impl Checkpoint {
         let Some(row) = rows.next()? else {
             return Err(fence_lost(&self.fence).into());
         };
-        let named = row
+        let same_id = row
             .get_ref(0)?
             .as_str()
             .is_ok_and(|id| id == self.fence.execution.as_str());
         let (newest, last): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
         let leased: Option<i64> = row.get(3)?;
-        let mine = named.then_some(self.token.number);
+        let token = same_id.then_some(self.token.number);
         let fresh = match leased {
-            Some(leased) if mine == Some(leased) => true,
-            None if mine == Some(newest) && last == Some(self.batch.id.cast_signed()) => false,
+            Some(leased) if token == Some(leased) => true,
+            None if token == Some(newest) && last == Some(self.batch.id.cast_signed()) => false,
             _ => return Err(fence_lost(&self.fence).into()),
         };
         let undecodable = |damage| {
@@ -132,8 +134,9 @@ impl Checkpoint {
         })
     }
 
-    /// What the outside has changed beyond what the writer has seen, as it is after the batch.
-    fn changed(
+    /// Reads the records changed by external updates that the holder has not seen, as they are after
+    /// the batch.
+    fn changed_records(
         &self,
         conn: &Connection,
         session: &Session,
@@ -155,27 +158,28 @@ impl Checkpoint {
         Ok(changed)
     }
 
-    fn after(
+    /// Computes the outcome of the run, if the batch has one.
+    fn outcome(
         &self,
         conn: &Connection,
         session: &Session,
         current: &Current,
-    ) -> Result<Option<After<'_>>, Fault> {
+    ) -> Result<Option<Outcome<'_>>, Fault> {
         let Some(update) = &self.batch.execution else {
             return Ok(None);
         };
         let now = SystemClock.now();
-        let mut execution = blank(self.fence.execution.clone(), now);
+        let mut execution = placeholder(self.fence.execution.clone(), now);
         execution.changes = current.changes;
         execution.parent.clone_from(&current.parent);
         execution.queue.clone_from(&current.queue);
         (execution.admitted, execution.paused) = (current.queue.is_some(), current.paused);
         execution.apply(update, self.batch.seen, now);
-        let told = ParentCompletion::by(conn, session, &execution, now)?;
-        Ok(Some(After {
+        let parent = ParentCompletion::of(conn, session, &execution, now)?;
+        Ok(Some(Outcome {
             update,
             execution,
-            told,
+            parent,
         }))
     }
 
@@ -183,7 +187,7 @@ impl Checkpoint {
         &self,
         conn: &Connection,
         session: &Session,
-        after: Option<After<'_>>,
+        outcome: Option<Outcome<'_>>,
     ) -> Result<(), Fault> {
         for record in &self.batch.records {
             if record.kind.is_external() {
@@ -195,55 +199,66 @@ impl Checkpoint {
         for child in &self.batch.children {
             insert(conn, session, &Execution::queued(child.clone()))?;
         }
-        match after {
-            Some(after) => self.release(conn, session, after),
+        match outcome {
+            Some(outcome) => self.release(conn, session, outcome),
             None => Ok(()),
         }
     }
 
-    fn release(&self, conn: &Connection, session: &Session, after: After<'_>) -> Result<(), Fault> {
-        let execution = after.execution;
-        let end = sums::End::of(&execution)?;
-        let change = "UPDATE executions SET status = ?2, updated_at = ?3, last_batch = ?4, wake_at = ?5, report = ?6, \
+    /// Writes the outcome of the run and releases the lease.
+    fn release(
+        &self,
+        conn: &Connection,
+        session: &Session,
+        outcome: Outcome<'_>,
+    ) -> Result<(), Fault> {
+        let execution = outcome.execution;
+        let columns = OutcomeColumns::of(&execution)?;
+        let update = "UPDATE executions SET status = ?2, updated_at = ?3, last_batch = ?4, wake_at = ?5, report = ?6, \
                       error = ?7, output_codec = ?8, output = ?9, next = ?10, due = ?11, admitted = ?12, \
                       output_checksum = ?13, error_checksum = ?14, report_checksum = ?15, tried = CASE \
                       ?2 WHEN 'blocked' THEN coalesce(tried, '') || coalesce(build, '') || char(10) END WHERE key = ?1";
         let (due, _) = rows::due(&execution);
-        conn.prepare_cached(change)?.execute(params![
+        conn.prepare_cached(update)?.execute(params![
             self.token.key,
             execution.status.as_str(),
             execution.updated_at.as_millis(),
             self.batch.id.cast_signed(),
             execution.wake_at.map(Timestamp::as_millis),
             execution.report,
-            end.error,
+            columns.error,
             execution.output.as_ref().map(|output| &*output.codec),
             execution.output.as_ref().map(|output| &output.data[..]),
             execution.next.as_ref().map(ExecutionId::as_str),
             due,
             execution.admitted,
-            end.output,
-            end.error_sum,
-            end.report,
+            columns.output_checksum,
+            columns.error_checksum,
+            columns.report_checksum,
         ])?;
         let settled = execution.status.is_settled();
-        session.news.note(&execution.id, execution.changes, settled);
-        session.news.note_due();
+        session
+            .notifier
+            .note(&execution.id, execution.changes, settled);
+        session.notifier.note_due();
         conn.prepare_cached("DELETE FROM leases WHERE execution = ?1")?
             .execute([self.token.key])?;
-        if let ExecutionUpdate::Continue { next } = after.update {
+        if let ExecutionUpdate::Continue { next } = outcome.update {
             let mut next = Execution::queued(execution.successor(next));
             next.admitted = next.queue.is_some();
             insert(conn, session, &next)?;
-        } else if let (true, Some(place)) = (execution.status.is_terminal(), &execution.queue) {
-            queues::release_held(conn, place)?;
+        } else if let (true, Some(entry)) = (execution.status.is_terminal(), &execution.queue) {
+            queues::release_held(conn, entry)?;
         }
-        after.told.map_or(Ok(()), |told| told.write(conn, session))
+        match outcome.parent {
+            Some(parent) => parent.write(conn, session),
+            None => Ok(()),
+        }
     }
 }
 
-/// An execution of which only what an update sets is looked at.
-fn blank(id: ExecutionId, now: Timestamp) -> Execution {
+/// Builds an execution to apply an update to. Only the fields that updates read or write matter.
+fn placeholder(id: ExecutionId, now: Timestamp) -> Execution {
     Execution::queued(NewExecution::new(
         id,
         "",

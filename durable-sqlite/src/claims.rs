@@ -1,4 +1,4 @@
-//! What is due is claimed, many executions at once, by look-ups in indexes only.
+//! Claims due executions, many at once, with index lookups only.
 
 use durable_core::Timestamp;
 use durable_core::store::{
@@ -13,15 +13,16 @@ use crate::reads;
 use crate::session::{Session, Token, Write};
 use crate::writes::Grant;
 
+/// Claims executions for a worker.
 pub(crate) struct ClaimMany {
-    pub(crate) wanted: WorkerFilter,
-    pub(crate) how: ClaimRequest,
+    pub(crate) worker: WorkerFilter,
+    pub(crate) request: ClaimRequest,
 }
 
-/// What was claimed.
+/// Result of a [`ClaimMany`].
 pub(crate) struct ClaimBatch {
     pub(crate) claimed: Claimed,
-    /// The keys of executions that had never run before.
+    /// Keys of executions that had never run, so that they have no records.
     blank: Vec<i64>,
 }
 
@@ -30,22 +31,25 @@ impl Write for ClaimMany {
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<ClaimBatch, Fault> {
         let mut candidates = Vec::new();
-        if self.how.look_after {
-            self.left_behind(conn, session, &mut candidates)?;
+        if self.request.look_after {
+            self.abandoned(conn, session, &mut candidates)?;
             self.blocked(conn, &mut candidates)?;
         }
-        for handler in &self.wanted.handlers {
+        for handler in &self.worker.handlers {
             self.due(conn, &handler.name, &mut candidates)?;
         }
-        let opens = queues::let_through(conn, &self.wanted, self.how, &mut candidates)?;
+        let admits_at = queues::admit(conn, &self.worker, self.request, &mut candidates)?;
         candidates.sort_by_key(|candidate| candidate.at);
         let (mut leases, mut blank) = (Vec::new(), Vec::new());
-        for candidate in candidates.into_iter().take(self.how.limit) {
+        for candidate in candidates.into_iter().take(self.request.limit) {
             leases.extend(self.grant(conn, session, &candidate, &mut blank)?);
         }
         let claimed = Claimed {
             leases,
-            next_due: [self.next_due(conn)?, opens].into_iter().flatten().min(),
+            next_due: [self.next_due(conn)?, admits_at]
+                .into_iter()
+                .flatten()
+                .min(),
             next_firing: next_firing(conn)?,
         };
         Ok(ClaimBatch { claimed, blank })
@@ -63,6 +67,7 @@ impl Write for ClaimMany {
 }
 
 impl ClaimMany {
+    /// Adds executions of a handler that are due and in no queue.
     fn due(
         &self,
         conn: &Connection,
@@ -70,34 +75,35 @@ impl ClaimMany {
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), Fault> {
         let select = "SELECT key, due FROM executions WHERE handler = ?1 AND due <= ?2 ORDER BY due LIMIT ?3";
-        let limit = i64::try_from(self.how.limit).unwrap_or(i64::MAX);
+        let limit = i64::try_from(self.request.limit).unwrap_or(i64::MAX);
         let mut statement = conn.prepare_cached(select)?;
-        let mut rows = statement.query(params![handler, self.how.now.as_millis(), limit])?;
+        let mut rows = statement.query(params![handler, self.request.now.as_millis(), limit])?;
         while let Some(row) = rows.next()? {
             candidates.push(Candidate::due(row.get(0)?, row.get(1)?));
         }
         Ok(())
     }
 
+    /// Returns when the next execution becomes due that is in no queue.
     fn next_due(&self, conn: &Connection) -> Result<Option<Timestamp>, Fault> {
         let select = "SELECT min(due) FROM executions WHERE handler = ?1 AND due IS NOT NULL";
         let mut statement = conn.prepare_cached(select)?;
         let mut next = None;
-        for handler in &self.wanted.handlers {
+        for handler in &self.worker.handlers {
             let due: Option<i64> = statement.query_row([&handler.name], |row| row.get(0))?;
             next = [next, due].into_iter().flatten().min();
         }
         Ok(next.map(Timestamp::from_millis))
     }
 
-    /// What dead holders and those that do not renew have left behind.
-    fn left_behind(
+    /// Adds executions whose holder is dead, or alive but no longer renewing its lease.
+    fn abandoned(
         &self,
         conn: &Connection,
         session: &Session,
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), Fault> {
-        let now = self.how.now.as_millis();
+        let now = self.request.now.as_millis();
         let next = "SELECT min(owner) FROM leases WHERE owner > ?1";
         let of_owner = "SELECT l.execution, l.fence, l.expires_at, e.handler FROM leases l JOIN executions e ON \
                         e.key = l.execution WHERE l.owner = ?1 AND l.expires_at <= ?2";
@@ -118,13 +124,13 @@ impl ClaimMany {
                     .as_str()
                     .is_ok_and(|name| self.build(name).is_some());
                 let expires_at = row.get(2)?;
-                if known && (!alive || session.stays_expired(token, expires_at, self.how.ttl)) {
+                if known && (!alive || session.stays_expired(token, expires_at, self.request.ttl)) {
                     candidates.push(Candidate {
                         was_interrupted: true,
                         ..Candidate::due(token.key, now)
                     });
                 }
-                if candidates.len() >= self.how.limit {
+                if candidates.len() >= self.request.limit {
                     return Ok(());
                 }
             }
@@ -132,29 +138,31 @@ impl ClaimMany {
         Ok(())
     }
 
-    /// What blocked under another build than the one at hand.
+    /// Adds blocked executions that the worker's build has not tried yet.
     fn blocked(&self, conn: &Connection, candidates: &mut Vec<Candidate>) -> Result<(), Fault> {
         let select = "SELECT key FROM executions WHERE status = 'blocked' AND handler = ?1 AND paused = 0 AND \
                       instr(coalesce(tried, ''), ?2 || char(10)) = 0 LIMIT ?3";
         let mut statement = conn.prepare_cached(select)?;
-        for HandlerBuild { name, build } in &self.wanted.handlers {
-            let room = self.how.limit.saturating_sub(candidates.len());
+        for HandlerBuild { name, build } in &self.worker.handlers {
+            let room = self.request.limit.saturating_sub(candidates.len());
             let limit = i64::try_from(room).unwrap_or(i64::MAX);
             let mut rows = statement.query(params![name, build, limit])?;
             while let Some(row) = rows.next()? {
-                let now = self.how.now.as_millis();
+                let now = self.request.now.as_millis();
                 candidates.push(Candidate::due(row.get(0)?, now));
             }
         }
         Ok(())
     }
 
+    /// Returns the worker's build of a handler, if it serves that handler.
     fn build(&self, handler: &str) -> Option<&str> {
-        let mut handlers = self.wanted.handlers.iter();
+        let mut handlers = self.worker.handlers.iter();
         let of_name = handlers.find(|known| known.name == handler);
         of_name.map(|known| known.build.as_str())
     }
 
+    /// Grants a lease of a candidate. Blocks an execution whose row cannot be decoded.
     fn grant(
         &self,
         conn: &Connection,
@@ -165,7 +173,7 @@ impl ClaimMany {
         let execution = match reads::by_key(conn, &session.path, candidate.key)? {
             Some(Ok(execution)) => execution,
             Some(Err(Fault::Refused(damage))) => {
-                self.set_aside(conn, candidate.key, &damage)?;
+                self.block(conn, candidate.key, &damage)?;
                 return Ok(None);
             }
             Some(Err(fault)) => return Err(fault),
@@ -178,11 +186,11 @@ impl ClaimMany {
             blank.push(candidate.key);
         }
         if let Some(queue) = &candidate.starts_in {
-            queues::note_start(conn, queue, self.how.now)?;
+            queues::note_start(conn, queue, self.request.now)?;
         }
         let grant = Grant {
-            now: self.how.now,
-            ttl: self.how.ttl,
+            now: self.request.now,
+            ttl: self.request.ttl,
             build: self.build(&execution.handler),
             was_interrupted: candidate.was_interrupted,
         };
@@ -191,11 +199,11 @@ impl ClaimMany {
             .map(Some)
     }
 
-    /// An execution that cannot be read is blocked, so that it keeps nobody busy.
-    fn set_aside(&self, conn: &Connection, key: i64, damage: &StoreError) -> Result<(), Fault> {
-        tracing::error!(%damage, "an execution is blocked");
+    /// Blocks an execution that cannot be read, so that no worker claims it again and again.
+    fn block(&self, conn: &Connection, key: i64, damage: &StoreError) -> Result<(), Fault> {
+        tracing::error!(%damage, "an execution that cannot be read was blocked");
         let builds = self
-            .wanted
+            .worker
             .handlers
             .iter()
             .map(|handler| format!("{}\n", handler.build));
@@ -214,6 +222,7 @@ impl ClaimMany {
     }
 }
 
+/// Returns when the next schedule fires.
 fn next_firing(conn: &Connection) -> Result<Option<Timestamp>, Fault> {
     let select = "SELECT min(next_at) FROM schedules WHERE paused = 0 AND next_at IS NOT NULL";
     let next: Option<i64> = conn
@@ -222,7 +231,7 @@ fn next_firing(conn: &Connection) -> Result<Option<Timestamp>, Fault> {
     Ok(next.map(Timestamp::from_millis))
 }
 
-/// Whether the execution with this key is leased by somebody who may be alive.
+/// Whether the execution has a lease that has not expired and whose holder may be alive.
 pub(crate) fn is_leased(
     conn: &Connection,
     session: &Session,

@@ -1,4 +1,4 @@
-//! The embedded store of the `durable` crate: one SQLite file, no server, safe against power loss.
+//! Embedded store of the `durable` crate: one SQLite file, no server, safe against power loss.
 //!
 //! ```
 //! use durable_core::store::{CheckpointStore, Durability};
@@ -14,24 +14,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod admin;
 mod candidate;
 mod cells;
 mod checkpoint;
+mod checksums;
 mod claims;
 mod error;
-mod news;
+mod external;
+mod notifier;
 mod open;
-mod operate;
-mod outside;
 mod owner;
 mod queues;
 mod readers;
 mod reads;
 mod rows;
+mod schedules;
 mod schema;
 mod session;
 mod store;
-mod sums;
 mod writer;
 mod writes;
 

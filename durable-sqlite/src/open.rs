@@ -1,4 +1,4 @@
-//! From a path to a database that is known to be sound, ours, current and safe against power loss.
+//! Opens the database at a path: creates or checks the file, migrates it and configures durability.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -13,21 +13,23 @@ use crate::error::{Fault, corrupt, unusable};
 use crate::owner::{self, Owner};
 use crate::schema::{self, MIGRATIONS};
 
-/// How long a lock of another process is waited for.
-pub(crate) const BUSY: Duration = Duration::from_secs(5);
+/// Time to wait for the lock of another process.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Up to this size a file is checked at every open: it takes milliseconds.
+/// Files up to this size, in bytes, are checked whenever they are opened: that takes milliseconds.
 const ALWAYS_CHECKED: u64 = 8 << 20;
-/// Up to this size it is checked after a process did not end well.
+/// Files up to this size, in bytes, are checked if an earlier process crashed.
 const CHECKED_AFTER_CRASH: u64 = 256 << 20;
 
+/// Opened database with the owner registered for it.
 pub(crate) struct Opened {
     pub(crate) conn: Connection,
-    /// Absolute and free of links, so that all who open the file agree on its name.
+    /// Canonical path, so that every process that opens the file derives the same names from it.
     pub(crate) path: PathBuf,
     pub(crate) owner: Owner,
 }
 
+/// Opens the store at `given`, creating the file if there is none.
 pub(crate) fn open(given: &Path) -> Result<Opened, StoreError> {
     let path = locate(given)?;
     let at = |fault: Fault| fault.at(&path);
@@ -40,30 +42,32 @@ pub(crate) fn open(given: &Path) -> Result<Opened, StoreError> {
     }
     schema::version(&conn, &path, MIGRATIONS.len()).map_err(at)?;
     configure(&conn, &path).map_err(at)?;
-    let (owner, unclean) = take_part(&conn, &path).map_err(at)?;
+    let (owner, unclean) = join(&conn, &path).map_err(at)?;
     check(&conn, &path, unclean).map_err(at)?;
     conn.set_prepared_statement_cache_capacity(32);
     Ok(Opened { conn, path, owner })
 }
 
-/// A connection with the settings that readers and the writer share.
+/// Opens a connection with the settings shared by readers and the writer.
 pub(crate) fn connect(path: &Path) -> Result<Connection, Fault> {
-    // Not SQLITE_OPEN_URI: a path is a path. No mutex: each connection is used by one thread at a time.
+    // Without SQLITE_OPEN_URI, since a path must not be parsed as a URI. Without SQLite's mutex, since
+    // each connection is used by one thread at a time.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
-    conn.busy_timeout(BUSY)?;
-    // Without it statements are planned anew whenever a parameter changes, which is at every step.
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    // Keeps query plans stable: otherwise SQLite plans a statement again when its parameters change.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(conn)
 }
 
-/// Makes sure that there is a file, and gives its real name.
+/// Makes sure that the file exists and returns its canonical path.
 fn locate(given: &Path) -> Result<PathBuf, StoreError> {
     if given.as_os_str() == ":memory:" || given.as_os_str().is_empty() {
-        let advice = "it names no file; what may be lost belongs into a `MemoryStore`";
+        let advice = "it does not name a file; use a `MemoryStore` for executions that need not survive the process";
         return Err(unusable(given, advice));
     }
-    // Looked at before the file: a database grows its log only after it has its first page.
+    // Checked before the file itself: a database has its first page before its log grows, so a log
+    // without a database means that the database was lost.
     let log = log_of(&std::fs::canonicalize(given).unwrap_or_else(|_| given.to_owned()));
     match std::fs::metadata(given) {
         Ok(found) if found.is_dir() => {
@@ -72,7 +76,7 @@ fn locate(given: &Path) -> Result<PathBuf, StoreError> {
                 "it is a directory; give the path of a file in it",
             ));
         }
-        Ok(found) if !found.is_file() => return Err(unusable(given, "it is no regular file")),
+        Ok(found) if !found.is_file() => return Err(unusable(given, "it is not a regular file")),
         Ok(found) if found.len() > 0 => {}
         found => {
             refuse_orphaned_log(given, log)?;
@@ -94,13 +98,14 @@ fn log_of(path: &Path) -> Option<(PathBuf, u64)> {
     Some((log.into(), size))
 }
 
-/// SQLite would delete the log of an empty or missing file, and with it what was acknowledged.
+/// Refuses an empty or missing database that has a log: SQLite would delete the log, and with it
+/// acknowledged writes.
 fn refuse_orphaned_log(given: &Path, log: Option<(PathBuf, u64)>) -> Result<(), StoreError> {
     match log {
         Some((log, size)) if size > 0 => Err(corrupt(
             given,
             format_args!(
-                "it is empty or gone, but its log `{}` is not",
+                "the file is empty or gone, but its log `{}` is not",
                 log.display()
             ),
         )),
@@ -113,8 +118,8 @@ fn create(given: &Path) -> Result<(), StoreError> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let made = OpenOptions::new().write(true).create_new(true).open(given);
-    match made {
+    let created = OpenOptions::new().write(true).create_new(true).open(given);
+    match created {
         Ok(_) => sync_directory(directory).map_err(|error| unusable(given, error)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(unusable(
@@ -127,14 +132,14 @@ fn create(given: &Path) -> Result<(), StoreError> {
         Err(error) => Err(unusable(
             given,
             format_args!(
-                "no file can be created in `{}` ({error}); this process needs permission to write there",
+                "cannot create a file in `{}` ({error}); this process needs permission to write there",
                 directory.display()
             ),
         )),
     }
 }
 
-/// A new file survives a power failure once its directory does.
+/// Syncs a directory, so that a new file in it survives a power failure.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) {
         std::fs::File::open(directory)?.sync_all()?;
@@ -142,48 +147,49 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks for what makes an acknowledged commit survive power loss, and reads back what is in force.
+/// Sets the pragmas that make an acknowledged commit survive power loss, and verifies them.
 fn configure(conn: &Connection, path: &Path) -> Result<(), Fault> {
-    // Only a new file takes the page size. A step touches one page, and concurrent executions each
-    // touch one of their own, so small pages write less.
+    // Takes effect on new files only. A step touches one page, and each concurrent execution touches
+    // its own, so small pages mean fewer bytes written.
     conn.pragma_update(None, "page_size", 1024)?;
-    let journal = patiently(|| {
+    let journal = retry_while_busy(|| {
         conn.query_row("PRAGMA journal_mode = WAL", [], |row| {
             row.get::<_, String>(0)
         })
     })?;
     if !journal.eq_ignore_ascii_case("wal") {
         let what = format_args!(
-            "its file system does not let SQLite keep a write-ahead log (journal mode stays `{journal}`); \
+            "its file system does not support a SQLite write-ahead log (journal mode stays `{journal}`); \
              use a local disk"
         );
         return Err(unusable(path, what).into());
     }
-    // The last two matter on macOS only, where a plain fsync stops at the drive's cache.
+    // The last two matter on macOS only, where a plain fsync does not flush the drive's cache.
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
     )?;
-    // Pages of concurrent executions are rewritten many times before they are full: 4 MiB of log
-    // spare the database most of that.
+    // Concurrent executions rewrite a page many times before it is full. A log of 4 MiB keeps most of
+    // these rewrites out of the database file.
     conn.pragma_update(None, "wal_autocheckpoint", 4000)?;
     let synchronous: i64 = conn.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     if synchronous < 2 {
         let what = format_args!(
-            "SQLite refuses to write through to the disk (synchronous = {synchronous})"
+            "SQLite does not flush commits to the disk (synchronous stays {synchronous} instead of 2); \
+             use a build of SQLite that supports `PRAGMA synchronous = FULL`"
         );
         return Err(unusable(path, what).into());
     }
     Ok(())
 }
 
-/// Repeats what SQLite refuses at once instead of waiting: the change of the journal mode.
-fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+/// Retries while the database is busy. SQLite ignores the busy timeout when the journal mode changes.
+fn retry_while_busy<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     let begun = Instant::now();
     loop {
         match work() {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && begun.elapsed() < BUSY =>
+                    && begun.elapsed() < BUSY_TIMEOUT =>
             {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -192,21 +198,22 @@ fn patiently<T>(mut work: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Resu
     }
 }
 
-/// Migrates, clears away what dead processes left behind, and registers this one.
-fn take_part(conn: &Connection, path: &Path) -> Result<(Owner, bool), Fault> {
+/// Migrates the schema, removes the files of dead owners and registers a new one. Returns whether an
+/// earlier owner died without removing its file.
+fn join(conn: &Connection, path: &Path) -> Result<(Owner, bool), Fault> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
-    let taken = schema::migrate(conn, path, MIGRATIONS).and_then(|()| {
+    let joined = schema::migrate(conn, path, MIGRATIONS).and_then(|()| {
         let unclean = owner::sweep(path).map_err(|error| unusable(path, error))?;
         let owner = Owner::register(path).map_err(|error| {
-            let what = format_args!("no lock file can be kept beside it ({error})");
+            let what = format_args!("cannot create a lock file beside it ({error})");
             unusable(path, what)
         })?;
         Ok((owner, unclean))
     });
-    match taken {
-        Ok(taken) => conn
+    match joined {
+        Ok(joined) => conn
             .execute_batch("COMMIT")
-            .map(|()| taken)
+            .map(|()| joined)
             .map_err(Fault::from),
         Err(fault) => {
             conn.execute_batch("ROLLBACK")?;
@@ -215,7 +222,7 @@ fn take_part(conn: &Connection, path: &Path) -> Result<(Owner, bool), Fault> {
     }
 }
 
-/// Looks for damage where it is cheap or likely.
+/// Checks the file for damage if it is small, or if an earlier process crashed.
 fn check(conn: &Connection, path: &Path, unclean: bool) -> Result<(), Fault> {
     let size = std::fs::metadata(path).map_or(0, |found| found.len());
     let limit = if unclean {

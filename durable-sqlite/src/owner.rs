@@ -1,12 +1,11 @@
-//! Who is alive: a locked file for every opened store.
+//! Liveness of lease owners: every opened store keeps a locked file.
 //!
-//! A lease names the owner that holds it. The owner keeps `<database>-owner-<token>` locked, and
-//! the operating system lets go of the lock when the process ends, however it ends. So whoever can
-//! lock the file, or finds none, knows that the owner is dead and need not wait for its leases to
-//! expire.
+//! A lease names its owner. The owner keeps `<database>-owner-<token>` locked, and the operating system
+//! releases the lock when the process ends, however it ends. A process that can lock the file, or
+//! finds none, knows that the owner is dead and does not wait for its leases to expire.
 //!
-//! All calls but the drop are made within a write transaction. SQLite admits one at a time, so
-//! nobody takes an owner for dead between the creation and the locking of its file.
+//! All calls except the drop are made within a write transaction. SQLite allows one at a time, so no
+//! process checks an owner between the creation and the locking of its file.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -15,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 const INFIX: &str = "-owner-";
 
-/// This opened store, as others see it. Dead once dropped.
+/// Owner of the leases of one opened store. Counts as dead once dropped.
 #[derive(Debug)]
 pub(crate) struct Owner {
     token: String,
@@ -27,7 +26,7 @@ impl Owner {
     /// Creates and locks the file of a new owner of the database at `path`.
     pub(crate) fn register(path: &Path) -> io::Result<Self> {
         let token = format!("{:016x}", fastrand::u64(..));
-        let file = beside(path, &token);
+        let file = lock_file(path, &token);
         let lock = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -40,25 +39,25 @@ impl Owner {
         })
     }
 
-    /// What leases name the owner by.
+    /// Returns the token that names this owner in leases.
     pub(crate) fn token(&self) -> &str {
         &self.token
     }
 
-    /// Whether the owner called `token` may still be running. In doubt it is.
+    /// Whether the owner `token` may still be running. True in case of doubt.
     pub(crate) fn is_alive(&self, path: &Path, token: &str) -> bool {
-        token == self.token || holds_lock(&beside(path, token))
+        token == self.token || holds_lock(&lock_file(path, token))
     }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // One that stays behind is not locked, and is removed by whoever opens the store next.
+        // A file that cannot be removed is no longer locked: the next process to open the store removes it.
         let _ = std::fs::remove_file(&self.file);
     }
 }
 
-/// Removes the files of dead owners. Whether there were any: an earlier process did not end well.
+/// Removes the files of dead owners. Returns whether there were any, which means that a process crashed.
 pub(crate) fn sweep(path: &Path) -> io::Result<bool> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
         return Ok(false);
@@ -80,14 +79,16 @@ pub(crate) fn sweep(path: &Path) -> io::Result<bool> {
     Ok(unclean)
 }
 
-fn beside(path: &Path, token: &str) -> PathBuf {
+fn lock_file(path: &Path, token: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(INFIX);
     name.push(token);
     name.into()
 }
 
-/// A shared lock, so that two who look at once do not take each other for the owner.
+/// Whether a process holds the lock on `file`.
+///
+/// Tries a shared lock, so that two processes that check at once do not take each other for the owner.
 fn holds_lock(file: &Path) -> bool {
     match File::open(file) {
         Ok(file) => matches!(

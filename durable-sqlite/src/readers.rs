@@ -1,4 +1,4 @@
-//! Connections that only read, off the threads that run tasks.
+//! Read-only connections, used on threads for blocking work.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,9 +10,10 @@ use rusqlite::Connection;
 use crate::error::Fault;
 use crate::open;
 
-/// As many as are kept open while nobody reads.
-const IDLE: usize = 4;
+/// Maximum number of idle connections kept open.
+const MAX_IDLE: usize = 4;
 
+/// Pool of read-only connections.
 #[derive(Debug)]
 pub(crate) struct Readers {
     path: PathBuf,
@@ -29,12 +30,12 @@ impl Readers {
         })
     }
 
-    /// Reads so far.
+    /// Returns the number of reads so far.
     pub(crate) fn count(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` on a thread for blocking work and answers with what it read.
+    /// Runs `work` with a connection on a thread for blocking work.
     pub(crate) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Connection, &std::path::Path) -> Result<T, Fault> + Send + 'static,
@@ -49,7 +50,7 @@ impl Readers {
             read.map_err(|fault| fault.at(&readers.path))
         });
         reading.await.unwrap_or_else(|lost| {
-            let message = format!("a read of `{}` was cut off: {lost}", self.path.display());
+            let message = format!("a read of `{}` did not finish: {lost}", self.path.display());
             Err(StoreError::new(StoreErrorKind::Unavailable, message))
         })
     }
@@ -71,7 +72,7 @@ impl Readers {
 
     fn put_back(&self, conn: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE {
+        if idle.len() < MAX_IDLE {
             idle.push(conn);
         }
     }

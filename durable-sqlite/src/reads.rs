@@ -1,4 +1,4 @@
-//! What is asked of the database.
+//! Reads of executions, records and schedules.
 
 use std::path::Path;
 
@@ -10,34 +10,34 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use crate::cells::Damage;
 use crate::error::{Fault, corrupt};
-use crate::rows::{self, LAST, execution_columns, place, record_columns, schedule_columns};
+use crate::rows::{self, MAX_SEQ, execution_columns, record_columns, row_key, schedule_columns};
 
-const ONE: &str = concat!(
+const SELECT_BY_ID: &str = concat!(
     "SELECT ",
     execution_columns!(),
     " FROM executions WHERE id = ?1"
 );
 
-const RECORDS: &str = concat!(
+const SELECT_RECORDS: &str = concat!(
     "SELECT ",
     record_columns!(),
     " FROM operations WHERE place > ?1 AND place <= ?2 ORDER BY place"
 );
 
-const CHANGED: &str = concat!(
+const SELECT_CHANGED: &str = concat!(
     "SELECT ",
     record_columns!(),
     " FROM operations WHERE place IN (SELECT ?1 << 32 | seq FROM changes WHERE execution = ?1 AND number > ?2) \
       ORDER BY place"
 );
 
-const ONE_BY_KEY: &str = concat!(
+const SELECT_BY_KEY: &str = concat!(
     "SELECT ",
     execution_columns!(),
     " FROM executions WHERE key = ?1"
 );
 
-const MANY: &str = concat!(
+const SELECT_LIST: &str = concat!(
     "SELECT ",
     execution_columns!(),
     " FROM executions WHERE id > ?1 AND id >= ?5 AND (?6 IS NULL OR id < ?6) AND (?2 IS NULL OR handler = ?2) \
@@ -46,31 +46,31 @@ const MANY: &str = concat!(
       AND (?10 IS NULL OR updated_at < ?10) AND (?11 IS NULL OR paused = ?11) ORDER BY id LIMIT ?4"
 );
 
-const SCHEDULES: &str = concat!(
+const SELECT_SCHEDULES: &str = concat!(
     "SELECT ",
     schedule_columns!(),
     " FROM schedules ORDER BY name"
 );
 
-const SCHEDULES_DUE: &str = concat!(
+const SELECT_SCHEDULES_DUE: &str = concat!(
     "SELECT ",
     schedule_columns!(),
     " FROM schedules WHERE paused = 0 AND next_at <= ?1 ORDER BY name"
 );
 
-/// Key and state of the execution called `id`, if there is one.
+/// Reads the execution `id` and its key, if there is one.
 pub(crate) fn find(
     conn: &Connection,
     path: &Path,
     id: &ExecutionId,
 ) -> Result<Option<(i64, Execution)>, Fault> {
-    let mut statement = conn.prepare_cached(ONE)?;
+    let mut statement = conn.prepare_cached(SELECT_BY_ID)?;
     let mut rows = statement.query([id.as_str()])?;
     let found = rows.next()?;
     found.map(|row| execution(row, path)).transpose()
 }
 
-/// Key and state of the execution called `id`.
+/// Reads the execution `id` and its key.
 pub(crate) fn existing(
     conn: &Connection,
     path: &Path,
@@ -79,6 +79,7 @@ pub(crate) fn existing(
     find(conn, path, id)?.ok_or_else(|| not_found(path, id).into())
 }
 
+/// Reads the page of executions that a filter selects.
 pub(crate) fn list(
     conn: &Connection,
     path: &Path,
@@ -88,10 +89,10 @@ pub(crate) fn list(
     let status = (!words.is_empty()).then(|| format!("[\"{}\"]", words.join("\",\"")));
     let after = filter.after.as_ref().map_or("", ExecutionId::as_str);
     let limit = i64::try_from(filter.page()).unwrap_or(i64::MAX);
-    let mut statement = conn.prepare_cached(MANY)?;
+    let mut statement = conn.prepare_cached(SELECT_LIST)?;
     let prefix = filter.prefix.as_deref().unwrap_or("");
-    // No id holds a character behind this one.
-    let beyond = filter
+    // Ids contain only ASCII characters, all of which sort before this one.
+    let prefix_end = filter
         .prefix
         .as_ref()
         .map(|prefix| format!("{prefix}\u{10ffff}"));
@@ -102,7 +103,7 @@ pub(crate) fn list(
         status,
         limit,
         prefix,
-        beyond,
+        prefix_end,
         filter.queue,
         millis(filter.created_from),
         millis(filter.created_before),
@@ -116,28 +117,28 @@ pub(crate) fn list(
     Ok(found)
 }
 
-/// The state of the execution with this key; `Err` inside when it cannot be read.
+/// Reads the execution with this key. The inner result is an error if its row cannot be decoded.
 pub(crate) fn by_key(
     conn: &Connection,
     path: &Path,
     key: i64,
 ) -> Result<Option<Result<Execution, Fault>>, Fault> {
-    let mut statement = conn.prepare_cached(ONE_BY_KEY)?;
+    let mut statement = conn.prepare_cached(SELECT_BY_KEY)?;
     let mut rows = statement.query([key])?;
     let found = rows.next()?;
     Ok(found.map(|row| execution(row, path).map(|(_, execution)| execution)))
 }
 
-/// The schedules that fire by this time, or all.
+/// Reads the schedules that fire by this time, or all of them.
 pub(crate) fn schedules(
     conn: &Connection,
     path: &Path,
     due_by: Option<Timestamp>,
 ) -> Result<Vec<ScheduleEntry>, Fault> {
     let select = if due_by.is_some() {
-        SCHEDULES_DUE
+        SELECT_SCHEDULES_DUE
     } else {
-        SCHEDULES
+        SELECT_SCHEDULES
     };
     let mut statement = conn.prepare_cached(select)?;
     let mut rows = match due_by {
@@ -159,14 +160,15 @@ pub(crate) fn schedules(
     Ok(found)
 }
 
-/// How often an execution was changed from outside, and whether nothing happens to it any more.
+/// Number of external updates of an execution, and whether it is settled.
 pub(crate) type Changes = (u64, bool);
 
-/// The changes of the execution called `id`.
+/// Reads the number of external updates of the execution `id`.
 pub(crate) fn changes(conn: &Connection, path: &Path, id: &ExecutionId) -> Result<Changes, Fault> {
     count_changes(conn, id)?.ok_or_else(|| not_found(path, id).into())
 }
 
+/// Reads the number of external updates of the execution `id`, if there is one.
 pub(crate) fn count_changes(
     conn: &Connection,
     id: &ExecutionId,
@@ -180,7 +182,7 @@ pub(crate) fn count_changes(
         .optional()
 }
 
-/// All records of the execution called `id`.
+/// Reads all records of the execution `id`.
 pub(crate) fn history(
     conn: &Connection,
     path: &Path,
@@ -197,7 +199,7 @@ pub(crate) fn history(
     }
 }
 
-/// The records behind a position, in one range read.
+/// Reads the records after a position, in one range scan.
 pub(crate) fn records(
     conn: &Connection,
     path: &Path,
@@ -205,22 +207,22 @@ pub(crate) fn records(
     key: i64,
     after: u64,
 ) -> Result<Vec<Record>, Fault> {
-    let mut statement = conn.prepare_cached(RECORDS)?;
-    let rows = statement.query([place(key, after), place(key, LAST)])?;
+    let mut statement = conn.prepare_cached(SELECT_RECORDS)?;
+    let rows = statement.query([row_key(key, after), row_key(key, MAX_SEQ)])?;
     let records = decoded(path, id, rows)?;
     let mut expected = records.iter().zip(after.saturating_add(1)..);
     match expected.find(|(record, seq)| record.seq != *seq) {
         None => Ok(records),
         Some((_, missing)) => {
             let what = format_args!(
-                "record {missing} of execution `{id}` is gone, and later ones are there"
+                "record {missing} of execution `{id}` is missing, although later ones exist"
             );
             Err(corrupt(path, what).into())
         }
     }
 }
 
-/// The record at a position, if there is one.
+/// Reads the record at a position, if there is one.
 pub(crate) fn record(
     conn: &Connection,
     path: &Path,
@@ -228,15 +230,15 @@ pub(crate) fn record(
     key: i64,
     seq: u64,
 ) -> Result<Option<Record>, Fault> {
-    if !(1..=LAST).contains(&seq) {
+    if !(1..=MAX_SEQ).contains(&seq) {
         return Ok(None);
     }
-    let mut statement = conn.prepare_cached(RECORDS)?;
-    let rows = statement.query([place(key, seq - 1), place(key, seq)])?;
+    let mut statement = conn.prepare_cached(SELECT_RECORDS)?;
+    let rows = statement.query([row_key(key, seq - 1), row_key(key, seq)])?;
     Ok(decoded(path, id, rows)?.pop())
 }
 
-/// The records that the outside has changed since there were so many changes.
+/// Reads the records changed by external updates after the first `seen` ones.
 pub(crate) fn changed(
     conn: &Connection,
     path: &Path,
@@ -244,7 +246,7 @@ pub(crate) fn changed(
     key: i64,
     seen: u64,
 ) -> Result<Vec<Record>, Fault> {
-    let mut statement = conn.prepare_cached(CHANGED)?;
+    let mut statement = conn.prepare_cached(SELECT_CHANGED)?;
     decoded(path, id, statement.query([key, seen.cast_signed()])?)
 }
 
@@ -257,15 +259,15 @@ fn decoded(path: &Path, id: &ExecutionId, mut rows: Rows<'_>) -> Result<Vec<Reco
 }
 
 fn damaged_record(row: &Row<'_>, path: &Path, id: &ExecutionId, damage: &Damage) -> StoreError {
-    let place = row.get_ref(0).ok().and_then(|place| place.as_i64().ok());
-    let place = place.unwrap_or_default();
-    let seq = rows::seq_of(place);
+    let row_key = row.get_ref(0).ok().and_then(|key| key.as_i64().ok());
+    let row_key = row_key.unwrap_or_default();
+    let seq = rows::seq_of(row_key);
     let name = row.get_ref(4).ok().and_then(|name| name.as_str().ok());
     let what = format!(
         "operation `{}` (record {seq} of execution `{id}`)",
         name.unwrap_or("?")
     );
-    let row = format!("operations SET checksum = NULL WHERE place = {place}");
+    let row = format!("operations SET checksum = NULL WHERE place = {row_key}");
     undecodable(path, what, damage, &row)
 }
 
@@ -286,16 +288,21 @@ fn execution(row: &Row<'_>, path: &Path) -> Result<(i64, Execution), Fault> {
     })
 }
 
-/// The error about a row that cannot be read. `row` is what an `UPDATE` needs to take it without its checksum.
+/// Builds the error for a row that cannot be decoded. `row` is the rest of the `UPDATE` statement that
+/// accepts the row without its checksum.
 pub(crate) fn undecodable(
     path: &Path,
     what: impl std::fmt::Display,
     damage: &Damage,
     row: &str,
 ) -> StoreError {
-    let Damage { column, why, sum } = damage;
-    let accept = match sum {
-        true => format!(". If it is right as it stands, keep it with `UPDATE {row}`"),
+    let Damage {
+        column,
+        why,
+        only_checksum_differs,
+    } = damage;
+    let accept = match only_checksum_differs {
+        true => format!(". If the stored value is right, accept it with `UPDATE {row}`"),
         false => String::new(),
     };
     corrupt(

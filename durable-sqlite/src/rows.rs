@@ -1,4 +1,4 @@
-//! Between rows and the types of `durable-core`.
+//! Rows of the database, encoded from and decoded to the types of `durable-core`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::cells::{
     occurrence, operation_id, optional, optional_payload, payload, recorded_error, text, timestamp,
     word,
 };
+use crate::checksums;
 use crate::error::Fault;
-use crate::sums;
 
-/// The highest position that a record can have.
-pub(crate) const LAST: u64 = u32::MAX as u64;
+/// Highest position that a record can have.
+pub(crate) const MAX_SEQ: u64 = u32::MAX as u64;
 
-/// What `record` reads, in its order.
+/// Columns that `record` decodes, in order.
 macro_rules! record_columns {
     () => {
         "place, id, parent, kind, name, occurrence, label, ord, status, attempt, interruptions, \
@@ -32,8 +32,8 @@ macro_rules! record_columns {
 }
 pub(crate) use record_columns;
 
-/// How many columns of a record its checksum is about: those before it.
-const SUMMED: usize = 26;
+/// Number of columns covered by the checksum of a record: all those before it.
+const CHECKSUMMED: usize = 26;
 
 macro_rules! insert_record {
     () => {
@@ -52,7 +52,7 @@ macro_rules! record_values {
 
 const PUT: &str = concat!(insert_record!(), "VALUES (", record_values!(), ")");
 
-/// What is settled keeps its outcome.
+/// Leaves an operation that is already settled as it is.
 const PUT_OPEN: &str = concat!(
     insert_record!(),
     "SELECT ",
@@ -60,7 +60,7 @@ const PUT_OPEN: &str = concat!(
     " WHERE NOT EXISTS (SELECT 1 FROM operations WHERE place = ?1 AND status IN ('succeeded', 'failed', 'cancelled'))"
 );
 
-/// What `execution` reads, in its order.
+/// Columns that `execution` decodes, in order.
 macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, output_codec, output, error, report, created_at, updated_at, \
@@ -70,7 +70,7 @@ macro_rules! execution_columns {
 }
 pub(crate) use execution_columns;
 
-/// What `schedule` reads, in its order.
+/// Columns that `schedule` decodes, in order.
 macro_rules! schedule_columns {
     () => {
         "name, plan, handler, input_codec, input, queue, queue_key, priority, next_at, last, paused, revision, checksum"
@@ -78,12 +78,12 @@ macro_rules! schedule_columns {
 }
 pub(crate) use schedule_columns;
 
-/// Writes a record, in place of what is there.
+/// Writes a record, replacing the stored one.
 pub(crate) fn put(conn: &Connection, execution: i64, record: &Record) -> Result<(), Fault> {
     execute(conn, PUT, execution, record)
 }
 
-/// Writes a record of an operation that the outside settles, unless it is settled.
+/// Writes a record of an operation that external parties settle, unless it is settled already.
 pub(crate) fn put_open(conn: &Connection, execution: i64, record: &Record) -> Result<(), Fault> {
     execute(conn, PUT_OPEN, execution, record)
 }
@@ -91,31 +91,31 @@ pub(crate) fn put_open(conn: &Connection, execution: i64, record: &Record) -> Re
 fn execute(conn: &Connection, sql: &str, execution: i64, record: &Record) -> Result<(), Fault> {
     let error = record.error.as_ref().map(encode_error).transpose()?;
     let columns = columns(execution, record, error.as_deref());
-    let checksum = sums::of_columns(columns);
+    let checksum = checksums::of_columns(columns);
     let mut statement = conn.prepare_cached(sql)?;
     for (index, column) in (1..).zip(columns) {
         statement.raw_bind_parameter(index, ToSqlOutput::Borrowed(column))?;
     }
-    statement.raw_bind_parameter(SUMMED + 1, checksum)?;
+    statement.raw_bind_parameter(CHECKSUMMED + 1, checksum)?;
     statement.raw_execute()?;
     Ok(())
 }
 
-/// What stands in the columns of a record.
+/// Encodes the columns of a record, except its checksum.
 fn columns<'a>(
     execution: i64,
     record: &'a Record,
     error: Option<&'a str>,
-) -> [ValueRef<'a>; SUMMED] {
+) -> [ValueRef<'a>; CHECKSUMMED] {
     let payload = record.payload.as_ref();
     let parent = (record.parent != OperationId::ROOT).then_some(&record.parent);
     let occurrence = match &record.occurrence {
         Occurrence::Once => ValueRef::Null,
-        Occurrence::Ordered(turn) => ValueRef::Integer(turn.cast_signed()),
+        Occurrence::Ordered(index) => ValueRef::Integer(index.cast_signed()),
         Occurrence::Keyed(key) => ValueRef::from(&**key),
     };
     [
-        ValueRef::Integer(place(execution, record.seq)),
+        ValueRef::Integer(row_key(execution, record.seq)),
         ValueRef::Blob(record.id.as_bytes()),
         blob(parent.map(|parent| parent.as_bytes().as_slice())),
         record.kind.as_str().into(),
@@ -157,36 +157,37 @@ fn blob(value: Option<&[u8]>) -> ValueRef<'_> {
     value.map_or(ValueRef::Null, ValueRef::Blob)
 }
 
-/// Where a record of an execution is kept. Records of one execution are neighbours.
-pub(crate) fn place(execution: i64, seq: u64) -> i64 {
-    execution << 32 | seq.min(LAST).cast_signed()
+/// Returns the row key of a record. Records of one execution are adjacent.
+pub(crate) fn row_key(execution: i64, seq: u64) -> i64 {
+    execution << 32 | seq.min(MAX_SEQ).cast_signed()
 }
 
-/// The position of the record that is kept there.
-pub(crate) fn seq_of(place: i64) -> u64 {
-    place.cast_unsigned() & LAST
+/// Returns the position of the record with a row key.
+pub(crate) fn seq_of(row_key: i64) -> u64 {
+    row_key.cast_unsigned() & MAX_SEQ
 }
 
-/// Up to 292 years, which is as good as for ever.
+/// Converts to nanoseconds, at most 292 years.
 fn nanoseconds(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
+/// Encodes an error as JSON.
 pub(crate) fn encode_error(error: &OperationError) -> Result<String, Fault> {
     serde_json::to_string(error)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()).into())
 }
 
-/// The record in a row of `record_columns`.
+/// Decodes the record in a row of `record_columns`.
 pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
-    let row = &Cells::of(row, SUMMED + 1)?;
-    let place = integer(row, 0, "place")?;
+    let row = &Cells::of(row, CHECKSUMMED + 1)?;
+    let row_key = integer(row, 0, "place")?;
     let parent = match optional(row, 2, "parent", operation_id)? {
         Some(id) => id,
         None => OperationId::ROOT,
     };
     let mut record = Record::started(
-        seq_of(place),
+        seq_of(row_key),
         operation_id(row, 1, "id")?,
         parent,
         word(row, 3, "kind", Kind::from_word)?,
@@ -212,13 +213,13 @@ pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
     record.extent = optional(row, 23, "extent", integer)?.map(i64::cast_unsigned);
     record.fingerprint = optional(row, 24, "fingerprint", fingerprint)?;
     record.state_type = optional(row, 25, "state_type", text)?.map(Cow::Owned);
-    sums::verify(row, SUMMED, "checksum", || {
-        Ok(sums::of_columns(row.first(SUMMED)))
+    checksums::verify(row, CHECKSUMMED, "checksum", || {
+        Ok(checksums::of_columns(row.first(CHECKSUMMED)))
     })?;
     Ok(record)
 }
 
-/// The key and the execution in a row of `execution_columns`.
+/// Decodes the key and the execution in a row of `execution_columns`.
 pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
     let row = &Cells::of(row, 30)?;
     let id = execution_id(row, 1, "id")?;
@@ -249,24 +250,24 @@ pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
     Ok((integer(row, 0, "key")?, execution))
 }
 
-/// Compares input, output, error and report with their checksums.
+/// Verifies the checksums of input, output, error and report.
 fn verify_values(row: &Cells<'_>, execution: &Execution) -> Decoded<()> {
     let id = &execution.id;
-    let gone = |column| damage(column, "the value beside its checksum is gone");
+    let missing = |column| damage(column, "it has a checksum, but no value");
     let of_text = |index, column| match optional(row, index, column, borrowed)? {
-        Some(text) => Ok(sums::of_text(id, text)),
-        None => Err(gone(column)),
+        Some(text) => Ok(checksums::of_text(id, text)),
+        None => Err(missing(column)),
     };
-    sums::verify(row, 26, "input", || Ok(sums::of_start(execution)))?;
-    sums::verify(row, 27, "output", || match &execution.output {
-        Some(output) => Ok(sums::of_output(id, output)),
-        None => Err(gone("output")),
+    checksums::verify(row, 26, "input", || Ok(checksums::of_start(execution)))?;
+    checksums::verify(row, 27, "output", || match &execution.output {
+        Some(output) => Ok(checksums::of_output(id, output)),
+        None => Err(missing("output")),
     })?;
-    sums::verify(row, 28, "error", || of_text(8, "error"))?;
-    sums::verify(row, 29, "report", || of_text(9, "report"))
+    checksums::verify(row, 28, "error", || of_text(8, "error"))?;
+    checksums::verify(row, 29, "report", || of_text(9, "report"))
 }
 
-/// The operation that waits for the execution, in columns of these positions.
+/// Decodes the operation that waits for the execution, from columns at these indexes.
 pub(crate) fn parent(
     row: &Cells<'_>,
     [execution, seq, operation]: [usize; 3],
@@ -281,7 +282,7 @@ pub(crate) fn parent(
     }))
 }
 
-/// The place in a queue, in columns of these positions.
+/// Decodes the queue entry, from columns at these indexes.
 pub(crate) fn queue_entry(
     row: &Cells<'_>,
     [queue, key, priority]: [usize; 3],
@@ -289,15 +290,15 @@ pub(crate) fn queue_entry(
     let Some(queue) = optional(row, queue, "queue", text)? else {
         return Ok(None);
     };
-    let given = integer(row, priority, "priority")?;
+    let number = integer(row, priority, "priority")?;
     Ok(Some(QueueEntry {
         queue,
         key: optional(row, key, "queue_key", text)?,
-        priority: i32::try_from(given).map_err(|error| damage("priority", error))?,
+        priority: i32::try_from(number).map_err(|error| damage("priority", error))?,
     }))
 }
 
-/// The schedule in a row of `schedule_columns`.
+/// Decodes the schedule in a row of `schedule_columns`.
 pub(crate) fn schedule(row: &Row<'_>) -> Decoded<ScheduleEntry> {
     let row = &Cells::of(row, 13)?;
     let schedule = ScheduleEntry {
@@ -311,11 +312,13 @@ pub(crate) fn schedule(row: &Row<'_>) -> Decoded<ScheduleEntry> {
         paused: integer(row, 10, "paused")? != 0,
         revision: integer(row, 11, "revision")?.cast_unsigned(),
     };
-    sums::verify(row, 12, "checksum", || Ok(sums::of_schedule(&schedule)))?;
+    checksums::verify(row, 12, "checksum", || {
+        Ok(checksums::of_schedule(&schedule))
+    })?;
     Ok(schedule)
 }
 
-/// The columns `due` and `enqueued` of an execution.
+/// Computes the columns `due` and `enqueued` of an execution.
 pub(crate) fn due(execution: &Execution) -> (Option<i64>, Option<i64>) {
     let at = execution.due_at().map(Timestamp::as_millis);
     if execution.waits_in_queue() {

@@ -1,4 +1,4 @@
-//! The tables, their version, and how an older file gets to it.
+//! Schema versions and migrations.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use rusqlite::Connection;
 
 use crate::error::Fault;
 
-/// Marks a file as ours: "DRBL" in the header of the database.
+/// Application id in the header of the database: "DRBL".
 pub(crate) const APPLICATION_ID: i32 = 0x4452_424c;
 
-/// Step `n` leads from version `n` to `n + 1`. Steps are never changed, only added.
+/// Migrations: step `n` leads from version `n` to `n + 1`. Released steps never change.
 pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("schema2.sql"),
@@ -19,7 +19,7 @@ pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema5.sql"),
 ];
 
-/// Brings the database to the newest version. Belongs into a write transaction.
+/// Migrates the database to the newest version. Must run in a write transaction.
 pub(crate) fn migrate(conn: &Connection, path: &Path, steps: &[&str]) -> Result<(), Fault> {
     let version = version(conn, path, steps.len())?;
     for step in &steps[version..] {
@@ -32,7 +32,7 @@ pub(crate) fn migrate(conn: &Connection, path: &Path, steps: &[&str]) -> Result<
     Ok(())
 }
 
-/// The version of the database's tables, zero when it is empty.
+/// Returns the schema version of the database, or zero if it is empty.
 pub(crate) fn version(conn: &Connection, path: &Path, newest: usize) -> Result<usize, Fault> {
     let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
@@ -61,7 +61,7 @@ fn too_new(path: &Path, found: i64, newest: usize) -> StoreError {
     StoreError::new(
         StoreErrorKind::TooNew,
         format!(
-            "`{}` was written by a newer release: its tables are version {found} and this release knows \
+            "`{}` was written by a newer release: its schema has version {found} and this release supports \
              versions up to {newest}. Run the newer release, or give the path of another file",
             path.display()
         ),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn every_older_version_is_brought_forward_once() {
+    fn each_migration_step_runs_once_from_every_older_version() {
         for from in 0..=STEPS.len() {
             let conn = at(from);
             for _ in 0..2 {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_refused_and_left_alone() {
+    fn a_newer_version_is_refused_and_not_changed() {
         let conn = at(3);
         let error = migrate(&conn, Path::new("x.db"), &STEPS[..2]).unwrap_err();
         let error = error.at(Path::new("x.db"));

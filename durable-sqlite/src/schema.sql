@@ -1,27 +1,27 @@
--- Words and numbers as `durable-core` defines them; times in milliseconds since the Unix epoch.
+-- Status and kind words are those of `durable-core`. Times are in milliseconds since the Unix epoch.
 
 CREATE TABLE executions (
-    -- Half of the key of an operation.
+    -- Upper half of the row keys of its operations.
     key          INTEGER PRIMARY KEY CHECK (key < 2147483648),
     id           TEXT NOT NULL UNIQUE,
     handler      TEXT NOT NULL,
     status       TEXT NOT NULL,
-    -- Leases granted so far. The newest lease has this number.
+    -- Number of leases granted so far, and the number of the newest lease.
     fence        INTEGER NOT NULL DEFAULT 0,
-    -- The batch that gave up the newest lease, to recognise its repetition.
+    -- Id of the batch that released the newest lease, to recognise a repetition of it.
     last_batch   INTEGER,
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,
     wake_at      INTEGER,
     report       TEXT,
     error        TEXT,
-    -- How often it was changed from outside.
+    -- Number of external updates.
     changes      INTEGER NOT NULL DEFAULT 0,
-    -- 1 once it is to be cancelled.
+    -- 1 once its cancellation was requested.
     cancel       INTEGER NOT NULL DEFAULT 0,
-    -- The id of the execution that goes on in its place.
+    -- Id of the execution that continues it.
     next         TEXT,
-    -- The operation that waits for its end: id of the execution, position and id of the operation.
+    -- Operation that waits for its end: id of the execution, position and id of the operation.
     parent           TEXT,
     parent_seq       INTEGER,
     parent_operation BLOB,
@@ -31,10 +31,10 @@ CREATE TABLE executions (
     output       BLOB
 ) STRICT;
 
--- What may be claimed, soonest first, without a look at what has ended.
+-- Executions that may be claimed, earliest first, without reading those that have ended.
 CREATE INDEX executions_due ON executions (wake_at) WHERE status IN ('queued', 'suspended');
 
--- One row for each execution that is being run, and for none that sleeps.
+-- One row for each execution that is being run.
 CREATE TABLE leases (
     execution  INTEGER PRIMARY KEY,
     fence      INTEGER NOT NULL,
@@ -42,18 +42,18 @@ CREATE TABLE leases (
     expires_at INTEGER NOT NULL
 ) STRICT;
 
--- Clustered by execution, so that a resume is one range read. One integer holds execution and
--- position: SQLite appends to such a table without rewriting the pages before, unlike to one with a
--- key of two columns.
+-- Clustered by execution, so that a resume is one range scan. A single integer holds execution and
+-- position, because SQLite appends to such a table without rewriting earlier pages, unlike to one with
+-- a key of two columns.
 CREATE TABLE operations (
     -- execution << 32 | seq
     place         INTEGER PRIMARY KEY,
     id            BLOB NOT NULL,
-    -- NULL at the top.
+    -- NULL at the top level.
     parent        BLOB,
     kind          TEXT NOT NULL,
     name          TEXT NOT NULL,
-    -- NULL for a site that runs once, a number for a turn, a text for a key.
+    -- NULL for a call site that runs once, a number for an ordered occurrence, a text for a keyed one.
     occurrence    ANY,
     label         TEXT,
     ord           INTEGER NOT NULL,
@@ -69,7 +69,7 @@ CREATE TABLE operations (
     error         TEXT,
     secret        INTEGER NOT NULL,
     source        TEXT NOT NULL,
-    -- The id of a callback or of an invoked execution.
+    -- Id of a callback or of an invoked execution.
     handle        TEXT,
     deadline      INTEGER,
     -- In nanoseconds.
@@ -77,8 +77,8 @@ CREATE TABLE operations (
     extent        INTEGER
 ) STRICT;
 
--- Which operations the outside has changed while their execution runs, by the number of the change,
--- for its next checkpoint to tell. Emptied with each claim.
+-- Operations changed by external updates while their execution runs, by the number of the update. The
+-- next checkpoint returns them to the holder. Emptied by each claim.
 CREATE TABLE changes (
     execution INTEGER NOT NULL,
     number    INTEGER NOT NULL,

@@ -1,50 +1,50 @@
--- What workers, queues and schedules need. The table of executions is made anew, so that what is
--- looked at often stays in front of what may be large.
+-- Columns and tables for workers, queues and schedules. The table of executions is created anew, so that
+-- columns that are read often stay in front of those that may be large.
 
 CREATE TABLE executions_2 (
-    -- Half of the key of an operation.
+    -- Upper half of the row keys of its operations.
     key          INTEGER PRIMARY KEY CHECK (key < 2147483648),
     id           TEXT NOT NULL UNIQUE,
     handler      TEXT NOT NULL,
     status       TEXT NOT NULL,
-    -- Grows with each lease. The newest lease has this number.
+    -- Number of the newest lease. Grows with each lease.
     fence        INTEGER NOT NULL DEFAULT 0,
-    -- The batch that gave up the newest lease, to recognise its repetition.
+    -- Id of the batch that released the newest lease, to recognise a repetition of it.
     last_batch   INTEGER,
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,
-    -- When it may first run.
+    -- Earliest time of its first run.
     start_at     INTEGER,
     wake_at      INTEGER,
-    -- When a worker may claim it; NULL while there is nothing to claim or its queue comes first.
+    -- When a worker may claim it; NULL while it is not due or must first leave its queue.
     due          INTEGER,
-    -- When its queue may let it run; NULL while it waits for nothing or something else.
+    -- When its queue may admit it; NULL while it does not wait in a queue.
     enqueued     INTEGER,
-    -- The same, set aside while as many run of its key as may.
+    -- The same, while it is held back because its queue key is at its limit.
     held         INTEGER,
     queue        TEXT,
     queue_key    TEXT,
     priority     INTEGER NOT NULL DEFAULT 0,
-    -- 1 from when its queue let it run to its end.
+    -- 1 from when its queue admitted it until its end.
     admitted     INTEGER NOT NULL DEFAULT 0,
-    -- 1 until it is resumed.
+    -- 1 while it is paused.
     paused       INTEGER NOT NULL DEFAULT 0,
-    -- The build of the handler that claimed it last.
+    -- Build of the handler that claimed it last.
     build        TEXT,
-    -- The builds it was blocked under since it last went on, each followed by a line feed.
+    -- Builds under which it blocked since it last ran, each followed by a line feed.
     tried        TEXT,
-    -- How often in a row a holder was gone while this was its last operation.
+    -- Number of crashes in a row without a new operation, and the row key of the last operation then.
     crashes      INTEGER NOT NULL DEFAULT 0,
     crashed_at   INTEGER NOT NULL DEFAULT 0,
     report       TEXT,
     error        TEXT,
-    -- How often it was changed from outside.
+    -- Number of external updates.
     changes      INTEGER NOT NULL DEFAULT 0,
-    -- 1 once it is to be cancelled.
+    -- 1 once its cancellation was requested.
     cancel       INTEGER NOT NULL DEFAULT 0,
-    -- The id of the execution that goes on in its place.
+    -- Id of the execution that continues it.
     next         TEXT,
-    -- The operation that waits for its end: id of the execution, position and id of the operation.
+    -- Operation that waits for its end: id of the execution, position and id of the operation.
     parent           TEXT,
     parent_seq       INTEGER,
     parent_operation BLOB,
@@ -66,26 +66,26 @@ FROM executions;
 DROP TABLE executions;
 ALTER TABLE executions_2 RENAME TO executions;
 
--- What may be claimed, soonest first, without a look at what sleeps, waits for others or has ended.
+-- Executions that may be claimed, earliest first, without reading those that are suspended or have ended.
 CREATE INDEX executions_due ON executions (handler, due) WHERE due IS NOT NULL;
 CREATE INDEX executions_enqueued ON executions (queue, handler, priority, enqueued) WHERE enqueued IS NOT NULL;
 CREATE INDEX executions_held ON executions (queue, queue_key, priority, held) WHERE held IS NOT NULL;
 CREATE INDEX executions_admitted ON executions (queue, queue_key) WHERE admitted = 1;
 CREATE INDEX executions_blocked ON executions (handler) WHERE status = 'blocked';
--- Whose leases were left behind or have expired.
+-- Leases of dead owners, and expired ones.
 CREATE INDEX leases_owner ON leases (owner, expires_at);
 
 CREATE TABLE queues (
     name        TEXT PRIMARY KEY,
     concurrency INTEGER,
     per_key     INTEGER,
-    -- At most so many starts within so many milliseconds.
+    -- Rate limit: at most `starts` starts within `per` milliseconds.
     starts      INTEGER,
     per         INTEGER,
     paused      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- When executions were let run lately, for queues with a rate.
+-- Recent starts, for queues with a rate limit.
 CREATE TABLE queue_starts (
     queue  TEXT NOT NULL,
     at     INTEGER NOT NULL,

@@ -1,2 +1,2 @@
--- What the body of an operation was called with, where its call site says so: 16 bytes.
+-- Fingerprint of the input of an operation whose call site has `with`: 16 bytes.
 ALTER TABLE operations ADD COLUMN fingerprint BLOB;

@@ -1,4 +1,4 @@
-//! In whose name it is written, and what a piece of writing is.
+//! Write session: the lease holder, and the [`Write`] trait for queued transactions.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,32 +10,32 @@ use durable_core::store::{Fence, StoreError, StoreErrorKind};
 use rusqlite::Connection;
 
 use crate::error::Fault;
-use crate::news::News;
+use crate::notifier::Notifier;
 use crate::owner::Owner;
 
-/// Where it is written, and in whose name.
+/// State that all writes of an opened store share.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) path: PathBuf,
     pub(crate) owner: Owner,
-    pub(crate) news: News,
-    /// Leases that were granted and not given up, by the key of the execution.
-    leases: Mutex<HashMap<i64, Held>>,
-    /// Expired leases of living holders, with their expiry and when they were first seen.
+    pub(crate) notifier: Notifier,
+    /// Leases of this store that were granted and not released, by the key of the execution.
+    leases: Mutex<HashMap<i64, HeldLease>>,
+    /// Expired leases of holders that are alive, with their expiry and the time they were first seen.
     expired: Mutex<HashMap<Token, (i64, Instant)>>,
-    /// The file as it was opened.
+    /// Identity of the file that was opened.
     file: Option<FileId>,
 }
 
-/// A lease that was granted.
+/// Lease held by this store.
 #[derive(Debug)]
-struct Held {
+struct HeldLease {
     token: Token,
-    /// Whether nothing was ever recorded of the execution.
+    /// Whether the execution has no records yet.
     blank: bool,
 }
 
-/// What tells a file from another of the same name.
+/// Device and inode number, which differ between files of the same name.
 type FileId = (u64, u64);
 
 impl Session {
@@ -45,12 +45,12 @@ impl Session {
             expired: Mutex::default(),
             path,
             owner,
-            news: News::default(),
+            notifier: Notifier::default(),
             leases: Mutex::default(),
         }
     }
 
-    /// Whether the lease behind `token` is the only one, so that nobody could share a commit.
+    /// Whether `token` is the only lease of this store, so that no other execution could share a commit.
     pub(crate) fn is_alone(&self, token: Token) -> bool {
         let leases = self.leases();
         leases.len() == 1
@@ -59,20 +59,20 @@ impl Session {
                 .is_some_and(|held| held.token == token)
     }
 
-    /// The lease behind `token` was granted. If it is the execution's first one, there is nothing
-    /// to read under it before something is written.
+    /// Adds a lease that was granted. `blank` says that the execution has no records yet, so that
+    /// loading them needs no read.
     pub(crate) fn remember(&self, token: Token, blank: bool) {
-        self.leases().insert(token.key, Held { token, blank });
+        self.leases().insert(token.key, HeldLease { token, blank });
     }
 
-    /// Something is written under the lease behind `token`.
+    /// Notes that records are written under the lease `token`.
     pub(crate) fn note_write(&self, token: Token) {
         if let Some(held) = self.leases().get_mut(&token.key) {
             held.blank = false;
         }
     }
 
-    /// Whether there is nothing to read under the lease behind `token`.
+    /// Whether the execution leased with `token` has no records yet.
     pub(crate) fn is_blank(&self, token: Token) -> bool {
         let leases = self.leases();
         leases
@@ -80,7 +80,7 @@ impl Session {
             .is_some_and(|held| held.token == token && held.blank)
     }
 
-    /// The lease behind `token` was given up or lost.
+    /// Removes a lease that was released or lost.
     pub(crate) fn forget(&self, token: Token) {
         let mut leases = self.leases();
         if leases
@@ -91,26 +91,27 @@ impl Session {
         }
     }
 
-    /// Whether the lease of a living holder has been seen expired for long enough to be taken
-    /// over: a clock that was set forward expires all leases at once, until they are renewed.
+    /// Whether the lease of a holder that is alive has been expired for long enough to be taken over.
+    ///
+    /// When the clock is set forward, all leases expire at once until their holders renew them.
     pub(crate) fn stays_expired(&self, token: Token, expires_at: i64, ttl: Duration) -> bool {
         let mut expired = self.expired.lock().unwrap_or_else(PoisonError::into_inner);
         expired.retain(|_, (_, since)| since.elapsed() < ttl * 4);
-        let seen = expired
+        let first_seen = expired
             .entry(token)
             .or_insert_with(|| (expires_at, Instant::now()));
-        if seen.0 != expires_at {
-            *seen = (expires_at, Instant::now());
+        if first_seen.0 != expires_at {
+            *first_seen = (expires_at, Instant::now());
         }
-        seen.1.elapsed() >= ttl / 2
+        first_seen.1.elapsed() >= ttl / 2
     }
 
-    /// Whether the path still leads to the file that was opened.
+    /// Whether the path still names the file that was opened.
     pub(crate) fn is_in_place(&self) -> bool {
         self.file.is_none() || file_id(&self.path) == self.file
     }
 
-    fn leases(&self) -> MutexGuard<'_, HashMap<i64, Held>> {
+    fn leases(&self) -> MutexGuard<'_, HashMap<i64, HeldLease>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -122,28 +123,28 @@ fn file_id(path: &Path) -> Option<FileId> {
     Some((found.dev(), found.ino()))
 }
 
-/// Elsewhere a file that is open is neither deleted nor replaced.
+/// On other systems an open file cannot be deleted or replaced.
 #[cfg(not(unix))]
 fn file_id(_: &Path) -> Option<FileId> {
     None
 }
 
-/// A piece of work that is committed whole, perhaps together with others, or not at all.
+/// Work that is committed in one transaction, possibly together with other writes.
 ///
-/// It may run again after a rollback, and refuses before it writes anything.
+/// It may run again after a rollback. It must refuse a request before it writes anything.
 pub(crate) trait Write: Send + 'static {
     type Answer: Send + 'static;
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<Self::Answer, Fault>;
 
-    /// Notes in `session` what was committed or refused, before anyone goes on because of it.
+    /// Updates `session` after the write was committed or refused, before the caller gets the answer.
     fn settled(&self, _outcome: &Result<Self::Answer, StoreError>, _session: &Session) {}
 
-    /// Whether this counts as a batch.
+    /// Whether this counts as a batch in the statistics.
     const IS_BATCH: bool = false;
 }
 
-/// What a token of ours says: `key.number` of the execution and of its lease.
+/// Fence token: the key of the execution and the number of its lease, written `key.number`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Token {
     pub(crate) key: i64,
@@ -171,7 +172,7 @@ pub(crate) fn fence_lost(fence: &Fence) -> StoreError {
     StoreError::new(
         StoreErrorKind::FenceLost,
         format!(
-            "the lease of execution `{}` was given up or taken over",
+            "the lease of execution `{}` was released or taken over",
             fence.execution
         ),
     )

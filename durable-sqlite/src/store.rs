@@ -14,23 +14,24 @@ use durable_core::store::{
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 
+use crate::admin::ApplyChange;
 use crate::checkpoint::Checkpoint;
 use crate::claims::ClaimMany;
 use crate::error::unusable;
+use crate::external::{Cancel, Complete, Heartbeat};
 use crate::open::{self, Opened};
-use crate::operate::{Fire, Operate, PutSchedule, RemoveSchedule};
-use crate::outside::{Cancel, Complete, Heartbeat};
 use crate::queues;
 use crate::readers::Readers;
 use crate::reads;
-use crate::rows::LAST;
+use crate::rows::MAX_SEQ;
+use crate::schedules::{Fire, PutSchedule, RemoveSchedule};
 use crate::session::{Session, Token, fence_lost};
 use crate::writer::Writer;
 use crate::writes::{Claim, Renew, Start};
 
 const CAPABILITIES: Capabilities = {
     let mut capabilities = Capabilities::unlimited(Durability::Power);
-    capabilities.max_operations = Some(LAST);
+    capabilities.max_operations = Some(MAX_SEQ);
     capabilities
 };
 
@@ -281,12 +282,12 @@ impl ExecutionStore for SqliteStore {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             // Before the look at the number, so that no change falls in between.
-            let mut listening = self.inner.writer.listen(id);
+            let mut subscription = self.inner.writer.subscribe(id);
             let id = id.clone();
             let count = move |conn: &_, path: &_| reads::changes(conn, path, &id);
             let (changes, settled) = self.inner.readers.read(count).await?;
             if changes <= seen && !settled {
-                listening.more_than(seen).await;
+                subscription.more_than(seen).await;
             }
             Ok(())
         })
@@ -301,14 +302,17 @@ impl WorkStore for SqliteStore {
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         let wanted = wanted.clone();
         Box::pin(async move {
-            let claim = ClaimMany { wanted, how };
+            let claim = ClaimMany {
+                worker: wanted,
+                request: how,
+            };
             Ok(self.inner.writer.enqueue(claim).await?.claimed)
         })
     }
 
     fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(async move {
-            let mut due = self.inner.writer.listen_for_work();
+            let mut due = self.inner.writer.subscribe_to_work();
             // Counted from one, so that zero is old news. The sender lives as long as this store.
             let due = due.wait_for(|count| count + 1 != seen).await;
             Ok(due.map_or(seen, |count| *count + 1))
@@ -366,7 +370,7 @@ impl AdminStore for SqliteStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let id = id.clone();
-        Box::pin(self.inner.writer.enqueue(Operate { id, change, now }))
+        Box::pin(self.inner.writer.enqueue(ApplyChange { id, change, now }))
     }
 }
 

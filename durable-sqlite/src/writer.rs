@@ -1,8 +1,8 @@
-//! Group commit: one thread commits whatever was queued while the last commit was in flight.
+//! Group commit: one thread commits everything that was queued while the last commit was in flight.
 //!
-//! A lone writer gains nothing from another thread and would pay for the hand-over, so it commits
-//! on its own. It only ever *tries* for the connection and gives way to a queue, so it neither
-//! waits for the writer thread nor overtakes what was handed to it before.
+//! A single execution gains nothing from another thread and would pay for the hand-over, so it commits
+//! inline, on the thread of its task. An inline commit only *tries* to lock the connection and yields
+//! to queued jobs: it neither waits for the writer thread nor overtakes earlier jobs.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,21 +14,23 @@ use durable_core::store::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use crate::error::{Fault, describe, gone};
-use crate::news::Listening;
-use crate::open::BUSY;
+use crate::error::{Fault, describe, replaced};
+use crate::notifier::Subscription;
+use crate::open::BUSY_TIMEOUT;
 use crate::session::{Session, Write};
 
-/// A task may be held up this long by a commit of its own; slower disks get the writer thread.
-const QUICK: Duration = Duration::from_millis(1);
+/// Longest average commit that may block the thread of a task. On slower disks the writer thread
+/// commits.
+const MAX_INLINE_COMMIT: Duration = Duration::from_millis(1);
 
+/// Connection for writing, shared by the writer thread and inline commits.
 pub(crate) struct Writer {
     session: Session,
     conn: Mutex<Connection>,
     queue: Mutex<Queue>,
     filled: Condvar,
-    /// How long commits took lately, in nanoseconds: a moving average.
-    pace: AtomicU64,
+    /// Moving average of the time a commit takes, in nanoseconds.
+    average_commit: AtomicU64,
     pub(crate) counters: Counters,
 }
 
@@ -36,7 +38,7 @@ pub(crate) struct Writer {
 struct Queue {
     jobs: Vec<Box<dyn Queued>>,
     closed: bool,
-    /// Whether the writer thread sleeps until it is called.
+    /// Whether the writer thread sleeps without a timeout.
     asleep: bool,
 }
 
@@ -47,20 +49,20 @@ pub(crate) struct Counters {
     pub(crate) batches: AtomicU64,
 }
 
-/// What became of a transaction.
+/// Reason why a transaction failed.
 enum Failure {
-    /// The file is not where it was opened.
-    Gone,
-    /// It could not begin: nothing in it is to blame.
+    /// The file was deleted or replaced.
+    Replaced,
+    /// The transaction could not begin; none of its jobs caused that.
     Begin(rusqlite::Error),
-    /// It began, and was rolled back.
+    /// One of its jobs or the commit failed, and it was rolled back.
     Work(rusqlite::Error),
 }
 
 impl Failure {
     fn at(&self, path: &Path) -> StoreError {
         match self {
-            Self::Gone => gone(path),
+            Self::Replaced => replaced(path),
             Self::Begin(error) | Self::Work(error) => describe(error, path),
         }
     }
@@ -77,7 +79,7 @@ impl Writer {
             conn: Mutex::new(conn),
             queue: Mutex::default(),
             filled: Condvar::new(),
-            pace: AtomicU64::new(0),
+            average_commit: AtomicU64::new(0),
             counters: Counters::default(),
         })
     }
@@ -97,35 +99,40 @@ impl Writer {
         {
             let mut queue = locked(&self.queue);
             if queue.closed {
-                return Err(self.stopped());
+                return Err(self.closed());
             }
             queue.jobs.push(Box::new(job));
         }
         self.filled.notify_one();
-        answer.await.unwrap_or_else(|_| Err(self.stopped()))
+        answer.await.unwrap_or_else(|_| Err(self.closed()))
     }
 
-    /// Waits for changes of an execution from outside, and sees to it that they are looked for.
-    pub(crate) fn listen(&self, id: &ExecutionId) -> Listening<'_> {
-        let listening = self.session.news.listen(id);
+    /// Subscribes to external changes of an execution, and wakes the writer thread to poll for those of
+    /// other processes.
+    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Subscription<'_> {
+        let subscription = self.session.notifier.subscribe(id);
+        self.wake_to_poll();
+        subscription
+    }
+
+    /// Subscribes to executions that become due, and wakes the writer thread to poll for those of other
+    /// processes.
+    pub(crate) fn subscribe_to_work(&self) -> watch::Receiver<u64> {
+        let due = self.session.notifier.subscribe_to_work();
+        self.wake_to_poll();
+        due
+    }
+
+    /// Wakes the writer thread if it sleeps without a timeout, so that it starts to poll.
+    fn wake_to_poll(&self) {
         if locked(&self.queue).asleep {
             self.filled.notify_one();
         }
-        listening
     }
 
-    /// Waits for something to become due, and sees to it that other processes are looked after.
-    pub(crate) fn listen_for_work(&self) -> watch::Receiver<u64> {
-        let listening = self.session.news.listen_for_work();
-        if locked(&self.queue).asleep {
-            self.filled.notify_one();
-        }
-        listening
-    }
-
-    /// Commits `write` at once on this thread, or gives it back where that could take long.
+    /// Commits `write` on this thread, or returns it as an error if that could block for long.
     pub(crate) fn inline<W: Write>(&self, write: W) -> Result<Result<W::Answer, StoreError>, W> {
-        if self.pace.load(Ordering::Relaxed) > QUICK.as_nanos() as u64 {
+        if self.average_commit.load(Ordering::Relaxed) > MAX_INLINE_COMMIT.as_nanos() as u64 {
             return Err(write);
         }
         let Ok(conn) = self.conn.try_lock() else {
@@ -142,7 +149,7 @@ impl Writer {
         match (done, outcome) {
             (Ok(written), Some(outcome)) => {
                 write.settled(&outcome, &self.session);
-                self.session.news.tell();
+                self.session.notifier.publish();
                 self.count(&self.counters.inline_commits, u64::from(written));
                 self.count(
                     &self.counters.batches,
@@ -151,27 +158,27 @@ impl Writer {
                 Ok(outcome)
             }
             (Err(Failure::Work(error)), _) => Ok(Err(describe(&error, &self.session.path))),
-            // Another process writes: waiting for it is the writer thread's part.
+            // Another process holds the lock: let the writer thread wait for it.
             _ => Err(write),
         }
     }
 
-    /// Commits what is queued until the store is closed. The body of the writer thread.
+    /// Commits queued jobs until the store is closed. Runs on the writer thread.
     pub(crate) fn run(&self) {
-        while self.wait() {
+        while self.wait_for_work() {
             let conn = locked(&self.conn);
-            // Taken with the connection in hand, so that nothing gets in between.
+            // Taken after the connection was locked, so that no inline commit overtakes these jobs.
             let mut jobs = std::mem::take(&mut locked(&self.queue).jobs);
             jobs.retain(|job| !job.is_abandoned());
             self.settle(&conn, jobs);
-            if self.session.news.next_look() == Some(Duration::ZERO) {
-                self.session.news.look(&conn);
+            if self.session.notifier.next_poll() == Some(Duration::ZERO) {
+                self.session.notifier.poll(&conn);
             }
         }
     }
 
-    /// Waits until there is something to do. Whether there is, or ever will be.
-    fn wait(&self) -> bool {
+    /// Waits for a job or a due poll. Returns false once the store is closed and no jobs are left.
+    fn wait_for_work(&self) -> bool {
         let mut queue = locked(&self.queue);
         loop {
             if !queue.jobs.is_empty() {
@@ -180,7 +187,7 @@ impl Writer {
             if queue.closed {
                 return false;
             }
-            queue = match self.session.news.next_look() {
+            queue = match self.session.notifier.next_poll() {
                 Some(Duration::ZERO) => return true,
                 Some(pause) => {
                     let woken = self.filled.wait_timeout(queue, pause);
@@ -197,13 +204,14 @@ impl Writer {
         }
     }
 
-    /// Commits what is queued, then ends the writer thread.
+    /// Ends the writer thread once it has committed the queued jobs.
     pub(crate) fn close(&self) {
         locked(&self.queue).closed = true;
         self.filled.notify_one();
     }
 
-    /// Commits all jobs in one transaction. If one of them fails, each gets its own.
+    /// Commits all jobs in one transaction and answers them. If that fails, gives each its own
+    /// transaction.
     fn settle(&self, conn: &Connection, mut jobs: Vec<Box<dyn Queued>>) {
         match self.commit(conn, &mut jobs) {
             Ok(()) => jobs.into_iter().for_each(|job| job.answer(None)),
@@ -221,81 +229,81 @@ impl Writer {
     }
 
     fn commit(&self, conn: &Connection, jobs: &mut [Box<dyn Queued>]) -> Result<(), Failure> {
-        self.transaction(conn, BUSY, || {
+        self.transaction(conn, BUSY_TIMEOUT, || {
             jobs.iter_mut()
                 .try_for_each(|job| job.run(conn, &self.session))
         })?;
         jobs.iter().for_each(|job| job.settled(&self.session));
-        self.session.news.tell();
+        self.session.notifier.publish();
         let batches = jobs.iter().filter(|job| job.is_batch()).count();
         self.count(&self.counters.batches, batches as u64);
         Ok(())
     }
 
-    /// Runs `work` within a transaction. Whether there was anything to commit.
+    /// Runs `work` within a transaction. Returns whether it wrote anything.
     fn transaction(
         &self,
         conn: &Connection,
-        patience: Duration,
+        busy_timeout: Duration,
         work: impl FnOnce() -> rusqlite::Result<()>,
     ) -> Result<bool, Failure> {
         let begun = Instant::now();
         let changes = conn.total_changes();
         if !self.session.is_in_place() {
-            return Err(Failure::Gone);
+            return Err(Failure::Replaced);
         }
-        self.begin(conn, patience).map_err(Failure::Begin)?;
+        self.begin(conn, busy_timeout).map_err(Failure::Begin)?;
         let done = work().and_then(|()| conn.prepare_cached("COMMIT")?.execute([]));
         if let Err(error) = done {
-            self.session.news.forget();
+            self.session.notifier.discard();
             self.roll_back(conn);
             return Err(Failure::Work(error));
         }
         let written = conn.total_changes() != changes;
         if written {
             self.count(&self.counters.commits, 1);
-            self.keep_pace(begun.elapsed());
+            self.record_commit_time(begun.elapsed());
         }
         Ok(written)
     }
 
-    fn begin(&self, conn: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    fn begin(&self, conn: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
         if !conn.is_autocommit() {
             self.roll_back(conn);
         }
-        conn.busy_timeout(patience)?;
+        conn.busy_timeout(busy_timeout)?;
         conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }
 
-    /// SQLite has often rolled back by itself by then.
+    /// Rolls back, unless SQLite has already done so.
     fn roll_back(&self, conn: &Connection) {
         if conn.is_autocommit() {
             return;
         }
         if let Err(error) = conn.execute_batch("ROLLBACK") {
-            tracing::warn!(path = %self.session.path.display(), %error, "a transaction cannot be rolled back");
+            tracing::warn!(path = %self.session.path.display(), %error, "cannot roll back a transaction");
         }
     }
 
-    fn keep_pace(&self, took: Duration) {
+    fn record_commit_time(&self, took: Duration) {
         let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let before = self.pace.load(Ordering::Relaxed);
-        let pace = before - before / 8 + took / 8;
-        self.pace.store(pace, Ordering::Relaxed);
+        let before = self.average_commit.load(Ordering::Relaxed);
+        let average = before - before / 8 + took / 8;
+        self.average_commit.store(average, Ordering::Relaxed);
     }
 
     fn count(&self, counter: &AtomicU64, by: u64) {
         counter.fetch_add(by, Ordering::Relaxed);
     }
 
-    fn stopped(&self) -> StoreError {
+    fn closed(&self) -> StoreError {
         let message = format!("the store `{}` is closed", self.session.path.display());
         StoreError::new(StoreErrorKind::Unavailable, message)
     }
 }
 
-/// A refusal is an answer and disturbs no one else; only a failure of SQLite's spoils the transaction.
+/// Separates refusals, which answer one job, from failures of SQLite, which fail the transaction.
 fn split<T>(done: Result<T, Fault>) -> rusqlite::Result<Result<T, StoreError>> {
     match done {
         Ok(answer) => Ok(Ok(answer)),
@@ -304,7 +312,7 @@ fn split<T>(done: Result<T, Fault>) -> rusqlite::Result<Result<T, StoreError>> {
     }
 }
 
-/// A [`Job`] of any kind.
+/// [`Job`] of any write.
 trait Queued: Send {
     fn run(&mut self, conn: &Connection, session: &Session) -> rusqlite::Result<()>;
     fn settled(&self, session: &Session);
@@ -313,9 +321,10 @@ trait Queued: Send {
     fn answer(self: Box<Self>, failed: Option<StoreError>);
 }
 
+/// Queued write and the channel for its answer.
 struct Job<W: Write> {
     write: W,
-    /// Known once run, true once committed.
+    /// Set once the write has run; final once the transaction is committed.
     outcome: Option<Result<W::Answer, StoreError>>,
     reply: oneshot::Sender<Result<W::Answer, StoreError>>,
 }
@@ -346,7 +355,7 @@ impl<W: Write> Queued for Job<W> {
             (None, Some(outcome)) => outcome,
             (None, None) => return,
         };
-        // Whoever no longer waits will see what was committed when reading.
+        // A caller that stopped waiting sees the committed state when it reads.
         let _ = self.reply.send(answer);
     }
 }

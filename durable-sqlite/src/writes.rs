@@ -1,4 +1,4 @@
-//! Executions start and are leased, each within a transaction that the writer has begun.
+//! Writes that start executions, and that claim and renew their leases.
 
 use std::time::Duration;
 
@@ -8,12 +8,13 @@ use durable_core::store::{
 use durable_core::{ExecutionId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::checksums;
 use crate::error::Fault;
 use crate::reads;
-use crate::rows::{self, LAST, place};
+use crate::rows::{self, MAX_SEQ, row_key};
 use crate::session::{Session, Token, Write, fence_lost};
-use crate::sums;
 
+/// Starts an execution, unless there is one with its id.
 pub(crate) struct Start(pub(crate) NewExecution);
 
 impl Write for Start {
@@ -30,9 +31,10 @@ impl Write for Start {
     }
 }
 
-/// Starts an execution, unless there is one with its id.
+/// Inserts an execution, unless there is one with its id.
 ///
-/// Its fences begin somewhere: should the id be used again after a deletion, no fence of before fits.
+/// Fence numbers start at a random one, so that fences of a deleted execution never match those of a
+/// new one with the same id.
 pub(crate) fn insert(
     conn: &Connection,
     session: &Session,
@@ -43,7 +45,7 @@ pub(crate) fn insert(
                   input_type, input_checksum) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
                   ON CONFLICT (id) DO NOTHING";
-    let (parent, place) = (execution.parent.as_ref(), execution.queue.as_ref());
+    let (parent, entry) = (execution.parent.as_ref(), execution.queue.as_ref());
     let (due, enqueued) = rows::due(execution);
     conn.prepare_cached(insert)?.execute(params![
         execution.id.as_str(),
@@ -56,20 +58,21 @@ pub(crate) fn insert(
         parent.map(|parent| parent.seq.cast_signed()),
         parent.map(|parent| parent.operation.as_bytes().as_slice()),
         execution.start_at.map(Timestamp::as_millis),
-        place.map(|place| &place.queue),
-        place.and_then(|place| place.key.as_ref()),
-        place.map_or(0, |place| place.priority),
+        entry.map(|entry| &entry.queue),
+        entry.and_then(|entry| entry.key.as_ref()),
+        entry.map_or(0, |entry| entry.priority),
         execution.admitted,
         due,
         enqueued,
         fastrand::i64(0..1 << 40),
         execution.input_type.as_deref(),
-        sums::of_start(execution),
+        checksums::of_start(execution),
     ])?;
-    session.news.note_due();
+    session.notifier.note_due();
     Ok(())
 }
 
+/// Claims one execution by its id.
 pub(crate) struct Claim {
     pub(crate) id: ExecutionId,
     pub(crate) now: Timestamp,
@@ -102,12 +105,12 @@ impl Write for Claim {
     }
 }
 
-/// A lease that is to be granted.
+/// Lease to be granted.
 pub(crate) struct Grant<'a> {
     pub(crate) now: Timestamp,
     pub(crate) ttl: Duration,
     pub(crate) build: Option<&'a str>,
-    /// Whether another one was left behind.
+    /// Whether an earlier holder left a lease behind.
     pub(crate) was_interrupted: bool,
 }
 
@@ -124,7 +127,9 @@ impl Grant<'_> {
             false => 0,
         };
         if execution.status == ExecutionStatus::Blocked {
-            session.news.note(&execution.id, execution.changes, false);
+            session
+                .notifier
+                .note(&execution.id, execution.changes, false);
         }
         execution.claimed(self.now);
         let update = "UPDATE executions SET fence = fence + 1, status = ?2, updated_at = ?3, last_batch = NULL, \
@@ -142,7 +147,7 @@ impl Grant<'_> {
             |row| row.get(0),
         )?;
         if execution.changes > 0 {
-            // The new holder reads the records as they are.
+            // The new holder reads all records, changed or not.
             conn.prepare_cached("DELETE FROM changes WHERE execution = ?1")?
                 .execute([key])?;
         }
@@ -163,14 +168,14 @@ impl Grant<'_> {
     }
 }
 
-/// How often in a row, this time included, a holder was gone without a new operation recorded.
+/// Counts the crashes in a row, including this one, during which no new operation was recorded.
 fn count_crash(conn: &Connection, key: i64) -> Result<u32, Fault> {
     let select = "SELECT crashes, crashed_at, coalesce((SELECT max(place) FROM operations WHERE place > ?2 AND \
                   place <= ?3), 0) FROM executions WHERE key = ?1";
-    let ends = params![key, place(key, 0), place(key, LAST)];
+    let range = params![key, row_key(key, 0), row_key(key, MAX_SEQ)];
     let (crashes, before, last): (u32, i64, i64) = conn
         .prepare_cached(select)?
-        .query_row(ends, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        .query_row(range, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     if last == before {
         return Ok(crashes.saturating_add(1));
     }
@@ -180,7 +185,7 @@ fn count_crash(conn: &Connection, key: i64) -> Result<u32, Fault> {
 }
 
 impl Claim {
-    /// Whether a lease was left behind: `Ok(false)` where there is none, refused while its holder lives.
+    /// Whether an earlier holder left a lease behind. Refuses the claim while that holder is alive.
     fn holder_is_dead(
         &self,
         conn: &Connection,
@@ -197,7 +202,7 @@ impl Claim {
         };
         if self.now.as_millis() < expires_at && session.owner.is_alive(&session.path, &owner) {
             let message = format!(
-                "execution `{}` is being run by another holder, until {} if it does not renew",
+                "execution `{}` is leased by another holder until {} or longer",
                 self.id,
                 Timestamp::from_millis(expires_at)
             );
@@ -207,6 +212,7 @@ impl Claim {
     }
 }
 
+/// Extends a lease.
 pub(crate) struct Renew {
     pub(crate) fence: Fence,
     pub(crate) token: Token,

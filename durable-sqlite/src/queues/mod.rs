@@ -1,12 +1,12 @@
-//! Queues: how they are set up, and what is in them.
+//! Queues: their limits, and the executions in them.
 
-mod pass;
+mod admission;
 
 use durable_core::Timestamp;
 use durable_core::store::{Queue, QueueEntry, QueueState, Rate, StoreError, StoreErrorKind};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-pub(crate) use pass::let_through;
+pub(crate) use admission::admit;
 
 use crate::error::Fault;
 use crate::session::{Session, Write};
@@ -15,22 +15,27 @@ fn millis(rate: Rate) -> i64 {
     i64::try_from(rate.per.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// How many executions of a queue run, or of one key in it; no more than `most` are counted.
-fn running(conn: &Connection, queue: &str, of: Option<&str>, most: u32) -> Result<u32, Fault> {
+/// Counts the running executions of a queue, or of one key in it, up to `limit`.
+fn running(
+    conn: &Connection,
+    queue: &str,
+    queue_key: Option<&str>,
+    limit: u32,
+) -> Result<u32, Fault> {
     let all = "SELECT count(*) FROM (SELECT 1 FROM executions WHERE admitted = 1 AND queue = ?1 LIMIT ?2)";
     let of_key = "SELECT count(*) FROM (SELECT 1 FROM executions WHERE admitted = 1 AND queue = ?1 AND queue_key = ?3 \
                   LIMIT ?2)";
-    Ok(match of {
+    Ok(match queue_key {
         None => conn
             .prepare_cached(all)?
-            .query_row(params![queue, most], |row| row.get(0))?,
+            .query_row(params![queue, limit], |row| row.get(0))?,
         Some(key) => conn
             .prepare_cached(of_key)?
-            .query_row(params![queue, most, key], |row| row.get(0))?,
+            .query_row(params![queue, limit, key], |row| row.get(0))?,
     })
 }
 
-/// An execution was let run.
+/// Records a start for the rate limit of a queue.
 pub(crate) fn note_start(conn: &Connection, queue: &str, now: Timestamp) -> Result<(), Fault> {
     let insert = "INSERT INTO queue_starts (queue, at, number) SELECT ?1, ?2, coalesce(max(number), 0) + 1 FROM \
                   queue_starts WHERE queue = ?1 AND at = ?2";
@@ -39,25 +44,26 @@ pub(crate) fn note_start(conn: &Connection, queue: &str, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// One of a key has ended: the next one waits like others.
-pub(crate) fn release_held(conn: &Connection, place: &QueueEntry) -> Result<(), Fault> {
-    let Some(of) = &place.key else {
+/// Puts the next execution that was held back for the same queue key in line again, after one of them
+/// ended.
+pub(crate) fn release_held(conn: &Connection, entry: &QueueEntry) -> Result<(), Fault> {
+    let Some(queue_key) = &entry.key else {
         return Ok(());
     };
     let update = "UPDATE executions SET enqueued = held, held = NULL WHERE key = (SELECT key FROM executions WHERE \
                   queue = ?1 AND queue_key = ?2 AND held IS NOT NULL ORDER BY priority DESC, held, key LIMIT 1)";
     conn.prepare_cached(update)?
-        .execute(params![place.queue, of])?;
+        .execute(params![entry.queue, queue_key])?;
     Ok(())
 }
 
-const QUEUE: &str =
+const SELECT_QUEUE: &str =
     "SELECT name, concurrency, per_key, starts, per, paused FROM queues WHERE name = ?1";
 
-/// How a queue is set up.
+/// Reads the limits of a queue; none if it was never set up.
 fn get(conn: &Connection, name: &str) -> Result<Queue, Fault> {
     let found = conn
-        .prepare_cached(QUEUE)?
+        .prepare_cached(SELECT_QUEUE)?
         .query_row([name], queue)
         .optional()?;
     Ok(found.unwrap_or_else(|| Queue {
@@ -81,7 +87,7 @@ fn queue(row: &Row<'_>) -> rusqlite::Result<Queue> {
     })
 }
 
-/// Every queue that was set up or has something in it.
+/// Reads the state of every queue that was set up or has executions in it.
 pub(crate) fn states(conn: &Connection) -> Result<Vec<QueueState>, Fault> {
     let names = "SELECT name FROM queues UNION SELECT queue FROM executions WHERE enqueued IS NOT NULL UNION SELECT \
                  queue FROM executions WHERE held IS NOT NULL UNION SELECT queue FROM executions WHERE admitted = 1 \
@@ -110,7 +116,7 @@ pub(crate) fn states(conn: &Connection) -> Result<Vec<QueueState>, Fault> {
     Ok(states)
 }
 
-/// Sets up a queue.
+/// Sets the limits of a queue.
 pub(crate) struct Put(pub(crate) Queue);
 
 impl Write for Put {
@@ -132,7 +138,7 @@ impl Write for Put {
     }
 }
 
-/// Forgets how a queue was set up.
+/// Removes the limits of a queue.
 pub(crate) struct Remove(pub(crate) String);
 
 impl Write for Remove {
@@ -142,10 +148,7 @@ impl Write for Remove {
         let Self(name) = self;
         let delete = "DELETE FROM queues WHERE name = ?1";
         if conn.prepare_cached(delete)?.execute([name])? == 0 {
-            let message = format!(
-                "no queue `{name}` was set up in `{}`",
-                session.path.display()
-            );
+            let message = format!("there is no queue `{name}` in `{}`", session.path.display());
             return Err(StoreError::new(StoreErrorKind::NotFound, message).into());
         }
         conn.prepare_cached("DELETE FROM queue_starts WHERE queue = ?1")?
@@ -154,11 +157,11 @@ impl Write for Remove {
     }
 }
 
-/// Other limits may hold other executions back.
+/// Puts every execution that was held back in line again: new limits may hold back others.
 fn release_all(conn: &Connection, session: &Session, name: &str) -> Result<(), Fault> {
     let update =
         "UPDATE executions SET enqueued = held, held = NULL WHERE queue = ?1 AND held IS NOT NULL";
     conn.prepare_cached(update)?.execute([name])?;
-    session.news.note_due();
+    session.notifier.note_due();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Checksums beside what is stored.
+//! Checksums stored beside the values they protect.
 
 use durable_core::store::{Checksum, Execution, ScheduleEntry};
 use durable_core::{ExecutionId, Payload};
@@ -8,11 +8,11 @@ use crate::cells::{Cells, Damage};
 use crate::error::Fault;
 use crate::rows::encode_error;
 
-/// A checksum as its column keeps it: a signed number takes four bytes at most.
-pub(crate) type Sum = i32;
+/// Checksum as its column stores it: SQLite encodes a signed 32-bit number in at most four bytes.
+pub(crate) type Crc = i32;
 
-/// The checksum of columns in their order.
-pub(crate) fn of_columns<'a>(columns: impl IntoIterator<Item = ValueRef<'a>>) -> Sum {
+/// Computes the checksum of the columns of a row, in order.
+pub(crate) fn of_columns<'a>(columns: impl IntoIterator<Item = ValueRef<'a>>) -> Crc {
     let mut sum = Checksum::default();
     for (number, column) in (0..).zip(columns) {
         match column {
@@ -25,8 +25,9 @@ pub(crate) fn of_columns<'a>(columns: impl IntoIterator<Item = ValueRef<'a>>) ->
     sum.finish().cast_signed()
 }
 
-/// The checksum of what an execution was started with: its id, handler, input with its type, and the time.
-pub(crate) fn of_start(execution: &Execution) -> Sum {
+/// Computes the checksum of what never changes after the start of an execution: id, handler, input,
+/// input type and creation time.
+pub(crate) fn of_start(execution: &Execution) -> Crc {
     let mut sum = of_value(&execution.id, &execution.input);
     sum.bytes(4, execution.handler.as_bytes());
     sum.integer(5, execution.created_at.as_millis());
@@ -36,8 +37,8 @@ pub(crate) fn of_start(execution: &Execution) -> Sum {
     sum.finish().cast_signed()
 }
 
-/// The checksum of an output of the execution `id`.
-pub(crate) fn of_output(id: &ExecutionId, output: &Payload) -> Sum {
+/// Computes the checksum of an output of the execution `id`.
+pub(crate) fn of_output(id: &ExecutionId, output: &Payload) -> Crc {
     of_value(id, output).finish().cast_signed()
 }
 
@@ -49,16 +50,16 @@ fn of_value(id: &ExecutionId, value: &Payload) -> Checksum {
     sum
 }
 
-/// The checksum of an error or report of the execution `id`.
-pub(crate) fn of_text(id: &ExecutionId, text: &str) -> Sum {
+/// Computes the checksum of an error or report of the execution `id`.
+pub(crate) fn of_text(id: &ExecutionId, text: &str) -> Crc {
     let mut sum = Checksum::default();
     sum.bytes(0, id.as_str().as_bytes());
     sum.bytes(3, text.as_bytes());
     sum.finish().cast_signed()
 }
 
-/// The checksum of a schedule.
-pub(crate) fn of_schedule(schedule: &ScheduleEntry) -> Sum {
+/// Computes the checksum of a schedule: name, plan, handler and input.
+pub(crate) fn of_schedule(schedule: &ScheduleEntry) -> Crc {
     let ScheduleEntry {
         name,
         plan,
@@ -80,53 +81,58 @@ pub(crate) fn of_schedule(schedule: &ScheduleEntry) -> Sum {
     sum.finish().cast_signed()
 }
 
-/// What an execution ended or stopped with, as its columns keep it.
-pub(crate) struct End {
-    pub(crate) output: Option<Sum>,
+/// Columns that hold the outcome of an execution, with their checksums.
+pub(crate) struct OutcomeColumns {
+    /// The error, encoded as JSON.
     pub(crate) error: Option<String>,
-    pub(crate) error_sum: Option<Sum>,
-    pub(crate) report: Option<Sum>,
+    pub(crate) output_checksum: Option<Crc>,
+    pub(crate) error_checksum: Option<Crc>,
+    pub(crate) report_checksum: Option<Crc>,
 }
 
-impl End {
+impl OutcomeColumns {
     pub(crate) fn of(execution: &Execution) -> Result<Self, Fault> {
         let id = &execution.id;
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         let report = execution.report.as_deref();
         Ok(Self {
-            output: execution
+            output_checksum: execution
                 .output
                 .as_ref()
                 .map(|output| of_output(id, output)),
-            error_sum: error.as_deref().map(|error| of_text(id, error)),
-            report: report.map(|report| of_text(id, report)),
+            error_checksum: error.as_deref().map(|error| of_text(id, error)),
+            report_checksum: report.map(|report| of_text(id, report)),
             error,
         })
     }
 }
 
-/// Compares a row with the checksum in its column `index`, if it has one.
+/// Compares a computed checksum with the one in column `index`. Rows of older releases have none.
 pub(crate) fn verify(
     row: &Cells<'_>,
     index: usize,
     column: &'static str,
-    found: impl FnOnce() -> Result<Sum, Damage>,
+    compute: impl FnOnce() -> Result<Crc, Damage>,
 ) -> Result<(), Damage> {
     let damage = |why: String| Damage {
         column,
         why,
-        sum: true,
+        only_checksum_differs: true,
     };
-    let kept = match row.get(index) {
+    let stored = match row.get(index) {
         ValueRef::Null => return Ok(()),
-        ValueRef::Integer(kept) => kept,
-        _ => return Err(damage("the checksum beside it is no number".to_owned())),
+        ValueRef::Integer(stored) => stored,
+        _ => {
+            return Err(damage(
+                "its checksum column does not hold a number".to_owned(),
+            ));
+        }
     };
-    let found = i64::from(found()?);
-    if kept == found {
+    let computed = i64::from(compute()?);
+    if stored == computed {
         return Ok(());
     }
     Err(damage(format!(
-        "its bytes are not those that were written, by their checksum ({kept}, now {found})"
+        "its checksum does not match: stored {stored}, computed {computed}"
     )))
 }

@@ -1,15 +1,16 @@
-//! What others than the holder of a lease change: callbacks, parents, cancellation.
+//! External updates: callback completion, child results, cancellation.
 
 use durable_core::store::{CallbackId, Execution, ExecutionStatus};
 use durable_core::{Completion, ExecutionId, Record, Timestamp};
 use rusqlite::{Connection, params};
 
+use crate::checksums::OutcomeColumns;
 use crate::error::Fault;
 use crate::reads;
 use crate::rows::{self, put};
 use crate::session::{Session, Write};
-use crate::sums;
 
+/// Completes a callback.
 pub(crate) struct Complete {
     pub(crate) callback: CallbackId,
     pub(crate) outcome: Completion,
@@ -27,10 +28,11 @@ impl Write for Complete {
         record.settle(&self.outcome, self.now);
         put(conn, key, record)?;
         execution.changed(self.now);
-        changed(conn, session, key, &execution, Some(callback.seq()))
+        record_change(conn, session, key, &execution, Some(callback.seq()))
     }
 }
 
+/// Records the heartbeat of a callback.
 pub(crate) struct Heartbeat {
     pub(crate) callback: CallbackId,
     pub(crate) now: Timestamp,
@@ -47,13 +49,14 @@ impl Write for Heartbeat {
         record.beat(self.now);
         put(conn, key, record)?;
         execution.kept_alive();
-        // However long a run lasts, only the last heartbeat is to be told.
+        // Only the last heartbeat matters: a long run must not collect a row for each one.
         conn.prepare_cached("DELETE FROM changes WHERE execution = ?1 AND seq = ?2")?
             .execute(params![key, callback.seq().cast_signed()])?;
-        changed(conn, session, key, &execution, Some(callback.seq()))
+        record_change(conn, session, key, &execution, Some(callback.seq()))
     }
 }
 
+/// Requests the cancellation of an execution.
 pub(crate) struct Cancel {
     pub(crate) id: ExecutionId,
     pub(crate) now: Timestamp,
@@ -69,78 +72,75 @@ impl Write for Cancel {
         if execution.changes == before {
             return Ok(());
         }
-        let told = ParentCompletion::by(conn, session, &execution, self.now)?;
+        let parent = ParentCompletion::of(conn, session, &execution, self.now)?;
         let update = "UPDATE executions SET status = ?2, updated_at = ?3, error = ?4, cancel = ?5, paused = ?6, \
                       admitted = ?7, report = ?8, error_checksum = ?9, report_checksum = ?10 WHERE key = ?1";
-        let end = sums::End::of(&execution)?;
+        let outcome = OutcomeColumns::of(&execution)?;
         conn.prepare_cached(update)?.execute(params![
             key,
             execution.status.as_str(),
             execution.updated_at.as_millis(),
-            end.error,
+            outcome.error,
             execution.cancel,
             execution.paused,
             execution.admitted,
             execution.report,
-            end.error_sum,
-            end.report,
+            outcome.error_checksum,
+            outcome.report_checksum,
         ])?;
-        changed(conn, session, key, &execution, None)?;
-        told.map_or(Ok(()), |told| told.write(conn, session))
+        record_change(conn, session, key, &execution, None)?;
+        parent.map_or(Ok(()), |parent| parent.write(conn, session))
     }
 }
 
-/// The operation that waits for an execution's end as the end leaves it, still to be written.
+/// Completion of the operation that waits for a child execution, computed but not yet written.
 pub(crate) struct ParentCompletion {
     key: i64,
-    waiting: Execution,
+    parent: Execution,
     record: Record,
 }
 
 impl ParentCompletion {
-    /// Whom the end of an execution settles an operation of, if it has ended for good. Only reads, so
-    /// that a parent that cannot be read refuses the end before any of it is written.
-    pub(crate) fn by(
+    /// Computes what the end of `ended` does to the operation that waits for it, if there is one.
+    ///
+    /// Only reads: if the parent cannot be read, the end is refused before any of it is written.
+    pub(crate) fn of(
         conn: &Connection,
         session: &Session,
         ended: &Execution,
         now: Timestamp,
     ) -> Result<Option<Self>, Fault> {
-        let (Some(parent), Some(outcome)) = (&ended.parent, ended.completion()) else {
+        let (Some(operation), Some(outcome)) = (&ended.parent, ended.completion()) else {
             return Ok(None);
         };
-        let Some((key, mut waiting)) = reads::find(conn, &session.path, &parent.execution)? else {
+        let Some((key, mut parent)) = reads::find(conn, &session.path, &operation.execution)?
+        else {
             return Ok(None);
         };
-        let record = reads::record(conn, &session.path, &waiting.id, key, parent.seq)?;
-        let Some(mut record) = record.filter(|record| parent.is(record)) else {
+        let record = reads::record(conn, &session.path, &parent.id, key, operation.seq)?;
+        let Some(mut record) = record.filter(|record| operation.is(record)) else {
             return Ok(None);
         };
-        if waiting.status.is_terminal() || !record.settle(&outcome, now) {
+        if parent.status.is_terminal() || !record.settle(&outcome, now) {
             return Ok(None);
         }
-        waiting.changed(now);
+        parent.changed(now);
         Ok(Some(Self {
             key,
-            waiting,
+            parent,
             record,
         }))
     }
 
     pub(crate) fn write(&self, conn: &Connection, session: &Session) -> Result<(), Fault> {
         put(conn, self.key, &self.record)?;
-        changed(
-            conn,
-            session,
-            self.key,
-            &self.waiting,
-            Some(self.record.seq),
-        )
+        record_change(conn, session, self.key, &self.parent, Some(self.record.seq))
     }
 }
 
-/// Writes that an execution was changed, in its record `seq`, and notes it for those who wait.
-pub(crate) fn changed(
+/// Writes the change counter and due time of an execution, and notes the change for the notifier.
+/// `seq` is the record that changed, if it was one.
+pub(crate) fn record_change(
     conn: &Connection,
     session: &Session,
     key: i64,
@@ -157,16 +157,18 @@ pub(crate) fn changed(
         due,
         enqueued,
     ])?;
-    // Whoever claims it next reads the record; only who runs it now has to be told.
+    // Only the current holder needs the row: the next one to claim the execution reads its records.
     if let (Some(seq), ExecutionStatus::Running) = (seq, execution.status) {
         let insert = "INSERT INTO changes (execution, number, seq) VALUES (?1, ?2, ?3)";
         conn.prepare_cached(insert)?
             .execute(params![key, changes, seq.cast_signed()])?;
     }
     let settled = execution.status.is_settled();
-    session.news.note(&execution.id, execution.changes, settled);
+    session
+        .notifier
+        .note(&execution.id, execution.changes, settled);
     if execution.due_at().is_some() {
-        session.news.note_due();
+        session.notifier.note_due();
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A bit that changed within what is stored is noticed, and named.
+//! Checksums: a flipped bit in a stored value is detected, and the error names the value.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,9 +30,9 @@ const FAILED: &str = "no stock is left";
 const REPORT: &str = "the name is gone";
 const FIRED: &str = "{\"every\":\"day\"}";
 
-/// A closed store with an execution `paid` that has an input, a step, a failed step and an output, one `failed` that ended
-/// with an error, one `stuck` that is blocked, and a schedule.
-async fn written() -> (TempDir, PathBuf) {
+/// Creates a closed store with an execution `paid` that has an input, a step, a failed step and an output, one
+/// `failed` that ended with an error, one `stuck` that is blocked, and a schedule.
+async fn written_store() -> (TempDir, PathBuf) {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let store = open(&path).await;
@@ -85,11 +85,11 @@ fn batch(update: ExecutionUpdate) -> Batch {
     }
 }
 
-/// What is read of everything in the store, as text.
-async fn read(store: &SqliteStore) -> Result<String, StoreError> {
+/// Reads everything in the store, as text.
+async fn read_all(store: &SqliteStore) -> Result<String, StoreError> {
     let mut all = String::new();
     for name in ["paid", "failed", "stuck"] {
-        all += &format!("{:?}\n", Shown(store.get(&id(name)).await?));
+        all += &format!("{:?}\n", WithValues(store.get(&id(name)).await?));
         for record in store.history(&id(name)).await? {
             let data = record.payload.as_ref().map(|payload| &payload.data);
             all += &format!("{record:?} {data:?}\n");
@@ -99,10 +99,10 @@ async fn read(store: &SqliteStore) -> Result<String, StoreError> {
     Ok(all + &format!("{schedules:?} {:?}", schedules[0].input.data))
 }
 
-/// An execution with the values that its own `Debug` keeps back.
-struct Shown(durable_core::store::Execution);
+/// Shows an execution with the values that its own `Debug` leaves out.
+struct WithValues(durable_core::store::Execution);
 
-impl std::fmt::Debug for Shown {
+impl std::fmt::Debug for WithValues {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self(execution) = self;
         let output = execution.output.as_ref().map(|output| &output.data);
@@ -110,42 +110,53 @@ impl std::fmt::Debug for Shown {
     }
 }
 
-/// The file with one bit flipped, opened and read.
-async fn with_flipped(path: &Path, sound: &[u8], bit: usize) -> Result<String, StoreError> {
+/// Opens and reads a copy of the file with one bit flipped.
+async fn read_with_flipped_bit(
+    path: &Path,
+    sound: &[u8],
+    bit: usize,
+) -> Result<String, StoreError> {
     let mut damaged = sound.to_vec();
     damaged[bit / 8] ^= 1 << (bit % 8);
     let copy = path.with_file_name("copy.db");
     fs::write(&copy, damaged).unwrap();
-    read(&SqliteStore::open(&copy).await?).await
+    read_all(&SqliteStore::open(&copy).await?).await
 }
 
-fn places(file: &[u8], text: &str) -> Vec<usize> {
+fn offsets(file: &[u8], text: &str) -> Vec<usize> {
     let windows = file.windows(text.len()).enumerate();
-    let places = windows.filter(|(_, window)| *window == text.as_bytes());
-    places.map(|(place, _)| place).collect()
+    let offsets = windows.filter(|(_, window)| *window == text.as_bytes());
+    offsets.map(|(offset, _)| offset).collect()
 }
 
-/// Flips every bit of a stored text, and requires an error with these words.
-async fn is_noticed(text: &str, words: &[&str]) {
-    let (_directory, path) = written().await;
+/// Asserts that flipping any bit of a stored text leads to an error with these words.
+async fn assert_detected(text: &str, words: &[&str]) {
+    let (_directory, path) = written_store().await;
     let sound = fs::read(&path).unwrap();
-    let places = places(&sound, text);
-    let [place] = places[..] else {
-        unreachable!("{text} stands at {places:?}");
+    let offsets = offsets(&sound, text);
+    let [offset] = offsets[..] else {
+        unreachable!("{text} is stored at {offsets:?}");
     };
-    for bit in place * 8..(place + text.len()) * 8 {
-        let error = with_flipped(&path, &sound, bit).await.unwrap_err();
-        let told = error.to_string();
-        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "bit {bit}: {told}");
+    for bit in offset * 8..(offset + text.len()) * 8 {
+        let error = read_with_flipped_bit(&path, &sound, bit).await.unwrap_err();
+        let message = error.to_string();
+        assert_eq!(
+            error.kind(),
+            StoreErrorKind::Corrupt,
+            "bit {bit}: {message}"
+        );
         for word in words {
-            assert!(told.contains(word), "bit {bit}: {word} is not in: {told}");
+            assert!(
+                message.contains(word),
+                "bit {bit}: {word} is not in: {message}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn every_flipped_bit_of_a_value_is_noticed() {
-    is_noticed(
+async fn every_flipped_bit_of_a_value_is_detected() {
+    assert_detected(
         VALUE,
         &[
             "copy.db", "`load`", "record 1", "`paid`", "checksum", "backup",
@@ -155,14 +166,14 @@ async fn every_flipped_bit_of_a_value_is_noticed() {
 }
 
 #[tokio::test]
-async fn every_flipped_bit_of_an_operations_error_is_noticed() {
-    // What is no text any more is noticed as that.
-    is_noticed(ERROR, &["copy.db", "`load`", "record 2", "`paid`"]).await;
+async fn every_flipped_bit_of_an_operations_error_is_detected() {
+    // Some flips make the text invalid UTF-8, which is reported without mentioning the checksum.
+    assert_detected(ERROR, &["copy.db", "`load`", "record 2", "`paid`"]).await;
 }
 
 #[tokio::test]
-async fn every_flipped_bit_of_an_input_is_noticed() {
-    is_noticed(
+async fn every_flipped_bit_of_an_input_is_detected() {
+    assert_detected(
         INPUT,
         &["copy.db", "execution `paid`", "`input`", "checksum"],
     )
@@ -170,8 +181,8 @@ async fn every_flipped_bit_of_an_input_is_noticed() {
 }
 
 #[tokio::test]
-async fn every_flipped_bit_of_an_output_is_noticed() {
-    is_noticed(
+async fn every_flipped_bit_of_an_output_is_detected() {
+    assert_detected(
         OUTPUT,
         &["copy.db", "execution `paid`", "`output`", "checksum"],
     )
@@ -179,39 +190,39 @@ async fn every_flipped_bit_of_an_output_is_noticed() {
 }
 
 #[tokio::test]
-async fn every_flipped_bit_of_an_executions_error_or_report_is_noticed() {
-    is_noticed(FAILED, &["copy.db", "execution `failed`", "`error`"]).await;
-    is_noticed(REPORT, &["copy.db", "execution `stuck`", "`report`"]).await;
+async fn every_flipped_bit_of_an_executions_error_or_report_is_detected() {
+    assert_detected(FAILED, &["copy.db", "execution `failed`", "`error`"]).await;
+    assert_detected(REPORT, &["copy.db", "execution `stuck`", "`report`"]).await;
 }
 
 #[tokio::test]
-async fn every_flipped_bit_of_a_schedules_input_is_noticed() {
-    is_noticed(FIRED, &["copy.db", "schedule `daily`", "checksum"]).await;
+async fn every_flipped_bit_of_a_schedules_input_is_detected() {
+    assert_detected(FIRED, &["copy.db", "schedule `daily`", "checksum"]).await;
 }
 
 #[tokio::test]
-async fn no_flipped_bit_of_a_record_changes_what_is_read() {
-    let (_directory, path) = written().await;
+async fn no_flipped_bit_of_a_record_changes_a_read_value() {
+    let (_directory, path) = written_store().await;
     let sound = fs::read(&path).unwrap();
-    let expected = read(&open(&path).await).await.unwrap();
-    // Both records, with what SQLite says of their columns, whatever they are.
-    let (first, last) = (places(&sound, VALUE)[0], places(&sound, VALUE)[0] + 60);
+    let expected = read_all(&open(&path).await).await.unwrap();
+    // Covers both records, with the headers in which SQLite describes their columns.
+    let (first, last) = (offsets(&sound, VALUE)[0], offsets(&sound, VALUE)[0] + 60);
     for bit in (first - 120) * 8..last * 8 {
-        if let Ok(read) = with_flipped(&path, &sound, bit).await {
+        if let Ok(read) = read_with_flipped_bit(&path, &sound, bit).await {
             assert_eq!(read, expected, "bit {} of byte {}", bit % 8, bit / 8);
         }
     }
 }
 
 #[tokio::test]
-async fn what_is_right_as_it_stands_can_be_kept() {
-    let (_directory, path) = written().await;
+async fn the_statement_in_the_error_accepts_the_stored_value() {
+    let (_directory, path) = written_store().await;
     let conn = Connection::open(&path).unwrap();
     let change = "UPDATE operations SET data = CAST('{\"cents\":2999}' AS BLOB) WHERE name = 'load' AND data IS NOT NULL";
     assert_eq!(conn.execute(change, []).unwrap(), 1);
     let error = open(&path).await.history(&id("paid")).await.unwrap_err();
-    let told = error.to_string();
-    let (_, advice) = told.split_once("keep it with `").unwrap();
+    let message = error.to_string();
+    let (_, advice) = message.split_once("accept it with `").unwrap();
     let (update, _) = advice.split_once('`').unwrap();
     assert_eq!(conn.execute(update, []).unwrap(), 1, "{update}");
     let history = open(&path).await.history(&id("paid")).await.unwrap();
@@ -220,9 +231,9 @@ async fn what_is_right_as_it_stands_can_be_kept() {
 }
 
 #[tokio::test]
-async fn what_was_written_without_a_checksum_is_read_as_it_is() {
-    let (_directory, path) = written().await;
-    let expected = read(&open(&path).await).await.unwrap();
+async fn rows_without_a_checksum_are_read_unverified() {
+    let (_directory, path) = written_store().await;
+    let expected = read_all(&open(&path).await).await.unwrap();
     let without = "UPDATE operations SET checksum = NULL;
         UPDATE executions SET input_checksum = NULL, output_checksum = NULL, error_checksum = NULL, report_checksum = NULL;
         UPDATE schedules SET checksum = NULL";
@@ -230,5 +241,5 @@ async fn what_was_written_without_a_checksum_is_read_as_it_is() {
         .unwrap()
         .execute_batch(without)
         .unwrap();
-    assert_eq!(read(&open(&path).await).await.unwrap(), expected);
+    assert_eq!(read_all(&open(&path).await).await.unwrap(), expected);
 }

@@ -1,4 +1,4 @@
-//! The store keeps the contract of all stores.
+//! Runs the conformance suite of stores.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

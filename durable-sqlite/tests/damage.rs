@@ -1,4 +1,4 @@
-//! What a store does with a path, a file or a disk that it cannot use: says so, and changes nothing.
+//! Paths, files and disks that a store cannot use: it reports them and changes nothing.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,14 +18,14 @@ use durable_core::store::{
 };
 use durable_sqlite::SqliteStore;
 use rusqlite::Connection;
-use support::{Other, child_command, child_env, id, leased, open, positions, say, step, steps};
+use support::{Other, child_command, child_env, id, leased, open, positions, report, step, steps};
 use tempfile::{TempDir, tempdir};
 
-/// The size of the store's pages.
+/// Page size of the store, in bytes.
 const PAGE: u64 = 1024;
 
-/// Opens what must be refused, and checks that the message names the path and these words.
-async fn refusal(path: &Path, kind: StoreErrorKind, words: &[&str]) -> StoreError {
+/// Asserts that opening `path` fails, with a message that has the path and these words.
+async fn assert_refused(path: &Path, kind: StoreErrorKind, words: &[&str]) -> StoreError {
     let error = SqliteStore::open(path).await.unwrap_err();
     let text = error.to_string();
     assert_eq!(error.kind(), kind, "{text}");
@@ -36,8 +36,8 @@ async fn refusal(path: &Path, kind: StoreErrorKind, words: &[&str]) -> StoreErro
     error
 }
 
-/// A closed store with an execution `a` of so many steps.
-async fn written(steps: u64) -> (TempDir, PathBuf) {
+/// Creates a closed store with an execution `a` of so many steps.
+async fn written_store(steps: u64) -> (TempDir, PathBuf) {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let store = open(&path).await;
@@ -50,7 +50,7 @@ async fn written(steps: u64) -> (TempDir, PathBuf) {
 }
 
 #[tokio::test]
-async fn an_empty_file_is_a_new_store() {
+async fn an_empty_file_becomes_a_new_store() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     fs::write(&path, "").unwrap();
@@ -64,14 +64,14 @@ async fn an_empty_file_with_a_log_is_refused() {
     let path = directory.path().join("a.db");
     let log = directory.path().join("a.db-wal");
     fs::write(&log, "acknowledged").unwrap();
-    refusal(&path, StoreErrorKind::Corrupt, &["a.db-wal", "gone"]).await;
+    assert_refused(&path, StoreErrorKind::Corrupt, &["a.db-wal", "gone"]).await;
     fs::write(&path, "").unwrap();
-    refusal(&path, StoreErrorKind::Corrupt, &["a.db-wal", "empty"]).await;
+    assert_refused(&path, StoreErrorKind::Corrupt, &["a.db-wal", "empty"]).await;
     assert_eq!(fs::read(&log).unwrap(), b"acknowledged");
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_left_alone() {
+async fn a_file_that_is_not_a_database_is_refused_and_not_changed() {
     let directory = tempdir().unwrap();
     for (name, content) in [
         ("short.db", "hello".to_owned()),
@@ -79,10 +79,10 @@ async fn what_is_no_database_is_left_alone() {
     ] {
         let path = directory.path().join(name);
         fs::write(&path, &content).unwrap();
-        refusal(
+        assert_refused(
             &path,
             StoreErrorKind::Unusable,
-            &["no SQLite database", "new file"],
+            &["not a SQLite database", "new file"],
         )
         .await;
         assert_eq!(fs::read_to_string(&path).unwrap(), content);
@@ -90,19 +90,19 @@ async fn what_is_no_database_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_path_that_leads_nowhere() {
+async fn a_path_that_names_no_file_is_refused() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("store");
     fs::create_dir(&path).unwrap();
-    refusal(&path, StoreErrorKind::Unusable, &["is a directory"]).await;
+    assert_refused(&path, StoreErrorKind::Unusable, &["is a directory"]).await;
     let path = directory.path().join("missing/a.db");
-    refusal(
+    assert_refused(
         &path,
         StoreErrorKind::Unusable,
         &["missing` does not exist", "create"],
     )
     .await;
-    refusal(
+    assert_refused(
         Path::new(":memory:"),
         StoreErrorKind::Unusable,
         &["MemoryStore"],
@@ -113,28 +113,28 @@ async fn a_path_that_leads_nowhere() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_to_nothing() {
+async fn a_dangling_link_is_refused() {
     let directory = tempdir().unwrap();
     let (path, link) = (
         directory.path().join("a.db"),
         directory.path().join("link.db"),
     );
     std::os::unix::fs::symlink(path, &link).unwrap();
-    refusal(&link, StoreErrorKind::Unusable, &["link to a file"]).await;
+    assert_refused(&link, StoreErrorKind::Unusable, &["link to a file"]).await;
 }
 
 #[tokio::test]
 async fn a_newer_file_is_refused() {
-    let (_directory, path) = written(1).await;
+    let (_directory, path) = written_store(1).await;
     let conn = Connection::open(&path).unwrap();
     conn.pragma_update(None, "user_version", 99).unwrap();
     drop(conn);
     let words = ["version 99", "up to 5", "newer release"];
-    refusal(&path, StoreErrorKind::TooNew, &words).await;
+    assert_refused(&path, StoreErrorKind::TooNew, &words).await;
 }
 
 #[tokio::test]
-async fn another_programs_database_is_refused_and_left_alone() {
+async fn another_programs_database_is_refused_and_not_changed() {
     let directory = tempdir().unwrap();
     let table = "CREATE TABLE notes (text)";
     for (name, sql) in [
@@ -147,42 +147,42 @@ async fn another_programs_database_is_refused_and_left_alone() {
         let path = directory.path().join(name);
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
         let before = fs::read(&path).unwrap();
-        refusal(&path, StoreErrorKind::Unusable, &["another program"]).await;
+        assert_refused(&path, StoreErrorKind::Unusable, &["another program"]).await;
         assert_eq!(fs::read(&path).unwrap(), before);
     }
 }
 
 #[tokio::test]
 async fn a_truncated_file_is_refused() {
-    let (_directory, path) = written(200).await;
+    let (_directory, path) = written_store(200).await;
     let size = fs::metadata(&path).unwrap().len();
     for keep in [size / 2 / PAGE * PAGE, size - PAGE, size - 1000, PAGE, 1000] {
         let copy = path.with_file_name(format!("{keep}.db"));
         fs::write(&copy, &fs::read(&path).unwrap()[..keep as usize]).unwrap();
-        refusal(&copy, StoreErrorKind::Corrupt, &["backup"]).await;
+        assert_refused(&copy, StoreErrorKind::Corrupt, &["backup"]).await;
     }
 }
 
 #[tokio::test]
-async fn a_damaged_page_is_noticed_at_open() {
-    let (_directory, path) = written(200).await;
+async fn a_damaged_page_is_detected_when_the_file_is_opened() {
+    let (_directory, path) = written_store(200).await;
     let sound = fs::read(&path).unwrap();
     let page_size = PAGE as usize;
     for page in 1..sound.len() / page_size {
         let mut damaged = sound.clone();
-        // The kind of the page and where its cells begin.
+        // The page header: the type of the page and the offset of its cells.
         for byte in &mut damaged[page * page_size..][..8] {
             *byte ^= 0x55;
         }
         let copy = path.with_file_name(format!("{page}.db"));
         fs::write(&copy, damaged).unwrap();
-        refusal(&copy, StoreErrorKind::Corrupt, &["backup"]).await;
+        assert_refused(&copy, StoreErrorKind::Corrupt, &["backup"]).await;
     }
 }
 
 #[tokio::test]
-async fn a_flipped_bit_never_goes_further_than_an_error() {
-    let (_directory, path) = written(40).await;
+async fn a_flipped_bit_causes_at_most_an_error() {
+    let (_directory, path) = written_store(40).await;
     let sound = fs::read(&path).unwrap();
     let expected = open(&path).await.history(&id("a")).await.unwrap();
     let seed = fastrand::u64(..);
@@ -196,7 +196,7 @@ async fn a_flipped_bit_never_goes_further_than_an_error() {
         fs::write(&copy, damaged).unwrap();
         if let Ok(store) = SqliteStore::open(&copy).await {
             if let Ok(history) = store.history(&id("a")).await {
-                // The last one may have become another execution's.
+                // The flip may have moved the last record to another execution.
                 assert!(expected.starts_with(&history), "bit {bit}: {history:#?}");
             }
             let _ = store.list(Default::default()).await;
@@ -205,7 +205,7 @@ async fn a_flipped_bit_never_goes_further_than_an_error() {
 }
 
 #[tokio::test]
-async fn rows_that_do_not_decode_name_execution_and_position() {
+async fn the_error_for_an_undecodable_record_names_execution_and_position() {
     let damages = [
         (
             "UPDATE operations SET kind = 'dance' WHERE place & 0xffffffff = 2",
@@ -229,7 +229,7 @@ async fn rows_that_do_not_decode_name_execution_and_position() {
         ),
     ];
     for (sql, column) in damages {
-        let (_directory, path) = written(3).await;
+        let (_directory, path) = written_store(3).await;
         Connection::open(&path).unwrap().execute_batch(sql).unwrap();
         let error = open(&path).await.history(&id("a")).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
@@ -241,8 +241,8 @@ async fn rows_that_do_not_decode_name_execution_and_position() {
 }
 
 #[tokio::test]
-async fn an_execution_that_does_not_decode_is_named() {
-    let (_directory, path) = written(1).await;
+async fn the_error_for_an_undecodable_execution_names_it() {
+    let (_directory, path) = written_store(1).await;
     let sql = "UPDATE executions SET status = 'lost'";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let error = open(&path).await.get(&id("a")).await.unwrap_err();
@@ -255,8 +255,8 @@ async fn an_execution_that_does_not_decode_is_named() {
 }
 
 #[tokio::test]
-async fn a_lock_that_stays_is_waited_for_and_then_reported() {
-    let (_directory, path) = written(1).await;
+async fn a_lock_of_another_process_is_reported_after_the_timeout() {
+    let (_directory, path) = written_store(1).await;
     let store = open(&path).await;
     let lease = store
         .claim(&id("a"), support::now(), support::TTL)
@@ -272,7 +272,7 @@ async fn a_lock_that_stays_is_waited_for_and_then_reported() {
     assert_eq!(positions(&store, "a").await, [1, 2]);
 }
 
-/// What the other process does. Nothing when it is run as a test.
+/// Entry point of the other process. Does nothing when it runs as a test.
 #[tokio::test]
 async fn child() {
     let (Ok(role), Ok(path)) = (
@@ -283,15 +283,16 @@ async fn child() {
     };
     match role.as_str() {
         "open" => match SqliteStore::open(&path).await {
-            Ok(_) => say("opened"),
-            Err(error) => say(format_args!("{:?}: {error}", error.kind())),
+            Ok(_) => report("opened"),
+            Err(error) => report(format_args!("{:?}: {error}", error.kind())),
         },
         "fill" => fill_the_disk(Path::new(&path)).await,
         other => panic!("no role {other}"),
     }
 }
 
-/// Who asks as `root` is refused nothing, so another user does. `None` where that cannot be had.
+/// Opens the store as another user, since `root` has every permission. Returns the message of that
+/// process, or `None` if the user cannot be changed.
 #[cfg(unix)]
 fn opened_by_nobody(path: &Path) -> Option<String> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -300,7 +301,7 @@ fn opened_by_nobody(path: &Path) -> Option<String> {
         println!("skipped: only root can become another user");
         return None;
     }
-    // Where that user can reach it.
+    // Copied to where that user can run it.
     let exe = directory.join("test");
     if !exe.exists() {
         let mode = fs::metadata(directory).unwrap().permissions();
@@ -316,14 +317,14 @@ fn opened_by_nobody(path: &Path) -> Option<String> {
         println!("skipped: there is no setpriv");
         return None;
     }
-    Some(Other::run(&mut command).hear().unwrap_or_default())
+    Some(Other::run(&mut command).receive().unwrap_or_default())
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_or_directory_without_permission() {
+async fn missing_permissions_are_reported() {
     use std::os::unix::fs::PermissionsExt;
-    let (directory, path) = written(1).await;
+    let (directory, path) = written_store(1).await;
     let set =
         |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     for (what, of_directory, of_file, word) in [
@@ -338,27 +339,27 @@ async fn a_file_or_directory_without_permission() {
     ] {
         set(directory.path(), of_directory);
         set(&path, of_file);
-        let Some(said) = opened_by_nobody(&path) else {
+        let Some(message) = opened_by_nobody(&path) else {
             return;
         };
         assert!(
-            said.starts_with("Unusable") && said.contains(word),
-            "{what}: {said}"
+            message.starts_with("Unusable") && message.contains(word),
+            "{what}: {message}"
         );
-        assert!(said.contains("a.db"), "{what}: {said}");
+        assert!(message.contains("a.db"), "{what}: {message}");
     }
     set(directory.path(), 0o755);
-    let said = opened_by_nobody(&directory.path().join("new.db")).unwrap();
+    let message = opened_by_nobody(&directory.path().join("new.db")).unwrap();
     assert!(
-        said.starts_with("Unusable") && said.contains("new.db"),
-        "a new file: {said}"
+        message.starts_with("Unusable") && message.contains("new.db"),
+        "a new file: {message}"
     );
     set(directory.path(), 0o777);
     set(&path, 0o666);
     assert_eq!(opened_by_nobody(&path).as_deref(), Some("opened"));
 }
 
-/// Runs in a file system of one megabyte.
+/// Fills a file system of one megabyte, frees space and continues.
 async fn fill_the_disk(path: &Path) {
     let ballast = path.with_file_name("ballast");
     fs::write(&ballast, vec![7; 300 << 10]).unwrap();
@@ -371,7 +372,7 @@ async fn fill_the_disk(path: &Path) {
             Err(error) => break error,
         }
     };
-    say(format_args!("{:?}: {error}", error.kind()));
+    report(format_args!("{:?}: {error}", error.kind()));
     let expected: Vec<_> = (1..seq).collect();
     assert_eq!(positions(&store, "a").await, expected);
     fs::remove_file(&ballast).unwrap();
@@ -380,16 +381,16 @@ async fn fill_the_disk(path: &Path) {
     let expected: Vec<_> = (1..=seq + 20).collect();
     assert_eq!(positions(&open(path).await, "a").await, expected);
     assert!(support::is_sound(path));
-    say("went on");
+    report("continued");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_loses_nothing_and_the_store_goes_on() {
+fn a_full_disk_loses_nothing_and_the_store_keeps_working() {
     let directory = tempdir().unwrap();
     let mount = directory.path().join("small");
     fs::create_dir(&mount).unwrap();
-    // In a mount namespace of its own, which ends with the process.
+    // Mounted in a separate mount namespace, which ends with the process.
     let script = "mount -t tmpfs -o size=1m tmpfs \"$0\" && exec \"$@\"";
     let inner = child_command("fill", &mount.join("a.db"));
     let mut command = Command::new("unshare");
@@ -402,18 +403,18 @@ fn a_full_disk_loses_nothing_and_the_store_goes_on() {
         return;
     }
     let other = Other::run(&mut command);
-    let said = other.hear().unwrap();
+    let message = other.receive().unwrap();
     assert!(
-        said.starts_with("Unavailable") && said.contains("a.db"),
-        "{said}"
+        message.starts_with("Unavailable") && message.contains("a.db"),
+        "{message}"
     );
-    assert!(said.contains("disk is full"), "{said}");
-    assert_eq!(other.hear().as_deref(), Some("went on"));
+    assert!(message.contains("disk is full"), "{message}");
+    assert_eq!(other.receive().as_deref(), Some("continued"));
 }
 
 #[tokio::test]
-async fn a_record_too_large_for_the_store_is_refused() {
-    let (_directory, path) = written(1).await;
+async fn a_record_over_the_size_limit_is_refused() {
+    let (_directory, path) = written_store(1).await;
     let store = open(&path).await;
     let lease = store
         .claim(&id("a"), support::now(), support::TTL)

@@ -1,4 +1,4 @@
-//! Changes from outside: by other processes, and where what is stored cannot be read.
+//! External changes: those made by other processes, and those of damaged rows.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ use durable_core::store::{
 use durable_core::{Completion, Kind, Occurrence, OperationId, Record, Status};
 use durable_sqlite::SqliteStore;
 use rusqlite::Connection;
-use support::{Other, TTL, batch, id, json, leased, listen, new, now, open, say};
+use support::{Other, TTL, batch, id, json, leased, new, next_command, now, open, report};
 use tempfile::tempdir;
 
 const SEQ: u64 = 1;
@@ -41,7 +41,7 @@ fn open_record(kind: Kind, handle: &str) -> Record {
     record
 }
 
-fn writing(records: Vec<Record>, children: Vec<NewExecution>) -> Arc<Batch> {
+fn batch_of(records: Vec<Record>, children: Vec<NewExecution>) -> Arc<Batch> {
     Arc::new(Batch {
         id: 1,
         records,
@@ -51,17 +51,17 @@ fn writing(records: Vec<Record>, children: Vec<NewExecution>) -> Arc<Batch> {
     })
 }
 
-/// Runs execution `a`, which waits for its callback.
-async fn waiting(store: &SqliteStore) -> CallbackId {
+/// Starts execution `a`, which waits for its callback.
+async fn start_waiting(store: &SqliteStore) -> CallbackId {
     let lease = leased(store, "a").await;
     let callback = callback("a");
     let record = open_record(Kind::Callback, callback.as_str());
-    let batch = writing(vec![record], Vec::new());
+    let batch = batch_of(vec![record], Vec::new());
     store.checkpoint(&lease.fence, batch).await.unwrap();
     callback
 }
 
-/// What the other process does. Nothing when it is run as a test.
+/// Entry point of the other process. Does nothing when it runs as a test.
 #[tokio::test]
 async fn child() {
     let (Ok(role), Ok(path)) = (
@@ -71,8 +71,8 @@ async fn child() {
         return;
     };
     let store = open(Path::new(&path)).await;
-    say("ready");
-    while listen() == "go" {
+    report("ready");
+    while next_command() == "go" {
         match role.as_str() {
             "complete" => {
                 let outcome = Completion::Succeed(json("true"));
@@ -84,73 +84,71 @@ async fn child() {
             "start" => drop(store.start(new("b")).await.unwrap()),
             other => panic!("no role {other}"),
         }
-        say("done");
+        report("done");
     }
 }
 
 #[tokio::test]
-async fn other_processes_are_heard() {
+async fn changes_by_other_processes_are_noticed() {
     for role in ["complete", "heartbeat", "cancel"] {
         let directory = tempdir().unwrap();
         let path = directory.path().join("a.db");
         let store = open(&path).await;
-        waiting(&store).await;
+        start_waiting(&store).await;
         let mut other = Other::spawn(role, &path);
-        assert_eq!(other.hear().as_deref(), Some("ready"));
+        assert_eq!(other.receive().as_deref(), Some("ready"));
         let a = id("a");
-        let question = store.changed(&a, 0);
-        tokio::pin!(question);
+        let changed = store.changed(&a, 0);
+        tokio::pin!(changed);
         let pause = Duration::from_millis(250);
-        tokio::time::timeout(pause, &mut question)
-            .await
-            .unwrap_err();
-        other.tell("go");
-        let answer = tokio::time::timeout(Duration::from_secs(20), question);
+        tokio::time::timeout(pause, &mut changed).await.unwrap_err();
+        other.send("go");
+        let answer = tokio::time::timeout(Duration::from_secs(20), changed);
         answer.await.unwrap().unwrap();
         assert_eq!(store.get(&a).await.unwrap().changes, 1, "{role}");
     }
 }
 
 #[tokio::test]
-async fn what_others_do_elsewhere_is_no_news() {
+async fn changes_of_other_executions_are_not_reported() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let store = open(&path).await;
-    waiting(&store).await;
+    start_waiting(&store).await;
     let mut other = Other::spawn("start", &path);
-    assert_eq!(other.hear().as_deref(), Some("ready"));
+    assert_eq!(other.receive().as_deref(), Some("ready"));
     let a = id("a");
-    let question = store.changed(&a, 0);
-    tokio::pin!(question);
-    other.tell("go");
-    tokio::time::timeout(Duration::from_millis(300), &mut question)
+    let changed = store.changed(&a, 0);
+    tokio::pin!(changed);
+    other.send("go");
+    tokio::time::timeout(Duration::from_millis(300), &mut changed)
         .await
         .unwrap_err();
-    assert_eq!(other.hear().as_deref(), Some("done"));
+    assert_eq!(other.receive().as_deref(), Some("done"));
 }
 
-/// As with a driver that is dropped, and starts anew with the next execution.
+/// A driver that is dropped stops waiting; the next one waits again.
 #[tokio::test]
-async fn who_asks_later_is_told_too() {
+async fn later_waiters_notice_later_changes() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let store = open(&path).await;
-    waiting(&store).await;
+    start_waiting(&store).await;
     let mut other = Other::spawn("heartbeat", &path);
-    assert_eq!(other.hear().as_deref(), Some("ready"));
+    assert_eq!(other.receive().as_deref(), Some("ready"));
     let a = id("a");
     for seen in 0..3 {
-        let given_up = tokio::time::timeout(Duration::from_millis(20), store.changed(&a, seen));
-        given_up.await.unwrap_err();
-        other.tell("go");
-        assert_eq!(other.hear().as_deref(), Some("done"));
+        let timed_out = tokio::time::timeout(Duration::from_millis(20), store.changed(&a, seen));
+        timed_out.await.unwrap_err();
+        other.send("go");
+        assert_eq!(other.receive().as_deref(), Some("done"));
         let answer = tokio::time::timeout(Duration::from_secs(20), store.changed(&a, seen));
         answer.await.unwrap().unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_plain_batch_does_not_ask_for_changes() {
+async fn a_batch_without_external_changes_does_not_read_them() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let store = open(&path).await;
@@ -163,7 +161,7 @@ async fn a_plain_batch_does_not_ask_for_changes() {
 }
 
 #[tokio::test]
-async fn an_end_that_cannot_be_told_is_refused_whole() {
+async fn an_end_whose_parent_cannot_be_read_is_refused_entirely() {
     let damages = [
         "UPDATE executions SET status = 'lost' WHERE id = 'a'",
         "UPDATE operations SET kind = 'dance' WHERE name = 'approval'",
@@ -182,7 +180,7 @@ async fn an_end_that_cannot_be_told_is_refused_whole() {
             parent: Some(parent),
             ..new("a.1")
         }];
-        let both = writing(vec![open_record(Kind::Invoke, "a.1")], children);
+        let both = batch_of(vec![open_record(Kind::Invoke, "a.1")], children);
         store.checkpoint(&lease.fence, both).await.unwrap();
         let conn = Connection::open(&path).unwrap();
         conn.execute_batch(damage).unwrap();
@@ -194,11 +192,11 @@ async fn an_end_that_cannot_be_told_is_refused_whole() {
         let after = store.get(&id("a.1")).await.unwrap();
         assert_eq!(after.status, ExecutionStatus::Running, "{damage}");
         assert_eq!(store.history(&id("a.1")).await.unwrap(), []);
-        let mended = "UPDATE executions SET status = 'running' WHERE id = 'a';
+        let repair = "UPDATE executions SET status = 'running' WHERE id = 'a';
                       UPDATE operations SET kind = 'invoke' WHERE name = 'approval'";
-        conn.execute_batch(mended).unwrap();
+        conn.execute_batch(repair).unwrap();
         store.checkpoint(&child.fence, Arc::new(end)).await.unwrap();
-        let told = store.history(&id("a")).await.unwrap();
-        assert_eq!(told[0].status, Status::Succeeded);
+        let history = store.history(&id("a")).await.unwrap();
+        assert_eq!(history[0].status, Status::Succeeded);
     }
 }

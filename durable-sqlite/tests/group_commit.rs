@@ -1,4 +1,5 @@
-//! Many executions share commits; one alone pays for no thread; nobody spoils another's batch.
+//! Group commit: many executions share commits, a single one commits inline, and a refused batch does not
+//! affect others.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +20,7 @@ use tokio::task::JoinSet;
 const EXECUTIONS: u64 = 64;
 const STEPS: u64 = 20;
 
-async fn many_at_once(store: &SqliteStore) {
+async fn run_many(store: &SqliteStore) {
     let before = store.stats();
     let mut tasks = JoinSet::new();
     for n in 0..EXECUTIONS {
@@ -50,19 +51,19 @@ async fn many_at_once(store: &SqliteStore) {
 }
 
 #[tokio::test]
-async fn many_on_one_thread_share_commits() {
+async fn executions_on_one_thread_share_commits() {
     let directory = tempfile::tempdir().unwrap();
-    many_at_once(&open(&directory.path().join("a.db")).await).await;
+    run_many(&open(&directory.path().join("a.db")).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_on_several_threads_share_commits() {
+async fn executions_on_several_threads_share_commits() {
     let directory = tempfile::tempdir().unwrap();
-    many_at_once(&open(&directory.path().join("a.db")).await).await;
+    run_many(&open(&directory.path().join("a.db")).await).await;
 }
 
-/// Goes on until a commit was made inline, which is for quick disks only.
-async fn commits_inline(store: &SqliteStore, fence: &Fence, mut last: u64) {
+/// Writes until a commit was made inline. Slow disks never commit inline.
+async fn wait_for_inline_commit(store: &SqliteStore, fence: &Fence, mut last: u64) {
     let begun = Instant::now();
     while store.stats().inline_commits == 0 && begun.elapsed() < Duration::from_secs(10) {
         let before = Instant::now();
@@ -71,16 +72,16 @@ async fn commits_inline(store: &SqliteStore, fence: &Fence, mut last: u64) {
         let quick = before.elapsed() < Duration::from_millis(60);
         assert!(
             !quick || store.stats().inline_commits > 0,
-            "quick, yet handed over"
+            "commits were quick, yet made on the writer thread"
         );
     }
     if store.stats().inline_commits == 0 {
-        println!("skipped: a commit takes a millisecond and more here");
+        println!("skipped: a commit takes more than a millisecond here");
     }
 }
 
 #[tokio::test]
-async fn a_lone_writer_commits_inline_and_once_a_batch() {
+async fn a_single_execution_commits_inline_once_per_batch() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("a.db")).await;
     let lease = leased(&store, "a").await;
@@ -90,24 +91,24 @@ async fn a_lone_writer_commits_inline_and_once_a_batch() {
     assert_eq!(after.batches - before.batches, 200);
     assert_eq!(after.commits - before.commits, 200);
     assert_eq!(after.reads, before.reads);
-    commits_inline(&store, &lease.fence, 200).await;
+    wait_for_inline_commit(&store, &lease.fence, 200).await;
     let expected: Vec<_> = (1..=200).collect();
     assert_eq!(positions(&store, "a").await[..200], expected);
 }
 
 #[tokio::test]
-async fn with_two_leases_nobody_commits_inline() {
+async fn no_commit_is_inline_while_two_leases_are_held() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("a.db")).await;
     let (a, b) = (leased(&store, "a").await, leased(&store, "b").await);
     steps(&store, &a.fence, 1, 20).await.unwrap();
     assert_eq!(store.stats().inline_commits, 0);
     release(&store, &b.fence).await;
-    commits_inline(&store, &a.fence, 20).await;
+    wait_for_inline_commit(&store, &a.fence, 20).await;
 }
 
 #[tokio::test]
-async fn a_lost_fence_spoils_nobody_elses_batch() {
+async fn a_lost_fence_does_not_affect_batches_of_others() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("a.db")).await;
     let mut leases = Vec::new();
@@ -135,12 +136,12 @@ async fn a_lost_fence_spoils_nobody_elses_batch() {
 }
 
 #[tokio::test]
-async fn a_dropped_checkpoint_happens_or_does_not() {
+async fn a_dropped_checkpoint_is_written_entirely_or_not_and_can_be_repeated() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("a.db")).await;
     let (a, _b) = (leased(&store, "a").await, leased(&store, "b").await);
     for seq in 1..=50 {
-        // Polled once, so that it is queued, and then given up.
+        // Polled once, so that it is queued, and then dropped.
         let mut checkpoint = store.checkpoint(&a.fence, batch(seq));
         tokio::select! {
             biased;
@@ -155,7 +156,7 @@ async fn a_dropped_checkpoint_happens_or_does_not() {
 }
 
 #[tokio::test]
-async fn closing_finishes_what_was_handed_over_and_ends_the_leases() {
+async fn dropping_the_store_commits_queued_writes_and_ends_its_leases() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let store = open(&path).await;

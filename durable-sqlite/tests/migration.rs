@@ -1,4 +1,4 @@
-//! Files of older releases are brought up to date with what is in them.
+//! Migration of files written by older releases.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,10 +16,10 @@ use rusqlite::Connection;
 use support::{TTL, now, open, positions};
 use tempfile::tempdir;
 
-const FIRST: &str = include_str!("../src/schema.sql");
+const FIRST_SCHEMA: &str = include_str!("../src/schema.sql");
 
-/// What the first release may have left: of every status one, with a step.
-const ROWS: &str = "
+/// Rows as the first release wrote them: one execution of each status, one of them with a step.
+const FIRST_ROWS: &str = "
     PRAGMA application_id = 1146241612;
     PRAGMA user_version = 1;
     INSERT INTO executions (key, id, handler, status, created_at, updated_at, wake_at, input_codec, input) VALUES
@@ -34,12 +34,12 @@ const ROWS: &str = "
 ";
 
 #[tokio::test]
-async fn what_the_first_release_left_goes_on() {
+async fn executions_of_the_first_release_can_be_claimed() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let conn = Connection::open(&path).unwrap();
-    conn.execute_batch(FIRST).unwrap();
-    conn.execute_batch(ROWS).unwrap();
+    conn.execute_batch(FIRST_SCHEMA).unwrap();
+    conn.execute_batch(FIRST_ROWS).unwrap();
     drop(conn);
     let store = open(&path).await;
     let all = store.list(Filter::default()).await.unwrap();
@@ -52,13 +52,13 @@ async fn what_the_first_release_left_goes_on() {
         }],
         queues: None,
     };
-    let how = ClaimRequest {
+    let request = ClaimRequest {
         limit: 9,
         now: now(),
         ttl: TTL,
         look_after: true,
     };
-    let claimed = store.claim_due(&worker, how).await.unwrap();
+    let claimed = store.claim_due(&worker, request).await.unwrap();
     let leases = claimed.leases.iter();
     let mut claimed: Vec<_> = leases
         .map(|lease| (lease.execution.id.as_str(), lease.was_interrupted))

@@ -1,4 +1,4 @@
-//! What a sealed store leaves in the file: nothing that can be read.
+//! Sealed stores: nothing readable is left in the file.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use durable_core::store::{AesGcm, Filter, PayloadCodec, SealedStore, Store, Stor
 use durable_core::{BoxError, Kind, Retry, RunError, StepError, run};
 use durable_sqlite::SqliteStore;
 
-/// In every input, value, error and output of [`pay`].
+/// Text in every input, value, error and output of [`pay`].
 const SECRET: &str = "4111-1111-1111-1111";
 
 static SITES: [p::Site; 2] = [
@@ -23,7 +23,7 @@ static SITES: [p::Site; 2] = [
 ];
 static MANIFEST: p::Manifest = p::Manifest::new("pay", None, &[], &SITES);
 
-/// Reads a card and charges it, which is refused twice. Ends with that error, or with the card.
+/// Reads a card and charges it, which fails twice. Ends with that error, or with the card if `forgive`.
 fn pay() -> Pay {
     Pay
 }
@@ -78,7 +78,7 @@ async fn pay_both(store: &Arc<dyn Store>) {
     assert!(error.to_string().contains(SECRET), "{error}");
 }
 
-/// Everything `store` shows of its executions.
+/// Formats everything that `store` returns about its executions.
 async fn shown(store: &dyn Store) -> String {
     let executions = store.list(Filter::default()).await.unwrap();
     let mut text = format!("{executions:?}");
@@ -90,7 +90,7 @@ async fn shown(store: &dyn Store) -> String {
     text
 }
 
-/// The database and its log, which still holds the versions of records that were replaced.
+/// Whether the database or its log, which still holds replaced records, contains `text`.
 fn files_hold(directory: &Path, text: &str) -> bool {
     let files = std::fs::read_dir(directory).unwrap();
     files.into_iter().any(|file| {
@@ -106,7 +106,7 @@ fn key(id: &str, byte: u8) -> Arc<dyn PayloadCodec> {
 }
 
 #[tokio::test]
-async fn without_sealing_the_file_can_be_read() {
+async fn an_unsealed_file_is_readable() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("plain.db");
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path).await.unwrap());
@@ -117,7 +117,7 @@ async fn without_sealing_the_file_can_be_read() {
 }
 
 #[tokio::test]
-async fn a_sealed_file_cannot_be_read() {
+async fn a_sealed_file_is_not_readable() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sealed.db");
     let file = Arc::new(SqliteStore::open(&path).await.unwrap());
@@ -141,7 +141,7 @@ async fn a_sealed_file_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_run_without_the_key_changes_nothing() {
+async fn a_run_without_the_key_fails_and_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sealed.db");
     let file = Arc::new(SqliteStore::open(path).await.unwrap());

@@ -1,4 +1,4 @@
-//! Several processes on one file: fenced, sound, and those of the dead are taken over at once.
+//! Several processes on one file: fencing, integrity, and takeover from processes that died.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 
 use durable_core::store::{AdminStore, CheckpointStore, ExecutionStore, StoreErrorKind};
 use support::{
-    Other, TTL, batch, id, is_sound, leased, listen, new, now, open, owner_files, positions,
-    release, say, steps,
+    Other, TTL, batch, id, is_sound, leased, new, next_command, now, open, owner_files, positions,
+    release, report, steps,
 };
 use tempfile::tempdir;
 
-/// What the other process does. Nothing when it is run as a test.
+/// Entry point of the other process. Does nothing when it runs as a test.
 #[tokio::test]
 async fn child() {
     let (Ok(role), Ok(path)) = (
@@ -36,33 +36,33 @@ async fn child() {
     }
 }
 
-/// Holds the lease of `a`, and when told to, tries to use it.
+/// Holds the lease of `a`, and tries to write under it on command.
 async fn hold(path: &Path) {
     let store = open(path).await;
     let lease = leased(&store, "a").await;
-    say("held");
-    while listen() == "write" {
+    report("held");
+    while next_command() == "write" {
         let written = store.checkpoint(&lease.fence, batch(1)).await;
         match written {
-            Ok(_) => say("written"),
-            Err(error) => say(format_args!("{:?}", error.kind())),
+            Ok(_) => report("written"),
+            Err(error) => report(format_args!("{:?}", error.kind())),
         }
     }
 }
 
-/// Goes on with the execution `a` for ever, saying which steps are acknowledged.
+/// Runs execution `a` without end, and reports each step that was acknowledged.
 async fn write(path: &Path) {
     let store = open(path).await;
     let lease = leased(&store, "a").await;
     let done = store.load(&lease.fence, 0).await.unwrap().records.len() as u64;
-    say(format_args!("interrupted {}", lease.was_interrupted));
+    report(format_args!("interrupted {}", lease.was_interrupted));
     for seq in done + 1.. {
         store.checkpoint(&lease.fence, batch(seq)).await.unwrap();
-        say(seq);
+        report(seq);
     }
 }
 
-/// Runs executions of its own, eight at a time.
+/// Runs eight executions at once.
 async fn many(path: &Path) {
     let store = open(path).await;
     let me = std::process::id();
@@ -78,17 +78,17 @@ async fn many(path: &Path) {
     while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
-    say("done");
+    report("done");
 }
 
 #[tokio::test]
-async fn a_killed_holder_is_taken_over_at_once() {
+async fn executions_of_a_killed_holder_can_be_claimed_at_once() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let store = open(&path).await;
     for _ in 0..5 {
         let mut other = Other::spawn("hold", &path);
-        assert_eq!(other.hear().as_deref(), Some("held"));
+        assert_eq!(other.receive().as_deref(), Some("held"));
         let refused = store.claim(&id("a"), now(), TTL).await.unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Leased);
         other.kill();
@@ -98,33 +98,29 @@ async fn a_killed_holder_is_taken_over_at_once() {
     }
     drop(store);
     drop(open(&path).await);
-    assert_eq!(
-        owner_files(&path),
-        0,
-        "what the dead left behind is cleared away"
-    );
+    assert_eq!(owner_files(&path), 0, "files of dead owners are removed");
 }
 
 #[tokio::test]
-async fn a_holder_that_was_taken_over_writes_nothing() {
+async fn a_holder_that_lost_its_lease_cannot_write() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let mut other = Other::spawn("hold", &path);
-    assert_eq!(other.hear().as_deref(), Some("held"));
-    other.tell("write");
-    assert_eq!(other.hear().as_deref(), Some("written"));
+    assert_eq!(other.receive().as_deref(), Some("held"));
+    other.send("write");
+    assert_eq!(other.receive().as_deref(), Some("written"));
     let store = open(&path).await;
     let later = now().after(TTL * 2);
     let lease = store.claim(&id("a"), later, TTL).await.unwrap();
     assert!(lease.was_interrupted);
     steps(&store, &lease.fence, 2, 3).await.unwrap();
-    other.tell("write");
-    assert_eq!(other.hear().as_deref(), Some("FenceLost"));
+    other.send("write");
+    assert_eq!(other.receive().as_deref(), Some("FenceLost"));
     assert_eq!(positions(&store, "a").await, [1, 2, 3]);
 }
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost_when_a_writer_is_killed() {
+async fn no_acknowledged_step_is_lost_when_a_writer_is_killed() {
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -134,15 +130,15 @@ async fn nothing_acknowledged_is_lost_when_a_writer_is_killed() {
     for round in 0..12 {
         let mut other = Other::spawn("write", &path);
         let expected = format!("interrupted {}", round > 0);
-        assert_eq!(other.hear(), Some(expected), "round {round}");
+        assert_eq!(other.receive(), Some(expected), "round {round}");
         let until = Instant::now() + Duration::from_micros(random.u64(0..60_000));
         while Instant::now() < until {
-            acknowledged = other.hear().unwrap().parse().unwrap();
+            acknowledged = other.receive().unwrap().parse().unwrap();
         }
         other.kill();
-        // What it said and nobody heard was acknowledged too.
-        while let Some(said) = other.hear() {
-            acknowledged = said.parse().unwrap();
+        // Steps reported but not yet read here were acknowledged too.
+        while let Some(message) = other.receive() {
+            acknowledged = message.parse().unwrap();
         }
         let found = positions(&open(&path).await, "a").await;
         let complete: Vec<_> = (1..=found.len() as u64).collect();
@@ -157,12 +153,12 @@ async fn nothing_acknowledged_is_lost_when_a_writer_is_killed() {
 }
 
 #[tokio::test]
-async fn two_processes_write_at_once() {
+async fn two_processes_can_write_at_once() {
     let directory = tempdir().unwrap();
     let path = directory.path().join("a.db");
     let others = [Other::spawn("many", &path), Other::spawn("many", &path)];
     for other in &others {
-        assert_eq!(other.hear().as_deref(), Some("done"));
+        assert_eq!(other.receive().as_deref(), Some("done"));
     }
     let store = open(&path).await;
     let found = store.list(Default::default()).await.unwrap();
@@ -176,7 +172,7 @@ async fn two_processes_write_at_once() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_link_leads_to_the_same_owners() {
+async fn a_symbolic_link_shares_leases_with_its_target() {
     let directory = tempdir().unwrap();
     let (path, link) = (
         directory.path().join("a.db"),

@@ -1,6 +1,6 @@
-//! What the tests of the store are made of, other processes included.
+//! Builders and helpers for tests of the store, including other processes.
 
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -45,7 +45,7 @@ pub(crate) fn new(name: &str) -> NewExecution {
     )
 }
 
-/// A step that ended with a value of some 170 bytes.
+/// Builds a step that succeeded with a value of about 170 bytes.
 pub(crate) fn step(seq: u64) -> Record {
     let occurrence = Occurrence::Ordered(seq);
     let id = OperationId::of(OperationId::ROOT, "load", &occurrence);
@@ -102,27 +102,27 @@ pub(crate) async fn release(store: &SqliteStore, fence: &Fence) {
     store.checkpoint(fence, Arc::new(ending)).await.unwrap();
 }
 
-/// The positions of all records of an execution.
+/// Returns the positions of all records of an execution.
 pub(crate) async fn positions(store: &SqliteStore, name: &str) -> Vec<u64> {
     let history = store.history(&id(name)).await.unwrap();
     history.iter().map(|record| record.seq).collect()
 }
 
-/// Whether SQLite finds the file sound, every page of it.
+/// Whether SQLite's integrity check passes.
 pub(crate) fn is_sound(path: &Path) -> bool {
     let conn = rusqlite::Connection::open(path).unwrap();
     let found = conn.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
     found.unwrap() == "ok"
 }
 
-/// Files of owners beside the database.
+/// Counts the owner files beside the database.
 pub(crate) fn owner_files(path: &Path) -> usize {
     let entries = std::fs::read_dir(path.parent().unwrap()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.contains("-owner-")).count()
 }
 
-/// The test called `child` of this executable, to be run in a process of its own.
+/// Builds a command that runs the test `child` of this executable as another process.
 pub(crate) fn child_command(role: &str, path: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--nocapture", "--test-threads=1"]);
@@ -134,11 +134,11 @@ pub(crate) fn child_env(command: &mut Command, role: &str, path: &Path) {
     command.env("DURABLE_CHILD", role).env("DURABLE_PATH", path);
 }
 
-/// Another process. It says things in lines that begin with `@`, and is killed when dropped.
+/// Another process, killed when dropped. Its messages are lines that begin with `@`.
 pub(crate) struct Other {
     process: Child,
     input: ChildStdin,
-    said: Receiver<String>,
+    messages: Receiver<String>,
 }
 
 impl Other {
@@ -153,11 +153,11 @@ impl Other {
             .spawn()
             .unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
-        let (tell, said) = channel();
+        let (sender, messages) = channel();
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                if let Some((_, said)) = line.split_once('@') {
-                    let _ = tell.send(said.to_owned());
+                if let Some((_, message)) = line.split_once('@') {
+                    let _ = sender.send(message.to_owned());
                 }
             }
         });
@@ -165,20 +165,21 @@ impl Other {
         Self {
             process,
             input,
-            said,
+            messages,
         }
     }
 
-    /// What it says next; `None` once it has ended.
-    pub(crate) fn hear(&self) -> Option<String> {
-        self.said.recv_timeout(Duration::from_secs(60)).ok()
+    /// Returns its next message, or `None` once it has ended.
+    pub(crate) fn receive(&self) -> Option<String> {
+        self.messages.recv_timeout(Duration::from_secs(60)).ok()
     }
 
-    pub(crate) fn tell(&mut self, word: &str) {
+    /// Sends it a command.
+    pub(crate) fn send(&mut self, word: &str) {
         writeln!(self.input, "{word}").unwrap();
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, as a crash would.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -192,14 +193,14 @@ impl Drop for Other {
     }
 }
 
-/// Says something to the process that started this one.
-pub(crate) fn say(what: impl std::fmt::Display) {
-    println!("@{what}");
+/// Sends a message to the process that started this one.
+pub(crate) fn report(message: impl std::fmt::Display) {
+    println!("@{message}");
     std::io::stdout().flush().unwrap();
 }
 
-/// Waits for a word from the process that started this one.
-pub(crate) fn listen() -> String {
+/// Waits for a command from the process that started this one.
+pub(crate) fn next_command() -> String {
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).unwrap();
     line.trim().to_owned()

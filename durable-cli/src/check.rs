@@ -1,4 +1,4 @@
-//! `durable check`: every open execution against the names of the code to be deployed.
+//! `durable check`: compares open executions with the names of the code to be deployed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,46 +14,46 @@ use crate::json::print_json;
 use crate::render::Style;
 use crate::{CliError, store};
 
-/// Reads the lock at `path`.
+/// Reads the lock file at `path`.
 pub(crate) fn read_lock(path: &Path) -> Result<Lock, CliError> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
         CliError::Lock(format!(
-            "cannot read the lock {shown}: {error}; `durable::testing::names!` writes one"
+            "cannot read the lock file {shown}: {error}; `durable::testing::names!` writes one"
         ))
     })?;
     text.parse()
-        .map_err(|error| CliError::Lock(format!("{shown} is no lock: {error}")))
+        .map_err(|error| CliError::Lock(format!("{shown} is not a valid lock file: {error}")))
 }
 
-/// What `check --json` prints.
+/// Output of `check --json`.
 #[derive(Debug, Serialize)]
 struct Report {
     format: u32,
     lock: String,
-    /// Open executions by verdict.
+    /// Number of open executions by verdict.
     counts: BTreeMap<&'static str, usize>,
-    executions: Vec<Checked>,
+    executions: Vec<CheckedExecution>,
 }
 
-/// One open execution.
+/// Open execution and its findings.
 #[derive(Debug, Serialize)]
-struct Checked {
+struct CheckedExecution {
     id: String,
     handler: String,
     status: &'static str,
     verdict: &'static str,
-    findings: Vec<Found>,
+    findings: Vec<CheckFinding>,
 }
 
 #[derive(Debug, Serialize)]
-struct Found {
+struct CheckFinding {
     verdict: &'static str,
     operation: String,
     text: String,
 }
 
-impl Checked {
+impl CheckedExecution {
     fn new(execution: &Execution, findings: &[Finding]) -> Self {
         Self {
             id: execution.id.to_string(),
@@ -62,7 +62,7 @@ impl Checked {
             verdict: worst(findings).as_str(),
             findings: findings
                 .iter()
-                .map(|finding| Found {
+                .map(|finding| CheckFinding {
                     verdict: finding.verdict.as_str(),
                     operation: finding.operation.clone(),
                     text: finding.text.clone(),
@@ -77,37 +77,40 @@ fn worst(findings: &[Finding]) -> Verdict {
     verdicts.max().unwrap_or(Verdict::Safe)
 }
 
-/// Answers `durable check`; with an error of its own when an execution would not go on.
-pub(crate) async fn run(url: &str, asked: &Check, style: Style) -> Result<String, CliError> {
-    let lock = read_lock(&asked.lock)?;
+/// Runs `durable check`. Returns [`CliError::Unsafe`] if an execution would not resume.
+pub(crate) async fn run(url: &str, args: &Check, style: Style) -> Result<String, CliError> {
+    let lock = read_lock(&args.lock)?;
     let store = store::open(url).await?;
-    let mut counts: BTreeMap<Verdict, usize> = Verdict::ALL.map(|one| (one, 0)).into();
+    let mut counts: BTreeMap<Verdict, usize> = Verdict::ALL.map(|verdict| (verdict, 0)).into();
     let mut executions = Vec::new();
     let mut after = None;
     loop {
-        let page = store.list(open(asked, after)).await.map_err(failed)?;
+        let page = store
+            .list(open_executions(args, after))
+            .await
+            .map_err(failed)?;
         let Some(last) = page.last() else { break };
         after = Some(last.id.clone());
         for execution in &page {
-            let findings = one(&*store, &lock, execution).await?;
+            let findings = findings(&*store, &lock, execution).await?;
             *counts.entry(worst(&findings)).or_default() += 1;
-            executions.push(Checked::new(execution, &findings));
+            executions.push(CheckedExecution::new(execution, &findings));
         }
     }
     let fails = |(verdict, count): (&Verdict, &usize)| {
-        *count > 0 && *verdict != Verdict::Safe && !asked.allow.contains(verdict)
+        *count > 0 && *verdict != Verdict::Safe && !args.allow.contains(verdict)
     };
     let fails = counts.iter().any(fails);
     let report = Report {
         format: 1,
-        lock: asked.lock.display().to_string(),
+        lock: args.lock.display().to_string(),
         counts: counts
             .iter()
             .map(|(verdict, count)| (verdict.as_str(), *count))
             .collect(),
         executions,
     };
-    let text = match asked.json {
+    let text = match args.json {
         true => print_json(&report)?,
         false => report.text(style, &counts),
     };
@@ -117,21 +120,21 @@ pub(crate) async fn run(url: &str, asked: &Check, style: Style) -> Result<String
     }
 }
 
-/// The next page of executions that have not ended.
-fn open(asked: &Check, after: Option<durable_core::ExecutionId>) -> Filter {
+/// Builds the filter for the next page of executions that have not ended.
+fn open_executions(args: &Check, after: Option<durable_core::ExecutionId>) -> Filter {
     let open = ExecutionStatus::ALL
         .into_iter()
         .filter(|status| !status.is_terminal());
     Filter {
         status: open.collect(),
-        handler: asked.handler.clone(),
+        handler: args.handler.clone(),
         after,
         limit: 500,
         ..Filter::default()
     }
 }
 
-async fn one(
+async fn findings(
     store: &dyn Store,
     lock: &Lock,
     execution: &Execution,
@@ -141,13 +144,13 @@ async fn one(
 }
 
 impl Report {
-    /// The executions that are not safe, and how many there are of each kind.
+    /// Formats the executions with findings, then the number of executions by verdict.
     fn text(&self, style: Style, counts: &BTreeMap<Verdict, usize>) -> String {
         let mut text = String::new();
         for execution in self
             .executions
             .iter()
-            .filter(|one| !one.findings.is_empty())
+            .filter(|execution| !execution.findings.is_empty())
         {
             let (id, handler) = (&execution.id, &execution.handler);
             let heading = style.bold(&format!("{id} ({handler}, {})", execution.status));

@@ -1,59 +1,60 @@
-//! Why the command failed, and with which exit code.
+//! Errors of the command and their exit codes.
 
 use durable_core::BoxError;
 use durable_core::store::StoreError;
 
-/// A failed command. Its text says what to do.
+/// Error of a command. Its message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CliError {
-    /// The URL does not name a store that can be looked into.
+    /// The URL does not name an existing store.
     #[error("{0}")]
     NoStore(String),
-    /// The store answered with an error.
+    /// The store returned an error.
     #[error("{}", with_causes(.0.as_ref()))]
     Store(BoxError),
     /// There is no execution with this id.
     #[error("no execution `{id}` in {store}{}", hint(.nearest))]
     NotFound {
-        /// The id that was asked for.
+        /// Id that was requested.
         id: String,
-        /// The store that was asked.
+        /// URL of the store.
         store: String,
-        /// Ids that are there and look like it, the most similar first.
+        /// Similar ids in the store, most similar first.
         nearest: Vec<String>,
     },
-    /// The lock cannot be read.
+    /// The lock file cannot be read or lacks a handler.
     #[error("{0}")]
     Lock(String),
-    /// Open executions would not go on with the code to be deployed. The text is the answer itself.
+    /// Open executions would not resume with the code to be deployed. The text is the report of
+    /// `durable check`.
     #[error("{0}")]
     Unsafe(String),
-    /// What was asked for makes no sense.
+    /// The arguments are invalid.
     #[error("{0}")]
     Usage(String),
-    /// Many executions would be changed, and nobody has said yes. Nothing was done.
+    /// The change of many executions was not confirmed. Nothing was changed.
     #[error("{0}")]
     Unconfirmed(String),
-    /// Some of what was asked for was refused.
+    /// Some of the changes were refused.
     #[error("{refused}")]
     Partly {
-        /// What was done, as it would have been printed.
+        /// Output about the changes that were made.
         done: String,
-        /// Why the rest was not, a line each.
+        /// Reasons for the refusals, one per line.
         refused: String,
     },
-    /// The local Lambda does not start, or a function does not.
+    /// The local Lambda service or a function failed to start.
     #[error("{0}")]
     Lambda(String),
-    /// The answer could not be written as JSON.
+    /// The output could not be encoded as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
 }
 
 impl CliError {
-    /// 2 for wrong usage, 3 when there is no such execution, 4 when executions would not go on, 5 when
-    /// some or all of what was asked for was not done, 1 for anything else.
+    /// Returns the exit code: 2 for invalid arguments, 3 if there is no such execution, 4 if executions
+    /// would not resume, 5 if some or all changes were not made, and 1 for any other error.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -65,7 +66,7 @@ impl CliError {
     }
 }
 
-/// The error of a command whose store answered with an error.
+/// Converts an error of the store.
 pub(crate) fn failed(error: StoreError) -> CliError {
     CliError::Store(error.into())
 }
@@ -85,7 +86,7 @@ fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn hint(nearest: &[String]) -> String {
     if nearest.is_empty() {
-        return "; `durable ls` lists what is there".into();
+        return "; `durable ls` lists the executions of this store".into();
     }
     let ids: Vec<String> = nearest.iter().map(|id| format!("`{id}`")).collect();
     format!("; did you mean {}?", ids.join(" or "))

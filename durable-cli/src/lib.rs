@@ -1,9 +1,8 @@
-//! The `durable` command: lists executions, shows what became of their operations, and changes what
-//! becomes of them.
+//! The `durable` command: lists, shows and manages durable executions.
 //!
-//! The command is a thin shell around this library: [`Cli`] is what was asked for, [`run`] answers
-//! it with a text, [`render`] makes that text from executions and records and touches nothing else.
-//! What `--json` prints is described in [`json`].
+//! The binary is a thin wrapper around this library. [`Cli`] holds the parsed command line, [`run`]
+//! executes it and returns the output, and [`render`] formats executions and records as text. The
+//! output of `--json` is described in [`json`].
 
 mod args;
 mod check;
@@ -19,8 +18,8 @@ mod text;
 mod tree;
 
 pub use args::{
-    Callback, CatchUp, Check, Cli, Command, Gc, Graph, How, Ls, Overlap, Place, QueueCommand,
-    Retry, ScheduleCommand, SetSchedule, Show, Start, Where, Which,
+    Callback, CatchUp, ChangeArgs, Check, Cli, Command, Gc, Graph, Ls, MatchArgs, Overlap,
+    QueueArgs, QueueCommand, Retry, ScheduleCommand, SelectArgs, SetSchedule, Show, Start,
 };
 #[cfg(feature = "lambda")]
 pub use args::{Lambda, Sandbox};

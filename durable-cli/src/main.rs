@@ -14,27 +14,27 @@ async fn main() -> ExitCode {
         std::env::var_os("NO_COLOR"),
         std::env::var_os("TERM"),
     );
-    let mut unwritten = None;
-    let answered = run_to(Cli::parse(), style, &mut |text| {
-        unwritten = unwritten.take().or(print(text).err());
-        unwritten.is_none()
+    let mut write_error = None;
+    let result = run_to(Cli::parse(), style, &mut |text| {
+        write_error = write_error.take().or(print(text).err());
+        write_error.is_none()
     })
     .await;
-    match (answered, unwritten) {
-        // Whoever read the output has seen enough: `durable ls | head -1`.
+    match (result, write_error) {
+        // The reader closed the pipe, as in `durable ls | head -1`.
         (_, Some(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        (_, Some(error)) => complain(&format!("cannot write the output: {error}")),
+        (_, Some(error)) => print_error(&format!("cannot write the output: {error}")),
         (Ok(()), None) => ExitCode::SUCCESS,
         (Err(error @ CliError::Unsafe(_)), None) => match print(&error.to_string()) {
             Ok(()) => error.exit_code().into(),
-            Err(unwritten) => complain(&format!("cannot write the output: {unwritten}")),
+            Err(error) => print_error(&format!("cannot write the output: {error}")),
         },
         (Err(error), None) => {
             if let CliError::Partly { done, .. } = &error {
-                // What went wrong is told in any case.
+                // The refusals are reported even if this fails.
                 let _ = print(done);
             }
-            complain(&error.to_string());
+            print_error(&error.to_string());
             error.exit_code().into()
         }
     }
@@ -46,8 +46,8 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn complain(message: &str) -> ExitCode {
-    // There is nowhere left to report that this failed.
+fn print_error(message: &str) -> ExitCode {
+    // A failure to write to stderr cannot be reported anywhere.
     let _ = writeln!(io::stderr(), "error: {message}");
     ExitCode::FAILURE
 }

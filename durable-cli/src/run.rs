@@ -1,4 +1,4 @@
-//! From what was asked for to the text that answers it.
+//! Executes a parsed command line.
 
 use clap::CommandFactory;
 use durable_core::Bulk;
@@ -9,25 +9,27 @@ use crate::commands::{bulk, callback, follow, queue, schedule, start};
 use crate::error::failed;
 use crate::json::{Executions, History, print_json};
 use crate::render::{self, Style};
-use crate::store::found;
+use crate::store::find;
 use crate::{CliError, check, graph, store};
 
-/// Answers the command line: hands the text to `print`, mostly at once. What `print` answers is
-/// whether anybody still reads.
+/// Executes the command line and passes its output to `print`.
+///
+/// `print` is called once, or as output arrives for commands that keep running. It returns whether
+/// the output is still being read; the command stops when it is not.
 ///
 /// # Errors
 ///
-/// When there is no such store or execution, when the store cannot be read or written, or when not
-/// all of what was asked for was done.
+/// Returns an error if the store or the execution does not exist, if the store cannot be read or
+/// written, or if some changes were refused.
 pub async fn run_to(
     cli: Cli,
     style: Style,
     print: &mut dyn FnMut(&str) -> bool,
 ) -> Result<(), CliError> {
     match &cli.command {
-        Command::Show(asked) if asked.follow => follow::run(&cli.store, asked, style, print).await,
+        Command::Show(args) if args.follow => follow::run(&cli.store, args, style, print).await,
         #[cfg(feature = "lambda")]
-        Command::Lambda(asked) => crate::commands::lambda::run(asked, print).await,
+        Command::Lambda(args) => crate::commands::lambda::run(args, print).await,
         _ => {
             print(&run(cli, style).await?);
             Ok(())
@@ -35,34 +37,34 @@ pub async fn run_to(
     }
 }
 
-/// Answers the command line with a text.
+/// Executes the command line and returns its output.
 ///
 /// # Errors
 ///
-/// Those of [`run_to`].
+/// Returns the errors of [`run_to`], and one for commands that run until they are stopped.
 pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
     let url = &cli.store;
     match cli.command {
-        Command::Ls(asked) => ls(url, asked, style).await,
-        Command::Show(asked) => show(url, asked, style).await,
-        Command::Start(asked) => start::run(url, asked).await,
+        Command::Ls(args) => ls(url, args, style).await,
+        Command::Show(args) => show(url, args, style).await,
+        Command::Start(args) => start::run(url, args).await,
         Command::Cancel(which) => bulk::change(url, which, Bulk::Cancel).await,
         Command::Pause(which) => bulk::change(url, which, Bulk::Pause).await,
         Command::Resume(which) => bulk::change(url, which, Bulk::Resume).await,
-        Command::Retry(asked) => bulk::retry(url, asked).await,
+        Command::Retry(args) => bulk::retry(url, args).await,
         Command::Rm(which) => bulk::change(url, which, Bulk::Delete).await,
-        Command::Gc(asked) => bulk::gc(url, asked).await,
-        Command::Callback(asked) => callback::run(url, asked).await,
-        Command::Queue(asked) => queue::run(url, asked, style).await,
-        Command::Schedule(asked) => schedule::run(url, asked, style).await,
-        Command::Check(asked) => check::run(url, &asked, style).await,
-        Command::Graph(asked) => graph::run(url, &asked).await,
+        Command::Gc(args) => bulk::gc(url, args).await,
+        Command::Callback(args) => callback::run(url, args).await,
+        Command::Queue(args) => queue::run(url, args, style).await,
+        Command::Schedule(args) => schedule::run(url, args, style).await,
+        Command::Check(args) => check::run(url, &args, style).await,
+        Command::Graph(args) => graph::run(url, &args).await,
         #[cfg(feature = "lambda")]
         Command::Lambda(_) => Err(CliError::Usage(
-            "`durable lambda` has no single answer: it runs until it is stopped".into(),
+            "`durable lambda` runs until it is stopped: use `run_to` to get its output".into(),
         )),
         #[cfg(feature = "lambda")]
-        Command::Sandbox(asked) => crate::commands::sandbox::run(&asked),
+        Command::Sandbox(args) => crate::commands::sandbox::run(&args),
         Command::Completion { shell } => Ok(completion(shell)),
     }
 }
@@ -73,30 +75,30 @@ fn completion(shell: clap_complete::Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-async fn ls(url: &str, asked: Ls, style: Style) -> Result<String, CliError> {
+async fn ls(url: &str, args: Ls, style: Style) -> Result<String, CliError> {
     let store = store::open(url).await?;
-    let limit = asked.limit as usize;
+    let limit = args.limit as usize;
     let filter = Filter {
-        after: asked.after,
-        // One more than is shown tells whether there are more.
+        after: args.after,
+        // One more than is shown, to know whether there are more.
         limit: limit + 1,
-        ..asked.matching.filter()
+        ..args.matching.filter()
     };
     let mut executions = store.list(filter).await.map_err(failed)?;
     let more = executions.len() > limit;
     executions.truncate(limit);
-    match asked.json {
+    match args.json {
         true => print_json(&Executions::new(&executions, more)),
         false => Ok(render::ls(&executions, more, style)),
     }
 }
 
-async fn show(url: &str, asked: Show, style: Style) -> Result<String, CliError> {
+async fn show(url: &str, args: Show, style: Style) -> Result<String, CliError> {
     let store = store::open(url).await?;
-    let execution = found(&*store, url, &asked.id).await?;
-    let records = store.history(&asked.id).await.map_err(failed)?;
-    match asked.json {
-        true => print_json(&History::new(&execution, &records, asked.full)),
-        false => Ok(render::show(&execution, &records, asked.full, style)),
+    let execution = find(&*store, url, &args.id).await?;
+    let records = store.history(&args.id).await.map_err(failed)?;
+    match args.json {
+        true => print_json(&History::new(&execution, &records, args.full)),
+        false => Ok(render::show(&execution, &records, args.full, style)),
     }
 }

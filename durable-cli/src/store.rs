@@ -1,4 +1,4 @@
-//! Opening a store that is there, and finding executions in it.
+//! Opens existing stores and finds executions in them.
 
 use std::borrow::Cow;
 use std::fs;
@@ -10,18 +10,18 @@ use durable_core::store::{Execution, Filter, Store, StoreErrorKind};
 use crate::CliError;
 use crate::error::failed;
 
-/// How many ids are searched for ones that look like a mistyped id.
-const SEARCHED: usize = 10_000;
-/// How many of them are named.
-const NAMED: usize = 3;
+/// Maximum number of ids searched for ones similar to a mistyped id.
+const MAX_SEARCHED: usize = 10_000;
+/// Maximum number of similar ids to suggest.
+const MAX_SUGGESTED: usize = 3;
 
-/// Opens the store behind `url`. Unlike a program that runs executions, this never creates one.
+/// Opens the store at `url`. Unlike a program that runs executions, never creates one.
 pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>, CliError> {
     if let Some(path) = url.strip_prefix("sqlite:") {
         require_file(path, url)?;
     } else if url.starts_with("memory:") {
         return Err(CliError::NoStore(
-            "a store in memory is known to its own process only; name a file as in \
+            "a store in memory is only visible to its own process; give a file, as in \
              `--store sqlite:durable.db`"
                 .into(),
         ));
@@ -31,7 +31,7 @@ pub(crate) async fn open(url: &str) -> Result<Arc<dyn Store>, CliError> {
         .map_err(|error| CliError::Store(error.into()))
 }
 
-/// The URL of a PostgreSQL store, with the option to make no tables.
+/// Adds the option that creates no tables to the URL of a PostgreSQL store.
 fn without_creation(url: &str) -> Cow<'_, str> {
     if !url.starts_with("postgres") {
         return Cow::Borrowed(url);
@@ -46,17 +46,17 @@ fn require_file(path: &str, url: &str) -> Result<(), CliError> {
         Ok(found) if found.len() == 0 => "the file is empty".to_owned(),
         Ok(_) => return Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            "there is no such file (nothing was created)".to_owned()
+            "no such file (nothing was created)".to_owned()
         }
         Err(error) => error.to_string(),
     };
     Err(CliError::NoStore(format!(
-        "no store at {url}: {problem}; name another with --store or DURABLE_STORE"
+        "no store at {url}: {problem}; give another with --store or DURABLE_STORE"
     )))
 }
 
-/// The execution with this id, or an error that names ids like it.
-pub(crate) async fn found(
+/// Returns the execution with this id, or an error that suggests similar ids.
+pub(crate) async fn find(
     store: &dyn Store,
     url: &str,
     id: &ExecutionId,
@@ -72,18 +72,18 @@ pub(crate) async fn found(
     }
 }
 
-/// Ids in the store that look like `wanted`, the most similar first.
+/// Returns ids in the store that are similar to `wanted`, most similar first.
 pub(crate) async fn nearest(store: &dyn Store, wanted: &str) -> Vec<String> {
     let mut scored: Vec<(usize, String)> = Vec::new();
     let mut after: Option<ExecutionId> = None;
     let mut searched = 0;
-    while searched < SEARCHED {
+    while searched < MAX_SEARCHED {
         let filter = Filter {
             after: after.take(),
             limit: 1000,
             ..Filter::default()
         };
-        // Only a hint depends on it: an error here must not hide the one that is reported.
+        // Only a suggestion depends on this read: its error must not hide the original one.
         let Ok(page) = store.list(filter).await else {
             break;
         };
@@ -92,16 +92,20 @@ pub(crate) async fn nearest(store: &dyn Store, wanted: &str) -> Vec<String> {
         searched += page.len();
         scored.extend(page.iter().filter_map(|execution| {
             let id = execution.id.as_str();
-            likeness(wanted, id).map(|score| (score, id.to_owned()))
+            typo_distance(wanted, id).map(|distance| (distance, id.to_owned()))
         }));
     }
     scored.sort();
-    scored.into_iter().take(NAMED).map(|(_, id)| id).collect()
+    scored
+        .into_iter()
+        .take(MAX_SUGGESTED)
+        .map(|(_, id)| id)
+        .collect()
 }
 
-/// How many letters would have to change, if few enough to be a slip; ids that begin with what was
-/// typed come first.
-fn likeness(wanted: &str, id: &str) -> Option<usize> {
+/// Returns the number of letters that differ, if few enough for a typing error. Zero if the id begins
+/// with `wanted`.
+fn typo_distance(wanted: &str, id: &str) -> Option<usize> {
     if id.starts_with(wanted) || id.eq_ignore_ascii_case(wanted) {
         return Some(0);
     }
@@ -109,7 +113,7 @@ fn likeness(wanted: &str, id: &str) -> Option<usize> {
     (distance <= (wanted.len() / 3).clamp(1, 4)).then_some(distance)
 }
 
-/// The Levenshtein distance of two texts.
+/// Computes the Levenshtein distance of two texts.
 fn distance(from: &[u8], to: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (i, a) in from.iter().enumerate() {
@@ -126,13 +130,13 @@ fn distance(from: &[u8], to: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::likeness;
+    use super::typo_distance;
 
     #[test]
-    fn a_slip_is_recognised() {
-        assert_eq!(likeness("birdstrike", "birdstrikes"), Some(0));
-        assert_eq!(likeness("brdstrikes", "birdstrikes"), Some(1));
-        assert_eq!(likeness("Birdstrikes", "birdstrikes"), Some(0));
-        assert_eq!(likeness("order-17", "birdstrikes"), None);
+    fn typing_errors_are_recognised() {
+        assert_eq!(typo_distance("birdstrike", "birdstrikes"), Some(0));
+        assert_eq!(typo_distance("brdstrikes", "birdstrikes"), Some(1));
+        assert_eq!(typo_distance("Birdstrikes", "birdstrikes"), Some(0));
+        assert_eq!(typo_distance("order-17", "birdstrikes"), None);
     }
 }

@@ -1,10 +1,10 @@
-//! Amounts and texts as people read them.
+//! Formats durations, sizes and names for people.
 
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// `12 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`.
+/// Formats a duration: `12 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`.
 pub(crate) fn duration(duration: Duration) -> String {
     let (millis, seconds) = (duration.as_millis(), duration.as_secs());
     let two = |large: u64, unit: &str, small: u64, sub: &str| match small {
@@ -20,7 +20,7 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
-/// `812 B`, `1.2 kB`, `3.4 MB`.
+/// Formats a size: `812 B`, `1.2 kB`, `3.4 MB`.
 pub(crate) fn bytes(count: usize) -> String {
     match count {
         0..1000 => format!("{count} B"),
@@ -29,8 +29,7 @@ pub(crate) fn bytes(count: usize) -> String {
     }
 }
 
-/// The text with line breaks and other control characters escaped: what a program stored must not
-/// steer the terminal of who looks at it.
+/// Escapes line breaks and other control characters, so that stored text cannot control the terminal.
 pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
@@ -42,12 +41,12 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
-/// Columns that the text takes on a terminal.
+/// Returns the number of terminal columns that the text takes.
 pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// At most `limit` columns, with an ellipsis for what is left out.
+/// Truncates to at most `limit` columns, ending with an ellipsis if anything was cut.
 pub(crate) fn truncated(text: &str, limit: Option<usize>) -> String {
     match limit {
         Some(limit) if width(text) > limit => head(text, limit.saturating_sub(1)).to_owned() + "…",
@@ -55,8 +54,8 @@ pub(crate) fn truncated(text: &str, limit: Option<usize>) -> String {
     }
 }
 
-/// The name of an operation in at most `limit` columns. Of a long key the middle is left out: keys are often
-/// paths, which differ at their ends.
+/// Shortens the name of an operation to at most `limit` columns. Cuts the middle of a long key, because keys
+/// are often paths, which differ at their ends.
 pub(crate) fn short_name(name: &str, limit: usize) -> String {
     if width(name) <= limit || !name.ends_with(']') || !name.contains('[') {
         return truncated(name, Some(limit));
@@ -66,7 +65,7 @@ pub(crate) fn short_name(name: &str, limit: usize) -> String {
     format!("{start}…{}", tail(name, end))
 }
 
-/// As much of the beginning as fits into `limit` columns.
+/// Returns as much of the beginning as fits into `limit` columns.
 fn head(text: &str, limit: usize) -> &str {
     let mut columns = 0;
     let end = text.char_indices().find(|(_, c)| {
@@ -76,7 +75,7 @@ fn head(text: &str, limit: usize) -> &str {
     end.map_or(text, |(end, _)| &text[..end])
 }
 
-/// The same of the end.
+/// Returns as much of the end as fits into `limit` columns.
 fn tail(text: &str, limit: usize) -> &str {
     let mut columns = 0;
     let before = text.char_indices().rev().find(|(_, c)| {
@@ -93,7 +92,7 @@ mod tests {
     use super::{bytes, duration, one_line, short_name, truncated, width};
 
     #[test]
-    fn durations_take_two_units() {
+    fn durations_have_at_most_two_units() {
         let text = |millis| duration(Duration::from_millis(millis));
         assert_eq!(text(0), "0 ms");
         assert_eq!(text(999), "999 ms");
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_short() {
+    fn sizes_are_rounded() {
         assert_eq!(bytes(812), "812 B");
         assert_eq!(bytes(1234), "1.2 kB");
         assert_eq!(bytes(999_999), "1.0 MB");
@@ -126,7 +125,7 @@ mod tests {
         assert_eq!(truncated("日本語", Some(6)), "日本語");
         assert_eq!(truncated("日本語", Some(5)), "日本…");
         assert_eq!(truncated("日本語", Some(4)), "日…");
-        // An accent of its own takes none.
+        // A combining accent takes no column.
         assert_eq!(truncated("e\u{301}e\u{301}", Some(2)), "e\u{301}e\u{301}");
     }
 

@@ -1,4 +1,4 @@
-//! Operations in the order of their tree.
+//! Tree of operations, in the order in which it is shown.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,31 +6,32 @@ use durable_core::{OperationId, Record};
 
 use crate::text;
 
-/// Columns of one name in a short path, and of the scopes in it.
-const NAME: usize = 40;
-const SCOPES: usize = 60;
+/// Maximum columns of one name in a short path, and of all its scopes together.
+const MAX_NAME: usize = 40;
+const MAX_SCOPES: usize = 60;
 
-/// An operation and its place in the tree.
+/// Operation and its position in the tree.
 pub(crate) struct Node<'a> {
     pub(crate) record: &'a Record,
-    /// The operation as written, with the scopes it is in: `files[a.csv]/parse`.
+    /// Display name, after those of its scopes: `files[a.csv]/parse`.
     pub(crate) path: String,
-    /// How many bytes of the path name the scopes.
+    /// Length of the scopes in `path`, in bytes.
     pub(crate) scopes: usize,
-    /// The same as a table shows it, where long keys and labels are cut: scopes and name.
+    /// Scopes and name as tables show them, with long keys and labels shortened.
     pub(crate) short: (String, String),
-    /// The lines that lead to it from the operations above.
+    /// Lines of the tree in front of this operation.
     pub(crate) guide: String,
-    /// The lines that lead past it to the operations below.
+    /// Lines of the tree in front of the rows below this operation.
     pub(crate) below: String,
 }
 
-/// All records, each scope followed by what it holds, siblings in the order they were first written.
+/// Returns all records as a tree: each scope is followed by its operations, in the order in which they
+/// were first recorded.
 pub(crate) fn tree(records: &[Record]) -> Vec<Node<'_>> {
     let known: HashSet<OperationId> = records.iter().map(|record| record.id).collect();
     let mut children: HashMap<OperationId, Vec<&Record>> = HashMap::new();
     for record in records {
-        // An operation whose scope is not in the history is shown at the top rather than not at all.
+        // An operation whose scope is not in the history is shown at the top level.
         let parent = match known.contains(&record.parent) {
             true => record.parent,
             false => OperationId::ROOT,
@@ -38,90 +39,92 @@ pub(crate) fn tree(records: &[Record]) -> Vec<Node<'_>> {
         children.entry(parent).or_default().push(record);
     }
     let mut nodes = Vec::with_capacity(records.len());
-    // What is still to be shown, the next one last: operation, path and guide of what it is in.
-    let mut open: Vec<Open<'_>> = Vec::new();
+    // Stack of operations that are not in `nodes` yet.
+    let mut stack: Vec<Unvisited<'_>> = Vec::new();
     push_children(
-        &mut open,
+        &mut stack,
         &mut children,
         OperationId::ROOT,
-        &Inside::default(),
+        &Scope::default(),
     );
-    while let Some(next) = open.pop() {
-        let mut short_scopes = next.inside.short_scopes.clone();
+    while let Some(next) = stack.pop() {
+        let mut short_names = next.scope.short_names.clone();
         let node = next.into_node();
-        short_scopes.push(node.short.1.clone());
-        let inside = Inside {
-            scopes: format!("{}/", node.path),
-            short_scopes,
+        short_names.push(node.short.1.clone());
+        let scope = Scope {
+            path: format!("{}/", node.path),
+            short_names,
             guide: node.below.clone(),
         };
-        push_children(&mut open, &mut children, node.record.id, &inside);
+        push_children(&mut stack, &mut children, node.record.id, &scope);
         nodes.push(node);
     }
     nodes
 }
 
-/// What is the same for everything in one scope.
+/// Scope around operations of the tree.
 #[derive(Clone, Default)]
-struct Inside {
-    scopes: String,
-    short_scopes: Vec<String>,
+struct Scope {
+    /// Path of the scope with a slash at its end; empty at the top level.
+    path: String,
+    short_names: Vec<String>,
     guide: String,
 }
 
-struct Open<'a> {
+/// Operation that is yet to be visited.
+struct Unvisited<'a> {
     record: &'a Record,
-    inside: Inside,
-    last: bool,
+    scope: Scope,
+    is_last: bool,
 }
 
 fn push_children<'a>(
-    open: &mut Vec<Open<'a>>,
+    stack: &mut Vec<Unvisited<'a>>,
     children: &mut HashMap<OperationId, Vec<&'a Record>>,
     parent: OperationId,
-    inside: &Inside,
+    scope: &Scope,
 ) {
-    let held = children.remove(&parent).unwrap_or_default();
-    for (index, record) in held.into_iter().rev().enumerate() {
-        open.push(Open {
+    let nested = children.remove(&parent).unwrap_or_default();
+    for (index, record) in nested.into_iter().rev().enumerate() {
+        stack.push(Unvisited {
             record,
-            inside: inside.clone(),
-            last: index == 0,
+            scope: scope.clone(),
+            is_last: index == 0,
         });
     }
 }
 
-impl<'a> Open<'a> {
+impl<'a> Unvisited<'a> {
     fn into_node(self) -> Node<'a> {
-        let Inside {
-            scopes,
-            short_scopes,
+        let Scope {
+            path,
+            short_names,
             guide,
-        } = self.inside;
-        let (branch, past) = match (scopes.is_empty(), self.last) {
+        } = self.scope;
+        let (branch, past) = match (path.is_empty(), self.is_last) {
             (true, _) => ("", ""),
             (false, false) => ("├─ ", "│  "),
             (false, true) => ("└─ ", "   "),
         };
-        let written = self.record.display_name();
-        let name = text::short_name(&text::one_line(&written), NAME);
+        let display_name = self.record.display_name();
+        let name = text::short_name(&text::one_line(&display_name), MAX_NAME);
         Node {
             record: self.record,
-            path: format!("{scopes}{written}"),
-            scopes: scopes.len(),
-            short: (short(&short_scopes), name),
+            path: format!("{path}{display_name}"),
+            scopes: path.len(),
+            short: (short_path(&short_names), name),
             guide: format!("{guide}{branch}"),
             below: format!("{guide}{past}"),
         }
     }
 }
 
-/// The innermost of the scopes that fit, with an ellipsis for those around: the tree shows them.
-fn short(scopes: &[String]) -> String {
+/// Joins the innermost scopes that fit. An ellipsis replaces the others, which the tree shows.
+fn short_path(scopes: &[String]) -> String {
     let mut columns = 0;
     let fit = scopes.iter().rev().take_while(|name| {
         columns += text::width(name) + 1;
-        columns <= SCOPES
+        columns <= MAX_SCOPES
     });
     let fit = fit.count();
     let left_out = if fit < scopes.len() { "…/" } else { "" };

@@ -1,5 +1,5 @@
-//! `check` and `graph` as processes: a lock against what is in a store. `BLESS=1` rewrites what is expected of
-//! them in `golden/`.
+//! Runs `check` and `graph` as processes: a lock file compared with the executions of a store. `BLESS=1`
+//! rewrites the expected output in `golden/`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ use durable_core::{ExecutionId, Record};
 use support::{START, import, json, leaking};
 use tempfile::TempDir;
 
-/// The names that `import-7` was recorded with.
+/// Names that `import-7` was recorded with.
 const SAME: &str = r#"format 1
 
 handler "import": app::Job -> app::Summary
@@ -41,7 +41,7 @@ handler "ship" was "send": u32 -> ()
   step "pack"
 "#;
 
-/// Those of a build that breaks things.
+/// Names of a build with incompatible changes.
 const BROKEN: &str = r#"format 1
 
 handler "import": app::Job -> app::Summary
@@ -58,7 +58,7 @@ struct Store {
 }
 
 impl Store {
-    /// Two imports, one suspended and one failed, and two shipments that have not begun.
+    /// Creates two imports, one suspended and one failed, and two shipments that have not begun.
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
@@ -93,7 +93,7 @@ impl Store {
     }
 
     #[track_caller]
-    fn answer(&self, args: &[&str], code: i32) -> String {
+    fn output(&self, args: &[&str], code: i32) -> String {
         let output = self.run(args);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{stderr}");
@@ -136,12 +136,12 @@ fn golden(name: &str, text: &str) {
 }
 
 #[tokio::test]
-async fn executions_that_go_on_are_safe() {
+async fn executions_that_would_resume_are_safe() {
     let store = Store::new().await;
     store.lock(SAME);
-    let text = store.answer(&["check"], 0);
+    let text = store.output(&["check"], 0);
     assert_eq!(text, "3 open executions against durable.lock: 3 safe\n");
-    let text = store.answer(&["check", "--handler", "nobody"], 0);
+    let text = store.output(&["check", "--handler", "nobody"], 0);
     assert_eq!(
         text,
         "0 open executions against durable.lock: nothing to check\n"
@@ -149,49 +149,52 @@ async fn executions_that_go_on_are_safe() {
 }
 
 #[tokio::test]
-async fn executions_that_would_not_go_on_are_named_and_fail_the_command() {
+async fn executions_that_would_not_resume_are_listed_and_fail_the_command() {
     let store = Store::new().await;
     store.lock(BROKEN);
-    golden("check.txt", &store.answer(&["check"], 4));
-    let listing = store.answer(&["check", "--json"], 4);
+    golden("check.txt", &store.output(&["check"], 4));
+    let listing = store.output(&["check", "--json"], 4);
     let parsed: serde_json::Value = serde_json::from_str(&listing).unwrap();
     assert_eq!(parsed["counts"]["blocked"], 3);
     golden("check.json", &listing);
     let imports = ["check", "--handler", "import", "--allow", "blocked"];
-    store.answer(&imports, 0);
+    store.output(&imports, 0);
     let imports = ["check", "--handler", "import", "--allow", "reruns,orphaned"];
-    store.answer(&imports, 4);
+    store.output(&imports, 4);
 }
 
 #[tokio::test]
-async fn a_lock_that_cannot_be_read_is_named() {
+async fn an_unreadable_lock_file_is_reported() {
     let store = Store::new().await;
-    let text = store.answer(&["check"], 1);
-    assert!(text.contains("cannot read the lock durable.lock"), "{text}");
-    store.lock("format 1\nstep");
-    let text = store.answer(&["check"], 1);
+    let text = store.output(&["check"], 1);
     assert!(
-        text.contains("durable.lock is no lock: line 2: only handlers"),
+        text.contains("cannot read the lock file durable.lock"),
+        "{text}"
+    );
+    store.lock("format 1\nstep");
+    let text = store.output(&["check"], 1);
+    assert!(
+        text.contains("durable.lock is not a valid lock file: line 2: only handlers"),
         "{text}"
     );
     store.lock(SAME);
-    let text = store.answer(&["graph", "nobody"], 1);
+    let text = store.output(&["graph", "nobody"], 1);
     assert!(
         text.contains("there is no handler `nobody` in durable.lock; it has import, ship"),
         "{text}"
     );
-    let text = store.answer(&["graph", "--execution", "import-9"], 3);
+    let text = store.output(&["graph", "--execution", "import-9"], 3);
     assert!(text.contains("did you mean `import-7`"), "{text}");
 }
 
 #[tokio::test]
-async fn a_graph_shows_the_structure_and_how_far_an_execution_has_come() {
+async fn a_graph_shows_the_operations_and_the_progress_of_an_execution() {
     let store = Store::new().await;
     store.lock(SAME);
-    golden("graph.mmd", &store.answer(&["graph", "import"], 0));
-    golden("graph.svg", &store.answer(&["graph", "--format", "svg"], 0));
+    golden("graph.mmd", &store.output(&["graph", "import"], 0));
+    golden("graph.svg", &store.output(&["graph", "--format", "svg"], 0));
     let execution = ["graph", "--execution", "import-7"];
-    golden("graph_execution.mmd", &store.answer(&execution, 0));
+    golden("graph_execution.mmd", &store.output(&execution, 0));
     let execution = ["graph", "--execution", "import-7", "--format", "svg"];
-    golden("graph_execution.svg", &store.answer(&execution, 0));
+    golden("graph_execution.svg", &store.output(&execution, 0));
 }

@@ -1,4 +1,4 @@
-//! The command as a process, on real SQLite files.
+//! Runs the command as a process on SQLite files.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,8 +16,7 @@ use durable_core::{ExecutionId, Record};
 use support::{START, import, json, leaking};
 use tempfile::TempDir;
 
-/// A store with `count` executions besides `import-7`, which is suspended, and `import-8`, which
-/// has failed.
+/// Creates a store with `count` executions, a suspended `import-7` and a failed `import-8`.
 async fn store(count: usize) -> (TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", dir.path().join("store.db").display());
@@ -71,7 +70,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// The message of a command that failed with this exit code and printed nothing else.
+/// Asserts that a command failed with this exit code and no output, and returns its message.
 fn failure(output: &Output, code: i32) -> String {
     let stderr = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(code), "{stderr}");
@@ -112,7 +111,7 @@ async fn ls_filters_and_limits() {
 }
 
 #[tokio::test]
-async fn the_store_may_come_from_the_environment() {
+async fn the_store_can_be_set_in_the_environment() {
     let (_dir, url) = store(0).await;
     let shown = durable(&["show", "import-7"])
         .env("DURABLE_STORE", &url)
@@ -122,7 +121,7 @@ async fn the_store_may_come_from_the_environment() {
 }
 
 #[tokio::test]
-async fn show_prints_what_the_store_holds() {
+async fn show_prints_the_execution_and_its_operations() {
     let (_dir, url) = store(0).await;
     let shown = stdout(&output(&["show", "import-7", "--store", &url]));
     for part in [
@@ -147,7 +146,7 @@ async fn show_prints_what_the_store_holds() {
 }
 
 #[tokio::test]
-async fn secrets_stay_in_the_store() {
+async fn secrets_are_never_printed() {
     let (_dir, url) = store(0).await;
     for id in ["import-7", "import-8"] {
         for how in ["--full", "--json"] {
@@ -159,17 +158,17 @@ async fn secrets_stay_in_the_store() {
 }
 
 #[tokio::test]
-async fn an_unknown_id_is_told_apart_and_the_nearest_are_named() {
+async fn an_unknown_id_exits_with_3_and_suggests_similar_ids() {
     let (_dir, url) = store(3).await;
-    let slip = failure(&output(&["show", "imprt-7", "--store", &url]), 3);
-    assert!(slip.contains("no execution `imprt-7`"), "{slip}");
-    assert!(slip.contains("did you mean `import-7`"), "{slip}");
-    let strange = failure(&output(&["show", "nothing-like-it", "--store", &url]), 3);
-    assert!(strange.contains("durable ls"), "{strange}");
+    let similar = failure(&output(&["show", "imprt-7", "--store", &url]), 3);
+    assert!(similar.contains("no execution `imprt-7`"), "{similar}");
+    assert!(similar.contains("did you mean `import-7`"), "{similar}");
+    let unlike = failure(&output(&["show", "nothing-like-it", "--store", &url]), 3);
+    assert!(unlike.contains("durable ls"), "{unlike}");
 }
 
 #[test]
-fn wrong_usage_is_told_apart() {
+fn invalid_arguments_exit_with_2() {
     failure(&output(&["show"]), 2);
     failure(&output(&["show", "two words"]), 2);
     failure(&output(&["ls", "--limit", "0"]), 2);
@@ -193,18 +192,18 @@ fn a_missing_store_is_not_created() {
 }
 
 #[test]
-fn what_is_no_store_is_left_alone() {
+fn files_that_are_not_stores_are_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let text = dir.path().join("notes.txt");
     fs::write(
         &text,
-        "no database, but longer than the header of one would be\n".repeat(40),
+        "not a database, but longer than the header of one would be\n".repeat(40),
     )
     .unwrap();
     let empty = dir.path().join("empty.db");
     fs::write(&empty, "").unwrap();
     let other = dir.path().join("other.db");
-    sqlite_of_someone_else(&other);
+    database_of_another_program(&other);
     for path in [dir.path(), &text, &empty, &other] {
         let before = fs::read(path).ok();
         let message = failure(
@@ -224,16 +223,16 @@ fn what_is_no_store_is_left_alone() {
     }
 }
 
-fn sqlite_of_someone_else(path: &Path) {
+fn database_of_another_program(path: &Path) {
     let connection = rusqlite::Connection::open(path).unwrap();
     connection
         .execute_batch("CREATE TABLE birds (name TEXT);")
         .unwrap();
 }
 
-/// As in `durable ls | head -1`.
+/// The reader closes the pipe, as in `durable ls | head -1`.
 #[tokio::test]
-async fn a_reader_that_leaves_is_no_error() {
+async fn a_closed_pipe_is_not_an_error() {
     let (_dir, url) = store(1500).await;
     let mut child = durable(&["ls", "--store", &url, "--limit", "2000"])
         .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! What is printed, from histories made by hand. `BLESS=1` rewrites the files in `golden/`.
+//! Output for hand-made histories. `BLESS=1` rewrites the files in `golden/`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -13,7 +13,7 @@ use durable_core::store::{Execution, ExecutionStatus, Parent};
 use durable_core::{
     Codec as _, Kind, MessagePack, Occurrence, OperationId, Payload, Record, Status,
 };
-use support::{History as Made, execution, import, json, key, leaking};
+use support::{History as HistoryBuilder, execution, import, json, key, leaking};
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -42,7 +42,7 @@ fn ls_is_a_table() {
 }
 
 #[test]
-fn an_empty_store_is_no_table() {
+fn an_empty_listing_has_no_table() {
     assert_eq!(render::ls(&[], false, Style::Colour), "no executions\n");
 }
 
@@ -64,8 +64,8 @@ fn show_is_a_tree() {
     );
 }
 
-/// The last but one of a chain that another execution waits for: an open callback with heartbeats,
-/// an invoked execution, a poll between two checks, items of a map and a batch.
+/// Builds an execution that another one waits for: an open callback with heartbeats, an invoked
+/// execution, a poll between two checks, a map and a batch.
 fn approval() -> (Execution, Vec<Record>) {
     let root = OperationId::ROOT;
     let mut execution = execution("order-7.1", ExecutionStatus::Suspended);
@@ -76,7 +76,7 @@ fn approval() -> (Execution, Vec<Record>) {
         operation: OperationId::of(root, "approve", &Occurrence::Once),
     });
     (execution.changes, execution.cancel) = (1, true);
-    let mut history = Made::default();
+    let mut history = HistoryBuilder::default();
     let asked = history.add(root, Kind::Callback, "asked", Occurrence::Once);
     open(asked);
     asked.handle = Some(format!("order-7.1:1:{}:00ff", asked.id));
@@ -98,10 +98,10 @@ fn approval() -> (Execution, Vec<Record>) {
     (execution, history.0)
 }
 
-/// Keys as long as documents, labels in other scripts, and scopes deep inside of each other.
+/// Builds an execution with very long keys, labels in wide scripts and deeply nested scopes.
 fn long_names() -> (Execution, Vec<Record>) {
     let execution = execution("import-10", ExecutionStatus::Suspended);
-    let mut history = Made::default();
+    let mut history = HistoryBuilder::default();
     let long = format!("s3://bucket/{}.csv", "part/".repeat(400));
     let load = history.add(OperationId::ROOT, Kind::Step, "load", key(&long));
     load.payload = Some(json("1"));
@@ -116,7 +116,7 @@ fn long_names() -> (Execution, Vec<Record>) {
 }
 
 #[test]
-fn long_keys_and_labels_are_cut_in_a_table_and_whole_in_json() {
+fn long_keys_and_labels_are_shortened_in_tables_but_not_in_json() {
     let (execution, records) = long_names();
     let text = render::show(&execution, &records, false, Style::Plain);
     check("long_names.txt", &text);
@@ -133,13 +133,13 @@ fn open(record: &mut Record) {
 }
 
 #[test]
-fn what_the_outside_has_to_do_with_it_is_shown() {
+fn callbacks_parents_and_successors_are_shown() {
     let (mut execution, records) = approval();
     let text = render::show(&execution, &records, false, Style::Plain);
-    check("outside.txt", &text);
+    check("external.txt", &text);
     let history = History::new(&execution, &records, false);
     check(
-        "outside.json",
+        "external.json",
         &serde_json::to_string_pretty(&history).unwrap(),
     );
     (execution.status, execution.cancel) = (ExecutionStatus::Continued, false);
@@ -152,7 +152,7 @@ fn what_the_outside_has_to_do_with_it_is_shown() {
 }
 
 #[test]
-fn colours_change_nothing_but_colours() {
+fn colours_do_not_change_the_text() {
     let (execution, records) = import();
     let plain = render::show(&execution, &records, false, Style::Plain);
     let colour = render::show(&execution, &records, false, Style::Colour);
@@ -169,7 +169,7 @@ fn colours_change_nothing_but_colours() {
 }
 
 #[test]
-fn secrets_are_shown_nowhere() {
+fn secrets_are_hidden_everywhere() {
     let (execution, records) = leaking();
     for full in [false, true] {
         let history = History::new(&execution, &records, full);
@@ -189,7 +189,7 @@ fn secrets_are_shown_nowhere() {
     );
 }
 
-/// A blocked execution as a sealed store leaves it to readers without the key.
+/// Builds a blocked execution of a sealed store, as it is read without the key.
 fn sealed() -> (Execution, Vec<Record>) {
     let payload = Payload {
         codec: "json+aes-gcm:k1".into(),
@@ -199,7 +199,7 @@ fn sealed() -> (Execution, Vec<Record>) {
     execution.input = payload.clone();
     let report = "The report is sealed with `aes-gcm:k1`.\nsealed report: text+aes-gcm:k1 00ff";
     execution.report = Some(report.into());
-    let mut history = Made::default();
+    let mut history = HistoryBuilder::default();
     let read = history.add(OperationId::ROOT, Kind::Step, "read", Occurrence::Once);
     read.payload = Some(payload);
     let load = history.add(OperationId::ROOT, Kind::Step, "load", key("a.csv"));
@@ -215,7 +215,7 @@ fn sealed() -> (Execution, Vec<Record>) {
 }
 
 #[test]
-fn what_is_sealed_is_said_to_be() {
+fn sealed_values_are_marked_as_sealed() {
     let (execution, records) = sealed();
     let text = render::show(&execution, &records, true, Style::Plain);
     check("sealed.txt", &text);
@@ -230,7 +230,7 @@ fn what_is_sealed_is_said_to_be() {
 }
 
 #[test]
-fn long_values_are_left_out_of_json_unless_asked_for() {
+fn long_values_are_omitted_from_json_without_full() {
     let (mut execution, _) = import();
     execution.output = Some(json(&format!("[{}0]", "1234567, ".repeat(200))));
     let print = |full| serde_json::to_value(History::new(&execution, &[], full)).unwrap();
@@ -249,7 +249,7 @@ fn long_values_are_left_out_of_json_unless_asked_for() {
 }
 
 #[test]
-fn a_value_cannot_steer_the_terminal() {
+fn a_value_cannot_control_the_terminal() {
     let (mut execution, _) = import();
     execution.output = Some(json("\"\u{1b}[2Jgone\""));
     let text = render::show(&execution, &[], false, Style::Plain);
@@ -257,7 +257,7 @@ fn a_value_cannot_steer_the_terminal() {
 }
 
 #[test]
-fn colours_need_a_terminal_that_wants_them() {
+fn colours_need_a_terminal_that_supports_them() {
     let set = |text: &str| Some(text.into());
     assert_eq!(Style::for_terminal(true, None, set("xterm")), Style::Colour);
     assert_eq!(Style::for_terminal(true, set(""), None), Style::Colour);
@@ -286,16 +286,16 @@ fn values_keep_their_digits_and_the_order_of_their_fields() {
         let written = std::str::from_utf8(data).unwrap().replace(' ', "");
         assert_eq!(json, hidden.is_none().then_some(written));
     }
-    // As bytes, not as the text that they happen to be.
+    // A binary value is not shown as text, even if its bytes are valid UTF-8.
     let shown = render::show(&execution, &[], true, Style::Plain);
     assert!(shown.contains("(msgpack, not text)"), "{shown}");
 }
 
 #[test]
-fn a_secret_within_a_binary_value_is_hidden_elsewhere() {
+fn a_secret_in_a_binary_value_is_hidden_in_other_values() {
     let (mut execution, _) = import();
     execution.output = Some(json(r#"{"paid with":"4111-1111","digits":17011}"#));
-    let mut history = Made::default();
+    let mut history = HistoryBuilder::default();
     let card = history.add(OperationId::ROOT, Kind::Step, "card", Occurrence::Once);
     let value = (1_u8, vec!["4111-1111".to_owned()], Some(17_011_u32));
     let data = MessagePack.encode(&value);

@@ -6,19 +6,19 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use durable_core::lock::Verdict;
 
-/// What to check, and what to accept.
+/// Arguments of `durable check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The names of the code to be deployed: the file that `names!` keeps
+    /// Lock file with the names of the code to be deployed, written by `names!`
     #[arg(long, value_name = "FILE", default_value = "durable.lock")]
     pub lock: PathBuf,
     /// Only executions of this handler
     #[arg(long, value_name = "NAME")]
     pub handler: Option<String>,
-    /// What is no reason to fail; may be repeated or separated by commas
+    /// Verdicts to accept; may be repeated or separated by commas
     #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = verdicts())]
     pub allow: Vec<Verdict>,
-    /// One JSON object for programs instead of text
+    /// Print one JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }
@@ -26,7 +26,9 @@ pub struct Check {
 fn verdicts() -> impl TypedValueParser<Value = Verdict> {
     let words = Verdict::ALL.into_iter().skip(1).map(Verdict::as_str);
     PossibleValuesParser::new(words).try_map(|word| {
-        let found = Verdict::ALL.into_iter().find(|one| one.as_str() == word);
+        let found = Verdict::ALL
+            .into_iter()
+            .find(|verdict| verdict.as_str() == word);
         found.ok_or_else(|| format!("unknown verdict {word}"))
     })
 }

@@ -5,27 +5,27 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use durable_core::ExecutionId;
 
-/// What to draw, and how.
+/// Arguments of `durable graph`.
 #[derive(Debug, Args)]
 pub struct Graph {
-    /// The handler to draw; all of them when none is given
+    /// Handler to draw [default: all]
     pub handler: Option<String>,
-    /// The names to draw: the file that `names!` keeps
+    /// Lock file with the names to draw, written by `names!`
     #[arg(long, value_name = "FILE", default_value = "durable.lock")]
     pub lock: PathBuf,
-    /// Show how far this execution has come
+    /// Show the progress of this execution
     #[arg(long, value_name = "ID", conflicts_with = "handler")]
     pub execution: Option<ExecutionId>,
-    /// What to print
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Mermaid)]
     pub format: Format,
 }
 
-/// How a graph is written.
+/// Output format of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Text that Markdown viewers draw
+    /// Mermaid text, which Markdown viewers draw
     Mermaid,
-    /// A picture
+    /// SVG image
     Svg,
 }

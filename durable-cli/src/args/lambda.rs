@@ -5,32 +5,32 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Settings of a local Lambda.
+/// Arguments of `durable lambda`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Lambda {
     /// TOML file with one or more functions
     #[arg(long, value_name = "FILE", conflicts_with_all = ["command", "name", "env", "timeout", "execution_timeout", "plain"])]
     pub config: Option<PathBuf>,
-    /// Name of the function; the file name of its program if not given
+    /// Name of the function [default: file name of its program]
     #[arg(long)]
     pub name: Option<String>,
     /// Environment variable of the function
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<(String, String)>,
-    /// Seconds for one invocation
+    /// Timeout of one invocation, in seconds
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u32>,
-    /// Seconds for a whole execution
+    /// Timeout of an execution, in seconds
     #[arg(long, value_name = "SECONDS")]
     pub execution_timeout: Option<u32>,
-    /// The function is not durable: one invocation, no execution
+    /// Run a function that is not durable: one invocation, no execution
     #[arg(long)]
     pub plain: bool,
     /// Address of the API [default: 127.0.0.1:9010]
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// Access key id that requests have to be signed with; needed for addresses other than loopback
+    /// Access key id that requests must be signed with; required unless the address is loopback
     #[arg(
         long,
         value_name = "KEY",
@@ -41,10 +41,10 @@ pub struct Lambda {
     /// Region in ARNs [default: us-east-1]
     #[arg(long)]
     pub region: Option<String>,
-    /// File for the state of executions
+    /// File that stores executions
     #[arg(long, value_name = "FILE", default_value = "durable-lambda.db")]
     pub state: PathBuf,
-    /// Keep the state in memory
+    /// Keep executions in memory
     #[arg(long, conflicts_with = "state")]
     pub ephemeral: bool,
     /// Run waits, retries and timeouts this many times faster than real time
@@ -75,7 +75,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A function that ends with the server that started it.
+/// Arguments of the hidden command that runs a function until the server ends.
 #[derive(Debug, Args)]
 pub struct Sandbox {
     /// Process id of the server

@@ -16,14 +16,14 @@ pub(crate) use graph::Format;
 pub use graph::Graph;
 #[cfg(feature = "lambda")]
 pub use lambda::{Lambda, Sandbox};
-pub(crate) use select::Chosen;
-pub use select::{How, Where, Which};
+pub(crate) use select::Selection;
+pub use select::{ChangeArgs, MatchArgs, SelectArgs};
 
-/// Looks into a store of durable executions, and changes what becomes of them.
+/// Inspect and manage durable executions
 #[derive(Debug, Parser)]
 #[command(name = "durable", version, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// The store to look into
+    /// URL of the store
     #[arg(
         long,
         global = true,
@@ -33,131 +33,131 @@ pub struct Cli {
         default_value = "sqlite:durable.db"
     )]
     pub store: String,
-    /// What to do with it.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 error, 2 wrong usage, 3 no such execution, 4 an execution would not go on (check),
-5 not all that was asked for was done.
+Exit codes: 0 success, 1 error, 2 invalid arguments, 3 no such execution, 4 an execution would not resume (check),
+5 some changes were refused or not confirmed.
 Colours are used on a terminal unless NO_COLOR is set.";
 
-/// What can be asked of a store.
+/// Commands of `durable`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List executions in the order of their ids
     Ls(Ls),
     /// Show an execution and the tree of its operations
     Show(Show),
-    /// Check every open execution against the names of the code to be deployed
+    /// Check open executions against the names of the code to be deployed
     Check(Check),
-    /// Draw the operations of handlers, and how far an execution has come in them
+    /// Draw the operations of handlers, or the progress of an execution
     Graph(Graph),
-    /// Start an execution; some worker runs it
+    /// Start an execution, to be run by a worker
     Start(Start),
-    /// Cancel executions: they stop, take back what can be, and end
-    Cancel(Which),
-    /// Let nothing of executions run until they are resumed
-    Pause(Which),
-    /// Let paused executions go on, and blocked ones try again
-    Resume(Which),
-    /// Run executions again that have failed or were cancelled
+    /// Cancel executions: they stop, run their undo steps and end
+    Cancel(SelectArgs),
+    /// Pause executions until they are resumed
+    Pause(SelectArgs),
+    /// Resume paused executions, and retry blocked ones
+    Resume(SelectArgs),
+    /// Retry executions that failed or were cancelled
     Retry(Retry),
-    /// Remove executions that have ended, and their histories
-    Rm(Which),
+    /// Remove ended executions and their histories
+    Rm(SelectArgs),
     /// Remove executions that ended long ago
     Gc(Gc),
-    /// Complete what executions wait for from outside
+    /// Complete, fail or keep alive callbacks
     #[command(subcommand)]
     Callback(Callback),
-    /// Limits of queues, and what is in them
+    /// Manage queues and their limits
     #[command(subcommand)]
     Queue(QueueCommand),
-    /// Executions that are started at certain times
+    /// Manage schedules
     #[command(subcommand)]
     Schedule(ScheduleCommand),
-    /// Run Lambda functions on this machine, with the durable execution API
+    /// Run Lambda functions locally, with the durable execution API
     #[cfg(feature = "lambda")]
     Lambda(Box<Lambda>),
-    /// Become a function that ends with the server
+    /// Run a function until the server ends
     #[cfg(feature = "lambda")]
     #[command(hide = true)]
     Sandbox(Sandbox),
-    /// Print the completions for a shell, to be put where it looks for them
+    /// Print the completion script of a shell
     Completion {
-        /// The shell
+        /// Shell to complete for
         shell: clap_complete::Shell,
     },
 }
 
-/// Which executions to list, and how.
+/// Arguments of `durable ls`.
 #[derive(Debug, Args)]
 pub struct Ls {
-    /// Which.
+    /// Filters of the listing.
     #[command(flatten)]
-    pub matching: Where,
-    /// Only executions whose id comes after this one: the next page of a listing
+    pub matching: MatchArgs,
+    /// Only executions whose id sorts after this one, to get the next page
     #[arg(long, value_name = "ID")]
     pub after: Option<ExecutionId>,
-    /// At most this many
+    /// Maximum number of executions
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
-    /// One JSON object for programs instead of a table
+    /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
 }
 
-/// Which execution to show, and how.
+/// Arguments of `durable show`.
 #[derive(Debug, Args)]
 pub struct Show {
-    /// The execution's id
+    /// Id of the execution
     pub id: ExecutionId,
-    /// Values, keys and labels at full length
+    /// Show values, keys and labels in full
     #[arg(long)]
     pub full: bool,
-    /// Print what happens until the execution ends, one line each
+    /// Print each change as a line until the execution ends
     #[arg(long, short, conflicts_with = "full")]
     pub follow: bool,
-    /// One JSON object for programs instead of a tree; with --follow one a line
+    /// Print one JSON object instead of a tree; with --follow, one per line
     #[arg(long)]
     pub json: bool,
 }
 
-/// What to start.
+/// Arguments of `durable start`.
 #[derive(Debug, Args)]
 pub struct Start {
     /// Name of the handler
     pub handler: String,
-    /// Id of the execution: starting it again changes nothing
+    /// Id of the execution; starting the same id again changes nothing
     pub id: ExecutionId,
-    /// The input, as JSON
+    /// Input, as JSON
     #[arg(long, value_name = "JSON", value_parser = values::json, default_value = "null")]
     pub input: durable_core::json::Exact,
-    /// Not before this time, as in 2026-11-25T03:00:00Z
+    /// Earliest time to run, as in 2026-11-25T03:00:00Z
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub at: Option<durable_core::Timestamp>,
-    /// Where it waits.
+    /// Queue to start it in.
     #[command(flatten)]
-    pub place: Place,
-    /// Wait for its end and print its output
+    pub queue: QueueArgs,
+    /// Wait until the execution ends and print its output
     #[arg(long)]
     pub wait: bool,
-    /// One JSON object for programs
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// A place in a queue.
+/// Queue of an execution to be started.
 #[derive(Debug, Args)]
-pub struct Place {
-    /// The queue it waits in
+pub struct QueueArgs {
+    /// Queue to wait in
     #[arg(long, value_name = "NAME")]
     pub queue: Option<String>,
-    /// Whom it is for, where the queue limits how many run for each
+    /// Queue key, for the limit on executions of one key
     #[arg(long, value_name = "TEXT", requires = "queue")]
     pub key: Option<String>,
-    /// Higher ones leave the queue first
+    /// Priority in the queue; higher ones run first
     #[arg(
         long,
         value_name = "N",
@@ -168,7 +168,7 @@ pub struct Place {
     pub priority: i32,
 }
 
-impl Place {
+impl QueueArgs {
     pub(crate) fn entry(self) -> Option<QueueEntry> {
         let (key, priority) = (self.key, self.priority);
         self.queue.map(|queue| QueueEntry {
@@ -179,176 +179,176 @@ impl Place {
     }
 }
 
-/// What to run again, and from where.
+/// Arguments of `durable retry`.
 #[derive(Debug, Args)]
 pub struct Retry {
-    /// Which.
+    /// Executions to retry.
     #[command(flatten)]
-    pub which: Which,
-    /// From this operation, as `show` writes it; from what failed when not given
+    pub select: SelectArgs,
+    /// Retry from this operation, named as in `show` [default: the operations that failed]
     #[arg(long, value_name = "NAME", conflicts_with = "from_start")]
     pub from: Option<String>,
-    /// From the beginning
+    /// Retry from the beginning
     #[arg(long)]
     pub from_start: bool,
 }
 
-/// What ended how long ago.
+/// Arguments of `durable gc`.
 #[derive(Debug, Args)]
 pub struct Gc {
-    /// How long executions are kept after their end, as in 12h or 30d
+    /// How long to keep executions after their end, as in 12h or 30d
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     pub keep: std::time::Duration,
-    /// Only those that ended like this: succeeded, failed, cancelled or continued
+    /// Only executions that ended with this status: succeeded, failed, cancelled or continued
     #[arg(long, value_delimiter = ',', value_parser = values::statuses())]
     pub status: Vec<ExecutionStatus>,
-    /// How it is done.
+    /// Options of the removal.
     #[command(flatten)]
-    pub how: How,
+    pub change: ChangeArgs,
 }
 
-/// What to tell an execution that waits.
+/// Commands of `durable callback`.
 #[derive(Debug, Subcommand)]
 pub enum Callback {
-    /// End a callback with a value
+    /// Complete a callback with a value
     Complete {
-        /// The callback's id, as it was handed out
+        /// Id of the callback
         id: String,
-        /// The value, as JSON
+        /// Value, as JSON
         #[arg(value_parser = values::json, default_value = "null")]
         value: durable_core::json::Exact,
     },
-    /// End a callback with an error
+    /// Fail a callback with an error message
     Fail {
-        /// The callback's id, as it was handed out
+        /// Id of the callback
         id: String,
-        /// What went wrong
+        /// Error message
         message: String,
     },
-    /// Say that whoever will end a callback is alive
+    /// Record a heartbeat of a callback
     Heartbeat {
-        /// The callback's id, as it was handed out
+        /// Id of the callback
         id: String,
     },
 }
 
-/// What to do with queues.
+/// Commands of `durable queue`.
 #[derive(Debug, Subcommand)]
 pub enum QueueCommand {
-    /// List queues, their limits and what is in them
+    /// List queues, their limits and their executions
     Ls {
-        /// One JSON object for programs instead of a table
+        /// Print one JSON object instead of a table
         #[arg(long)]
         json: bool,
     },
-    /// Set the limits of a queue; those that are not given are lifted
+    /// Set the limits of a queue, removing those that are not given
     Set {
-        /// The queue's name
+        /// Name of the queue
         name: String,
-        /// At most so many executions at a time, from their first run to their end
+        /// Maximum number of executions between their first run and their end
         #[arg(long, value_name = "N")]
         concurrency: Option<u32>,
-        /// At most so many at a time of each key
+        /// The same for each queue key
         #[arg(long, value_name = "N")]
         per_key: Option<u32>,
-        /// At most so many starts within a time, as in 10/1s
+        /// Maximum number of starts within a time, as in 10/1s
         #[arg(long, value_name = "N/TIME", value_parser = values::rate)]
         rate: Option<Rate>,
     },
-    /// Let nothing leave a queue
+    /// Pause a queue: no execution leaves it
     Pause {
-        /// The queue's name
+        /// Name of the queue
         name: String,
     },
-    /// Let executions leave a queue again
+    /// Resume a queue
     Resume {
-        /// The queue's name
+        /// Name of the queue
         name: String,
     },
-    /// Lift all limits of a queue; what is in it stays
+    /// Remove the limits of a queue; its executions stay
     Rm {
-        /// The queue's name
+        /// Name of the queue
         name: String,
     },
 }
 
-/// What to do with schedules.
+/// Commands of `durable schedule`.
 #[derive(Debug, Subcommand)]
 pub enum ScheduleCommand {
     /// List schedules and when they fire next
     Ls {
-        /// One JSON object for programs instead of a table
+        /// Print one JSON object instead of a table
         #[arg(long)]
         json: bool,
     },
-    /// Set up a schedule, in place of the one of the same name
+    /// Create a schedule, or replace the one of the same name
     Set(Box<SetSchedule>),
-    /// Let a schedule miss its firings
+    /// Pause a schedule: it skips its firings
     Pause {
-        /// The schedule's name
+        /// Name of the schedule
         name: String,
     },
-    /// Let a schedule fire again, from now on
+    /// Resume a schedule from now on
     Resume {
-        /// The schedule's name
+        /// Name of the schedule
         name: String,
     },
-    /// Forget a schedule; what it has started goes on
+    /// Remove a schedule; executions it started keep running
     Rm {
-        /// The schedule's name
+        /// Name of the schedule
         name: String,
     },
 }
 
-/// A schedule.
+/// Arguments of `durable schedule set`.
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("times").required(true).args(["cron", "every"])))]
 pub struct SetSchedule {
-    /// The schedule's name
+    /// Name of the schedule
     pub name: String,
-    /// Name of the handler of what it starts
+    /// Handler of the executions it starts
     pub handler: String,
-    /// When it fires, as a cron expression: "30 3 * * MON-FRI"
+    /// Cron expression, as in "30 3 * * MON-FRI"
     #[arg(long, value_name = "EXPRESSION")]
     pub cron: Option<String>,
-    /// The time zone of the cron expression, as in Europe/Berlin
+    /// Time zone of the cron expression, as in Europe/Berlin
     #[arg(long, value_name = "NAME", default_value = "UTC")]
     pub zone: String,
-    /// How often it fires, as in 15m
+    /// Interval, as in 15m
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     pub every: Option<std::time::Duration>,
-    /// The input of what it starts, as JSON
+    /// Input of the executions it starts, as JSON
     #[arg(long, value_name = "JSON", value_parser = values::json, default_value = "null")]
     pub input: durable_core::json::Exact,
-    /// What happens when the execution of the firing before has not ended
+    /// What to do if the execution of the previous firing has not ended
     #[arg(long, value_enum, default_value_t = Overlap::Skip)]
     pub overlap: Overlap,
-    /// What happens to firings that nobody was there for
+    /// What to do about firings missed while no worker ran
     #[arg(long, value_enum, default_value_t = CatchUp::Latest)]
     pub catch_up: CatchUp,
-    /// Where executions wait.
+    /// Queue of the executions it starts.
     #[command(flatten)]
-    pub place: Place,
+    pub queue: QueueArgs,
 }
 
-/// What happens when the execution of the firing before has not ended.
+/// Policy for a firing while the execution of the previous one has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Overlap {
-    /// Nothing is started this time.
+    /// Skip this firing.
     Skip,
-    /// Both run.
+    /// Start another execution beside it.
     Allow,
-    /// The one before is cancelled.
+    /// Cancel the previous execution.
     CancelOther,
 }
 
-/// What happens to missed firings.
+/// Policy for missed firings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum CatchUp {
-    /// The latest one is made up for.
+    /// Start the latest one.
     Latest,
-    /// Every one is.
+    /// Start all of them.
     All,
-    /// None is.
+    /// Start none of them.
     Skip,
 }

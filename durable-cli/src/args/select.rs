@@ -1,4 +1,4 @@
-//! Which executions a command is about.
+//! Arguments that select executions.
 
 use clap::Args;
 use durable_core::store::{ExecutionStatus, Filter};
@@ -6,34 +6,34 @@ use durable_core::{Clock, ExecutionId, SystemClock, Timestamp};
 
 use super::values::{duration, statuses};
 
-/// Executions by what is known of them.
+/// Filters of executions.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Where {
-    /// Only executions in this state; may be repeated or separated by commas
+pub struct MatchArgs {
+    /// Only executions with this status; may be repeated or separated by commas
     #[arg(long, value_delimiter = ',', value_parser = statuses())]
     pub status: Vec<ExecutionStatus>,
     /// Only executions of this handler
     #[arg(long, value_name = "NAME")]
     pub handler: Option<String>,
-    /// Only executions that were started in this queue
+    /// Only executions of this queue
     #[arg(long, value_name = "NAME")]
     pub queue: Option<String>,
     /// Only executions whose id begins with this
     #[arg(long, value_name = "TEXT")]
     pub prefix: Option<String>,
-    /// Only executions that were started longer ago than this, as in 90s, 15m, 12h or 30d
+    /// Only executions started longer ago than this, as in 90s, 15m, 12h or 30d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub older_than: Option<std::time::Duration>,
-    /// Only executions that were started within this time
+    /// Only executions started within this time
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub newer_than: Option<std::time::Duration>,
-    /// Only executions that are paused
+    /// Only paused executions
     #[arg(long)]
     pub paused: bool,
 }
 
-impl Where {
-    /// What stores understand.
+impl MatchArgs {
+    /// Converts to the filter of stores.
     pub(crate) fn filter(self) -> Filter {
         let ago = |time: std::time::Duration| {
             let now = SystemClock.now().as_millis();
@@ -52,8 +52,8 @@ impl Where {
         }
     }
 
-    /// Whether nothing is said.
-    fn is_open(&self) -> bool {
+    /// Whether no filter is given.
+    fn is_empty(&self) -> bool {
         let texts = [&self.handler, &self.queue, &self.prefix];
         let times = [self.older_than, self.newer_than];
         self.status.is_empty()
@@ -63,54 +63,55 @@ impl Where {
     }
 }
 
-/// Executions by their ids, or all that match.
+/// Executions to change, given by ids or by filters.
 #[derive(Debug, Args)]
-pub struct Which {
+pub struct SelectArgs {
     /// Ids of executions
     #[arg(value_name = "ID")]
     pub ids: Vec<ExecutionId>,
-    /// In place of ids: executions that match all of these
+    /// Filters, instead of ids.
     #[command(flatten)]
-    pub matching: Where,
-    /// In place of ids: every execution
+    pub matching: MatchArgs,
+    /// Select every execution, instead of ids
     #[arg(long)]
     pub all: bool,
-    /// How it is done.
+    /// Options of the change.
     #[command(flatten)]
-    pub how: How,
+    pub change: ChangeArgs,
 }
 
-/// How a change is made.
+/// Options of a change.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct How {
-    /// Only say what would be done
+pub struct ChangeArgs {
+    /// Only print what would be changed
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask before many executions are changed
+    /// Change executions selected by filters without confirmation
     #[arg(long, short)]
     pub yes: bool,
-    /// One JSON object for programs
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
-/// What was asked for, in one of the two ways.
-pub(crate) enum Chosen {
+/// Selected executions.
+pub(crate) enum Selection {
     Ids(Vec<ExecutionId>),
     Matching(Filter),
 }
 
-impl Which {
-    pub(crate) fn choose(self) -> Result<Chosen, String> {
-        match (self.ids.is_empty(), self.matching.is_open(), self.all) {
-            (false, true, false) => Ok(Chosen::Ids(self.ids)),
+impl SelectArgs {
+    /// Returns the selection, or a message if the arguments are missing or contradict each other.
+    pub(crate) fn selection(self) -> Result<Selection, String> {
+        match (self.ids.is_empty(), self.matching.is_empty(), self.all) {
+            (false, true, false) => Ok(Selection::Ids(self.ids)),
             (true, false, false) | (true, true, true) => {
-                Ok(Chosen::Matching(self.matching.filter()))
+                Ok(Selection::Matching(self.matching.filter()))
             }
             (true, true, false) => {
-                Err("say which executions: ids, or --status and the like, or --all".into())
+                Err("no executions selected: give ids, filters such as --status, or --all".into())
             }
-            _ => Err("give either ids, or --status and the like, or --all".into()),
+            _ => Err("give either ids, or filters such as --status, or --all".into()),
         }
     }
 }

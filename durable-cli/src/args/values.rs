@@ -1,4 +1,4 @@
-//! Values on the command line.
+//! Parsers of argument values.
 
 use std::time::Duration;
 
@@ -13,12 +13,18 @@ pub(crate) fn statuses() -> impl TypedValueParser<Value = ExecutionStatus> {
     })
 }
 
-/// A time such as `90s`, `15m`, `12h`, `30d` or `500ms`.
+/// Parses a duration such as `90s`, `15m`, `12h`, `30d` or `500ms`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time: write it as in 500ms, 90s, 15m, 12h, 30d or 2w");
-    let end = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let invalid = || {
+        format!(
+            "invalid duration `{text}`: expected a number and a unit, as in 500ms, 90s, 15m, 12h, 30d or 2w"
+        )
+    };
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .ok_or_else(invalid)?;
     let (number, unit) = text.split_at(end);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let number: u64 = number.parse().map_err(|_| invalid())?;
     let millis = match unit {
         "ms" => 1,
         "s" => 1000,
@@ -26,40 +32,43 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         "d" => 86_400_000,
         "w" => 7 * 86_400_000,
-        _ => return Err(wrong()),
+        _ => return Err(invalid()),
     };
     number
         .checked_mul(millis)
         .map(Duration::from_millis)
-        .ok_or_else(wrong)
+        .ok_or_else(invalid)
 }
 
-/// A point in time such as `2026-11-25T03:00:00Z`.
+/// Parses a time such as `2026-11-25T03:00:00Z`.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     let parsed: Result<jiff::Timestamp, _> = text.parse();
-    let wrong = "write it with its offset, as in 2026-11-25T03:00:00Z or 2026-11-25T03:00:00+01:00";
     match parsed {
         Ok(time) => Ok(Timestamp::from_millis(time.as_millisecond())),
-        Err(_) => Err(format!("`{text}` is no point in time: {wrong}")),
+        Err(_) => Err(format!(
+            "invalid time `{text}`: expected a date, a time and an offset, as in 2026-11-25T03:00:00Z or \
+             2026-11-25T03:00:00+01:00"
+        )),
     }
 }
 
-/// Such as `10/1m`: ten within every minute.
+/// Parses a rate such as `10/1m`: ten starts per minute.
 pub(crate) fn rate(text: &str) -> Result<Rate, String> {
-    let wrong = || format!("`{text}` is no rate: write it as in 10/1s or 100/1h");
-    let (starts, per) = text.split_once('/').ok_or_else(wrong)?;
-    let starts = starts.parse().map_err(|_| wrong())?;
-    let per = duration(per).map_err(|_| wrong())?;
+    let invalid =
+        || format!("invalid rate `{text}`: expected starts per duration, as in 10/1s or 100/1h");
+    let (starts, per) = text.split_once('/').ok_or_else(invalid)?;
+    let starts = starts.parse().map_err(|_| invalid())?;
+    let per = duration(per).map_err(|_| invalid())?;
     if starts == 0 || per.is_zero() {
-        return Err(wrong());
+        return Err(invalid());
     }
     Ok(Rate { starts, per })
 }
 
-/// A JSON text, as stores keep it.
+/// Parses a JSON value, keeping the digits of its numbers.
 pub(crate) fn json(text: &str) -> Result<Exact, String> {
     Exact::parse(text.as_bytes()).map_err(|error| {
-        format!("it is no JSON: {error} (a text needs quotes of its own: '\"like this\"')")
+        format!("invalid JSON: {error} (a string needs its own quotes: '\"like this\"')")
     })
 }
 
@@ -68,12 +77,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_with_their_units() {
+    fn durations_need_a_unit_and_times_an_offset() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2w"), Ok(Duration::from_secs(14 * 86_400)));
-        for wrong in ["", "90", "s", "1y", "-1s", "99999999999999999999s"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
+        for invalid in ["", "90", "s", "1y", "-1s", "99999999999999999999s"] {
+            assert!(duration(invalid).is_err(), "{invalid}");
         }
         let noon = time("2026-11-25T12:00:00+01:00").unwrap();
         assert_eq!(noon.to_string(), "2026-11-25T11:00:00.000Z");
@@ -81,11 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_read_with_their_spans() {
+    fn rates_need_a_count_and_a_duration() {
         let per = Duration::from_secs(60);
         assert_eq!(rate("10/1m"), Ok(Rate { starts: 10, per }));
-        for wrong in ["10", "0/1s", "1/0s", "x/1s"] {
-            assert!(rate(wrong).is_err(), "{wrong}");
+        for invalid in ["10", "0/1s", "1/0s", "x/1s"] {
+            assert!(rate(invalid).is_err(), "{invalid}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of executions: of some, by their ids, or of all that match.
+//! Changes of executions, selected by ids or filters.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -6,59 +6,65 @@ use std::sync::Arc;
 use durable_core::store::{Filter, StoreError, StoreErrorKind};
 use durable_core::{Bulk, Client, Clock, ExecutionId, RetryFrom, SystemClock, Timestamp};
 
-use crate::args::{Chosen, Gc, How, Retry, Which};
+use crate::args::{ChangeArgs, Gc, Retry, SelectArgs, Selection};
 use crate::error::failed;
-use crate::json::{Changed, Refused, print_json};
-use crate::store::found;
+use crate::json::{ChangeResult, Refusal, print_json};
+use crate::store::find;
 use crate::{CliError, store};
 
-/// As many ids are named before it is asked.
-const NAMED: usize = 10;
+/// Maximum number of ids listed in the confirmation prompt.
+const MAX_LISTED: usize = 10;
 
-/// Changes what was chosen.
-pub(crate) async fn change(url: &str, which: Which, change: Bulk) -> Result<String, CliError> {
-    let how = which.how;
-    let chosen = which.choose().map_err(CliError::Usage)?;
+/// Changes the selected executions.
+pub(crate) async fn change(
+    url: &str,
+    select: SelectArgs,
+    change: Bulk,
+) -> Result<String, CliError> {
+    let options = select.change;
+    let selection = select.selection().map_err(CliError::Usage)?;
     let store = store::open(url).await?;
     let client = Client::new(Arc::clone(&store));
-    match chosen {
-        Chosen::Ids(ids) => {
+    match selection {
+        Selection::Ids(ids) => {
             for id in &ids {
-                found(&*store, url, id).await?;
+                find(&*store, url, id).await?;
             }
-            one_by_one(&client, ids, &change, how).await
+            one_by_one(&client, ids, &change, options).await
         }
-        Chosen::Matching(filter) => all(&client, filter, change, how).await,
+        Selection::Matching(filter) => all(&client, filter, change, options).await,
     }
 }
 
-/// Runs again what was chosen.
-pub(crate) async fn retry(url: &str, asked: Retry) -> Result<String, CliError> {
-    let from = match (asked.from, asked.from_start) {
+/// Retries the selected executions.
+pub(crate) async fn retry(url: &str, args: Retry) -> Result<String, CliError> {
+    let from = match (args.from, args.from_start) {
         (Some(operation), _) => RetryFrom::Operation(operation),
         (None, true) => RetryFrom::Beginning,
         (None, false) => RetryFrom::Failure,
     };
-    change(url, asked.which, Bulk::Retry(from)).await
+    change(url, args.select, Bulk::Retry(from)).await
 }
 
-/// Removes what ended long ago.
-pub(crate) async fn gc(url: &str, asked: Gc) -> Result<String, CliError> {
-    if let Some(status) = asked.status.iter().find(|status| !status.is_terminal()) {
-        let text = format!("--status {status}: what is {status} has not ended, and is not removed");
+/// Removes executions that ended long ago.
+pub(crate) async fn gc(url: &str, args: Gc) -> Result<String, CliError> {
+    if let Some(status) = args.status.iter().find(|status| !status.is_terminal()) {
+        let text = format!(
+            "--status {status}: executions that are {status} have not ended and cannot be removed"
+        );
         return Err(CliError::Usage(text));
     }
     let client = Client::new(store::open(url).await?);
-    let keep = i64::try_from(asked.keep.as_millis()).unwrap_or(i64::MAX);
+    let keep = i64::try_from(args.keep.as_millis()).unwrap_or(i64::MAX);
     let before = Timestamp::from_millis(SystemClock.now().as_millis().saturating_sub(keep));
     let mut filter = client.ended_before(before).filter().clone();
-    if !asked.status.is_empty() {
-        filter.status = asked.status;
+    if !args.status.is_empty() {
+        filter.status = args.status;
     }
-    all(&client, filter, Bulk::Delete, asked.how).await
+    all(&client, filter, Bulk::Delete, args.change).await
 }
 
-/// What a change is called.
+/// Returns the word for a change.
 fn verb(change: &Bulk) -> &'static str {
     match change {
         Bulk::Cancel => "cancel",
@@ -70,14 +76,15 @@ fn verb(change: &Bulk) -> &'static str {
     }
 }
 
+/// Changes executions given by their ids.
 async fn one_by_one(
     client: &Client,
     ids: Vec<ExecutionId>,
     change: &Bulk,
-    how: How,
+    options: ChangeArgs,
 ) -> Result<String, CliError> {
-    if how.dry_run {
-        return answer(change, ids, Vec::new(), how);
+    if options.dry_run {
+        return result(change, ids, Vec::new(), options);
     }
     let (mut done, mut refused) = (Vec::new(), Vec::new());
     for id in ids {
@@ -87,48 +94,54 @@ async fn one_by_one(
             Err(error) => refused.push((id, error)),
         }
     }
-    answer(change, done, refused, how)
+    result(change, done, refused, options)
 }
 
-/// Says what would be changed, asks, and changes it.
-async fn all(client: &Client, filter: Filter, change: Bulk, how: How) -> Result<String, CliError> {
+/// Changes all executions that match, after confirmation.
+async fn all(
+    client: &Client,
+    filter: Filter,
+    change: Bulk,
+    options: ChangeArgs,
+) -> Result<String, CliError> {
     let selection = client.select(filter);
-    let concerned = selection.concerned(&change).await.map_err(failed)?;
-    if how.dry_run || concerned.is_empty() {
-        return answer(&change, concerned, Vec::new(), how);
+    let affected = selection.concerned(&change).await.map_err(failed)?;
+    if options.dry_run || affected.is_empty() {
+        return result(&change, affected, Vec::new(), options);
     }
-    if !how.yes {
-        confirm(verb(&change), &concerned)?;
+    if !options.yes {
+        confirm(verb(&change), &affected)?;
     }
     let changed = selection.apply(change.clone()).await.map_err(failed)?;
-    answer(&change, changed.done, changed.refused, how)
+    result(&change, changed.done, changed.refused, options)
 }
 
-fn confirm(verb: &str, concerned: &[ExecutionId]) -> Result<(), CliError> {
-    let named: Vec<_> = concerned
+/// Asks for confirmation on a terminal. Without one, fails with the list of executions.
+fn confirm(verb: &str, affected: &[ExecutionId]) -> Result<(), CliError> {
+    let named: Vec<_> = affected
         .iter()
-        .take(NAMED)
+        .take(MAX_LISTED)
         .map(|id| format!("  {id}\n"))
         .collect();
-    let more = concerned.len().saturating_sub(NAMED);
+    let more = affected.len().saturating_sub(MAX_LISTED);
     let more = if more > 0 {
         format!("  and {more} more\n")
     } else {
         String::new()
     };
-    let executions = counted(concerned.len());
+    let executions = counted(affected.len());
     let what = format!("would {verb} {executions}:\n{}{more}", named.concat());
     if !io::stdin().is_terminal() {
         return Err(CliError::Unconfirmed(format!(
-            "{what}say --yes to do it, or --dry-run to see only"
+            "{what}confirm with --yes, or use --dry-run to only list them"
         )));
     }
     let mut err = io::stderr().lock();
-    let asked = write!(err, "{what}{verb} them? [y/N] ").and_then(|()| err.flush());
-    let mut said = String::new();
-    let heard = asked.and_then(|()| io::stdin().read_line(&mut said));
-    match heard {
-        Ok(_) if matches!(said.trim(), "y" | "Y" | "yes") => Ok(()),
+    let prompted = write!(err, "{what}{verb} them? [y/N] ").and_then(|()| err.flush());
+    let mut answer = String::new();
+    let read = prompted.and_then(|()| io::stdin().read_line(&mut answer));
+    match read {
+        Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
         _ => Err(CliError::Unconfirmed("nothing was changed".into())),
     }
 }
@@ -140,21 +153,27 @@ fn counted(executions: usize) -> String {
     }
 }
 
-fn answer(
+/// Formats the result of a change. Refusals make it an error.
+fn result(
     change: &Bulk,
     done: Vec<ExecutionId>,
     refused: Vec<(ExecutionId, StoreError)>,
-    how: How,
+    options: ChangeArgs,
 ) -> Result<String, CliError> {
     let verb = verb(change);
-    let text = if how.json {
-        let refused = refused.iter().map(|(id, why)| Refused {
+    let text = if options.json {
+        let refused = refused.iter().map(|(id, why)| Refusal {
             id: id.to_string(),
             why: why.to_string(),
         });
-        print_json(&Changed::new(verb, how.dry_run, &done, refused.collect()))?
+        print_json(&ChangeResult::new(
+            verb,
+            options.dry_run,
+            &done,
+            refused.collect(),
+        ))?
     } else {
-        let would = if how.dry_run { "would " } else { "" };
+        let would = if options.dry_run { "would " } else { "" };
         let mut text: String = done
             .iter()
             .map(|id| format!("{would}{verb} {id}\n"))
@@ -162,7 +181,7 @@ fn answer(
         text.push_str(&format!(
             "{}{}\n",
             counted(done.len()),
-            if how.dry_run { " (dry run)" } else { "" }
+            if options.dry_run { " (dry run)" } else { "" }
         ));
         text
     };

@@ -1,4 +1,4 @@
-//! Callbacks are completed by hand.
+//! `durable callback`: completes, fails or keeps alive a callback.
 
 use durable_core::Client;
 
@@ -6,9 +6,9 @@ use crate::args::Callback;
 use crate::error::failed;
 use crate::{CliError, store};
 
-pub(crate) async fn run(url: &str, asked: Callback) -> Result<String, CliError> {
+pub(crate) async fn run(url: &str, args: Callback) -> Result<String, CliError> {
     let client = Client::new(store::open(url).await?);
-    let (done, word) = match &asked {
+    let (done, word) = match &args {
         Callback::Complete { id, value } => (client.complete(id, value).await, "completed"),
         Callback::Fail { id, message } => (client.fail(id, message.clone()).await, "failed"),
         Callback::Heartbeat { id } => (client.heartbeat(id).await, "kept alive"),

@@ -1,4 +1,4 @@
-//! What happens to an execution, line by line, until it ends.
+//! `durable show --follow`: prints each change of an execution until it ends.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,35 +10,35 @@ use crate::args::Show;
 use crate::error::failed;
 use crate::json::History;
 use crate::render::{self, Style};
-use crate::store::found;
+use crate::store::find;
 use crate::{CliError, store};
 
-/// How often it is looked.
-const PACE: Duration = Duration::from_millis(100);
+/// Interval between reads of the execution.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What is known of an operation: its state and attempt.
-type Known = (Status, u32);
+/// State of an operation that was printed last: status and attempt.
+type Printed = (Status, u32);
 
-/// Hands every line to `print` as soon as there is one; whether to go on is its answer.
+/// Passes every line to `print` as it arrives, until the execution ends or `print` returns false.
 pub(crate) async fn run(
     url: &str,
-    asked: &Show,
+    args: &Show,
     style: Style,
     print: &mut dyn FnMut(&str) -> bool,
 ) -> Result<(), CliError> {
     let store = store::open(url).await?;
-    let mut id = asked.id.clone();
-    let mut known = HashMap::new();
+    let mut id = args.id.clone();
+    let mut printed = HashMap::new();
     let mut status = None;
     loop {
-        let execution = found(&*store, url, &id).await?;
+        let execution = find(&*store, url, &id).await?;
         let records = store.history(&id).await.map_err(failed)?;
-        for line in news(
+        for line in new_lines(
             &execution,
             &records,
-            &mut known,
+            &mut printed,
             &mut status,
-            asked.json,
+            args.json,
             style,
         )? {
             if !print(&line) {
@@ -48,18 +48,19 @@ pub(crate) async fn run(
         match &execution.next {
             Some(next) => {
                 id = next.clone();
-                known.clear();
+                printed.clear();
             }
             None if execution.status.is_terminal() => return Ok(()),
-            None => tokio::time::sleep(PACE).await,
+            None => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
 }
 
-fn news(
+/// Returns the lines for everything that changed since the last call.
+fn new_lines(
     execution: &Execution,
     records: &[Record],
-    known: &mut HashMap<u64, Known>,
+    printed: &mut HashMap<u64, Printed>,
     status: &mut Option<durable_core::store::ExecutionStatus>,
     json: bool,
     style: Style,
@@ -69,18 +70,18 @@ fn news(
         .iter()
         .filter(|record| {
             let now = (record.status, record.attempt);
-            known.insert(record.seq, now) != Some(now)
+            printed.insert(record.seq, now) != Some(now)
         })
         .map(|record| record.seq)
         .collect();
     if json {
-        let whole = History::new(execution, records, false);
-        let operations = whole.operations.iter();
+        let history = History::new(execution, records, false);
+        let operations = history.operations.iter();
         for operation in operations.filter(|operation| changed.contains(&operation.seq)) {
             lines.push(serde_json::to_string(operation)? + "\n");
         }
     } else {
-        lines.extend(render::happened(records, &changed, style));
+        lines.extend(render::event_lines(records, &changed, style));
     }
     if *status != Some(execution.status) {
         *status = Some(execution.status);
@@ -88,7 +89,7 @@ fn news(
             true => {
                 serde_json::to_string(&History::new(execution, records, false).execution)? + "\n"
             }
-            false => render::stands(execution, style),
+            false => render::status_line(execution, style),
         });
     }
     Ok(lines)

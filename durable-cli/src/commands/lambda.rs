@@ -1,4 +1,4 @@
-//! `durable lambda`.
+//! `durable lambda`: runs functions locally.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use tokio::sync::mpsc;
 use crate::CliError;
 use crate::args::Lambda;
 
-/// Runs functions until the process is asked to stop.
+/// Runs functions until the process receives a signal to stop.
 pub(crate) async fn run(
-    asked: &Lambda,
+    args: &Lambda,
     print: &mut dyn FnMut(&str) -> bool,
 ) -> Result<(), CliError> {
     let (lines, mut output) = mpsc::unbounded_channel();
-    let mut options = options(asked)?;
+    let mut options = options(args)?;
     options.output = Arc::new(move |line| {
         // The receiver is gone when the server stops.
         let _ = lines.send(format!("{line}\n"));
@@ -24,13 +24,13 @@ pub(crate) async fn run(
     let (region, key) = (options.region.clone(), options.access_key.clone());
     let server = Server::start(options).await.map_err(failed)?;
     print(&greeting(
-        asked,
+        args,
         &server.url(),
         &region,
         key.is_some(),
         &functions,
     ));
-    let stop = stopped();
+    let stop = shutdown();
     tokio::pin!(stop);
     loop {
         tokio::select! {
@@ -45,9 +45,9 @@ pub(crate) async fn run(
 
 type Functions = std::collections::BTreeMap<String, Function>;
 
-fn options(asked: &Lambda) -> Result<Options, CliError> {
+fn options(args: &Lambda) -> Result<Options, CliError> {
     let mut options = Options::default();
-    match &asked.config {
+    match &args.config {
         Some(path) => {
             let file = File::read(path);
             let file = file.map_err(|error| CliError::Lambda(error.to_string()))?;
@@ -56,50 +56,51 @@ fn options(asked: &Lambda) -> Result<Options, CliError> {
             options.region = file.region.unwrap_or(options.region);
         }
         None => {
-            let name = asked.name.clone().unwrap_or_else(|| stem(&asked.command));
-            options.functions.insert(name, function(asked));
+            let name = args
+                .name
+                .clone()
+                .unwrap_or_else(|| function_name(&args.command));
+            options.functions.insert(name, function(args));
         }
     }
-    if let Some(listen) = asked.listen {
+    if let Some(listen) = args.listen {
         options.listen = listen;
     }
-    if let Some(region) = &asked.region {
+    if let Some(region) = &args.region {
         options.region.clone_from(region);
     }
-    options.access_key.clone_from(&asked.access_key);
-    options.state = match asked.ephemeral {
+    options.access_key.clone_from(&args.access_key);
+    options.state = match args.ephemeral {
         true => State::Ephemeral,
-        false => State::File(asked.state.clone()),
+        false => State::File(args.state.clone()),
     };
-    options.time_scale = asked.time_scale;
-    options.function_logs.clone_from(&asked.function_logs);
+    options.time_scale = args.time_scale;
+    options.function_logs.clone_from(&args.function_logs);
     options.launcher = launcher();
     Ok(options)
 }
 
-fn function(asked: &Lambda) -> Function {
-    let mut function = Function::new(asked.command.clone());
-    function.env = asked.env.iter().cloned().collect();
-    function.timeout = asked.timeout.unwrap_or(function.timeout);
-    function.execution_timeout = asked
-        .execution_timeout
-        .unwrap_or(function.execution_timeout);
-    function.durable = !asked.plain;
+fn function(args: &Lambda) -> Function {
+    let mut function = Function::new(args.command.clone());
+    function.env = args.env.iter().cloned().collect();
+    function.timeout = args.timeout.unwrap_or(function.timeout);
+    function.execution_timeout = args.execution_timeout.unwrap_or(function.execution_timeout);
+    function.durable = !args.plain;
     function
 }
 
-/// The name of a function is the file name of its program, as far as it is legal.
-fn stem(command: &[String]) -> String {
+/// Derives the name of a function from the file name of its program, replacing invalid characters.
+fn function_name(command: &[String]) -> String {
     let program = command.first().map_or("", String::as_str);
     let stem = Path::new(program).file_stem().unwrap_or_default();
-    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let is_valid = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let name = stem.to_string_lossy();
     name.chars()
-        .map(|c| if legal(c) { c } else { '-' })
+        .map(|c| if is_valid(c) { c } else { '-' })
         .collect()
 }
 
-/// This program starts functions so that they end with it, even if it is killed.
+/// Returns the command that starts functions, so that they end with this process even if it is killed.
 fn launcher() -> Vec<String> {
     let own = std::env::current_exe().ok();
     let Some(own) = own.filter(|_| cfg!(target_os = "linux")) else {
@@ -112,16 +113,11 @@ fn launcher() -> Vec<String> {
         .into()
 }
 
-fn greeting(
-    asked: &Lambda,
-    url: &str,
-    region: &str,
-    signed: bool,
-    functions: &Functions,
-) -> String {
-    let state = match asked.ephemeral {
+/// Formats the lines that are printed once the server runs.
+fn greeting(args: &Lambda, url: &str, region: &str, signed: bool, functions: &Functions) -> String {
+    let state = match args.ephemeral {
         true => "in memory".to_owned(),
-        false => format!("in {}", asked.state.display()),
+        false => format!("in {}", args.state.display()),
     };
     let mut text = format!("Lambda in {region} at {url}, state {state}\n");
     for (name, function) in functions {
@@ -154,7 +150,8 @@ fn failed(error: ServerError) -> CliError {
     }
 }
 
-async fn stopped() {
+/// Waits for a signal to stop.
+async fn shutdown() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -166,6 +163,6 @@ async fn stopped() {
             return;
         }
     }
-    // Without a handler the signal ends the process anyway.
+    // If no handler can be installed, the signal ends the process.
     let _ = tokio::signal::ctrl_c().await;
 }

@@ -1,4 +1,4 @@
-//! The commands that change something, a file each.
+//! Commands, one file each.
 
 pub(crate) mod bulk;
 pub(crate) mod callback;

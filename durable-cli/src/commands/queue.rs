@@ -1,4 +1,4 @@
-//! Queues.
+//! `durable queue`: lists queues and sets their limits.
 
 use durable_core::store::Queue;
 
@@ -8,14 +8,14 @@ use crate::json::{Queues, print_json};
 use crate::render::{self, Style};
 use crate::{CliError, store};
 
-pub(crate) async fn run(url: &str, asked: QueueCommand, style: Style) -> Result<String, CliError> {
+pub(crate) async fn run(url: &str, args: QueueCommand, style: Style) -> Result<String, CliError> {
     let store = store::open(url).await?;
     let queues = store.queues().await.map_err(failed)?;
-    let set_up = |name: &str| {
+    let current = |name: &str| {
         let mut known = queues.iter().map(|state| &state.queue);
         known.find(|queue| queue.name == name).cloned()
     };
-    let queue = match asked {
+    let queue = match args {
         QueueCommand::Ls { json: true } => return print_json(&Queues::new(&queues)),
         QueueCommand::Ls { json: false } => return Ok(render::queues(&queues, style)),
         QueueCommand::Set {
@@ -24,14 +24,14 @@ pub(crate) async fn run(url: &str, asked: QueueCommand, style: Style) -> Result<
             per_key,
             rate,
         } => Queue {
-            paused: set_up(&name).is_some_and(|queue| queue.paused),
+            paused: current(&name).is_some_and(|queue| queue.paused),
             name,
             concurrency,
             concurrency_per_key: per_key,
             rate,
         },
-        QueueCommand::Pause { name } => paused(set_up(&name), name, true),
-        QueueCommand::Resume { name } => paused(set_up(&name), name, false),
+        QueueCommand::Pause { name } => paused(current(&name), name, true),
+        QueueCommand::Resume { name } => paused(current(&name), name, false),
         QueueCommand::Rm { name } => {
             store.remove_queue(&name).await.map_err(failed)?;
             return Ok(format!("queue {name} has no limits\n"));
@@ -42,10 +42,10 @@ pub(crate) async fn run(url: &str, asked: QueueCommand, style: Style) -> Result<
     Ok(text)
 }
 
-fn paused(set_up: Option<Queue>, name: String, paused: bool) -> Queue {
+fn paused(current: Option<Queue>, name: String, paused: bool) -> Queue {
     Queue {
         paused,
-        ..set_up.unwrap_or(Queue {
+        ..current.unwrap_or(Queue {
             name,
             ..Queue::default()
         })

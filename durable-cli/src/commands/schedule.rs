@@ -1,4 +1,4 @@
-//! Schedules.
+//! `durable schedule`: lists, sets, pauses and removes schedules.
 
 use durable_core::schedule::{self, InvalidSchedule, Schedule};
 use durable_core::{Client, Payload, RunError};
@@ -11,11 +11,11 @@ use crate::{CliError, store};
 
 pub(crate) async fn run(
     url: &str,
-    asked: ScheduleCommand,
+    args: ScheduleCommand,
     style: Style,
 ) -> Result<String, CliError> {
     let client = Client::new(store::open(url).await?);
-    let (done, text) = match asked {
+    let (done, text) = match args {
         ScheduleCommand::Ls { json } => {
             let schedules = client.schedules().await.map_err(failed)?;
             return match json {
@@ -23,55 +23,51 @@ pub(crate) async fn run(
                 false => Ok(render::schedules(&schedules, style)),
             };
         }
-        ScheduleCommand::Set(asked) => return set(&client, *asked).await,
+        ScheduleCommand::Set(args) => return set(&client, *args).await,
         ScheduleCommand::Pause { name } => (
             client.pause_schedule(&name, true).await,
             format!("schedule {name} is paused\n"),
         ),
         ScheduleCommand::Resume { name } => (
             client.pause_schedule(&name, false).await,
-            format!("schedule {name} fires again\n"),
+            format!("schedule {name} is resumed\n"),
         ),
         ScheduleCommand::Rm { name } => (
             client.unschedule(&name).await,
-            format!("schedule {name} is gone\n"),
+            format!("schedule {name} was removed\n"),
         ),
     };
     done.map_err(refused)?;
     Ok(text)
 }
 
-async fn set(client: &Client, asked: SetSchedule) -> Result<String, CliError> {
-    let (name, handler, input) = (
-        asked.name.clone(),
-        asked.handler.clone(),
-        asked.input.clone(),
-    );
-    let schedule = plan(asked).map_err(|error| CliError::Usage(error.to_string()))?;
+async fn set(client: &Client, args: SetSchedule) -> Result<String, CliError> {
+    let (name, handler, input) = (args.name.clone(), args.handler.clone(), args.input.clone());
+    let schedule = plan(args).map_err(|error| CliError::Usage(error.to_string()))?;
     let input = Payload::json(serde_json::to_vec(&input)?);
     let set = client.schedule_named(&name, &handler, input, &schedule);
     set.await.map_err(refused)?;
     Ok(format!("schedule {name}: {}\n", schedule.describe()))
 }
 
-fn plan(asked: SetSchedule) -> Result<Schedule, InvalidSchedule> {
-    let mut schedule = match (asked.cron, asked.every) {
-        (Some(expression), _) => Schedule::cron(expression)?.zone(asked.zone)?,
+fn plan(args: SetSchedule) -> Result<Schedule, InvalidSchedule> {
+    let mut schedule = match (args.cron, args.every) {
+        (Some(expression), _) => Schedule::cron(expression)?.zone(args.zone)?,
         (None, every) => Schedule::every(every.unwrap_or_default())?,
     };
     schedule = schedule
-        .overlap(match asked.overlap {
+        .overlap(match args.overlap {
             Overlap::Skip => schedule::Overlap::Skip,
             Overlap::Allow => schedule::Overlap::Allow,
             Overlap::CancelOther => schedule::Overlap::CancelOther,
         })
-        .catch_up(match asked.catch_up {
+        .catch_up(match args.catch_up {
             CatchUp::Latest => schedule::CatchUp::Latest,
             CatchUp::All => schedule::CatchUp::All,
             CatchUp::Skip => schedule::CatchUp::Skip,
         });
-    Ok(match asked.place.entry() {
-        Some(place) => schedule.queue(place),
+    Ok(match args.queue.entry() {
+        Some(entry) => schedule.queue(entry),
         None => schedule,
     })
 }

@@ -1,37 +1,37 @@
-//! Executions are started by hand.
+//! `durable start`: starts an execution.
 
 use durable_core::json::Exact;
 use durable_core::store::{NewExecution, Started};
 use durable_core::{Client, Clock, Payload, SystemClock};
 
 use crate::args::Start;
-use crate::json::{Began, print_json};
+use crate::json::{StartResult, print_json};
 use crate::{CliError, store};
 
-pub(crate) async fn run(url: &str, asked: Start) -> Result<String, CliError> {
+pub(crate) async fn run(url: &str, args: Start) -> Result<String, CliError> {
     let client = Client::new(store::open(url).await?);
-    let input = Payload::json(serde_json::to_vec(&asked.input)?);
-    let id = asked.id.clone();
+    let input = Payload::json(serde_json::to_vec(&args.input)?);
+    let id = args.id.clone();
     let new = NewExecution {
-        start_at: asked.at,
-        queue: asked.place.entry(),
-        ..NewExecution::new(asked.id, asked.handler, input, SystemClock.now())
+        start_at: args.at,
+        queue: args.queue.entry(),
+        ..NewExecution::new(args.id, args.handler, input, SystemClock.now())
     };
     let started = client.start_new(new).await;
     let started = started.map_err(|error| CliError::Store(error.into()))?;
     let new = matches!(started, Started::Created(_));
-    let output = match asked.wait {
+    let output = match args.wait {
         false => None,
         true => {
             let outcome = client.outcome(&id).await;
             Some(outcome.map_err(|error| CliError::Store(error.into()))?)
         }
     };
-    if asked.json {
+    if args.json {
         let output = output
             .map(|output| Exact::parse(&output.data))
             .transpose()?;
-        return print_json(&Began::new(&id, new, output));
+        return print_json(&StartResult::new(&id, new, output));
     }
     Ok(match output {
         Some(output) => format!("{}\n", String::from_utf8_lossy(&output.data)),

@@ -1,4 +1,4 @@
-//! A graph as Mermaid text.
+//! Writes a graph as Mermaid text.
 
 use std::fmt::Write as _;
 
@@ -24,28 +24,28 @@ pub(super) fn write(drawing: &Drawing) -> String {
 struct Page {
     text: String,
     nodes: usize,
-    /// The nodes of each state.
+    /// Number and state of each node.
     classes: Vec<(usize, State)>,
 }
 
 impl Page {
-    /// Writes the node; answers with its number.
+    /// Writes a node and returns its number.
     fn node(&mut self, node: &Node, depth: usize) -> usize {
         let number = self.nodes;
         self.nodes += 1;
         self.classes.push((number, node.state));
         let indent = "  ".repeat(depth);
         let label = label(node);
-        if node.inside.is_empty() && node.kind.is_some() {
+        if node.nested.is_empty() && node.kind.is_some() {
             let (open, close) = shape(node.kind);
             let _ = writeln!(self.text, "{indent}n{number}{open}\"{label}\"{close}");
             return number;
         }
         let _ = writeln!(self.text, "{indent}subgraph n{number}[\"{label}\"]");
         let mut before = None;
-        for inner in &node.inside {
+        for inner in &node.nested {
             let next = self.node(inner, depth + 1);
-            if let Some(before) = before.filter(|_| !node.at_once) {
+            if let Some(before) = before.filter(|_| !node.concurrent) {
                 let _ = writeln!(self.text, "{indent}  n{before} --> n{next}");
             }
             before = Some(next);
@@ -56,7 +56,7 @@ impl Page {
 
     fn states(&mut self) {
         for state in State::ALL {
-            let of_state = self.classes.iter().filter(|(_, one)| *one == state);
+            let of_state = self.classes.iter().filter(|(_, of)| *of == state);
             let nodes: Vec<String> = of_state.map(|(number, _)| format!("n{number}")).collect();
             if nodes.is_empty() {
                 continue;
@@ -71,7 +71,7 @@ impl Page {
     }
 }
 
-/// What stands around a label for the shape of the kind.
+/// Returns the delimiters of a label that give a node the shape of its kind.
 fn shape(kind: Option<Kind>) -> (&'static str, &'static str) {
     match kind {
         Some(Kind::Wait) => ("([", "])"),
@@ -92,15 +92,15 @@ fn label(node: &Node) -> String {
     format!("{kind} {}{note}", escaped(&node.title))
 }
 
-/// Mermaid reads HTML entities, written with `#` in the place of `&`.
+/// Escapes special characters as Mermaid entities, which begin with `#` instead of `&`.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
-    for sign in text.chars() {
-        match sign {
+    for character in text.chars() {
+        match character {
             '"' | '<' | '>' | '#' | '&' | '`' | ';' => {
-                let _ = write!(escaped, "#{};", u32::from(sign));
+                let _ = write!(escaped, "#{};", u32::from(character));
             }
-            sign => escaped.push(sign),
+            character => escaped.push(character),
         }
     }
     escaped

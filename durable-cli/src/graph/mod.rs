@@ -1,4 +1,4 @@
-//! `durable graph`: the operations of handlers, and how far an execution has come in them.
+//! `durable graph`: draws the operations of handlers, or the progress of an execution.
 
 mod mermaid;
 mod model;
@@ -9,36 +9,40 @@ use durable_core::lock::{Lock, LockedHandler};
 use crate::args::{Format, Graph};
 use crate::check::read_lock;
 use crate::error::failed;
-use crate::store::found;
+use crate::store::find;
 use crate::{CliError, store};
 use model::Drawing;
 
-/// Answers `durable graph`.
-pub(crate) async fn run(url: &str, asked: &Graph) -> Result<String, CliError> {
-    let lock = read_lock(&asked.lock)?;
-    let drawing = match (&asked.execution, &asked.handler) {
+/// Runs `durable graph`.
+pub(crate) async fn run(url: &str, args: &Graph) -> Result<String, CliError> {
+    let lock = read_lock(&args.lock)?;
+    let drawing = match (&args.execution, &args.handler) {
         (Some(id), _) => {
             let store = store::open(url).await?;
-            let execution = found(&*store, url, id).await?;
+            let execution = find(&*store, url, id).await?;
             let records = store.history(id).await.map_err(failed)?;
-            let handler = handler(&lock, &execution.handler, asked)?;
+            let handler = handler(&lock, &execution.handler, args)?;
             Drawing::of_execution(handler, &execution, &records)
         }
-        (None, Some(name)) => Drawing::of(&[handler(&lock, name, asked)?]),
+        (None, Some(name)) => Drawing::of(&[handler(&lock, name, args)?]),
         (None, None) => Drawing::of(&lock.handlers.iter().collect::<Vec<_>>()),
     };
-    Ok(match asked.format {
+    Ok(match args.format {
         Format::Mermaid => mermaid::write(&drawing),
         Format::Svg => svg::write(&drawing),
     })
 }
 
-fn handler<'a>(lock: &'a Lock, name: &str, asked: &Graph) -> Result<&'a LockedHandler, CliError> {
+fn handler<'a>(lock: &'a Lock, name: &str, args: &Graph) -> Result<&'a LockedHandler, CliError> {
     lock.handler(name).ok_or_else(|| {
-        let known: Vec<&str> = lock.handlers.iter().map(|one| one.name.as_str()).collect();
+        let known: Vec<&str> = lock
+            .handlers
+            .iter()
+            .map(|handler| handler.name.as_str())
+            .collect();
         CliError::Lock(format!(
             "there is no handler `{name}` in {}; it has {}",
-            asked.lock.display(),
+            args.lock.display(),
             known.join(", ")
         ))
     })

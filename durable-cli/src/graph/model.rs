@@ -1,4 +1,4 @@
-//! What is drawn, whatever it is drawn with.
+//! Model of a graph, independent of its format.
 
 use std::collections::HashMap;
 
@@ -6,31 +6,31 @@ use durable_core::lock::{LockedHandler, LockedSite, places};
 use durable_core::store::Execution;
 use durable_core::{Kind, Record, Repeat, Status};
 
-/// Some handlers, or one with the state of an execution.
+/// Graph of handlers, or of one handler with the progress of an execution.
 pub(super) struct Drawing {
     pub(super) handlers: Vec<Node>,
-    /// Whether nodes have a state.
+    /// Whether nodes show the state of an execution.
     pub(super) is_overlaid: bool,
 }
 
-/// A handler or a call site.
+/// Handler or call site.
 pub(super) struct Node {
     pub(super) kind: Option<Kind>,
     pub(super) title: String,
-    /// A line below the title.
+    /// Line below the title.
     pub(super) note: String,
     pub(super) state: State,
-    pub(super) inside: Vec<Node>,
-    /// Whether what is inside runs at once, not one after the other.
-    pub(super) at_once: bool,
+    pub(super) nested: Vec<Node>,
+    /// Whether the nested nodes run concurrently, not one after the other.
+    pub(super) concurrent: bool,
 }
 
-/// How far an operation has come; of several, the most remarkable one.
+/// State of a call site: the highest one of its operations, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
-    /// No execution is shown.
+    /// The graph shows no execution.
     Unknown,
-    /// Not come to.
+    /// The execution has not reached it.
     Ahead,
     Cancelled,
     Succeeded,
@@ -61,7 +61,7 @@ impl State {
         }
     }
 
-    /// Colours of a node: inside, border and text.
+    /// Returns the colours of a node: fill, border and text.
     pub(super) fn colours(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Unknown => ("#ffffff", "#57606a", "#1f2328"),
@@ -85,7 +85,7 @@ impl State {
     }
 }
 
-/// The records of each call site, by where that lies.
+/// Records of each call site, by its address.
 type Records<'a> = HashMap<*const LockedSite, Vec<&'a Record>>;
 
 impl Drawing {
@@ -95,12 +95,12 @@ impl Drawing {
             title: handler.name.clone(),
             note: format!("{} → {}", short(&handler.input), short(&handler.output)),
             state: State::Unknown,
-            inside: handler
+            nested: handler
                 .sites
                 .iter()
                 .map(|site| Node::of(site, None))
                 .collect(),
-            at_once: false,
+            concurrent: false,
         });
         Self {
             handlers: nodes.collect(),
@@ -123,8 +123,8 @@ impl Drawing {
             title: format!("{} ({})", execution.id, handler.name),
             note: execution.status.as_str().to_owned(),
             state: State::Unknown,
-            inside: sites.map(|site| Node::of(site, Some(&by_site))).collect(),
-            at_once: false,
+            nested: sites.map(|site| Node::of(site, Some(&by_site))).collect(),
+            concurrent: false,
         };
         Self {
             handlers: vec![node],
@@ -140,20 +140,20 @@ impl Node {
             let states = own.into_iter().flatten().map(|record| State::of(record));
             states.max().unwrap_or(State::Ahead)
         });
-        let again = match site.repeat {
+        let suffix = match site.repeat {
             Repeat::Once => "",
             Repeat::Keyed => "[key]",
             Repeat::Ordered => "[turn]",
         };
-        let mut inside: Vec<Self> = site
+        let mut nested: Vec<Self> = site
             .sites
             .iter()
             .filter(|inner| inner.kind != Kind::Undo)
             .map(|inner| Self::of(inner, records))
             .collect();
-        // Branches that are written out are told apart by their names: each runs once.
+        // Named branches run once each, so their names need no suffix.
         if site.kind == Kind::Parallel && site.sites.len() > 1 {
-            for (branch, site) in inside.iter_mut().zip(&site.sites) {
+            for (branch, site) in nested.iter_mut().zip(&site.sites) {
                 branch.title.clone_from(&site.name);
             }
         }
@@ -161,16 +161,16 @@ impl Node {
         let counts = |own: Option<&Vec<&Record>>| own.map_or_else(String::new, |own| counted(own));
         Self {
             kind: Some(site.kind),
-            title: format!("{}{again}", site.name),
+            title: format!("{}{suffix}", site.name),
             note: own.map_or_else(value_type, counts),
             state,
-            inside,
-            at_once: matches!(site.kind, Kind::Parallel | Kind::Race),
+            nested,
+            concurrent: matches!(site.kind, Kind::Parallel | Kind::Race),
         }
     }
 }
 
-/// How many records are in which state; of a single one what is remarkable about it.
+/// Counts records by status. For a single record, gives its status and number of attempts.
 fn counted(records: &[&Record]) -> String {
     if let [record] = records {
         return match record.attempt {
@@ -188,17 +188,17 @@ fn counted(records: &[&Record]) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// A type without the modules it is in.
+/// Removes the module paths from the name of a type.
 fn short(name: &str) -> String {
     let mut text = String::new();
     let mut word = String::new();
-    for sign in name.chars() {
-        if sign.is_alphanumeric() || sign == '_' || sign == ':' {
-            word.push(sign);
+    for character in name.chars() {
+        if character.is_alphanumeric() || character == '_' || character == ':' {
+            word.push(character);
         } else {
             text.push_str(word.rsplit("::").next().unwrap_or(&word));
             word.clear();
-            text.push(sign);
+            text.push(character);
         }
     }
     text.push_str(word.rsplit("::").next().unwrap_or(&word));
@@ -208,7 +208,7 @@ fn short(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_type_is_written_without_its_modules() {
+    fn module_paths_are_removed_from_types() {
         let long = "alloc::vec::Vec<(core::option::Option<app::Row>, &str)>";
         assert_eq!(super::short(long), "Vec<(Option<Row>, &str)>");
     }

@@ -1,4 +1,4 @@
-//! A graph as a picture: boxes in boxes, laid out without a library and without scripts.
+//! Writes a graph as an SVG image of nested boxes, laid out without a library and without scripts.
 
 use std::fmt::Write as _;
 
@@ -6,24 +6,24 @@ use durable_core::Kind;
 
 use super::model::{Drawing, Node, State};
 
-/// Width of one sign of the title, and of the smaller note.
-const SIGN: f64 = 7.8;
-const SMALL_SIGN: f64 = 6.6;
-/// Height of a box without a note, and of what a note adds.
+/// Width of a character of the title, and of the smaller note.
+const CHARACTER: f64 = 7.8;
+const SMALL_CHARACTER: f64 = 6.6;
+/// Height of a box without a note, and the height that a note adds.
 const LINE: f64 = 34.0;
 const NOTE: f64 = 16.0;
-/// Space between boxes, which arrows take, and around what is inside of one.
+/// Space between boxes, which has room for an arrow, and padding within a box.
 const GAP: f64 = 24.0;
 const PAD: f64 = 14.0;
 
-/// A box with its place.
+/// Box with its position and size.
 struct Shape<'a> {
     node: &'a Node,
     x: f64,
     y: f64,
     width: f64,
     height: f64,
-    inside: Vec<Shape<'a>>,
+    nested: Vec<Shape<'a>>,
 }
 
 pub(super) fn write(drawing: &Drawing) -> String {
@@ -55,34 +55,34 @@ pub(super) fn write(drawing: &Drawing) -> String {
 }
 
 impl<'a> Shape<'a> {
-    /// The box with the size that it needs, and what is inside where it belongs, as if it were at the origin.
+    /// Computes the size of a box at the origin and the positions of the boxes in it.
     fn sized(node: &'a Node) -> Self {
-        let mut inside: Vec<Self> = node.inside.iter().map(Self::sized).collect();
-        let text = (title(node).chars().count() as f64 * SIGN)
-            .max(node.note.chars().count() as f64 * SMALL_SIGN);
+        let mut nested: Vec<Self> = node.nested.iter().map(Self::sized).collect();
+        let text = (title(node).chars().count() as f64 * CHARACTER)
+            .max(node.note.chars().count() as f64 * SMALL_CHARACTER);
         let head = LINE + if node.note.is_empty() { 0.0 } else { NOTE };
-        let widest = inside.iter().map(|one| one.width).fold(0.0, f64::max);
-        let gaps = GAP * inside.len().saturating_sub(1) as f64;
-        let (inner_width, inner_height) = if node.at_once {
-            let heights = inside.iter().map(|one| one.height);
-            let widths: f64 = inside.iter().map(|one| one.width).sum();
+        let widest = nested.iter().map(|shape| shape.width).fold(0.0, f64::max);
+        let gaps = GAP * nested.len().saturating_sub(1) as f64;
+        let (inner_width, inner_height) = if node.concurrent {
+            let heights = nested.iter().map(|shape| shape.height);
+            let widths: f64 = nested.iter().map(|shape| shape.width).sum();
             (widths + gaps, heights.fold(0.0, f64::max))
         } else {
-            let heights: f64 = inside.iter().map(|one| one.height).sum();
+            let heights: f64 = nested.iter().map(|shape| shape.height).sum();
             (widest, heights + gaps)
         };
         let width = text.max(inner_width) + 2.0 * PAD;
         let (mut x, mut y) = ((width - inner_width) / 2.0, head);
-        for one in &mut inside {
-            if node.at_once {
-                one.move_to(x, y);
-                x += one.width + GAP;
+        for shape in &mut nested {
+            if node.concurrent {
+                shape.move_to(x, y);
+                x += shape.width + GAP;
             } else {
-                one.move_to((width - one.width) / 2.0, y);
-                y += one.height + GAP;
+                shape.move_to((width - shape.width) / 2.0, y);
+                y += shape.height + GAP;
             }
         }
-        let height = if inside.is_empty() {
+        let height = if nested.is_empty() {
             head
         } else {
             head + inner_height + PAD
@@ -93,16 +93,16 @@ impl<'a> Shape<'a> {
             y: 0.0,
             width,
             height,
-            inside,
+            nested,
         }
     }
 
     fn move_to(&mut self, x: f64, y: f64) {
         let (right, down) = (x - self.x, y - self.y);
         (self.x, self.y) = (x, y);
-        for one in &mut self.inside {
-            let (x, y) = (one.x + right, one.y + down);
-            one.move_to(x, y);
+        for shape in &mut self.nested {
+            let (x, y) = (shape.x + right, shape.y + down);
+            shape.move_to(x, y);
         }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Shape<'a> {
             _ => "",
         };
         if node.title.ends_with(']') {
-            // What runs many times casts a shadow of its other runs.
+            // A second box behind the first shows that the call site runs many times.
             let _ = writeln!(
                 page,
                 "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\" \
@@ -150,9 +150,9 @@ impl<'a> Shape<'a> {
                 escaped(&node.note)
             );
         }
-        self.inside.iter().for_each(|one| one.write(page));
-        if !node.at_once {
-            for pair in self.inside.windows(2) {
+        self.nested.iter().for_each(|shape| shape.write(page));
+        if !node.concurrent {
+            for pair in self.nested.windows(2) {
                 let [from, to] = pair else { continue };
                 let middle = from.x + from.width / 2.0;
                 let (start, end) = (from.y + from.height, to.y);
@@ -173,9 +173,9 @@ impl<'a> Shape<'a> {
 }
 
 fn write_legend(page: &mut String, y: f64) {
-    for (place, state) in State::ALL.into_iter().enumerate() {
+    for (index, state) in State::ALL.into_iter().enumerate() {
         let (fill, stroke, colour) = state.colours();
-        let x = PAD + place as f64 * 110.0;
+        let x = PAD + index as f64 * 110.0;
         let _ = writeln!(
             page,
             "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"14\" height=\"14\" rx=\"3\" fill=\"{fill}\" \
@@ -196,7 +196,7 @@ fn title(node: &Node) -> String {
     format!("{} {}", kind_of(node), node.title)
 }
 
-/// The title with its kind set apart.
+/// Formats the title with its kind in a fainter colour.
 fn title_marked(node: &Node) -> String {
     format!(
         "<tspan fill-opacity=\"0.65\">{}</tspan> <tspan font-weight=\"600\">{}</tspan>",

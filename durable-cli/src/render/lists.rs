@@ -1,4 +1,4 @@
-//! Queues and schedules as tables.
+//! Formats queues and schedules as tables.
 
 use durable_core::schedule::Schedule;
 use durable_core::store::{Queue, QueueState, ScheduleEntry};
@@ -7,7 +7,7 @@ use super::style::{Style, Tone};
 use super::table::{Align, Cell, Table};
 use crate::text;
 
-/// Queues, their limits and what is in them.
+/// Formats queues, their limits and the number of their executions as a table.
 pub fn queues(queues: &[QueueState], style: Style) -> String {
     if queues.is_empty() {
         return "no queues\n".into();
@@ -34,7 +34,7 @@ pub fn queues(queues: &[QueueState], style: Style) -> String {
     table.print(style)
 }
 
-/// What a queue allows, in words.
+/// Describes the limits of a queue.
 pub(crate) fn limits(queue: &Queue) -> String {
     let rate = queue
         .rate
@@ -44,7 +44,7 @@ pub(crate) fn limits(queue: &Queue) -> String {
         queue.concurrency.map(|limit| format!("{limit} at a time")),
         queue
             .concurrency_per_key
-            .map(|limit| format!("{limit} of a key")),
+            .map(|limit| format!("{limit} per key")),
         rate,
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
@@ -54,7 +54,7 @@ pub(crate) fn limits(queue: &Queue) -> String {
     }
 }
 
-/// Schedules and when they fire next.
+/// Formats schedules and the times of their next firings as a table.
 pub fn schedules(schedules: &[ScheduleEntry], style: Style) -> String {
     if schedules.is_empty() {
         return "no schedules\n".into();

@@ -1,6 +1,6 @@
-//! Executions and operations as text for people.
+//! Formats executions and operations as text for people.
 
-mod happened;
+mod event_lines;
 mod lists;
 mod show;
 mod style;
@@ -8,7 +8,7 @@ mod table;
 
 use durable_core::store::{Execution, ExecutionStatus};
 
-pub(crate) use happened::{happened, stands};
+pub(crate) use event_lines::{event_lines, status_line};
 pub(crate) use lists::limits;
 pub use lists::{queues, schedules};
 pub use show::show;
@@ -17,7 +17,7 @@ pub use style::Style;
 use style::Tone;
 use table::{Align, Cell, Table};
 
-/// The executions as a table. `more` says that there are others after them.
+/// Formats executions as a table. `more` says that there are more executions after these.
 pub fn ls(executions: &[Execution], more: bool, style: Style) -> String {
     if executions.is_empty() {
         return "no executions\n".into();
@@ -38,7 +38,7 @@ pub fn ls(executions: &[Execution], more: bool, style: Style) -> String {
             true => Some("paused".to_owned()),
             false => due.map(|at| at.to_string()),
         };
-        let queue = execution.queue.as_ref().map(|place| place.queue.as_str());
+        let queue = execution.queue.as_ref().map(|entry| entry.queue.as_str());
         table.row(vec![
             Cell::plain(execution.id.as_str()),
             Cell::plain(&execution.handler),
@@ -54,7 +54,7 @@ pub fn ls(executions: &[Execution], more: bool, style: Style) -> String {
     }
     let mut text = table.print(style);
     if more {
-        text.push_str("There are more: raise --limit, or narrow with --status and --handler.\n");
+        text.push_str("There are more: raise --limit, or filter with --status and --handler.\n");
     }
     text
 }

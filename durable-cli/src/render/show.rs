@@ -1,4 +1,4 @@
-//! One execution and the tree of its operations.
+//! Formats one execution and the tree of its operations.
 
 use durable_core::store::Execution;
 use durable_core::{Kind, OperationError, Payload, Record, Status, Timestamp};
@@ -9,12 +9,12 @@ use crate::secrets::Secrets;
 use crate::text;
 use crate::tree::{Node, tree};
 
-/// How many characters of a value are shown, and how many of an error, unless all are asked for.
-const VALUE: usize = 60;
-const ERROR: usize = 500;
+/// Number of columns shown of a value, and of an error, without `--full`.
+const MAX_VALUE: usize = 60;
+const MAX_ERROR: usize = 500;
 const SECRET: &str = "(secret)";
 
-/// The execution, then a line for each operation, in the order of the tree.
+/// Formats the execution, followed by a line for each operation in the order of the tree.
 pub fn show(execution: &Execution, records: &[Record], full: bool, style: Style) -> String {
     let page = Page {
         execution,
@@ -42,7 +42,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// What is known of the execution as a whole, one fact a line.
+    /// Formats the fields of the execution, one per line.
     fn head(&self) -> String {
         let execution = self.execution;
         let status = execution.status.as_str();
@@ -64,17 +64,17 @@ impl Page<'_> {
         if let Some(start) = execution.start_at {
             facts.push(("start at", Cell::plain(start.to_string())));
         }
-        if let Some(place) = &execution.queue {
-            let key = place.key.as_ref().map(|key| format!("  key {key}"));
-            let priority = (place.priority != 0).then(|| format!("  priority {}", place.priority));
+        if let Some(entry) = &execution.queue {
+            let key = entry.key.as_ref().map(|key| format!("  key {key}"));
+            let priority = (entry.priority != 0).then(|| format!("  priority {}", entry.priority));
             let more = key.unwrap_or_default() + &priority.unwrap_or_default();
-            facts.push(("queue", Cell::plain(&place.queue).with(more, Tone::Faint)));
+            facts.push(("queue", Cell::plain(&entry.queue).with(more, Tone::Faint)));
         }
         if execution.paused {
             facts.push(("paused", Cell::plain("until it is resumed")));
         }
         if execution.cancel && !execution.status.is_terminal() {
-            facts.push(("cancel", Cell::plain("asked for")));
+            facts.push(("cancel", Cell::plain("requested")));
         }
         if let Some(parent) = &execution.parent {
             let position = format!("  operation {}", parent.seq);
@@ -95,7 +95,7 @@ impl Page<'_> {
         for (fact, cell) in facts {
             table.row(vec![Cell::new(fact, Tone::Faint), cell]);
         }
-        // The empty heading is a line of its own.
+        // Drops the line of the empty heading.
         let mut head = table.print(self.style).trim_start().to_owned();
         if let Some(report) = execution.readable_report() {
             head.push_str(&self.report(report));
@@ -164,7 +164,7 @@ impl Page<'_> {
         ]
     }
 
-    /// The value, or what the operation waits for.
+    /// Formats the value, and what the operation waits for.
     fn outcome(&self, record: &Record) -> Cell {
         let value = match &record.payload {
             Some(_) if record.secret => Cell::new(SECRET, Tone::Faint),
@@ -178,7 +178,7 @@ impl Page<'_> {
             _ => return value,
         };
         match record.payload {
-            // What a poll carries on to its next check.
+            // State that a poll carries to its next check.
             Some(_) => value.with(format!("  {wait}"), Tone::Faint),
             None => Cell::new(wait, Tone::Faint),
         }
@@ -193,7 +193,7 @@ impl Page<'_> {
         }
         match payload.as_text() {
             Some(value) => {
-                let limit = (!self.full).then_some(VALUE);
+                let limit = (!self.full).then_some(MAX_VALUE);
                 Cell::plain(text::truncated(&text::one_line(value), limit))
             }
             None => Cell::new(format!("({}, not text)", payload.codec), Tone::Faint),
@@ -209,7 +209,7 @@ impl Page<'_> {
             let kind = error.kind();
             return cell.with(format!("{kind}: {SECRET}"), Tone::Bad);
         }
-        let limit = (!self.full).then_some(ERROR);
+        let limit = (!self.full).then_some(MAX_ERROR);
         let message = text::truncated(&text::one_line(&error.to_string()), limit);
         let cell = cell.with(message, Tone::Bad);
         match error.type_name() {
@@ -218,7 +218,7 @@ impl Page<'_> {
         }
     }
 
-    /// The time of day, with the date where it is another than the execution's first.
+    /// Formats the time of day, with the date if it differs from that of the start of the execution.
     fn moment(&self, at: Timestamp) -> String {
         let (at, first) = (at.to_string(), self.execution.created_at.to_string());
         match (at.split_once('T'), first.split_once('T')) {
@@ -232,7 +232,7 @@ fn attempts(record: &Record) -> String {
     match (record.attempt, record.interruptions) {
         (0, _) => String::new(),
         (attempts, 0) => attempts.to_string(),
-        (attempts, cut_off) => format!("{attempts} ({cut_off} cut off)"),
+        (attempts, interrupted) => format!("{attempts} ({interrupted} interrupted)"),
     }
 }
 

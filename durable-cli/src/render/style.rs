@@ -1,18 +1,18 @@
-//! Colours, where they are wanted.
+//! Colours of the output.
 
 use std::ffi::OsString;
 
 /// Whether to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// No escape sequences at all.
+    /// No escape sequences.
     Plain,
-    /// The sixteen colours that every terminal has.
+    /// The sixteen standard terminal colours.
     Colour,
 }
 
 impl Style {
-    /// Colours on a terminal, unless `NO_COLOR` is set and not empty or `TERM` is `dumb`.
+    /// Returns [`Style::Colour`] for a terminal, unless `NO_COLOR` is set and not empty or `TERM` is `dumb`.
     pub fn for_terminal(
         is_terminal: bool,
         no_color: Option<OsString>,
@@ -27,11 +27,12 @@ impl Style {
         }
     }
 
-    /// The text as a heading.
+    /// Formats a heading.
     pub(crate) fn bold(self, text: &str) -> String {
         self.paint(text, Tone::Heading)
     }
 
+    /// Adds the colour of `tone`.
     pub(crate) fn paint(self, text: &str, tone: Tone) -> String {
         match (self, tone.code()) {
             (Self::Colour, Some(code)) if !text.is_empty() => {
@@ -42,7 +43,7 @@ impl Style {
     }
 }
 
-/// What a text is, as far as its colour goes.
+/// Role of a text, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Plain,
@@ -54,7 +55,7 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
-    /// The tone of a status word.
+    /// Returns the tone of a status word.
     pub(crate) fn of(status: &str) -> Self {
         match status {
             "succeeded" => Self::Good,

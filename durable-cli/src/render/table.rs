@@ -1,4 +1,4 @@
-//! Columns that line up.
+//! Tables with aligned columns.
 
 use super::style::{Style, Tone};
 use crate::text::{self, one_line};
@@ -9,7 +9,7 @@ pub(crate) enum Align {
     Right,
 }
 
-/// Pieces of text, each in its own tone.
+/// Cell of a table: pieces of text, each with a tone.
 #[derive(Debug, Default)]
 pub(crate) struct Cell(Vec<(String, Tone)>);
 
@@ -41,11 +41,11 @@ impl Cell {
 
 enum Line {
     Cells(Vec<Cell>),
-    /// A line that keeps to no column.
+    /// Line that ignores the columns.
     Note(Cell),
 }
 
-/// A heading and lines below it.
+/// Table with a heading.
 pub(crate) struct Table<const N: usize> {
     columns: [(&'static str, Align); N],
     lines: Vec<Line>,
@@ -68,8 +68,8 @@ impl<const N: usize> Table<N> {
         self.lines.push(Line::Note(note));
     }
 
-    /// Two spaces between columns, none at the end of a line, and no column that is empty in every
-    /// row.
+    /// Formats the table: two spaces between columns, no trailing spaces, and no columns that are empty in
+    /// every row.
     pub(crate) fn print(&self, style: Style) -> String {
         let mut widths = [0; N];
         for cells in self.cells().skip(1) {
@@ -102,25 +102,25 @@ impl<const N: usize> Table<N> {
 
     fn line(&self, cells: &[Cell], widths: &[usize; N], style: Style) -> String {
         let mut line = String::new();
-        // Blanks are written only once something follows them.
-        let mut blanks = 0;
+        // Spaces are written only if something follows them.
+        let mut spaces = 0;
         for ((cell, &width), (_, align)) in cells.iter().zip(widths).zip(self.columns) {
             if width == 0 {
                 continue;
             }
             let fill = width - cell.width();
             if align == Align::Right {
-                blanks += fill;
+                spaces += fill;
             }
             if cell.width() > 0 {
-                line.push_str(&" ".repeat(blanks));
+                line.push_str(&" ".repeat(spaces));
                 line.push_str(&cell.print(style));
-                blanks = 0;
+                spaces = 0;
             }
             if align == Align::Left {
-                blanks += fill;
+                spaces += fill;
             }
-            blanks += 2;
+            spaces += 2;
         }
         line
     }

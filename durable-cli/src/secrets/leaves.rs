@@ -1,13 +1,13 @@
-//! The texts and numbers within a binary value.
+//! Texts and numbers in a binary value.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// Texts and numbers of a value of any shape. Keys of maps give nothing away, as in JSON.
+/// Texts and numbers of a value of any shape. Keys of maps are not secret, as in JSON.
 pub(super) struct Leaves(pub(super) Vec<String>);
 
-/// Decoded only.
+/// Required by the codec, which is only used to decode.
 impl serde::Serialize for Leaves {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(&self.0)

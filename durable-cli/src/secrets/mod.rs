@@ -1,4 +1,4 @@
-//! What must not be shown.
+//! Hides secret values wherever they appear.
 
 mod leaves;
 
@@ -10,13 +10,13 @@ use durable_core::{Codec as _, MessagePack, OperationError, Payload, Record};
 
 use leaves::Leaves;
 
-/// Shorter texts are found everywhere and give nothing away.
-const SHORTEST: usize = 4;
+/// Minimum length of a secret, in bytes. Shorter texts match too much and reveal nothing.
+const MIN_LENGTH: usize = 4;
 
-/// The texts that the secret operations of one execution hold.
+/// Texts of the secret operations of one execution.
 ///
-/// The mark is on the operation, but its value may be part of a scope's value and its error of the
-/// execution's error. So whatever contains one of these texts is hidden as well.
+/// Only the operation is marked as secret, but its value may be part of a scope's value and its error
+/// part of the execution's error. Everything that contains one of these texts is hidden as well.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets(BTreeSet<String>);
 
@@ -24,7 +24,7 @@ impl Secrets {
     pub(crate) fn of(records: &[Record]) -> Self {
         let mut secrets = Self::default();
         for record in records.iter().filter(|record| record.secret) {
-            // What is sealed gives nothing away, and is found nowhere else.
+            // Sealed values are unreadable and do not appear elsewhere.
             let error = record.error.as_ref();
             if let Some(error) = error.filter(|error| error.sealed_with().is_none()) {
                 secrets.add(error.message());
@@ -50,7 +50,7 @@ impl Secrets {
         self.0.iter().any(|secret| text.contains(secret))
     }
 
-    /// Whether the reason why an execution is blocked is to be hidden.
+    /// Whether the report of a blocked execution contains a secret.
     pub(crate) fn hide_report(&self, execution: &Execution) -> bool {
         let report = execution.report.as_deref();
         report.is_some_and(|report| self.hide_text(report))
@@ -78,9 +78,9 @@ impl Secrets {
         }
     }
 
-    /// Adds the text as it is and as JSON writes it.
+    /// Adds the text, as it is and escaped as in JSON.
     fn add(&mut self, text: &str) {
-        if text.len() < SHORTEST {
+        if text.len() < MIN_LENGTH {
             return;
         }
         let quoted = Exact::Text(text.to_owned()).to_string();

@@ -1,4 +1,4 @@
-//! Histories made by hand.
+//! Builders of executions and histories.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) fn json(text: &str) -> Payload {
     }
 }
 
-/// An execution of the handler `import`.
+/// Builds an execution of the handler `import`.
 pub(crate) fn execution(id: &str, status: ExecutionStatus) -> Execution {
     let mut execution = Execution::queued(NewExecution::new(
         id.parse().unwrap(),
@@ -34,12 +34,12 @@ pub(crate) fn execution(id: &str, status: ExecutionStatus) -> Execution {
     execution
 }
 
-/// Records under construction.
+/// Builder of a history.
 #[derive(Default)]
 pub(crate) struct History(pub(crate) Vec<Record>);
 
 impl History {
-    /// Adds a finished operation; what is unusual about it is set on the answer.
+    /// Adds a finished operation and returns it for changes.
     pub(crate) fn add(
         &mut self,
         parent: OperationId,
@@ -65,7 +65,7 @@ pub(crate) fn key(text: &str) -> Occurrence {
     Occurrence::Keyed(text.into())
 }
 
-/// A suspended import: nested scopes, a failed and a repeated step, a secret one, a timer.
+/// Builds a suspended import: nested scopes, a failed step, a repeated one, a secret one and a timer.
 pub(crate) fn import() -> (Execution, Vec<Record>) {
     let mut execution = execution("import-7", ExecutionStatus::Suspended);
     execution.wake_at = Some(after(86_400_000));
@@ -104,7 +104,7 @@ pub(crate) fn import() -> (Execution, Vec<Record>) {
     (execution, history.0)
 }
 
-/// A failed execution whose every text holds what a secret step said.
+/// Builds a failed execution with the values of secret steps in all its texts.
 pub(crate) fn leaking() -> (Execution, Vec<Record>) {
     let mut execution = execution("import-8", ExecutionStatus::Failed);
     execution.output = Some(json(r#"{"note":"hunter2 is the token"}"#));

@@ -1,4 +1,4 @@
-//! What happens to an execution, a line each.
+//! Formats changes of an execution, one line each.
 
 use durable_core::store::Execution;
 use durable_core::{Record, Timestamp};
@@ -7,9 +7,9 @@ use super::style::{Style, Tone};
 use crate::text;
 use crate::tree::tree;
 
-/// A line for each operation whose `seq` is among `changed`, in the order of the tree. Values and
-/// errors are not shown.
-pub(crate) fn happened(records: &[Record], changed: &[u64], style: Style) -> Vec<String> {
+/// Formats a line for each operation whose `seq` is among `changed`, in the order of the tree, without
+/// values and errors.
+pub(crate) fn event_lines(records: &[Record], changed: &[u64], style: Style) -> Vec<String> {
     let mut lines = Vec::new();
     for node in tree(records) {
         let record = node.record;
@@ -34,8 +34,8 @@ pub(crate) fn happened(records: &[Record], changed: &[u64], style: Style) -> Vec
     lines
 }
 
-/// A line that says how the execution stands.
-pub(crate) fn stands(execution: &Execution, style: Style) -> String {
+/// Formats a line with the status of the execution.
+pub(crate) fn status_line(execution: &Execution, style: Style) -> String {
     let status = execution.status.as_str();
     let word = style.paint(status, Tone::of(status));
     let due = execution.wake_at.map(|at| format!(" until {at}"));

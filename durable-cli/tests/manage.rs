@@ -1,4 +1,4 @@
-//! What the command changes, as a process, on real SQLite files.
+//! Runs the commands that change executions, queues and schedules as processes on SQLite files.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -20,13 +20,13 @@ fn json(text: &str) -> Payload {
     Payload::json(text.to_owned())
 }
 
-struct Place {
+struct TestStore {
     _dir: TempDir,
     url: String,
     store: Arc<dyn Store>,
 }
 
-impl Place {
+impl TestStore {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", dir.path().join("store.db").display());
@@ -51,7 +51,7 @@ impl Place {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What is complained about by a command that ends with this code.
+    /// Asserts that a command fails with this exit code and returns its message.
     fn fails(&self, args: &[&str], code: i32) -> String {
         let output = self.run(args);
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -72,7 +72,7 @@ impl Place {
         self.store.get(&id.parse().unwrap()).await.unwrap().status
     }
 
-    /// An execution with two steps, of which the second has failed.
+    /// Creates an execution with two steps, of which the second failed.
     async fn failed(&self, id: &str) {
         self.start(id).await;
         let error = OperationError::new("pay", ErrorKind::Failed, "declined");
@@ -109,16 +109,16 @@ fn step(seq: u64, name: &'static str) -> Record {
 }
 
 #[tokio::test]
-async fn start_is_idempotent_and_says_so() {
-    let place = Place::new().await;
-    let started = place.ok(&["start", "ship", "order-1", "--input", "17"]);
+async fn starting_an_id_again_changes_nothing_and_is_reported() {
+    let test = TestStore::new().await;
+    let started = test.ok(&["start", "ship", "order-1", "--input", "17"]);
     assert_eq!(started, "started order-1\n");
-    let again = place.ok(&["start", "ship", "order-1", "--input", "17"]);
+    let again = test.ok(&["start", "ship", "order-1", "--input", "17"]);
     assert_eq!(again, "order-1 was started before\n");
-    let why = place.fails(&["start", "ship", "order-1", "--input", "18"], 1);
+    let why = test.fails(&["start", "ship", "order-1", "--input", "18"], 1);
     assert!(why.contains("was started with another input"), "{why}");
-    let why = place.fails(&["start", "ship", "order-2", "--input", "text"], 2);
-    assert!(why.contains("a text needs quotes of its own"), "{why}");
+    let why = test.fails(&["start", "ship", "order-2", "--input", "text"], 2);
+    assert!(why.contains("a string needs its own quotes"), "{why}");
     let args = [
         "start",
         "ship",
@@ -130,8 +130,8 @@ async fn start_is_idempotent_and_says_so() {
         "--key",
         "k",
     ];
-    place.ok(&args);
-    let listed = place.json(&["ls", "--queue", "q", "--json"]);
+    test.ok(&args);
+    let listed = test.json(&["ls", "--queue", "q", "--json"]);
     let later = &listed["executions"][0];
     assert_eq!(later["start_at"], "2099-01-01T00:00:00.000Z");
     assert_eq!(
@@ -141,67 +141,67 @@ async fn start_is_idempotent_and_says_so() {
 }
 
 #[tokio::test]
-async fn what_is_given_as_json_is_stored_with_all_its_digits() {
-    let place = Place::new().await;
+async fn json_input_is_stored_with_all_its_digits() {
+    let test = TestStore::new().await;
     let input = r#"{"b": 340282366920938463463374607431768211455, "a": 0.1}"#;
-    place.ok(&["start", "ship", "wide", "--input", input]);
-    let stored = place.store.get(&"wide".parse().unwrap()).await.unwrap();
+    test.ok(&["start", "ship", "wide", "--input", input]);
+    let stored = test.store.get(&"wide".parse().unwrap()).await.unwrap();
     let expected = br#"{"b":340282366920938463463374607431768211455,"a":0.1}"#;
     assert_eq!(&stored.input.data[..], expected);
-    // The order of fields makes no other input, a digit does.
+    // The order of fields does not make a different input; a digit does.
     let again = r#"{"a": 0.10, "b": 340282366920938463463374607431768211455}"#;
-    place.ok(&["start", "ship", "wide", "--input", again]);
+    test.ok(&["start", "ship", "wide", "--input", again]);
     let other = r#"{"a": 0.1, "b": 340282366920938463463374607431768211454}"#;
-    let why = place.fails(&["start", "ship", "wide", "--input", other], 1);
+    let why = test.fails(&["start", "ship", "wide", "--input", other], 1);
     assert!(why.contains("was started with another input"), "{why}");
 }
 
 #[tokio::test]
-async fn some_are_changed_by_their_ids() {
-    let place = Place::new().await;
+async fn executions_are_changed_by_id() {
+    let test = TestStore::new().await;
     for id in ["a", "b"] {
-        place.start(id).await;
+        test.start(id).await;
     }
-    assert_eq!(place.ok(&["pause", "a"]), "pause a\n1 execution\n");
-    let listed = place.json(&["ls", "--paused", "--json"]);
+    assert_eq!(test.ok(&["pause", "a"]), "pause a\n1 execution\n");
+    let listed = test.json(&["ls", "--paused", "--json"]);
     assert_eq!(listed["executions"].as_array().unwrap().len(), 1);
-    assert!(place.ok(&["ls"]).contains("paused"));
-    place.ok(&["resume", "a"]);
-    place.ok(&["cancel", "a", "b", "--dry-run"]);
-    assert_eq!(place.status("a").await, ExecutionStatus::Queued);
-    place.ok(&["cancel", "a", "b"]);
-    assert_eq!(place.status("a").await, ExecutionStatus::Cancelled);
-    let why = place.fails(&["pause", "a"], 5);
+    assert!(test.ok(&["ls"]).contains("paused"));
+    test.ok(&["resume", "a"]);
+    test.ok(&["cancel", "a", "b", "--dry-run"]);
+    assert_eq!(test.status("a").await, ExecutionStatus::Queued);
+    test.ok(&["cancel", "a", "b"]);
+    assert_eq!(test.status("a").await, ExecutionStatus::Cancelled);
+    let why = test.fails(&["pause", "a"], 5);
     assert!(why.contains("there is nothing to pause"), "{why}");
-    let why = place.fails(&["cancel", "c"], 3);
+    let why = test.fails(&["cancel", "c"], 3);
     assert!(why.contains("no execution `c`"), "{why}");
-    place.ok(&["rm", "a"]);
-    place.fails(&["show", "a"], 3);
+    test.ok(&["rm", "a"]);
+    test.fails(&["show", "a"], 3);
 }
 
 #[tokio::test]
-async fn many_are_changed_only_after_a_yes() {
-    let place = Place::new().await;
+async fn executions_that_match_a_filter_are_changed_only_with_yes() {
+    let test = TestStore::new().await;
     for n in 0..12 {
-        place.start(&format!("order-{n:02}")).await;
+        test.start(&format!("order-{n:02}")).await;
     }
-    let why = place.fails(&["cancel"], 2);
-    assert!(why.contains("say which executions"), "{why}");
-    place.fails(&["cancel", "order-01", "--all"], 2);
-    let why = place.fails(&["cancel", "--prefix", "order-"], 5);
+    let why = test.fails(&["cancel"], 2);
+    assert!(why.contains("no executions selected"), "{why}");
+    test.fails(&["cancel", "order-01", "--all"], 2);
+    let why = test.fails(&["cancel", "--prefix", "order-"], 5);
     assert!(
         why.contains("would cancel 12 executions") && why.contains("and 2 more"),
         "{why}"
     );
-    assert!(why.contains("say --yes"), "{why}");
-    assert_eq!(place.status("order-00").await, ExecutionStatus::Queued);
-    let dry = place.json(&["cancel", "--all", "--dry-run", "--json"]);
+    assert!(why.contains("confirm with --yes"), "{why}");
+    assert_eq!(test.status("order-00").await, ExecutionStatus::Queued);
+    let dry = test.json(&["cancel", "--all", "--dry-run", "--json"]);
     assert_eq!(
         (&dry["dry_run"], dry["executions"].as_array().unwrap().len()),
         (&true.into(), 12)
     );
-    assert_eq!(place.status("order-00").await, ExecutionStatus::Queued);
-    let done = place.json(&["cancel", "--all", "--yes", "--json"]);
+    assert_eq!(test.status("order-00").await, ExecutionStatus::Queued);
+    let done = test.json(&["cancel", "--all", "--yes", "--json"]);
     assert_eq!(
         (
             &done["change"],
@@ -209,64 +209,63 @@ async fn many_are_changed_only_after_a_yes() {
         ),
         (&"cancel".into(), 12)
     );
-    assert_eq!(place.status("order-00").await, ExecutionStatus::Cancelled);
-    let none = place.ok(&["cancel", "--all"]);
+    assert_eq!(test.status("order-00").await, ExecutionStatus::Cancelled);
+    let none = test.ok(&["cancel", "--all"]);
     assert_eq!(none, "0 executions\n");
 }
 
 #[tokio::test]
-async fn retry_begins_where_it_is_told() {
-    let place = Place::new().await;
+async fn retry_starts_at_the_failure_an_operation_or_the_beginning() {
+    let test = TestStore::new().await;
     for id in ["a", "b", "c"] {
-        place.failed(id).await;
+        test.failed(id).await;
     }
-    place.ok(&["retry", "a"]);
-    let history = place.store.history(&"a".parse().unwrap()).await.unwrap();
+    test.ok(&["retry", "a"]);
+    let history = test.store.history(&"a".parse().unwrap()).await.unwrap();
     let statuses: Vec<_> = history.iter().map(|record| record.status).collect();
     assert_eq!(statuses, [Status::Succeeded, Status::Pending]);
-    assert_eq!(place.status("a").await, ExecutionStatus::Suspended);
-    let why = place.fails(&["retry", "b", "--from", "reserved"], 5);
+    assert_eq!(test.status("a").await, ExecutionStatus::Suspended);
+    let why = test.fails(&["retry", "b", "--from", "reserved"], 5);
     assert!(why.contains("no operation `reserved`"), "{why}");
-    place.ok(&["retry", "b", "--from", "reserve"]);
+    test.ok(&["retry", "b", "--from", "reserve"]);
     assert!(
-        place
-            .store
+        test.store
             .history(&"b".parse().unwrap())
             .await
             .unwrap()
             .is_empty()
     );
-    place.ok(&["retry", "--status", "failed", "--from-start", "--yes"]);
-    assert_eq!(place.status("c").await, ExecutionStatus::Suspended);
+    test.ok(&["retry", "--status", "failed", "--from-start", "--yes"]);
+    assert_eq!(test.status("c").await, ExecutionStatus::Suspended);
 }
 
 #[tokio::test]
-async fn gc_keeps_what_has_not_ended_or_ended_lately() {
-    let place = Place::new().await;
-    place.failed("old").await;
-    place.start("waiting").await;
-    let recent = place.ok(&["gc", "--keep", "1h", "--yes"]);
+async fn gc_keeps_executions_that_are_open_or_ended_recently() {
+    let test = TestStore::new().await;
+    test.failed("old").await;
+    test.start("waiting").await;
+    let recent = test.ok(&["gc", "--keep", "1h", "--yes"]);
     assert_eq!(recent, "0 executions\n");
-    let why = place.fails(&["gc", "--keep", "0s", "--status", "queued", "--yes"], 2);
-    assert!(why.contains("has not ended"), "{why}");
+    let why = test.fails(&["gc", "--keep", "0s", "--status", "queued", "--yes"], 2);
+    assert!(why.contains("have not ended"), "{why}");
     std::thread::sleep(Duration::from_millis(5));
-    let gone = place.ok(&["gc", "--keep", "0s", "--yes"]);
+    let gone = test.ok(&["gc", "--keep", "0s", "--yes"]);
     assert_eq!(gone, "remove old\n1 execution\n");
-    assert_eq!(place.status("waiting").await, ExecutionStatus::Queued);
+    assert_eq!(test.status("waiting").await, ExecutionStatus::Queued);
 }
 
 #[tokio::test]
-async fn callbacks_are_completed_by_hand() {
-    let place = Place::new().await;
-    let why = place.fails(&["callback", "complete", "nonsense", "1"], 1);
+async fn invalid_callback_ids_are_refused() {
+    let test = TestStore::new().await;
+    let why = test.fails(&["callback", "complete", "nonsense", "1"], 1);
     assert!(why.contains("is no callback id"), "{why}");
-    place.fails(&["callback", "heartbeat", "a:1:00:00"], 1);
+    test.fails(&["callback", "heartbeat", "a:1:00:00"], 1);
 }
 
 #[tokio::test]
 async fn queues_are_set_up_and_listed() {
-    let place = Place::new().await;
-    assert_eq!(place.ok(&["queue", "ls"]), "no queues\n");
+    let test = TestStore::new().await;
+    assert_eq!(test.ok(&["queue", "ls"]), "no queues\n");
     let args = [
         "queue",
         "set",
@@ -278,14 +277,14 @@ async fn queues_are_set_up_and_listed() {
         "--rate",
         "10/1m",
     ];
-    let set = place.ok(&args);
+    let set = test.ok(&args);
     assert_eq!(
         set,
-        "queue mail: 3 at a time, 1 of a key, 10 starts in 1 min\n"
+        "queue mail: 3 at a time, 1 per key, 10 starts in 1 min\n"
     );
-    place.ok(&["start", "ship", "a", "--queue", "mail"]);
-    place.ok(&["queue", "pause", "mail"]);
-    let listed = place.json(&["queue", "ls", "--json"]);
+    test.ok(&["start", "ship", "a", "--queue", "mail"]);
+    test.ok(&["queue", "pause", "mail"]);
+    let listed = test.json(&["queue", "ls", "--json"]);
     let mail = &listed["queues"][0];
     assert_eq!(
         (&mail["waiting"], &mail["paused"]),
@@ -295,18 +294,18 @@ async fn queues_are_set_up_and_listed() {
         (&mail["concurrency"], &mail["rate_ms"]),
         (&3.into(), &60_000.into())
     );
-    place.ok(&["queue", "resume", "mail"]);
-    let table = place.ok(&["queue", "ls"]);
+    test.ok(&["queue", "resume", "mail"]);
+    let table = test.ok(&["queue", "ls"]);
     assert!(table.contains("3 at a time"), "{table}");
-    place.ok(&["queue", "rm", "mail"]);
-    assert!(place.ok(&["queue", "ls"]).contains("no limits"));
-    place.fails(&["queue", "rm", "mail"], 1);
-    place.fails(&["queue", "set", "mail", "--rate", "many"], 2);
+    test.ok(&["queue", "rm", "mail"]);
+    assert!(test.ok(&["queue", "ls"]).contains("no limits"));
+    test.fails(&["queue", "rm", "mail"], 1);
+    test.fails(&["queue", "set", "mail", "--rate", "many"], 2);
 }
 
 #[tokio::test]
 async fn schedules_are_set_up_and_listed() {
-    let place = Place::new().await;
+    let test = TestStore::new().await;
     let args = [
         "schedule",
         "set",
@@ -317,57 +316,56 @@ async fn schedules_are_set_up_and_listed() {
         "--zone",
         "Europe/Berlin",
     ];
-    let set = place.ok(&args);
+    let set = test.ok(&args);
     assert_eq!(set, "schedule nightly: 30 3 * * * (Europe/Berlin)\n");
-    let listed = place.json(&["schedule", "ls", "--json"]);
+    let listed = test.json(&["schedule", "ls", "--json"]);
     let nightly = &listed["schedules"][0];
     assert!(
         nightly["next_at"].as_str().unwrap().contains("30:00"),
         "{nightly}"
     );
-    place.ok(&["schedule", "pause", "nightly"]);
-    assert!(place.ok(&["schedule", "ls"]).contains("paused"));
-    place.ok(&["schedule", "resume", "nightly"]);
-    place.fails(&["schedule", "set", "x", "ship"], 2);
-    let why = place.fails(&["schedule", "set", "x", "ship", "--cron", "daily"], 2);
+    test.ok(&["schedule", "pause", "nightly"]);
+    assert!(test.ok(&["schedule", "ls"]).contains("paused"));
+    test.ok(&["schedule", "resume", "nightly"]);
+    test.fails(&["schedule", "set", "x", "ship"], 2);
+    let why = test.fails(&["schedule", "set", "x", "ship", "--cron", "daily"], 2);
     assert!(why.contains("is no cron expression"), "{why}");
-    let why = place.fails(&["schedule", "pause", "x"], 1);
+    let why = test.fails(&["schedule", "pause", "x"], 1);
     assert!(why.contains("there is no schedule `x`"), "{why}");
-    place.ok(&["schedule", "rm", "nightly"]);
-    assert_eq!(place.ok(&["schedule", "ls"]), "no schedules\n");
+    test.ok(&["schedule", "rm", "nightly"]);
+    assert_eq!(test.ok(&["schedule", "ls"]), "no schedules\n");
 }
 
 #[tokio::test]
-async fn follow_tells_what_happens_until_the_end() {
-    let place = Place::new().await;
-    place.start("a").await;
+async fn follow_prints_changes_until_the_execution_ends() {
+    let test = TestStore::new().await;
+    test.start("a").await;
     let mut command = Command::new(env!("CARGO_BIN_EXE_durable"));
     command
         .args(["show", "a", "--follow"])
-        .env("DURABLE_STORE", &place.url);
+        .env("DURABLE_STORE", &test.url);
     let following = command.stdout(Stdio::piped()).spawn().unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     let output = json("1");
-    place
-        .end(
-            "a",
-            vec![step(1, "reserve")],
-            ExecutionUpdate::Succeed { output },
-        )
-        .await;
-    let said = following.wait_with_output().unwrap();
-    assert!(said.status.success());
-    let said = String::from_utf8(said.stdout).unwrap();
-    let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].ends_with("a queued"), "{said}");
+    test.end(
+        "a",
+        vec![step(1, "reserve")],
+        ExecutionUpdate::Succeed { output },
+    )
+    .await;
+    let printed = following.wait_with_output().unwrap();
+    assert!(printed.status.success());
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    let lines: Vec<_> = printed.lines().collect();
+    assert!(lines[0].ends_with("a queued"), "{printed}");
     assert!(
         lines
             .iter()
             .any(|line| line.contains("step reserve succeeded")),
-        "{said}"
+        "{printed}"
     );
-    assert!(lines.last().unwrap().ends_with("a succeeded"), "{said}");
-    let ended = place.ok(&["show", "a", "--follow", "--json"]);
+    assert!(lines.last().unwrap().ends_with("a succeeded"), "{printed}");
+    let ended = test.ok(&["show", "a", "--follow", "--json"]);
     let lines: Vec<serde_json::Value> = ended
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -379,10 +377,10 @@ async fn follow_tells_what_happens_until_the_end() {
 }
 
 #[tokio::test]
-async fn completions_know_the_commands() {
-    let place = Place::new().await;
+async fn completion_scripts_contain_the_commands() {
+    let test = TestStore::new().await;
     for shell in ["bash", "zsh", "fish"] {
-        let script = place.ok(&["completion", shell]);
+        let script = test.ok(&["completion", shell]);
         assert!(
             script.contains("retry") && script.contains("schedule"),
             "{shell}"

@@ -48,7 +48,7 @@ struct Current {
     changes: u64,
     cancel: bool,
     paused: bool,
-    /// Read only if the batch changes the status of the execution, like `queue`.
+    /// Operation that waits for the execution. Like `queue`, only read if the batch has an outcome.
     parent: Option<Parent>,
     queue: Option<QueueEntry>,
 }

@@ -22,6 +22,7 @@ mod checksums;
 mod claims;
 mod error;
 mod external;
+mod job;
 mod notifier;
 mod open;
 mod owner;

@@ -66,8 +66,8 @@ fn locate(given: &Path) -> Result<PathBuf, StoreError> {
         let advice = "it does not name a file; use a `MemoryStore` for executions that need not survive the process";
         return Err(unusable(given, advice));
     }
-    // Checked before the file itself: a database has its first page before its log grows, so a log
-    // without a database means that the database was lost.
+    // Read before the size of the file: a process that is creating the store writes the first page
+    // before its log grows, so in this order it is never mistaken for a lost database.
     let log = log_of(&std::fs::canonicalize(given).unwrap_or_else(|_| given.to_owned()));
     match std::fs::metadata(given) {
         Ok(found) if found.is_dir() => {

@@ -135,6 +135,7 @@ fn file_id(_: &Path) -> Option<FileId> {
 pub(crate) trait Write: Send + 'static {
     type Answer: Send + 'static;
 
+    /// Does the work within the current transaction.
     fn run(&self, conn: &Connection, session: &Session) -> Result<Self::Answer, Fault>;
 
     /// Updates `session` after the write was committed or refused, before the caller gets the answer.

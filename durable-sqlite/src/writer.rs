@@ -14,7 +14,8 @@ use durable_core::store::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use crate::error::{Fault, describe, replaced};
+use crate::error::{describe, replaced};
+use crate::job::{Job, QueuedJob, split_refusal};
 use crate::notifier::Subscription;
 use crate::open::BUSY_TIMEOUT;
 use crate::session::{Session, Write};
@@ -36,7 +37,7 @@ pub(crate) struct Writer {
 
 #[derive(Default)]
 struct Queue {
-    jobs: Vec<Box<dyn Queued>>,
+    jobs: Vec<Box<dyn QueuedJob>>,
     closed: bool,
     /// Whether the writer thread sleeps without a timeout.
     asleep: bool,
@@ -91,11 +92,7 @@ impl Writer {
     /// Hands `write` to the writer thread and waits until it is committed.
     pub(crate) async fn enqueue<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job {
-            write,
-            outcome: None,
-            reply,
-        };
+        let job = Job::new(write, reply);
         {
             let mut queue = locked(&self.queue);
             if queue.closed {
@@ -143,7 +140,7 @@ impl Writer {
         }
         let mut outcome = None;
         let done = self.transaction(&conn, Duration::ZERO, || {
-            outcome = Some(split(write.run(&conn, &self.session))?);
+            outcome = Some(split_refusal(write.run(&conn, &self.session))?);
             Ok(())
         });
         match (done, outcome) {
@@ -212,7 +209,7 @@ impl Writer {
 
     /// Commits all jobs in one transaction and answers them. If that fails, gives each its own
     /// transaction.
-    fn settle(&self, conn: &Connection, mut jobs: Vec<Box<dyn Queued>>) {
+    fn settle(&self, conn: &Connection, mut jobs: Vec<Box<dyn QueuedJob>>) {
         match self.commit(conn, &mut jobs) {
             Ok(()) => jobs.into_iter().for_each(|job| job.answer(None)),
             Err(Failure::Work(_)) if jobs.len() > 1 => {
@@ -228,7 +225,7 @@ impl Writer {
         }
     }
 
-    fn commit(&self, conn: &Connection, jobs: &mut [Box<dyn Queued>]) -> Result<(), Failure> {
+    fn commit(&self, conn: &Connection, jobs: &mut [Box<dyn QueuedJob>]) -> Result<(), Failure> {
         self.transaction(conn, BUSY_TIMEOUT, || {
             jobs.iter_mut()
                 .try_for_each(|job| job.run(conn, &self.session))
@@ -300,62 +297,5 @@ impl Writer {
     fn closed(&self) -> StoreError {
         let message = format!("the store `{}` is closed", self.session.path.display());
         StoreError::new(StoreErrorKind::Unavailable, message)
-    }
-}
-
-/// Separates refusals, which answer one job, from failures of SQLite, which fail the transaction.
-fn split<T>(done: Result<T, Fault>) -> rusqlite::Result<Result<T, StoreError>> {
-    match done {
-        Ok(answer) => Ok(Ok(answer)),
-        Err(Fault::Refused(error)) => Ok(Err(error)),
-        Err(Fault::Sql(error)) => Err(error),
-    }
-}
-
-/// [`Job`] of any write.
-trait Queued: Send {
-    fn run(&mut self, conn: &Connection, session: &Session) -> rusqlite::Result<()>;
-    fn settled(&self, session: &Session);
-    fn is_batch(&self) -> bool;
-    fn is_abandoned(&self) -> bool;
-    fn answer(self: Box<Self>, failed: Option<StoreError>);
-}
-
-/// Queued write and the channel for its answer.
-struct Job<W: Write> {
-    write: W,
-    /// Set once the write has run; final once the transaction is committed.
-    outcome: Option<Result<W::Answer, StoreError>>,
-    reply: oneshot::Sender<Result<W::Answer, StoreError>>,
-}
-
-impl<W: Write> Queued for Job<W> {
-    fn run(&mut self, conn: &Connection, session: &Session) -> rusqlite::Result<()> {
-        self.outcome = Some(split(self.write.run(conn, session))?);
-        Ok(())
-    }
-
-    fn settled(&self, session: &Session) {
-        if let Some(outcome) = &self.outcome {
-            self.write.settled(outcome, session);
-        }
-    }
-
-    fn is_batch(&self) -> bool {
-        W::IS_BATCH && matches!(self.outcome, Some(Ok(_)))
-    }
-
-    fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
-    }
-
-    fn answer(self: Box<Self>, failed: Option<StoreError>) {
-        let answer = match (failed, self.outcome) {
-            (Some(error), _) => Err(error),
-            (None, Some(outcome)) => outcome,
-            (None, None) => return,
-        };
-        // A caller that stopped waiting sees the committed state when it reads.
-        let _ = self.reply.send(answer);
     }
 }

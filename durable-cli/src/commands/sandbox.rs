@@ -1,4 +1,4 @@
-//! `durable sandbox`: replaces this process by a function that is killed when the server dies.
+//! `durable sandbox`: replaces this process with a function that is killed when the server dies.
 
 use crate::CliError;
 use crate::args::Sandbox;

@@ -134,6 +134,11 @@ impl Drawing {
 }
 
 impl Node {
+    /// Whether the call site runs many times, told apart by a key or an index.
+    pub(super) fn is_repeated(&self) -> bool {
+        self.title.ends_with(']')
+    }
+
     fn of(site: &LockedSite, records: Option<&Records<'_>>) -> Self {
         let own = records.map(|records| records.get(&std::ptr::from_ref(site)));
         let state = own.map_or(State::Unknown, |own| {

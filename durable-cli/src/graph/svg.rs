@@ -15,6 +15,8 @@ const NOTE: f64 = 16.0;
 /// Space between boxes, which has room for an arrow, and padding within a box.
 const GAP: f64 = 24.0;
 const PAD: f64 = 14.0;
+/// Offset of the second box of a call site that runs many times.
+const SHADOW: f64 = 4.0;
 
 /// Box with its position and size.
 struct Shape<'a> {
@@ -107,34 +109,47 @@ impl<'a> Shape<'a> {
     }
 
     fn write(&self, page: &mut String) {
-        let node = self.node;
-        let (fill, stroke, colour) = node.state.colours();
-        let round = match node.kind {
+        self.write_box(page);
+        self.write_label(page);
+        self.nested.iter().for_each(|shape| shape.write(page));
+        if !self.node.concurrent {
+            self.write_arrows(page);
+        }
+    }
+
+    fn write_box(&self, page: &mut String) {
+        let (fill, stroke, _) = self.node.state.colours();
+        let radius = match self.node.kind {
             Some(Kind::Wait) => LINE / 2.0,
             Some(Kind::Step | Kind::Record | Kind::Batch) => 3.0,
             _ => 8.0,
         };
-        let (x, y, width, height) = (self.x, self.y, self.width, self.height);
-        let dashed = match node.kind {
+        let dashed = match self.node.kind {
             Some(Kind::Callback | Kind::Invoke) => " stroke-dasharray=\"5 3\"",
             _ => "",
         };
-        if node.title.ends_with(']') {
+        let (x, y, width, height) = (self.x, self.y, self.width, self.height);
+        if self.node.is_repeated() {
             // A second box behind the first shows that the call site runs many times.
             let _ = writeln!(
                 page,
-                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\" \
+                "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius}\" \
                  fill=\"{fill}\" stroke=\"{stroke}\"/>",
-                x + 4.0,
-                y + 4.0
+                x + SHADOW,
+                y + SHADOW
             );
         }
         let _ = writeln!(
             page,
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{round}\" \
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius}\" \
              fill=\"{fill}\" stroke=\"{stroke}\"{dashed}/>"
         );
-        let middle = x + width / 2.0;
+    }
+
+    fn write_label(&self, page: &mut String) {
+        let (node, y) = (self.node, self.y);
+        let (_, _, colour) = node.state.colours();
+        let middle = self.x + self.width / 2.0;
         let _ = writeln!(
             page,
             "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{colour}\">{}</text>",
@@ -150,24 +165,20 @@ impl<'a> Shape<'a> {
                 escaped(&node.note)
             );
         }
-        self.nested.iter().for_each(|shape| shape.write(page));
-        if !node.concurrent {
-            for pair in self.nested.windows(2) {
-                let [from, to] = pair else { continue };
-                let middle = from.x + from.width / 2.0;
-                let (start, end) = (from.y + from.height, to.y);
-                let start = start
-                    + if from.node.title.ends_with(']') {
-                        4.0
-                    } else {
-                        0.0
-                    };
-                let _ = writeln!(
-                    page,
-                    "<path d=\"M{middle:.1} {start:.1}V{end:.1}\" stroke=\"#57606a\" \
-                     marker-end=\"url(#arrow)\"/>"
-                );
-            }
+    }
+
+    /// Writes the arrows between boxes that run one after the other.
+    fn write_arrows(&self, page: &mut String) {
+        for pair in self.nested.windows(2) {
+            let [from, to] = pair else { continue };
+            let middle = from.x + from.width / 2.0;
+            let shadow = if from.node.is_repeated() { SHADOW } else { 0.0 };
+            let (start, end) = (from.y + from.height + shadow, to.y);
+            let _ = writeln!(
+                page,
+                "<path d=\"M{middle:.1} {start:.1}V{end:.1}\" stroke=\"#57606a\" \
+                 marker-end=\"url(#arrow)\"/>"
+            );
         }
     }
 }

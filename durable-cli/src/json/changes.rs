@@ -10,7 +10,7 @@ use super::FORMAT;
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct ChangeResult {
-    /// [`FORMAT`].
+    /// Number of the output format: [`FORMAT`].
     pub format: u32,
     /// `cancel`, `pause`, `resume`, `retry` or `remove`.
     pub change: &'static str,
@@ -53,7 +53,7 @@ impl ChangeResult {
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct StartResult {
-    /// [`FORMAT`].
+    /// Number of the output format: [`FORMAT`].
     pub format: u32,
     /// Id of the execution.
     pub id: String,

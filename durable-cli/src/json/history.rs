@@ -7,7 +7,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Executions {
-    /// [`FORMAT`](super::FORMAT).
+    /// Number of the output format: [`FORMAT`](super::FORMAT).
     pub format: u32,
     /// Executions, ordered by id.
     pub executions: Vec<Summary>,
@@ -19,7 +19,7 @@ pub struct Executions {
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct History {
-    /// [`FORMAT`](super::FORMAT).
+    /// Number of the output format: [`FORMAT`](super::FORMAT).
     pub format: u32,
     /// The execution itself.
     pub execution: ExecutionDetails,
@@ -37,11 +37,11 @@ pub struct Summary {
     pub handler: String,
     /// `queued`, `running`, `suspended`, `succeeded`, `failed`, `blocked`, `cancelled` or `continued`.
     pub status: &'static str,
-    /// Time it was started.
+    /// Time at which it was started.
     pub created_at: String,
-    /// Time its state last changed.
+    /// Time of the last change of its state.
     pub updated_at: String,
-    /// Time it is due again, while it is suspended until a time.
+    /// Time at which it is due again, while it is suspended until then.
     pub wake_at: Option<String>,
     /// Operation of another execution that waits for its end.
     pub parent: Option<Parent>,
@@ -55,7 +55,7 @@ pub struct Summary {
     pub key: Option<String>,
     /// Its priority in that queue.
     pub priority: Option<i32>,
-    /// Whether it is paused until it is resumed.
+    /// Whether it is paused.
     pub paused: bool,
 }
 
@@ -124,9 +124,9 @@ pub struct Operation {
     pub attempts: u32,
     /// Number of times its body was interrupted by the end of the process.
     pub interruptions: u32,
-    /// Time it was first started.
+    /// Time of its first start.
     pub started_at: String,
-    /// Time its outcome was settled.
+    /// Time at which its outcome was settled.
     pub ended_at: Option<String>,
     /// Time at which a timer ends, the next attempt may begin or a callback times out.
     pub due_at: Option<String>,

@@ -10,7 +10,7 @@ use super::FORMAT;
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Queues {
-    /// [`FORMAT`].
+    /// Number of the output format: [`FORMAT`].
     pub format: u32,
     /// Queues, ordered by name.
     pub queues: Vec<Queue>,
@@ -64,7 +64,7 @@ impl Queues {
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Schedules {
-    /// [`FORMAT`].
+    /// Number of the output format: [`FORMAT`].
     pub format: u32,
     /// Schedules, ordered by name.
     pub schedules: Vec<Schedule>,

@@ -34,6 +34,9 @@ pub fn show(execution: &Execution, records: &[Record], full: bool, style: Style)
     out
 }
 
+/// Name of a field of the execution and its value.
+type Field = (&'static str, Cell);
+
 struct Page<'a> {
     execution: &'a Execution,
     secrets: Secrets,
@@ -42,65 +45,93 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Formats the fields of the execution, one per line.
+    /// Formats the fields of the execution, one per line, and its report.
     fn head(&self) -> String {
+        let mut table = Table::new([("", Align::Left), ("", Align::Left)]);
+        let fields = [
+            self.identity(),
+            self.waiting(),
+            self.related(),
+            self.values(),
+        ];
+        for (name, cell) in fields.into_iter().flatten() {
+            table.row(vec![Cell::new(name, Tone::Faint), cell]);
+        }
+        // Drops the line of the empty heading.
+        let mut head = table.print(self.style).trim_start().to_owned();
+        if let Some(report) = self.execution.readable_report() {
+            head.push_str(&self.report(report));
+        }
+        head
+    }
+
+    fn identity(&self) -> Vec<Field> {
         let execution = self.execution;
         let status = execution.status.as_str();
         let took = execution.updated_at.since(execution.created_at);
-        let mut facts = vec![
+        let updated = Cell::plain(execution.updated_at.to_string());
+        vec![
             ("execution", Cell::new(execution.id.as_str(), Tone::Heading)),
             ("handler", Cell::plain(&execution.handler)),
             ("status", Cell::new(status, Tone::of(status))),
             ("created", Cell::plain(execution.created_at.to_string())),
             (
                 "updated",
-                Cell::plain(execution.updated_at.to_string())
-                    .with(format!("  {} later", text::duration(took)), Tone::Faint),
+                updated.with(format!("  {} later", text::duration(took)), Tone::Faint),
             ),
-        ];
+        ]
+    }
+
+    /// Formats what the execution waits for before it runs or ends.
+    fn waiting(&self) -> Vec<Field> {
+        let execution = self.execution;
+        let mut fields = Vec::new();
         if let Some(due) = execution.wake_at {
-            facts.push(("due", Cell::plain(due.to_string())));
+            fields.push(("due", Cell::plain(due.to_string())));
         }
         if let Some(start) = execution.start_at {
-            facts.push(("start at", Cell::plain(start.to_string())));
+            fields.push(("start at", Cell::plain(start.to_string())));
         }
         if let Some(entry) = &execution.queue {
             let key = entry.key.as_ref().map(|key| format!("  key {key}"));
             let priority = (entry.priority != 0).then(|| format!("  priority {}", entry.priority));
             let more = key.unwrap_or_default() + &priority.unwrap_or_default();
-            facts.push(("queue", Cell::plain(&entry.queue).with(more, Tone::Faint)));
+            fields.push(("queue", Cell::plain(&entry.queue).with(more, Tone::Faint)));
         }
         if execution.paused {
-            facts.push(("paused", Cell::plain("until it is resumed")));
+            fields.push(("paused", Cell::plain("until it is resumed")));
         }
         if execution.cancel && !execution.status.is_terminal() {
-            facts.push(("cancel", Cell::plain("requested")));
+            fields.push(("cancel", Cell::plain("requested")));
         }
-        if let Some(parent) = &execution.parent {
+        fields
+    }
+
+    /// Formats the parent and the successor.
+    fn related(&self) -> Vec<Field> {
+        let mut fields = Vec::new();
+        if let Some(parent) = &self.execution.parent {
             let position = format!("  operation {}", parent.seq);
             let cell = Cell::plain(parent.execution.as_str()).with(position, Tone::Faint);
-            facts.push(("parent", cell));
+            fields.push(("parent", cell));
         }
-        if let Some(next) = &execution.next {
-            facts.push(("next", Cell::plain(next.as_str())));
+        if let Some(next) = &self.execution.next {
+            fields.push(("next", Cell::plain(next.as_str())));
         }
-        facts.push(("input", self.value(&execution.input)));
+        fields
+    }
+
+    /// Formats input, output and error.
+    fn values(&self) -> Vec<Field> {
+        let execution = self.execution;
+        let mut fields = vec![("input", self.value(&execution.input))];
         if let Some(output) = &execution.output {
-            facts.push(("output", self.value(output)));
+            fields.push(("output", self.value(output)));
         }
         if let Some(error) = &execution.error {
-            facts.push(("error", self.error(error, self.secrets.hide_error(error))));
+            fields.push(("error", self.error(error, self.secrets.hide_error(error))));
         }
-        let mut table = Table::new([("", Align::Left), ("", Align::Left)]);
-        for (fact, cell) in facts {
-            table.row(vec![Cell::new(fact, Tone::Faint), cell]);
-        }
-        // Drops the line of the empty heading.
-        let mut head = table.print(self.style).trim_start().to_owned();
-        if let Some(report) = execution.readable_report() {
-            head.push_str(&self.report(report));
-        }
-        head
+        fields
     }
 
     fn report(&self, report: &str) -> String {

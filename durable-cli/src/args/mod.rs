@@ -4,18 +4,22 @@ mod check;
 mod graph;
 #[cfg(feature = "lambda")]
 mod lambda;
+mod queue;
+mod schedule;
 mod select;
 mod values;
 
 use clap::{Args, Parser, Subcommand};
 use durable_core::ExecutionId;
-use durable_core::store::{ExecutionStatus, QueueEntry, Rate};
+use durable_core::store::ExecutionStatus;
 
 pub use check::Check;
 pub(crate) use graph::Format;
 pub use graph::Graph;
 #[cfg(feature = "lambda")]
 pub use lambda::{Lambda, Sandbox};
+pub use queue::{QueueArgs, QueueCommand};
+pub use schedule::{CatchUp, Overlap, ScheduleCommand, SetSchedule};
 pub(crate) use select::Selection;
 pub use select::{ChangeArgs, MatchArgs, SelectArgs};
 
@@ -148,37 +152,6 @@ pub struct Start {
     pub json: bool,
 }
 
-/// Queue of an execution to be started.
-#[derive(Debug, Args)]
-pub struct QueueArgs {
-    /// Queue to wait in
-    #[arg(long, value_name = "NAME")]
-    pub queue: Option<String>,
-    /// Queue key, for the limit on executions of one key
-    #[arg(long, value_name = "TEXT", requires = "queue")]
-    pub key: Option<String>,
-    /// Priority in the queue; higher ones run first
-    #[arg(
-        long,
-        value_name = "N",
-        requires = "queue",
-        default_value_t = 0,
-        allow_hyphen_values = true
-    )]
-    pub priority: i32,
-}
-
-impl QueueArgs {
-    pub(crate) fn entry(self) -> Option<QueueEntry> {
-        let (key, priority) = (self.key, self.priority);
-        self.queue.map(|queue| QueueEntry {
-            key,
-            priority,
-            ..QueueEntry::new(queue)
-        })
-    }
-}
-
 /// Arguments of `durable retry`.
 #[derive(Debug, Args)]
 pub struct Retry {
@@ -230,125 +203,4 @@ pub enum Callback {
         /// Id of the callback
         id: String,
     },
-}
-
-/// Commands of `durable queue`.
-#[derive(Debug, Subcommand)]
-pub enum QueueCommand {
-    /// List queues, their limits and their executions
-    Ls {
-        /// Print one JSON object instead of a table
-        #[arg(long)]
-        json: bool,
-    },
-    /// Set the limits of a queue, removing those that are not given
-    Set {
-        /// Name of the queue
-        name: String,
-        /// Maximum number of executions between their first run and their end
-        #[arg(long, value_name = "N")]
-        concurrency: Option<u32>,
-        /// The same for each queue key
-        #[arg(long, value_name = "N")]
-        per_key: Option<u32>,
-        /// Maximum number of starts within a time, as in 10/1s
-        #[arg(long, value_name = "N/TIME", value_parser = values::rate)]
-        rate: Option<Rate>,
-    },
-    /// Pause a queue: no execution leaves it
-    Pause {
-        /// Name of the queue
-        name: String,
-    },
-    /// Resume a queue
-    Resume {
-        /// Name of the queue
-        name: String,
-    },
-    /// Remove the limits of a queue; its executions stay
-    Rm {
-        /// Name of the queue
-        name: String,
-    },
-}
-
-/// Commands of `durable schedule`.
-#[derive(Debug, Subcommand)]
-pub enum ScheduleCommand {
-    /// List schedules and when they fire next
-    Ls {
-        /// Print one JSON object instead of a table
-        #[arg(long)]
-        json: bool,
-    },
-    /// Create a schedule, or replace the one of the same name
-    Set(Box<SetSchedule>),
-    /// Pause a schedule: it skips its firings
-    Pause {
-        /// Name of the schedule
-        name: String,
-    },
-    /// Resume a schedule from now on
-    Resume {
-        /// Name of the schedule
-        name: String,
-    },
-    /// Remove a schedule; executions it started keep running
-    Rm {
-        /// Name of the schedule
-        name: String,
-    },
-}
-
-/// Arguments of `durable schedule set`.
-#[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("times").required(true).args(["cron", "every"])))]
-pub struct SetSchedule {
-    /// Name of the schedule
-    pub name: String,
-    /// Handler of the executions it starts
-    pub handler: String,
-    /// Cron expression, as in "30 3 * * MON-FRI"
-    #[arg(long, value_name = "EXPRESSION")]
-    pub cron: Option<String>,
-    /// Time zone of the cron expression, as in Europe/Berlin
-    #[arg(long, value_name = "NAME", default_value = "UTC")]
-    pub zone: String,
-    /// Interval, as in 15m
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
-    pub every: Option<std::time::Duration>,
-    /// Input of the executions it starts, as JSON
-    #[arg(long, value_name = "JSON", value_parser = values::json, default_value = "null")]
-    pub input: durable_core::json::Exact,
-    /// What to do if the execution of the previous firing has not ended
-    #[arg(long, value_enum, default_value_t = Overlap::Skip)]
-    pub overlap: Overlap,
-    /// What to do about firings missed while no worker ran
-    #[arg(long, value_enum, default_value_t = CatchUp::Latest)]
-    pub catch_up: CatchUp,
-    /// Queue of the executions it starts.
-    #[command(flatten)]
-    pub queue: QueueArgs,
-}
-
-/// Policy for a firing while the execution of the previous one has not ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Overlap {
-    /// Skip this firing.
-    Skip,
-    /// Start another execution beside it.
-    Allow,
-    /// Cancel the previous execution.
-    CancelOther,
-}
-
-/// Policy for missed firings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum CatchUp {
-    /// Start the latest one.
-    Latest,
-    /// Start all of them.
-    All,
-    /// Start none of them.
-    Skip,
 }

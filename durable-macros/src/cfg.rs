@@ -1,10 +1,10 @@
-//! Decides whether two `cfg` conditions can hold at once: only then do call sites under them meet.
+//! Decides whether two `cfg` conditions can hold in the same build. Call sites may share a name if theirs cannot.
 
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token};
 
-/// Keys that have one value in any build.
+/// Keys that have exactly one value in a build.
 const SINGLE_VALUED: [&str; 6] = [
     "target_os",
     "target_arch",
@@ -14,7 +14,7 @@ const SINGLE_VALUED: [&str; 6] = [
     "target_vendor",
 ];
 
-/// Beyond this many different conditions two sites are taken to meet.
+/// Limit of distinct conditions. With more of them, two sites are assumed to be in the same build.
 const MAX_ATOMS: usize = 12;
 
 #[derive(Clone, Debug)]
@@ -54,11 +54,11 @@ pub(crate) fn exclusive(left: &[Condition], right: &[Condition]) -> bool {
             .filter(|(bit, _)| build >> bit & 1 == 1)
             .map(|(_, atom)| atom.as_str())
             .collect();
-        possible(&chosen) && both.holds(&chosen)
+        is_possible(&chosen) && both.is_satisfied(&chosen)
     })
 }
 
-fn possible(chosen: &[&str]) -> bool {
+fn is_possible(chosen: &[&str]) -> bool {
     let values_of = |key: &str| {
         chosen
             .iter()
@@ -98,12 +98,12 @@ impl Condition {
         }
     }
 
-    fn holds(&self, chosen: &[&str]) -> bool {
+    fn is_satisfied(&self, chosen: &[&str]) -> bool {
         match self {
             Self::Atom(atom) => chosen.contains(&atom.as_str()),
-            Self::All(inner) => inner.iter().all(|one| one.holds(chosen)),
-            Self::Any(inner) => inner.iter().any(|one| one.holds(chosen)),
-            Self::Not(inner) => !inner.holds(chosen),
+            Self::All(inner) => inner.iter().all(|one| one.is_satisfied(chosen)),
+            Self::Any(inner) => inner.iter().any(|one| one.is_satisfied(chosen)),
+            Self::Not(inner) => !inner.is_satisfied(chosen),
         }
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn others_may_meet() {
+    fn other_conditions_are_not_exclusive() {
         assert!(!exclusive(&condition("unix"), &condition("test")));
         assert!(!exclusive(
             &condition("feature = \"a\""),

@@ -1,4 +1,5 @@
-//! Every durable function of this repository, in code, guides and documentation: none of them is refused anything.
+//! Expands every durable function in this repository's code, guides and documentation, and requires that none of them is
+//! refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,8 @@ use syn::{File, ItemFn, Meta};
 use crate::refusals::codes_in;
 use crate::transform;
 
-/// Fewer than this would mean that the search has lost its way.
-const AT_LEAST: usize = 450;
+/// Fewer functions than this mean that the search is broken.
+const MIN_HANDLERS: usize = 450;
 
 #[test]
 fn no_durable_function_of_the_repository_is_refused() {
@@ -39,10 +40,13 @@ fn no_durable_function_of_the_repository_is_refused() {
         }
     }
     assert!(refused.is_empty(), "{}", refused.join("\n"));
-    assert!(handlers >= AT_LEAST, "{handlers} durable functions found");
+    assert!(
+        handlers >= MIN_HANDLERS,
+        "{handlers} durable functions found"
+    );
 }
 
-/// Source files and pages, but for those that show what is refused.
+/// Collects source files and Markdown pages, except for the compile-fail cases.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -58,7 +62,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// What parses of a file: the file itself, or its blocks of code; and those in its documentation.
+/// Parses a source file and the code blocks in its documentation, or the code blocks of a page. Skips what does not parse.
 fn sources(path: &Path, text: &str) -> Vec<File> {
     let mut found = Vec::new();
     if path.extension().is_some_and(|kind| kind == "rs") {
@@ -74,21 +78,21 @@ fn sources(path: &Path, text: &str) -> Vec<File> {
                 comment.strip_prefix(' ').unwrap_or(comment)
             })
             .collect();
-        found.extend(blocks(&comments.join("\n")));
+        found.extend(code_blocks(&comments.join("\n")));
     } else {
-        found.extend(blocks(text));
+        found.extend(code_blocks(text));
     }
     found
 }
 
-/// The blocks of Rust in a page.
-fn blocks(page: &str) -> Vec<File> {
+/// The Rust code blocks of a page.
+fn code_blocks(page: &str) -> Vec<File> {
     let mut found = Vec::new();
     let mut block: Option<String> = None;
     for line in page.lines() {
         match (line.strip_prefix("```"), &mut block) {
             (Some(_), Some(code)) => {
-                // A block without a function around it is the body of one.
+                // A block that is not a file is the body of a function.
                 let wrapped = format!("fn main() {{ {code} }}");
                 found.extend(syn::parse_file(code).or_else(|_| syn::parse_file(&wrapped)));
                 block = None;
@@ -97,7 +101,7 @@ fn blocks(page: &str) -> Vec<File> {
                 let skipped = words.contains("compile_fail") || words.contains("text");
                 block = Some(String::new()).filter(|_| !skipped);
                 if skipped {
-                    // The block ends where any other does, and is not looked at.
+                    // Text that does not parse, so that the block is skipped.
                     block = Some("%".to_owned());
                 }
             }
@@ -112,7 +116,7 @@ fn blocks(page: &str) -> Vec<File> {
     found
 }
 
-/// The functions marked `#[durable]`, wherever they stand.
+/// Collects the functions with `#[durable]`.
 #[derive(Default)]
 struct Handlers(Vec<ItemFn>);
 

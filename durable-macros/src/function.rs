@@ -1,27 +1,27 @@
-//! The model of a durable function: its parts, with the user's tokens kept.
+//! The model of a durable function. Its parts keep the user's tokens.
 
 use syn::{
     Attribute, Block, FnArg, GenericParam, Ident, ItemFn, PatType, ReturnType, Signature, Type,
     Visibility,
 };
 
-/// Lints that concern the item as seen from outside as well as the body.
+/// Lint levels, which apply to both the item and the body.
 const LINT_LEVELS: [&str; 4] = ["allow", "warn", "deny", "forbid"];
-/// Attributes that concern only what others see of the function.
-const OUTSIDE: [&str; 3] = ["doc", "deprecated", "must_use"];
+/// Attributes that apply only to the item that callers name.
+const ITEM_ONLY: [&str; 3] = ["doc", "deprecated", "must_use"];
 
 pub(crate) struct Function {
     pub(crate) vis: Visibility,
     pub(crate) name: Ident,
     pub(crate) signature: Signature,
     pub(crate) block: Block,
-    /// On the item that callers name.
-    pub(crate) outside: Vec<Attribute>,
-    /// On the function that holds the body.
-    pub(crate) inside: Vec<Attribute>,
-    /// On every item printed.
-    pub(crate) everywhere: Vec<Attribute>,
-    /// Type behind the reference.
+    /// Attributes of the item that callers name.
+    pub(crate) item_attributes: Vec<Attribute>,
+    /// Attributes of the function that holds the body.
+    pub(crate) body_attributes: Vec<Attribute>,
+    /// `cfg` attributes, for every printed item.
+    pub(crate) cfg_attributes: Vec<Attribute>,
+    /// Type of the state, without the reference.
     pub(crate) state: Option<Type>,
     pub(crate) input: Option<Type>,
     pub(crate) output: Option<Type>,
@@ -38,19 +38,22 @@ impl Function {
         let is = |attribute: &Attribute, names: &[&str]| {
             names.iter().any(|name| attribute.path().is_ident(name))
         };
-        let (everywhere, attrs): (Vec<_>, Vec<_>) =
+        let (cfg_attributes, attrs): (Vec<_>, Vec<_>) =
             attrs.into_iter().partition(|one| is(one, &["cfg"]));
-        let outside = attrs
+        let item_attributes = attrs
             .iter()
-            .filter(|one| is(one, &OUTSIDE) || is(one, &LINT_LEVELS))
+            .filter(|one| is(one, &ITEM_ONLY) || is(one, &LINT_LEVELS))
             .cloned()
             .collect();
-        let inside = attrs.into_iter().filter(|one| !is(one, &OUTSIDE)).collect();
-        let by_reference = typed(&sig).find_map(|param| match &*param.ty {
+        let body_attributes = attrs
+            .into_iter()
+            .filter(|one| !is(one, &ITEM_ONLY))
+            .collect();
+        let by_reference = typed_params(&sig).find_map(|param| match &*param.ty {
             Type::Reference(reference) => Some((*reference.elem).clone()),
             _ => None,
         });
-        let by_value = typed(&sig)
+        let by_value = typed_params(&sig)
             .find(|param| !is_reference(param))
             .map(|param| (*param.ty).clone());
         let output = match &sig.output {
@@ -62,9 +65,9 @@ impl Function {
             name: sig.ident.clone(),
             signature: sig,
             block: *block,
-            outside,
-            inside,
-            everywhere,
+            item_attributes,
+            body_attributes,
+            cfg_attributes,
             state: by_reference,
             input: by_value,
             output,
@@ -72,14 +75,14 @@ impl Function {
     }
 
     pub(crate) fn params(&self) -> impl Iterator<Item = &PatType> {
-        typed(&self.signature)
+        typed_params(&self.signature)
     }
 
     pub(crate) fn has_receiver(&self) -> bool {
         self.signature.receiver().is_some()
     }
 
-    /// Type and const parameters, and named lifetimes.
+    /// Names of the generic parameters, lifetimes included.
     pub(crate) fn generics(&self) -> Vec<&Ident> {
         fn name(param: &GenericParam) -> &Ident {
             match param {
@@ -92,7 +95,7 @@ impl Function {
     }
 }
 
-fn typed(signature: &Signature) -> impl Iterator<Item = &PatType> {
+fn typed_params(signature: &Signature) -> impl Iterator<Item = &PatType> {
     signature.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(param) => Some(param),
         FnArg::Receiver(_) => None,

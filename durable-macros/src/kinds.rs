@@ -1,10 +1,10 @@
-//! The forms: what each is called and takes.
+//! The kinds of call sites: the names of their macros, their options and properties.
 
 use syn::Path;
 
-use crate::args::{Legal, Shape};
+use crate::options::{OptionSpec, Shape};
 
-/// What a call site does.
+/// Kind of a call site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Step,
@@ -21,51 +21,51 @@ pub(crate) enum Kind {
     Batches,
     ContinueAs,
     Execution,
-    /// The body of a `map!`, or one of a `parallel!`.
+    /// A branch of a `map!` or `parallel!`.
     Branch,
-    /// The callback of a `callback!` that has a `submit`.
-    Answer,
-    /// What `submit` of a `callback!` does.
+    /// The callback inside a `callback!` with the option `submit`.
+    InnerCallback,
+    /// The step inside a `callback!` that runs its option `submit`.
     Submit,
-    /// What `undo` of a `step!` does.
+    /// The option `undo` of a `step!`.
     Undo,
 }
 
-const KEY: Legal = Legal::new("key", Shape::Expr);
-const ORDERED: Legal = Legal::new("ordered", Shape::Flag);
-const WAS: Legal = Legal::new("was", Shape::Texts);
-const LABEL: Legal = Legal::new("label", Shape::Expr);
-const CODEC: Legal = Legal::new("codec", Shape::Expr);
-const SECRET: Legal = Legal::new("secret", Shape::Flag);
-const RETRY: Legal = Legal::new("retry", Shape::Expr);
-const TIMEOUT: Legal = Legal::new("timeout", Shape::Expr);
-const AT_MOST_ONCE: Legal = Legal::new("at_most_once", Shape::Flag);
-const MOVE: Legal = Legal::new("move", Shape::Flag);
-const UNTIL: Legal = Legal::new("until", Shape::Expr);
-const UNDO: Legal = Legal::new("undo", Shape::Expr);
-const EVERY: Legal = Legal::new("every", Shape::Expr);
-const STATE: Legal = Legal::new("state", Shape::Expr);
-const ATTEMPTS: Legal = Legal::new("attempts", Shape::Expr);
-const HEARTBEAT: Legal = Legal::new("heartbeat", Shape::Expr);
-const SUBMIT: Legal = Legal::new("submit", Shape::Expr);
-const CONCURRENCY: Legal = Legal::new("concurrency", Shape::Expr);
-const COMPLETE: Legal = Legal::new("complete", Shape::Expr);
-const FLAT: Legal = Legal::new("flat", Shape::Flag);
-const TARGET: Legal = Legal::new("target", Shape::Expr);
-const MAX: Legal = Legal::new("max", Shape::Expr);
-const STATE_CODEC: Legal = Legal::new("state_codec", Shape::Expr);
-const INPUT_CODEC: Legal = Legal::new("input_codec", Shape::Expr);
-const RESULT_CODEC: Legal = Legal::new("result_codec", Shape::Expr);
-const ITEM_LABEL: Legal = Legal::new("item_label", Shape::Expr);
-const FUNCTION: Legal = Legal::new("function", Shape::Expr);
-const TENANT: Legal = Legal::new("tenant", Shape::Expr);
-const WITH: Legal = Legal::new("with", Shape::Expr);
+const KEY: OptionSpec = OptionSpec::new("key", Shape::Expr);
+const ORDERED: OptionSpec = OptionSpec::new("ordered", Shape::Flag);
+const WAS: OptionSpec = OptionSpec::new("was", Shape::Texts);
+const LABEL: OptionSpec = OptionSpec::new("label", Shape::Expr);
+const CODEC: OptionSpec = OptionSpec::new("codec", Shape::Expr);
+const SECRET: OptionSpec = OptionSpec::new("secret", Shape::Flag);
+const RETRY: OptionSpec = OptionSpec::new("retry", Shape::Expr);
+const TIMEOUT: OptionSpec = OptionSpec::new("timeout", Shape::Expr);
+const AT_MOST_ONCE: OptionSpec = OptionSpec::new("at_most_once", Shape::Flag);
+const MOVE: OptionSpec = OptionSpec::new("move", Shape::Flag);
+const UNTIL: OptionSpec = OptionSpec::new("until", Shape::Expr);
+const UNDO: OptionSpec = OptionSpec::new("undo", Shape::Expr);
+const EVERY: OptionSpec = OptionSpec::new("every", Shape::Expr);
+const STATE: OptionSpec = OptionSpec::new("state", Shape::Expr);
+const ATTEMPTS: OptionSpec = OptionSpec::new("attempts", Shape::Expr);
+const HEARTBEAT: OptionSpec = OptionSpec::new("heartbeat", Shape::Expr);
+const SUBMIT: OptionSpec = OptionSpec::new("submit", Shape::Expr);
+const CONCURRENCY: OptionSpec = OptionSpec::new("concurrency", Shape::Expr);
+const COMPLETE: OptionSpec = OptionSpec::new("complete", Shape::Expr);
+const FLAT: OptionSpec = OptionSpec::new("flat", Shape::Flag);
+const TARGET: OptionSpec = OptionSpec::new("target", Shape::Expr);
+const MAX: OptionSpec = OptionSpec::new("max", Shape::Expr);
+const STATE_CODEC: OptionSpec = OptionSpec::new("state_codec", Shape::Expr);
+const INPUT_CODEC: OptionSpec = OptionSpec::new("input_codec", Shape::Expr);
+const RESULT_CODEC: OptionSpec = OptionSpec::new("result_codec", Shape::Expr);
+const ITEM_LABEL: OptionSpec = OptionSpec::new("item_label", Shape::Expr);
+const FUNCTION: OptionSpec = OptionSpec::new("function", Shape::Expr);
+const TENANT: OptionSpec = OptionSpec::new("tenant", Shape::Expr);
+const WITH: OptionSpec = OptionSpec::new("with", Shape::Expr);
 
-/// Crates with macros of the same names, such as `futures::poll!`.
-const OTHERS: [&str; 2] = ["futures", "futures_util"];
+/// Crates that have macros with the names of ours, such as `futures::poll!`.
+const FOREIGN_CRATES: [&str; 2] = ["futures", "futures_util"];
 
 impl Kind {
-    /// Those that have a macro.
+    /// The kinds that have a macro.
     const ALL: [Self; 14] = [
         Self::Step,
         Self::Record,
@@ -90,7 +90,7 @@ impl Kind {
             Self::Record => "record",
             Self::Wait => "wait",
             Self::Poll => "poll",
-            Self::Callback | Self::Answer | Self::Submit => "callback",
+            Self::Callback | Self::InnerCallback | Self::Submit => "callback",
             Self::Invoke => "invoke",
             Self::Scope => "scope",
             Self::Call => "call",
@@ -104,7 +104,7 @@ impl Kind {
         }
     }
 
-    /// The same, as messages write it.
+    /// The construct as messages refer to it: `` a `step!` ``.
     pub(crate) fn display_name(self) -> String {
         match self {
             Self::Submit => "`submit`".to_owned(),
@@ -113,7 +113,7 @@ impl Kind {
         }
     }
 
-    pub(crate) fn options(self) -> &'static [Legal] {
+    pub(crate) fn options(self) -> &'static [OptionSpec] {
         match self {
             Self::Step => &[
                 KEY,
@@ -194,13 +194,13 @@ impl Kind {
             Self::ContinueAs
             | Self::Execution
             | Self::Branch
-            | Self::Answer
+            | Self::InnerCallback
             | Self::Submit
             | Self::Undo => &[],
         }
     }
 
-    /// What stands after name and options.
+    /// What the macro takes after its name and options, as messages describe it.
     pub(crate) fn body(self) -> &'static str {
         match self {
             Self::Step => "the body, such as `read(&path).await`",
@@ -208,7 +208,7 @@ impl Kind {
             Self::Wait => "a duration, or `until = time`",
             Self::Poll => "the body, such as `|state| check(state).await`",
             Self::Invoke => {
-                "a call of a durable function, such as `charge(order)`, or its name and its input"
+                "a call of a durable function, such as `charge(order)`, or its name and input"
             }
             Self::Scope => "a block, such as `{ step!(…).await }`",
             Self::Call => "a call of a durable function, such as `charge(order)`",
@@ -217,12 +217,12 @@ impl Kind {
             Self::Race => "arms, such as `{ \"late\" => wait!(limit) => None, … }`",
             Self::Batches => "items and a body, such as `rows, |batch| insert(batch).await`",
             Self::ContinueAs => "the next input",
-            Self::Callback | Self::Answer | Self::Execution => "nothing",
+            Self::Callback | Self::InnerCallback | Self::Execution => "nothing",
             Self::Branch | Self::Submit | Self::Undo => "a body",
         }
     }
 
-    /// Whether a recorded outcome stands for running the body.
+    /// Whether a replay returns the recorded outcome without running the body.
     pub(crate) fn skips_body(self) -> bool {
         matches!(
             self,
@@ -237,7 +237,7 @@ impl Kind {
         )
     }
 
-    /// Whether durable calls may not stand in its body, which runs as one piece.
+    /// Whether its body runs as one unit, which cannot contain durable calls.
     pub(crate) fn is_leaf(self) -> bool {
         matches!(
             self,
@@ -245,33 +245,33 @@ impl Kind {
         )
     }
 
-    /// Whether it has a place in the history.
+    /// Whether it has a record in the history.
     pub(crate) fn is_recorded(self) -> bool {
         !matches!(self, Self::Execution | Self::ContinueAs)
     }
 
-    /// Whether it is a future.
+    /// Whether it evaluates to a future.
     pub(crate) fn is_awaited(self) -> bool {
         self != Self::Execution
     }
 
-    /// Whether its call sites stand in a scope of their own.
+    /// Whether it is a scope for the call sites in it.
     pub(crate) fn is_scope(self) -> bool {
         matches!(self, Self::Scope | Self::Branch | Self::Race)
     }
 
-    /// Whether items come between name and options.
+    /// Whether it takes items between name and options.
     pub(crate) fn has_items(self) -> bool {
         matches!(self, Self::Map | Self::Batches)
     }
 
-    /// Whether it runs another handler with this one's state.
+    /// Whether it passes the state on to another handler.
     pub(crate) fn passes_state(self) -> bool {
         matches!(self, Self::Call | Self::Invoke)
     }
 
     /// The kind of the macro at this path, if it is one of ours. Only the last segment counts, because the crate may be
-    /// renamed and the macro re-exported.
+    /// renamed and macros re-exported.
     pub(crate) fn of_path(path: &Path, krate: Option<&Path>) -> Option<Self> {
         let words = |path: &Path| {
             path.segments
@@ -281,10 +281,10 @@ impl Kind {
         };
         let mut segments = words(path);
         let last = segments.pop()?;
-        let others = segments
+        let is_foreign = segments
             .first()
-            .is_some_and(|first| OTHERS.contains(&first.as_str()));
-        let ours = !others || krate.is_some_and(|krate| words(krate) == segments);
+            .is_some_and(|first| FOREIGN_CRATES.contains(&first.as_str()));
+        let ours = !is_foreign || krate.is_some_and(|krate| words(krate) == segments);
         Self::ALL
             .into_iter()
             .find(|kind| ours && kind.name() == last)

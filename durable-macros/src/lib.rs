@@ -1,5 +1,11 @@
-//! The attribute of the `durable` crate, which re-exports it. Text in, text out, one file a stage: parse (`args`, `parse`),
-//! model (`function`, `sites`, taken out of the text by `body`), `check`, print (`expand`).
+//! The `#[durable]` attribute, re-exported by the `durable` crate.
+//!
+//! The stages of an expansion, in order:
+//!
+//! 1. `args`, `options` and `parse` read the arguments of the attribute and of call sites.
+//! 2. `body` takes the call sites out of the function's body and models them (`function`, `sites`).
+//! 3. `check` and `hazards` find mistakes, each under the code of a rule in `rules`.
+//! 4. `expand` prints the handler.
 
 mod args;
 mod body;
@@ -7,12 +13,14 @@ mod cfg;
 mod check;
 #[cfg(test)]
 mod corpus;
-mod earlier;
 mod expand;
+mod expressions;
+mod former_path;
 mod function;
 mod hazards;
 mod kinds;
 mod name;
+mod options;
 mod parse;
 #[cfg(test)]
 mod refusals;

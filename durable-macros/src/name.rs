@@ -1,4 +1,4 @@
-//! Names: derived from bodies, and the rules they follow.
+//! Names of call sites: derives them from bodies and checks them.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -9,16 +9,16 @@ use crate::rules::{Report, Rule};
 use crate::scan::called_function;
 use crate::sites::{Call, Kind};
 
-const MAX: usize = 100;
+const MAX_LENGTH: usize = 100;
 
-/// A name, and the tokens it comes from.
+/// Name of a call site, and the tokens it comes from.
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) tokens: TokenStream,
 }
 
 impl Name {
-    /// The name of a site that was given none: of the function or method that its body awaits, or else calls last.
+    /// Derives the name of a call site without one: the function or method that its body awaits, or else calls last.
     pub(crate) fn derived(call: &Call) -> Option<Self> {
         match call.kind {
             Kind::Wait => Some(Self {
@@ -38,24 +38,24 @@ impl Name {
     }
 }
 
-/// Reports what is wrong with a name, at `tokens`.
+/// Reports an invalid name at `tokens`.
 pub(crate) fn check(text: &str, tokens: impl ToTokens, report: &mut Report) {
-    let wrong = if text.is_empty() || text.len() > MAX {
+    let wrong = if text.is_empty() || text.len() > MAX_LENGTH {
         format!(
-            "has {} characters, 1 to {MAX} are allowed",
+            "has {} characters: use 1 to {MAX_LENGTH}",
             text.chars().count()
         )
     } else if let Some(other) = text.chars().find(|one| !(' '..='~').contains(one)) {
-        format!("contains {other:?}, printable ASCII is allowed")
+        format!("contains {other:?}: use printable ASCII characters")
     } else if let Some(reserved) = text.chars().find(|one| "/[]#".contains(*one)) {
-        format!("contains `{reserved}`, which separates names in histories")
+        format!("contains `{reserved}`, which histories use as a separator: use another character")
     } else {
         return;
     };
-    report.add(Rule::Name.error(tokens, format!("the name {wrong}")));
+    report.add(Rule::Name.error(tokens, format!("this name {wrong}")));
 }
 
-/// What the outermost `.await` of a chain of calls awaits.
+/// The operand of the outermost `.await` in a chain of calls.
 fn awaited(expr: &Expr) -> Option<&Expr> {
     match expr {
         Expr::Await(one) => Some(&one.base),

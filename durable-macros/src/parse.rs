@@ -1,12 +1,12 @@
-//! Reads what a call site's macro was given.
+//! Parses the arguments of a call site's macro.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, LitStr, Macro, Pat, Token, braced, token};
 
-use crate::args::Options;
 use crate::name::Name;
+use crate::options::Options;
 use crate::rules::Rule;
 use crate::sites::{Arm, Call, Kind};
 
@@ -15,7 +15,7 @@ impl Call {
         let mut call = Self::new(kind, &mac.path);
         let read = |input: ParseStream<'_>| call.read(input);
         if let Err(error) = read.parse2(mac.tokens.clone()) {
-            // At the end of the input `syn` has no token to point at but the whole attribute.
+            // At the end of the input `syn` points at the whole attribute. Point at the macro instead.
             let at_end =
                 mac.tokens.is_empty() || error.to_string().starts_with("unexpected end of input");
             call.broken = Some(if at_end {
@@ -38,8 +38,8 @@ impl Call {
             self.read_name(input)?;
         }
         if self.kind == Kind::Parallel && has_closure(input)? {
-            // Branches made at run time: what differs from `map!` is the word in histories.
-            (self.kind, self.parallel) = (Kind::Map, true);
+            // Branches created at run time: a `map!` that histories call `parallel`.
+            (self.kind, self.is_parallel_list) = (Kind::Map, true);
         }
         if self.kind.has_items() {
             self.items = Some(input.parse()?);
@@ -49,17 +49,19 @@ impl Call {
             input.parse::<Token![,]>()?;
         }
         let owner = format!("`{}!`", self.kind.name());
-        self.options = Options::parse(input, self.kind.options(), &owner, &mut self.wrong)?;
+        self.options = Options::parse(input, self.kind.options(), &owner, &mut self.errors)?;
         self.check_labels()?;
         self.check_retry();
         self.read_binder(input)?;
         match self.kind {
-            Kind::Execution | Kind::Callback => return self.end(input, "nothing else"),
-            Kind::Wait if self.options.flag("until") => return self.end(input, "nothing else"),
+            Kind::Execution | Kind::Callback => return self.expect_end(input, "nothing else"),
+            Kind::Wait if self.options.flag("until") => {
+                return self.expect_end(input, "nothing else");
+            }
             Kind::Parallel | Kind::Race => {
                 self.read_arms(input)?;
                 input.parse::<Option<Token![,]>>()?;
-                return self.end(input, &format!("only {}", self.kind.body()));
+                return self.expect_end(input, &format!("only {}", self.kind.body()));
             }
             Kind::Invoke if self.options.flag("function") && input.is_empty() => return Ok(()),
             Kind::Invoke if !self.options.flag("function") && input.peek(LitStr) => {
@@ -74,17 +76,17 @@ impl Call {
         let fork = input.fork();
         self.body = Some(input.parse()?);
         input.parse::<Option<Token![,]>>()?;
-        self.end(input, &format!("only {}", self.kind.body()))?;
+        self.expect_end(input, &format!("only {}", self.kind.body()))?;
         self.check_body(&fork)
     }
 
-    /// What labels an item is a closure over it; what labels the whole is none.
+    /// Checks that `item_label` is a closure over the item and that `label`, which is for the whole `map!`, is not.
     fn check_labels(&self) -> syn::Result<()> {
         if self.kind != Kind::Map {
             return Ok(());
         }
         if let Some(Expr::Closure(label)) = self.options.expr("label") {
-            let message = "`label` is how the whole is written in histories: write `item_label = |item| …` for its items";
+            let message = "`label` is the label of the whole `map!`: write `item_label = |item| …` to label its items";
             return Err(syn::Error::new_spanned(label, message));
         }
         match self.options.expr("item_label") {
@@ -97,17 +99,16 @@ impl Call {
         }
     }
 
-    /// What is repeated of a callback is handing its id out.
+    /// Checks that a callback with `retry` has a `submit`, which is what is retried.
     fn check_retry(&mut self) {
         let is_callback = self.kind == Kind::Callback;
         if let Some(retry) = self.options.get("retry")
             && is_callback
             && !self.options.flag("submit")
         {
-            let message = "`retry` is how `submit` is repeated, and there is no `submit`: write \
-                           `submit = |id| …`, or leave it out";
+            let message = "`retry` applies to `submit`, which is missing: add `submit = |id| …`, or remove `retry`";
             let error = Rule::Option.error(&retry.name, message);
-            self.wrong.push(error);
+            self.errors.push(error);
         }
     }
 
@@ -147,10 +148,10 @@ impl Call {
             {
                 let line = first.name.span().start().line;
                 let message = format!(
-                    "the name \"{}\" is taken in line {line}: it is what replay looks up",
+                    "the name \"{}\" is already used in line {line}: replay finds records by name, so use another one",
                     arm.name.value()
                 );
-                self.wrong.push(Rule::Duplicate.error(&arm.name, message));
+                self.errors.push(Rule::Duplicate.error(&arm.name, message));
             }
             self.arms.push(arm);
             if !content.is_empty() && (!is_block || content.peek(Token![,])) {
@@ -160,9 +161,9 @@ impl Call {
         let least = if self.kind == Kind::Race { 2 } else { 1 };
         if self.arms.len() < least {
             let message = if least == 2 {
-                "a race takes two arms or more: what has no rival needs no `race!`"
+                "`race!` needs at least two arms: await a single future directly"
             } else {
-                "`parallel!` needs a branch"
+                "`parallel!` needs at least one branch"
             };
             return Err(syn::Error::new(brace.span.join(), message));
         }
@@ -172,7 +173,7 @@ impl Call {
     fn read_arm(&self, input: ParseStream<'_>) -> syn::Result<Arm> {
         let name: LitStr = input.parse().map_err(|_| {
             let message =
-                "the name that replay looks this up by is a text, such as `\"late\" => …`";
+                "expected a name as a string literal, such as `\"late\" => …`: replay finds records by name";
             input.error(message)
         })?;
         input.parse::<Token![=>]>()?;
@@ -198,13 +199,13 @@ impl Call {
         }
         let body = Some(input.parse()?);
         if !input.peek(Token![=>]) {
-            let message = "what follows when this arm wins is missing: write `\"name\" => future => expression`";
+            let message = "the expression to evaluate if this arm wins is missing: write `\"name\" => future => expression`";
             return Err(input.error(message));
         }
         input.parse::<Token![=>]>()?;
         let then = Some(input.parse()?);
         if input.peek(Token![=>]) {
-            let message = "an arm that sees what its future gave binds it in front: write \
+            let message = "the pattern for the future's output comes before the future: write \
                            `\"name\" => pattern = future => expression`";
             return Err(input.error(message));
         }
@@ -216,7 +217,7 @@ impl Call {
         })
     }
 
-    fn end(&self, input: ParseStream<'_>, takes: &str) -> syn::Result<()> {
+    fn expect_end(&self, input: ParseStream<'_>, takes: &str) -> syn::Result<()> {
         if input.is_empty() {
             return Ok(());
         }
@@ -229,14 +230,14 @@ impl Call {
         });
         let message = match option {
             Some(option) => {
-                format!("options of `{form}!` stand before its body: move `{option}` there")
+                format!("options of `{form}!` come before its body: move `{option}` there")
             }
             None => format!("after name and options, `{form}!` takes {takes}"),
         };
         Err(syn::Error::new(input.span(), message))
     }
 
-    /// A text in front is the name: of a body that is nothing but a text there could be no use.
+    /// Reads a leading string literal as the name. A body that is only a literal would be useless.
     fn read_name(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         let last = || {
             input
@@ -270,7 +271,8 @@ impl Call {
             return Err(self.needs_body(&self.body));
         }
         if self.kind == Kind::Poll && !self.options.flag("every") {
-            let message = "`poll!` needs `every = …`, a duration or a `Backoff`: how long it waits between checks";
+            let message =
+                "`poll!` needs `every = …`, the time between checks: a duration or a `Backoff`";
             return Err(syn::Error::new_spanned(&self.path, message));
         }
         match &self.body {
@@ -278,7 +280,7 @@ impl Call {
                 if self.kind.passes_state() && !self.is_named_function() && call.args.len() > 1 =>
             {
                 let message = format!(
-                    "`{form}!` passes the input only: the callee gets this handler's state by itself"
+                    "`{form}!` takes only the input: the called function gets this handler's state automatically"
                 );
                 Err(syn::Error::new_spanned(&call.args, message))
             }
@@ -287,7 +289,7 @@ impl Call {
     }
 }
 
-/// Whether a closure is among what is left: the body for branches that a list holds.
+/// Whether the rest of the input contains a closure: the body of a `parallel!` over a list.
 fn has_closure(input: ParseStream<'_>) -> syn::Result<bool> {
     let left: TokenStream = input.fork().parse()?;
     let is_bar = |tree: TokenTree| matches!(tree, TokenTree::Punct(one) if one.as_char() == '|');

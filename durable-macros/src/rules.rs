@@ -1,11 +1,11 @@
-//! The rules by code, and the errors they produce. The table a user reads is in the crate documentation.
+//! The rules by code, and their errors. `attribute.md` documents them for users.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use quote::ToTokens;
 
-/// One rule of the attribute. Those that cannot be allowed cannot be ignored without changing what runs.
+/// Rule of the attribute. The number is its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
     Clock = 1,
@@ -14,27 +14,26 @@ pub(crate) enum Rule {
     Spawn,
     Timer,
     CompletionOrder,
-    Outside,
+    Io,
     Mutation,
     HashOrder,
     Signature,
     Option,
     Name,
     Duplicate,
-    Repeat,
-    Ordered,
-    Was,
-    InBody,
-    InItem,
-    Spawned,
+    MissingKey,
+    UnstableOrder,
+    FormerName,
+    CallInBody,
+    CallInItem,
+    CallInSpawn,
     NotAwaited,
-    Jump,
-    /// An await of what is not durable.
-    Foreign,
-    /// Memory that other executions share.
-    Shared,
+    JumpOutOfBody,
+    ForeignAwait,
+    SharedMemory,
 }
 
+/// The rules that `allow(…)` takes. Without the others, the code could not be expanded or replayed.
 const ALLOWABLE: [Rule; 11] = [
     Rule::Clock,
     Rule::Random,
@@ -42,15 +41,15 @@ const ALLOWABLE: [Rule; 11] = [
     Rule::Spawn,
     Rule::Timer,
     Rule::CompletionOrder,
-    Rule::Outside,
+    Rule::Io,
     Rule::Mutation,
     Rule::HashOrder,
-    Rule::Foreign,
-    Rule::Shared,
+    Rule::ForeignAwait,
+    Rule::SharedMemory,
 ];
 
 impl Rule {
-    /// The rule that `allow(…)` names by `code`, if that rule can be allowed.
+    /// The rule with this code, if it can be allowed.
     pub(crate) fn allowable(code: &str) -> Option<Self> {
         ALLOWABLE.into_iter().find(|rule| rule.code() == code)
     }
@@ -59,12 +58,12 @@ impl Rule {
         format!("D{:03}", self as u8)
     }
 
-    /// An error over all of `tokens`.
+    /// Creates an error that spans all of `tokens`.
     pub(crate) fn error(self, tokens: impl ToTokens, message: impl AsRef<str>) -> syn::Error {
         syn::Error::new_spanned(tokens, self.message(message))
     }
 
-    /// The same rule broken by a syntax error that `syn` found.
+    /// Creates an error of this rule from a syntax error of `syn`.
     pub(crate) fn syntax(self, error: &syn::Error) -> syn::Error {
         syn::Error::new(error.span(), self.message(error.to_string()))
     }
@@ -72,7 +71,7 @@ impl Rule {
     fn message(self, message: impl AsRef<str>) -> String {
         let escape = if ALLOWABLE.contains(&self) {
             format!(
-                "\nif it is harmless here: #[durable(allow({}))]",
+                "\nif this is harmless here, allow it: #[durable(allow({}))]",
                 self.code()
             )
         } else {
@@ -82,19 +81,25 @@ impl Rule {
     }
 }
 
-/// Every mistake found so far. Errors of a call site that cannot be printed stand in its place, where their unknown
-/// type keeps rustc silent about everything that depends on them; all others stand beside the handler.
+/// Errors found so far.
+///
+/// The error of a call site that cannot be expanded is printed in its place, and the error of a refused await in place of
+/// its operand. There its unknown type keeps rustc from reporting errors that follow from it. All other errors are printed
+/// beside the handler.
 #[derive(Default)]
 pub(crate) struct Report {
     beside: Vec<syn::Error>,
     in_place: BTreeMap<usize, syn::Error>,
+    awaits: BTreeMap<usize, syn::Error>,
 }
 
 impl Report {
+    /// Adds an error that is printed beside the handler.
     pub(crate) fn add(&mut self, error: syn::Error) {
         self.beside.push(error);
     }
 
+    /// Adds an error that is printed in place of call site `site`, or beside the handler if the site has one already.
     pub(crate) fn replace_site(&mut self, site: usize, error: syn::Error) {
         match self.in_place.entry(site) {
             Entry::Vacant(empty) => {
@@ -105,11 +110,21 @@ impl Report {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.beside.is_empty() && self.in_place.is_empty()
+        self.beside.is_empty() && self.in_place.is_empty() && self.awaits.is_empty()
     }
 
     pub(crate) fn in_place(&self, site: usize) -> Option<&syn::Error> {
         self.in_place.get(&site)
+    }
+
+    /// Adds the error of a refused await, to be printed in place of its operand.
+    pub(crate) fn replace_await(&mut self, number: usize, error: syn::Error) {
+        self.awaits.insert(number, error);
+    }
+
+    /// Errors of refused awaits, by the number of the await.
+    pub(crate) fn awaits(&self) -> &BTreeMap<usize, syn::Error> {
+        &self.awaits
     }
 
     pub(crate) fn beside(&self) -> &[syn::Error] {

@@ -1,14 +1,14 @@
-//! The model of a call site: what its macro was given and where it stands.
+//! The model of a call site: the arguments of its macro, and its place in the function.
 
 use quote::ToTokens;
 use syn::{Expr, LitStr, Pat, Path};
 
-use crate::args::Options;
 use crate::cfg::Condition;
 pub(crate) use crate::kinds::Kind;
 use crate::name::Name;
+use crate::options::Options;
 
-/// What a call site's macro was given.
+/// Arguments of a call site's macro.
 pub(crate) struct Call {
     pub(crate) kind: Kind,
     /// The macro as the user wrote it.
@@ -17,25 +17,25 @@ pub(crate) struct Call {
     pub(crate) options: Options,
     /// The `item` of `|item| body`.
     pub(crate) binder: Option<Pat>,
-    /// What a `map!` or `batches!` goes over.
+    /// The items of a `map!` or `batches!`.
     pub(crate) items: Option<Expr>,
     pub(crate) body: Option<Expr>,
-    /// The name of what an `invoke!` runs, if that is all that is known of it.
+    /// The function of an `invoke!` that is given by name.
     pub(crate) function: Option<LitStr>,
     pub(crate) arms: Vec<Arm>,
-    /// The call sites that it brings along: branches, the callback and its `submit`, `undo`.
+    /// Indexes of the call sites that belong to this one: branches, the callback and its `submit`, `undo`.
     pub(crate) parts: Vec<usize>,
-    /// The call site that brought it along.
-    pub(crate) part_of: Option<usize>,
-    /// A `parallel!` whose branches are in a list, which is a `map!` by another word.
-    pub(crate) parallel: bool,
-    /// Whether a key that the user does not give as an option of it tells its runs apart.
+    /// Index of the call site that this one belongs to.
+    pub(crate) parent: Option<usize>,
+    /// Whether this is a `parallel!` over a list of branches. It is expanded as a `map!`, and recorded as a `parallel!`.
+    pub(crate) is_parallel_list: bool,
+    /// Whether its occurrences have keys that do not come from its own option `key`.
     pub(crate) keyed: bool,
     pub(crate) secret: bool,
-    /// Why it cannot be printed as it is.
+    /// Error because of which the call site cannot be expanded.
     pub(crate) broken: Option<syn::Error>,
-    /// What is wrong with it apart from that.
-    pub(crate) wrong: Vec<syn::Error>,
+    /// Errors that do not prevent its expansion.
+    pub(crate) errors: Vec<syn::Error>,
 }
 
 /// `"name" => body` of a `parallel!`, or `"name" => pat = future => then` of a `race!`.
@@ -59,51 +59,51 @@ impl Call {
             function: None,
             arms: Vec::new(),
             parts: Vec::new(),
-            part_of: None,
-            parallel: false,
+            parent: None,
+            is_parallel_list: false,
             keyed: kind == Kind::Batches,
             secret: false,
             broken: None,
-            wrong: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
-    /// The call site that `whole` brings along.
-    pub(crate) fn part(kind: Kind, name: &str, whole: &Self, index: usize) -> Self {
+    /// Creates a call site that belongs to `parent`.
+    pub(crate) fn part(kind: Kind, name: &str, parent: &Self, index: usize) -> Self {
         Self {
             name: Some(Name {
                 text: name.to_owned(),
-                tokens: whole.path.to_token_stream(),
+                tokens: parent.path.to_token_stream(),
             }),
-            part_of: Some(index),
-            secret: whole.options.flag("secret"),
-            keyed: whole.kind == Kind::Parallel || whole.item_key().is_some(),
-            ..Self::new(kind, &whole.path)
+            parent: Some(index),
+            secret: parent.options.flag("secret"),
+            keyed: parent.kind == Kind::Parallel || parent.item_key().is_some(),
+            ..Self::new(kind, &parent.path)
         }
     }
 
-    /// Whether all that is known of what an `invoke!` runs is its name.
+    /// Whether this is an `invoke!` of a function that is given by name.
     pub(crate) fn is_named_function(&self) -> bool {
         self.function.is_some() || self.options.flag("function")
     }
 
-    /// What tells the runs of this call site apart.
+    /// The key that distinguishes the occurrences of this call site.
     pub(crate) fn key(&self) -> Option<&Expr> {
         let key = self.options.expr("key")?;
         (self.item_key().is_none()).then_some(key)
     }
 
-    /// The key of an item: the only option of this name that is a closure.
+    /// The key of each item, from a `key` that is a closure.
     pub(crate) fn item_key(&self) -> Option<(&Pat, &Expr)> {
         self.of_item("key")
     }
 
-    /// How an item's branch is written in histories.
+    /// The label of each item in histories.
     pub(crate) fn item_label(&self) -> Option<(&Pat, &Expr)> {
         self.of_item("item_label")
     }
 
-    /// What the body is called with for an item, or for a batch.
+    /// The declared input of the body for each item or batch, from a `with` that is a closure.
     pub(crate) fn item_with(&self) -> Option<(&Pat, &Expr)> {
         self.of_item("with")
     }
@@ -118,15 +118,15 @@ impl Call {
     }
 }
 
-/// Where a call site stands.
+/// Place of a call site in the function.
 #[derive(Clone, Default)]
 pub(crate) struct Place {
-    /// Index of the scope around it.
+    /// Index of the enclosing scope.
     pub(crate) scope: Option<usize>,
     pub(crate) repeat: Option<Repeat>,
-    /// In a closure or an async block, since the function or scope began.
+    /// Whether it is in a closure or async block within the enclosing scope or function.
     pub(crate) concurrent: bool,
-    pub(crate) refused: Option<Refused>,
+    pub(crate) forbidden: Option<Forbidden>,
     pub(crate) cfgs: Vec<Condition>,
     pub(crate) unawaited: bool,
 }
@@ -137,9 +137,9 @@ pub(crate) enum Repeat {
     Closure,
 }
 
-/// A place where no durable call can be.
+/// Place in which durable calls are forbidden.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum Forbidden {
     Body(Kind),
     Item,
     Spawned,

@@ -1,4 +1,4 @@
-//! What the attribute prints, and how much of it.
+//! Snapshot tests of expansions, and limits on their length.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -11,7 +11,7 @@ fn print(item: &TokenStream) -> String {
     prettyplease::unparse(&file)
 }
 
-/// Compares with `src/snapshots/<name>.rs`; `UPDATE_SNAPSHOTS=1` writes it.
+/// Compares the expansion with `src/snapshots/<name>.rs`. `UPDATE_SNAPSHOTS=1` overwrites that file.
 fn assert_snapshot(name: &str, item: &TokenStream) {
     let path = format!("{}/src/snapshots/{name}.rs", env!("CARGO_MANIFEST_DIR"));
     let printed = print(item);
@@ -19,7 +19,10 @@ fn assert_snapshot(name: &str, item: &TokenStream) {
         std::fs::write(&path, &printed).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(printed, expected, "{path}: UPDATE_SNAPSHOTS=1 accepts it");
+    assert_eq!(
+        printed, expected,
+        "{path}: run with UPDATE_SNAPSHOTS=1 to accept the new expansion"
+    );
 }
 
 fn lines(text: &str) -> usize {
@@ -105,7 +108,7 @@ fn every_operation() {
 }
 
 #[test]
-fn errors_stand_in_place_or_beside() {
+fn errors_are_printed_in_place_of_a_site_or_beside_the_handler() {
     assert_snapshot(
         "errors",
         &quote! {
@@ -119,7 +122,7 @@ fn errors_stand_in_place_or_beside() {
     );
 }
 
-/// A handler, one more call site, and what each adds over the plain function.
+/// Limits the lines that a handler and each call site add to the plain function.
 #[test]
 fn the_expansion_is_short() {
     let with_sites = |count: usize| {
@@ -196,7 +199,7 @@ fn malformed_call_sites_are_one_error_each() {
 }
 
 #[test]
-fn names_follow_from_what_is_awaited() {
+fn names_are_derived_from_the_awaited_call() {
     for (body, name) in [
         ("read(x).await", "read"),
         ("files::read(x).await", "read"),

@@ -1,4 +1,4 @@
-//! Attributes of statements: `cfg`, and permissions of our own.
+//! Attributes of statements: `cfg` and `#[durable(allow(…))]`.
 
 use std::mem;
 
@@ -10,7 +10,7 @@ use crate::cfg::{self, Condition};
 use crate::rules::Rule;
 
 impl Lifter<'_> {
-    /// The conditions and permissions that attributes of a statement give; the permissions are taken off.
+    /// Returns the conditions and allowed rules of a statement, and removes our own attributes.
     pub(super) fn take_attributes(
         &mut self,
         attributes: &mut Vec<Attribute>,
@@ -28,7 +28,7 @@ impl Lifter<'_> {
     }
 }
 
-/// The attributes that stand before a statement. Before an expression they belong to its leftmost part.
+/// The attributes before a statement. In `syn`, those before an expression belong to its leftmost part.
 pub(super) fn of_stmt(stmt: &mut Stmt) -> Option<&mut Vec<Attribute>> {
     match stmt {
         Stmt::Local(one) => Some(&mut one.attrs),

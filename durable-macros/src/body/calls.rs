@@ -1,32 +1,32 @@
-//! Calls: what is known by name, what they are given, and where that may end up.
+//! Calls of functions and methods: hazards among them, and the flow of values through their arguments.
 
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{Expr, ExprCall, ExprMethodCall, Token};
 
 use super::Lifter;
-use super::changes::Use;
+use super::changes::ValueUse;
 use super::flow::Sources;
-use super::here::Here;
+use super::location::Location;
 use crate::hazards::{self, Hazard};
 use crate::rules::Rule;
-use crate::sites::Refused;
+use crate::sites::Forbidden;
 
-/// Methods that hand out exclusive access to a part of what they are called on.
-const LEND: &[&str] = &["entry", "lock", "write", "by_ref", "or_default"];
-/// Methods whose result holds nothing of the receiver.
-const FORGET: &[&str] = &["len", "is_empty", "capacity"];
+/// Methods that lend exclusive access to a part of the receiver.
+const LENDING: &[&str] = &["entry", "lock", "write", "by_ref", "or_default"];
+/// Methods whose result contains nothing of the receiver.
+const FORGETTING: &[&str] = &["len", "is_empty", "capacity"];
 
-/// What a call is given.
-struct Given {
+/// Sources of the arguments of a call.
+struct Arguments {
     parts: Vec<Sources>,
-    /// All that is no closure: a closure is called, and seldom kept.
+    /// Sources of the arguments that are not closures, and that the callee may keep. Closures are called, seldom kept.
     kept: Sources,
-    /// Whether there are call sites in it.
+    /// Whether there are call sites in the arguments.
     durable: bool,
 }
 
-impl Given {
+impl Arguments {
     fn all(&self) -> Sources {
         let mut all = Sources::default();
         self.parts.iter().for_each(|part| all.merge(part.clone()));
@@ -35,15 +35,15 @@ impl Given {
 }
 
 impl Lifter<'_> {
-    /// Runs `visit`, and returns what the value of the expression it looks at is made from.
+    /// Runs `visit` on an expression and returns the sources of its value.
     pub(super) fn gather(&mut self, visit: impl FnOnce(&mut Self)) -> Sources {
         let around = std::mem::take(&mut self.gathered);
         visit(self);
         std::mem::replace(&mut self.gathered, around)
     }
 
-    /// Visits an expression whose value is used as `usage` says.
-    pub(super) fn visit_used(&mut self, expr: &mut Expr, usage: Use) {
+    /// Visits an expression whose value is used in the way `usage`.
+    pub(super) fn visit_used(&mut self, expr: &mut Expr, usage: ValueUse) {
         match expr {
             Expr::MethodCall(one) => self.visit_method(one, usage),
             other => self.visit_expr_mut(other),
@@ -54,17 +54,17 @@ impl Lifter<'_> {
         &mut self,
         spawns: bool,
         arguments: &mut Punctuated<Expr, Token![,]>,
-    ) -> Given {
+    ) -> Arguments {
         let before = self.sites.len();
         let (mut parts, mut kept) = (Vec::new(), Sources::default());
         for argument in arguments {
             let part = self.gather(|this| {
-                let change = |here: &mut Here| {
-                    if spawns && here.refused.is_none() {
-                        here.refused = Some(Refused::Spawned);
+                let change = |location: &mut Location| {
+                    if spawns && location.forbidden.is_none() {
+                        location.forbidden = Some(Forbidden::Spawned);
                     }
                 };
-                this.inside(change, |this| this.visit_expr_mut(argument));
+                this.with_location(change, |this| this.visit_expr_mut(argument));
             });
             if !self.is_closure(argument) {
                 kept.merge(part.clone());
@@ -72,7 +72,7 @@ impl Lifter<'_> {
             parts.push(part);
         }
         let durable = self.sites.len() > before;
-        Given {
+        Arguments {
             parts,
             kept,
             durable,
@@ -93,38 +93,39 @@ impl Lifter<'_> {
 
     pub(super) fn visit_call(&mut self, one: &mut ExprCall) {
         let spawns = hazards::spawns(&one.func);
-        let awaits = self.flow.awaits();
+        let awaits = self.flow.verdict_count();
         let blocked = hazards::blocks_on(&one.func).then(|| one.args.clone());
         let mut given = self.visit_arguments(spawns, &mut one.args);
-        // A durable call in what is spawned is the graver mistake: one report is enough.
+        // Report only the durable call in the spawned task, which is the more serious mistake.
         if spawns && given.durable {
             self.gathered.durable = true;
             return;
         }
-        let refused = self.refused;
+        let refused = self.refused_count;
         let is_own = hazards::bare_name(one).is_some_and(|name| self.flow.resolve(name).is_some());
         if !is_own {
-            self.refuse_call_of(one, &given);
+            self.refuse_function(one, &given);
             self.gathered.durable |= hazards::is_harmless(one);
         }
         let function = self.gather(|this| this.visit_expr_mut(&mut one.func));
-        if self.refused > refused {
-            // Moving the call into a step moves the awaits in its arguments too.
-            self.flow.forgive(awaits);
+        if self.refused_count > refused {
+            // Moving the call into a step also moves the awaits in its arguments there.
+            self.flow.accept_awaits_since(awaits);
         }
         if let Some(future) = blocked.as_ref().and_then(|arguments| arguments.first()) {
-            return self.judge_await(given.all(), future, ".await");
+            self.judge_await(given.all(), future, ".await");
+            return;
         }
         for lender in given.parts.iter().filter(|part| part.lends) {
             self.flow.connect_all(&given.kept, lender);
         }
         given.parts.push(function);
-        self.flow.call(&given.parts);
+        self.flow.connect_arguments(&given.parts);
         self.gathered.merge(given.all());
     }
 
-    /// Refuses what is known by the name of the function that is called.
-    fn refuse_call_of(&mut self, one: &ExprCall, given: &Given) {
+    /// Refuses a call of a function that is known by name.
+    fn refuse_function(&mut self, one: &ExprCall, given: &Arguments) {
         let program = matches!(one.args.first(), Some(Expr::Lit(_)));
         let command = || hazards::of_command(one).filter(|_| program);
         let hazard = hazards::of_call(one).or_else(command);
@@ -141,16 +142,17 @@ impl Lifter<'_> {
         sources: Sources,
         tokens: impl quote::ToTokens,
     ) {
-        let is_refused = self.here.refused.is_none() && !self.here.allowed.contains(&rule);
+        let is_refused =
+            self.location.forbidden.is_none() && !self.location.allowed.contains(&rule);
         let error = is_refused.then(|| rule.error(tokens, advice));
         self.flow.judge_durable(sources, error);
     }
 
-    pub(super) fn visit_method(&mut self, one: &mut ExprMethodCall, usage: Use) {
-        let before = self.judged;
+    pub(super) fn visit_method(&mut self, one: &mut ExprMethodCall, usage: ValueUse) {
+        let before = self.judged_count;
         let receiver = self.gather(|this| this.visit_expr_mut(&mut one.receiver));
         let spawns = hazards::spawns_by_name(&one.method);
-        if self.judged == before {
+        if self.judged_count == before {
             self.refuse_method(one, &receiver, usage);
         }
         if let Some(types) = &mut one.turbofish {
@@ -163,7 +165,7 @@ impl Lifter<'_> {
         let method = one.method.to_string();
         let mut parts = given.parts.clone();
         parts.push(receiver.clone());
-        self.flow.call(&parts);
+        self.flow.connect_arguments(&parts);
         if receiver.lends || method.ends_with("_with") {
             self.flow.connect_all(&given.all(), &receiver);
         } else {
@@ -171,26 +173,26 @@ impl Lifter<'_> {
         }
         let mut value = given.all();
         value.merge(receiver);
-        value.lends |= method.ends_with("_mut") || LEND.contains(&method.as_str());
-        if FORGET.contains(&method.as_str()) {
+        value.lends |= method.ends_with("_mut") || LENDING.contains(&method.as_str());
+        if FORGETTING.contains(&method.as_str()) {
             value = value.only_awaits();
         }
         self.gathered.merge(value);
     }
 
-    /// Refuses what is known by the method that is called.
-    fn refuse_method(&mut self, one: &ExprMethodCall, receiver: &Sources, usage: Use) {
-        // An atomic of the function's own starts anew on every run, as other locals do.
+    /// Refuses a call of a method that is known by name.
+    fn refuse_method(&mut self, one: &ExprMethodCall, receiver: &Sources, usage: ValueUse) {
+        // A local atomic is created again on every replay, like other locals.
         let own_cell = || {
             self.place(&one.receiver)
-                .is_some_and(|place| self.flow.local(place.node).holds.cell)
+                .is_some_and(|place| self.flow.local(place.node).contents.cell)
         };
         let hazard = hazards::of_method(one)
             .or_else(|| hazards::of_command_chain(one))
             .or_else(|| hazards::of_atomic(one).filter(|_| !own_cell()));
-        let before = self.judged;
+        let before = self.judged_count;
         self.refuse_hazard(hazard, &one.method);
-        if self.judged == before {
+        if self.judged_count == before {
             self.refuse_change_by_method(one, usage);
         }
         if let Some(hazard) = hazards::of_method_on_durable(one) {

@@ -1,31 +1,32 @@
-//! Which locals may hold a durable call, and how far a name reaches.
+//! Data flow: tracks which locals may contain a durable call.
 //!
-//! `let f = step!(…); let all = vec![f]; join_all(all).await` awaits a durable call by way of two locals. Every local is
-//! a node, and every place where the value of one may end up in another is an edge. Verdicts wait for the end of the
-//! function, since a loop uses what a later line puts into a list. Where a local might hold a durable call it counts as
-//! one that does: a rule that misses something is better than one that refuses what is right.
+//! `let f = step!(…); let all = vec![f]; join_all(all).await` awaits a durable call through two locals. Every local is a
+//! node. An edge says that the value of one local may end up in another. Verdicts are deferred until the end of the
+//! function, because a loop may use a value that a later line puts into a list. A local that may contain a durable call
+//! counts as one that does: missing a mistake is better than refusing correct code.
 
 use std::collections::{BTreeSet, HashMap};
 
-use syn::{Expr, Ident, Pat, PatIdent, Type, visit::Visit};
+use syn::{Expr, Ident, Pat, PatIdent, visit::Visit};
 
-use super::holds::Holds;
+use super::contents::Contents;
+use super::locals::{Binding, Local, Origin};
 use super::verdicts::Verdict;
 
-/// A local, or what the parameters of a closure may be given.
+/// Index of a local, or of the parameters of a closure taken together.
 pub(super) type Node = usize;
 
-/// What the value of an expression may be made from.
+/// Sources of the value of an expression: everything it may be made from.
 #[derive(Clone, Default)]
 pub(super) struct Sources {
-    /// A durable call, or something that another rule has already judged.
+    /// Whether they include a durable call, or code that another rule has already refused.
     pub(super) durable: bool,
-    /// Whether it may be an exclusive borrow, through which its locals change.
+    /// Whether the value may be an exclusive borrow of its locals.
     pub(super) lends: bool,
     pub(super) locals: BTreeSet<Node>,
-    /// The parameters of the closures in it.
+    /// The parameters of closures among them.
     pub(super) closures: BTreeSet<Node>,
-    /// The awaits in it, by number.
+    /// Numbers of the awaits among them.
     pub(super) awaits: BTreeSet<usize>,
 }
 
@@ -38,7 +39,7 @@ impl Sources {
         self.awaits.extend(other.awaits);
     }
 
-    /// What is left of it in a value that none of it is in.
+    /// The sources of a value that is computed from these, but contains none of them.
     pub(super) fn only_awaits(self) -> Self {
         Self {
             awaits: self.awaits,
@@ -47,55 +48,9 @@ impl Sources {
     }
 }
 
-/// Where a name comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// The shared state, which others change too.
-    State,
-    /// The input.
-    Input,
-    /// A binding in the function, or a closure's parameter.
-    Inside,
-    /// A function written inside this one.
-    Item,
-}
-
-pub(super) struct Local {
-    pub(super) name: String,
-    pub(super) origin: Origin,
-    pub(super) mutable: bool,
-    pub(super) holds: Holds,
-    /// The local whose lock this is the guard of.
-    pub(super) guards: Option<Node>,
-    pub(super) is_closure: bool,
-    closures: BTreeSet<Node>,
-}
-
-impl Local {
-    fn new(name: String, origin: Origin) -> Self {
-        Self {
-            name,
-            origin,
-            mutable: false,
-            holds: Holds::default(),
-            guards: None,
-            is_closure: false,
-            closures: BTreeSet::new(),
-        }
-    }
-}
-
-/// What a name is bound to.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Binding<'a> {
-    pub(super) ty: Option<&'a Type>,
-    pub(super) value: Option<&'a Expr>,
-    pub(super) guards: Option<Node>,
-}
-
 #[derive(Default)]
 pub(super) struct Flow {
-    /// Names in reach, the innermost last.
+    /// Names in scope, innermost last.
     names: Vec<(String, Node)>,
     locals: Vec<Local>,
     pub(super) edges: HashMap<Node, Vec<Node>>,
@@ -104,26 +59,26 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    /// The node that the next name gets.
-    pub(super) fn next(&self) -> Node {
+    /// The node of the next local.
+    pub(super) fn next_node(&self) -> Node {
         self.locals.len()
     }
 
-    pub(super) fn reach(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         self.names.len()
     }
 
-    /// Forgets the names that came into reach since `reach`.
-    pub(super) fn leave(&mut self, reach: usize) {
-        self.names.truncate(reach);
+    /// Removes the names declared since `depth`.
+    pub(super) fn leave_scope(&mut self, depth: usize) {
+        self.names.truncate(depth);
     }
 
-    /// Hides every name, as an item does from what is inside of it.
-    pub(super) fn hide(&mut self) -> Vec<(String, Node)> {
+    /// Hides all names, which are not visible inside a nested item.
+    pub(super) fn hide_names(&mut self) -> Vec<(String, Node)> {
         std::mem::take(&mut self.names)
     }
 
-    pub(super) fn unhide(&mut self, names: Vec<(String, Node)>) {
+    pub(super) fn restore_names(&mut self, names: Vec<(String, Node)>) {
         self.names = names;
     }
 
@@ -137,8 +92,8 @@ impl Flow {
         found.map(|(_, node)| *node)
     }
 
-    /// The sources of an expression that is the local `node`.
-    pub(super) fn mention(&self, node: Node) -> Sources {
+    /// The sources of an expression that is just the local `node`.
+    pub(super) fn sources_of(&self, node: Node) -> Sources {
         Sources {
             locals: BTreeSet::from([node]),
             closures: self.locals[node].closures.clone(),
@@ -146,9 +101,9 @@ impl Flow {
         }
     }
 
-    /// A node for the parameters of a closure, and the sources that the closure is.
-    pub(super) fn closure(&mut self) -> (Sources, Sources) {
-        let node = self.add(Local::new(String::new(), Origin::Inside));
+    /// Adds a node for the parameters of a closure. Returns the sources of the parameters and of the closure.
+    pub(super) fn add_closure(&mut self) -> (Sources, Sources) {
+        let node = self.add(Local::new(String::new(), Origin::Body));
         let given = Sources {
             locals: BTreeSet::from([node]),
             lends: true,
@@ -166,7 +121,7 @@ impl Flow {
         self.names.push((name.to_string(), node));
     }
 
-    /// Brings what `pat` binds into reach.
+    /// Declares the names that `pat` binds.
     pub(super) fn declare(
         &mut self,
         pat: &Pat,
@@ -211,15 +166,15 @@ impl Flow {
 
     fn bind(&mut self, one: &PatIdent, bound: Binding<'_>, sources: &Sources, origin: Origin) {
         let name = one.ident.to_string();
-        // `None` in a pattern is no name.
+        // `None` in a pattern is a variant.
         if name.starts_with(char::is_uppercase) {
             return;
         }
         let closures = sources.closures.clone();
         let node = self.add(Local {
             mutable: one.mutability.is_some() || sources.lends,
-            holds: self.holds(bound),
-            guards: bound.guards,
+            contents: self.contents(bound),
+            guard_of: bound.guard_of,
             is_closure: matches!(bound.value, Some(Expr::Closure(_))),
             closures,
             ..Local::new(name.clone(), origin)
@@ -227,24 +182,24 @@ impl Flow {
         self.names.push((name, node));
         self.connect(sources, node);
         if sources.lends || one.by_ref.is_some() {
-            self.connect_all(&self.mention(node), sources);
+            self.connect_all(&self.sources_of(node), sources);
         }
     }
 
-    fn holds(&self, bound: Binding<'_>) -> Holds {
-        let by_type = bound.ty.map(Holds::of_type).unwrap_or_default();
-        let of_local = |name: &Ident| Some(self.locals[self.resolve(name)?].holds);
+    fn contents(&self, bound: Binding<'_>) -> Contents {
+        let by_type = bound.ty.map(Contents::of_type).unwrap_or_default();
+        let of_local = |name: &Ident| Some(self.locals[self.resolve(name)?].contents);
         let by_value = bound
             .value
-            .map(|value| Holds::of_value(value, &of_local))
+            .map(|value| Contents::of_value(value, &of_local))
             .unwrap_or_default();
         by_type.or(by_value)
     }
 
     /// Whether `expr` yields the items of a hash table in the table's order.
     pub(super) fn in_hash_order(&self, expr: &Expr) -> bool {
-        let of_local = |name: &Ident| Some(self.locals[self.resolve(name)?].holds);
-        Holds::in_hash_order(expr, &of_local)
+        let of_local = |name: &Ident| Some(self.locals[self.resolve(name)?].contents);
+        Contents::in_hash_order(expr, &of_local)
     }
 
     fn add(&mut self, local: Local) -> Node {
@@ -252,9 +207,9 @@ impl Flow {
         self.locals.len() - 1
     }
 
-    /// Notes that what `sources` stands for may end up in `to`.
+    /// Adds edges: a value with these sources may end up in `to`.
     fn connect(&mut self, sources: &Sources, to: Node) {
-        // Neither the shared state nor a stored input can hold a future of this run.
+        // Neither the shared state nor a stored input can contain a future of this run.
         if matches!(self.locals[to].origin, Origin::State | Origin::Input) {
             return;
         }
@@ -266,22 +221,22 @@ impl Flow {
         }
     }
 
-    /// The same for every local of `to`.
+    /// Adds edges to every local of `to`.
     pub(super) fn connect_all(&mut self, sources: &Sources, to: &Sources) {
         for node in &to.locals {
             self.connect(sources, *node);
         }
     }
 
-    /// Notes that a call brings `parts` together: each closure may be given what the others are.
-    pub(super) fn call(&mut self, parts: &[Sources]) {
+    /// Adds the edges of a call with these arguments: each closure may be called with any of the others.
+    pub(super) fn connect_arguments(&mut self, parts: &[Sources]) {
         for (at, part) in parts.iter().enumerate() {
             let others = parts.iter().enumerate().filter(|(other, _)| *other != at);
             for (_, other) in others {
                 for closure in part.closures.clone() {
                     self.connect(other, closure);
                     if other.lends {
-                        self.connect_all(&self.mention(closure), other);
+                        self.connect_all(&self.sources_of(closure), other);
                     }
                 }
             }

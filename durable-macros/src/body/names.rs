@@ -1,10 +1,11 @@
-//! Names: where they come into reach, and what they are bound to.
+//! Names of locals: their scopes and bindings.
 
 use syn::visit_mut::VisitMut;
 use syn::{Expr, Ident, Local, Pat};
 
 use super::Lifter;
-use super::flow::{Binding, Origin, Sources};
+use super::flow::Sources;
+use super::locals::{Binding, Origin};
 use crate::function::{Function, is_reference};
 use crate::hazards;
 
@@ -26,33 +27,33 @@ impl Lifter<'_> {
         }
     }
 
-    /// Runs `visit`, and forgets the names that it brings into reach.
+    /// Runs `visit` in a new scope of names.
     pub(super) fn scoped<R>(&mut self, visit: impl FnOnce(&mut Self) -> R) -> R {
-        let reach = self.flow.reach();
+        let depth = self.flow.depth();
         let result = visit(self);
-        self.flow.leave(reach);
+        self.flow.leave_scope(depth);
         result
     }
 
-    /// Brings what `pat` binds into reach.
+    /// Declares the names that `pat` binds.
     pub(super) fn declare(&mut self, pat: &Pat, sources: &Sources) {
         self.flow
-            .declare(pat, Binding::default(), sources, Origin::Inside);
+            .declare(pat, Binding::default(), sources, Origin::Body);
     }
 
-    /// Notes that a value is made from the local `name`, if it is one.
-    pub(super) fn mention(&mut self, name: &Ident) {
+    /// Adds the local `name`, if there is one, to the sources of the visited expression.
+    pub(super) fn note_use(&mut self, name: &Ident) {
         if let Some(node) = self.flow.resolve(name) {
-            self.gathered.merge(self.flow.mention(node));
+            self.gathered.merge(self.flow.sources_of(node));
         }
     }
 
     pub(super) fn visit_let(&mut self, local: &mut Local) {
-        let before = self.judged;
+        let before = self.judged_count;
         let mut sources = Sources::default();
-        let mut guards = None;
+        let mut guard_of = None;
         if let Some(init) = &mut local.init {
-            guards = self.guarded_by(&init.expr);
+            guard_of = self.guarded_local(&init.expr);
             sources = self.gather(|this| match (&local.pat, &mut *init.expr) {
                 (Pat::Wild(_), Expr::Macro(one)) => this.visit_site(&mut one.mac, true),
                 (pat, value) => {
@@ -64,25 +65,24 @@ impl Lifter<'_> {
                 self.visit_expr_mut(otherwise);
             }
         }
-        // A type that says again what its value is has been refused with that.
-        if self.judged == before {
+        // A refused type usually repeats its value, which has been reported already.
+        if self.judged_count == before {
             self.visit_pat_mut(&mut local.pat);
         }
         let value = local.init.as_ref().map(|init| &*init.expr);
         let bound = Binding {
             value,
-            guards,
+            guard_of,
             ..Binding::default()
         };
-        self.flow
-            .declare(&local.pat, bound, &sources, Origin::Inside);
-        // A closure is made from all that is in it.
-        if self.here.concurrent {
+        self.flow.declare(&local.pat, bound, &sources, Origin::Body);
+        // The sources of a closure include those of its locals.
+        if self.location.concurrent {
             self.gathered.merge(sources);
         }
     }
 
-    /// A command of a process that is put together piece by piece.
+    /// Refuses a `let mut command = Command::new(program)`, which is a process to be configured.
     fn refuse_command(&mut self, pat: &Pat, value: &Expr) {
         let is_changed = matches!(pat, Pat::Ident(one) if one.mutability.is_some());
         if let Expr::Call(call) = value

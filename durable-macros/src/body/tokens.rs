@@ -1,4 +1,4 @@
-//! Call sites in macro arguments that are no expressions: found token by token.
+//! Finds call sites token by token, in macro arguments that are not expressions.
 
 use proc_macro2::{Group, Punct, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -8,7 +8,7 @@ use super::Lifter;
 use crate::sites::Kind;
 
 impl Lifter<'_> {
-    /// Call sites in tokens that are no expressions: `step ! ( … )` wherever it stands.
+    /// Lifts every `step ! ( … )` out of `tokens`.
     pub(super) fn lift_tokens(&mut self, tokens: TokenStream) -> TokenStream {
         let mut output: Vec<TokenTree> = Vec::new();
         let mut rest = tokens.into_iter().peekable();
@@ -44,7 +44,7 @@ impl Lifter<'_> {
                 }
                 other => {
                     if let TokenTree::Ident(name) = &other {
-                        self.mention(name);
+                        self.note_use(name);
                     }
                     output.push(other);
                 }
@@ -71,7 +71,7 @@ impl Lifter<'_> {
     }
 }
 
-/// Where the path that ends `tokens` with `::` begins.
+/// Index at which the path begins that `tokens` end with, such as `durable::`.
 fn path_start(tokens: &[TokenTree]) -> usize {
     let is_colon =
         |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ':');

@@ -1,40 +1,35 @@
-//! Decisions that wait until it is known which locals may hold a durable call.
-
-use std::collections::BTreeSet;
+//! Verdicts that are deferred until it is known which locals may contain a durable call.
 
 use super::flow::{Flow, Node, Sources};
 use crate::rules::Report;
 
-/// A refusal that depends on whether its sources are durable.
+/// Deferred decision whether to refuse code. It depends on whether the code's sources include a durable call.
 pub(super) struct Verdict {
     sources: Sources,
+    /// Whether the code is refused if its sources include a durable call, or if they do not.
     if_durable: bool,
-    /// None where it is allowed.
+    /// `None` if the code is allowed.
     error: Option<syn::Error>,
 }
 
 impl Flow {
-    /// Puts off the decision on an await, which another await around it then waits for.
-    pub(super) fn judge_await(&mut self, sources: Sources, error: Option<syn::Error>) -> Sources {
-        let awaits = BTreeSet::from([self.verdicts.len()]);
+    /// Registers an await, which is refused unless its operand may be a durable call. Returns the number of the await.
+    pub(super) fn judge_await(&mut self, sources: Sources, error: Option<syn::Error>) -> usize {
         self.verdicts.push(Verdict {
             sources,
             if_durable: false,
             error,
         });
-        Sources {
-            awaits,
-            ..Sources::default()
-        }
+        self.verdicts.len() - 1
     }
 
-    /// How many decisions have been put off.
-    pub(super) fn awaits(&self) -> usize {
+    /// Number of verdicts so far.
+    pub(super) fn verdict_count(&self) -> usize {
         self.verdicts.len()
     }
 
-    /// Accepts every await since `first`: they are in a body that is recorded as one, as that of a step is.
-    pub(super) fn forgive(&mut self, first: usize) {
+    /// Accepts every await since number `first`, because its outcome is recorded as part of an enclosing body.
+    pub(super) fn accept_awaits_since(&mut self, first: usize) {
         for verdict in &mut self.verdicts[first..] {
             if !verdict.if_durable {
                 verdict.error = None;
@@ -42,7 +37,7 @@ impl Flow {
         }
     }
 
-    /// Puts off the decision on something that is refused when it is given a durable call.
+    /// Registers code that is refused if its arguments may include a durable call.
     pub(super) fn judge_durable(&mut self, sources: Sources, error: Option<syn::Error>) {
         self.verdicts.push(Verdict {
             sources,
@@ -51,11 +46,11 @@ impl Flow {
         });
     }
 
-    /// Reports what was put off, now that every edge is known.
-    pub(super) fn finish(mut self, report: &mut Report) {
-        self.spread();
+    /// Decides and reports. By now every edge of the graph is known.
+    pub(super) fn report(mut self, report: &mut Report) {
+        self.propagate();
         let mut foreign: Vec<bool> = Vec::new();
-        for verdict in self.verdicts {
+        for (number, verdict) in self.verdicts.into_iter().enumerate() {
             let Sources {
                 durable,
                 locals,
@@ -63,19 +58,23 @@ impl Flow {
                 ..
             } = &verdict.sources;
             let durable = *durable || locals.iter().any(|node| self.durable.contains(node));
-            // What comes from a refused await is refused with it.
+            // An await of a value from a refused await belongs to the same mistake.
             let follows = awaits.iter().any(|inner| foreign[*inner]);
             foreign.push(!verdict.if_durable && (!durable || follows));
             if let Some(error) = verdict
                 .error
                 .filter(|_| durable == verdict.if_durable && !follows)
             {
-                report.add(error);
+                if verdict.if_durable {
+                    report.add(error);
+                } else {
+                    report.replace_await(number, error);
+                }
             }
         }
     }
 
-    fn spread(&mut self) {
+    fn propagate(&mut self) {
         let mut left: Vec<Node> = self.durable.iter().copied().collect();
         while let Some(node) = left.pop() {
             for next in self.edges.get(&node).into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The walk over the function.
+//! The visitor of the function's body.
 
 use std::mem;
 
@@ -6,16 +6,16 @@ use proc_macro2::Span;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Block, Expr, ExprCall, ExprMethodCall, Item, Macro, Stmt, parse_quote_spanned};
 
-use super::changes::{Use, is_compound};
-use super::here::Here;
+use super::changes::{ValueUse, is_compound};
+use super::location::Location;
 use super::{HASH_ADVICE, Lifter, attributes};
 use crate::hazards;
 use crate::rules::Rule;
-use crate::sites::{Kind, Refused, Repeat};
+use crate::sites::{Forbidden, Kind, Repeat};
 
 impl VisitMut for Lifter<'_> {
     fn visit_block_mut(&mut self, block: &mut Block) {
-        let unit = mem::take(&mut self.unit);
+        let discards_value = mem::take(&mut self.discards_value);
         self.scoped(|this| {
             for stmt in &block.stmts {
                 if let Stmt::Item(Item::Fn(function)) = stmt {
@@ -24,21 +24,21 @@ impl VisitMut for Lifter<'_> {
             }
             let last = block.stmts.len();
             for (at, stmt) in block.stmts.iter_mut().enumerate() {
-                this.unit = unit && at + 1 == last;
+                this.discards_value = discards_value && at + 1 == last;
                 this.visit_stmt_mut(stmt);
             }
-            this.unit = false;
+            this.discards_value = false;
         });
     }
 
     fn visit_stmt_mut(&mut self, stmt: &mut Stmt) {
-        let unit = mem::take(&mut self.unit);
+        let discards_value = mem::take(&mut self.discards_value);
         let mut stmt_attributes = attributes::of_stmt(stmt).map(mem::take);
-        self.under(stmt_attributes.as_mut(), |this| match &mut *stmt {
+        self.with_attributes(stmt_attributes.as_mut(), |this| match &mut *stmt {
             Stmt::Macro(one) => this.visit_site(&mut one.mac, true),
             Stmt::Expr(Expr::Macro(one), Some(_)) => this.visit_site(&mut one.mac, true),
-            Stmt::Expr(expr, semicolon) if semicolon.is_some() || unit => {
-                this.visit_used(expr, Use::Dropped);
+            Stmt::Expr(expr, semicolon) if semicolon.is_some() || discards_value => {
+                this.visit_used(expr, ValueUse::Dropped);
             }
             Stmt::Local(local) => this.visit_let(local),
             other => visit_mut::visit_stmt_mut(this, other),
@@ -51,7 +51,7 @@ impl VisitMut for Lifter<'_> {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Macro(one) => self.visit_site(&mut one.mac, false),
-            // The easiest slip. Awaited all the same, or rustc adds that an async block is no `Try`.
+            // A missing `.await` is a common mistake. Add it, so that rustc does not also report that the block is not `Try`.
             Expr::Try(one) if matches!(&*one.expr, Expr::Macro(_)) => {
                 let Expr::Macro(site) = &mut *one.expr else {
                     return;
@@ -65,7 +65,7 @@ impl VisitMut for Lifter<'_> {
             }
             Expr::Path(one) => {
                 if let Some(name) = one.path.get_ident() {
-                    self.mention(name);
+                    self.note_use(name);
                 }
                 self.refuse_hazard(hazards::of_path(&one.path), &one.path);
             }
@@ -76,25 +76,25 @@ impl VisitMut for Lifter<'_> {
 
     fn visit_expr_async_mut(&mut self, one: &mut syn::ExprAsync) {
         let inside = self.gather(|this| {
-            this.inside(
-                |here| here.concurrent = true,
+            this.with_location(
+                |location| location.concurrent = true,
                 |this| this.visit_block_mut(&mut one.block),
             );
         });
         self.gathered.merge(inside);
-        // What it awaits has been judged where it stands.
+        // The awaits in the block have been checked where they are.
         self.gathered.durable = true;
     }
 
     fn visit_expr_closure_mut(&mut self, one: &mut syn::ExprClosure) {
-        let (given, itself) = self.flow.closure();
+        let (given, itself) = self.flow.add_closure();
         self.gathered.merge(itself);
         self.gathered.durable |= one.asyncness.is_some();
-        let change = |here: &mut Here| {
-            here.concurrent = true;
-            here.repeat = Some(Repeat::Closure);
+        let change = |location: &mut Location| {
+            location.concurrent = true;
+            location.repeat = Some(Repeat::Closure);
         };
-        self.inside(change, |this| {
+        self.with_location(change, |this| {
             this.scoped(|this| {
                 one.inputs.iter().for_each(|pat| this.declare(pat, &given));
                 this.visit_expr_mut(&mut one.body);
@@ -110,7 +110,7 @@ impl VisitMut for Lifter<'_> {
     fn visit_expr_if_mut(&mut self, one: &mut syn::ExprIf) {
         self.scoped(|this| {
             this.visit_expr_mut(&mut one.cond);
-            this.unit = one.else_branch.is_none();
+            this.discards_value = one.else_branch.is_none();
             this.visit_block_mut(&mut one.then_branch);
         });
         if let Some((_, otherwise)) = &mut one.else_branch {
@@ -122,7 +122,7 @@ impl VisitMut for Lifter<'_> {
         let sources = self.gather(|this| this.visit_expr_mut(&mut one.expr));
         for arm in &mut one.arms {
             let mut attributes = mem::take(&mut arm.attrs);
-            self.under(Some(&mut attributes), |this| {
+            self.with_attributes(Some(&mut attributes), |this| {
                 this.scoped(|this| {
                     this.declare(&arm.pat, &sources);
                     if let Some((_, guard)) = &mut arm.guard {
@@ -138,12 +138,12 @@ impl VisitMut for Lifter<'_> {
     fn visit_expr_for_loop_mut(&mut self, one: &mut syn::ExprForLoop) {
         let sources = self.gather(|this| this.visit_expr_mut(&mut one.expr));
         let before = self.sites.len();
-        self.inside(
-            |here| here.repeat = Some(Repeat::Loop),
+        self.with_location(
+            |location| location.repeat = Some(Repeat::Loop),
             |this| {
                 this.scoped(|this| {
                     this.declare(&one.pat, &sources);
-                    this.unit = true;
+                    this.discards_value = true;
                     this.visit_block_mut(&mut one.body);
                 });
             },
@@ -154,12 +154,12 @@ impl VisitMut for Lifter<'_> {
     }
 
     fn visit_expr_while_mut(&mut self, one: &mut syn::ExprWhile) {
-        self.inside(
-            |here| here.repeat = Some(Repeat::Loop),
+        self.with_location(
+            |location| location.repeat = Some(Repeat::Loop),
             |this| {
                 this.scoped(|this| {
                     this.visit_expr_mut(&mut one.cond);
-                    this.unit = true;
+                    this.discards_value = true;
                     this.visit_block_mut(&mut one.body);
                 });
             },
@@ -167,19 +167,19 @@ impl VisitMut for Lifter<'_> {
     }
 
     fn visit_expr_loop_mut(&mut self, one: &mut syn::ExprLoop) {
-        self.inside(
-            |here| here.repeat = Some(Repeat::Loop),
+        self.with_location(
+            |location| location.repeat = Some(Repeat::Loop),
             |this| {
-                this.unit = true;
+                this.discards_value = true;
                 this.visit_block_mut(&mut one.body);
             },
         );
     }
 
     fn visit_expr_assign_mut(&mut self, one: &mut syn::ExprAssign) {
-        let before = self.judged;
+        let before = self.judged_count;
         let place = self.gather(|this| this.visit_expr_mut(&mut one.left));
-        if self.judged == before {
+        if self.judged_count == before {
             self.refuse_change(&one.left, &one.left);
         }
         let value = self.gather(|this| this.visit_expr_mut(&mut one.right));
@@ -187,9 +187,9 @@ impl VisitMut for Lifter<'_> {
     }
 
     fn visit_expr_binary_mut(&mut self, one: &mut syn::ExprBinary) {
-        let before = self.judged;
+        let before = self.judged_count;
         self.visit_expr_mut(&mut one.left);
-        if is_compound(&one.op) && self.judged == before {
+        if is_compound(&one.op) && self.judged_count == before {
             self.refuse_change(&one.left, &one.left);
         }
         self.visit_expr_mut(&mut one.right);
@@ -208,7 +208,7 @@ impl VisitMut for Lifter<'_> {
     }
 
     fn visit_expr_method_call_mut(&mut self, one: &mut ExprMethodCall) {
-        self.visit_method(one, Use::Value);
+        self.visit_method(one, ValueUse::Value);
     }
 
     fn visit_type_path_mut(&mut self, one: &mut syn::TypePath) {
@@ -217,18 +217,18 @@ impl VisitMut for Lifter<'_> {
     }
 
     fn visit_item_mut(&mut self, item: &mut Item) {
-        // A durable function written inside this one has an attribute of its own.
+        // A nested durable function is expanded by its own attribute.
         if matches!(item, Item::Fn(function) if function.attrs.iter().any(attributes::is_ours)) {
             return;
         }
-        let names = self.flow.hide();
+        let names = self.flow.hide_names();
         self.gather(|this| {
-            this.inside(
-                |here| here.refused = Some(Refused::Item),
+            this.with_location(
+                |location| location.forbidden = Some(Forbidden::Item),
                 |this| visit_mut::visit_item_mut(this, item),
             );
         });
-        self.flow.unhide(names);
+        self.flow.restore_names(names);
     }
 
     fn visit_item_macro_mut(&mut self, _: &mut syn::ItemMacro) {}

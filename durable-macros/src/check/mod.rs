@@ -1,4 +1,4 @@
-//! Every rule that follows from the model: the signature's, and those of call sites among each other.
+//! Checks the rules that follow from the model: those of the signature, and those of call sites.
 
 mod signature;
 mod stored;
@@ -9,78 +9,79 @@ use std::collections::HashMap;
 use syn::spanned::Spanned;
 
 use crate::cfg;
-use crate::earlier::{self, Earlier};
+use crate::former_path::{self, FormerPath};
 use crate::name::{self, Name};
 use crate::rules::{Report, Rule};
 use crate::scan;
-use crate::sites::{Kind, Refused, Repeat, Site};
+use crate::sites::{Forbidden, Kind, Repeat, Site};
 
 pub(crate) use signature::{handler_name, is_self_contained, signature};
-pub(crate) use stored::{is_result, is_stored};
+pub(crate) use stored::{is_result, is_storable};
 
-/// Checks every call site by itself and against the others.
+/// Checks every call site on its own and against the others.
 pub(crate) fn sites(sites: &[Site], report: &mut Report) {
     for (index, site) in sites.iter().enumerate() {
         site.call
-            .wrong
+            .errors
             .iter()
             .for_each(|error| report.add(error.clone()));
-        let whole = site.call.part_of;
-        let broken = site.call.broken.clone().or_else(|| misplaced(site));
-        let misfit = || values::misfit(&site.call).or_else(|| values::borrowed(site, sites));
-        if let Some(whole) = whole {
-            jumps(whole, site, report);
+        let parent = site.call.parent;
+        let broken = site.call.broken.clone().or_else(|| forbidden_place(site));
+        let wrong_value =
+            || values::wrong_value(&site.call).or_else(|| values::borrowed(site, sites));
+        if let Some(parent) = parent {
+            jumps(parent, site, report);
             if let Some(error) = values::borrowed(site, sites) {
-                report.replace_site(whole, error);
+                report.replace_site(parent, error);
             }
-        } else if let Some(error) = broken.or_else(misfit) {
+        } else if let Some(error) = broken.or_else(wrong_value) {
             report.replace_site(index, error);
         } else if site.call.kind.is_awaited() {
-            one_site(index, site, report);
+            awaited_site(index, site, report);
             jumps(index, site, report);
         }
     }
     duplicates(sites, report);
-    renamed(sites, report);
+    former_names(sites, report);
 }
 
-fn misplaced(site: &Site) -> Option<syn::Error> {
+fn forbidden_place(site: &Site) -> Option<syn::Error> {
     let form = site.call.kind.name();
-    let (rule, message) = match site.place.refused? {
-        Refused::Body(_) if !site.call.kind.is_awaited() => return None,
-        Refused::Body(around) => {
+    let (rule, message) = match site.place.forbidden? {
+        Forbidden::Body(_) if !site.call.kind.is_awaited() => return None,
+        Forbidden::Body(around) => {
             let around = around.display_name();
             let message = format!(
-                "`{form}!` inside the body of {around}: that body runs once and is skipped on replay; move it \
-                 out, or make the outer one a `scope!`"
+                "`{form}!` is inside the body of {around}, which a replay skips: move it out, or make the outer one a \
+                 `scope!`"
             );
-            (Rule::InBody, message)
+            (Rule::CallInBody, message)
         }
-        Refused::Item => {
+        Forbidden::Item => {
             let message = format!(
-                "`{form}!` in an item of its own: only the durable function itself can make durable calls; make the \
+                "`{form}!` is in a nested item, and only the durable function itself can make durable calls: make the \
                  item a `#[durable]` function and use `call!`"
             );
-            (Rule::InItem, message)
+            (Rule::CallInItem, message)
         }
-        Refused::Spawned => {
+        Forbidden::Spawned => {
             let message = format!(
-                "`{form}!` in a spawned task, which replay cannot follow: await it here, together with others by \
-                 `join!` or `join_all`"
+                "`{form}!` is in a spawned task, which replay cannot follow: await it in this function, together with \
+                 others by `join!` or `join_all`"
             );
-            (Rule::Spawned, message)
+            (Rule::CallInSpawn, message)
         }
     };
     Some(rule.error(&site.call.path, message))
 }
 
-fn one_site(index: usize, site: &Site, report: &mut Report) {
+fn awaited_site(index: usize, site: &Site, report: &mut Report) {
     let form = site.call.kind.name();
     if site.place.unawaited {
         let message =
             format!("`{form}!` does nothing until it is awaited: write `{form}!(…).await`");
         let error = Rule::NotAwaited.error(&site.call.path, message);
-        // What never ends has no type that anything else could give.
+        // `continue_as!` never returns. Its type fits anywhere, unlike that of an unawaited future.
         if site.call.kind == Kind::ContinueAs {
             report.replace_site(index, error);
         } else {
@@ -94,14 +95,14 @@ fn one_site(index: usize, site: &Site, report: &mut Report) {
         Some(given) => name::check(&given.text, &given.tokens, report),
         None => {
             let message =
-                format!("no name follows from what this calls: write `{form}!(\"name\", …)`");
+                format!("no name can be derived from this body: write `{form}!(\"name\", …)`");
             report.add(Rule::Name.error(&site.call.path, message));
         }
     }
     repetition(site, report);
 }
 
-/// A site that runs many times says what tells its runs apart.
+/// Checks that a site that runs several times distinguishes its runs.
 fn repetition(site: &Site, report: &mut Report) {
     let options = &site.call.options;
     let form = site.call.kind.name();
@@ -110,8 +111,9 @@ fn repetition(site: &Site, report: &mut Report) {
         if keyed {
             report.add(Rule::Option.error(&ordered.name, "give `key` or `ordered`, not both"));
         } else if site.place.concurrent {
-            let message = "in a closure or async block turns may be taken in another order on replay: use `key = …`";
-            report.add(Rule::Ordered.error(&ordered.name, message));
+            let message =
+                "in a closure or async block, runs may have another order on replay: use `key = …`";
+            report.add(Rule::UnstableOrder.error(&ordered.name, message));
         }
         return;
     }
@@ -119,9 +121,9 @@ fn repetition(site: &Site, report: &mut Report) {
         return;
     };
     if site.call.kind == Kind::Batches {
-        let message = "the first item is what tells batches apart, so this runs once in its scope: put it in a \
+        let message = "batches are identified by their first item, so `batches!` can run only once in its scope: put it in a \
                        `scope!(\"name\", key = …, { … })`";
-        report.add(Rule::Repeat.error(&site.call.path, message));
+        report.add(Rule::MissingKey.error(&site.call.path, message));
     } else if site.call.kind != Kind::Wait {
         let around = match repeat {
             Repeat::Loop => "loop",
@@ -130,16 +132,16 @@ fn repetition(site: &Site, report: &mut Report) {
         let ordered = if site.place.concurrent {
             ""
         } else {
-            ", or `ordered` if its turn is its identity"
+            ", or with `ordered` if their order never changes"
         };
         let message = format!(
-            "`{form}!` in a {around} runs many times: say what tells its runs apart with `key = …`{ordered}"
+            "`{form}!` in a {around} runs several times: distinguish its runs with `key = …`{ordered}"
         );
-        report.add(Rule::Repeat.error(&site.call.path, message));
+        report.add(Rule::MissingKey.error(&site.call.path, message));
     } else if site.place.concurrent {
-        let message = "a repeated `wait!` in a closure or async block needs `key = …`: turns may be taken in another \
-                       order on replay";
-        report.add(Rule::Ordered.error(&site.call.path, message));
+        let message = "a repeated `wait!` in a closure or async block needs `key = …`, because its runs may have another order \
+                       on replay";
+        report.add(Rule::UnstableOrder.error(&site.call.path, message));
     }
 }
 
@@ -152,26 +154,26 @@ fn jumps(index: usize, site: &Site, report: &mut Report) {
     else {
         return;
     };
-    for tokens in scan::jumps_out(body) {
+    for tokens in scan::outward_jumps(body) {
         let message = format!(
-            "`{tokens}` cannot leave the body of `{}!`, which is skipped on replay: return a value and decide on it \
+            "`{tokens}` cannot leave the body of `{}!`, which a replay skips: return a value from the body and use it \
              outside",
             site.call.kind.name()
         );
-        report.replace_site(index, Rule::Jump.error(tokens, message));
+        report.replace_site(index, Rule::JumpOutOfBody.error(tokens, message));
     }
 }
 
-/// Call sites with a place in the history, by scope and name, in the order of the source.
+/// Recorded call sites by scope and name, in source order.
 type Names<'a> = HashMap<(Option<usize>, &'a str), Vec<(&'a Site, &'a Name)>>;
 
 fn by_name(sites: &[Site]) -> Names<'_> {
     let mut names = Names::new();
     let recorded = sites.iter().filter(|site| {
         site.call.kind.is_recorded()
-            && site.call.part_of.is_none()
+            && site.call.parent.is_none()
             && site.call.broken.is_none()
-            && site.place.refused.is_none()
+            && site.place.forbidden.is_none()
     });
     for site in recorded {
         if let Some(name) = &site.call.name {
@@ -205,8 +207,8 @@ fn duplicates(sites: &[Site], report: &mut Report) {
             let line = first.tokens.span().start().line;
             let text = &name.text;
             let message = format!(
-                "the name \"{text}\" is taken by the call site in line {line}: a name is what replay looks up, so give \
-                 one of them another: `{}!(\"other name\", …)`",
+                "the name \"{text}\" is already used by the call site in line {line}, and replay finds records by name: \
+                 use another one, `{}!(\"other name\", …)`",
                 site.call.kind.name()
             );
             report.add(Rule::Duplicate.error(&name.tokens, message));
@@ -214,25 +216,25 @@ fn duplicates(sites: &[Site], report: &mut Report) {
     }
 }
 
-fn renamed(sites: &[Site], report: &mut Report) {
+fn former_names(sites: &[Site], report: &mut Report) {
     for (index, site) in sites.iter().enumerate() {
         for old in site.call.options.texts("was") {
             let text = old.value();
-            match Earlier::parse(&text) {
-                Ok(earlier) => {
-                    let segments = earlier.segments.iter();
+            match FormerPath::parse(&text) {
+                Ok(former) => {
+                    let segments = former.segments.iter();
                     segments.for_each(|one| name::check(&one.name, old, report));
-                    if let Some(fault) = earlier::fault(sites, index, &earlier) {
-                        report.add(Rule::Was.error(old, format!("{text:?} {fault}")));
+                    if let Some(fault) = former_path::conflict(sites, index, &former) {
+                        report.add(Rule::FormerName.error(old, format!("{text:?} {fault}")));
                     }
                 }
                 Err(fault) => {
                     let message = format!(
-                        "{text:?} is no path to where this stood: {fault}; write it as histories do, such as \
-                         `/files[a.csv]/parse` from the top of the function or `../parse` from the scope around, \
-                         with a `\\` in front of a `]` in a key"
+                        "{text:?} is not a valid former path: {fault}; write it as in histories, such as \
+                         `/files[a.csv]/parse` from the top of the function or `../parse` from the enclosing \
+                         scope, with a `\\` before a `]` in a key"
                     );
-                    report.add(Rule::Was.error(old, message));
+                    report.add(Rule::FormerName.error(old, message));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The rules of the signature.
+//! Checks the signature.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -11,7 +11,7 @@ use crate::function::{Function, is_reference};
 use crate::name;
 use crate::rules::{Report, Rule};
 
-/// Checks attribute and signature. Without a valid signature no body can be printed.
+/// Checks the attribute's arguments and the signature. Returns whether a body can be printed.
 pub(crate) fn signature(function: &Function, args: &Args, report: &mut Report) -> bool {
     for text in args.name.iter().chain(&args.version).chain(&args.was) {
         name::check(&text.value(), text, report);
@@ -26,7 +26,7 @@ pub(crate) fn signature(function: &Function, args: &Args, report: &mut Report) -
     if signature.asyncness.is_none() {
         refuse(
             signature.fn_token.to_token_stream(),
-            "a durable function is async: write `async fn`",
+            "a durable function must be async: write `async fn`",
         );
     }
     let mut fatal = |tokens: TokenStream, message: &str| {
@@ -37,7 +37,7 @@ pub(crate) fn signature(function: &Function, args: &Args, report: &mut Report) -
     for tokens in impl_traits(function) {
         fatal(
             tokens,
-            "values here are stored and read back, so their type must be written out instead of `impl Trait`",
+            "this value is stored and decoded again, so it needs a concrete type instead of `impl Trait`",
         );
     }
     parameters(function, &mut fatal);
@@ -52,7 +52,7 @@ pub(crate) fn signature(function: &Function, args: &Args, report: &mut Report) -
     valid
 }
 
-/// The first `Self` in a function that may stand in an `impl` block. The items in it have their own.
+/// The first `Self` in a function without a receiver. Nested items are skipped, since they have their own `Self`.
 fn own_type(function: &Function) -> Option<Ident> {
     #[derive(Default)]
     struct Finder(Option<Ident>);
@@ -82,24 +82,22 @@ fn own_type(function: &Function) -> Option<Ident> {
     finder.0
 }
 
-/// What may not stand around the parameters.
+/// Refuses a receiver, generics and modifiers.
 fn modifiers(function: &Function, fatal: &mut impl FnMut(TokenStream, &str)) {
     let signature = &function.signature;
     if let Some(receiver) = signature.receiver() {
-        let message =
-            "a durable function takes no `self`: take what it holds as the state, with `app: &App`";
+        let message = "a durable function cannot take `self`: take its content as the state, with `app: &App`";
         fatal(receiver.to_token_stream(), message);
     }
     if let Some(conditions) = signature.generics.where_clause.as_ref()
         && signature.generics.params.is_empty()
     {
-        let message =
-            "a durable function takes no `where` clause: it has no type parameters to constrain";
+        let message = "a durable function cannot have a `where` clause: it has no type parameters to constrain";
         fatal(conditions.to_token_stream(), message);
     }
     if !signature.generics.params.is_empty() {
         let message = "a durable function is found by name when it resumes, so it cannot be generic: write one function \
-                       per concrete type, or an enum (and leave lifetimes out)";
+                       per concrete type, or take an enum (and remove lifetimes)";
         fatal(signature.generics.params.to_token_stream(), message);
     }
     for (tokens, what) in [
@@ -129,11 +127,12 @@ fn parameters(function: &Function, fatal: &mut impl FnMut(TokenStream, &str)) {
             Type::Reference(one) if one.lifetime.is_some() && function.generics().is_empty() => {
                 fatal(
                     one.lifetime.to_token_stream(),
-                    "leave the lifetime out: the state is borrowed for one run",
+                    "remove the lifetime: the state is borrowed for one run",
                 );
             }
             Type::Reference(one) if is_unsized(&one.elem) => {
-                let message = "the state must have a size: put it into a struct and take `&State`";
+                let message =
+                    "the state must be a sized type: put it into a struct and take `&State`";
                 fatal(param.ty.to_token_stream(), message);
             }
             _ => {}
@@ -175,13 +174,13 @@ fn impl_traits(function: &Function) -> Vec<TokenStream> {
     finder.0
 }
 
-/// The name a handler is stored under.
+/// The name under which executions store the handler.
 pub(crate) fn handler_name(function: &Function, args: &Args) -> String {
     let own = || syn::ext::IdentExt::unraw(&function.name).to_string();
     args.name.as_ref().map_or_else(own, LitStr::value)
 }
 
-/// Whether `ty` names one of these generic parameters or is no type by itself.
+/// Whether `ty` has a meaning outside of the function: it uses none of these generic parameters, `Self` or `impl Trait`.
 pub(crate) fn is_self_contained(ty: &Type, generics: &[&Ident]) -> bool {
     struct Finder<'a>(&'a [&'a Ident], bool);
     impl<'ast> Visit<'ast> for Finder<'_> {

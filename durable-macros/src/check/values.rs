@@ -1,5 +1,5 @@
-//! Values whose spelling shows that they have the wrong type: literals, ranges and references. The functions that take
-//! the values check the types of all others.
+//! Checks values whose spelling shows a wrong type: literals, ranges and references. rustc checks the types of all other
+//! values.
 
 use syn::{Expr, Lit, UnOp};
 
@@ -10,24 +10,24 @@ use crate::sites::{Call, Kind, Site};
 const DURATIONS: [&str; 4] = ["timeout", "heartbeat", "target", "every"];
 const COUNTS: [&str; 3] = ["attempts", "concurrency", "max"];
 const CODECS: [&str; 4] = ["codec", "state_codec", "input_codec", "result_codec"];
-/// Methods that borrow from what they are called on.
+/// Methods that borrow from the receiver.
 const BORROW: [&str; 4] = ["as_str", "as_slice", "as_bytes", "as_path"];
 
-/// The first value given to `call` whose spelling shows a wrong type.
-pub(super) fn misfit(call: &Call) -> Option<syn::Error> {
+/// The first argument of `call` whose spelling shows a wrong type.
+pub(super) fn wrong_value(call: &Call) -> Option<syn::Error> {
     let option = |name: &&'static str| Some((*name, call.options.expr(name)?));
     let durations = DURATIONS
         .iter()
         .filter_map(option)
         .find_map(|(name, given)| {
-            let written = duration(given, |value| format!("`{name} = {value}`"))?;
-            let message = format!("`{name}` takes a duration: write {written}");
+            let suggest = duration(given, |value| format!("`{name} = {value}`"))?;
+            let message = format!("`{name}` takes a duration: write {suggest}");
             Some(Rule::Option.error(given, message))
         });
     let counts = COUNTS.iter().filter_map(option).find_map(|(name, given)| {
         let number = given_literal(given)
-            .filter(|one| one.whole().is_none())?
-            .digits("3");
+            .filter(|one| one.integer().is_none())?
+            .suggested_number("3");
         let message = format!("`{name}` takes a whole number: write `{name} = {number}`");
         Some(Rule::Option.error(given, message))
     });
@@ -43,20 +43,20 @@ pub(super) fn misfit(call: &Call) -> Option<syn::Error> {
         .or_else(|| policy(call))
         .or_else(|| key(call))
         .or_else(|| items(call))
-        .or_else(|| unawaited(call))
+        .or_else(|| async_block(call))
 }
 
 fn wait(call: &Call) -> Option<syn::Error> {
     let given = call.body.as_ref().filter(|_| call.kind == Kind::Wait)?;
-    let written = duration(given, |value| format!("`wait!({value})`"))?;
-    let message = format!("`wait!` takes a duration: write {written}");
+    let suggest = duration(given, |value| format!("`wait!({value})`"))?;
+    let message = format!("`wait!` takes a duration: write {suggest}");
     Some(Rule::Option.error(given, message))
 }
 
 fn policy(call: &Call) -> Option<syn::Error> {
     let literal = |name: &str| {
         let given = call.options.expr(name)?;
-        Some((given, given_literal(given)?.digits("3")))
+        Some((given, given_literal(given)?.suggested_number("3")))
     };
     let retry = literal("retry").map(|(given, number)| {
         let message = format!(
@@ -77,7 +77,8 @@ fn policy(call: &Call) -> Option<syn::Error> {
 fn key(call: &Call) -> Option<syn::Error> {
     let given = call.key()?;
     let nothing = matches!(given, Expr::Tuple(parts) if parts.elems.is_empty());
-    let message = "`()` does not tell runs apart: use a value that does, such as `key = order.id`";
+    let message =
+        "`()` is the same key for every run: use a value that differs, such as `key = order.id`";
     nothing.then(|| Rule::Option.error(given, message))
 }
 
@@ -87,38 +88,38 @@ fn items(call: &Call) -> Option<syn::Error> {
     matches!(without_parens(items), Expr::Range(_)).then(|| Rule::Option.error(items, message))
 }
 
-/// A body that is an async block. Bodies are async already, so the block itself would be the value.
-fn unawaited(call: &Call) -> Option<syn::Error> {
+/// The body, if it is an async block. Bodies are async already, so the block itself would be the value.
+fn async_block(call: &Call) -> Option<syn::Error> {
     let body = call.body.as_ref().filter(|_| call.kind.is_leaf())?;
     let message = format!(
-        "the body of `{}!` is async already: leave `async` out",
+        "the body of `{}!` is async already: remove `async`",
         call.kind.name()
     );
     matches!(body, Expr::Async(_)).then(|| Rule::Option.error(body, message))
 }
 
-/// The first reference that the body of `site` ends with. Only a codec of the user's might be able to read it back.
+/// The first reference among the values that the body of `site` returns. Only a custom codec could decode it.
 pub(super) fn borrowed(site: &Site, sites: &[Site]) -> Option<syn::Error> {
     let call = &site.call;
-    let whole = call.part_of.and_then(|index| sites.get(index));
+    let whole = call.parent.and_then(|index| sites.get(index));
     let has_codec = |call: &Call| call.options.flag("codec");
     if has_codec(call) || whole.is_some_and(|whole| has_codec(&whole.call)) {
         return None;
     }
     let value = |end| match call.kind {
         Kind::Record => Some(end),
-        Kind::Step | Kind::Scope | Kind::Batches | Kind::Branch => value_of(end),
+        Kind::Step | Kind::Scope | Kind::Batches | Kind::Branch => ok_value(end),
         _ => None,
     };
-    let ends = scan::ways_out(call.body.as_ref()?).into_iter();
+    let ends = scan::exit_expressions(call.body.as_ref()?).into_iter();
     let reference = ends.filter_map(value).find(|value| borrows(value))?;
-    let message = "a recorded value is read back on replay, so it must be owned, and this is borrowed: add `.to_owned()` \
-                   or `.clone()`";
+    let message = "this value is borrowed, but a replay decodes it from the record, so it must be owned: add `.to_owned()` or \
+                   `.clone()`";
     Some(Rule::Option.error(reference, message))
 }
 
 /// The `value` of `Ok(value)`.
-fn value_of(end: &Expr) -> Option<&Expr> {
+fn ok_value(end: &Expr) -> Option<&Expr> {
     match end {
         Expr::Call(call) => match &*call.func {
             Expr::Path(function) if function.path.segments.last()?.ident == "Ok" => {
@@ -147,23 +148,23 @@ fn without_parens(expr: &Expr) -> &Expr {
     }
 }
 
-/// A literal, perhaps with a minus in front.
+/// Literal, possibly negative.
 struct Literal<'a> {
     lit: &'a Lit,
     negative: bool,
 }
 
 impl Literal<'_> {
-    /// Digits of a non-negative integer.
-    fn whole(&self) -> Option<String> {
+    /// The digits, if it is a non-negative integer.
+    fn integer(&self) -> Option<String> {
         match self.lit {
             Lit::Int(number) if !self.negative => Some(number.base10_digits().to_owned()),
             _ => None,
         }
     }
 
-    /// The number to show in the advice: the one given, if it can be read as an integer.
-    fn digits(&self, otherwise: &str) -> String {
+    /// The number for the advice: the given one, if it is an integer, also in quotes.
+    fn suggested_number(&self, otherwise: &str) -> String {
         let quoted = match self.lit {
             Lit::Str(text) => text
                 .value()
@@ -172,7 +173,7 @@ impl Literal<'_> {
                 .map(|number: u32| number.to_string()),
             _ => None,
         };
-        self.whole()
+        self.integer()
             .or(quoted)
             .unwrap_or_else(|| otherwise.to_owned())
     }
@@ -195,15 +196,15 @@ fn given_literal(given: &Expr) -> Option<Literal<'_>> {
     }
 }
 
-/// Advice for a literal in the place of a duration.
-fn duration(given: &Expr, written: impl Fn(String) -> String) -> Option<String> {
+/// The expressions to write instead of a literal that should be a duration.
+fn duration(given: &Expr, suggest: impl Fn(String) -> String) -> Option<String> {
     let literal = given_literal(given)?;
     if let (Lit::Float(seconds), false) = (literal.lit, literal.negative) {
         let digits = seconds.base10_digits();
-        return Some(written(format!("Duration::from_secs_f64({digits})")));
+        return Some(suggest(format!("Duration::from_secs_f64({digits})")));
     }
-    let number = literal.digits("30");
-    let units = written(format!("{number}.seconds()"));
-    let plain = written(format!("Duration::from_secs({number})"));
+    let number = literal.suggested_number("30");
+    let units = suggest(format!("{number}.seconds()"));
+    let plain = suggest(format!("Duration::from_secs({number})"));
     Some(format!("{units} or {plain}"))
 }

@@ -1,4 +1,4 @@
-//! Prints bodies as async blocks, and what goes with them: codec and options.
+//! Prints bodies as async blocks, and their codecs and options.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -9,12 +9,12 @@ use crate::scan;
 use crate::sites::{Call, Kind};
 
 impl Printer<'_> {
-    /// The codec, which is where a value that cannot be encoded is reported: over the whole body.
+    /// The codec of the value. Its span is the whole body, where rustc reports that a value cannot be encoded.
     pub(super) fn codec(&self, call: &Call) -> TokenStream {
         self.codec_over(call, call.body.to_token_stream())
     }
 
-    /// The codec given to `call`, reported over `body`.
+    /// The option `codec` of `call`, or the default codec at the span of `body`.
     pub(super) fn codec_over(&self, call: &Call, body: TokenStream) -> TokenStream {
         if let Some(codec) = call.options.expr("codec") {
             return self.filled(codec);
@@ -22,7 +22,7 @@ impl Printer<'_> {
         json_over(body)
     }
 
-    /// The codec of what a check leaves for the next.
+    /// The codec of the state that a check of a `poll!` passes to the next.
     pub(super) fn state_codec(&self, call: &Call) -> TokenStream {
         if let Some(codec) = call.options.expr("state_codec") {
             return self.filled(codec);
@@ -33,7 +33,7 @@ impl Printer<'_> {
         })
     }
 
-    /// The body as an async block that spans what the user wrote, so that type errors point there.
+    /// The body as an async block. Its span is that of the user's body, so that type errors point there.
     pub(super) fn body(&self, call: &Call) -> TokenStream {
         let Some(body) = &call.body else {
             return TokenStream::new();
@@ -41,9 +41,9 @@ impl Printer<'_> {
         let is_result = call.kind != Kind::Record;
         let converts =
             is_result && is_block(body) && scan::uses_try(body) && !scan::names_error(body);
-        let fallible = converts || is_result && scan::only_ends_well(body);
+        let fallible = converts || is_result && scan::always_ends_with_ok(body);
         let converted = converts.then(|| exits::converted(body));
-        // A block's braces become those of the async block: twice would be a lint.
+        // The braces of a block become those of the async block. Both would trigger a lint.
         let tokens = match converted.as_ref().unwrap_or(body) {
             Expr::Block(one) if one.attrs.is_empty() && one.label.is_none() => {
                 let statements = &one.block.stmts;
@@ -59,8 +59,8 @@ impl Printer<'_> {
             }
             _ => None,
         };
-        // The error type of a body with `?` is pinned by a return that is never taken: a wrong end of the body is then
-        // a plain type mismatch there, and no bound that fails on the whole of it.
+        // A return that never runs fixes the error type of a body with `?`. A wrong exit is then a type mismatch at that
+        // exit, not an unsatisfied bound on the whole body.
         let pin = fallible.then(|| {
             quote_spanned!(hidden()=> if let __p::Some(__never) = __p::never() { return __never; })
         });
@@ -69,7 +69,7 @@ impl Printer<'_> {
         quote_spanned!(located(body)=> async #moves #block)
     }
 
-    /// The options of a body, if any were given.
+    /// The options of a body, or `None` if none were given.
     pub(super) fn options(&self, call: &Call) -> Option<TokenStream> {
         let mut options = TokenStream::new();
         for (name, method) in [
@@ -89,9 +89,9 @@ impl Printer<'_> {
 }
 
 impl<'a> Printer<'a> {
-    /// An option of a body; `submit` has its own on the `callback!` around it.
+    /// An option of a body. The options of `submit` are those of its `callback!`.
     fn option(&self, call: &'a Call, name: &str) -> Option<&'a Expr> {
-        match (call.kind, call.part_of) {
+        match (call.kind, call.parent) {
             (Kind::Submit, Some(whole)) if name == "retry" => {
                 self.sites[whole].call.options.expr(name)
             }
@@ -100,7 +100,7 @@ impl<'a> Printer<'a> {
     }
 }
 
-/// The default codec, reported over `body`.
+/// The default codec at the span of `body`.
 fn json_over(body: TokenStream) -> TokenStream {
     let (first, last) = ends(body);
     let module = quote_spanned!(first=> __p);
@@ -108,7 +108,7 @@ fn json_over(body: TokenStream) -> TokenStream {
     quote_spanned!(hidden()=> #module::#codec)
 }
 
-/// A body whose `?` leave it with more than one way out.
+/// Whether `body` is a block-like expression, in which a `?` is one of several exits.
 fn is_block(body: &Expr) -> bool {
     match body {
         Expr::Paren(one) => is_block(&one.expr),
@@ -119,14 +119,14 @@ fn is_block(body: &Expr) -> bool {
     }
 }
 
-/// `{ content }` that ends with the last token of `of`.
+/// `{ content }` at the span of the last token of `of`.
 fn async_block(of: &Expr, content: TokenStream) -> TokenTree {
     let mut block = Group::new(Delimiter::Brace, content);
     block.set_span(ends(of).1);
     block.into()
 }
 
-/// Where what the user wrote begins and ends.
+/// Spans of the first and last token of `of`.
 fn ends(of: impl ToTokens) -> (Span, Span) {
     let spans: Vec<Span> = of
         .to_token_stream()

@@ -1,4 +1,4 @@
-//! Prints the forms of many bodies: `map!`, `parallel!`, `race!`.
+//! Prints the call sites with several bodies: `map!`, `parallel!`, `race!`.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
@@ -7,11 +7,11 @@ use super::forms::site_block;
 use super::{Printer, hidden, located};
 use crate::sites::{Arm, Call};
 
-const RUN: &[&str] = &["concurrency", "complete"];
+const BATCH_OPTIONS: &[&str] = &["concurrency", "complete"];
 
 impl Printer<'_> {
-    fn fan(&self, index: usize, call: &Call) -> TokenStream {
-        let options = self.handed_on(call, RUN);
+    fn start_branches(&self, index: usize, call: &Call) -> TokenStream {
+        let options = self.forwarded(call, BATCH_OPTIONS);
         let undoes = self
             .undoes(index)
             .map(|undoes| quote_spanned!(hidden()=> .undoes(#undoes)));
@@ -22,8 +22,8 @@ impl Printer<'_> {
         quote_spanned!(hidden()=> __p::fan(__operation, __p::batch_options()#options #flat #undoes).await)
     }
 
-    /// Runs the branches, and records what came of them with the codec that was given for that.
-    fn run(&self, call: &Call) -> TokenStream {
+    /// Runs the branches and records their result, with the option `result_codec` if it was given.
+    fn run_branches(&self, call: &Call) -> TokenStream {
         match call.options.expr("result_codec") {
             None => quote_spanned!(hidden()=> run(__branches)),
             Some(codec) => {
@@ -34,22 +34,22 @@ impl Printer<'_> {
         }
     }
 
-    /// What runs in the branch `part` of `whole`.
+    /// Statements that run the branch `part` of `whole`.
     fn branch(&self, part: usize, whole: &Call) -> TokenStream {
         let branch = &self.sites[part].call;
         let codec = self.codec_over(whole, branch.body.to_token_stream());
-        self.entered(part, branch, &codec)
+        self.scope_body(part, branch, &codec)
     }
 
     pub(super) fn map(&self, index: usize, call: &Call) -> TokenStream {
         let Some(part) = call.parts.first().copied() else {
             return TokenStream::new();
         };
-        let (claim, fan) = (self.claim(index, call), self.fan(index, call));
+        let (claim, fan) = (self.claim(index, call), self.start_branches(index, call));
         let (items, entered) = (self.filled(&call.items), self.branch(part, call));
         let items = quote_spanned!(located(&call.items)=> __p::items(#items));
         let branch = &self.sites[part].call;
-        let (site, binder) = (self.entry(part, branch), &branch.binder);
+        let (site, binder) = (self.site_reference(part, branch), &branch.binder);
         let (key, place) = match call.item_key() {
             Some((pat, key)) => {
                 let key = self.key(key);
@@ -71,7 +71,7 @@ impl Printer<'_> {
             let with = self.filled(with);
             quote_spanned!(located(&with)=> .with({ let #pat = &__item; __p::input(&(#with)) }))
         });
-        let run = self.run(call);
+        let run = self.run_branches(call);
         let content = quote_spanned! {hidden()=>
                 let __operation = #claim;
                 let __items = #items;
@@ -94,10 +94,10 @@ impl Printer<'_> {
     }
 
     pub(super) fn parallel(&self, index: usize, call: &Call) -> TokenStream {
-        let (claim, fan) = (self.claim(index, call), self.fan(index, call));
-        let run = self.run(call);
+        let (claim, fan) = (self.claim(index, call), self.start_branches(index, call));
+        let run = self.run_branches(call);
         let branches = call.parts.iter().zip(&call.arms).map(|(part, arm)| {
-            let site = self.entry(*part, &self.sites[*part].call);
+            let site = self.site_reference(*part, &self.sites[*part].call);
             let (name, entered) = (&arm.name, self.branch(*part, call));
             quote_spanned! {hidden()=>
                 {

@@ -1,4 +1,4 @@
-//! Converts the errors at all ends of a body with `?` to the error type of the body.
+//! Converts the errors at all exits of a body with `?` to the error type of the body.
 
 use quote::quote_spanned;
 use syn::visit_mut::{self, VisitMut};
@@ -7,7 +7,7 @@ use syn::{Block, Expr, ExprAsync, ExprCall, ExprClosure, ExprReturn, Item, Stmt}
 use super::{hidden, located};
 use crate::scan;
 
-/// Converts the error at each end of `body` as `?` converts errors: `{ a()?; b().await }` becomes
+/// Converts the error at each exit of `body` as `?` converts errors: `{ a()?; b().await }` becomes
 /// `{ a()?; Ok(b().await?) }`, and `Err(error)` becomes `Err(error.into())`.
 pub(super) fn converted(body: &Expr) -> Expr {
     let mut body = body.clone();
@@ -44,13 +44,15 @@ fn convert(expr: &mut Expr) {
         }
         Expr::Match(one) => one.arms.iter_mut().for_each(|arm| convert(&mut arm.body)),
         Expr::Call(call) if is_error(call) => {
-            if let Some(error) = call.args.first_mut().filter(|error| says_its_type(error)) {
+            if let Some(error) = call.args.first_mut().filter(|error| has_known_type(error)) {
                 let tokens = quote_spanned!(located(&*error)=> __p::body_error(#error));
                 *error = Expr::Verbatim(tokens);
             }
         }
-        Expr::Await(_) => *expr = tried(expr),
-        Expr::Call(call) if scan::called_function(call).is_some() => *expr = tried(expr),
+        Expr::Await(_) => *expr = with_question_mark(expr),
+        Expr::Call(call) if scan::called_function(call).is_some() => {
+            *expr = with_question_mark(expr)
+        }
         _ => {}
     }
 }
@@ -61,7 +63,7 @@ fn convert_block(block: &mut Block) {
     }
 }
 
-fn tried(expr: &Expr) -> Expr {
+fn with_question_mark(expr: &Expr) -> Expr {
     let tried = quote_spanned!(located(expr)=> #expr?);
     Expr::Verbatim(quote_spanned!(hidden()=> ::core::result::Result::Ok(#tried)))
 }
@@ -71,12 +73,12 @@ fn is_error(call: &ExprCall) -> bool {
         && matches!(&*call.func, Expr::Path(function) if function.path.is_ident("Err"))
 }
 
-/// Whether the type of `error` is known without its context, unlike that of `error.into()`.
-fn says_its_type(error: &Expr) -> bool {
+/// Whether the type of `error` is independent of its context, unlike that of `error.into()`.
+fn has_known_type(error: &Expr) -> bool {
     match error {
         Expr::MethodCall(one) => one.method != "into",
         Expr::Call(one) => match &*one.func {
-            Expr::Path(function) => !scan::converts(&function.path),
+            Expr::Path(function) => !scan::is_conversion(&function.path),
             _ => true,
         },
         Expr::Field(_) | Expr::Lit(_) | Expr::Macro(_) => true,

@@ -1,4 +1,4 @@
-//! Prints the forms: the claim is evaluated at once, everything else is inline and borrows.
+//! Prints call sites. The operation is claimed when the expression is evaluated; the rest is inline and borrows.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -7,11 +7,10 @@ use syn::Expr;
 use super::{Printer, hidden, located};
 use crate::sites::Call;
 
-/// Options that are handed on as they are, and the methods that take them.
-const PACE: &[&str] = &["attempts", "timeout"];
-const LIMITS: &[&str] = &["timeout", "heartbeat"];
-const SIZE: &[&str] = &["target", "max"];
-const INVOKING: &[&str] = &["codec", "input_codec", "tenant"];
+/// Options that are forwarded to methods of the same name.
+const PACE_OPTIONS: &[&str] = &["attempts", "timeout"];
+const LIMIT_OPTIONS: &[&str] = &["timeout", "heartbeat"];
+const SIZE_OPTIONS: &[&str] = &["target", "max"];
 
 impl Printer<'_> {
     pub(super) fn step(&self, index: usize, call: &Call) -> TokenStream {
@@ -43,10 +42,10 @@ impl Printer<'_> {
         site_block(call, content)
     }
 
-    /// Registers what takes a finished step back.
+    /// Registers the undo body of a finished step.
     fn undo(&self, part: usize) -> TokenStream {
         let call = &self.sites[part].call;
-        let (site, body) = (self.entry(part, call), self.body(call));
+        let (site, body) = (self.site_reference(part, call), self.body(call));
         let (binder, span) = (&call.binder, located(&call.body));
         let undo = quote_spanned!(span=> move |#binder| #body);
         quote_spanned!(span=> __op.taken_back_by(__undo, #site, #undo);)
@@ -72,7 +71,7 @@ impl Printer<'_> {
             let every = self.filled(given);
             quote_spanned!(located(given)=> __p::pace(#every))
         });
-        let pace = self.handed_on(call, PACE);
+        let pace = self.forwarded(call, PACE_OPTIONS);
         let states = self.state_codec(call);
         let run = quote_spanned!(span=> __op.run(__p::options()#retry, #body));
         let outcome = quote_spanned!(span=> __p::checked(__out));
@@ -94,10 +93,14 @@ impl Printer<'_> {
     }
 
     pub(super) fn batches(&self, index: usize, call: &Call) -> TokenStream {
-        let (site, codec, body) = (self.entry(index, call), self.codec(call), self.body(call));
+        let (site, codec, body) = (
+            self.site_reference(index, call),
+            self.codec(call),
+            self.body(call),
+        );
         let items = self.filled(&call.items);
         let items = quote_spanned!(located(&call.items)=> &#items);
-        let size = self.handed_on(call, SIZE);
+        let size = self.forwarded(call, SIZE_OPTIONS);
         let span = call.body.as_ref().map_or_else(hidden, located);
         let options = self.options(call);
         let options = options.unwrap_or_else(|| quote_spanned!(hidden()=> __p::options()));
@@ -133,13 +136,13 @@ impl Printer<'_> {
     pub(super) fn callback(&self, index: usize, call: &Call) -> TokenStream {
         let claim = self.claim(index, call);
         let codec = self.codec_over(call, call.path.to_token_stream());
-        let limits = self.handed_on(call, LIMITS);
+        let limits = self.forwarded(call, LIMIT_OPTIONS);
         let [answer, submit] = call.parts[..] else {
             return quote_spanned! {located(&call.path)=>
                 __p::callback(#claim, __p::limits()#limits, #codec)
             };
         };
-        let site = self.entry(answer, &self.sites[answer].call);
+        let site = self.site_reference(answer, &self.sites[answer].call);
         let step = &self.sites[submit].call;
         let submitting = quote_spanned! {located(&call.path)=>
             __p::submitting(#claim, #site, __p::limits()#limits, #codec)
@@ -161,64 +164,20 @@ impl Printer<'_> {
         site_block(call, content)
     }
 
-    pub(super) fn invoke(&self, index: usize, call: &Call) -> TokenStream {
-        let (claim, how) = (self.claim(index, call), self.handed_on(call, INVOKING));
-        let how = quote_spanned!(located(&call.path)=> __p::invoking()#how);
-        let known = call.function.as_ref().map(ToTokens::to_token_stream);
-        let given = || {
-            let function = call.options.expr("function")?;
-            Some(self.filled(function))
-        };
-        if let Some(function) = known.or_else(given) {
-            let function = quote_spanned!(located(&function)=> __p::text(#function));
-            let input = match &call.body {
-                Some(input) => self.filled(input),
-                None => quote_spanned!(hidden()=> ()),
-            };
-            return quote_spanned! {located(&call.path)=>
-                __p::invoke_named(#claim, #function, #input, #how)
-            };
-        }
-        let Some((function, input)) = self.callee(call) else {
-            return TokenStream::new();
-        };
-        quote_spanned!(located(&function)=> __p::invoke(#claim, __state, #function, #input, #how))
-    }
-
-    pub(super) fn continue_as(&self, call: &Call) -> TokenStream {
-        let input = self.filled(&call.body);
-        let (path, handler) = (&call.path, &self.handler);
-        let marked = quote_spanned!(hidden()=> #path!(@ __cx));
-        quote_spanned!(located(&call.body)=> __p::continue_as::<#handler, _>(#marked, #input))
-    }
-
-    /// The function that a `call!` or `invoke!` runs, and its input.
-    fn callee(&self, call: &Call) -> Option<(TokenStream, TokenStream)> {
-        let Some(Expr::Call(callee)) = &call.body else {
-            return None;
-        };
-        let function = callee.func.to_token_stream();
-        let input = match callee.args.first() {
-            Some(input) => self.filled(input),
-            None => quote_spanned!(located(&function)=> ()),
-        };
-        Some((function, input))
-    }
-
-    /// The value given to an option, as the method that takes it wants it.
+    /// The value of an option, in the form that its method takes.
     pub(super) fn value(&self, name: &str, given: &Expr) -> TokenStream {
         let value = self.filled(given);
         let span = located(given);
         match name {
             "tenant" => quote_spanned!(span=> __p::text(#value)),
-            // By reference: a policy may be used again.
+            // By reference, so that the user can use a policy again.
             "retry" => quote_spanned!(span=> &(#value)),
             _ => value,
         }
     }
 
-    /// The options among `names` that were given, as calls of methods of the same names.
-    pub(super) fn handed_on(&self, call: &Call, names: &[&str]) -> TokenStream {
+    /// Method calls for those of the options `names` that were given.
+    pub(super) fn forwarded(&self, call: &Call, names: &[&str]) -> TokenStream {
         let mut methods = TokenStream::new();
         for name in names {
             if let Some(given) = call.options.expr(name) {
@@ -264,7 +223,7 @@ impl Printer<'_> {
 
     pub(super) fn scope(&self, index: usize, call: &Call) -> TokenStream {
         let claim = self.claim(index, call);
-        let entered = self.entered(index, call, &self.codec(call));
+        let entered = self.scope_body(index, call, &self.codec(call));
         let content = quote_spanned! {hidden()=>
                 let __operation = #claim;
                 async { #entered }
@@ -272,8 +231,8 @@ impl Printer<'_> {
         site_block(call, content)
     }
 
-    /// What runs in a scope whose place is `__operation`: statements and the result.
-    pub(super) fn entered(&self, index: usize, call: &Call, codec: &TokenStream) -> TokenStream {
+    /// Statements that run the body of a scope registered as `__operation`, and its result.
+    pub(super) fn scope_body(&self, index: usize, call: &Call, codec: &TokenStream) -> TokenStream {
         let body = self.body(call);
         let span = call.body.as_ref().map_or_else(hidden, located);
         let op = quote_spanned!(span=> __p::scope(__operation, #codec));
@@ -294,20 +253,6 @@ impl Printer<'_> {
         }
     }
 
-    pub(super) fn call(&self, index: usize, call: &Call) -> TokenStream {
-        let claim = self.claim(index, call);
-        let Some((function, input)) = self.callee(call) else {
-            return TokenStream::new();
-        };
-        let mut codec = self.codec_over(call, function.clone());
-        if let Some(given) = call.options.expr("codec") {
-            codec = quote_spanned!(located(given)=> __p::given(#codec));
-        }
-        quote_spanned! {located(&function)=>
-            __p::call(#claim, __state, __undo, #function, #input, #codec)
-        }
-    }
-
     pub(super) fn execution(&self, call: &Call) -> TokenStream {
         let path = &call.path;
         let bang = quote_spanned!(hidden()=> !(@ __cx.execution()));
@@ -315,7 +260,7 @@ impl Printer<'_> {
     }
 }
 
-/// `{ content }` where the user wrote the call, so that what is done with its value is reported there.
+/// `{ content }` at the span of the user's macro, so that type errors about its value are reported there.
 pub(super) fn site_block(call: &Call, content: TokenStream) -> TokenStream {
     let mut block = Group::new(Delimiter::Brace, content);
     block.set_span(located(&call.path));

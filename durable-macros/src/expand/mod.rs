@@ -1,27 +1,31 @@
-//! Prints the handler. The only place that knows what expansions call.
+//! Prints the handler. Only this module knows the items that expansions use.
 
 mod body;
 mod branches;
 mod exits;
+mod fill;
 mod forms;
+mod handlers;
 mod sites;
 
-use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse_quote_spanned;
 use syn::{FnArg, LitStr, Signature, Type};
 
 use crate::args::Args;
-use crate::body::PLACEHOLDER;
-use crate::check::{handler_name, is_result, is_self_contained, is_stored};
+use crate::check::{handler_name, is_result, is_self_contained, is_storable};
 use crate::function::Function;
 use crate::rules::Report;
 use crate::sites::Site;
 
-/// Where everything that expansions call lives; `#[durable(crate = path)]` replaces the first part.
+/// Path of the items that expansions use. `#[durable(crate = path)]` replaces the first segment.
 const CRATE: [&str; 2] = ["durable", "__private"];
 
-/// The span of what the user did not write: hidden from the user's names, ignored by lints.
+/// Span of generated tokens: hygienic, and ignored by lints.
 fn hidden() -> Span {
     Span::mixed_site()
 }
@@ -34,9 +38,11 @@ fn private_path(args: &Args) -> TokenStream {
     }
 }
 
+/// Prints a handler.
+///
 /// Input: `async fn etl(app: &App, job: Job) -> Result<Summary, BoxError> { body }`.
-/// Output: `fn etl() -> impl Handler<App, Input = Job, Output = Summary>`, with everything else nested inside. An
-/// `impl` block can hold a function, but no other items.
+/// Output: `fn etl() -> impl Handler<App, Input = Job, Output = Summary>`, with all other items nested in it,
+/// because an `impl` block can contain a function but no other items.
 pub(crate) fn handler(
     function: &Function,
     args: &Args,
@@ -48,13 +54,14 @@ pub(crate) fn handler(
         handler: handler_type(function),
         sites,
         report,
+        printed: RefCell::default(),
     };
     let needs_state = sites.iter().any(|site| site.call.kind.passes_state());
-    let parts = Parts::new(function, printer.statics());
-    let inside = &function.inside;
-    // With errors about, what the user wrote is not all there: rustc's advice about it would be wrong.
+    let parts = HandlerParts::new(function, printer.statics());
+    let body_attributes = &function.body_attributes;
+    // Errors replace parts of the user's code, which would make rustc's lints about unused code wrong.
     let quiet = (!report.is_empty()).then(|| quote_spanned!(hidden()=> #[allow(unused)]));
-    // The lint's advice would show a hidden lifetime, and the type of the state has to be the registered one.
+    // The lint's advice would show the hidden lifetime, and the type of the state must be the registered one.
     let borrowed = function.state.as_ref().is_some_and(has_borrowed_form);
     let borrowed = borrowed.then(|| quote_spanned!(hidden()=> #[allow(clippy::ptr_arg)]));
     let signature = body_signature(function, &parts, needs_state);
@@ -66,14 +73,16 @@ pub(crate) fn handler(
     });
     let passed = quote_spanned!(hidden()=> #again #(#passed),*);
     let content = quote_spanned! {hidden()=>
-        #(#inside)* #quiet #borrowed
+        #(#body_attributes)* #quiet #borrowed
         #signature #body
     };
-    items(function, args, &parts, &passed, &content)
+    let mut output = items(function, args, &parts, &passed, &content);
+    output.extend(printer.unprinted_errors());
+    output
 }
 
-/// Whether clippy advises to take a slice instead of a reference to this type. The state of a handler is a type of
-/// its own, which it cannot be, and the advice would show the lifetime that is hidden.
+/// Whether clippy advises to take a slice instead of a reference to this type. The state of a handler must be sized, and
+/// the advice would show the hidden lifetime.
 fn has_borrowed_form(ty: &Type) -> bool {
     match ty {
         Type::Group(group) => has_borrowed_form(&group.elem),
@@ -86,9 +95,9 @@ fn has_borrowed_form(ty: &Type) -> bool {
     }
 }
 
-/// The user's signature, with what is hidden in front; the state when a call site passes it on: the user may have
-/// taken it apart or shadowed it. Only the lifetime of the state is written out, so that undo bodies may borrow it.
-fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Signature {
+/// The user's signature with hidden parameters in front. The state is one of them if a call site passes it on, since the
+/// user may have destructured or shadowed it. Its lifetime is explicit, so that undo bodies can borrow it.
+fn body_signature(function: &Function, parts: &HandlerParts, needs_state: bool) -> Signature {
     let mut signature = function.signature.clone();
     let state = &parts.state;
     for param in &mut signature.inputs {
@@ -113,7 +122,7 @@ fn body_signature(function: &Function, parts: &Parts, needs_state: bool) -> Sign
     signature
 }
 
-/// Hidden, but errors point at the user's tokens.
+/// Span of generated tokens whose errors point at the user's `tokens`.
 fn located(tokens: impl ToTokens) -> Span {
     let first = tokens.into_token_stream().into_iter().next();
     first.map_or_else(hidden, |tree| hidden().located_at(tree.span()))
@@ -123,25 +132,26 @@ fn or_unit(ty: Option<&Type>) -> TokenStream {
     ty.map_or_else(|| quote!(()), ToTokens::to_token_stream)
 }
 
-/// What is left of a function whose signature is refused: enough for whoever names the handler.
+/// Prints a function whose signature was refused: just enough for the code that names the handler to compile.
 pub(crate) fn stub(function: &Function, args: &Args) -> TokenStream {
     if function.has_receiver() {
         let (vis, signature, attributes) =
-            (&function.vis, &function.signature, &function.everywhere);
+            (&function.vis, &function.signature, &function.cfg_attributes);
         return quote!(#(#attributes)* #[allow(unused)] #vis #signature { ::core::unreachable!() });
     }
     let generics = function.generics();
     let known = |ty: &Option<Type>| ty.clone().filter(|ty| is_self_contained(ty, &generics));
     let output = known(&function.output).filter(is_result);
-    let input = known(&function.input).filter(is_stored);
+    let input = known(&function.input).filter(is_storable);
     let unit_result = || quote_spanned!(hidden()=> ::core::result::Result<(), __p::BoxError>);
     let statics = Printer {
         handler: handler_type(function),
         sites: &[],
         report: &Report::default(),
+        printed: RefCell::default(),
     }
     .statics();
-    let parts = Parts {
+    let parts = HandlerParts {
         state: quote_spanned!(hidden()=> ()),
         any_state: true,
         result: output.map_or_else(unit_result, ToTokens::into_token_stream),
@@ -159,16 +169,16 @@ fn handler_type(function: &Function) -> Ident {
     Ident::new("__Handler", hidden().located_at(function.name.span()))
 }
 
-struct Parts {
+struct HandlerParts {
     statics: TokenStream,
     state: TokenStream,
-    /// Whether the function takes no state, so that it runs with any.
+    /// Whether the function takes no state and runs with any.
     any_state: bool,
     input: TokenStream,
     result: TokenStream,
 }
 
-impl Parts {
+impl HandlerParts {
     fn new(function: &Function, statics: TokenStream) -> Self {
         Self {
             statics,
@@ -183,15 +193,15 @@ impl Parts {
 fn items(
     function: &Function,
     args: &Args,
-    parts: &Parts,
+    parts: &HandlerParts,
     passed: &TokenStream,
     content: &TokenStream,
 ) -> TokenStream {
     let (vis, name) = (&function.vis, &function.name);
-    let (outside, everywhere) = (&function.outside, &function.everywhere);
+    let (item_attributes, cfg_attributes) = (&function.item_attributes, &function.cfg_attributes);
     let handler = handler_type(function);
     let private = private_path(args);
-    let Parts {
+    let HandlerParts {
         statics,
         state,
         input,
@@ -199,39 +209,39 @@ fn items(
         any_state,
     } = parts;
     let traits = traits(function, args, parts, &handler, passed);
-    let around = Ident::new(if *any_state { "AnyState" } else { "WithState" }, hidden());
-    let kind = quote_spanned! {located(&function.output)=>
-        #private::#around<impl #private::Handler<
+    let wrapper = Ident::new(if *any_state { "AnyState" } else { "WithState" }, hidden());
+    let return_type = quote_spanned! {located(&function.output)=>
+        #private::#wrapper<impl #private::Handler<
             #state,
             Input = #input,
             Output = <#result as #private::HandlerResult>::Output,
         >>
     };
     quote_spanned! {hidden()=>
-        #(#everywhere)* #(#outside)*
-        #vis fn #name() -> #kind {
+        #(#cfg_attributes)* #(#item_attributes)*
+        #vis fn #name() -> #return_type {
             use #private as __p;
             #[derive(Clone, Copy)]
             struct #handler;
             #statics
             #traits
             #content
-            __p::#around(#handler)
+            __p::#wrapper(#handler)
         }
     }
 }
 
-/// The implementations of `Durable` and `Handler`, which are the same for every handler.
+/// Prints the implementations of `Durable` and `Handler`.
 ///
-/// Where the return type is wrong, all that depends on it says so with the same span, and is one error.
+/// All of it has the span of the return type, so that a wrong return type is one error.
 fn traits(
     function: &Function,
     args: &Args,
-    parts: &Parts,
+    parts: &HandlerParts,
     handler: &Ident,
     passed: &TokenStream,
 ) -> TokenStream {
-    let Parts {
+    let HandlerParts {
         state,
         input,
         result,
@@ -250,10 +260,12 @@ fn traits(
 }
 
 struct Printer<'a> {
-    /// The type that stands for the handler.
+    /// Name of the handler's type.
     handler: Ident,
     sites: &'a [Site],
     report: &'a Report,
+    /// Numbers of the refused awaits whose errors are printed.
+    printed: RefCell<BTreeSet<usize>>,
 }
 
 impl Printer<'_> {
@@ -261,29 +273,5 @@ impl Printer<'_> {
         let entries = self.table();
         let count = Literal::usize_unsuffixed(entries.len());
         quote_spanned!(hidden()=> static __SITES: [__p::Site; #count] = [#(#entries),*];)
-    }
-
-    /// `tokens` with every placeholder replaced by its call site.
-    fn fill(&self, tokens: TokenStream) -> TokenStream {
-        let mut output = TokenStream::new();
-        let mut rest = tokens.into_iter();
-        while let Some(tree) = rest.next() {
-            match tree {
-                TokenTree::Ident(name) if name == PLACEHOLDER => {
-                    let index = rest.nth(1).and_then(|group| match group {
-                        TokenTree::Group(group) => group.stream().to_string().parse().ok(),
-                        _ => None,
-                    });
-                    output.extend(index.and_then(|index| self.site(index)));
-                }
-                TokenTree::Group(group) => {
-                    let mut filled = Group::new(group.delimiter(), self.fill(group.stream()));
-                    filled.set_span(group.span());
-                    output.extend([TokenTree::from(filled)]);
-                }
-                other => output.extend([other]),
-            }
-        }
-        output
     }
 }

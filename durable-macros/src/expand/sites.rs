@@ -1,11 +1,11 @@
-//! Prints the table of call sites, and the place in the history that each one takes.
+//! Prints the table of call sites, and the expressions that claim their operations.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::Expr;
 
 use super::{Printer, hidden, located};
-use crate::earlier;
+use crate::former_path;
 use crate::sites::{Call, Kind, Site};
 
 fn first_span(tokens: impl ToTokens) -> Span {
@@ -17,9 +17,9 @@ fn first_span(tokens: impl ToTokens) -> Span {
 }
 
 impl Printer<'_> {
-    /// The table of call sites that have a place in the history: its entries.
+    /// The entries of the table: one for each call site that has a record in the history.
     pub(super) fn table(&self) -> Vec<TokenStream> {
-        let vacated = earlier::vacated(self.sites);
+        let vacated = former_path::vacated(self.sites);
         let sites = self.sites.iter().zip(vacated).enumerate();
         sites
             .filter_map(|(index, (site, vacated))| {
@@ -32,8 +32,8 @@ impl Printer<'_> {
             .collect()
     }
 
-    /// Index of a call site in that table.
-    fn slot(&self, index: usize) -> usize {
+    /// Index of a call site in the table.
+    fn table_index(&self, index: usize) -> usize {
         self.sites
             .iter()
             .take(index)
@@ -51,11 +51,11 @@ impl Printer<'_> {
             Kind::Poll => quote_spanned!(hidden()=> Poll),
             Kind::Callback if call.parts.is_empty() => quote_spanned!(hidden()=> Callback),
             Kind::Callback => quote_spanned!(hidden()=> WaitForCallback),
-            Kind::Answer => quote_spanned!(hidden()=> Callback),
+            Kind::InnerCallback => quote_spanned!(hidden()=> Callback),
             Kind::Invoke => quote_spanned!(hidden()=> Invoke),
             Kind::Scope => quote_spanned!(hidden()=> Scope),
             Kind::Call => quote_spanned!(hidden()=> Call),
-            Kind::Map if call.parallel => quote_spanned!(hidden()=> Parallel),
+            Kind::Map if call.is_parallel_list => quote_spanned!(hidden()=> Parallel),
             Kind::Map => quote_spanned!(hidden()=> Map),
             Kind::Parallel => quote_spanned!(hidden()=> Parallel),
             Kind::Branch => quote_spanned!(hidden()=> Branch),
@@ -65,7 +65,7 @@ impl Printer<'_> {
             Kind::Execution | Kind::ContinueAs => return None,
         };
         let name = call.name.as_ref().map_or("", |name| name.text.as_str());
-        // With the user's own span, `line!()` in there yields the user's line.
+        // At the user's span, `line!()` in `site!` yields the user's line.
         let user = first_span(&call.path);
         let mut entry = quote_spanned!(user=> __p::site!(#kind, #name));
         let mut add = |flag: bool, method: TokenStream| {
@@ -79,7 +79,7 @@ impl Printer<'_> {
         let ordered = call.options.flag("ordered") || repeats;
         add(ordered && !keyed, quote_spanned!(hidden()=> .ordered()));
         if let Some(scope) = place.scope {
-            let scope = Literal::usize_unsuffixed(self.slot(scope));
+            let scope = Literal::usize_unsuffixed(self.table_index(scope));
             add(true, quote_spanned!(hidden()=> .within(#scope)));
         }
         add(place.concurrent, quote_spanned!(hidden()=> .concurrent()));
@@ -99,8 +99,8 @@ impl Printer<'_> {
         Some(entry)
     }
 
-    /// Whether the scope `index` is entered on every replay, since a step in it may be taken back: then by which
-    /// condition.
+    /// The condition under which replays enter the finished scope `index` to register undo bodies. `None` if it contains
+    /// no steps that can be undone.
     pub(super) fn undoes(&self, index: usize) -> Option<TokenStream> {
         let kind = self.sites.get(index)?.call.kind;
         if !matches!(
@@ -150,28 +150,28 @@ impl Printer<'_> {
             Kind::Batches => self.batches(index, call),
             Kind::ContinueAs => self.continue_as(call),
             Kind::Execution => self.execution(call),
-            // Printed by what brings them along.
-            Kind::Branch | Kind::Answer | Kind::Undo => return None,
+            // Printed by the call sites that they belong to.
+            Kind::Branch | Kind::InnerCallback | Kind::Undo => return None,
         })
     }
 
-    /// The entry in the table. The user's macro is left in as the index, `step!(@ 2)`: editors show its
-    /// documentation, and an import of it is used.
-    pub(super) fn entry(&self, index: usize, call: &Call) -> TokenStream {
+    /// A reference to the entry in the table. The index contains the user's macro, `step!(@ 2)`, so that editors show its
+    /// documentation and an import of it counts as used.
+    pub(super) fn site_reference(&self, index: usize, call: &Call) -> TokenStream {
         let path = &call.path;
-        let number = Literal::usize_unsuffixed(self.slot(index));
+        let number = Literal::usize_unsuffixed(self.table_index(index));
         let bang = quote_spanned!(hidden()=> !(@ #number));
         quote_spanned!(hidden()=> &__SITES[#path #bang])
     }
 
-    /// The place in the history.
+    /// Claims the operation of a call site.
     pub(super) fn claim(&self, index: usize, call: &Call) -> TokenStream {
-        let site = self.entry(index, call);
+        let site = self.site_reference(index, call);
         let label = call.options.expr("label").map(|label| {
             let label = self.filled(label);
             quote_spanned!(hidden()=> .label(#label))
         });
-        let with = self.with(call);
+        let with = self.input(call);
         match call.key() {
             None => quote_spanned!(hidden()=> __cx.register(#site)#label #with),
             Some(key) => {
@@ -181,15 +181,15 @@ impl Printer<'_> {
         }
     }
 
-    /// What the body is called with, unless each item has its own.
-    fn with(&self, call: &Call) -> Option<TokenStream> {
+    /// The declared input of the body, unless each item has one.
+    fn input(&self, call: &Call) -> Option<TokenStream> {
         let with = call.options.expr("with")?;
         let whole = call.item_with().is_none();
-        whole.then(|| self.called_with(with))
+        whole.then(|| self.with_input(with))
     }
 
-    /// The call that notes what a body is called with.
-    pub(super) fn called_with(&self, with: &Expr) -> TokenStream {
+    /// The method call that declares the input of a body.
+    pub(super) fn with_input(&self, with: &Expr) -> TokenStream {
         let filled = self.filled(with);
         quote_spanned!(located(with)=> .with(__p::input(&(#filled))))
     }
@@ -207,7 +207,7 @@ impl Printer<'_> {
         quote_spanned!(hidden()=> __p::key(#borrowed))
     }
 
-    /// What the user wrote, with its call sites.
+    /// The user's tokens with their call sites expanded.
     pub(super) fn filled(&self, tokens: impl ToTokens) -> TokenStream {
         self.fill(tokens.to_token_stream())
     }

@@ -1,9 +1,9 @@
-//! The functions, methods and macros that are recognised.
+//! Tables of the functions, methods and macros that are recognized as hazards.
 
 use crate::rules::Rule;
 
-/// Module or type, functions of it (empty: all), and the rule they fall under. The module is compared with the
-/// segment before the function, so imported and full paths are both seen.
+/// Module or type, its functions (empty: all), and the rule they break. The module is compared with the path segment
+/// before the function, so both imported and full paths match.
 pub(super) const PATHS: &[(&str, &[&str], Rule)] = &[
     ("SystemTime", &["now"], Rule::Clock),
     ("Instant", &["now"], Rule::Clock),
@@ -75,25 +75,25 @@ pub(super) const PATHS: &[(&str, &[&str], Rule)] = &[
         &["new", "from_iter"],
         Rule::CompletionOrder,
     ),
-    ("fs", &[], Rule::Outside),
+    ("fs", &[], Rule::Io),
     (
         "File",
         &["open", "create", "create_new", "options"],
-        Rule::Outside,
+        Rule::Io,
     ),
-    ("OpenOptions", &["new"], Rule::Outside),
-    ("io", &["stdin"], Rule::Outside),
-    ("TcpStream", &["connect"], Rule::Outside),
-    ("TcpListener", &["bind"], Rule::Outside),
-    ("UdpSocket", &["bind"], Rule::Outside),
-    ("UnixStream", &["connect"], Rule::Outside),
-    ("UnixListener", &["bind"], Rule::Outside),
-    ("reqwest", &["get"], Rule::Outside),
-    ("blocking", &["get"], Rule::Outside),
-    ("ureq", &[], Rule::Outside),
+    ("OpenOptions", &["new"], Rule::Io),
+    ("io", &["stdin"], Rule::Io),
+    ("TcpStream", &["connect"], Rule::Io),
+    ("TcpListener", &["bind"], Rule::Io),
+    ("UdpSocket", &["bind"], Rule::Io),
+    ("UnixStream", &["connect"], Rule::Io),
+    ("UnixListener", &["bind"], Rule::Io),
+    ("reqwest", &["get"], Rule::Io),
+    ("blocking", &["get"], Rule::Io),
+    ("ureq", &[], Rule::Io),
 ];
 
-/// Functions known well enough to be recognised when called by their bare name.
+/// Functions with names distinctive enough to be recognized without a path.
 pub(super) const CALLS: &[(&str, Rule)] = &[
     ("thread_rng", Rule::Random),
     ("random_range", Rule::Random),
@@ -109,22 +109,22 @@ pub(super) const CALLS: &[(&str, Rule)] = &[
     ("sleep_until", Rule::Timer),
     ("select_all", Rule::CompletionOrder),
     ("select_ok", Rule::CompletionOrder),
-    ("read_to_string", Rule::Outside),
-    ("read_dir", Rule::Outside),
-    ("create_dir", Rule::Outside),
-    ("create_dir_all", Rule::Outside),
-    ("remove_file", Rule::Outside),
-    ("remove_dir_all", Rule::Outside),
+    ("read_to_string", Rule::Io),
+    ("read_dir", Rule::Io),
+    ("create_dir", Rule::Io),
+    ("create_dir_all", Rule::Io),
+    ("remove_file", Rule::Io),
+    ("remove_dir_all", Rule::Io),
 ];
 
-/// The same for calls without arguments.
+/// Functions that are recognized without a path if they are called without arguments.
 pub(super) const BARE_CALLS: &[(&str, Rule)] = &[
     ("random", Rule::Random),
     ("rng", Rule::Random),
-    ("stdin", Rule::Outside),
+    ("stdin", Rule::Io),
 ];
 
-/// Functions with names that others have as well, recognised when they are given a durable call.
+/// Functions with common names, recognized only if an argument is a durable call.
 pub(super) const COMBINATORS: &[(&str, Rule)] = &[
     ("timeout", Rule::Timer),
     ("timeout_at", Rule::Timer),
@@ -133,7 +133,7 @@ pub(super) const COMBINATORS: &[(&str, Rule)] = &[
     ("race", Rule::CompletionOrder),
 ];
 
-/// Methods that complete a stream's futures in no order of their own.
+/// Methods that complete a stream's futures in no fixed order.
 pub(super) const METHODS: &[&str] = &[
     "buffer_unordered",
     "try_buffer_unordered",
@@ -141,7 +141,7 @@ pub(super) const METHODS: &[&str] = &[
     "try_for_each_concurrent",
 ];
 
-/// Methods refused on a durable call: the number of arguments, and the rule.
+/// Methods refused on a durable call: name, number of arguments, rule.
 pub(super) const ON_DURABLE: &[(&str, usize, Rule)] = &[
     ("timeout", 1, Rule::Timer),
     ("timeout_at", 1, Rule::Timer),
@@ -149,12 +149,12 @@ pub(super) const ON_DURABLE: &[(&str, usize, Rule)] = &[
     ("now_or_never", 0, Rule::CompletionOrder),
 ];
 
-/// Types whose values give results in the order of completion.
+/// Types that yield results in the order of completion.
 pub(super) const TYPES: &[&str] = &["FuturesUnordered", "SelectAll"];
 
 pub(super) const MACROS: &[&str] = &["select", "select_biased"];
 
-/// Operations of atomics, which also take an `Ordering`.
+/// Operations of atomics, recognized together with an `Ordering` argument.
 pub(super) const ATOMIC: &[&str] = &[
     "load",
     "store",
@@ -173,8 +173,8 @@ pub(super) const ATOMIC: &[&str] = &[
 ];
 pub(super) const ORDERINGS: &[&str] = &["Relaxed", "Release", "Acquire", "AcqRel", "SeqCst"];
 
-/// Methods that give access to what is in a `static`: the number of arguments.
-pub(super) const OF_STATIC: &[(&str, usize)] = &[
+/// Methods that give access to the content of a `static`: name, number of arguments.
+pub(super) const STATIC_ACCESS: &[(&str, usize)] = &[
     ("lock", 0),
     ("try_lock", 0),
     ("read", 0),
@@ -185,7 +185,7 @@ pub(super) const OF_STATIC: &[(&str, usize)] = &[
     ("with_borrow_mut", 1),
 ];
 
-/// Methods by which a `Command` is recognised whose path does not say that it is one of a process.
+/// Methods by which `Command::new(…)` is recognized as `std::process::Command`.
 pub(super) const COMMAND: &[&str] = &[
     "arg",
     "args",
@@ -199,7 +199,8 @@ pub(super) const COMMAND: &[&str] = &[
     "status",
 ];
 
-/// Futures that are the same on every run: module if any is named, function, number of arguments.
+/// Functions whose futures behave the same on every replay: module (if the path has one), function, number of
+/// arguments.
 pub(super) const HARMLESS: &[(&str, &str, usize)] = &[
     ("future", "ready", 1),
     ("future", "pending", 0),

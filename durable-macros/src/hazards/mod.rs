@@ -1,16 +1,16 @@
-//! What is not the same on every replay: recognised by its path, since types are out of sight here.
+//! Recognizes code that may differ on replay, by its path: a macro does not know types.
 
 mod known;
 
 use syn::{Expr, ExprCall, ExprMethodCall, Ident, Path};
 
 use self::known::{
-    ATOMIC, BARE_CALLS, CALLS, COMBINATORS, COMMAND, HARMLESS, MACROS, METHODS, OF_STATIC,
-    ON_DURABLE, ORDERINGS, PATHS, TYPES,
+    ATOMIC, BARE_CALLS, CALLS, COMBINATORS, COMMAND, HARMLESS, MACROS, METHODS, ON_DURABLE,
+    ORDERINGS, PATHS, STATIC_ACCESS, TYPES,
 };
 use crate::rules::Rule;
 
-/// Something refused outside of steps, with what to write instead.
+/// Code that is refused outside of steps, with advice on what to write instead.
 pub(crate) struct Hazard {
     pub(crate) rule: Rule,
     pub(crate) advice: &'static str,
@@ -27,25 +27,27 @@ impl Hazard {
                 "the environment may differ on replay: read it in `record!(…)`, or pass it in the state"
             }
             Rule::Spawn => {
-                "a spawned task outlives replay and is not recorded: do the work in `step!(…)`"
+                "a spawned task is not recorded, and keeps running when the function suspends: do the work in `step!(…)`"
             }
             Rule::Timer => {
-                "this timer starts anew on every replay: use `wait!(…)`, an arm of `race!`, or the option `timeout` of `step!`"
+                "this timer starts again on every replay: use `wait!(…)`, an arm of `race!`, or the option `timeout` of `step!`"
             }
             Rule::CompletionOrder => {
-                "which one completes first is not replayed: `race!` records the winner, `map!` and `parallel!` run many at \
-                 once, `join!` and `join_all` await them all"
+                "the order of completion may differ on replay: use `race!`, which records the winner, `map!` or `parallel!`, \
+                 or await all of them with `join!` or `join_all`"
             }
-            Rule::Shared => {
+            Rule::SharedMemory => {
                 "this memory is shared with other executions, and every replay reads or changes it again: use a local \
                  variable, or do this in `step!(…)` or `record!(…)`"
             }
-            _ => "the world outside may have changed on replay: do this in `step!(…)`",
+            _ => {
+                "files, network and other processes may have changed by the time of a replay: do this in `step!(…)`"
+            }
         };
         Self { rule, advice }
     }
 
-    /// Whether what is awaited or called on it later is part of the same mistake.
+    /// Whether an await of the refused expression belongs to the same mistake.
     pub(crate) fn covers_await(&self) -> bool {
         !matches!(
             self.rule,
@@ -58,7 +60,7 @@ fn is_in(name: &Ident, list: &[&str]) -> bool {
     list.contains(&name.to_string().as_str())
 }
 
-/// The hazard that `path` names, whether called or passed on.
+/// The hazard that `path` names, whether it is called or passed as a value.
 pub(crate) fn of_path(path: &Path) -> Option<Hazard> {
     let names: Vec<String> = path
         .segments
@@ -71,7 +73,7 @@ pub(crate) fn of_path(path: &Path) -> Option<Hazard> {
     }
     let before = modules.last()?;
     if names.ends_with(&["process", "Command", "new"].map(str::to_owned)) {
-        return Some(Hazard::new(Rule::Outside));
+        return Some(Hazard::new(Rule::Io));
     }
     let in_table = |module: &str, functions: &[&str]| {
         if functions.is_empty() {
@@ -86,7 +88,7 @@ pub(crate) fn of_path(path: &Path) -> Option<Hazard> {
         .map(|(_, _, rule)| Hazard::new(*rule))
 }
 
-/// The hazard in a call of a function by its bare name.
+/// The hazard in a call of a function without a path.
 pub(crate) fn of_call(call: &ExprCall) -> Option<Hazard> {
     let name = bare_name(call)?.to_string();
     let known = CALLS.iter().find(|(known, _)| name == *known);
@@ -102,14 +104,14 @@ pub(crate) fn of_call(call: &ExprCall) -> Option<Hazard> {
     (name == "var" && text && call.args.len() == 1).then(|| Hazard::new(Rule::Environment))
 }
 
-/// The hazard in a call by bare name that is given a durable call.
+/// The hazard in a call of a function without a path, if an argument is a durable call.
 pub(crate) fn of_combinator(call: &ExprCall) -> Option<Hazard> {
     let name = bare_name(call)?.to_string();
     let (_, rule) = COMBINATORS.iter().find(|(known, _)| name == *known)?;
     (call.args.len() == 2).then(|| Hazard::new(*rule))
 }
 
-/// The name that `call` calls, if it is not qualified.
+/// The name of the called function, if it has no path.
 pub(crate) fn bare_name(call: &ExprCall) -> Option<&Ident> {
     match &*call.func {
         Expr::Path(function) if function.path.segments.len() == 1 => {
@@ -123,18 +125,18 @@ pub(crate) fn of_method(call: &ExprMethodCall) -> Option<Hazard> {
     let name = call.method.to_string();
     let on_static = || {
         is_static(&call.receiver)
-            && OF_STATIC
+            && STATIC_ACCESS
                 .iter()
                 .any(|(known, count)| name == *known && call.args.len() == *count)
     };
     if METHODS.contains(&name.as_str()) {
         Some(Hazard::new(Rule::CompletionOrder))
     } else {
-        on_static().then(|| Hazard::new(Rule::Shared))
+        on_static().then(|| Hazard::new(Rule::SharedMemory))
     }
 }
 
-/// The hazard in an operation of an atomic, which takes an `Ordering`.
+/// The hazard in an operation of an atomic: a method with an `Ordering` argument.
 pub(crate) fn of_atomic(call: &ExprMethodCall) -> Option<Hazard> {
     let is_ordering = |expr: &Expr| match expr {
         Expr::Path(one) => one
@@ -145,10 +147,10 @@ pub(crate) fn of_atomic(call: &ExprMethodCall) -> Option<Hazard> {
         _ => false,
     };
     (is_in(&call.method, ATOMIC) && call.args.iter().any(is_ordering))
-        .then(|| Hazard::new(Rule::Shared))
+        .then(|| Hazard::new(Rule::SharedMemory))
 }
 
-/// The hazard in a method that is called on a durable call.
+/// The hazard in a method, if its receiver is a durable call.
 pub(crate) fn of_method_on_durable(call: &ExprMethodCall) -> Option<Hazard> {
     let name = call.method.to_string();
     ON_DURABLE
@@ -157,7 +159,7 @@ pub(crate) fn of_method_on_durable(call: &ExprMethodCall) -> Option<Hazard> {
         .map(|(_, _, rule)| Hazard::new(*rule))
 }
 
-/// The hazard in a method that only the command of a process has, called on `Command::new(…)`.
+/// The hazard in a method of `std::process::Command` in a chain that begins with `Command::new(…)`.
 pub(crate) fn of_command_chain(call: &ExprMethodCall) -> Option<Hazard> {
     fn begins(expr: &Expr) -> bool {
         match expr {
@@ -166,12 +168,12 @@ pub(crate) fn of_command_chain(call: &ExprMethodCall) -> Option<Hazard> {
             _ => false,
         }
     }
-    (is_in(&call.method, COMMAND) && begins(&call.receiver)).then(|| Hazard::new(Rule::Outside))
+    (is_in(&call.method, COMMAND) && begins(&call.receiver)).then(|| Hazard::new(Rule::Io))
 }
 
-/// The hazard in `Command::new(…)` of the one argument that a program is.
+/// The hazard in `Command::new(program)`.
 pub(crate) fn of_command(call: &ExprCall) -> Option<Hazard> {
-    makes_command(call).then(|| Hazard::new(Rule::Outside))
+    makes_command(call).then(|| Hazard::new(Rule::Io))
 }
 
 fn makes_command(call: &ExprCall) -> bool {
@@ -195,7 +197,7 @@ pub(crate) fn of_macro(path: &Path) -> Option<Hazard> {
     is_in(name, MACROS).then(|| Hazard::new(Rule::CompletionOrder))
 }
 
-/// Whether the future that `call` makes is the same on every run.
+/// Whether the future that `call` returns behaves the same on every replay.
 pub(crate) fn is_harmless(call: &ExprCall) -> bool {
     let Expr::Path(function) = &*call.func else {
         return false;
@@ -209,12 +211,12 @@ pub(crate) fn is_harmless(call: &ExprCall) -> bool {
     })
 }
 
-/// Whether `function` awaits what it is given without an `.await`.
+/// Whether `function` is `block_on`, which awaits its argument without `.await`.
 pub(crate) fn blocks_on(function: &Expr) -> bool {
     matches!(function, Expr::Path(one) if one.path.segments.last().is_some_and(|last| last.ident == "block_on"))
 }
 
-/// Whether `path` names a `static` or a constant, by its spelling.
+/// Whether `expr` is a path to a `static` or constant, judged by its spelling in upper case.
 fn is_static(expr: &Expr) -> bool {
     let Expr::Path(one) = expr else {
         return false;
@@ -225,7 +227,7 @@ fn is_static(expr: &Expr) -> bool {
     })
 }
 
-/// Whether a call to `function` hands its arguments to another task or thread.
+/// Whether `function` runs its arguments in another task or thread.
 pub(crate) fn spawns(function: &Expr) -> bool {
     let Expr::Path(function) = function else {
         return false;

@@ -1,9 +1,9 @@
-//! Awaits of what is not durable.
+//! Awaits of futures that are not durable calls.
 
 use super::{assert_accepted, assert_codes, assert_refused};
 
 #[test]
-fn what_is_not_durable_is_not_awaited() {
+fn awaits_of_other_futures_are_refused() {
     assert_refused(
         "D022",
         &[
@@ -43,7 +43,7 @@ fn what_is_not_durable_is_not_awaited() {
     );
 }
 
-/// The value of a durable call is no future, and what is made from it is none.
+/// The value of a durable call is not a durable call, and neither is a future that is made from it.
 #[test]
 fn values_of_durable_calls_are_not_durable() {
     assert_refused(
@@ -162,7 +162,7 @@ fn durable_calls_are_awaited_directly_and_in_combinators() {
 }
 
 #[test]
-fn durable_calls_are_awaited_by_way_of_locals() {
+fn durable_calls_are_awaited_through_locals() {
     assert_accepted(&[
         "let f = step!(work().await); f.await?;",
         "let f = step!(work().await); let g = Box::pin(f); g.await?;",
@@ -216,7 +216,7 @@ fn durable_calls_are_awaited_by_way_of_locals() {
 }
 
 #[test]
-fn some_awaits_are_harmless() {
+fn known_harmless_awaits_are_accepted() {
     assert_accepted(&[
         "tokio::task::yield_now().await;",
         "std::future::ready(1).await;",
@@ -234,7 +234,7 @@ fn some_awaits_are_harmless() {
     );
 }
 
-/// The outcome of a scope or branch is recorded: without durable calls in it, it runs as a step does.
+/// The outcome of a scope or branch is recorded. Without durable calls in it, it runs like a step.
 #[test]
 fn a_scope_without_durable_calls_is_recorded_as_a_whole() {
     assert_accepted(&[
@@ -254,7 +254,7 @@ fn a_scope_without_durable_calls_is_recorded_as_a_whole() {
 }
 
 #[test]
-fn bodies_and_other_functions_await_what_they_like() {
+fn awaits_in_bodies_and_nested_functions_are_accepted() {
     assert_accepted(&[
         "step!(app.http.get(url).await).await?;",
         "step!(\"a\", { let page = app.http.get(url).await?; app.save(page).await }).await?;",
@@ -283,7 +283,7 @@ fn the_message_says_what_to_write() {
     let message = |body: &str| {
         let item = format!("async fn handler(app: &App) -> Result<(), BoxError> {{ {body} }}");
         let printed = crate::transform(proc_macro2::TokenStream::new(), item.parse().unwrap());
-        // Tokens are printed with more space than rustc prints them.
+        // Printed tokens have spaces that the source has not.
         printed.to_string().replace(' ', "")
     };
     for (body, advice) in [

@@ -2,7 +2,7 @@
 
 use super::{assert_accepted, assert_refused};
 
-/// `code` in the body of every form that a replay skips, after `before`.
+/// `before`, followed by each kind of body that a replay skips, with `code` in it.
 fn in_bodies(before: &str, code: &str) -> Vec<String> {
     [
         format!("step!(\"a\", {{ {code} work().await }}).await?;"),
@@ -29,7 +29,7 @@ fn methods_that_change_a_container_are_refused_in_every_body() {
     );
 }
 
-/// A step with this body, after `before`.
+/// `before`, followed by a step with `code` in its body.
 fn in_step((before, code): &(&str, &str)) -> String {
     format!("{before} step!(\"a\", {{ {code} work().await }}).await?;")
 }
@@ -48,7 +48,7 @@ fn assert_accepted_in_step(bodies: &[(&str, &str)]) {
 }
 
 #[test]
-fn containers_are_known_by_how_they_are_declared() {
+fn containers_are_recognized_by_their_declaration() {
     assert_refused_in_step(&[
         ("let mut v = Vec::new();", "v.push(1);"),
         ("let mut v = Vec::with_capacity(9);", "let last = v.pop();"),
@@ -102,7 +102,7 @@ fn containers_are_known_by_how_they_are_declared() {
 }
 
 #[test]
-fn what_is_behind_a_lock_or_a_cell_is_a_local_too() {
+fn changes_through_locks_and_cells_are_refused() {
     assert_refused_in_step(&[
         (
             "let v = Mutex::new(Vec::new());",
@@ -156,7 +156,7 @@ fn what_is_behind_a_lock_or_a_cell_is_a_local_too() {
 }
 
 #[test]
-fn parts_of_what_is_not_known_count_when_nothing_else_fits() {
+fn unknown_types_are_refused_if_the_method_is_unambiguous() {
     assert_refused_in_step(&[
         ("let mut all = Totals::default();", "all.items.push(1);"),
         (
@@ -241,7 +241,7 @@ fn a_local_of_the_body_may_change() {
     ]);
 }
 
-/// Shared state is changed as any other part of the world is.
+/// Changing the shared state is an effect like any other.
 #[test]
 fn the_shared_state_may_change() {
     assert_accepted_in_step(&[
@@ -257,7 +257,7 @@ fn the_shared_state_may_change() {
 }
 
 #[test]
-fn handles_are_no_containers() {
+fn methods_of_handles_are_accepted() {
     assert_accepted_in_step(&[
         ("let db = Db::open();", "db.insert(row).await?;"),
         ("let mut db = Db::open();", "db.insert(row).await?;"),

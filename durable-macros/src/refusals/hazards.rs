@@ -1,4 +1,4 @@
-//! Clocks, random numbers, files and their like.
+//! Hazards: clocks, random numbers, files and others.
 
 use super::{assert_accepted, assert_codes, assert_refused};
 
@@ -49,9 +49,9 @@ fn hazards_are_seen_outside_of_bodies_only() {
     ]);
 }
 
-/// `use` is out of sight, so imported names are recognised as far as nothing else is called that.
+/// A macro does not see imports, so functions are recognized without a path unless their names are common.
 #[test]
-fn imported_names_are_recognised() {
+fn imported_functions_are_recognized() {
     assert_refused(
         "D001",
         &[
@@ -118,7 +118,7 @@ fn imported_names_are_recognised() {
 }
 
 #[test]
-fn names_of_others_are_left_alone() {
+fn functions_with_similar_names_are_accepted() {
     assert_accepted(&[
         "let limit = timeout(5);",
         "let limit = timeout(&job, 5);",
@@ -156,7 +156,7 @@ fn commands_of_processes_are_refused() {
 }
 
 #[test]
-fn memory_of_others_is_refused() {
+fn shared_memory_is_refused() {
     assert_refused(
         "D023",
         &[

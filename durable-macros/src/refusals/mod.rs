@@ -1,4 +1,4 @@
-//! What is refused and what is not, by the code of the rule: tables of bodies.
+//! Tables of bodies that are refused or accepted, with the codes of the rules.
 
 mod awaits;
 mod changes;
@@ -8,14 +8,14 @@ use proc_macro2::TokenStream;
 
 use crate::transform;
 
-/// Codes of the errors in what is printed for a handler with this body.
+/// Codes of the errors in the expansion of a handler with this body.
 pub(crate) fn codes(body: &str) -> Vec<String> {
     let item =
         format!("async fn handler(app: &App, job: Job) -> Result<(), BoxError> {{ {body} }}");
     codes_in(&transform(TokenStream::new(), item.parse().unwrap()))
 }
 
-/// Codes of the errors among these tokens.
+/// Codes of the errors in an expansion.
 pub(crate) fn codes_in(tokens: &TokenStream) -> Vec<String> {
     let printed = tokens.to_string();
     printed
@@ -24,7 +24,7 @@ pub(crate) fn codes_in(tokens: &TokenStream) -> Vec<String> {
         .collect()
 }
 
-/// Every body with the codes of its errors.
+/// Checks the codes of the errors of each body.
 fn assert_codes<'a>(table: impl IntoIterator<Item = (&'a str, &'a [&'a str])>) {
     let mut wrong = Vec::new();
     for (body, expected) in table {
@@ -36,12 +36,13 @@ fn assert_codes<'a>(table: impl IntoIterator<Item = (&'a str, &'a [&'a str])>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Bodies of which each breaks the rule `code` once.
+/// Checks that each body breaks the rule `code` once.
 fn assert_refused(code: &str, bodies: &[&str]) {
     let codes = [code];
     assert_codes(bodies.iter().map(|body| (*body, &codes[..])));
 }
 
+/// Checks that no body breaks a rule.
 fn assert_accepted(bodies: &[&str]) {
     assert_codes(bodies.iter().map(|body| (*body, &[][..])));
 }

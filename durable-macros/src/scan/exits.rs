@@ -1,4 +1,4 @@
-//! How a body is left: by `?`, by a jump, or at its end.
+//! The ways out of a body: `?`, jumps, and the expressions that it ends with.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -7,7 +7,7 @@ use syn::{Expr, ExprAsync, ExprClosure, Item, Lifetime, Macro};
 
 use super::visit_arguments;
 
-/// Whether a `?` in `body` leaves it. Stops where `?` means something else: closures, async blocks, items.
+/// Whether a `?` in `body` leaves it. Ignores closures, async blocks and items, which `?` leaves instead.
 pub(crate) fn uses_try(body: &Expr) -> bool {
     #[derive(Default)]
     struct Finder(bool);
@@ -27,14 +27,14 @@ pub(crate) fn uses_try(body: &Expr) -> bool {
     finder.0
 }
 
-/// The expressions that `body` ends with: operands of `return`, and the end of each branch.
-pub(crate) fn ways_out(body: &Expr) -> Vec<&Expr> {
+/// The expressions that `body` evaluates to: operands of `return`, and the last expression of each branch.
+pub(crate) fn exit_expressions(body: &Expr) -> Vec<&Expr> {
     #[derive(Default)]
     struct Returns<'ast>(Vec<&'ast Expr>);
     impl<'ast> Visit<'ast> for Returns<'ast> {
         fn visit_expr_return(&mut self, one: &'ast syn::ExprReturn) {
             if let Some(expr) = &one.expr {
-                ends(expr, &mut self.0);
+                collect_exits(expr, &mut self.0);
             }
             visit::visit_expr_return(self, one);
         }
@@ -44,34 +44,37 @@ pub(crate) fn ways_out(body: &Expr) -> Vec<&Expr> {
     }
     let mut returns = Returns::default();
     returns.visit_expr(body);
-    ends(body, &mut returns.0);
+    collect_exits(body, &mut returns.0);
     returns.0
 }
 
-fn ends<'ast>(expr: &'ast Expr, found: &mut Vec<&'ast Expr>) {
+fn collect_exits<'ast>(expr: &'ast Expr, found: &mut Vec<&'ast Expr>) {
     let mut block = |block: &'ast syn::Block| {
         if let Some(syn::Stmt::Expr(last, None)) = block.stmts.last() {
-            ends(last, found);
+            collect_exits(last, found);
         }
     };
     match expr {
-        Expr::Paren(one) => ends(&one.expr, found),
-        Expr::Group(one) => ends(&one.expr, found),
+        Expr::Paren(one) => collect_exits(&one.expr, found),
+        Expr::Group(one) => collect_exits(&one.expr, found),
         Expr::Block(one) => block(&one.block),
         Expr::Unsafe(one) => block(&one.block),
         Expr::If(one) => {
             block(&one.then_branch);
             if let Some((_, otherwise)) = &one.else_branch {
-                ends(otherwise, found);
+                collect_exits(otherwise, found);
             }
         }
-        Expr::Match(one) => one.arms.iter().for_each(|arm| ends(&arm.body, found)),
+        Expr::Match(one) => one
+            .arms
+            .iter()
+            .for_each(|arm| collect_exits(&arm.body, found)),
         other => found.push(other),
     }
 }
 
 /// Whether `body` names its error type, with `Ok::<_, Error>(…)`, `Err::<_, Error>(…)` or `Result::<_, Error>::Ok(…)`
-/// at one of its ends.
+/// at one of its exits.
 pub(crate) fn names_error(body: &Expr) -> bool {
     let names = |function: &syn::ExprPath| {
         function.path.segments.iter().any(|part| {
@@ -88,14 +91,14 @@ pub(crate) fn names_error(body: &Expr) -> bool {
             }
         })
     };
-    ways_out(body).into_iter().any(|end| match end {
+    exit_expressions(body).into_iter().any(|end| match end {
         Expr::Call(call) => matches!(&*call.func, Expr::Path(function) if names(function)),
         _ => false,
     })
 }
 
-/// Whether nothing in `body` says what its error type is: it ends with `Ok(…)`, and leaves nowhere else.
-pub(crate) fn only_ends_well(body: &Expr) -> bool {
+/// Whether every exit of `body` is `Ok(…)`, so that nothing in it determines the error type.
+pub(crate) fn always_ends_with_ok(body: &Expr) -> bool {
     fn ends_with_ok(expr: &Expr) -> bool {
         match expr {
             Expr::Call(one) => {
@@ -133,8 +136,8 @@ pub(crate) fn only_ends_well(body: &Expr) -> bool {
     ends_with_ok(body) && !returns.0
 }
 
-/// Every `break` and `continue` in `body` whose loop is outside of it.
-pub(crate) fn jumps_out(body: &Expr) -> Vec<TokenStream> {
+/// Every `break` and `continue` in `body` that targets a loop or block outside of it.
+pub(crate) fn outward_jumps(body: &Expr) -> Vec<TokenStream> {
     let mut finder = Jumps::default();
     finder.visit_expr(body);
     finder.found
@@ -157,7 +160,7 @@ impl Jumps {
         }
     }
 
-    fn inside(&mut self, label: Option<&syn::Label>, is_loop: bool, visit: impl FnOnce(&mut Self)) {
+    fn nested(&mut self, label: Option<&syn::Label>, is_loop: bool, visit: impl FnOnce(&mut Self)) {
         let known = self.labels.len();
         self.labels.extend(label.map(|label| label.name.clone()));
         self.loops += usize::from(is_loop);
@@ -177,20 +180,20 @@ impl<'ast> Visit<'ast> for Jumps {
     }
     fn visit_expr_for_loop(&mut self, one: &'ast syn::ExprForLoop) {
         self.visit_expr(&one.expr);
-        self.inside(one.label.as_ref(), true, |this| this.visit_block(&one.body));
+        self.nested(one.label.as_ref(), true, |this| this.visit_block(&one.body));
     }
     fn visit_expr_while(&mut self, one: &'ast syn::ExprWhile) {
-        self.inside(one.label.as_ref(), true, |this| {
+        self.nested(one.label.as_ref(), true, |this| {
             visit::visit_expr_while(this, one)
         });
     }
     fn visit_expr_loop(&mut self, one: &'ast syn::ExprLoop) {
-        self.inside(one.label.as_ref(), true, |this| {
+        self.nested(one.label.as_ref(), true, |this| {
             visit::visit_expr_loop(this, one)
         });
     }
     fn visit_expr_block(&mut self, one: &'ast syn::ExprBlock) {
-        self.inside(one.label.as_ref(), false, |this| {
+        self.nested(one.label.as_ref(), false, |this| {
             visit::visit_expr_block(this, one)
         });
     }

@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "durable::D013: the name \"same\" is taken by the call site in line 1: a name is what replay looks up, so give one of them another: `step!(\"other name\", …)`"
+    "durable::D013: the name \"same\" is already used by the call site in line 1, and replay finds records by name: use another one, `step!(\"other name\", …)`"
 }
 fn errors() -> ::durable::__private::AnyState<
     impl ::durable::__private::Handler<
@@ -58,7 +58,7 @@ fn errors() -> ::durable::__private::AnyState<
                     let __out = __op
                         .run(async {
                             ::core::compile_error! {
-                                "durable::D017: `step!` inside the body of a `step!`: that body runs once and is skipped on replay; move it out, or make the outer one a `scope!`"
+                                "durable::D017: `step!` is inside the body of a `step!`, which a replay skips: move it out, or make the outer one a `scope!`"
                             }
                                 .await
                         })

@@ -1,4 +1,4 @@
-//! What a local is known to hold, by how it is declared: types are out of sight.
+//! Contents of a local as far as its declaration shows them: a macro does not know types.
 
 use syn::{Expr, ExprCall, ExprMethodCall, GenericArgument, Ident, Path, PathArguments, Type};
 
@@ -20,12 +20,12 @@ const CONTAINERS: &[&str] = &[
     "String",
     "Option",
 ];
-/// Those that change behind a shared reference.
+/// Types that can change behind a shared reference.
 const CELLS: &[&str] = &["Cell", "RefCell", "Mutex", "RwLock", "OnceCell", "OnceLock"];
 const POINTERS: &[&str] = &["Arc", "Rc", "Box"];
-/// Methods that build a container of their own.
+/// Methods that create a container.
 const BUILD: &[&str] = &["collect", "to_vec", "to_string", "to_owned", "into_bytes"];
-/// Methods that make an iterator, or one of another.
+/// Methods that return an iterator.
 const ITERATE: &[&str] = &[
     "iter",
     "iter_mut",
@@ -49,7 +49,7 @@ const ITERATE: &[&str] = &[
     "values",
     "split_whitespace",
 ];
-/// Methods of a hash table and its iterators that keep the order of the table.
+/// Methods of a hash table and its iterators that keep the table's order.
 const KEEP_ORDER: &[&str] = &[
     "iter",
     "iter_mut",
@@ -72,20 +72,20 @@ const KEEP_ORDER: &[&str] = &[
     "copied",
 ];
 
-/// What is known of a value; nothing at first.
+/// Known contents of a value. By default nothing is known.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Holds {
-    /// A collection, a text or an `Option`; behind a lock where it is a cell too.
+pub(super) struct Contents {
+    /// A collection, a `String` or an `Option`, behind a lock if `cell` is set too.
     pub(super) container: bool,
     pub(super) cell: bool,
     pub(super) iterator: bool,
     pub(super) hashed: bool,
 }
 
-/// Looks up what a local holds.
-type OfLocal<'a> = &'a dyn Fn(&Ident) -> Option<Holds>;
+/// Looks up the contents of a local.
+type OfLocal<'a> = &'a dyn Fn(&Ident) -> Option<Contents>;
 
-impl Holds {
+impl Contents {
     const CONTAINER: Self = Self {
         container: true,
         cell: false,
@@ -129,7 +129,7 @@ impl Holds {
         }
     }
 
-    /// A value of the type `name`, around what `inner` is.
+    /// Contents of a value of the type `name`, which may wrap `inner`.
     fn of_name(name: &Ident, inner: impl FnOnce() -> Self) -> Self {
         let name = name.to_string();
         let one_of = |list: &[&str]| list.contains(&name.as_str());
@@ -228,7 +228,7 @@ impl Holds {
                 .path
                 .get_ident()
                 .and_then(of_local)
-                .is_some_and(|holds| holds.hashed),
+                .is_some_and(|contents| contents.hashed),
             Expr::Call(one) => {
                 matches!(&*one.func, Expr::Path(function) if names_hash(&function.path))
             }

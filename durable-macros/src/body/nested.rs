@@ -1,4 +1,4 @@
-//! What stands inside of a call site: items, options, bodies, branches and arms.
+//! Code nested in a call site: items, options, bodies, branches and arms.
 
 use std::mem;
 
@@ -7,12 +7,12 @@ use syn::{Expr, Pat};
 
 use super::Lifter;
 use super::flow::Sources;
-use super::here::Here;
+use super::location::Location;
 use crate::sites::{Arm, Call, Kind, Place, Site};
 
 impl Lifter<'_> {
-    /// Looks into everything that site `index` was given.
-    pub(super) fn lift_inside(&mut self, kind: Kind, index: usize) {
+    /// Lifts the call sites out of the arguments of site `index`.
+    pub(super) fn lift_nested(&mut self, kind: Kind, index: usize) {
         let call = &mut self.sites[index].call;
         let mut items = call.items.take();
         let mut body = call.body.take();
@@ -29,11 +29,11 @@ impl Lifter<'_> {
             match given {
                 Some(Ok((pat, body))) => {
                     if part == Kind::Submit {
-                        self.add_part(Kind::Answer, "callback", index, None);
+                        self.add_part(Kind::InnerCallback, "callback", index, None);
                     }
                     self.part(part, name, index, Some(pat), body, &Sources::default());
                 }
-                Some(Err(error)) => self.sites[index].call.wrong.push(error),
+                Some(Err(error)) => self.sites[index].call.errors.push(error),
                 None => {}
             }
         }
@@ -62,14 +62,16 @@ impl Lifter<'_> {
         (call.items, call.body, call.arms) = (items, body, arms);
     }
 
-    /// An arm of a `race!`, which awaits its future.
+    /// Visits an arm of a `race!`, which awaits its future.
     fn visit_arm(&mut self, kind: Kind, index: usize, arm: &mut Arm) {
         if let Some(future) = &mut arm.body {
-            let (written, is_whole) = (future.clone(), self.sites[index].call.broken.is_none());
-            let no_binder = (None, &Sources::default());
-            let sources = self.gather(|this| this.visit_body(kind, index, no_binder, future));
-            if is_whole {
-                self.judge_await(sources, &written, "");
+            let visit = |this: &mut Self, future: &mut Expr| {
+                this.visit_body(kind, index, (None, &Sources::default()), future);
+            };
+            if self.sites[index].call.broken.is_none() {
+                self.visit_awaited(future, "", visit);
+            } else {
+                self.gather(|this| visit(this, future));
             }
         }
         self.scoped(|this| {
@@ -82,7 +84,7 @@ impl Lifter<'_> {
         });
     }
 
-    /// The body of site `index`, which binds `binder` to what is made from these sources.
+    /// Visits the body of site `index`, which binds `binder` to a value with these sources.
     fn visit_body(
         &mut self,
         kind: Kind,
@@ -90,9 +92,13 @@ impl Lifter<'_> {
         (binder, sources): (Option<&Pat>, &Sources),
         body: &mut Expr,
     ) {
-        let (since, awaits, sites) = (self.flow.next(), self.flow.awaits(), self.sites.len());
-        let change = |here: &mut Here| here.enter(kind, index, since);
-        self.inside(change, |this| {
+        let (since, awaits, sites) = (
+            self.flow.next_node(),
+            self.flow.verdict_count(),
+            self.sites.len(),
+        );
+        let change = |location: &mut Location| location.enter(kind, index, since);
+        self.with_location(change, |this| {
             this.scoped(|this| {
                 if let Some(binder) = binder {
                     this.declare(binder, sources);
@@ -101,15 +107,15 @@ impl Lifter<'_> {
             });
         });
         if kind.is_scope() && self.is_recorded_whole(index) && !self.has_calls_since(sites) {
-            self.flow.forgive(awaits);
+            self.flow.accept_awaits_since(awaits);
         }
     }
 
     /// Whether the outcome of the body of site `index` is recorded.
     fn is_recorded_whole(&self, index: usize) -> bool {
         let call = &self.sites[index].call;
-        let is_flat = |whole: usize| self.sites[whole].call.options.flag("flat");
-        call.kind.skips_body() && !call.part_of.is_some_and(is_flat)
+        let is_flat = |parent: usize| self.sites[parent].call.options.flag("flat");
+        call.kind.skips_body() && !call.parent.is_some_and(is_flat)
     }
 
     fn has_calls_since(&self, sites: usize) -> bool {
@@ -118,36 +124,36 @@ impl Lifter<'_> {
             .any(|site| site.call.kind.is_awaited())
     }
 
-    /// A call site that site `whole` brings along, with its body.
+    /// Adds a call site that belongs to `parent`, and visits its body.
     fn part(
         &mut self,
         kind: Kind,
         name: &str,
-        whole: usize,
+        parent: usize,
         binder: Option<Pat>,
         body: Expr,
         over: &Sources,
     ) {
-        let index = self.add_part(kind, name, whole, binder.clone());
+        let index = self.add_part(kind, name, parent, binder.clone());
         let mut body = body;
         self.visit_body(kind, index, (binder.as_ref(), over), &mut body);
         self.sites[index].call.body = Some(body);
     }
 
-    fn add_part(&mut self, kind: Kind, name: &str, whole: usize, binder: Option<Pat>) -> usize {
+    fn add_part(&mut self, kind: Kind, name: &str, parent: usize, binder: Option<Pat>) -> usize {
         let index = self.sites.len();
-        let around = &self.sites[whole];
-        let mut call = Call::part(kind, name, &around.call, whole);
+        let around = &self.sites[parent];
+        let mut call = Call::part(kind, name, &around.call, parent);
         call.binder = binder;
         let place = Place {
-            scope: Some(whole),
+            scope: Some(parent),
             concurrent: kind == Kind::Branch,
-            refused: around.place.refused,
+            forbidden: around.place.forbidden,
             cfgs: around.place.cfgs.clone(),
             ..Place::default()
         };
         self.sites.push(Site { call, place });
-        self.sites[whole].call.parts.push(index);
+        self.sites[parent].call.parts.push(index);
         index
     }
 }

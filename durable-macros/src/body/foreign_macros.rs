@@ -1,4 +1,4 @@
-//! Macros that are not ours: their arguments, where they are expressions, and what is known by name.
+//! Macros of other crates: visits their arguments, and treats some macros by name.
 
 use std::mem;
 
@@ -7,8 +7,8 @@ use syn::visit_mut::VisitMut;
 use syn::{Expr, Macro};
 
 use super::Lifter;
-use super::changes::Use;
-use crate::args::Expressions;
+use super::changes::ValueUse;
+use crate::expressions::Expressions;
 use crate::hazards;
 
 impl Lifter<'_> {
@@ -18,9 +18,9 @@ impl Lifter<'_> {
             mac.tokens = self.lift_tokens(mem::take(&mut mac.tokens));
             return;
         };
-        let before = self.sites.len();
+        let before = (self.sites.len(), self.flow.verdict_count());
         self.visit_arguments_of_macro(mac, &mut arguments);
-        if self.sites.len() > before {
+        if (self.sites.len(), self.flow.verdict_count()) != before {
             mac.tokens = arguments.into_token_stream();
         }
     }
@@ -31,16 +31,16 @@ impl Lifter<'_> {
             name.as_ref()
                 .is_some_and(|name| names.iter().any(|known| name == known))
         };
-        // Others that are called `join` put texts together.
+        // Other macros with the name `join` concatenate strings.
         let of_futures = !arguments
             .items
             .iter()
             .any(|expr| matches!(expr, Expr::Lit(_)));
         if is(&["join", "try_join"]) && of_futures {
             for expr in &mut arguments.items {
-                let written = expr.clone();
-                let sources = self.gather(|this| this.visit_used(expr, Use::Awaited));
-                self.judge_await(sources, &written, "");
+                self.visit_awaited(expr, "", |this, operand| {
+                    this.visit_used(operand, ValueUse::Awaited);
+                });
             }
             return;
         }
@@ -52,7 +52,7 @@ impl Lifter<'_> {
         let exprs = arguments.items.iter_mut();
         for expr in exprs.chain(arguments.count.as_mut().map(|(_, count)| count)) {
             match expr {
-                // `name = value` is an argument's name here, not an assignment.
+                // In a macro, `name = value` is a named argument, not an assignment.
                 Expr::Assign(named) if matches!(&*named.left, Expr::Path(_)) => {
                     self.visit_expr_mut(&mut named.right);
                 }

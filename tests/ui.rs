@@ -1,4 +1,4 @@
-//! What the compiler says: one mistake per file in `ui/fail`, with its one error; what must compile in `ui/pass`.
+//! Compile errors: each file in `ui/fail` has one mistake and one error. Files in `ui/pass` must compile.
 
 #[test]
 fn ui() {

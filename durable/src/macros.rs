@@ -1,9 +1,9 @@
-//! The forms that `#[durable]` understands, for where it is missing.
+//! The macros of durable functions: their documentation, and an error for uses outside of `#[durable]`.
 //!
-//! The attribute replaces them. What it prints keeps the macro, as `step!(@ …)`, so that editors show the
-//! documentation below and an import of it counts as used.
+//! The attribute replaces their uses. Its expansion contains `step!(@ …)`, so that editors show the documentation below
+//! and an import of the macro counts as used.
 
-/// Error of a form that the attribute has not replaced.
+/// Error of a macro that the attribute has not replaced.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __outside {
@@ -12,27 +12,34 @@ macro_rules! __outside {
             "`", $form, "!` works only in the body of a function marked `#[durable]`, where the attribute can see it\n",
             "in a helper: mark the helper `#[durable]` and call it with `call!(helper(input))`, or pass it the value\n",
             "in a `macro_rules!`: write `", $form, "!(…)` in the function itself, or pass it to the macro as an argument\n",
-            "under another name, as after `use durable::", $form, " as other`: write `", $form, "!(…)` or `durable::", $form, "!(…)`"
+            "under another name, such as after `use durable::", $form, " as other`: write `", $form, "!(…)` or `durable::", $form, "!(…)`"
         ))
     };
 }
 
-/// Runs a body once and keeps its value.
+/// Runs a body and records its outcome. A replay returns the recorded outcome.
 ///
 /// `step!([name,] [options,] body)` awaits to `Result<T, StepError>`. The body is an expression of type
-/// `Result<T, impl Into<BoxError>>`; it may await and borrows what it uses. Without a name the step is
-/// called after the function it awaits. A block with `?` has the error type
-/// [`BodyError`](crate::BodyError), or the one named by `Ok::<_, Error>(value)`. The value must be owned, because a
-/// replay reads it back.
+/// `Result<T, impl Into<BoxError>>`. It may await, and it borrows the locals it uses. It may begin with `|step|`, a
+/// [`StepInfo`](crate::StepInfo). The default name of a step is that of the function it awaits. The error type of a block
+/// with `?` is [`BodyError`](crate::BodyError), or the one named by `Ok::<_, Error>(value)`. The value must be owned,
+/// because a replay decodes it from the record.
 ///
-/// Options, before the body: `key = value` or `ordered` (in a loop), `retry = Retry` (by default
-/// [`Retry::exponential`](crate::Retry::exponential), six attempts), `timeout = Duration` (of one
-/// attempt), `at_most_once`, `undo = |value| body` (takes the step back when the execution fails or is
-/// cancelled; ends with a `Result<(), _>`, borrows the state only and owns the rest), `move` (the body
-/// takes its captures by value),
-/// `was = "old name or path"`, `label = text`, `with = input` (what the body works on, as JSON: a recorded outcome of another
-/// input blocks the execution instead of answering; see [`Fingerprint`](crate::Fingerprint)), `codec = codec`, `secret`. A body may
-/// begin with `|step|`, a [`StepInfo`](crate::StepInfo).
+/// Options, before the body:
+///
+/// | option | meaning |
+/// |---|---|
+/// | `key = value`, `ordered` | in a loop: identifies each run by a key or by its position |
+/// | `retry = Retry` | retry policy; default: [`Retry::exponential`](crate::Retry::exponential) with six attempts |
+/// | `timeout = Duration` | time limit of one attempt |
+/// | `at_most_once` | an attempt that was interrupted is not repeated; it fails |
+/// | `undo = \|value\| body` | undoes the finished step if the execution fails or is cancelled; the body returns `Result<(), _>`, borrows only the state and owns everything else |
+/// | `move` | the body captures by value |
+/// | `was = "old name or path"` | former name, under which older executions recorded it |
+/// | `label = text` | label in histories |
+/// | `with = input` | the input of the body, compared as JSON: a recorded outcome of another input blocks the execution; see [`Fingerprint`](crate::Fingerprint) |
+/// | `codec = codec` | codec of the value; default: JSON |
+/// | `secret` | tools never show the value or error |
 ///
 /// ```
 /// use durable::prelude::*;
@@ -59,10 +66,11 @@ macro_rules! step {
     };
 }
 
-/// Keeps a value that cannot fail and would differ on replay: the clock, a random number.
+/// Records a value that would differ on replay, such as the time or a random number.
 ///
-/// `record!([name,] [options,] expression)` awaits to the value. Options: `key = value` or `ordered`,
-/// `was = "old name or path"`, `label = text`, `with = input`, `codec = codec`, `secret`.
+/// `record!([name,] [options,] expression)` awaits to the value. The expression cannot fail. Options, as for
+/// [`step!`](crate::step): `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`,
+/// `codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -82,11 +90,12 @@ macro_rules! record {
     };
 }
 
-/// Waits, without a process while it lasts.
+/// Waits durably. No process needs to run in the meantime.
 ///
-/// `wait!([name,] [options,] duration)` or `wait!([name,] [options,] until = time)` awaits to `()`. The
-/// timer starts when the expression is evaluated. Durations are short to say by [`Units`](crate::Units). Options: `key = value` or `ordered` (a wait in a loop
-/// is `ordered` by itself), `was = "old name or path"`, `label = text`, `with = input`.
+/// `wait!([name,] [options,] duration)` or `wait!([name,] [options,] until = time)` awaits to `()`. The timer starts when the
+/// expression is evaluated. [`Units`](crate::Units) has short forms of durations, such as `1.days()`. Options, as for
+/// [`step!`](crate::step): `key = value` or `ordered` (the default in a loop), `was = "old name or path"`, `label = text`,
+/// `with = input`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -109,11 +118,11 @@ macro_rules! wait {
     };
 }
 
-/// Groups durable calls under a name: names inside need only be unique inside.
+/// Groups durable calls under a name. Names in a scope need to be unique only there.
 ///
-/// `scope!(name, [options,] { … })` awaits to `Result<T, ScopeError>`, where the block ends with a
-/// `Result`. A panic in the block is the error of the scope. Options: `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`, `codec = codec`,
-/// `secret`.
+/// `scope!(name, [options,] { … })` awaits to `Result<T, ScopeError>`. The block evaluates to a `Result`. A panic in the block
+/// becomes the error of the scope. Options, as for [`step!`](crate::step): `key = value` or `ordered`,
+/// `was = "old name or path"`, `label = text`, `with = input`, `codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -138,11 +147,11 @@ macro_rules! scope {
     };
 }
 
-/// Runs another durable function inside this execution, in a scope of its own.
+/// Calls another durable function within this execution. The call is a scope.
 ///
-/// `call!([name,] [options,] function(input))` awaits to `Result<O, CallError>`. The function gets this
-/// one's state by itself. Options: `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`,
-/// `codec = codec`, `secret`.
+/// `call!([name,] [options,] function(input))` awaits to `Result<O, CallError>`. The function gets the state of the caller
+/// automatically. Options, as for [`step!`](crate::step): `key = value` or `ordered`, `was = "old name or path"`,
+/// `label = text`, `with = input`, `codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -168,8 +177,9 @@ macro_rules! call {
     };
 }
 
-/// What is the same on every replay: `execution!()` is an [`&ExecutionInfo`](crate::ExecutionInfo), not
-/// awaited.
+/// Returns facts about the execution that are the same on every replay.
+///
+/// `execution!()` is an [`&ExecutionInfo`](crate::ExecutionInfo). It is not awaited.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -189,16 +199,16 @@ macro_rules! execution {
     };
 }
 
-/// Repeats a check until it is satisfied, without a process in between.
+/// Repeats a check until it succeeds. No process needs to run between checks.
 ///
-/// `poll!(name, every = delay, [options,] [|state|] body)` awaits to `Result<T, PollError>`. The body is a
-/// `Result<ControlFlow<T, State>, _>`: `Break(value)` ends the poll, `Continue(state)` is kept for the next
-/// check. `every` is a `Duration` or a [`Backoff`](crate::Backoff).
+/// `poll!(name, every = delay, [options,] [|state|] body)` awaits to `Result<T, PollError>`. The body evaluates to a
+/// `Result<ControlFlow<T, State>, _>`: `Break(value)` ends the poll, `Continue(state)` records the state for the next check.
+/// `every` is a `Duration` or a [`Backoff`](crate::Backoff).
 ///
-/// Options: `state = first`, `attempts = n` (checks at most), `timeout = Duration` (no check begins later),
-/// `retry = Retry` (of a check that fails; by default it fails the poll), `key = value` or `ordered`,
-/// `was = "old name or path"`, `label = text`, `with = input`, `codec = codec` (of the value), `state_codec = codec` (of what is kept
-/// for the next check), `secret`.
+/// Options: `state = first` (state of the first check), `attempts = n` (maximum number of checks), `timeout = Duration` (no
+/// check starts later), `retry = Retry` (for a check that fails; by default a failed check fails the poll),
+/// `codec = codec` (of the value), `state_codec = codec` (of the state), and as for [`step!`](crate::step): `key = value` or
+/// `ordered`, `was = "old name or path"`, `label = text`, `with = input`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -225,17 +235,18 @@ macro_rules! poll {
     };
 }
 
-/// Waits for somebody outside, who answers by an id.
+/// Waits for a result from an external system or a person.
 ///
-/// `callback!(name, [options])` awaits to `Result<T, CallbackError>`; its `.id().await` is the id to hand
-/// out before. With `submit = |id| body` a step does that: then `name` is a scope of its own, which ends as
-/// the callback in it does (`name/callback`), or as the step (`name/submit`) where that fails.
-/// [`Client::complete`](crate::Client::complete) ends it by the id, from any process that can reach the store;
-/// `T` is what is given there, as JSON, or by `codec = Text` the text as it is ([`Text`](crate::Text)). An answer
-/// without a value is a `null`.
+/// `callback!(name, [options])` awaits to `Result<T, CallbackError>`. Its `.id().await` is the callback id to give to the
+/// external system beforehand. [`Client::complete`](crate::Client::complete) completes the callback by this id, from any
+/// process that can reach the store. `T` is decoded from the result given there: from JSON, or as it is with `codec = Text`
+/// ([`Text`](crate::Text)). A result without a value is `null`.
 ///
-/// Options: `timeout = Duration`, `heartbeat = Duration` (the longest pause between signs of life),
-/// `submit = |id| body`, `retry = Retry` (of `submit`; by default six attempts), `key = value` or `ordered`,
+/// With `submit = |id| body`, a step gives away the id. The callback is then a scope that contains the callback
+/// (`name/callback`) and the step (`name/submit`). Its outcome is that of the callback, or the error of the step.
+///
+/// Options: `timeout = Duration`, `heartbeat = Duration` (maximum time between heartbeats), `submit = |id| body`,
+/// `retry = Retry` (of `submit`; default: six attempts), and as for [`step!`](crate::step): `key = value` or `ordered`,
 /// `was = "old name or path"`, `label = text`, `with = input`, `codec = codec`, `secret`.
 ///
 /// ```
@@ -258,22 +269,25 @@ macro_rules! callback {
     };
 }
 
-/// Runs another durable function as an execution of its own.
+/// Runs another durable function as a separate execution, the child.
 ///
-/// `invoke!([name,] [options,] function(input))` awaits to `Result<O, InvokeError>`. Where only the name is
-/// known here it is `invoke!(name, [options,] "function", input)`, and where that is known at run time only,
-/// `invoke!(name, function = text, [options,] input)`. Without an input it is `()`. The child is started
-/// exactly once.
+/// | form | use |
+/// |---|---|
+/// | `invoke!([name,] [options,] function(input))` | the function is part of this program |
+/// | `invoke!(name, [options,] "function", input)` | only its name is known here |
+/// | `invoke!(name, function = text, [options,] input)` | its name is known only at run time |
 ///
-/// The id of the child is made of the id of this execution and the identity of the call. If another execution has that
-/// id, the call fails at once with an error that names both. A result that the type of `function` cannot read blocks
-/// this execution, since both are code of one project; the result of a function known by its name is an error of the
-/// call, of kind `Codec`. [`run`](crate::run()) ends with [`RunError::Blocked`](crate::RunError::Blocked) when only
-/// a child that is blocked could let the execution go on.
+/// All await to `Result<O, InvokeError>`. The default input is `()`. The child is started exactly once.
 ///
-/// Options: `tenant = text` (for whom, where the store keeps tenants apart), `key = value` or `ordered`,
-/// `was = "old name or path"`, `label = text`, `with = input`, `input_codec = codec` (writes the input; the function reads it as its
-/// own), `codec = codec` (reads the result, whatever wrote it), `secret`.
+/// The id of the child is derived from the id of this execution and the identity of the call. If another execution has that
+/// id, the call fails at once with an error that names both. A result that does not decode blocks this execution if the
+/// function is part of this program. If the function is given by name, it is an error of kind `Codec`.
+/// [`run`](crate::run()) returns [`RunError::Blocked`](crate::RunError::Blocked) if the execution waits only for children that
+/// are blocked.
+///
+/// Options: `tenant = text` (tenant of the child, on stores that separate tenants), `input_codec = codec` (encodes the input;
+/// the function decodes it with its own codec), `codec = codec` (decodes the result), and as for [`step!`](crate::step):
+/// `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -299,13 +313,13 @@ macro_rules! invoke {
     };
 }
 
-/// Ends this execution and starts the next of its chain, with a fresh history.
+/// Ends this execution and starts the next one of its chain, with an empty history.
 ///
-/// `continue_as!(input).await` never ends; it stands where the function would return.
+/// `continue_as!(input).await` never returns. Use it where the function would return.
 ///
-/// An `undo` body belongs to the execution that its step ran in. While a finished step has one, the execution does not
-/// continue: it is blocked with a report that names the steps (on Lambda it fails, and they are taken back). Have an
-/// [`invoke!`](crate::invoke!) do what may have to be taken back.
+/// An `undo` body belongs to the execution of its step. An execution with finished steps that have one cannot continue: it
+/// blocks with a report that names the steps. On Lambda it fails, and the steps are undone. Put such steps into a child, by
+/// [`invoke!`](crate::invoke!).
 ///
 /// ```
 /// use durable::prelude::*;
@@ -328,19 +342,29 @@ macro_rules! continue_as {
     };
 }
 
-/// Runs a body for each of many items, each in a scope of its own, at once.
+/// Runs a body for each of several items concurrently. Each item is a scope.
 ///
-/// `map!(name, items, [options,] |item| { … })` awaits to a [`BatchResult`](crate::BatchResult). The block ends
-/// with a `Result` and may hold durable calls. A list that may be reordered or grow needs item keys.
+/// `map!(name, items, [options,] |item| { … })` awaits to a [`BatchResult`](crate::BatchResult). The block evaluates to a
+/// `Result` and may contain durable calls. A list whose order or length may change needs item keys.
 ///
-/// Options: `key = |item| value` (tells the items apart; any other `key`, or `ordered`, tells the runs of
-/// the `map!` itself apart), `item_label = |item| text` (how each item is written in histories; `label = text`
-/// is how the `map!` itself is), `with = |item| input` (what an item's body works on; `with = input` is of the whole), `concurrency = n`, `complete = Complete`, `flat` (the items leave no records
-/// of their own), `was = "old name or path"`, `codec = codec` (of each item's value), `secret`.
+/// | option | meaning |
+/// |---|---|
+/// | `key = \|item\| value` | identifies each item; default: its position |
+/// | `key = value`, `ordered` | identifies each run of a `map!` in a loop |
+/// | `item_label = \|item\| text` | label of each item in histories |
+/// | `label = text` | label of the `map!` in histories |
+/// | `with = \|item\| input` | input of each item's body, as for [`step!`](crate::step) |
+/// | `with = input` | input of the whole `map!` |
+/// | `concurrency = n` | maximum number of items that run at once |
+/// | `complete = Complete` | when the `map!` is complete; default: when all items are |
+/// | `flat` | items have no records of their own |
+/// | `codec = codec` | codec of each item's value |
+/// | `result_codec = codec` | codec of the recorded result, a `Codec<BatchResult<T>>` |
 ///
-/// `result_codec = codec` is for the whole, a `Codec<BatchResult<T>>`: what it writes is what is recorded of the
-/// `map!`, and what it reads of that is what comes back, with nothing run again. Over the store's limit, or
-/// with an `undo` inside, the result is put together from the items instead.
+/// `was` and `secret` are as for [`step!`](crate::step).
+///
+/// With `result_codec`, a replay returns the result that the codec decodes, and runs nothing again. A result over the store's
+/// size limit is put together from the items instead, and so is one with an `undo` in an item.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -364,14 +388,14 @@ macro_rules! map {
     };
 }
 
-/// Runs named bodies of one type at once, each in a scope of its own.
+/// Runs named branches of the same type concurrently. Each branch is a scope.
 ///
-/// `parallel!(name, [options,] { "a" => { … }, "b" => { … } })` awaits to a
-/// [`BatchResult`](crate::BatchResult), in the order in which the branches are written. Branches made at run time
-/// stand in a list, with one body for all: `parallel!(name, branches, key = |branch| …, [options,] |branch| { … })`.
+/// `parallel!(name, [options,] { "a" => { … }, "b" => { … } })` awaits to a [`BatchResult`](crate::BatchResult), in the order
+/// of the branches. Branches that are created at run time are given as a list, with one body for all:
+/// `parallel!(name, branches, key = |branch| …, [options,] |branch| { … })`.
 ///
-/// Options: `concurrency = n`, `complete = Complete`, `flat`, `key = value` or `ordered`, `was = "old name or path"`,
-/// `label = text`, `with = input`, `codec = codec`, `result_codec = codec`, `secret`; see [`map!`](crate::map).
+/// Options, as for [`map!`](crate::map): `concurrency = n`, `complete = Complete`, `flat`, `key = value` or `ordered`,
+/// `was = "old name or path"`, `label = text`, `with = input`, `codec = codec`, `result_codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -396,13 +420,13 @@ macro_rules! parallel {
     };
 }
 
-/// Goes on with what comes first, the same on every replay.
+/// Waits for the first of several futures. The winner is recorded, so it is the same on every replay.
 ///
-/// `race!(name, [options,] { "arm" => future => expression, … })` awaits to the winner's expression; with
-/// `"arm" => pattern = future => expression` that sees what the future gave. The winner is recorded before
-/// its expression runs, then the other futures are dropped. An expression that may fail ends with a
-/// `Result`: the `?` comes after `.await`. Names of call sites in the futures need only be
-/// unique in the race. Options: `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`.
+/// `race!(name, [options,] { "arm" => future => expression, … })` awaits to the winner's expression. In
+/// `"arm" => pattern = future => expression`, the expression can use the output of the future. The winner is recorded before
+/// its expression runs. Then the other futures are dropped. An expression that may fail evaluates to a `Result`, so that `?`
+/// comes after `.await`. A race is a scope for the call sites in its futures. Options, as for [`step!`](crate::step):
+/// `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`.
 ///
 /// ```
 /// use durable::prelude::*;
@@ -427,14 +451,15 @@ macro_rules! race {
     };
 }
 
-/// Goes over many items in order, as many per step as fit a time target.
+/// Processes items in order, in batches sized to take a target time.
 ///
-/// `batches!(name, items, [options,] |batch| body)` awaits to `Result<Vec<T>, StepError>`, a value for each
-/// batch. The items are a slice, array or `Vec` in a local, which is borrowed. The body gets a slice of the items and is one step: it runs again as a whole. Sizes start small
-/// and grow towards the target.
+/// `batches!(name, items, [options,] |batch| body)` awaits to `Result<Vec<T>, StepError>`, with one value per batch. The items
+/// are a slice, array or `Vec` in a local, which is borrowed. The body gets a slice of the items. Each batch is one step, so
+/// an interrupted batch runs again as a whole. Batches start small and grow towards the target time.
 ///
-/// Options: `target = Duration` (of one batch, by default ten seconds), `max = n` (items of one batch),
-/// `retry = Retry`, `timeout = Duration`, `with = |batch| input`, `was = "old name or path"`, `codec = codec`, `secret`.
+/// Options: `target = Duration` (time of one batch; default: ten seconds), `max = n` (maximum number of items in a batch),
+/// `with = |batch| input`, and as for [`step!`](crate::step): `retry = Retry`, `timeout = Duration`,
+/// `was = "old name or path"`, `codec = codec`, `secret`.
 ///
 /// ```
 /// use durable::prelude::*;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use durable_core::store::{MemoryStore, Store, StoreError, StoreErrorKind};
 
-/// Where checkpoints are kept when nobody says where.
+/// Store of a run for which none is configured.
 const DEFAULT_STORE: &str = "sqlite:durable.db";
 
-/// Opens the store that `url` names.
+/// Opens the store at `url`.
 ///
 /// | URL | store |
 /// |---|---|
-/// | `sqlite:PATH` | one SQLite file, made when it is not there (feature `sqlite`) |
-/// | `postgres://USER@HOST/DATABASE` | a schema in a PostgreSQL database, made when it is not there (feature `postgres`) |
-/// | `memory:` | gone with the process |
+/// | `sqlite:PATH` | a SQLite file, created if it does not exist (feature `sqlite`) |
+/// | `postgres://USER@HOST/DATABASE` | a schema of a PostgreSQL database, created if it does not exist (feature `postgres`) |
+/// | `memory:` | memory of this process, for tests |
 ///
 /// ```
 /// # async fn f() -> Result<(), durable::store::StoreError> {
@@ -23,7 +23,7 @@ const DEFAULT_STORE: &str = "sqlite:durable.db";
 ///
 /// # Errors
 ///
-/// [`StoreErrorKind::Unusable`] for a URL that names no store; else what opening the store says.
+/// [`StoreErrorKind::Unusable`] for an invalid URL or a missing feature. Otherwise the error of opening the store.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(MemoryStore::new())),
@@ -35,29 +35,29 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         Some(("postgres" | "postgresql", _)) => Ok(Arc::new(
             durable_postgres::PostgresStore::connect(url).await?,
         )),
-        // A URL of a server may hold a password.
+        // The message leaves out the URL, which may contain a password.
         #[cfg(not(feature = "postgres"))]
         Some(("postgres" | "postgresql", _)) => Err(StoreError::new(
             StoreErrorKind::Unusable,
-            "a store in PostgreSQL needs the feature `postgres` of the crate `durable`",
+            "PostgreSQL stores need the feature `postgres` of the crate `durable`: add it to `Cargo.toml`",
         )),
         _ => Err(StoreError::new(
             StoreErrorKind::Unusable,
             format!(
-                "{url:?} names no store: write `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or `memory:`"
+                "invalid store URL {url:?}: write `sqlite:PATH`, `postgres://USER@HOST/DATABASE` or `memory:`"
             ),
         )),
     }
 }
 
-/// The store of a run that names none.
+/// Opens the store of a run for which none is configured.
 pub(crate) async fn default_store() -> Result<Arc<dyn Store>, StoreError> {
     match std::env::var("DURABLE_STORE") {
         Ok(url) => open(&url).await,
         Err(std::env::VarError::NotPresent) => open(DEFAULT_STORE).await,
         Err(error @ std::env::VarError::NotUnicode(_)) => Err(StoreError::new(
             StoreErrorKind::Unusable,
-            format!("the environment variable DURABLE_STORE is no text: {error}"),
+            format!("the environment variable DURABLE_STORE is not valid Unicode: {error}"),
         )),
     }
 }

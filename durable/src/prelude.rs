@@ -1,4 +1,4 @@
-//! Everything a file with a durable function needs.
+//! Imports for a file with durable functions: `use durable::prelude::*;`
 
 pub use std::ops::ControlFlow;
 pub use std::time::Duration;

@@ -127,7 +127,10 @@ fn first_span(expr: &Expr) -> Span {
 fn source_text(expr: &Expr) -> String {
     let tokens = expr.to_token_stream().to_string();
     let text = tokens.split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = text.replace("(& ", "(&").replace(", & ", ", &");
+    let spaced = [("(& ", "(&"), (", & ", ", &"), ("! (", "!(")];
+    let text = spaced
+        .into_iter()
+        .fold(text, |text, (spaced, tight)| text.replace(spaced, tight));
     match name::callee(expr) {
         Some(callee) if text.chars().count() > MAX_QUOTED || text.contains('!') => {
             format!("{callee}(…)")

@@ -8,7 +8,7 @@ pub struct App {
     factor: u32,
 }
 
-/// What the functions belong to.
+/// Type that the durable functions are associated with.
 pub struct Jobs;
 
 impl Jobs {

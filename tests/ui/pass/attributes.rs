@@ -1,4 +1,4 @@
-//! Docs, `cfg`s, lint levels and other attributes stay where they belong.
+//! Documentation, `cfg`s, lint levels and other attributes are kept on the right items.
 #![deny(warnings)]
 
 use durable::prelude::*;

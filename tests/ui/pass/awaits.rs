@@ -1,4 +1,4 @@
-//! Durable calls awaited in every way, and awaits that are no calls at all.
+//! Awaits of durable calls in every form, and other awaits that are accepted.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ async fn closures_and_structs(xs: Vec<u32>) -> Result<u32, BoxError> {
     Ok(sum)
 }
 
-/// The value of a branch or scope is recorded, whatever its body awaits.
+/// A branch or scope without durable calls is recorded as a whole, so its body may await anything.
 #[durable]
 async fn recorded_as_a_whole(xs: Vec<u32>) -> Result<u32, BoxError> {
     let one = scope!("one", { work(1).await }).await?;
@@ -154,7 +154,7 @@ async fn callbacks() -> Result<u32, BoxError> {
 
 #[durable]
 async fn allowed(n: u32) -> Result<u32, BoxError> {
-    // The same on every replay.
+    // These behave the same on every replay.
     #[durable(allow(D022))]
     let n = work(n).await?;
     Ok(n)

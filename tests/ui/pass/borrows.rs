@@ -1,4 +1,4 @@
-//! Bodies borrow locals, loop variables and the shared state, and futures of handlers are `Send`.
+//! Bodies that borrow locals, loop variables and the shared state. The futures of handlers are `Send`.
 #![deny(warnings)]
 
 use durable::prelude::*;

@@ -1,4 +1,4 @@
-//! `call!` with and without state, and of itself.
+//! `call!` of functions with and without state, and recursive calls.
 #![deny(warnings)]
 
 use durable::prelude::*;

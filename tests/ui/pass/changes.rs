@@ -1,4 +1,4 @@
-//! What bodies may change: locals of their own, handles, and the shared state.
+//! Changes that bodies may make: to their own locals, to handles, and to the shared state.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -74,7 +74,7 @@ fn interval(limit: u32) -> Duration {
     timeout(limit)
 }
 
-/// Names that others have too, and counters of the function's own.
+/// Functions and methods with the names of hazards, and a local atomic.
 #[durable]
 async fn names() -> Result<u32, BoxError> {
     fn spawn(n: u32) -> u32 {

@@ -1,4 +1,4 @@
-//! The ways out of a body with `?`, and the error types that they have.
+//! The exits of bodies with `?`, and their error types.
 #![deny(warnings)]
 
 use std::num::ParseIntError;

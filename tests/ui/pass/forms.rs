@@ -1,4 +1,4 @@
-//! Every place a call site may stand in, and every form.
+//! Every kind of call site, and every place where a call site may be.
 #![deny(warnings)]
 
 use std::ops::Deref;

@@ -1,4 +1,4 @@
-//! Nothing the user names gets in the way of the expansion, or the other way round.
+//! Names of the user and names of the expansion do not conflict.
 #![deny(
     warnings,
     clippy::all,
@@ -27,7 +27,7 @@ async fn work(n: u32) -> ::std::result::Result<u32, ::std::fmt::Error> {
     ::std::result::Result::Ok(n)
 }
 
-/// Public, so that `missing_docs` looks.
+/// Public, so that `missing_docs` checks it.
 #[durable]
 pub async fn shadowed(__durable_input: u32) -> ::std::result::Result<u32, ::durable::BoxError> {
     let cx = 1;

@@ -1,4 +1,4 @@
-//! Durable functions may have the names that the expansion has for its own.
+//! Durable functions with names that the expansion uses too.
 
 use durable::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Every operation, with borrows of locals and state, in loops and beside each other, in futures that are `Send`.
+//! Every operation, with borrows of locals and state, in loops and concurrently. The futures are `Send`.
 #![deny(warnings)]
 
 use durable::prelude::*;
@@ -71,7 +71,7 @@ async fn starting(app: &App, job: Job) -> Result<u32, BoxError> {
     Ok(one? + other?)
 }
 
-/// Any value, as itself.
+/// Returns its argument, of any type.
 struct Own;
 
 impl<T> durable::Codec<T> for Own

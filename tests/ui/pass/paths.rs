@@ -1,4 +1,4 @@
-//! The forms by other paths than those of the prelude, and other macros of their names.
+//! Call sites by paths other than those of the prelude, and macros of other crates with the same names.
 #![deny(warnings)]
 
 use durable as d;

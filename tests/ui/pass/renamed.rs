@@ -1,4 +1,4 @@
-//! The crate under another name, handlers inside functions, and blocks that end in a call.
+//! The crate under another name, handlers nested in functions, and blocks that end with a call.
 #![deny(warnings)]
 
 extern crate durable as renamed;

@@ -187,6 +187,11 @@ impl Call {
                 then,
             });
         }
+        Self::read_race_arm(name, input)
+    }
+
+    /// `[pattern =] future => expression` of a `race!`.
+    fn read_race_arm(name: LitStr, input: ParseStream<'_>) -> syn::Result<Arm> {
         let fork = input.fork();
         let is_bound = Pat::parse_single(&fork).is_ok()
             && fork.peek(Token![=])

@@ -6,7 +6,7 @@
 /// Error of a macro that the attribute has not replaced.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __outside {
+macro_rules! __outside_durable_function {
     ($form:literal) => {
         ::core::compile_error!(::core::concat!(
             "`", $form, "!` works only in the body of a function marked `#[durable]`, where the attribute can see it\n",
@@ -62,7 +62,7 @@ macro_rules! step {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("step")
+        $crate::__outside_durable_function!("step")
     };
 }
 
@@ -86,7 +86,7 @@ macro_rules! record {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("record")
+        $crate::__outside_durable_function!("record")
     };
 }
 
@@ -114,7 +114,7 @@ macro_rules! wait {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("wait")
+        $crate::__outside_durable_function!("wait")
     };
 }
 
@@ -143,7 +143,7 @@ macro_rules! scope {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("scope")
+        $crate::__outside_durable_function!("scope")
     };
 }
 
@@ -173,7 +173,7 @@ macro_rules! call {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("call")
+        $crate::__outside_durable_function!("call")
     };
 }
 
@@ -195,7 +195,7 @@ macro_rules! execution {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("execution")
+        $crate::__outside_durable_function!("execution")
     };
 }
 
@@ -231,7 +231,7 @@ macro_rules! poll {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("poll")
+        $crate::__outside_durable_function!("poll")
     };
 }
 
@@ -265,7 +265,7 @@ macro_rules! callback {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("callback")
+        $crate::__outside_durable_function!("callback")
     };
 }
 
@@ -309,7 +309,7 @@ macro_rules! invoke {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("invoke")
+        $crate::__outside_durable_function!("invoke")
     };
 }
 
@@ -338,7 +338,7 @@ macro_rules! continue_as {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("continue_as")
+        $crate::__outside_durable_function!("continue_as")
     };
 }
 
@@ -384,7 +384,7 @@ macro_rules! map {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("map")
+        $crate::__outside_durable_function!("map")
     };
 }
 
@@ -416,7 +416,7 @@ macro_rules! parallel {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("parallel")
+        $crate::__outside_durable_function!("parallel")
     };
 }
 
@@ -447,7 +447,7 @@ macro_rules! race {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("race")
+        $crate::__outside_durable_function!("race")
     };
 }
 
@@ -477,6 +477,6 @@ macro_rules! batches {
         $($expansion)*
     };
     ($($anything:tt)*) => {
-        $crate::__outside!("batches")
+        $crate::__outside_durable_function!("batches")
     };
 }

@@ -45,35 +45,16 @@ impl Printer<'_> {
         let Some(part) = call.parts.first().copied() else {
             return TokenStream::new();
         };
-        let (claim, fan) = (self.claim(index, call), self.start_branches(index, call));
+        let (operation, fan) = (self.register(index, call), self.start_branches(index, call));
         let (items, entered) = (self.filled(&call.items), self.branch(part, call));
         let items = quote_spanned!(located(&call.items)=> __p::items(#items));
         let branch = &self.sites[part].call;
         let (site, binder) = (self.site_reference(part, branch), &branch.binder);
-        let (key, place) = match call.item_key() {
-            Some((pat, key)) => {
-                let key = self.key(key);
-                (
-                    quote_spanned!(hidden()=> { let #pat = &__item; #key }),
-                    quote_spanned!(hidden()=> keyed(#site, &__key)),
-                )
-            }
-            None => (
-                quote_spanned!(hidden()=> __branches.len().to_string()),
-                quote_spanned!(hidden()=> turn(#site)),
-            ),
-        };
-        let label = call.item_label().map(|(pat, label)| {
-            let label = self.filled(label);
-            quote_spanned!(hidden()=> .label({ let #pat = &__item; #label }))
-        });
-        let with = call.item_with().map(|(pat, with)| {
-            let with = self.filled(with);
-            quote_spanned!(located(&with)=> .with({ let #pat = &__item; __p::input(&(#with)) }))
-        });
+        let (key, place) = self.item_key(call, &site);
+        let (label, with) = (self.item_label(call), self.item_input(call));
         let run = self.run_branches(call);
         let content = quote_spanned! {hidden()=>
-                let __operation = #claim;
+                let __operation = #operation;
                 let __items = #items;
                 async {
                     let __fan = #fan;
@@ -93,8 +74,39 @@ impl Printer<'_> {
         site_block(call, content)
     }
 
+    /// The key of `__item`, and the method call that registers its branch.
+    fn item_key(&self, call: &Call, site: &TokenStream) -> (TokenStream, TokenStream) {
+        match call.item_key() {
+            Some((pat, key)) => {
+                let key = self.key(key);
+                (
+                    quote_spanned!(hidden()=> { let #pat = &__item; #key }),
+                    quote_spanned!(hidden()=> keyed(#site, &__key)),
+                )
+            }
+            None => (
+                quote_spanned!(hidden()=> __branches.len().to_string()),
+                quote_spanned!(hidden()=> turn(#site)),
+            ),
+        }
+    }
+
+    /// The method call that sets the label of `__item`.
+    fn item_label(&self, call: &Call) -> Option<TokenStream> {
+        let (pat, label) = call.item_label()?;
+        let label = self.filled(label);
+        Some(quote_spanned!(hidden()=> .label({ let #pat = &__item; #label })))
+    }
+
+    /// The method call that declares the input of the body for `__item`.
+    fn item_input(&self, call: &Call) -> Option<TokenStream> {
+        let (pat, with) = call.item_with()?;
+        let with = self.filled(with);
+        Some(quote_spanned!(located(&with)=> .with({ let #pat = &__item; __p::input(&(#with)) })))
+    }
+
     pub(super) fn parallel(&self, index: usize, call: &Call) -> TokenStream {
-        let (claim, fan) = (self.claim(index, call), self.start_branches(index, call));
+        let (operation, fan) = (self.register(index, call), self.start_branches(index, call));
         let run = self.run_branches(call);
         let branches = call.parts.iter().zip(&call.arms).map(|(part, arm)| {
             let site = self.site_reference(*part, &self.sites[*part].call);
@@ -107,7 +119,7 @@ impl Printer<'_> {
             }
         });
         let content = quote_spanned! {hidden()=>
-                let __operation = #claim;
+                let __operation = #operation;
                 async {
                     let __fan = #fan;
                     let __branches = __p::Vec::from([#(#branches),*]);
@@ -118,7 +130,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn race(&self, index: usize, call: &Call) -> TokenStream {
-        let claim = self.claim(index, call);
+        let operation = self.register(index, call);
         let names = call.arms.iter().map(|arm| &arm.name);
         let arms: Vec<Ident> = (0..call.arms.len())
             .map(|at| format_ident!("__arm{at}", span = hidden()))
@@ -148,7 +160,7 @@ impl Printer<'_> {
                 quote_spanned!(hidden()=> #case => { #bind #then })
             });
         let content = quote_spanned! {hidden()=>
-                let __operation = #claim;
+                let __operation = #operation;
                 async {
                     let __race = __p::race(__operation, &[#(#names),*]).await;
                     let (#(mut #arms),*) = {

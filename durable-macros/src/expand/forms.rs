@@ -1,4 +1,4 @@
-//! Prints call sites. The operation is claimed when the expression is evaluated; the rest is inline and borrows.
+//! Prints call sites. The operation is registered when the expression is evaluated; the rest is inline and borrows.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -14,7 +14,11 @@ const SIZE_OPTIONS: &[&str] = &["target", "max"];
 
 impl Printer<'_> {
     pub(super) fn step(&self, index: usize, call: &Call) -> TokenStream {
-        let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
+        let (operation, codec, body) = (
+            self.register(index, call),
+            self.codec(call),
+            self.body(call),
+        );
         let moves = call.options.get("move").map(|given| &given.name);
         let span = call.body.as_ref().map_or_else(hidden, located);
         let run = match self.options(call) {
@@ -28,7 +32,7 @@ impl Printer<'_> {
             .is_some()
             .then(|| quote_spanned!(hidden()=> .undoable()));
         let content = quote_spanned! {hidden()=>
-                let __operation = #claim;
+                let __operation = #operation;
                 let mut __op = #op #undoable;
                 async #moves {
                     while let __p::Some(__step) = __op.next().await {
@@ -52,7 +56,11 @@ impl Printer<'_> {
     }
 
     pub(super) fn poll(&self, index: usize, call: &Call) -> TokenStream {
-        let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
+        let (operation, codec, body) = (
+            self.register(index, call),
+            self.codec(call),
+            self.body(call),
+        );
         let span = call.body.as_ref().map_or_else(hidden, located);
         let unit = || quote_spanned!(hidden()=> ());
         let first = call
@@ -76,7 +84,7 @@ impl Printer<'_> {
         let run = quote_spanned!(span=> __op.run(__p::options()#retry, #body));
         let outcome = quote_spanned!(span=> __p::checked(__out));
         let content = quote_spanned! {hidden()=>
-                let __operation = #claim;
+                let __operation = #operation;
                 let mut __op = __p::poll(__operation, #codec, #states);
                 async {
                     while let __p::Some(__step) = __op.next().await {
@@ -134,18 +142,18 @@ impl Printer<'_> {
     }
 
     pub(super) fn callback(&self, index: usize, call: &Call) -> TokenStream {
-        let claim = self.claim(index, call);
+        let operation = self.register(index, call);
         let codec = self.codec_over(call, call.path.to_token_stream());
         let limits = self.forwarded(call, LIMIT_OPTIONS);
         let [answer, submit] = call.parts[..] else {
             return quote_spanned! {located(&call.path)=>
-                __p::callback(#claim, __p::limits()#limits, #codec)
+                __p::callback(#operation, __p::limits()#limits, #codec)
             };
         };
         let site = self.site_reference(answer, &self.sites[answer].call);
         let step = &self.sites[submit].call;
         let submitting = quote_spanned! {located(&call.path)=>
-            __p::submitting(#claim, #site, __p::limits()#limits, #codec)
+            __p::submitting(#operation, #site, __p::limits()#limits, #codec)
         };
         let submit = self.step(submit, step);
         let finish = quote_spanned!(located(&step.body)=> __op.finish(__submitted).await);
@@ -190,12 +198,16 @@ impl Printer<'_> {
     }
 
     pub(super) fn record(&self, index: usize, call: &Call) -> TokenStream {
-        let (claim, codec, body) = (self.claim(index, call), self.codec(call), self.body(call));
+        let (operation, codec, body) = (
+            self.register(index, call),
+            self.codec(call),
+            self.body(call),
+        );
         let span = call.body.as_ref().map_or_else(hidden, located);
         let op = quote_spanned!(span=> __p::record(__operation, #codec));
         let run = quote_spanned!(span=> __op.run(#body));
         let content = quote_spanned! {hidden()=>
-                let __operation = #claim;
+                let __operation = #operation;
                 async {
                     let mut __op = #op;
                     match __op.next().await {
@@ -211,21 +223,21 @@ impl Printer<'_> {
     }
 
     pub(super) fn wait(&self, index: usize, call: &Call) -> TokenStream {
-        let claim = self.claim(index, call);
+        let operation = self.register(index, call);
         if let Some(time) = call.options.expr("until") {
             let time = self.filled(time);
             let time = quote_spanned!(hidden()=> __p::time(#time));
-            return quote_spanned!(located(&call.path)=> __p::wait_until(#claim, #time));
+            return quote_spanned!(located(&call.path)=> __p::wait_until(#operation, #time));
         }
         let duration = self.filled(&call.body);
-        quote_spanned!(located(&call.path)=> __p::wait(#claim, #duration))
+        quote_spanned!(located(&call.path)=> __p::wait(#operation, #duration))
     }
 
     pub(super) fn scope(&self, index: usize, call: &Call) -> TokenStream {
-        let claim = self.claim(index, call);
+        let operation = self.register(index, call);
         let entered = self.scope_body(index, call, &self.codec(call));
         let content = quote_spanned! {hidden()=>
-                let __operation = #claim;
+                let __operation = #operation;
                 async { #entered }
         };
         site_block(call, content)

@@ -12,7 +12,7 @@ const INVOKE_OPTIONS: &[&str] = &["codec", "input_codec", "tenant"];
 
 impl Printer<'_> {
     pub(super) fn call(&self, index: usize, call: &Call) -> TokenStream {
-        let claim = self.claim(index, call);
+        let operation = self.register(index, call);
         let Some((function, input)) = self.callee(call) else {
             return TokenStream::new();
         };
@@ -21,13 +21,13 @@ impl Printer<'_> {
             codec = quote_spanned!(located(given)=> __p::given(#codec));
         }
         quote_spanned! {located(&function)=>
-            __p::call(#claim, __state, __undo, #function, #input, #codec)
+            __p::call(#operation, __state, __undo, #function, #input, #codec)
         }
     }
 
     pub(super) fn invoke(&self, index: usize, call: &Call) -> TokenStream {
-        let (claim, how) = (
-            self.claim(index, call),
+        let (operation, how) = (
+            self.register(index, call),
             self.forwarded(call, INVOKE_OPTIONS),
         );
         let how = quote_spanned!(located(&call.path)=> __p::invoking()#how);
@@ -43,13 +43,13 @@ impl Printer<'_> {
                 None => quote_spanned!(hidden()=> ()),
             };
             return quote_spanned! {located(&call.path)=>
-                __p::invoke_named(#claim, #function, #input, #how)
+                __p::invoke_named(#operation, #function, #input, #how)
             };
         }
         let Some((function, input)) = self.callee(call) else {
             return TokenStream::new();
         };
-        quote_spanned!(located(&function)=> __p::invoke(#claim, __state, #function, #input, #how))
+        quote_spanned!(located(&function)=> __p::invoke(#operation, __state, #function, #input, #how))
     }
 
     pub(super) fn continue_as(&self, call: &Call) -> TokenStream {

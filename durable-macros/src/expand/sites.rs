@@ -1,4 +1,4 @@
-//! Prints the table of call sites, and the expressions that claim their operations.
+//! Prints the table of call sites, and the expressions that register their operations.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -44,26 +44,7 @@ impl Printer<'_> {
     /// One entry of the table of call sites.
     fn table_entry(&self, index: usize, site: &Site) -> Option<TokenStream> {
         let Site { call, place } = site;
-        let kind = match call.kind {
-            Kind::Step | Kind::Submit => quote_spanned!(hidden()=> Step),
-            Kind::Record => quote_spanned!(hidden()=> Record),
-            Kind::Wait => quote_spanned!(hidden()=> Wait),
-            Kind::Poll => quote_spanned!(hidden()=> Poll),
-            Kind::Callback if call.parts.is_empty() => quote_spanned!(hidden()=> Callback),
-            Kind::Callback => quote_spanned!(hidden()=> WaitForCallback),
-            Kind::InnerCallback => quote_spanned!(hidden()=> Callback),
-            Kind::Invoke => quote_spanned!(hidden()=> Invoke),
-            Kind::Scope => quote_spanned!(hidden()=> Scope),
-            Kind::Call => quote_spanned!(hidden()=> Call),
-            Kind::Map if call.is_parallel_list => quote_spanned!(hidden()=> Parallel),
-            Kind::Map => quote_spanned!(hidden()=> Map),
-            Kind::Parallel => quote_spanned!(hidden()=> Parallel),
-            Kind::Branch => quote_spanned!(hidden()=> Branch),
-            Kind::Race => quote_spanned!(hidden()=> Race),
-            Kind::Batches => quote_spanned!(hidden()=> Batch),
-            Kind::Undo => quote_spanned!(hidden()=> Undo),
-            Kind::Execution | Kind::ContinueAs => return None,
-        };
+        let kind = recorded_kind(call)?;
         let name = call.name.as_ref().map_or("", |name| name.text.as_str());
         // At the user's span, `line!()` in `site!` yields the user's line.
         let user = first_span(&call.path);
@@ -164,8 +145,8 @@ impl Printer<'_> {
         quote_spanned!(hidden()=> &__SITES[#path #bang])
     }
 
-    /// Claims the operation of a call site.
-    pub(super) fn claim(&self, index: usize, call: &Call) -> TokenStream {
+    /// Registers the operation of a call site.
+    pub(super) fn register(&self, index: usize, call: &Call) -> TokenStream {
         let site = self.site_reference(index, call);
         let label = call.options.expr("label").map(|label| {
             let label = self.filled(label);
@@ -211,4 +192,28 @@ impl Printer<'_> {
     pub(super) fn filled(&self, tokens: impl ToTokens) -> TokenStream {
         self.fill(tokens.to_token_stream())
     }
+}
+
+/// The kind of a call site's operation in the history.
+fn recorded_kind(call: &Call) -> Option<TokenStream> {
+    Some(match call.kind {
+        Kind::Step | Kind::Submit => quote_spanned!(hidden()=> Step),
+        Kind::Record => quote_spanned!(hidden()=> Record),
+        Kind::Wait => quote_spanned!(hidden()=> Wait),
+        Kind::Poll => quote_spanned!(hidden()=> Poll),
+        Kind::Callback if call.parts.is_empty() => quote_spanned!(hidden()=> Callback),
+        Kind::Callback => quote_spanned!(hidden()=> WaitForCallback),
+        Kind::InnerCallback => quote_spanned!(hidden()=> Callback),
+        Kind::Invoke => quote_spanned!(hidden()=> Invoke),
+        Kind::Scope => quote_spanned!(hidden()=> Scope),
+        Kind::Call => quote_spanned!(hidden()=> Call),
+        Kind::Map if call.is_parallel_list => quote_spanned!(hidden()=> Parallel),
+        Kind::Map => quote_spanned!(hidden()=> Map),
+        Kind::Parallel => quote_spanned!(hidden()=> Parallel),
+        Kind::Branch => quote_spanned!(hidden()=> Branch),
+        Kind::Race => quote_spanned!(hidden()=> Race),
+        Kind::Batches => quote_spanned!(hidden()=> Batch),
+        Kind::Undo => quote_spanned!(hidden()=> Undo),
+        Kind::Execution | Kind::ContinueAs => return None,
+    })
 }

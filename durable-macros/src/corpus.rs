@@ -52,7 +52,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
-            let is_ours = !name.starts_with('.') && name != "target" && !path.ends_with("ui/fail");
+            let is_ours = !name.starts_with('.') && name != "target" && !path.is_symlink();
+            let is_ours = is_ours && !path.ends_with("ui/fail");
             if is_ours {
                 collect(&path, files);
             }

@@ -5,7 +5,7 @@ use crate::sites::{Kind, Repeat, Site};
 
 /// Former path of an operation: the scopes it was in, and its name.
 pub(crate) struct FormerPath {
-    /// Number of scopes above the call site's scope at which the path begins. `None` is the top of the function.
+    /// Number of scopes above the call site's scope at which the path bases. `None` is the top of the function.
     pub(crate) levels_up: Option<usize>,
     pub(crate) segments: Vec<Segment>,
 }
@@ -141,10 +141,10 @@ pub(crate) fn conflict(sites: &[Site], index: usize, former: &FormerPath) -> Opt
     }
     let site = &sites[index];
     let live = (0..sites.len()).filter(|other| {
-        let there = &sites[*other];
+        let other_site = &sites[*other];
         *other != index
-            && is_recorded(there)
-            && !cfg::exclusive(&there.place.cfgs, &site.place.cfgs)
+            && is_recorded(other_site)
+            && !cfg::exclusive(&other_site.place.cfgs, &site.place.cfgs)
     });
     let mut live = live.filter(|other| {
         let places = paths_of_site(sites, *other);
@@ -165,12 +165,12 @@ pub(crate) fn conflict(sites: &[Site], index: usize, former: &FormerPath) -> Opt
 pub(crate) fn vacated(sites: &[Site]) -> Vec<bool> {
     let mut vacated = vec![false; sites.len()];
     for (index, site) in sites.iter().enumerate() {
-        let around: Vec<usize> = scopes(sites, index).collect();
+        let enclosing: Vec<usize> = scopes(sites, index).collect();
         for text in site.call.options.texts("was") {
             let former = FormerPath::parse(&text.value()).ok();
             let paths = former.and_then(|former| resolve(sites, index, &former));
             for path in paths.into_iter().flatten() {
-                for scope in (0..sites.len()).filter(|scope| !around.contains(scope)) {
+                for scope in (0..sites.len()).filter(|scope| !enclosing.contains(scope)) {
                     let places = paths_of_site(sites, scope);
                     vacated[scope] |= places.iter().any(|place| {
                         place.len() < path.len()
@@ -193,8 +193,8 @@ fn is_recorded(site: &Site) -> bool {
 
 /// The scopes around a call site, innermost first.
 fn scopes(sites: &[Site], index: usize) -> impl Iterator<Item = usize> {
-    let around = sites[index].place.scope;
-    std::iter::successors(around, |scope| sites[*scope].place.scope)
+    let enclosing = sites[index].place.scope;
+    std::iter::successors(enclosing, |scope| sites[*scope].place.scope)
 }
 
 /// Number of keys and positions that identify one occurrence of a call site, including those of its scopes.
@@ -211,7 +211,7 @@ fn key_count(sites: &[Site], index: usize) -> usize {
 
 /// All absolute paths that `former` may stand for, or `None` if it leads out of the function.
 fn resolve(sites: &[Site], index: usize, former: &FormerPath) -> Option<Vec<Path>> {
-    let begins = match former.levels_up {
+    let bases = match former.levels_up {
         None => vec![Path::new()],
         Some(levels_up) => {
             let mut scope = sites[index].place.scope;
@@ -221,7 +221,7 @@ fn resolve(sites: &[Site], index: usize, former: &FormerPath) -> Option<Vec<Path
             paths_of_scope(sites, scope)
         }
     };
-    let paths = begins.into_iter();
+    let paths = bases.into_iter();
     Some(
         paths
             .map(|path| [&path[..], &former.segments].concat())

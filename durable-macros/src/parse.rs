@@ -158,12 +158,12 @@ impl Call {
                 content.parse::<Token![,]>()?;
             }
         }
-        let least = if self.kind == Kind::Race { 2 } else { 1 };
-        if self.arms.len() < least {
-            let message = if least == 2 {
-                "`race!` needs at least two arms: await a single future directly"
+        let min_arms = if self.kind == Kind::Race { 2 } else { 1 };
+        if self.arms.len() < min_arms {
+            let message = if min_arms == 2 {
+                "`race!` needs at min_arms two arms: await a single future directly"
             } else {
-                "`parallel!` needs at least one branch"
+                "`parallel!` needs at min_arms one branch"
             };
             return Err(syn::Error::new(brace.span.join(), message));
         }
@@ -263,7 +263,7 @@ impl Call {
 
     fn check_body(&self, input: ParseStream<'_>) -> syn::Result<()> {
         let form = self.kind.name();
-        let fits = match (self.kind, &self.body) {
+        let is_valid = match (self.kind, &self.body) {
             (Kind::Scope, Some(body)) => matches!(body, Expr::Block(_)) && input.peek(token::Brace),
             (Kind::Invoke, _) if self.is_named_function() => true,
             (Kind::Call | Kind::Invoke, Some(Expr::Call(call))) => {
@@ -272,7 +272,7 @@ impl Call {
             (Kind::Call | Kind::Invoke, _) => false,
             _ => true,
         };
-        if !fits {
+        if !is_valid {
             return Err(self.needs_body(&self.body));
         }
         if self.kind == Kind::Poll && !self.options.flag("every") {

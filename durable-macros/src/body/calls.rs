@@ -37,9 +37,9 @@ impl Arguments {
 impl Lifter<'_> {
     /// Runs `visit` on an expression and returns the sources of its value.
     pub(super) fn gather(&mut self, visit: impl FnOnce(&mut Self)) -> Sources {
-        let around = std::mem::take(&mut self.gathered);
+        let outer = std::mem::take(&mut self.gathered);
         visit(self);
-        std::mem::replace(&mut self.gathered, around)
+        std::mem::replace(&mut self.gathered, outer)
     }
 
     /// Visits an expression whose value is used in the way `usage`.

@@ -19,10 +19,10 @@ pub(super) struct Location {
 }
 
 impl Location {
-    /// Enters the body of site `index`, whose first local is `since`.
-    pub(super) fn enter(&mut self, kind: Kind, index: usize, since: Node) {
+    /// Enters the body of site `index`, whose first local is `first_local`.
+    pub(super) fn enter(&mut self, kind: Kind, index: usize, first_local: Node) {
         if kind.skips_body() {
-            self.skipped = Some((kind, since));
+            self.skipped = Some((kind, first_local));
         }
         if kind.is_leaf() {
             self.forbidden = Some(Forbidden::Body(kind));

@@ -100,10 +100,10 @@ impl Lifter<'_> {
         change: impl FnOnce(&mut Location),
         visit: impl FnOnce(&mut Self) -> R,
     ) -> R {
-        let around = self.location.clone();
+        let outer = self.location.clone();
         change(&mut self.location);
         let result = visit(self);
-        self.location = around;
+        self.location = outer;
         result
     }
 

@@ -23,7 +23,8 @@ impl Lifter<'_> {
         options
             .exprs_mut()
             .for_each(|expr| self.visit_expr_mut(expr));
-        let over = self.gather(|this| items.iter_mut().for_each(|expr| this.visit_expr_mut(expr)));
+        let item_sources =
+            self.gather(|this| items.iter_mut().for_each(|expr| this.visit_expr_mut(expr)));
         self.sites[index].call.options = options;
         for (part, name, given) in parts {
             match given {
@@ -41,12 +42,12 @@ impl Lifter<'_> {
             Kind::Map => {
                 let binder = self.sites[index].call.binder.take();
                 if let Some(body) = body.take() {
-                    self.part(Kind::Branch, "item", index, binder, body, &over);
+                    self.part(Kind::Branch, "item", index, binder, body, &item_sources);
                 }
             }
             Kind::Parallel => {
                 for body in arms.iter_mut().filter_map(|arm| arm.body.take()) {
-                    self.part(Kind::Branch, "branch", index, None, body, &over);
+                    self.part(Kind::Branch, "branch", index, None, body, &item_sources);
                 }
             }
             _ => {
@@ -54,7 +55,7 @@ impl Lifter<'_> {
                     .for_each(|arm| self.visit_arm(kind, index, arm));
                 if let Some(body) = &mut body {
                     let binder = self.sites[index].call.binder.clone();
-                    self.visit_body(kind, index, (binder.as_ref(), &over), body);
+                    self.visit_body(kind, index, (binder.as_ref(), &item_sources), body);
                 }
             }
         }
@@ -92,12 +93,12 @@ impl Lifter<'_> {
         (binder, sources): (Option<&Pat>, &Sources),
         body: &mut Expr,
     ) {
-        let (since, awaits, sites) = (
+        let (first_local, awaits, sites) = (
             self.flow.next_node(),
             self.flow.verdict_count(),
             self.sites.len(),
         );
-        let change = |location: &mut Location| location.enter(kind, index, since);
+        let change = |location: &mut Location| location.enter(kind, index, first_local);
         self.with_location(change, |this| {
             this.scoped(|this| {
                 if let Some(binder) = binder {
@@ -132,24 +133,24 @@ impl Lifter<'_> {
         parent: usize,
         binder: Option<Pat>,
         body: Expr,
-        over: &Sources,
+        item_sources: &Sources,
     ) {
         let index = self.add_part(kind, name, parent, binder.clone());
         let mut body = body;
-        self.visit_body(kind, index, (binder.as_ref(), over), &mut body);
+        self.visit_body(kind, index, (binder.as_ref(), item_sources), &mut body);
         self.sites[index].call.body = Some(body);
     }
 
     fn add_part(&mut self, kind: Kind, name: &str, parent: usize, binder: Option<Pat>) -> usize {
         let index = self.sites.len();
-        let around = &self.sites[parent];
-        let mut call = Call::part(kind, name, &around.call, parent);
+        let outer = &self.sites[parent];
+        let mut call = Call::part(kind, name, &outer.call, parent);
         call.binder = binder;
         let place = Place {
             scope: Some(parent),
             concurrent: kind == Kind::Branch,
-            forbidden: around.place.forbidden,
-            cfgs: around.place.cfgs.clone(),
+            forbidden: outer.place.forbidden,
+            cfgs: outer.place.cfgs.clone(),
             ..Place::default()
         };
         self.sites.push(Site { call, place });

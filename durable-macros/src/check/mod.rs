@@ -50,9 +50,9 @@ fn forbidden_place(site: &Site) -> Option<syn::Error> {
     let (rule, message) = match site.place.forbidden? {
         Forbidden::Body(_) if !site.call.kind.is_awaited() => return None,
         Forbidden::Body(around) => {
-            let around = around.display_name();
+            let outer = around.display_name();
             let message = format!(
-                "`{form}!` is inside the body of {around}, which a replay skips: move it out, or make the outer one a \
+                "`{form}!` is inside the body of {outer}, which a replay skips: move it out, or make the outer one a \
                  `scope!`"
             );
             (Rule::CallInBody, message)
@@ -125,7 +125,7 @@ fn repetition(site: &Site, report: &mut Report) {
                        `scope!(\"name\", key = …, { … })`";
         report.add(Rule::MissingKey.error(&site.call.path, message));
     } else if site.call.kind != Kind::Wait {
-        let around = match repeat {
+        let construct = match repeat {
             Repeat::Loop => "loop",
             Repeat::Closure => "closure",
         };
@@ -135,7 +135,7 @@ fn repetition(site: &Site, report: &mut Report) {
             ", or with `ordered` if their order never changes"
         };
         let message = format!(
-            "`{form}!` in a {around} runs several times: distinguish its runs with `key = …`{ordered}"
+            "`{form}!` in a {construct} runs several times: distinguish its runs with `key = …`{ordered}"
         );
         report.add(Rule::MissingKey.error(&site.call.path, message));
     } else if site.place.concurrent {
@@ -192,10 +192,10 @@ fn duplicates(sites: &[Site], report: &mut Report) {
         let Some(name) = &site.call.name else {
             continue;
         };
-        let alike = names
+        let same_name = names
             .get(&(site.place.scope, name.text.as_str()))
             .map_or(&[][..], Vec::as_slice);
-        let Some(own) = alike
+        let Some(own) = same_name
             .iter()
             .position(|(other, _)| std::ptr::eq(*other, site))
         else {
@@ -203,7 +203,7 @@ fn duplicates(sites: &[Site], report: &mut Report) {
         };
         let meets =
             |(other, _): &&(&Site, &Name)| !cfg::exclusive(&other.place.cfgs, &site.place.cfgs);
-        if let Some((_, first)) = alike[..own].iter().find(meets) {
+        if let Some((_, first)) = same_name[..own].iter().find(meets) {
             let line = first.tokens.span().start().line;
             let text = &name.text;
             let message = format!(

@@ -101,9 +101,9 @@ fn async_block(call: &Call) -> Option<syn::Error> {
 /// The first reference among the values that the body of `site` returns. Only a custom codec could decode it.
 pub(super) fn borrowed(site: &Site, sites: &[Site]) -> Option<syn::Error> {
     let call = &site.call;
-    let whole = call.parent.and_then(|index| sites.get(index));
+    let parent = call.parent.and_then(|index| sites.get(index));
     let has_codec = |call: &Call| call.options.flag("codec");
-    if has_codec(call) || whole.is_some_and(|whole| has_codec(&whole.call)) {
+    if has_codec(call) || parent.is_some_and(|parent| has_codec(&parent.call)) {
         return None;
     }
     let value = |end| match call.kind {

@@ -34,10 +34,10 @@ impl Printer<'_> {
         }
     }
 
-    /// Statements that run the branch `part` of `whole`.
-    fn branch(&self, part: usize, whole: &Call) -> TokenStream {
+    /// Statements that run the branch `part` of `parent`.
+    fn branch(&self, part: usize, parent: &Call) -> TokenStream {
         let branch = &self.sites[part].call;
-        let codec = self.codec_over(whole, branch.body.to_token_stream());
+        let codec = self.codec_over(parent, branch.body.to_token_stream());
         self.scope_body(part, branch, &codec)
     }
 

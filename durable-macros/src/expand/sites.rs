@@ -91,11 +91,11 @@ impl Printer<'_> {
             return None;
         }
         let inside = |site: &&Site| {
-            let mut around = site.place.scope;
-            while let Some(at) = around.filter(|at| *at != index) {
-                around = self.sites[at].place.scope;
+            let mut enclosing = site.place.scope;
+            while let Some(at) = enclosing.filter(|at| *at != index) {
+                enclosing = self.sites[at].place.scope;
             }
-            around.is_some()
+            enclosing.is_some()
         };
         let inside: Vec<&Site> = self.sites.iter().filter(inside).collect();
         if inside.iter().any(|site| site.call.kind == Kind::Undo) {
@@ -165,8 +165,8 @@ impl Printer<'_> {
     /// The declared input of the body, unless each item has one.
     fn input(&self, call: &Call) -> Option<TokenStream> {
         let with = call.options.expr("with")?;
-        let whole = call.item_with().is_none();
-        whole.then(|| self.with_input(with))
+        let is_for_whole = call.item_with().is_none();
+        is_for_whole.then(|| self.with_input(with))
     }
 
     /// The method call that declares the input of a body.

@@ -161,14 +161,15 @@ pub(crate) fn of_method_on_durable(call: &ExprMethodCall) -> Option<Hazard> {
 
 /// The hazard in a method of `std::process::Command` in a chain that begins with `Command::new(…)`.
 pub(crate) fn of_command_chain(call: &ExprMethodCall) -> Option<Hazard> {
-    fn begins(expr: &Expr) -> bool {
+    fn starts_with_command(expr: &Expr) -> bool {
         match expr {
-            Expr::MethodCall(one) => begins(&one.receiver),
+            Expr::MethodCall(one) => starts_with_command(&one.receiver),
             Expr::Call(one) => makes_command(one),
             _ => false,
         }
     }
-    (is_in(&call.method, COMMAND) && begins(&call.receiver)).then(|| Hazard::new(Rule::Io))
+    (is_in(&call.method, COMMAND) && starts_with_command(&call.receiver))
+        .then(|| Hazard::new(Rule::Io))
 }
 
 /// The hazard in `Command::new(program)`.

@@ -283,7 +283,7 @@ fn the_message_says_what_to_write() {
     let message = |body: &str| {
         let item = format!("async fn handler(app: &App) -> Result<(), BoxError> {{ {body} }}");
         let printed = crate::transform(proc_macro2::TokenStream::new(), item.parse().unwrap());
-        // Printed tokens have spaces that the source has not.
+        // Printed tokens have more spaces than the source.
         printed.to_string().replace(' ', "")
     };
     for (body, advice) in [

@@ -161,9 +161,9 @@ impl Call {
         let min_arms = if self.kind == Kind::Race { 2 } else { 1 };
         if self.arms.len() < min_arms {
             let message = if min_arms == 2 {
-                "`race!` needs at min_arms two arms: await a single future directly"
+                "`race!` needs at least two arms: await a single future directly"
             } else {
-                "`parallel!` needs at min_arms one branch"
+                "`parallel!` needs at least one branch"
             };
             return Err(syn::Error::new(brace.span.join(), message));
         }

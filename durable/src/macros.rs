@@ -12,7 +12,7 @@ macro_rules! __outside_durable_function {
             "`", $form, "!` works only in the body of a function marked `#[durable]`, where the attribute can see it\n",
             "in a helper: mark the helper `#[durable]` and call it with `call!(helper(input))`, or pass it the value\n",
             "in a `macro_rules!`: write `", $form, "!(…)` in the function itself, or pass it to the macro as an argument\n",
-            "under another name, such as after `use durable::", $form, " as other`: write `", $form, "!(…)` or `durable::", $form, "!(…)`"
+            "under another name, for example after `use durable::", $form, " as other`: write `", $form, "!(…)` or `durable::", $form, "!(…)`"
         ))
     };
 }

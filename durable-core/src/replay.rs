@@ -1,4 +1,4 @@
-//! Log lines of a handler once, however often it is resumed.
+//! Log filter that drops the lines a replay repeats.
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -6,14 +6,14 @@ use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Drops the events of code that ran before: a handler is run from the top whenever it is resumed.
+/// Drops events of replayed code. A handler runs from the top whenever it resumes, and would log everything
+/// again.
 ///
-/// Each scope is judged by itself: one branch may still be replayed while another is live. What a
-/// body of a step logs is always kept, since a replay does not run it; so is what is logged outside
-/// of executions.
+/// Each scope is judged separately: one branch may be replayed while another is live. Events from step bodies
+/// are always kept, since a replay does not run them. Events outside executions are kept too.
 ///
-/// The branches of a `flat` `map!` leave no records to tell what was there before: with more than 64
-/// operations of different names and keys under it, its lines come again.
+/// The branches of a `flat` `map!` have no records that show what already ran. If more than 64 operations with
+/// different names and keys are below such a map, its lines are logged again.
 ///
 /// ```
 /// use durable_core::ReplayFilter;
@@ -31,12 +31,12 @@ pub struct ReplayFilter {
 }
 
 impl ReplayFilter {
-    /// Drops what was logged before.
+    /// Creates a filter that drops events of replayed code.
     pub const fn new() -> Self {
         Self { replayed: false }
     }
 
-    /// Whether lines of code that ran before are let through as well.
+    /// Sets whether events of replayed code are kept as well.
     #[must_use]
     pub const fn replayed(mut self, replayed: bool) -> Self {
         self.replayed = replayed;
@@ -44,7 +44,7 @@ impl ReplayFilter {
     }
 }
 
-/// Whether the code inside a span ran before, as its field `replay` says.
+/// Whether the code inside a span is replayed, from the span's field `replay`.
 struct Replaying(bool);
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! The operations without the attribute: what it expands to, written by hand.
+//! Uses the operations without the attribute: a hand-written version of its expansion.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -101,7 +101,7 @@ impl p::Handler<AtomicU32> for Etl {
 }
 
 #[tokio::test]
-async fn runs_once_and_answers_again() {
+async fn a_hand_written_handler_runs_once_and_is_replayed() {
     let store = Arc::new(MemoryStore::new());
     let calls = AtomicU32::new(0);
     let report = run(etl, "a", 3)

@@ -1,11 +1,11 @@
-//! Published vectors of operation ids. They are part of what is persisted: a change of any of them
-//! would run every step of every execution in flight again.
+//! Test vectors of operation ids. The ids are persisted, so a change would make every execution in flight run
+//! all its steps again.
 
 use durable_core::Occurrence::{Keyed, Once, Ordered};
 use durable_core::OperationId;
 
 #[test]
-fn ids_are_what_they_always_were() {
+fn ids_never_change() {
     let root = OperationId::ROOT;
     let file = OperationId::of(root, "files", &Keyed("a.csv".into()));
     let vectors = [

@@ -71,12 +71,12 @@ fn some_of_nothing_is_refused() {
     let values = vec![order];
     for error in [refusal(&Json, &values), refusal(&MessagePack, &values)] {
         assert!(
-            error.starts_with("`Some` of nothing at `[0].note` would come back as `None`"),
+            error.starts_with("`Some` around nothing at `[0].note` would be decoded as `None`"),
             "{error}"
         );
         assert!(error.contains("enum"), "{error}");
     }
-    assert!(refusal(&Json, &Some(())).contains("`Some` of nothing"));
+    assert!(refusal(&Json, &Some(())).contains("`Some` around nothing"));
     assert!(refusal(&Json, &(1, Some(serde_json::Value::Null))).contains("at `[1]`"));
     assert_eq!(through(&Json, &Some(Some(3))), Some(Some(3)));
     assert_eq!(through(&Json, &None::<Option<u8>>), None);

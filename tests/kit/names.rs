@@ -276,7 +276,7 @@ async fn removals_and_changes_of_kind_type_and_repetition_fail() {
         "the handler `helper` is gone: its executions in flight have no code that runs them",
         "`import/read` is recorded as `alloc::vec::Vec<u32>`, the code now wants `alloc::string::String`",
         "write another name for it, such as \"read_v2\"",
-        "the runs of `import/load` were told apart by a key, now by their turn",
+        "the runs of `import/load` were distinguished by a key, now by their number",
         "`import/files` was a map, the code now has a step",
         "the call `import/called` is gone",
     ] {
@@ -382,7 +382,7 @@ async fn an_execution_in_flight_is_checked_against_the_names() {
         "{texts:#?}"
     );
     assert!(
-        texts.contains(&"call `called` is recorded, and nothing asks for it any more"),
+        texts.contains(&"call `called` is recorded, but no call site matches it any more"),
         "{texts:#?}"
     );
     assert!(

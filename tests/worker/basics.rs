@@ -210,7 +210,9 @@ async fn two_handlers_of_one_name_are_an_error() {
     let error = worker.run_until(std::future::pending()).await.unwrap_err();
     assert!(matches!(error, WorkerError::Usage(_)));
     assert!(
-        error.to_string().contains("two handlers are called `add`"),
+        error
+            .to_string()
+            .contains("two handlers have the name `add`"),
         "{error}"
     );
     let error = Worker::new(MemoryStore::new())
@@ -220,7 +222,7 @@ async fn two_handlers_of_one_name_are_an_error() {
         error
             .unwrap_err()
             .to_string()
-            .contains("no handler was registered")
+            .contains("no handler is registered")
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use durable_core::lock::{LockedHandler, LockedSite, places};
+use durable_core::lock::{LockedHandler, LockedSite, recorded_sites};
 use durable_core::store::Execution;
 use durable_core::{Kind, Record, Repeat, Status};
 
@@ -114,7 +114,7 @@ impl Drawing {
         records: &[Record],
     ) -> Self {
         let mut by_site = Records::new();
-        for (site, record) in places(handler, records) {
+        for (site, record) in recorded_sites(handler, records) {
             by_site.entry(site).or_default().push(record);
         }
         let sites = handler.sites.iter();

@@ -1,4 +1,4 @@
-//! What is done to executions: one by one, or to all that a filter selects.
+//! Administration of executions, one by one or all that a filter selects.
 
 use std::fmt;
 
@@ -9,63 +9,64 @@ use crate::store::{
 };
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
-/// Executions that are read or changed in one go.
+/// Number of executions per page when a selection is read.
 const PAGE: usize = 500;
 
 impl Client {
-    /// The execution with this id.
+    /// Returns the execution with this id.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`].
+    /// [`StoreErrorKind::NotFound`] if there is no such execution.
     pub async fn describe(&self, id: &ExecutionId) -> Result<Execution, StoreError> {
         self.store.get(id).await
     }
 
-    /// A page of executions, in ascending order of their ids; [`Filter::after`] goes on behind one.
+    /// Returns a page of executions in ascending order of their ids. Set [`Filter::after`] to get the next
+    /// page.
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// Errors of the store.
     pub async fn list(&self, filter: Filter) -> Result<Vec<Execution>, StoreError> {
         self.store.list(filter).await
     }
 
-    /// All records of an execution, in the order in which they were first written.
+    /// Returns all records of an execution, in the order in which they were first written.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`].
+    /// [`StoreErrorKind::NotFound`] if there is no such execution.
     pub async fn history(&self, id: &ExecutionId) -> Result<Vec<crate::Record>, StoreError> {
         self.store.history(id).await
     }
 
-    /// Nothing of the execution runs from its next durable boundary on, until it is resumed.
+    /// Pauses an execution at its next durable boundary, until it is resumed.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`], [`StoreErrorKind::Conflict`] when it has ended.
+    /// [`StoreErrorKind::NotFound`], or [`StoreErrorKind::Conflict`] if the execution has ended.
     pub async fn pause(&self, id: &ExecutionId) -> Result<(), StoreError> {
         self.change(id, Change::Pause).await
     }
 
-    /// One that was paused goes on where it was; one that is blocked is tried again, by whatever build.
+    /// Resumes a paused execution where it left off, or lets any build try a blocked one again.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`], [`StoreErrorKind::Conflict`] when it has ended.
+    /// [`StoreErrorKind::NotFound`], or [`StoreErrorKind::Conflict`] if the execution has ended.
     pub async fn resume(&self, id: &ExecutionId) -> Result<(), StoreError> {
         self.change(id, Change::Resume).await
     }
 
-    /// An execution that has failed, was cancelled or has succeeded runs again, and so does one that is
-    /// blocked or suspended. Executions that failed for it run again too. An execution that waited
-    /// for it has been told of its end, and is not told again.
+    /// Runs an execution again that has ended, is blocked or is suspended. Child executions whose failure made
+    /// it fail run again too. A parent that waited for its end has been notified already and is not notified
+    /// again.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`] when there is no such execution or operation,
-    /// [`StoreErrorKind::Conflict`] when it is being run or another one goes on in its place.
+    /// [`StoreErrorKind::NotFound`] if there is no such execution or operation. [`StoreErrorKind::Conflict`] if
+    /// the execution is running or was continued by another one.
     pub async fn retry(&self, id: &ExecutionId, from: &RetryFrom) -> Result<(), StoreError> {
         self.rerun(id.clone(), from.clone()).await
     }
@@ -77,34 +78,34 @@ impl Client {
             refuse_sealed(&execution, &records)?;
             let Plan {
                 mut rewind,
-                again,
-                forget,
+                retry_children,
+                delete_children,
             } = plan(&records, &from, self.clock.now()).map_err(|why| {
                 let message = format!("execution `{id}` cannot be retried: {why}");
                 StoreError::new(StoreErrorKind::NotFound, message)
             })?;
             rewind.seen = execution.changes;
-            for child in &forget {
-                self.forget(child.clone()).await?;
+            for child in &delete_children {
+                self.delete_tree(child.clone()).await?;
             }
             self.change(&id, Change::Rewind(rewind)).await?;
-            for child in again {
+            for child in retry_children {
                 self.rerun(child, RetryFrom::Failure).await?;
             }
             Ok(())
         })
     }
 
-    /// Removes an execution that another one is going to start anew, with those it had started.
-    fn forget(&self, id: ExecutionId) -> BoxFuture<'_, Result<(), StoreError>> {
+    /// Deletes a child execution that its parent is going to start retry_children, with the children that it started.
+    fn delete_tree(&self, id: ExecutionId) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             let all = plan(
                 &self.store.history(&id).await?,
                 &RetryFrom::Beginning,
                 Timestamp::default(),
             );
-            for child in all.map(|plan| plan.forget).unwrap_or_default() {
-                self.forget(child).await?;
+            for child in all.map(|plan| plan.delete_children).unwrap_or_default() {
+                self.delete_tree(child).await?;
             }
             match self.change(&id, Change::Delete).await {
                 Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
@@ -113,20 +114,20 @@ impl Client {
         })
     }
 
-    /// Removes an execution that has ended, and its history. Its id can be used again.
+    /// Deletes an ended execution and its history. Its id can be used again.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`], [`StoreErrorKind::Conflict`] when it has not ended.
+    /// [`StoreErrorKind::NotFound`], or [`StoreErrorKind::Conflict`] if the execution has not ended.
     pub async fn delete(&self, id: &ExecutionId) -> Result<(), StoreError> {
         self.change(id, Change::Delete).await
     }
 
-    /// Does to one execution what [`Selection::apply`] does to many.
+    /// Applies a change to one execution. [`Selection::apply`] applies it to many.
     ///
     /// # Errors
     ///
-    /// Those of the method that `change` stands for.
+    /// Errors of the method for that change.
     pub async fn apply(&self, id: &ExecutionId, change: &Bulk) -> Result<(), StoreError> {
         match change {
             Bulk::Cancel => self.cancel(id).await,
@@ -141,8 +142,7 @@ impl Client {
         self.store.change(id, change, self.clock.now()).await
     }
 
-    /// All executions that `filter` selects, whatever its [`Filter::limit`], to be looked at or changed
-    /// together.
+    /// Selects all executions that match `filter`, to list or change them together. Ignores [`Filter::limit`].
     ///
     /// ```
     /// # async fn f(client: durable_core::Client) -> Result<(), durable_core::BoxError> {
@@ -162,9 +162,10 @@ impl Client {
         }
     }
 
-    /// What a retention sweep removes: executions that ended before `before`.
+    /// Selects executions that ended before `before`, for a retention sweep.
     ///
-    /// The links of a chain are kept while it goes on, so that nobody starts it again by its id.
+    /// The executions of a chain are kept while it continues, so that starting its id again does not start it
+    /// anew.
     pub fn ended_before(&self, before: Timestamp) -> Selection {
         let all = ExecutionStatus::ALL.into_iter();
         self.select(Filter {
@@ -175,7 +176,7 @@ impl Client {
     }
 }
 
-/// What is done to all executions of a [`Selection`].
+/// Change applied to all executions of a [`Selection`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Bulk {
@@ -192,8 +193,8 @@ pub enum Bulk {
 }
 
 impl Bulk {
-    /// Whether it can make a difference to an execution in this state.
-    fn concerns(&self, execution: &Execution) -> bool {
+    /// Returns whether the change can have an effect on an execution in this state.
+    fn affects(&self, execution: &Execution) -> bool {
         let status = execution.status;
         match self {
             Self::Cancel => !status.is_terminal() && !execution.cancel,
@@ -207,77 +208,77 @@ impl Bulk {
     }
 }
 
-/// Executions that a filter selects. Made by [`Client::select`].
+/// Executions that match a filter. Created by [`Client::select`].
 pub struct Selection {
     client: Client,
     filter: Filter,
 }
 
-/// What became of a [`Bulk`] change.
+/// Result of a [`Bulk`] change.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Changed {
     /// Executions that were changed.
     pub done: Vec<ExecutionId>,
-    /// Executions that could not be changed, and why.
+    /// Executions that could not be changed, with the error.
     pub refused: Vec<(ExecutionId, StoreError)>,
 }
 
 impl Selection {
-    /// What selects.
+    /// Returns the filter.
     pub fn filter(&self) -> &Filter {
         &self.filter
     }
 
-    /// What is selected, as of now.
+    /// Returns the ids of the selected executions at the time of the call.
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// Errors of the store.
     pub async fn ids(&self) -> Result<Vec<ExecutionId>, StoreError> {
         let selected = self.collect(|_| true).await?;
         Ok(selected.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// The dry run of [`apply`](Self::apply): what it would change.
+    /// Returns the executions that [`apply`](Self::apply) would change, for a dry run.
     ///
     /// # Errors
     ///
-    /// Those of the store.
-    pub async fn concerned(&self, change: &Bulk) -> Result<Vec<ExecutionId>, StoreError> {
-        let selected = self.collect(|execution| change.concerns(execution)).await?;
-        let mut concerned = Vec::new();
+    /// Errors of the store.
+    pub async fn affected(&self, change: &Bulk) -> Result<Vec<ExecutionId>, StoreError> {
+        let selected = self.collect(|execution| change.affects(execution)).await?;
+        let mut affected = Vec::new();
         for (id, next) in selected {
-            let goes_on = match next {
-                Some(next) if *change == Bulk::Delete => self.goes_on(next).await?,
+            let is_running = match next {
+                Some(next) if *change == Bulk::Delete => self.is_chain_running(next).await?,
                 _ => false,
             };
-            if !goes_on {
-                concerned.push(id);
+            if !is_running {
+                affected.push(id);
             }
         }
-        Ok(concerned)
+        Ok(affected)
     }
 
-    /// Changes what is selected. What is in no state for it is left alone.
+    /// Changes the selected executions. Skips those on which the change has no effect.
     ///
     /// # Errors
     ///
-    /// Those of the store that concern more than one execution. What was done before stays done.
+    /// Errors of the store that concern more than one execution. Changes made before the error remain.
     pub async fn apply(&self, change: Bulk) -> Result<Changed, StoreError> {
         let mut changed = Changed::default();
-        for id in self.concerned(&change).await? {
+        for id in self.affected(&change).await? {
             match self.client.apply(&id, &change).await {
                 Ok(()) => changed.done.push(id),
-                Err(error) if is_its_own(&error) => changed.refused.push((id, error)),
+                Err(error) if concerns_one_execution(&error) => changed.refused.push((id, error)),
                 Err(error) => return Err(error),
             }
         }
         Ok(changed)
     }
 
-    /// Whether the chain that goes on with this execution has not ended.
-    async fn goes_on(&self, mut next: ExecutionId) -> Result<bool, StoreError> {
+    /// Returns whether the chain that continues with this execution has not ended.
+    async fn is_chain_running(&self, mut next: ExecutionId) -> Result<bool, StoreError> {
         loop {
             let execution = match self.client.store.get(&next).await {
                 Ok(execution) => execution,
@@ -291,7 +292,7 @@ impl Selection {
         }
     }
 
-    /// Ids, each with what goes on in its place.
+    /// Collects the ids of matching executions, each with the id of the execution that continues it.
     async fn collect(
         &self,
         wanted: impl Fn(&Execution) -> bool,
@@ -318,8 +319,8 @@ impl Selection {
     }
 }
 
-/// Whether an error says something about one execution only.
-fn is_its_own(error: &StoreError) -> bool {
+/// Returns whether an error concerns only one execution.
+fn concerns_one_execution(error: &StoreError) -> bool {
     matches!(
         error.kind(),
         StoreErrorKind::NotFound

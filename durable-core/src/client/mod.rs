@@ -1,4 +1,4 @@
-//! What the outside does to executions.
+//! Client: starts, awaits and manages executions and completes callbacks.
 
 mod admin;
 mod rewind;
@@ -22,8 +22,8 @@ use crate::store::IntoStore;
 use crate::store::{CallbackId, Store, StoreError, StoreErrorKind, cancel_chain};
 use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock};
 
-/// Starts executions and waits for them, looks at them and changes what becomes of them, from any process that can
-/// reach the store. Some [`Worker`](crate::Worker), or [`run`](crate::run()), runs them.
+/// Starts, awaits, inspects and manages executions, from any process that can reach the store. A
+/// [`Worker`](crate::Worker) or [`run`](crate::run()) runs them.
 ///
 /// ```
 /// # async fn f(callback: &str) -> Result<(), durable_core::BoxError> {
@@ -40,7 +40,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of this store.
+    /// Creates a client of this store.
     pub fn new(store: impl IntoStore) -> Self {
         Self {
             store: store.into_store(),
@@ -48,15 +48,15 @@ impl Client {
         }
     }
 
-    /// The same with another clock.
+    /// Sets the clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Starts an execution of `handler`, unless there is one with this id already: an id stands for one
-    /// handler and one input, and may be started any number of times.
+    /// Starts an execution of `handler`, unless there is already one with this id. An id belongs to one handler
+    /// and one input, and may be started any number of times.
     ///
     /// ```
     /// # use durable_core::{BoxError, Client, Durable, IntoHandler};
@@ -69,8 +69,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`RunError::IdInUse`] when the id stands for another handler or input, [`RunError::Usage`] for
-    /// what is no id, [`RunError::Codec`], [`RunError::Store`].
+    /// [`RunError::IdInUse`] if the id belongs to another handler or input, [`RunError::Usage`] for an invalid
+    /// id, [`RunError::Codec`] for an input that cannot be encoded, [`RunError::Store`].
     pub fn start<F: IntoHandler>(
         &self,
         _handler: F,
@@ -80,11 +80,11 @@ impl Client {
         Start::new(self, id.into(), &input)
     }
 
-    /// The execution of `handler` with this id, whether or not there is one.
+    /// Returns a handle to the execution with this id, whether or not it exists.
     ///
     /// # Errors
     ///
-    /// [`RunError::Usage`] for what is no id.
+    /// [`RunError::Usage`] for an invalid id.
     pub fn handle<F: IntoHandler>(
         &self,
         _handler: F,
@@ -96,15 +96,15 @@ impl Client {
         Ok(Handle::new(self, id))
     }
 
-    /// Ends the callback that was handed out as `callback` with this value.
+    /// Completes a callback with a value.
     ///
-    /// What type the handler waits for is not known here: a value that does not decode as that ends the
-    /// callback all the same, for the handler as an error of the kind [`ErrorKind::Codec`].
+    /// The client does not know the type that the handler expects. A value that cannot be decoded as that type
+    /// still completes the callback, and the handler gets an error of kind [`ErrorKind::Codec`].
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`] for an id that was never handed out, [`StoreErrorKind::Conflict`]
-    /// for a callback that has ended, [`StoreErrorKind::Unusable`] for a value that is no JSON.
+    /// [`StoreErrorKind::NotFound`] for an unknown callback, [`StoreErrorKind::Conflict`] for a completed one,
+    /// [`StoreErrorKind::Unusable`] for a value that cannot be encoded as JSON.
     pub async fn complete<T: Serialize + Sync + ?Sized>(
         &self,
         callback: &str,
@@ -114,8 +114,8 @@ impl Client {
         self.succeed(callback, encoded).await
     }
 
-    /// Ends the callback with a value of another codec than [`Json`](crate::Json): the one that its call site gives as
-    /// `codec = …`.
+    /// Completes a callback with a value of another codec than [`Json`](crate::Json): the `codec = …` of its
+    /// call site.
     ///
     /// ```
     /// # use durable_core::{Client, Raw, store::StoreError};
@@ -126,7 +126,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`Client::complete`].
+    /// Errors of [`Client::complete`].
     pub async fn complete_with<T, C>(
         &self,
         callback: &str,
@@ -156,11 +156,11 @@ impl Client {
         self.settle(callback, Completion::Succeed(value)).await
     }
 
-    /// Ends the callback that was handed out as `callback` with this error.
+    /// Fails a callback with this error.
     ///
     /// # Errors
     ///
-    /// Those of [`Client::complete`].
+    /// Errors of [`Client::complete`].
     pub async fn fail(&self, callback: &str, error: impl Into<BoxError>) -> Result<(), StoreError> {
         let error = error.into();
         let described =
@@ -173,22 +173,22 @@ impl Client {
         self.store.complete(&id, outcome, self.clock.now()).await
     }
 
-    /// Says that whoever will end the callback is alive.
+    /// Sends a heartbeat for a callback, which restarts its heartbeat timeout.
     ///
     /// # Errors
     ///
-    /// Those of [`Client::complete`].
+    /// Errors of [`Client::complete`].
     pub async fn heartbeat(&self, callback: &str) -> Result<(), StoreError> {
         let id: CallbackId = callback.parse()?;
         self.store.heartbeat(&id, self.clock.now()).await
     }
 
-    /// Asks for the cancellation of an execution, or of the one that goes on in its place: it stops at its next durable boundary, takes back what
-    /// has an undo body, and ends as cancelled.
+    /// Requests the cancellation of an execution, or of the last one of its chain. It stops at its next durable
+    /// boundary, runs its undo bodies, and ends as cancelled. An execution that has ended is left unchanged.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`]. An execution that has ended is left as it is.
+    /// [`StoreErrorKind::NotFound`] if there is no such execution.
     pub async fn cancel(&self, execution: &ExecutionId) -> Result<(), StoreError> {
         cancel_chain(&*self.store, execution.clone(), self.clock.now()).await
     }

@@ -1,4 +1,4 @@
-//! What of a history has to go for an execution to run again.
+//! Plans which records to remove or reset so that an execution can run again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,31 +6,31 @@ use crate::model::record::{Kind, Record, Status};
 use crate::store::Rewind;
 use crate::{ExecutionId, OperationId, Timestamp};
 
-/// From where an execution runs again.
+/// Point from which an execution runs again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryFrom {
-    /// From the operation it failed at. What else failed in the same `map!` or `parallel!` runs again
-    /// too, and what was taken back; everything that succeeded keeps its value.
+    /// From the failed operation. Failed operations in the same `map!` or `parallel!` and undone steps run
+    /// again too. Everything that succeeded keeps its value.
     Failure,
-    /// From the operation that histories write like this (`load[3]`, `files[a.csv]/parse`): it and
-    /// everything that was started after it runs again.
+    /// From the operation with this path of display names (`load[3]`, `files[a.csv]/parse`). The operation and
+    /// everything that started after it run again.
     Operation(String),
     /// From the beginning, with the same input.
     Beginning,
 }
 
-/// What has to be done for an execution to run again.
+/// Changes needed for an execution to run again.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) rewind: Rewind,
-    /// Executions that failed for it: they have to run again for theirs.
-    pub(super) again: Vec<ExecutionId>,
-    /// Executions that it is going to start anew.
-    pub(super) forget: Vec<ExecutionId>,
+    /// Child executions that failed and have to run again.
+    pub(super) retry_children: Vec<ExecutionId>,
+    /// Child executions that the parent is going to start again.
+    pub(super) delete_children: Vec<ExecutionId>,
 }
 
-/// Makes a plan, or says why there is none.
+/// Plans the changes, or returns the reason why the execution cannot run again.
 pub(super) fn plan(records: &[Record], from: &RetryFrom, now: Timestamp) -> Result<Plan, String> {
     let history = History::of(records);
     let (reset, remove_from) = match from {
@@ -45,14 +45,14 @@ pub(super) fn plan(records: &[Record], from: &RetryFrom, now: Timestamp) -> Resu
         .iter()
         .copied()
         .chain(target)
-        .chain(history.taken_back())
+        .chain(history.undone_steps())
     {
-        again.extend(history.around(record).map(|scope| scope.id));
+        again.extend(history.enclosing(record).map(|scope| scope.id));
     }
     again.extend(
         reset
             .iter()
-            .chain(&history.taken_back())
+            .chain(&history.undone_steps())
             .map(|record| record.id),
     );
     again.extend(history.undos().map(|undo| undo.id));
@@ -60,12 +60,15 @@ pub(super) fn plan(records: &[Record], from: &RetryFrom, now: Timestamp) -> Resu
     let again: Vec<_> = kept.filter(|record| again.contains(&record.id)).collect();
     let gone = records.iter().filter(|record| !stays(record));
     Ok(Plan {
-        again: again.iter().copied().filter_map(invoked).collect(),
-        forget: gone.filter_map(invoked).collect(),
+        retry_children: again.iter().copied().filter_map(invoked).collect(),
+        delete_children: gone.filter_map(invoked).collect(),
         rewind: Rewind {
             seen: 0,
             remove_from,
-            records: again.into_iter().map(|record| anew(record, now)).collect(),
+            records: again
+                .into_iter()
+                .map(|record| reset_record(record, now))
+                .collect(),
         },
     })
 }
@@ -78,25 +81,25 @@ fn invoked(record: &Record) -> Option<ExecutionId> {
     handle.parse().ok()
 }
 
-/// The record of an operation that is to be done again. A scope is entered again, for what in it
-/// is; a body is begun as if its first attempt had been put off.
-fn anew(record: &Record, now: Timestamp) -> Record {
-    let mut anew = record.clone();
-    (anew.payload, anew.error, anew.ended_at) = (None, None, None);
-    (anew.attempt, anew.interruptions) = (0, 0);
+/// Resets the record of an operation so that it runs again. A scope is entered again. A body starts as if its
+/// first attempt had been delayed.
+fn reset_record(record: &Record, now: Timestamp) -> Record {
+    let mut reset = record.clone();
+    (reset.payload, reset.error, reset.ended_at) = (None, None, None);
+    (reset.attempt, reset.interruptions) = (0, 0);
     if record.kind.is_scope() || record.kind == Kind::Invoke {
-        anew.status = Status::Started;
+        reset.status = Status::Started;
     } else if record.kind == Kind::Callback {
-        anew.status = Status::Started;
-        // As much time as it had.
-        anew.deadline = record
+        reset.status = Status::Started;
+        // Grants as much time as before.
+        reset.deadline = record
             .deadline
             .map(|end| now.after(end.since(record.started_at)));
-        anew.beat(now);
+        reset.beat(now);
     } else {
-        (anew.status, anew.due_at) = (Status::Pending, Some(now));
+        (reset.status, reset.due_at) = (Status::Pending, Some(now));
     }
-    anew
+    reset
 }
 
 struct History<'a> {
@@ -113,18 +116,18 @@ impl<'a> History<'a> {
         }
     }
 
-    /// What the operation stands in, the innermost first.
-    fn around(&self, record: &Record) -> impl Iterator<Item = &'a Record> {
+    /// Returns the enclosing scopes, the innermost first.
+    fn enclosing(&self, record: &Record) -> impl Iterator<Item = &'a Record> {
         let mut parent = record.parent;
         std::iter::from_fn(move || {
-            let around = self.by_id.get(&parent).copied()?;
-            parent = around.parent;
-            Some(around)
+            let enclosing = self.by_id.get(&parent).copied()?;
+            parent = enclosing.parent;
+            Some(enclosing)
         })
     }
 
     fn path(&self, record: &Record) -> String {
-        let mut names: Vec<_> = self.around(record).map(Record::display_name).collect();
+        let mut names: Vec<_> = self.enclosing(record).map(Record::display_name).collect();
         names.reverse();
         names.push(record.display_name());
         names.join("/")
@@ -150,11 +153,11 @@ impl<'a> History<'a> {
                 true => String::new(),
                 false => format!("; did you mean `{}`?", near.join("` or `")),
             };
-            format!("its history has no operation `{path}`{hint}")
+            format!("there is no operation `{path}` in its history{hint}")
         })
     }
 
-    /// What failed last, and what failed beside it.
+    /// Returns the operation that failed last, and those that failed in the same `map!` or `parallel!`.
     fn failed(&self) -> Vec<&'a Record> {
         let failed = |record: &&Record| {
             matches!(record.status, Status::Failed | Status::Cancelled)
@@ -165,7 +168,7 @@ impl<'a> History<'a> {
         let Some(last) = all().max_by_key(|record| (record.ended_at, record.seq)) else {
             return Vec::new();
         };
-        // A scope that failed of it, though it is not recorded in there: it has moved into it since.
+        // Scopes that failed because of it although it is recorded elsewhere: it has moved into them since.
         let holds_it = |record: &&Record| {
             record.kind.is_scope()
                 && record.status == Status::Failed
@@ -173,12 +176,12 @@ impl<'a> History<'a> {
         };
         let moved_into = self.records.iter().filter(holds_it);
         let branching = |record: &Record| matches!(record.kind, Kind::Map | Kind::Parallel);
-        let outermost = self.around(last).filter(|scope| branching(scope)).last();
+        let outermost = self.enclosing(last).filter(|scope| branching(scope)).last();
         let Some(outermost) = outermost else {
             return moved_into.chain([last]).collect();
         };
         all()
-            .filter(|record| self.around(record).any(|scope| scope.id == outermost.id))
+            .filter(|record| self.enclosing(record).any(|scope| scope.id == outermost.id))
             .chain(moved_into)
             .collect()
     }
@@ -189,8 +192,8 @@ impl<'a> History<'a> {
             .filter(|record| record.kind == Kind::Undo)
     }
 
-    /// Steps whose undo bodies have begun.
-    fn taken_back(&self) -> Vec<&'a Record> {
+    /// Returns the steps whose undo bodies have started.
+    fn undone_steps(&self) -> Vec<&'a Record> {
         self.undos()
             .filter_map(|undo| self.by_id.get(&undo.parent).copied())
             .collect()
@@ -198,5 +201,4 @@ impl<'a> History<'a> {
 }
 
 #[cfg(test)]
-#[path = "rewind_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Starting an execution, and waiting for its end.
+//! Starting executions and awaiting their results.
 
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use crate::runtime::handler::HandlerInput;
 use crate::store::{Execution, NewExecution, QueueEntry, Started, refuse_sealed};
 use crate::{BoxFuture, ExecutionId, InvalidExecutionId, Timestamp};
 
-/// An execution that is put together and then started by awaiting it. Made by [`Client::start`].
+/// Execution to start, with its options. Created by [`Client::start`] and started by awaiting it.
 #[must_use = "nothing is started until this is awaited"]
 pub struct Start<H> {
     client: Client,
@@ -43,26 +43,25 @@ impl<H: Durable> Start<H> {
 }
 
 impl<H: Durable> Start<H> {
-    /// Not before this time.
+    /// Sets the earliest time at which it runs.
     pub fn at(mut self, time: impl Into<Timestamp>) -> Self {
         self.at = Some(time.into());
         self
     }
 
-    /// It waits in this queue until the queue lets it run.
+    /// Puts it into this queue.
     pub fn queue(mut self, name: impl Into<String>) -> Self {
         self.queue = Some(QueueEntry::new(name));
         self
     }
 
-    /// Whom it is for, where its queue limits how many run for each.
+    /// Sets the key by which its queue limits concurrency.
     pub fn key(mut self, key: impl ToString) -> Self {
         self.key = Some(key.to_string());
         self
     }
 
-    /// Executions of a higher priority leave the queue before those of a lower one. Zero unless told
-    /// otherwise.
+    /// Sets the priority. Executions with a higher priority leave the queue first. The default is zero.
     pub fn priority(mut self, priority: i32) -> Self {
         self.priority = priority;
         self
@@ -73,13 +72,13 @@ impl<H: Durable> Start<H> {
         let id: ExecutionId = self.id.parse().map_err(usage)?;
         let input = Payload::json(self.input.map_err(RunError::Codec)?);
         let queue = match self.queue {
-            Some(place) => Some(QueueEntry {
+            Some(entry) => Some(QueueEntry {
                 key: self.key,
                 priority: self.priority,
-                ..place
+                ..entry
             }),
             None if self.key.is_some() || self.priority != 0 => {
-                let text = "a key or a priority says something within a queue only: name it with `.queue(…)`";
+                let text = "a key or a priority needs a queue: set one with `.queue(…)`";
                 return Err(RunError::Usage(text.to_owned()));
             }
             None => None,
@@ -104,7 +103,7 @@ impl<H: Durable> IntoFuture for Start<H> {
     }
 }
 
-/// An execution of a known handler, wherever it runs.
+/// Handle to an execution of a known handler, wherever it runs.
 pub struct Handle<H> {
     client: Client,
     id: ExecutionId,
@@ -132,42 +131,41 @@ impl<H> Handle<H> {
         }
     }
 
-    /// The execution's id.
+    /// Returns the id of the execution.
     pub fn id(&self) -> &ExecutionId {
         &self.id
     }
 
-    /// How far it has come.
+    /// Returns the current state of the execution.
     ///
     /// # Errors
     ///
-    /// [`RunError::Store`].
+    /// [`RunError::Store`] if the store fails or there is no such execution.
     pub async fn describe(&self) -> Result<Execution, RunError> {
         Ok(self.client.store.get(&self.id).await?)
     }
 }
 
 impl<H: Durable> Handle<H> {
-    /// Waits for the end of the execution, or of the one that goes on in its place, and answers with
-    /// its output.
+    /// Waits for the end of the execution, or of the last one of its chain, and returns its output.
     ///
     /// # Errors
     ///
-    /// [`RunError::Failed`] when it ended with an error or was cancelled, [`RunError::Blocked`] as soon
-    /// as it is blocked (wait again to wait for what comes after), [`RunError::Codec`] when the output
-    /// is of another type, [`RunError::Store`].
+    /// [`RunError::Failed`] if it ended with an error or was cancelled. [`RunError::Blocked`] as soon as it is
+    /// blocked; call `result` again to keep waiting. [`RunError::Codec`] if the output has another type.
+    /// [`RunError::Store`].
     pub async fn result(&self) -> Result<H::Output, RunError> {
         decode_output(&self.client.outcome(&self.id).await?)
     }
 }
 
 impl Client {
-    /// Starts an execution of a handler that is known by name only, unless there is one of the same
-    /// handler and input with this id already.
+    /// Starts an execution of a handler given by name, unless there is already one with the same id, handler
+    /// and input.
     ///
     /// # Errors
     ///
-    /// [`RunError::IdInUse`] when the id stands for another handler or input, [`RunError::Store`].
+    /// [`RunError::IdInUse`] if the id belongs to another handler or input, [`RunError::Store`].
     pub async fn start_new(&self, new: NewExecution) -> Result<Started, RunError> {
         self.start_known(new, &[]).await
     }
@@ -181,12 +179,12 @@ impl Client {
         Ok(started)
     }
 
-    /// Waits for the end of an execution, or of the one that goes on in its place, and answers with
-    /// its encoded output. See [`Handle::result`].
+    /// Waits for the end of an execution, or of the last one of its chain, and returns its encoded output. See
+    /// [`Handle::result`].
     ///
     /// # Errors
     ///
-    /// Those of [`Handle::result`].
+    /// Errors of [`Handle::result`].
     pub async fn outcome(&self, id: &ExecutionId) -> Result<Payload, RunError> {
         let mut id = id.clone();
         loop {
@@ -198,7 +196,7 @@ impl Client {
                 }
                 Outcome::Next(next) => id = next,
                 Outcome::Blocked(report) => return Err(RunError::Blocked(report)),
-                Outcome::Goes => self.store.changed(&id, execution.changes).await?,
+                Outcome::Running => self.store.changed(&id, execution.changes).await?,
             }
         }
     }

@@ -1,21 +1,21 @@
-//! What would become of an execution in flight if the code of a lock took it over.
+//! Checks whether an execution in flight can continue on the code of a lock.
 
 use std::collections::{HashMap, HashSet};
 
+use super::candidate::{Candidate, MissingSite};
 use super::compare::was;
 use super::finding::{Finding, Verdict};
-use super::likely::{Gone, Likely};
-use super::moves::{Map, Names, Placed, branches_of};
+use super::site_index::{IndexedSite, NamePath, SiteIndex, branches_of};
 use super::{Lock, LockedHandler, LockedSite};
 use crate::model::record::{Kind, Record, Status};
 use crate::model::site::Repeat;
 use crate::store::Execution;
 use crate::{Occurrence, OperationId};
 
-/// Compares what an execution has recorded with the names in `lock`. Without findings it is safe.
+/// Compares the records of an execution with the call sites in `lock`. Without findings the execution is safe.
 ///
-/// What stands in a scope that has ended is not asked for again, and not looked at; nor is what stands in a
-/// `call!` of which no function is known here.
+/// Skips records inside finished scopes, because they are not replayed, and records inside a `call!` of a
+/// function that the lock does not contain.
 pub fn check(lock: &Lock, execution: &Execution, records: &[Record]) -> Vec<Finding> {
     let Some(handler) = lock.handler(&execution.handler) else {
         let name = &execution.handler;
@@ -25,21 +25,21 @@ pub fn check(lock: &Lock, execution: &Execution, records: &[Record]) -> Vec<Find
             text: format!("no code runs `{name}`: the lock has no handler of that name"),
         }];
     };
-    let mut inside: HashMap<OperationId, Vec<&Record>> = HashMap::new();
+    let mut children: HashMap<OperationId, Vec<&Record>> = HashMap::new();
     for record in records {
-        inside.entry(record.parent).or_default().push(record);
+        children.entry(record.parent).or_default().push(record);
     }
-    let map = Map::of(lock);
-    let recorded = places_of(&inside, OperationId::ROOT, &[]);
-    let mut look = Look {
+    let site_index = SiteIndex::of(lock);
+    let recorded = recorded_paths(&children, OperationId::ROOT, &[]);
+    let mut checker = Checker {
         lock,
-        map: &map,
+        site_index: &site_index,
         recorded: recorded.into_iter().collect(),
-        inside,
+        children,
         found: Vec::new(),
     };
     let recorded = execution.input_type.as_deref();
-    look.types(
+    checker.types(
         &handler.name,
         "the input of ",
         recorded,
@@ -47,175 +47,185 @@ pub fn check(lock: &Lock, execution: &Execution, records: &[Record]) -> Vec<Find
     );
     let top = Scope {
         path: String::new(),
-        names: Names::new(),
-        many: Vec::new(),
+        names: NamePath::new(),
+        repeated: Vec::new(),
         sites: visible(&handler.sites, false),
         functions: vec![(0, handler)],
         branches: None,
     };
-    look.scope(OperationId::ROOT, &top);
-    look.found
+    checker.scope(OperationId::ROOT, &top);
+    checker.found
 }
 
-/// The names of all records with those of their scopes.
-fn places_of(
-    inside: &HashMap<OperationId, Vec<&Record>>,
+/// Collects the name paths of all records.
+fn recorded_paths(
+    children: &HashMap<OperationId, Vec<&Record>>,
     scope: OperationId,
     names: &[String],
-) -> Vec<Names> {
-    let records = inside.get(&scope).into_iter().flatten();
-    let places = records.flat_map(|record| {
+) -> Vec<NamePath> {
+    let records = children.get(&scope).into_iter().flatten();
+    let paths = records.flat_map(|record| {
         let names = [names, &[record.name.to_string()]].concat();
-        let mut places = places_of(inside, record.id, &names);
-        places.push(names);
-        places
+        let mut paths = recorded_paths(children, record.id, &names);
+        paths.push(names);
+        paths
     });
-    places.collect()
+    paths.collect()
 }
 
-struct Look<'a> {
+struct Checker<'a> {
     lock: &'a Lock,
-    map: &'a Map<'a>,
-    /// The names of all records with those of their scopes.
-    recorded: HashSet<Names>,
-    inside: HashMap<OperationId, Vec<&'a Record>>,
+    site_index: &'a SiteIndex<'a>,
+    /// Name paths of all records.
+    recorded: HashSet<NamePath>,
+    /// Records by their parent.
+    children: HashMap<OperationId, Vec<&'a Record>>,
     found: Vec<Finding>,
 }
 
-/// A scope whose records are looked at.
+/// Scope whose records are checked.
 #[derive(Clone)]
 struct Scope<'a> {
-    /// How histories write what it holds, up to the name.
+    /// Path of display names, up to and including the last `/`.
     path: String,
-    /// The names of it and of the scopes around it, and whether each is one of many.
-    names: Names,
-    many: Vec<bool>,
-    /// The call sites that may have records in it.
+    /// Name path of the scope, and for each of its names whether the operation repeats.
+    names: NamePath,
+    repeated: Vec<bool>,
+    /// Call sites that may have records in it.
     sites: Vec<&'a LockedSite>,
-    /// The functions around, each with the number of scopes around it, the handler first.
+    /// Enclosing functions, the handler first, each with the number of scopes around it.
     functions: Vec<(usize, &'a LockedHandler)>,
-    /// What the branches are called that what it holds may stand in without a record of theirs.
+    /// Name of the branches that may be missing between this scope and its records.
     branches: Option<&'static str>,
 }
 
 impl Scope<'_> {
-    fn place(&self, record: &Record) -> Names {
+    fn path(&self, record: &Record) -> NamePath {
         let name = record.name.to_string();
         self.names.iter().cloned().chain([name]).collect()
     }
 }
 
-impl<'a> Look<'a> {
+impl<'a> Checker<'a> {
     fn scope(&mut self, id: OperationId, scope: &Scope<'a>) {
-        let records = self.inside.remove(&id).unwrap_or_default();
-        let known: Vec<_> = records
+        let records = self.children.remove(&id).unwrap_or_default();
+        let sites: Vec<_> = records
             .iter()
             .map(|record| self.site_of(record, scope))
             .collect();
-        for (record, known) in records.iter().zip(&known) {
-            let left = known.is_none() && self.is_left(record, scope);
-            if known.is_none() && !left && record.status != Status::Cancelled {
-                self.orphan(record, scope);
+        for (record, site) in records.iter().zip(&sites) {
+            let vacated = site.is_none() && self.is_vacated(record, scope);
+            if site.is_none() && !vacated && record.status != Status::Cancelled {
+                self.report_orphan(record, scope);
             }
         }
-        for (record, known) in records.into_iter().zip(known) {
+        for (record, site) in records.into_iter().zip(sites) {
             let path = format!("{}{}", scope.path, record.display_name());
-            match known {
+            match site {
                 Some(site) => self.operation(&path, record, site, scope),
-                None if self.is_left(record, scope) => {
-                    self.scope(record.id, &entered(&path, record, scope, Vec::new()));
+                None if self.is_vacated(record, scope) => {
+                    self.scope(record.id, &enter(&path, record, scope, Vec::new()));
                 }
                 None => {}
             }
         }
     }
 
-    /// The call site that asks for the record: one in the scope, or one that says it stood there.
+    /// Returns the call site of a record: one in the scope, or one whose `was` refers to the scope.
     fn site_of(&self, record: &Record, scope: &Scope<'a>) -> Option<&'a LockedSite> {
-        let here = scope
+        let current = scope
             .sites
             .iter()
             .copied()
-            .find(|site| answers(record, site));
-        let names = scope.place(record);
-        let moved = |(around, handler): &(usize, &LockedHandler)| {
-            let names = &names[*around..];
-            let left = self.map.function(handler)?.left(names, scope.branches);
-            left.or_else(|| self.map.elsewhere(handler, names))
+            .find(|site| matches(record, site));
+        let names = scope.path(record);
+        let moved = |(enclosing, handler): &(usize, &LockedHandler)| {
+            let names = &names[*enclosing..];
+            let vacated = self
+                .site_index
+                .function(handler)?
+                .moved_from(names, scope.branches);
+            vacated.or_else(|| self.site_index.in_other_function(handler, names))
         };
-        here.or_else(|| scope.functions.iter().find_map(moved))
+        current.or_else(|| scope.functions.iter().find_map(moved))
     }
 
-    /// Whether call sites say that they stood in the scope that is recorded, which the code does not have.
-    fn is_left(&self, record: &Record, scope: &Scope<'a>) -> bool {
-        let inside = entered("", record, scope, Vec::new());
-        let records = self.inside.get(&record.id).into_iter().flatten();
+    /// Returns whether the scope is gone from the code but call sites elsewhere name it in their `was`.
+    fn is_vacated(&self, record: &Record, scope: &Scope<'a>) -> bool {
+        let nested = enter("", record, scope, Vec::new());
+        let records = self.children.get(&record.id).into_iter().flatten();
         records
             .into_iter()
-            .any(|inner| self.site_of(inner, &inside).is_some() || self.is_left(inner, &inside))
+            .any(|inner| self.site_of(inner, &nested).is_some() || self.is_vacated(inner, &nested))
     }
 
-    /// The names of what stands in a scope; of one of branches, of what stands in these.
-    fn named<'b>(&self, scope: &'b Record) -> Vec<&'b str>
+    /// Returns the names of the call sites in a scope. Looks through branches.
+    fn nested_names<'b>(&self, scope: &'b Record) -> Vec<&'b str>
     where
         'a: 'b,
     {
-        let records = self.inside.get(&scope.id).into_iter().flatten();
+        let records = self.children.get(&scope.id).into_iter().flatten();
         let names = records.flat_map(|record| match record.kind {
-            Kind::Branch => self.named(record),
+            Kind::Branch => self.nested_names(record),
             _ => vec![record.name.as_ref()],
         });
         names.collect()
     }
 
-    /// A record that no call site asks for, and what may run in its place.
-    fn orphan(&mut self, record: &Record, scope: &Scope<'a>) {
-        let (kind, written) = (record.kind, record.display_name());
-        let operation = format!("{}{written}", scope.path);
-        let Some((around, handler)) = scope.functions.last().copied() else {
+    /// Reports a record without a call site, and the call site that may have replaced it.
+    fn report_orphan(&mut self, record: &Record, scope: &Scope<'a>) {
+        let (kind, display_name) = (record.kind, record.display_name());
+        let operation = format!("{}{display_name}", scope.path);
+        let Some((enclosing, handler)) = scope.functions.last().copied() else {
             return;
         };
-        let (place, many) = (
-            scope.place(record),
-            entered("", record, scope, Vec::new()).many,
+        let (path, repeated) = (
+            scope.path(record),
+            enter("", record, scope, Vec::new()).repeated,
         );
-        let gone = Gone {
+        let missing = MissingSite {
             kind,
             name: &record.name,
-            place: &place[around..],
-            many: &many[around..],
-            inside: self.named(record),
+            path: &path[enclosing..],
+            repeated: &repeated[enclosing..],
+            nested: self.nested_names(record),
         };
-        let is_idle = |placed: &&Placed<'_>| {
-            let is_recorded = |place: &Names| {
-                let names = [&scope.names[..around], place].concat();
+        let is_unrecorded = |indexed: &&IndexedSite<'_>| {
+            let is_recorded = |path: &NamePath| {
+                let names = [&scope.names[..enclosing], path].concat();
                 self.recorded.contains(&names)
             };
-            !placed.places.iter().any(is_recorded)
+            !indexed.paths.iter().any(is_recorded)
         };
         let sites = self
-            .map
+            .site_index
             .function(handler)
             .map(|function| &function.sites[..]);
-        let likely = gone.likely(sites.unwrap_or_default().iter().filter(is_idle));
-        let (verdict, text) = match likely {
-            Some(Likely { placed, moved, was }) => {
+        let candidate =
+            missing.best_candidate(sites.unwrap_or_default().iter().filter(is_unrecorded));
+        let (verdict, text) = match candidate {
+            Some(Candidate {
+                indexed,
+                moved,
+                was,
+            }) => {
                 let new = match moved {
-                    true => placed.own.join("/"),
-                    false => format!("{}{}", scope.path, placed.site.name),
+                    true => indexed.path.join("/"),
+                    false => format!("{}{}", scope.path, indexed.site.name),
                 };
-                let is = match moved {
+                let condition = match moved {
                     true => format!("if `{operation}`, which is recorded, moved there"),
                     false => format!("if that is the new name of `{operation}`, which is recorded"),
                 };
                 (
                     Verdict::Reruns,
-                    format!("will re-run {kind} `{new}`, {is}: then write `{was}`"),
+                    format!("will re-run {kind} `{new}`, {condition}: then write `{was}`"),
                 )
             }
             None => {
-                let text =
-                    format!("{kind} `{operation}` is recorded, and nothing asks for it any more");
+                let text = format!(
+                    "{kind} `{operation}` is recorded, but no call site matches it any more"
+                );
                 (Verdict::Orphaned, text)
             }
         };
@@ -226,7 +236,7 @@ impl<'a> Look<'a> {
         });
     }
 
-    /// Compares the types of a `part` of what is recorded, as far as both are known.
+    /// Reports a changed type of a `part` of a record, if both types are known.
     fn types(&mut self, path: &str, part: &str, then: Option<&str>, now: Option<&str>) {
         if let (Some(then), Some(now)) = (then, now)
             && then != now
@@ -260,64 +270,64 @@ impl<'a> Look<'a> {
         let (value, state) = (record.value_type.as_deref(), record.state_type.as_deref());
         match record.status {
             Status::Succeeded => self.types(path, "", value, site.value_type.as_deref()),
-            // Only a check that is still to come reads it.
+            // Only a later check reads the state.
             Status::Started | Status::Pending if record.payload.is_some() => {
                 self.types(path, "the state of ", state, site.state_type.as_deref());
             }
             _ => {}
         }
-        // A scope that has ended answers by itself, but for what may be taken back in it.
+        // A finished scope is not entered again, except to undo its steps.
         if !record.kind.is_scope() || record.status.is_terminal() {
             return;
         }
-        let fans = matches!(record.kind, Kind::Map | Kind::Parallel);
-        let mut inside = entered(path, record, scope, visible(&site.sites, fans));
+        let may_be_flat = matches!(record.kind, Kind::Map | Kind::Parallel);
+        let mut nested = enter(path, record, scope, visible(&site.sites, may_be_flat));
         if record.kind == Kind::Call {
             let Some(callee) = callee(self.lock, record) else {
                 return;
             };
-            inside.sites = visible(&callee.sites, false);
-            inside.functions.push((inside.names.len(), callee));
+            nested.sites = visible(&callee.sites, false);
+            nested.functions.push((nested.names.len(), callee));
         }
-        self.scope(record.id, &inside);
+        self.scope(record.id, &nested);
     }
 }
 
-/// The inside of what is recorded in `scope`, with these call sites.
-fn entered<'a>(
+/// Enters the scope of a record, with these call sites.
+fn enter<'a>(
     path: &str,
     record: &Record,
     scope: &Scope<'a>,
     sites: Vec<&'a LockedSite>,
 ) -> Scope<'a> {
-    let mut inside = scope.clone();
-    inside.path = format!("{path}/");
-    inside.names = scope.place(record);
-    inside.many.push(record.occurrence != Occurrence::Once);
-    inside.sites = sites;
-    inside.branches = branches_of(record.kind);
-    inside
+    let mut nested = scope.clone();
+    nested.path = format!("{path}/");
+    nested.names = scope.path(record);
+    nested.repeated.push(record.occurrence != Occurrence::Once);
+    nested.sites = sites;
+    nested.branches = branches_of(record.kind);
+    nested
 }
 
-/// The function that a `call!` runs: by what is recorded of it, else by its name.
+/// Returns the function that a `call!` runs: the recorded one, or else the one with its name.
 fn callee<'a>(lock: &'a Lock, record: &Record) -> Option<&'a LockedHandler> {
     lock.handler(record.handle.as_deref().unwrap_or(&record.name))
 }
 
-/// The call sites that may have records directly in a scope: what stands in a branch has, where the whole
-/// is flat.
-pub(super) fn visible(sites: &[LockedSite], branches: bool) -> Vec<&LockedSite> {
-    let inside = sites
+/// Returns the call sites that may have records directly in a scope. With `flat` these include the
+/// call sites in the branches.
+pub(super) fn visible(sites: &[LockedSite], flat: bool) -> Vec<&LockedSite> {
+    let nested = sites
         .iter()
-        .filter(|site| branches && site.kind == Kind::Branch);
+        .filter(|site| flat && site.kind == Kind::Branch);
     sites
         .iter()
-        .chain(inside.flat_map(|site| &site.sites))
+        .chain(nested.flat_map(|site| &site.sites))
         .collect()
 }
 
-/// Whether the site asks for this record.
-pub(super) fn answers(record: &Record, site: &LockedSite) -> bool {
+/// Returns whether a record belongs to a call site.
+pub(super) fn matches(record: &Record, site: &LockedSite) -> bool {
     let renamed = was(site, &record.name);
     if site.name != record.name {
         return renamed;

@@ -1,28 +1,28 @@
-//! What of the names in a lock the code does not have any more.
+//! Compares a lock with the names in the code.
 
-use super::likely::{Gone, Likely, named};
-use super::moves::{Function, Map, Names, Placed};
+use super::candidate::{Candidate, MissingSite, nested_names};
+use super::site_index::{FunctionIndex, IndexedSite, NamePath, SiteIndex};
 use super::{Lock, LockedHandler, LockedSite};
 use crate::model::earlier::{Earlier, Start};
 use crate::model::near::is_near;
 use crate::model::record::Kind;
 use crate::model::site::Repeat;
 
-/// Something in the lock that executions in flight would not find again.
+/// Change of the code that executions in flight cannot follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What is wrong.
+    /// Description of the change.
     pub what: String,
-    /// What to write, if it is known.
+    /// Suggested code, if there is one.
     pub paste: Option<String>,
 }
 
-/// What of `locked` is not in `now`. Additions are none of it.
+/// Compares the lock with the code. Reports removals and changes, but not additions.
 pub fn compare(locked: &Lock, now: &Lock) -> Vec<Difference> {
-    let (mut found, map) = (Vec::new(), Map::of(now));
+    let (mut found, site_index) = (Vec::new(), SiteIndex::of(now));
     for before in &locked.handlers {
         let Some(handler) = now.handler(&before.name) else {
-            found.push(gone(before, locked, now));
+            found.push(missing_handler(before, locked, now));
             continue;
         };
         for (what, then, today) in [
@@ -37,14 +37,14 @@ pub fn compare(locked: &Lock, now: &Lock) -> Vec<Difference> {
                 });
             }
         }
-        let now = Look {
-            before: Function::of(before),
+        let now = Comparer {
+            before: FunctionIndex::of(before),
             handler,
-            map: &map,
+            site_index: &site_index,
         };
         now.sites(
             &before.sites,
-            &mut Names::new(),
+            &mut NamePath::new(),
             &mut Vec::new(),
             &mut found,
         );
@@ -52,8 +52,8 @@ pub fn compare(locked: &Lock, now: &Lock) -> Vec<Difference> {
     found
 }
 
-/// The line to write above a handler that was renamed.
-fn gone(before: &LockedHandler, locked: &Lock, now: &Lock) -> Difference {
+/// Reports a handler that is gone, and suggests a `was` for the one that may have replaced it.
+fn missing_handler(before: &LockedHandler, locked: &Lock, now: &Lock) -> Difference {
     let is_new = |handler: &&LockedHandler| locked.handler(&handler.name).is_none();
     let alike = |handler: &LockedHandler| {
         let alike = handler.sites.iter().filter(|site| {
@@ -62,15 +62,15 @@ fn gone(before: &LockedHandler, locked: &Lock, now: &Lock) -> Difference {
         });
         (alike.count(), is_near(&handler.name, &before.name))
     };
-    let likely = now.handlers.iter().filter(is_new);
-    let likely = likely.filter(|handler| alike(handler) > (0, false));
-    let likely = likely.max_by_key(|handler| alike(handler));
+    let candidate = now.handlers.iter().filter(is_new);
+    let candidate = candidate.filter(|handler| alike(handler) > (0, false));
+    let candidate = candidate.max_by_key(|handler| alike(handler));
     let name = &before.name;
     Difference {
         what: format!(
             "the handler `{name}` is gone: its executions in flight have no code that runs them"
         ),
-        paste: likely.map(|handler| {
+        paste: candidate.map(|handler| {
             format!(
                 "#[durable(was = \"{name}\")] above `{}`, if that is its new name",
                 handler.name
@@ -79,101 +79,116 @@ fn gone(before: &LockedHandler, locked: &Lock, now: &Lock) -> Difference {
     }
 }
 
-/// A function of the lock, and what the code has.
-struct Look<'a> {
-    before: Function<'a>,
+/// Compares the call sites of one locked function with the code.
+struct Comparer<'a> {
+    before: FunctionIndex<'a>,
     handler: &'a LockedHandler,
-    map: &'a Map<'a>,
+    site_index: &'a SiteIndex<'a>,
 }
 
-impl<'a> Look<'a> {
-    /// Compares `before`, which stands in these scopes, some of them in a loop.
+impl<'a> Comparer<'a> {
+    /// Compares the locked call sites `before`, which are in these scopes.
     fn sites(
         &self,
         before: &'a [LockedSite],
-        scopes: &mut Names,
-        many: &mut Vec<bool>,
+        scopes: &mut NamePath,
+        repeated: &mut Vec<bool>,
         found: &mut Vec<Difference>,
     ) {
         for old in before {
             let within = format!("{}{}", self.before.handler.name, path(scopes));
             scopes.push(old.name.clone());
-            many.push(old.repeat != Repeat::Once);
-            match self.now_of(scopes) {
+            repeated.push(old.repeat != Repeat::Once);
+            match self.find_current(scopes) {
                 Some((new, declared)) => {
                     changed(&within, old, new, declared, found);
-                    self.sites(&old.sites, scopes, many, found);
+                    self.sites(&old.sites, scopes, repeated, found);
                 }
-                // Call sites have moved out of it: it is enough that all of them have.
-                None if self.is_left(old, scopes) => self.sites(&old.sites, scopes, many, found),
-                None => found.push(self.missing(&within, old, scopes, many)),
+                // Its call sites have moved elsewhere. The scope itself is not needed if all of them have.
+                None if self.is_vacated(old, scopes) => {
+                    self.sites(&old.sites, scopes, repeated, found)
+                }
+                None => found.push(self.missing(&within, old, scopes, repeated)),
             }
             scopes.pop();
-            many.pop();
+            repeated.pop();
         }
     }
 
-    /// The call site that answers for what is recorded at `names`, and whether it says that it stood there.
-    fn now_of(&self, names: &[String]) -> Option<(&'a LockedSite, bool)> {
-        let here = self
-            .map
+    /// Returns the call site in the code that matches the records at `names`, and whether only its `was` says
+    /// so.
+    fn find_current(&self, names: &[String]) -> Option<(&'a LockedSite, bool)> {
+        let current = self
+            .site_index
             .function(self.handler)
             .and_then(|now| now.at(names));
-        let here = here.map(|placed| (placed.site, placed.own != names));
-        here.or_else(|| Some((self.map.elsewhere(self.handler, names)?, true)))
-    }
-
-    /// Whether call sites say that they stood in this scope; of a call, in what that runs.
-    fn is_left(&self, scope: &LockedSite, names: &[String]) -> bool {
-        if scope.kind == Kind::Call
-            && let Some(now) = self.map.function(self.handler)
-        {
-            let mut places = now.sites.iter().flat_map(|placed| &placed.places);
-            return places.any(|place| place.len() > names.len() && place.starts_with(names));
-        }
-        scope.sites.iter().any(|site| {
-            let names = [names, std::slice::from_ref(&site.name)].concat();
-            self.now_of(&names).is_some() || self.is_left(site, &names)
+        let current = current.map(|indexed| (indexed.site, indexed.path != names));
+        current.or_else(|| {
+            Some((
+                self.site_index.in_other_function(self.handler, names)?,
+                true,
+            ))
         })
     }
 
-    /// A call site that the code does not have: moved, renamed, or removed.
+    /// Returns whether call sites elsewhere have moved out of this scope. For a `call!`, checks the called
+    /// function.
+    fn is_vacated(&self, scope: &LockedSite, names: &[String]) -> bool {
+        if scope.kind == Kind::Call
+            && let Some(now) = self.site_index.function(self.handler)
+        {
+            let mut paths = now.sites.iter().flat_map(|indexed| &indexed.paths);
+            return paths.any(|path| path.len() > names.len() && path.starts_with(names));
+        }
+        scope.sites.iter().any(|site| {
+            let names = [names, std::slice::from_ref(&site.name)].concat();
+            self.find_current(&names).is_some() || self.is_vacated(site, &names)
+        })
+    }
+
+    /// Reports a call site that was moved, renamed or removed.
     fn missing(
         &self,
         scope: &str,
         old: &LockedSite,
-        place: &[String],
-        many: &[bool],
+        names: &[String],
+        repeated: &[bool],
     ) -> Difference {
         let (kind, name) = (old.kind, &old.name);
-        let gone = Gone {
+        let missing = MissingSite {
             kind,
             name,
-            place,
-            many,
-            inside: named(old),
+            path: names,
+            repeated,
+            nested: nested_names(old),
         };
-        let sites = self.map.function(self.handler).map(|now| &now.sites[..]);
-        let is_new = |new: &&Placed<'_>| {
-            !new.places
-                .iter()
-                .any(|place| self.before.at(place).is_some())
-        };
-        let likely = gone.likely(sites.unwrap_or_default().iter().filter(is_new));
+        let sites = self
+            .site_index
+            .function(self.handler)
+            .map(|now| &now.sites[..]);
+        let is_new =
+            |new: &&IndexedSite<'_>| !new.paths.iter().any(|path| self.before.at(path).is_some());
+        let candidate = missing.best_candidate(sites.unwrap_or_default().iter().filter(is_new));
         Difference {
             what: format!(
                 "the {kind} `{scope}/{name}` is gone: executions in flight have recorded it"
             ),
-            paste: likely.map(|likely| {
-                let Likely { placed, moved, was } = likely;
-                let (new, place) = (&placed.site.name, self::place(placed.site));
+            paste: candidate.map(|candidate| {
+                let Candidate {
+                    indexed,
+                    moved,
+                    was,
+                } = candidate;
+                let (new, location) = (&indexed.site.name, location(indexed.site));
                 match moved {
                     true => format!(
-                        "{was} at the {kind} `{}{}`{place}, if it moved there",
+                        "{was} at the {kind} `{}{}`{location}, if it moved there",
                         self.handler.name,
-                        path(&placed.own)
+                        path(&indexed.path)
                     ),
-                    false => format!("{was} at the {kind} `{new}`{place}, if that is its new name"),
+                    false => {
+                        format!("{was} at the {kind} `{new}`{location}, if that is its new name")
+                    }
                 }
             }),
         }
@@ -184,7 +199,7 @@ fn path(names: &[String]) -> String {
     names.iter().map(|name| format!("/{name}")).collect()
 }
 
-/// Whether the site had this name in the same scope, whichever of its runs is meant.
+/// Returns whether `was` contains this name in the same scope, for any run.
 pub(super) fn was(site: &LockedSite, name: &str) -> bool {
     let mut paths = site.was.iter().filter_map(|path| Earlier::parse(path));
     paths.any(|path| {
@@ -199,15 +214,15 @@ fn changed(
     declared: bool,
     found: &mut Vec<Difference>,
 ) {
-    let (path, at) = (format!("{scope}/{}", old.name), place(new));
+    let (path, location) = (format!("{scope}/{}", old.name), location(new));
     if old.kind != new.kind {
         found.push(Difference {
             what: format!(
-                "`{path}` was a {}, the code now has a {}{at}",
+                "`{path}` was a {}, the code now has a {}{location}",
                 old.kind, new.kind
             ),
             paste: Some(format!(
-                "another name for the {}: what is recorded of the {} answers it nothing",
+                "another name for the {}: it cannot use the records of the {}",
                 new.kind, old.kind
             )),
         });
@@ -216,13 +231,13 @@ fn changed(
     if old.repeat != new.repeat && !declared && !was(new, &old.name) {
         found.push(Difference {
             what: format!(
-                "the runs of `{path}` were told apart {}, now {}{at}",
-                apart(old.repeat),
-                apart(new.repeat)
+                "the runs of `{path}` were distinguished {}, now {}{location}",
+                describe_repeat(old.repeat),
+                describe_repeat(new.repeat)
             ),
             paste: Some(format!(
-                "was = \"{}\" at its call site{at}",
-                former_run(old)
+                "was = \"{}\" at its call site{location}",
+                example_was(old)
             )),
         });
     }
@@ -234,9 +249,9 @@ fn changed(
             && then != today
         {
             found.push(Difference {
-                what: format!("{part}`{path}` is recorded as `{then}`, the code now wants `{today}`{at}"),
+                what: format!("{part}`{path}` is recorded as `{then}`, the code now wants `{today}`{location}"),
                 paste: Some(format!(
-                    "another name for it, such as \"{}_v2\", unless `{today}` reads what was written as `{then}`",
+                    "another name for it, such as \"{}_v2\", unless `{today}` can decode values encoded as `{then}`",
                     old.name
                 )),
             });
@@ -244,8 +259,8 @@ fn changed(
     }
 }
 
-/// The name that `was` takes for what a site recorded: of a site in a loop, one of its runs.
-fn former_run(old: &LockedSite) -> String {
+/// Formats the name of a locked call site for `was`, with an example key if it repeats.
+fn example_was(old: &LockedSite) -> String {
     match old.repeat {
         Repeat::Once => old.name.clone(),
         Repeat::Ordered => format!("{}[0]", old.name),
@@ -253,15 +268,15 @@ fn former_run(old: &LockedSite) -> String {
     }
 }
 
-fn apart(repeat: Repeat) -> &'static str {
+fn describe_repeat(repeat: Repeat) -> &'static str {
     match repeat {
-        Repeat::Once => "not at all, as it ran once",
+        Repeat::Once => "by nothing, as there was only one",
         Repeat::Keyed => "by a key",
-        Repeat::Ordered => "by their turn",
+        Repeat::Ordered => "by their number",
     }
 }
 
-fn place(site: &LockedSite) -> String {
+fn location(site: &LockedSite) -> String {
     let source = site.source.as_ref();
     source.map_or_else(String::new, |source| format!(" ({source})"))
 }

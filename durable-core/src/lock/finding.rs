@@ -1,26 +1,26 @@
-//! What a comparison of an execution with a lock shows.
+//! Findings of a comparison between an execution and a lock.
 
 use std::fmt;
 
-/// What becomes of an execution, the best first.
+/// Consequence of a finding for the execution, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It goes on: everything it has recorded is found.
+    /// The execution can continue: all of its records match a call site.
     Safe,
-    /// Records are never asked for again: what they stand for is not done by the new code.
+    /// No call site matches a record, so what it did is not part of the new code.
     Orphaned,
-    /// A step runs that most likely is recorded under another name.
+    /// A step runs again that is probably recorded under another name.
     Reruns,
-    /// A recorded value, input or state most likely cannot be read: then the execution stops, until a fitting build
-    /// runs it.
+    /// A recorded value, input or state probably cannot be decoded. The execution then blocks until a
+    /// compatible build runs it.
     Undecodable,
-    /// The execution stops, until a fitting build runs it.
+    /// The execution blocks until a compatible build runs it.
     Blocked,
 }
 
 impl Verdict {
-    /// Every verdict there is, the best first.
+    /// All verdicts, from best to worst.
     pub const ALL: [Self; 5] = [
         Self::Safe,
         Self::Orphaned,
@@ -29,7 +29,7 @@ impl Verdict {
         Self::Blocked,
     ];
 
-    /// The word that commands use. Never changes.
+    /// Returns the word used by commands. It is the same in every release.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Safe => "safe",
@@ -41,15 +41,15 @@ impl Verdict {
     }
 }
 
-/// Something that an execution in flight would come upon.
+/// Problem that an execution in flight would run into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What follows from it.
+    /// Consequence for the execution.
     pub verdict: Verdict,
-    /// The operation as histories write it, with its scopes; the handler where it is about all of it.
+    /// Path of the operation by display names, or the name of the handler if the finding concerns all of it.
     pub operation: String,
-    /// What there is to say about it.
+    /// Description of the problem.
     pub text: String,
 }
 

@@ -1,7 +1,7 @@
-//! The names that executions in flight are recognised by, as a file that is committed.
+//! The names that identify the records of executions in flight, as a file under version control.
 //!
-//! `durable::testing::names!` keeps it; `durable check` and `durable graph` read it. It is text, one line
-//! for each handler and each call site, nested as the scopes are:
+//! `durable::testing::names!` writes and checks it; `durable check` and `durable graph` read it. It is text
+//! with one line for each handler and each call site, nested like the scopes:
 //!
 //! ```text
 //! handler "import": app::Job -> app::Summary
@@ -11,17 +11,17 @@
 //!   wait "breathe"[turn]
 //! ```
 //!
-//! Handlers are sorted by name; call sites stand in the order of the source. `[key]` and `[turn]` tell the
-//! runs of one apart, `was` names what it was called before, `state` is the
-//! type of what a poll carries from one check to the next, and the type at the end is that of its value. The attribute
-//! does not know the types of values: they are those that a run has recorded, where the test names one.
+//! Handlers are sorted by name, call sites are in source order. `[key]` and `[turn]` mark call sites that
+//! repeat, with runs distinguished by a key or by their number. `was` lists earlier names, `state` is the type
+//! of the state of a `poll!`, and the type at the end is that of the value. The attribute does not know the
+//! types of values, so they come from the records of a test run.
 
+mod candidate;
 mod check;
 mod compare;
 mod finding;
-mod likely;
-mod location;
-mod moves;
+mod recorded_sites;
+mod site_index;
 mod text;
 
 use std::any::type_name;
@@ -35,56 +35,56 @@ use crate::runtime::handler::Durable;
 pub use check::check;
 pub use compare::{Difference, compare};
 pub use finding::{Finding, Verdict};
-pub use location::places;
+pub use recorded_sites::recorded_sites;
 pub use text::ParseError;
 
-/// The names of several handlers.
+/// Names of several handlers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lock {
-    /// Sorted by their names.
+    /// Handlers, sorted by name.
     pub handlers: Vec<LockedHandler>,
 }
 
-/// The names of one handler.
+/// Names of one handler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockedHandler {
-    /// Its name.
+    /// Name of the handler.
     pub name: String,
-    /// Names it had before.
+    /// Earlier names of the handler.
     pub was: Vec<String>,
     /// Rust type of its input.
     pub input: String,
     /// Rust type of its output.
     pub output: String,
-    /// Its call sites, in the order of the source.
+    /// Call sites in source order.
     pub sites: Vec<LockedSite>,
 }
 
-/// One call site, with those that stand in its scope.
+/// Call site, with the call sites in its scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockedSite {
-    /// What it does.
+    /// Kind of the operation.
     pub kind: Kind,
-    /// Its name.
+    /// Name of the call site.
     pub name: String,
-    /// Whether and how it runs more than once.
+    /// Whether and how it repeats.
     pub repeat: Repeat,
-    /// Names it had before, and paths to where it stood.
+    /// Earlier names, and paths to earlier locations.
     pub was: Vec<String>,
-    /// Rust type of its value, where one was recorded.
+    /// Rust type of the value, if a test run recorded one.
     pub value_type: Option<String>,
-    /// Rust type of what a `poll!` carries from one check to the next, where one was recorded.
+    /// Rust type of the state of a `poll!`, if a test run recorded one.
     pub state_type: Option<String>,
-    /// `file:line`, where it is known: a lock that was read does not know it.
+    /// `file:line`, if known: a parsed lock does not contain it.
     pub source: Option<String>,
-    /// The call sites in its scope.
+    /// Call sites in its scope.
     pub sites: Vec<LockedSite>,
 }
 
 impl LockedHandler {
-    /// The names of this handler.
+    /// Returns the names of this handler.
     pub fn of<H: Durable>() -> Self {
         Self::from_manifest(
             H::manifest(),
@@ -99,29 +99,29 @@ impl LockedHandler {
             was: owned(manifest.was),
             input: input.to_owned(),
             output: output.to_owned(),
-            sites: inside(manifest.sites, None),
+            sites: nested_sites(manifest.sites, None),
         }
     }
 
-    /// Takes the types of values over from records of a run of it, which stand in `scope`: that of a
-    /// `call!`, or [`OperationId::ROOT`].
+    /// Takes the types of values from the records of a run in `scope`: the id of a `call!`, or
+    /// [`OperationId::ROOT`].
     pub fn observe(&mut self, records: &[Record], scope: OperationId) {
-        let mut inside: BTreeMap<_, Vec<&Record>> = BTreeMap::new();
+        let mut children: BTreeMap<_, Vec<&Record>> = BTreeMap::new();
         for record in records {
-            inside.entry(record.parent).or_default().push(record);
+            children.entry(record.parent).or_default().push(record);
         }
-        observe(&mut self.sites, &inside, scope);
+        observe(&mut self.sites, &children, scope);
     }
 }
 
 impl Lock {
-    /// The names of these handlers.
+    /// Creates a lock of these handlers.
     pub fn new(mut handlers: Vec<LockedHandler>) -> Self {
         handlers.sort_by(|a, b| a.name.cmp(&b.name));
         Self { handlers }
     }
 
-    /// The handler of this name, or one that had it.
+    /// Returns the handler with this name, or the one that used to have it.
     pub fn handler(&self, name: &str) -> Option<&LockedHandler> {
         let now = self.handlers.iter().find(|handler| handler.name == name);
         now.or_else(|| {
@@ -130,7 +130,7 @@ impl Lock {
         })
     }
 
-    /// Takes over the types that `earlier` knows and this one does not.
+    /// Copies types from `earlier` that this lock does not know.
     pub fn keep_types(&mut self, earlier: &Self) {
         for handler in &mut self.handlers {
             if let Some(earlier) = earlier.handlers.iter().find(|one| one.name == handler.name) {
@@ -144,7 +144,7 @@ fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn inside(sites: &[Site], scope: Option<usize>) -> Vec<LockedSite> {
+fn nested_sites(sites: &[Site], scope: Option<usize>) -> Vec<LockedSite> {
     let of_scope = sites
         .iter()
         .enumerate()
@@ -158,17 +158,17 @@ fn inside(sites: &[Site], scope: Option<usize>) -> Vec<LockedSite> {
             value_type: None,
             state_type: None,
             source: Some(format!("{}:{}", site.file, site.line)),
-            sites: inside(sites, Some(index)),
+            sites: nested_sites(sites, Some(index)),
         })
         .collect()
 }
 
 fn observe(
     sites: &mut [LockedSite],
-    inside: &BTreeMap<OperationId, Vec<&Record>>,
+    children: &BTreeMap<OperationId, Vec<&Record>>,
     scope: OperationId,
 ) {
-    for record in inside.get(&scope).into_iter().flatten() {
+    for record in children.get(&scope).into_iter().flatten() {
         let Some(site) = site_of(sites, record) else {
             continue;
         };
@@ -180,19 +180,19 @@ fn observe(
                 *known = Some(name.clone().into_owned());
             }
         }
-        observe(&mut site.sites, inside, record.id);
+        observe(&mut site.sites, children, record.id);
     }
 }
 
-/// The call site that made the record; of a flat `map!`, one that stands in its branch.
+/// Returns the call site of a record. Looks into the branches of a flat `map!`.
 fn site_of<'a>(sites: &'a mut [LockedSite], record: &Record) -> Option<&'a mut LockedSite> {
     let fits = |site: &LockedSite| site.kind == record.kind && site.name == record.name;
     match sites.iter().position(fits) {
         Some(at) => sites.get_mut(at),
         None => {
             let branches = sites.iter_mut().filter(|site| site.kind == Kind::Branch);
-            let inside = branches.flat_map(|branch| branch.sites.iter_mut());
-            inside.into_iter().find(|site| fits(site))
+            let nested = branches.flat_map(|branch| branch.sites.iter_mut());
+            nested.into_iter().find(|site| fits(site))
         }
     }
 }

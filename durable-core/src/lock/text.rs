@@ -1,4 +1,4 @@
-//! The lock as text.
+//! Text form of a lock.
 
 use std::fmt;
 
@@ -35,11 +35,11 @@ impl fmt::Display for LockedHandler {
 
 fn write_site(f: &mut fmt::Formatter<'_>, site: &LockedSite, depth: usize) -> fmt::Result {
     writeln!(f, "{:1$}{site}", "", depth * 2)?;
-    let mut inside = site.sites.iter();
-    inside.try_for_each(|site| write_site(f, site, depth + 1))
+    let mut nested = site.sites.iter();
+    nested.try_for_each(|site| write_site(f, site, depth + 1))
 }
 
-/// The line of the call site, without those in its scope.
+/// Formats the line of a call site, without the call sites in its scope.
 impl fmt::Display for LockedSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let repeat = match self.repeat {
@@ -71,16 +71,16 @@ fn was(names: &[String]) -> String {
     }
 }
 
-/// Why a text is no lock.
+/// Error returned when a text is not a valid lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     line: usize,
-    what: String,
+    message: String,
 }
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        write!(f, "line {}: {}", self.line, self.message)
     }
 }
 
@@ -92,32 +92,39 @@ impl std::str::FromStr for Lock {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let lines = text.lines().enumerate();
         let mut lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
-        let at = |(number, _): &(usize, &str)| number + 1;
+        let line_number = |(number, _): &(usize, &str)| number + 1;
         match lines.next() {
             Some((_, "format 1")) => {}
             other => {
                 return Err(ParseError {
-                    line: other.as_ref().map_or(1, at),
-                    what: "a lock begins with `format 1`; another format is of another release"
-                        .into(),
+                    line: other.as_ref().map_or(1, line_number),
+                    message: "expected `format 1` in the first line: another format belongs to another release".into(),
                 });
             }
         }
         let mut lock = Self::default();
         for (number, line) in lines {
-            let failed = |what: String| ParseError {
+            let failed = |message: String| ParseError {
                 line: number + 1,
-                what,
+                message,
             };
             let indent = line.len() - line.trim_start().len();
             match (indent, line.strip_prefix("handler ")) {
                 (0, Some(rest)) => lock.handlers.push(handler(rest).map_err(failed)?),
-                (0, None) => return Err(failed("only handlers stand at the margin".into())),
+                (0, None) => {
+                    return Err(failed(
+                        "expected `handler` at the start of a line without indentation".into(),
+                    ));
+                }
                 _ => {
                     let site = site(line.trim_start()).map_err(failed)?;
-                    let inside = lock.handlers.last_mut().map(|handler| &mut handler.sites);
-                    place(inside, indent, site)
-                        .ok_or_else(|| failed("it stands deeper than what is before it".into()))?;
+                    let sites = lock.handlers.last_mut().map(|handler| &mut handler.sites);
+                    insert(sites, indent, site).ok_or_else(|| {
+                        failed(
+                            "the line is indented too far: at most one level below the line before"
+                                .into(),
+                        )
+                    })?;
                 }
             }
         }
@@ -125,8 +132,8 @@ impl std::str::FromStr for Lock {
     }
 }
 
-/// Puts a site under the last one of every level above its own.
-fn place(sites: Option<&mut Vec<LockedSite>>, indent: usize, site: LockedSite) -> Option<()> {
+/// Appends a site at the level given by its indentation.
+fn insert(sites: Option<&mut Vec<LockedSite>>, indent: usize, site: LockedSite) -> Option<()> {
     let mut sites = sites?;
     for _ in 1..indent / 2 {
         sites = &mut sites.last_mut()?.sites;
@@ -141,7 +148,7 @@ fn handler(text: &str) -> Result<LockedHandler, String> {
     let types = rest
         .strip_prefix(": ")
         .and_then(|rest| rest.split_once(" -> "));
-    let (input, output) = types.ok_or("a handler ends with `: Input -> Output`")?;
+    let (input, output) = types.ok_or("expected `: Input -> Output` at the end of a handler")?;
     Ok(LockedHandler {
         name,
         was,
@@ -152,8 +159,10 @@ fn handler(text: &str) -> Result<LockedHandler, String> {
 }
 
 fn site(text: &str) -> Result<LockedSite, String> {
-    let (word, rest) = text.split_once(' ').ok_or("a call site has a name")?;
-    let kind = Kind::from_word(word).ok_or_else(|| format!("there is no kind `{word}`"))?;
+    let (word, rest) = text
+        .split_once(' ')
+        .ok_or("expected a name after the kind of a call site")?;
+    let kind = Kind::from_word(word).ok_or_else(|| format!("unknown kind `{word}`"))?;
     let (name, rest) = unquoted(rest)?;
     let (repeat, rest) = if let Some(rest) = rest.strip_prefix("[key]") {
         (Repeat::Keyed, rest)
@@ -170,7 +179,7 @@ fn site(text: &str) -> Result<LockedSite, String> {
     let value_type = match (rest, rest.strip_prefix(": ")) {
         ("", _) => None,
         (_, Some(name)) => Some(name.to_owned()),
-        (_, None) => return Err(format!("nothing is known by {rest:?}")),
+        (_, None) => return Err(format!("unexpected {rest:?} after the name")),
     };
     Ok(LockedSite {
         kind,
@@ -184,12 +193,12 @@ fn site(text: &str) -> Result<LockedSite, String> {
     })
 }
 
-/// The quoted name at the start, and what follows it.
+/// Parses the quoted name at the start and returns what follows it.
 fn unquoted(text: &str) -> Result<(String, &str), String> {
     let mut names = serde_json::Deserializer::from_str(text).into_iter::<String>();
     match names.next() {
         Some(Ok(name)) => Ok((name, &text[names.byte_offset()..])),
-        _ => Err(format!("a name in quotes is missing at {text:?}")),
+        _ => Err(format!("expected a name in quotes at {text:?}")),
     }
 }
 
@@ -227,7 +236,7 @@ handler "other": () -> ()
 "#;
 
     #[test]
-    fn a_lock_is_read_as_it_was_written() {
+    fn a_formatted_lock_is_parsed_back() {
         let text = format!("{HEAD}{TEXT}");
         let lock: Lock = text.parse().unwrap();
         assert_eq!(lock.to_string(), text);
@@ -240,31 +249,37 @@ handler "other": () -> ()
     }
 
     #[test]
-    fn what_is_no_lock_is_refused_by_its_line() {
+    fn parse_errors_name_the_line() {
         for (text, error) in [
-            ("", "line 1: a lock begins with `format 1`"),
-            ("format 2", "line 1: a lock begins with `format 1`"),
+            ("", "line 1: expected `format 1`"),
+            ("format 2", "line 1: expected `format 1`"),
             (
                 "format 1\nstep \"a\"",
-                "line 2: only handlers stand at the margin",
+                "line 2: expected `handler` at the start",
             ),
-            ("format 1\n  step \"a\"", "line 2: it stands deeper"),
-            ("format 1\nhandler \"a\"", "line 2: a handler ends with"),
+            (
+                "format 1\n  step \"a\"",
+                "line 2: the line is indented too far",
+            ),
+            (
+                "format 1\nhandler \"a\"",
+                "line 2: expected `: Input -> Output`",
+            ),
             (
                 "format 1\nhandler \"a\": () -> ()\n  stop \"b\"",
-                "line 3: there is no kind `stop`",
+                "line 3: unknown kind `stop`",
             ),
             (
                 "format 1\nhandler \"a\": () -> ()\n  step b",
-                "line 3: a name in quotes is missing",
+                "line 3: expected a name in quotes",
             ),
             (
                 "format 1\nhandler \"a\": () -> ()\n  step \"b\" is",
-                "line 3: nothing is known by",
+                "line 3: unexpected",
             ),
             (
                 "format 1\nhandler \"a\": () -> ()\n    step \"b\"",
-                "line 3: it stands deeper",
+                "line 3: the line is indented too far",
             ),
         ] {
             let found = text.parse::<Lock>().unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Paths of earlier call sites: what `was` takes.
+//! Paths to earlier call sites, as written in `was`.
 //!
 //! ```text
 //! path     = [ "/" | "../" { "../" } ] segment { "/" segment }
@@ -6,46 +6,46 @@
 //! run      = "*" | key
 //! ```
 //!
-//! A path names an operation as histories write it. It begins in the scope of the call site; `../` leads to the
-//! scope around, `/` to the top of the durable function that the call site is written in. In a key, a backslash
-//! takes the special meaning from the character behind it, which only `]`, `\` and a lone `*` have.
+//! A path names an operation by display names. It starts in the scope of the call site; `../` goes up one
+//! scope, and `/` starts at the top of the durable function that contains the call site. In a key, a backslash
+//! escapes the next character; only `]`, `\` and a lone `*` need it.
 
-/// What `was` says: where an operation stood, and under which name.
+/// Earlier name and scope of an operation, parsed from `was`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Earlier<'a> {
     pub(crate) from: Start,
     pub(crate) segments: Vec<Segment<'a>>,
 }
 
-/// The scope in which a path begins.
+/// Scope in which a path starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// This many scopes above that of the call site.
+    /// That many scopes above the call site.
     Up(usize),
     /// The top of the durable function.
     Top,
 }
 
-/// One operation of a path.
+/// One segment of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Segment<'a> {
     pub(crate) name: &'a str,
     pub(crate) run: Run,
 }
 
-/// Which run of a call site a segment names.
+/// Run of a call site that a segment refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Run {
-    /// The only one; of the last segment also the one that asks.
+    /// No run is written: the only run, or in the last segment the run of the call site with `was`.
     Unsaid,
-    /// The run with this key or turn.
+    /// The run with this key or ordinal.
     Key(String),
-    /// The run with the key of the one that asks.
+    /// `*`: the run with the same key as the call site with `was`.
     Same,
 }
 
 impl<'a> Earlier<'a> {
-    /// Reads a path. None is no path; the attribute refuses it.
+    /// Parses a path. Returns `None` for an invalid path, which the attribute refuses at compile time.
     pub(crate) fn parse(path: &'a str) -> Option<Self> {
         let (from, mut rest) = match path.strip_prefix('/') {
             Some(rest) => (Start::Top, rest),
@@ -68,14 +68,14 @@ impl<'a> Earlier<'a> {
         }
     }
 
-    /// How many segments name the run with the key of the one that asks.
+    /// Returns the number of segments written with `*`.
     pub(crate) fn same_runs(&self) -> usize {
         let runs = self.segments.iter();
         runs.filter(|segment| segment.run == Run::Same).count()
     }
 }
 
-/// The segment at the start, and what follows it.
+/// Splits the first segment from the rest of the path.
 fn segment(text: &str) -> Option<(Segment<'_>, &str)> {
     let end = text.find(['/', '[']).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
@@ -108,7 +108,7 @@ fn segment(text: &str) -> Option<(Segment<'_>, &str)> {
     None
 }
 
-/// `name[key]` as a path writes it.
+/// Formats `name[key]` as a segment of a path.
 pub(crate) fn display_name(name: &str, key: Option<&str>) -> String {
     let Some(key) = key else {
         return name.to_owned();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_begins_here_above_or_at_the_top() {
+    fn a_path_starts_in_the_scope_above_it_or_at_the_top() {
         let charge = vec![("charge".to_owned(), Run::Unsaid)];
         assert_eq!(parsed("charge"), (Start::Up(0), charge.clone()));
         assert_eq!(parsed("../charge"), (Start::Up(1), charge.clone()));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_hold_whatever_histories_write() {
+    fn keys_may_contain_any_escaped_character() {
         let (_, segments) = parsed(r"/files[in/a.csv]/item[*]/load[3]/x[a\]/b[\\]/y[\*]");
         let expected = [
             ("files", key("in/a.csv")),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn formatted_segments_are_parsed_back() {
         for run in ["a", "*", "a*", r"\", "]", r"a]/b[\c]", "", "ключ"] {
             let text = format!("/{}/last", display_name("name", Some(run)));
             let (_, segments) = parsed(&text);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_not_read() {
+    fn invalid_paths_are_rejected() {
         for text in [
             "", "/", "a/", "/a/", "a//b", "//a", "..", "../", "a/../b", "/../a", "a[", "a[b",
             "a[b]c", "a]", "[b]", r"a[b\]",

@@ -1,4 +1,4 @@
-//! Errors as data: what is recorded about a failure, and what user code gets back.
+//! Errors as data: what is recorded about a failure, and what user code receives.
 
 use std::error::Error;
 use std::fmt;
@@ -13,22 +13,22 @@ use crate::model::payload::Payload;
 /// Any error that can be sent between threads.
 pub type BoxError = Box<dyn Error + Send + Sync + 'static>;
 
-/// What stands in place of a type's name where a body, scope or handler panicked.
+/// Type name recorded for a panic of a body, scope or handler.
 pub(crate) const PANIC: &str = "panic";
 
-/// Why an operation ended without a value.
+/// Reason why an operation ended without a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The body returned an error or panicked, and retries, if any, are used up.
+    /// The body returned an error or panicked, and no retry is left.
     Failed,
-    /// The process ended while the body ran, more often than is allowed.
+    /// The process ended while the body ran, more often than the limit on interruptions allows.
     Interrupted,
     /// An attempt took longer than its `timeout`.
     TimedOut,
     /// The encoded value is over the store's limit.
     TooLarge,
-    /// The value could not be encoded, or what somebody outside has given not decoded.
+    /// The value could not be encoded, or a value from an external party could not be decoded.
     Codec,
     /// The execution was cancelled.
     Cancelled,
@@ -44,7 +44,7 @@ impl ErrorKind {
         Self::Cancelled,
     ];
 
-    /// The word that stores and histories use. Never changes.
+    /// Returns the word used in stores and histories. It is the same in every release.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -56,7 +56,7 @@ impl ErrorKind {
         }
     }
 
-    /// The kind that [`ErrorKind::as_str`] writes as `word`.
+    /// Returns the kind whose [`ErrorKind::as_str`] is `word`.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
@@ -75,10 +75,9 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// The recorded error of an operation: the same on the first run and on every replay.
+/// Recorded error of an operation: the same on the first run and on every replay.
 ///
-/// `StepError`, `ScopeError` and `CallError` are names of this type for the operation they come
-/// from.
+/// `StepError`, `ScopeError` and the other aliases name this type after the operation it comes from.
 ///
 /// ```
 /// use durable_core::{ErrorKind, StepError};
@@ -95,13 +94,13 @@ pub struct OperationError {
     pub(crate) message: String,
     pub(crate) type_name: String,
     pub(crate) chain: Vec<String>,
-    /// The operation whose error this is, where it was passed on.
+    /// Operation that failed first, if a scope or handler passed its error on.
     pub(crate) origin: Option<Box<Origin>>,
-    /// The whole error, sealed; then the texts above say no more than that.
+    /// The complete error in sealed form; the other fields then contain no secrets.
     pub(crate) sealed: Option<Box<Payload>>,
 }
 
-/// The operation that an error came from which was passed on.
+/// Operation that an error passed on by a scope or handler came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) operation: String,
@@ -133,7 +132,7 @@ pub type CallbackError = OperationError;
 pub type InvokeError = OperationError;
 
 impl OperationError {
-    /// An error without a cause of the user's, for stores, tests and tools.
+    /// Creates an error without a user error behind it, for stores, tests and tools.
     pub fn new(operation: impl Into<String>, kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             operation: operation.into(),
@@ -147,14 +146,14 @@ impl OperationError {
         }
     }
 
-    /// The same as an error of this type.
+    /// Sets the type name of the error.
     #[must_use]
     pub fn with_type_name(mut self, name: impl Into<String>) -> Self {
         self.type_name = name.into();
         self
     }
 
-    /// What may be seen of this error where `sealed` is all that is kept of its texts.
+    /// Replaces the texts of this error with their sealed form.
     pub(crate) fn seal(&self, sealed: Payload) -> Self {
         let codec = sealed.sealed_with().unwrap_or_default();
         let message = format!("sealed with `{codec}`");
@@ -164,23 +163,23 @@ impl OperationError {
         }
     }
 
-    /// An error of the handler itself, outside any operation.
+    /// Creates an error of the handler itself, outside any operation.
     pub(crate) fn of_handler(handler: &str, message: String) -> Self {
         Self::new(handler, ErrorKind::Failed, message)
     }
 
-    /// A panic of the handler outside of any body, scope or branch.
+    /// Creates the error of a handler that panicked outside any body, scope or branch.
     pub(crate) fn of_panic(handler: &str, message: String) -> Self {
         Self::of_handler(handler, message).with_type_name(PANIC)
     }
 
-    /// The error of an execution that was cancelled.
+    /// Creates the error of a cancelled execution.
     pub(crate) fn of_cancellation(handler: &str) -> Self {
         let message = "the execution was cancelled";
         Self::new(handler, ErrorKind::Cancelled, message)
     }
 
-    /// What a handler ended with because its execution was cancelled, as the cause of that.
+    /// Turns the error of a handler into a cancellation, with the error as its cause.
     pub(crate) fn into_cancelled(self) -> Self {
         if self.kind == ErrorKind::Cancelled {
             return self;
@@ -191,52 +190,54 @@ impl OperationError {
         cancelled
     }
 
-    /// The operation as histories write it, with the scopes it is in: `files[a.csv]/parse`.
+    /// Returns the path of the operation by display names: `files[a.csv]/parse`.
     pub fn operation(&self) -> &str {
         &self.operation
     }
 
-    /// Why there is no value.
+    /// Returns the reason why there is no value.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// How many attempts were made.
+    /// Returns how many attempts were made.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The operation whose error this is: another one than [`operation`](Self::operation) where a scope or
-    /// the handler passed it on.
+    /// Returns the path of the operation that failed first. It differs from [`operation`](Self::operation) if a
+    /// scope or the handler passed the error on.
     pub fn origin(&self) -> &str {
         self.origin
             .as_ref()
             .map_or(&self.operation, |origin| &origin.operation)
     }
 
-    /// Text of the body's error, without what caused it.
+    /// Returns the message of the body's error, without its causes.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Rust type of the body's error; empty when the error came from the engine.
+    /// Returns the Rust type of the body's error; empty if the error came from the engine.
     pub fn type_name(&self) -> &str {
         &self.type_name
     }
 
-    /// Texts of the causes behind the body's error, nearest first.
+    /// Returns the messages of the error's causes, nearest first.
     pub fn chain(&self) -> &[String] {
         &self.chain
     }
 
-    /// The [`PayloadCodec`](crate::store::PayloadCodec) that has sealed the texts of this error, if
-    /// they are sealed: then [`message`](Self::message) says so, and only a
-    /// [`SealedStore`](crate::store::SealedStore) with that codec can tell more.
+    /// Returns the name of the [`PayloadCodec`](crate::store::PayloadCodec) that sealed the texts of this
+    /// error, if any.
+    ///
+    /// [`message`](Self::message) of a sealed error says that it is sealed. Only a
+    /// [`SealedStore`](crate::store::SealedStore) with that codec reveals the rest.
     pub fn sealed_with(&self) -> Option<&str> {
         self.sealed.as_ref().and_then(|sealed| sealed.sealed_with())
     }
 
-    /// Bytes that the texts take.
+    /// Returns the size of the texts in bytes.
     pub(crate) fn size(&self) -> usize {
         self.sealed.as_ref().map_or(0, |sealed| sealed.len())
             + self.message.len()
@@ -244,7 +245,7 @@ impl OperationError {
             + self.chain.iter().map(String::len).sum::<usize>()
     }
 
-    /// Takes message, type and causes from an error of the user's, or from that of an operation.
+    /// Takes message, type and causes from a user error or from the error of an operation.
     pub(crate) fn describe(mut self, error: &(dyn Error + 'static), type_name: &str) -> Self {
         if let Some(passed_on) = error.downcast_ref::<Self>() {
             return self.pass_on(passed_on);
@@ -273,8 +274,7 @@ impl OperationError {
         self
     }
 
-    /// The same with shortened texts, if they take more than `limit` bytes of JSON: causes go first, the last
-    /// before the others.
+    /// Shortens the texts to at most `limit` bytes of JSON. Drops causes first, starting with the last.
     pub(crate) fn shortened(mut self, limit: usize) -> Self {
         const CUT: &str = "… (shortened)";
         let written =
@@ -300,11 +300,13 @@ impl OperationError {
         self
     }
 
-    /// The same, with what could not be taken back among its causes.
-    pub(crate) fn with_left_behind(mut self, left: Vec<Self>) -> Self {
-        let left = left.into_iter();
-        self.chain
-            .extend(left.map(|error| format!("could not be undone: {error}")));
+    /// Adds the failures of undo bodies to the causes.
+    pub(crate) fn with_undo_failures(mut self, failures: Vec<Self>) -> Self {
+        self.chain.extend(
+            failures
+                .into_iter()
+                .map(|error| format!("could not be undone: {error}")),
+        );
         self
     }
 
@@ -332,7 +334,7 @@ impl fmt::Display for OperationError {
 
 impl Error for OperationError {}
 
-/// Written by hand: a derive would bring a macro stack into every store's build.
+/// Implemented by hand to keep `serde_derive` out of every store's build.
 impl Serialize for OperationError {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let count = 6 + usize::from(self.sealed.is_some()) + usize::from(self.origin.is_some());
@@ -381,7 +383,9 @@ impl<'de> Deserialize<'de> for OperationError {
         let sealed = match sealed {
             None => None,
             Some(text) => Some(Box::new(text::read(&text).ok_or_else(|| {
-                D::Error::custom("the sealed error is not in its written form")
+                D::Error::custom(
+                    "invalid sealed error: expected a codec name, a space and hexadecimal digits",
+                )
             })?)),
         };
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Tells whether an operation is asked for with what it was recorded with.
+//! Fingerprints of inputs, which detect that an operation is called with another input than the recorded one.
 
 use std::fmt;
 
@@ -8,12 +8,11 @@ use sha2::{Digest, Sha256};
 use crate::OperationId;
 use crate::model::json::{self, Exact};
 
-/// What the body of an operation was called with, as far as that tells one input from another: the
-/// `with = …` of its call site.
+/// Fingerprint of the input of an operation: the value that its call site gives as `with = …`.
 ///
-/// The first 128 bits of SHA-256 over the operation's id and the value as JSON, the fields of objects in
-/// the order of their names. So it does not matter in which order a map is iterated, but it does in which
-/// order a set is. Like an operation's id it is persisted, and made the same way in every release:
+/// The first 128 bits of SHA-256 over the operation's id and the value as JSON, with the fields of objects
+/// sorted by name. The iteration order of a map therefore makes no difference, but that of a set does.
+/// Fingerprints are persisted, so they are computed the same way in every release:
 ///
 /// ```
 /// use durable_core::{Fingerprint, OperationId};
@@ -26,16 +25,16 @@ use crate::model::json::{self, Exact};
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
-    /// The fingerprint of `input` for this operation.
+    /// Computes the fingerprint of `input` for this operation.
     ///
     /// # Errors
     ///
-    /// A value that JSON cannot hold.
+    /// Fails for a value that JSON cannot represent.
     pub fn of<T: Serialize + ?Sized>(
         operation: OperationId,
         input: &T,
     ) -> Result<Self, serde_json::Error> {
-        Ok(Self::of_value(operation, &written(input)?, exact))
+        Ok(Self::of_value(operation, &to_exact(input)?, exact))
     }
 
     fn of_value(operation: OperationId, value: &Exact, number: Number) -> Self {
@@ -48,38 +47,38 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// The 16 bytes of the fingerprint.
+    /// Returns the 16 bytes of the fingerprint.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// The fingerprint with these 16 bytes, as read back from a store.
+    /// Creates a fingerprint from the bytes that a store returned.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }
 
-fn written<T: Serialize + ?Sized>(input: &T) -> Result<Exact, serde_json::Error> {
+fn to_exact<T: Serialize + ?Sized>(input: &T) -> Result<Exact, serde_json::Error> {
     Exact::parse(&serde_json::to_vec(input)?)
 }
 
-/// What a call site gives for `with`, as JSON; or why it cannot be written as that.
+/// Input given as `with` at a call site, as JSON, or the error that prevented its encoding.
 #[derive(Debug, Clone)]
 pub struct Input(Result<Exact, String>);
 
-/// What a body is called with.
+/// Encodes the input given at a call site.
 pub fn input<T: Serialize + ?Sized>(value: &T) -> Input {
-    Input(written(value).map_err(|error| error.to_string()))
+    Input(to_exact(value).map_err(|error| error.to_string()))
 }
 
 impl Input {
-    /// Its fingerprint for this operation.
+    /// Computes the fingerprint for this operation.
     pub(crate) fn fingerprint(&self, operation: OperationId) -> Result<Fingerprint, &str> {
         let value = self.0.as_ref().map_err(String::as_str)?;
         Ok(Fingerprint::of_value(operation, value, exact))
     }
 
-    /// Whether a release that read numbers inexactly has recorded `fingerprint` for it.
+    /// Returns whether `fingerprint` was recorded for this input by a release that rounded numbers.
     pub(crate) fn had(&self, operation: OperationId, fingerprint: Fingerprint) -> bool {
         let former = |value| Fingerprint::of_value(operation, value, former);
         self.0
@@ -88,10 +87,10 @@ impl Input {
     }
 }
 
-/// How a number is written in a fingerprint, given its digits in JSON.
+/// Formats the digits of a JSON number for a fingerprint.
 type Number = fn(&str) -> String;
 
-/// FullResult numbers by their digits, fractions as the shortest that stands for the same `f64`.
+/// Keeps the digits of integers, and formats fractions as the shortest decimal of the same `f64`.
 fn exact(digits: &str) -> String {
     match digits.contains(['.', 'e', 'E']) {
         true => digits.parse().map_or_else(|_| digits.to_owned(), shortest),
@@ -103,8 +102,8 @@ fn shortest(number: f64) -> String {
     serde_json::Number::from_f64(number).map_or_else(String::new, |number| number.to_string())
 }
 
-/// The number as fingerprints had it before fractions and numbers beyond 64 bits were read exactly: multiplied or divided
-/// once by a power of ten, which may miss the nearest `f64`.
+/// Formats a number like releases that rounded fractions and integers beyond 64 bits. They multiplied or
+/// divided once by a power of ten, which may miss the nearest `f64`.
 fn former(digits: &str) -> String {
     if json::is_whole(digits) {
         return digits.to_owned();
@@ -156,7 +155,7 @@ fn scaled(mut value: f64, mut exponent: i32) -> f64 {
     }
 }
 
-/// Each value with its kind and its length in front, so that no two look the same.
+/// Hashes each value with its type and length in front, so that no two values collide.
 fn add(hash: &mut Sha256, value: &Exact, number: Number) {
     let mut text = |kind: u8, text: &str| {
         hash.update([kind]);
@@ -203,18 +202,18 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_told_apart_to_the_last_digit() {
+    fn numbers_that_differ_in_the_last_digit_have_different_fingerprints() {
         assert_ne!(of(1_u128 << 100), of((1_u128 << 100) + 1));
         assert_ne!(of(206.850_666_389_916_54), of(206.850_666_389_916_57));
         assert_ne!(of(i128::MIN), of(i128::MIN + 1));
-        // How a fraction is written makes no difference.
+        // The notation of a fraction makes no difference.
         assert_eq!(of(1e14_f32), of(1e14_f64));
         assert_eq!(of(-0.0), of(-0.0_f32));
     }
 
     #[test]
-    fn what_was_recorded_of_inexact_numbers_is_still_known() {
-        // As JSON was read before floats came back exactly.
+    fn fingerprints_of_releases_that_rounded_numbers_are_recognised() {
+        // Rounded as by the JSON parser of those releases.
         for (value, recorded) in [
             (435.238_373_872_940_77, 435.238_373_872_940_8),
             (206.850_666_389_916_54, 206.850_666_389_916_57),

@@ -1,17 +1,16 @@
-//! How an execution and an operation are recognised.
+//! Identities of executions and operations.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// Longest name an execution may have, in bytes.
+/// Maximum length of an execution id in bytes.
 const MAX_EXECUTION_ID: usize = 512;
 
-/// Name of one run of a durable function, chosen by whoever starts it.
+/// Id of an execution, chosen by the caller that starts it.
 ///
-/// Starting the same id again answers with the same execution, so an id taken from the business
-/// (an order number, a date) makes a start idempotent. 1 to 512 bytes of printable ASCII without
-/// spaces.
+/// Starting the same id again returns the same execution. An id from the business domain (an order number, a
+/// date) therefore makes a start idempotent. Consists of 1–512 printable ASCII characters without spaces.
 ///
 /// ```
 /// use durable_core::ExecutionId;
@@ -25,19 +24,19 @@ const MAX_EXECUTION_ID: usize = 512;
 pub struct ExecutionId(std::sync::Arc<str>);
 
 impl ExecutionId {
-    /// What stands for the id of a test that gave none.
+    /// Placeholder for the id of a test run that did not set one.
     #[cfg(feature = "testing")]
-    pub(crate) fn unusable() -> Self {
+    pub(crate) fn placeholder() -> Self {
         Self("-".into())
     }
 
-    /// The id as it was given.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a text is no [`ExecutionId`].
+/// Error returned when a string is not a valid [`ExecutionId`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidExecutionId {
     given: String,
@@ -47,7 +46,7 @@ impl fmt::Display for InvalidExecutionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no execution id: it takes 1 to {MAX_EXECUTION_ID} printable ASCII characters without spaces",
+            "invalid execution id {:?}: expected 1–{MAX_EXECUTION_ID} printable ASCII characters without spaces",
             self.given
         )
     }
@@ -82,14 +81,14 @@ impl fmt::Debug for ExecutionId {
     }
 }
 
-/// What tells apart the runs of one call site within its scope.
+/// Distinguishes the runs of one call site within its scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Occurrence {
     /// The site runs once.
     Once,
-    /// The n-th turn of a site whose turn is its identity.
+    /// The n-th run of a site whose runs are numbered.
     Ordered(u64),
-    /// The run for this key.
+    /// The run with this key.
     Keyed(String),
 }
 
@@ -105,11 +104,11 @@ impl fmt::Display for Occurrence {
 
 /// Identity of an operation within its execution.
 ///
-/// The first 128 bits of SHA-256 over the enclosing scope's id, the length-prefixed name of the
-/// call site and its [`Occurrence`]. Neither path, line, order nor version takes part, so moving a
-/// call site keeps its identity. [`OperationId::ROOT`] stands for the handler itself.
+/// The first 128 bits of SHA-256 over the id of the enclosing scope, the length-prefixed name of the call site
+/// and its [`Occurrence`]. File, line, order and version are not part of it, so moving a call site within its
+/// scope keeps its identity. [`OperationId::ROOT`] is the handler itself.
 ///
-/// The identity is part of what is persisted and never changes between releases:
+/// Identities are persisted and are the same in every release:
 ///
 /// ```
 /// use durable_core::{Occurrence, OperationId};
@@ -121,10 +120,10 @@ impl fmt::Display for Occurrence {
 pub struct OperationId([u8; 16]);
 
 impl OperationId {
-    /// The scope of a handler's own call sites.
+    /// Scope of the call sites at the top of a handler.
     pub const ROOT: Self = Self([0; 16]);
 
-    /// The id of the operation that `name` and `occurrence` stand for in `scope`.
+    /// Computes the id of the operation with this name and occurrence in `scope`.
     pub fn of(scope: Self, name: &str, occurrence: &Occurrence) -> Self {
         let mut hash = Sha256::new();
         hash.update(scope.0);
@@ -146,18 +145,18 @@ impl OperationId {
         Self(id)
     }
 
-    /// The 16 bytes of the id.
+    /// Returns the 16 bytes of the id.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// The id with these 16 bytes, as read back from a store.
+    /// Creates an id from the bytes that a store returned.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }
 
-/// An id is a hash already: half of its bytes spread well enough.
+/// Hashes only half of the bytes: an id is a cryptographic hash, so they are distributed well enough.
 impl std::hash::Hash for OperationId {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         let mut half = [0; 8];

@@ -1,6 +1,6 @@
-//! JSON whose numbers keep their digits.
+//! JSON values that keep the digits of numbers and the order of fields.
 //!
-//! `serde_json::Value` keeps a number beyond 64 bits as the nearest `f64`, and sorts the fields of objects.
+//! `serde_json::Value` rounds numbers beyond 64 bits to the nearest `f64` and sorts the fields of objects.
 
 use std::fmt;
 use std::ops::Index;
@@ -9,36 +9,37 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-/// A JSON value as it is written: numbers by their digits, fields in their order.
+/// JSON value that keeps the digits of numbers and the order of fields.
 ///
-/// Equal are values that mean the same: the order of fields does not matter, nor how a fraction is written.
+/// Two values are equal if they mean the same, whatever the order of fields or the notation of fractions.
 #[derive(Debug, Clone)]
 pub enum Exact {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number, as it is written.
+    /// A number with its digits as written.
     Number(String),
-    /// A text, without quotes.
+    /// A string, without quotes.
     Text(String),
-    /// A list.
+    /// An array.
     List(Vec<Exact>),
     /// An object.
     Object(Vec<(String, Exact)>),
 }
 
 impl Exact {
-    /// Reads JSON text.
+    /// Parses JSON text.
     ///
     /// # Errors
     ///
-    /// For what is no JSON.
+    /// Fails for text that is not valid JSON.
     pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(text)
     }
 
-    /// Whether a reader that keeps whole numbers in 64 bits and all others as `f64` may round a number in it.
+    /// Returns whether a parser that keeps 64-bit integers and rounds other numbers to `f64` may change a
+    /// number in it.
     pub fn has_fractions(&self) -> bool {
         match self {
             Self::Number(digits) => !is_whole(digits),
@@ -48,7 +49,7 @@ impl Exact {
         }
     }
 
-    /// The text, of a text.
+    /// Returns the content of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -56,7 +57,7 @@ impl Exact {
         }
     }
 
-    /// The number, of a whole number of 64 bits.
+    /// Returns the value of a 64-bit unsigned integer.
     pub fn as_u64(&self) -> Option<u64> {
         match self {
             Self::Number(digits) => digits.parse().ok(),
@@ -64,7 +65,7 @@ impl Exact {
         }
     }
 
-    /// The truth value, of one.
+    /// Returns the value of a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(value) => Some(*value),
@@ -72,7 +73,7 @@ impl Exact {
         }
     }
 
-    /// The items of a list.
+    /// Returns the items of an array.
     pub fn as_list(&self) -> Option<&[Self]> {
         match self {
             Self::List(items) => Some(items),
@@ -80,7 +81,7 @@ impl Exact {
         }
     }
 
-    /// Whether it is `null`.
+    /// Returns whether it is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
@@ -107,7 +108,7 @@ impl Exact {
     }
 }
 
-/// Whether the number is a whole one of 64 bits.
+/// Returns whether the number is an integer of 64 bits.
 pub(crate) fn is_whole(digits: &str) -> bool {
     digits.parse::<u64>().is_ok() || digits.parse::<i64>().is_ok_and(|number| number != 0)
 }
@@ -135,7 +136,7 @@ fn is_same_fraction(a: &str, b: &str) -> bool {
     bits(a).is_some_and(|a| Some(a) == bits(b))
 }
 
-/// The fields by their names.
+/// Sorts the fields by name.
 pub(crate) fn sorted(fields: &[(String, Exact)]) -> Vec<(&str, &Exact)> {
     let mut sorted: Vec<_> = fields
         .iter()
@@ -145,7 +146,7 @@ pub(crate) fn sorted(fields: &[(String, Exact)]) -> Vec<(&str, &Exact)> {
     sorted
 }
 
-/// The field of an object, `null` where there is none.
+/// Returns a field of an object, or `null` if there is none.
 impl Index<&str> for Exact {
     type Output = Self;
 
@@ -188,7 +189,7 @@ impl<'de> Deserialize<'de> for Exact {
     }
 }
 
-/// The text, without white space.
+/// Formats the value as JSON without white space.
 impl fmt::Display for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = serde_json::to_string(self).map_err(|_| fmt::Error)?;
@@ -196,7 +197,7 @@ impl fmt::Display for Exact {
     }
 }
 
-/// The fields of an object, one level deep.
+/// Fields of an object, parsed one level deep.
 struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_is_what_means_the_same() {
+    fn values_with_the_same_meaning_are_equal() {
         assert_eq!(parse(r#"{"a":1.5,"b":2}"#), parse(r#"{"b":2,"a":1.50}"#));
         for (a, b) in [
             ("1", "1.0"),
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_readers_may_round_are_known() {
+    fn numbers_that_other_parsers_may_round_are_detected() {
         for digits in [
             "1.5",
             "1e3",

@@ -1,5 +1,4 @@
-//! Data that every layer shares: ids, times, records, errors, call sites, codecs. Depends on no other
-//! layer.
+//! Data shared by every layer: ids, times, records, errors, call sites, codecs. Depends on no other layer.
 
 pub(crate) mod codec;
 pub(crate) mod earlier;

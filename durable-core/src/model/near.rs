@@ -1,20 +1,20 @@
-//! Names that are likely to mean the same.
+//! Similarity of names, for hints about renames.
 
-/// Letters that a name which is part of another one has at least.
-const PART: usize = 3;
+/// Minimum length of a name that counts as part of another one.
+const MIN_PART_LEN: usize = 3;
 
-/// Whether one name may well be what the other was changed to: a few edits apart, or part of it.
+/// Returns whether one name may be a rename of the other: a few edits apart, or part of it.
 pub(crate) fn is_near(a: &str, b: &str) -> bool {
     let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
     let is_word = || {
         let mut words = long.split(|c: char| !c.is_ascii_alphanumeric());
         words.any(|word| word == short)
     };
-    let is_part = short.len() >= PART && (long.starts_with(short) || is_word());
+    let is_part = short.len() >= MIN_PART_LEN && (long.starts_with(short) || is_word());
     is_part || distance(a, b) <= long.len() / 3
 }
 
-/// Edits that lead from one name to the other.
+/// Computes the Levenshtein distance.
 pub(crate) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.bytes().enumerate() {
@@ -34,7 +34,7 @@ mod tests {
     use super::is_near;
 
     #[test]
-    fn a_changed_word_is_near_and_another_word_is_not() {
+    fn edited_names_are_near_and_other_names_are_not() {
         for (a, b) in [
             ("read", "read_all"),
             ("card", "charge_card"),

@@ -5,18 +5,18 @@ use std::fmt;
 
 use bytes::Bytes;
 
-/// An encoded value and the name of the codec that encoded it.
+/// Encoded value with the name of its codec.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload {
-    /// Name of the [`Codec`](crate::Codec) the bytes were made by; where they are sealed, followed
-    /// by a `+` and the name of the [`PayloadCodec`](crate::store::PayloadCodec).
+    /// Name of the [`Codec`](crate::Codec) that encoded the value. If the bytes are sealed, a `+` and the name
+    /// of the [`PayloadCodec`](crate::store::PayloadCodec) follow.
     pub codec: Cow<'static, str>,
     /// The encoded value.
     pub data: Bytes,
 }
 
 impl Payload {
-    /// JSON text.
+    /// Creates a payload of JSON text.
     pub fn json(text: impl Into<Bytes>) -> Self {
         Self {
             codec: Cow::Borrowed("json"),
@@ -24,25 +24,24 @@ impl Payload {
         }
     }
 
-    /// How many bytes the encoded value takes.
+    /// Returns the size of the encoded value in bytes.
     pub fn len(&self) -> usize {
         self.data.len()
     }
 
-    /// Whether the encoded value takes no bytes at all.
+    /// Returns whether the encoded value has no bytes.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
     }
 
-    /// The encoded value, where it is text that people can read.
+    /// Returns the encoded value if it is readable text.
     pub fn as_text(&self) -> Option<&str> {
-        // Short values of this format happen to be text, but of another meaning.
+        // Short MessagePack values may be valid UTF-8 with another meaning.
         let is_binary = self.codec == "msgpack";
         std::str::from_utf8(&self.data).ok().filter(|_| !is_binary)
     }
 
-    /// The [`PayloadCodec`](crate::store::PayloadCodec) that has sealed the bytes, if they are
-    /// sealed.
+    /// Returns the name of the [`PayloadCodec`](crate::store::PayloadCodec) that sealed the bytes, if any.
     ///
     /// ```
     /// use durable_core::Payload;
@@ -56,22 +55,22 @@ impl Payload {
         self.split_codec().map(|(_, sealing)| sealing)
     }
 
-    /// The codec of the value and the one that has sealed it.
+    /// Splits the codec name into that of the value and that of its sealing.
     pub(crate) fn split_codec(&self) -> Option<(&str, &str)> {
         let (codec, sealing) = self.codec.rsplit_once('+')?;
         is_sealing(sealing).then_some((codec, sealing))
     }
 }
 
-/// Sizes only: a payload may be secret.
+/// Shows only the size, because a payload may be secret.
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Payload({}, {} bytes)", self.codec, self.data.len())
     }
 }
 
-/// Whether `name` can be the name of a [`PayloadCodec`](crate::store::PayloadCodec). The form of the
-/// name tells sealed values apart, since codecs of plain values may have a `+` in their names.
+/// Returns whether `name` is a valid name of a [`PayloadCodec`](crate::store::PayloadCodec). The form of the
+/// name identifies sealed values, since the names of other codecs may contain a `+`.
 pub(crate) fn is_sealing(name: &str) -> bool {
     const LONGEST: usize = 64;
     name.len() <= LONGEST

@@ -1,4 +1,4 @@
-//! What is persisted about an operation.
+//! Persisted state of operations.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,35 +8,35 @@ use super::payload::Payload;
 use crate::model::error::OperationError;
 use crate::{Fingerprint, Occurrence, OperationId, Timestamp};
 
-/// What an operation does. A record answers only a call site of the same kind.
+/// Kind of an operation. A call site only matches records of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// `step!`: a body that runs once and whose value is kept.
+    /// `step!`: a body whose value is recorded.
     Step,
-    /// `record!`: an infallible value that is kept.
+    /// `record!`: an infallible value that is recorded.
     Record,
     /// `wait!`: a durable timer.
     Wait,
     /// `scope!`: a named child context.
     Scope,
-    /// `call!`: another handler within this execution.
+    /// `call!`: another handler, run within this execution.
     Call,
-    /// `poll!`: a check that is repeated until it is satisfied.
+    /// `poll!`: a check repeated until it is satisfied.
     Poll,
-    /// `callback!`: an outcome that an outside party reports.
+    /// `callback!`: an outcome reported by an external party.
     Callback,
-    /// `callback!` with `submit`: the scope of a callback and of the step that hands its id out.
+    /// `callback!` with `submit`: the scope of a callback and of the step that hands out its id.
     WaitForCallback,
     /// `invoke!`: another execution.
     Invoke,
-    /// `map!`: a body for each of many items.
+    /// `map!`: one body for each item of a list.
     Map,
     /// `parallel!`: several named bodies.
     Parallel,
     /// One item of a `map!`, or one branch of a `parallel!`.
     Branch,
-    /// `race!`: the first of several futures.
+    /// `race!`: the first of several futures to finish.
     Race,
     /// One batch of a `batches!`.
     Batch,
@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind there is.
+    /// All kinds.
     pub const ALL: [Self; 15] = [
         Self::Step,
         Self::Record,
@@ -64,7 +64,7 @@ impl Kind {
         Self::Undo,
     ];
 
-    /// The word that histories, reports and stores use. Never changes.
+    /// Returns the word used in histories, reports and stores. It is the same in every release.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Step => "step",
@@ -85,12 +85,12 @@ impl Kind {
         }
     }
 
-    /// The kind that [`Kind::as_str`] writes as `word`.
+    /// Returns the kind whose [`Kind::as_str`] is `word`.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// Whether operations of this kind hold other operations.
+    /// Returns whether operations of this kind contain other operations.
     pub const fn is_scope(self) -> bool {
         matches!(
             self,
@@ -104,7 +104,7 @@ impl Kind {
         )
     }
 
-    /// Whether the outcome comes from outside of the execution.
+    /// Returns whether the outcome comes from outside the execution.
     pub const fn is_external(self) -> bool {
         matches!(self, Self::Callback | Self::Invoke)
     }
@@ -116,24 +116,24 @@ impl fmt::Display for Kind {
     }
 }
 
-/// How far an operation has come.
+/// Progress of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Under way: a body runs, a timer or an outside party is waited for.
+    /// In progress: a body runs, or a timer or an external party is awaited.
     Started,
-    /// A failed attempt is to be repeated when [`Record::due_at`] has come.
+    /// An attempt failed, and the next one may start at [`Record::due_at`].
     Pending,
     /// Ended with a value.
     Succeeded,
     /// Ended with an error.
     Failed,
-    /// Ended because its execution or its race was given up.
+    /// Ended because its execution was cancelled or its race was lost.
     Cancelled,
 }
 
 impl Status {
-    /// Every status there is.
+    /// All statuses.
     pub const ALL: [Self; 5] = [
         Self::Started,
         Self::Pending,
@@ -142,7 +142,7 @@ impl Status {
         Self::Cancelled,
     ];
 
-    /// The word that histories, reports and stores use. Never changes.
+    /// Returns the word used in histories, reports and stores. It is the same in every release.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Started => "started",
@@ -153,12 +153,12 @@ impl Status {
         }
     }
 
-    /// The status that [`Status::as_str`] writes as `word`.
+    /// Returns the status whose [`Status::as_str`] is `word`.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
-    /// Whether the outcome is settled for good.
+    /// Returns whether the outcome is final.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
     }
@@ -170,78 +170,77 @@ impl fmt::Display for Status {
     }
 }
 
-/// The outcome of an operation that the outside settles.
+/// Outcome of an operation that an external party completes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Completion {
-    /// It ended with this value.
+    /// The operation succeeded with this value.
     Succeed(Payload),
-    /// It ended with this error.
+    /// The operation failed with this error.
     Fail(OperationError),
 }
 
-/// The persisted state of one operation of an execution.
+/// Persisted state of one operation of an execution.
 ///
-/// Stores keep records as they are handed over and give them back unchanged; only the engine reads
-/// meaning into them. The key within an execution is [`Record::seq`]; a record written again
-/// replaces the one before.
+/// Stores keep records unchanged and do not interpret them. [`Record::seq`] is the key within an execution;
+/// writing a record again replaces the previous version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// Position in the order in which records were first written, from 1, without gaps.
+    /// Position in the order in which records were first written: starts at 1, without gaps.
     pub seq: u64,
-    /// Identity of the operation.
+    /// Id of the operation.
     pub id: OperationId,
-    /// The enclosing scope; [`OperationId::ROOT`] at the top.
+    /// Id of the enclosing scope; [`OperationId::ROOT`] at the top.
     pub parent: OperationId,
-    /// What the operation does.
+    /// Kind of the operation.
     pub kind: Kind,
     /// Name of the call site.
     pub name: Cow<'static, str>,
-    /// Which run of the call site this is.
+    /// Run of the call site.
     pub occurrence: Occurrence,
-    /// How this run is written in histories in place of name and occurrence.
+    /// Display name, if it differs from name and occurrence.
     pub label: Option<String>,
-    /// Where the operation stands in the order of claims; compared, never used as a key.
+    /// Position in the order in which call sites were registered. Only compared, never used as a key.
     pub order: u64,
-    /// How far it has come.
+    /// Progress of the operation.
     pub status: Status,
-    /// Attempts begun so far, from 1; zero for kinds without attempts.
+    /// Number of attempts started so far; zero for kinds without attempts.
     pub attempt: u32,
-    /// How often a body was cut off by the end of its process.
+    /// How often the process ended while the body ran.
     pub interruptions: u32,
-    /// When it was first started.
+    /// When the operation first started.
     pub started_at: Timestamp,
-    /// When its outcome was settled.
+    /// When the outcome was settled.
     pub ended_at: Option<Timestamp>,
-    /// When a timer ends or the next attempt may begin.
+    /// When a timer fires or the next attempt may start.
     pub due_at: Option<Timestamp>,
     /// Rust type of the value, for reports.
     pub value_type: Option<Cow<'static, str>>,
     /// Rust type of the state that a `poll!` carries from one check to the next, for reports.
     pub state_type: Option<Cow<'static, str>>,
-    /// The value, once [`Status::Succeeded`].
+    /// Value of a [`Status::Succeeded`] operation. While a `poll!` is in progress, its state.
     pub payload: Option<Payload>,
-    /// The error, once [`Status::Failed`], or of the attempt before while [`Status::Pending`].
+    /// Error of a [`Status::Failed`] operation. While [`Status::Pending`], the error of the previous attempt.
     pub error: Option<OperationError>,
-    /// What the outside knows the operation by: the id of a callback, the id of an invoked
-    /// execution; of a `call!`, the name of the function.
+    /// Id known to external parties: of a callback or of an invoked execution. For a `call!`, the name of the
+    /// function.
     pub handle: Option<String>,
-    /// When a callback ends for good, whatever its heartbeats say.
+    /// When a callback times out regardless of heartbeats.
     pub deadline: Option<Timestamp>,
-    /// How long a callback lasts without a heartbeat.
+    /// How long a callback may go without a heartbeat.
     pub heartbeat: Option<Duration>,
-    /// The index after the last item of a batch.
+    /// Index after the last item of a batch.
     pub extent: Option<u64>,
-    /// What its body was called with, where the call site says so.
+    /// Fingerprint of the input, if the call site has a `with`.
     pub fingerprint: Option<Fingerprint>,
-    /// Whether value and error must never be shown.
+    /// Whether value and error must never be displayed.
     pub secret: bool,
     /// `file:line` of the call site that started it, for reports.
     pub source: Cow<'static, str>,
 }
 
 impl Record {
-    /// A record of an operation that is started now and has no outcome yet.
+    /// Creates the record of an operation that starts now and has no outcome yet.
     pub fn started(
         seq: u64,
         id: OperationId,
@@ -280,7 +279,7 @@ impl Record {
         }
     }
 
-    /// The operation as histories write it: its label, else name and occurrence (`load[3]`).
+    /// Returns the display name: the label if there is one, otherwise name and occurrence (`load[3]`).
     pub fn display_name(&self) -> String {
         match &self.label {
             Some(label) => label.clone(),
@@ -288,7 +287,8 @@ impl Record {
         }
     }
 
-    /// Settles an operation whose outcome comes from outside. The first outcome counts.
+    /// Settles an operation with an external outcome. Returns false if it is already settled, as the first
+    /// outcome counts.
     pub fn settle(&mut self, outcome: &Completion, now: Timestamp) -> bool {
         if self.status.is_terminal() {
             return false;
@@ -308,26 +308,26 @@ impl Record {
         true
     }
 
-    /// A heartbeat has come: its time begins anew, within the deadline.
+    /// Restarts the heartbeat timeout, without exceeding the deadline.
     pub fn beat(&mut self, now: Timestamp) {
         let next = self.heartbeat.map(|pause| now.after(pause));
         self.due_at = [next, self.deadline].into_iter().flatten().min();
     }
 
-    /// Whether the engine made it for itself: no call site asks for it.
+    /// Returns whether the engine created the operation itself, without a call site.
     pub fn is_internal(&self) -> bool {
         self.name.starts_with('#')
     }
 
-    /// Whether a replay needs what was recorded inside of this ended scope: its value is built again from that, or it
-    /// is only a summary of it.
+    /// Returns whether a replay needs the records inside this finished scope: its value is rebuilt from them or
+    /// only summarises them.
     pub fn needs_children(&self) -> bool {
         let value = self.payload.as_ref();
         let partial = value.is_none_or(|value| value.codec == "batch-summary");
         self.status == Status::Succeeded && (partial || self.kind == Kind::Race)
     }
 
-    /// Bytes of value and error, which is what limits of stores count.
+    /// Returns the size of value and error in bytes, which the limits of stores refer to.
     pub fn size(&self) -> usize {
         self.payload.as_ref().map_or(0, Payload::len)
             + self.error.as_ref().map_or(0, OperationError::size)

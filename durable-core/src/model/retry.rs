@@ -1,4 +1,4 @@
-//! When a failed attempt is repeated.
+//! Retry policies.
 
 use std::error::Error;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 type Predicate = Arc<dyn Fn(&(dyn Error + 'static)) -> bool + Send + Sync>;
 
-/// When a failed attempt of a step is repeated, and after what delay.
+/// Retry policy of a step: which errors are retried, how often and after what delay.
 ///
-/// Without an option of its own a step uses [`Retry::exponential`]; `at_most_once` steps use
-/// [`Retry::none`]. Delays are durable timers: nothing is held in memory for a long one.
+/// The default is [`Retry::exponential`], and [`Retry::none`] for `at_most_once` steps. Delays are durable
+/// timers: long ones keep nothing in memory.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,7 +30,8 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// 6 attempts; delays of 5 s, doubling up to 60 s, each drawn between zero and that (full jitter).
+    /// 6 attempts with exponential backoff: delays of up to 5 s, doubling up to 60 s, each drawn between zero
+    /// and that maximum (full jitter).
     pub fn exponential() -> Self {
         Self {
             attempts: 6,
@@ -41,7 +42,7 @@ impl Retry {
         }
     }
 
-    /// 6 attempts with the same delay between them.
+    /// 6 attempts with a fixed delay between them.
     pub fn fixed(delay: Duration) -> Self {
         Self {
             backoff: Backoff::fixed(delay),
@@ -49,57 +50,57 @@ impl Retry {
         }
     }
 
-    /// One attempt.
+    /// One attempt, no retries.
     pub fn none() -> Self {
         Self::fixed(Duration::ZERO).attempts(1)
     }
 
-    /// The same with this many attempts in all; zero counts as one.
+    /// Sets the total number of attempts; zero counts as one.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
         self
     }
 
-    /// The same with other delays.
+    /// Sets the delays between attempts.
     #[must_use]
     pub fn backoff(mut self, backoff: impl Into<Backoff>) -> Self {
         self.backoff = backoff.into();
         self
     }
 
-    /// The same with this delay after the first attempt.
+    /// Sets the delay after the first attempt.
     #[must_use]
     pub fn first_delay(mut self, delay: Duration) -> Self {
         self.backoff.first = delay;
         self
     }
 
-    /// The same with delays that grow by this factor; less than one counts as one.
+    /// Sets the factor by which delays grow; less than one counts as one.
     #[must_use]
     pub fn factor(mut self, factor: f64) -> Self {
         self.backoff = self.backoff.factor(factor);
         self
     }
 
-    /// The same with no delay longer than this.
+    /// Sets the maximum delay.
     #[must_use]
     pub fn max_delay(mut self, delay: Duration) -> Self {
         self.backoff = self.backoff.max_delay(delay);
         self
     }
 
-    /// The same with exact delays instead of drawn ones.
+    /// Uses exact delays instead of random ones.
     #[must_use]
     pub fn no_jitter(mut self) -> Self {
         self.backoff.jitter = false;
         self
     }
 
-    /// The same, but an error that the predicate does not accept is final.
+    /// Retries only errors that the predicate accepts.
     ///
-    /// The error is the one the body returned, so it can be downcast. Timeouts and panics are
-    /// always accepted.
+    /// The predicate gets the error that the body returned, so it can downcast it. Timeouts and panics are
+    /// always retried.
     #[must_use]
     pub fn when(
         mut self,
@@ -109,14 +110,14 @@ impl Retry {
         self
     }
 
-    /// The delay after the `attempt`-th attempt failed, or `None` when that was the last.
+    /// Returns the delay after attempt number `attempt` failed, or `None` if it was the last.
     ///
-    /// `draw` is a number from 0 to 1 that the jitter is taken from.
+    /// `draw` is a random number between 0 and 1 for the jitter.
     pub(crate) fn delay(&self, attempt: u32, draw: f64) -> Option<Duration> {
         (attempt < self.attempts).then(|| self.backoff.delay(attempt, draw))
     }
 
-    /// Whether an error of the body's may be retried at all.
+    /// Returns whether an error of the body may be retried.
     pub(crate) fn accepts(&self, error: &(dyn Error + 'static)) -> bool {
         self.when.as_ref().is_none_or(|accept| accept(error))
     }
@@ -132,9 +133,9 @@ impl fmt::Debug for Retry {
     }
 }
 
-/// Delays between repetitions.
+/// Delays between attempts.
 ///
-/// A plain [`Duration`] is a backoff that never grows.
+/// A plain [`Duration`] converts to a fixed backoff.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Backoff {
     first: Duration,
@@ -144,7 +145,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The same delay every time.
+    /// The same delay after every attempt.
     pub fn fixed(delay: Duration) -> Self {
         Self {
             first: delay,
@@ -154,7 +155,7 @@ impl Backoff {
         }
     }
 
-    /// Delays that double, up to an hour.
+    /// Delays that start at `first` and double up to one hour.
     pub fn exponential(first: Duration) -> Self {
         Self {
             first,
@@ -164,28 +165,28 @@ impl Backoff {
         }
     }
 
-    /// The same with delays that grow by this factor; less than one counts as one.
+    /// Sets the factor by which delays grow; less than one counts as one.
     #[must_use]
     pub fn factor(mut self, factor: f64) -> Self {
         self.factor = factor.max(1.0);
         self
     }
 
-    /// The same with no delay longer than this.
+    /// Sets the maximum delay.
     #[must_use]
     pub fn max_delay(mut self, delay: Duration) -> Self {
         self.max = delay;
         self
     }
 
-    /// The same with every delay drawn between zero and what it would be.
+    /// Draws each delay between zero and its computed value.
     #[must_use]
     pub fn full_jitter(mut self) -> Self {
         self.jitter = true;
         self
     }
 
-    /// The delay after the `attempt`-th repetition, from 1.
+    /// Returns the delay after attempt number `attempt`, counted from 1.
     pub(crate) fn delay(&self, attempt: u32, draw: f64) -> Duration {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         let grown = self.first.as_secs_f64() * self.factor.powi(exponent);

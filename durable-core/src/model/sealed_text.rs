@@ -1,25 +1,25 @@
-//! How sealed bytes are written where a store keeps text.
+//! Text form of sealed payloads, for stores that keep text.
 
 use std::fmt::Write as _;
 
 use crate::model::payload::Payload;
 
-/// Comes between the line for people and the sealed report.
+/// Separates the readable line from the sealed report.
 const REPORT: &str = "\nsealed report: ";
 
-/// The codec, a space and the bytes in hexadecimal.
+/// Formats a payload as its codec, a space and its bytes in hexadecimal.
 pub(crate) fn write(payload: &Payload) -> String {
     let mut text = String::with_capacity(payload.codec.len() + 1 + 2 * payload.len());
     text.push_str(&payload.codec);
     text.push(' ');
     for byte in &payload.data {
-        // A string takes everything.
+        // Writing to a `String` never fails.
         let _ = write!(text, "{byte:02x}");
     }
     text
 }
 
-/// What [`write`] wrote; nothing if it was not that.
+/// Parses the output of [`write`]; `None` for any other text.
 pub(crate) fn read(text: &str) -> Option<Payload> {
     let (codec, digits) = text.rsplit_once(' ')?;
     let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
@@ -39,7 +39,7 @@ fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16)?.try_into().ok()
 }
 
-/// A report that says that it is sealed, followed by what it is sealed in.
+/// Formats a sealed report with a readable line in front.
 pub(crate) fn write_report(sealed: &Payload) -> String {
     let codec = sealed.sealed_with().unwrap_or_default();
     format!(
@@ -48,7 +48,7 @@ pub(crate) fn write_report(sealed: &Payload) -> String {
     )
 }
 
-/// The line for people and the sealed bytes of a report that [`write_report`] wrote.
+/// Splits a report formatted by [`write_report`] into the readable line and the sealed bytes.
 pub(crate) fn read_report(report: &str) -> Option<(&str, Payload)> {
     let (note, sealed) = report.rsplit_once(REPORT)?;
     let sealed = read(sealed).filter(|sealed| sealed.sealed_with().is_some())?;
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn formatted_payloads_are_parsed_back() {
         let payload = Payload {
             codec: "app v=2+aes-gcm:k1".into(),
             data: (0..=255).collect::<Vec<u8>>().into(),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_not_taken_for_sealed() {
+    fn other_text_is_not_parsed_as_sealed() {
         for text in ["", "json", "json+a:1 0", "json+a:1 0g", "json+a:1 é0"] {
             assert_eq!(read(text), None, "{text:?}");
         }

@@ -1,33 +1,33 @@
-//! Points in time and where they come from.
+//! Timestamps and clocks.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A point in time, in milliseconds since the Unix epoch.
+/// Point in time, in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The point `millis` milliseconds after the Unix epoch.
+    /// Creates the timestamp `millis` milliseconds after the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// This point moved forward; the far end of time is kept instead of wrapping around.
+    /// Adds `delay`, rounded up to a millisecond; saturates instead of overflowing.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         let millis = i64::try_from(delay.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
         Self(self.0.saturating_add(millis))
     }
 
-    /// How long it takes from `earlier` to this point; zero when `earlier` is later.
+    /// Returns the time elapsed since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -35,7 +35,7 @@ impl Timestamp {
 
 #[cfg(feature = "testing")]
 impl Timestamp {
-    /// The time that [`Display`](fmt::Display) writes as `text`.
+    /// Parses the output of [`Display`](fmt::Display).
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
         let mut date = date.rsplitn(3, '-').map(str::parse::<i64>);
@@ -48,7 +48,7 @@ impl Timestamp {
     }
 }
 
-/// The inverse of [`civil`].
+/// Computes the days since 1970-01-01: the inverse of [`civil`].
 #[cfg(feature = "testing")]
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let march_year = year - i64::from(month <= 2);
@@ -85,7 +85,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The date of the proleptic Gregorian calendar that is `days` after 1970-01-01.
+/// Computes the date of the proleptic Gregorian calendar that is `days` after 1970-01-01.
 ///
 /// Counts in 400-year cycles of years that begin in March, so that the leap day comes last.
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -107,19 +107,19 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
-/// A future that can be moved between threads, in a box.
+/// Boxed future that can be sent between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Where the time comes from, and who waits for it.
+/// Source of the current time and of timers.
 pub trait Clock: Send + Sync + 'static {
-    /// What time it is. May jump in either direction: the engine copes.
+    /// Returns the current time. It may jump in either direction.
     fn now(&self) -> Timestamp;
 
-    /// Ends once `delay` has passed.
+    /// Completes after `delay`.
     fn sleep(&self, delay: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// The machine's clock, with tokio's timers.
+/// System clock with tokio timers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -138,7 +138,7 @@ mod tests {
     use super::Timestamp;
 
     #[test]
-    fn a_time_is_read_as_it_was_written() {
+    fn formatted_times_are_parsed_back() {
         for millis in [
             0,
             1,

@@ -1,11 +1,11 @@
-//! Durations as they are said.
+//! Durations from integers with a unit.
 
 use std::time::Duration;
 
-/// Durations in every usual unit, of a whole number: `3.hours()`, `1.day()`.
+/// Creates durations from integers: `3.hours()`, `1.day()`.
 ///
-/// The singular of each unit is the same function under another name. A length that is too long for a
-/// [`Duration`] becomes the longest one of whole seconds, `u64::MAX` seconds; none of these functions panics or wraps around.
+/// Each unit also has a singular form. A duration too long for [`Duration`] saturates at `u64::MAX` seconds;
+/// none of these functions panics or wraps around.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,50 +22,50 @@ use std::time::Duration;
 /// assert_eq!(u64::MAX.weeks(), Duration::from_secs(u64::MAX));
 /// ```
 pub trait Units: Sized {
-    /// This many thousandths of a second.
+    /// Milliseconds.
     fn milliseconds(self) -> Duration;
-    /// This many seconds.
+    /// Seconds.
     fn seconds(self) -> Duration;
-    /// This many minutes of sixty seconds.
+    /// Minutes.
     fn minutes(self) -> Duration;
-    /// This many hours of sixty minutes.
+    /// Hours.
     fn hours(self) -> Duration;
-    /// This many days of 24 hours, whatever a calendar says.
+    /// Days of 24 hours.
     fn days(self) -> Duration;
-    /// This many weeks of seven days.
+    /// Weeks of seven days.
     fn weeks(self) -> Duration;
 
     /// Short for [`milliseconds`](Self::milliseconds).
     fn millis(self) -> Duration {
         self.milliseconds()
     }
-    /// The same as [`milliseconds`](Self::milliseconds), for `1.millisecond()`.
+    /// Singular of [`milliseconds`](Self::milliseconds): `1.millisecond()`.
     fn millisecond(self) -> Duration {
         self.milliseconds()
     }
-    /// The same as [`seconds`](Self::seconds), for `1.second()`.
+    /// Singular of [`seconds`](Self::seconds): `1.second()`.
     fn second(self) -> Duration {
         self.seconds()
     }
-    /// The same as [`minutes`](Self::minutes), for `1.minute()`.
+    /// Singular of [`minutes`](Self::minutes): `1.minute()`.
     fn minute(self) -> Duration {
         self.minutes()
     }
-    /// The same as [`hours`](Self::hours), for `1.hour()`.
+    /// Singular of [`hours`](Self::hours): `1.hour()`.
     fn hour(self) -> Duration {
         self.hours()
     }
-    /// The same as [`days`](Self::days), for `1.day()`.
+    /// Singular of [`days`](Self::days): `1.day()`.
     fn day(self) -> Duration {
         self.days()
     }
-    /// The same as [`weeks`](Self::weeks), for `1.week()`.
+    /// Singular of [`weeks`](Self::weeks): `1.week()`.
     fn week(self) -> Duration {
         self.weeks()
     }
 }
 
-/// For one type only, so that a literal needs no suffix.
+/// Implemented only for `u64`, so that a literal needs no suffix.
 impl Units for u64 {
     fn milliseconds(self) -> Duration {
         Duration::from_millis(self)
@@ -98,7 +98,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn every_unit_has_its_length_in_the_plural_and_the_singular() {
+    fn singular_and_plural_of_each_unit_agree() {
         for (plural, singular, millis) in [
             (2.milliseconds(), 1.millisecond(), 1),
             (2.millis(), 1.millisecond(), 1),
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_does_not_fit_is_the_longest() {
+    fn durations_that_are_too_long_saturate() {
         let longest = Duration::from_secs(u64::MAX);
         let max = u64::MAX;
         for length in [

@@ -1,4 +1,4 @@
-//! Executions that another one waits for.
+//! Blocked children of an execution.
 
 use std::future::pending;
 
@@ -10,10 +10,11 @@ use crate::ExecutionId;
 use crate::runtime::children::Awaited;
 use crate::store::Store;
 
-/// More changes than any execution sees: only its end, or that it is blocked, is news then.
+/// Position after all changes, so that only the end or the blocking of an execution completes the wait.
 const EVERY_CHANGE: u64 = i64::MAX as u64;
 
-/// Ends with a report once one of `children`, or what goes on in its place, is blocked; never while none is.
+/// Waits until one of `children`, or the last execution of its chain, is blocked, and returns the report. Never
+/// completes while none is.
 pub(crate) async fn blocked_child(store: &dyn Store, children: &[Awaited]) -> String {
     if let Some(report) = children.iter().find_map(|child| child.report.as_ref()) {
         return report.clone();
@@ -28,7 +29,7 @@ pub(crate) async fn blocked_child(store: &dyn Store, children: &[Awaited]) -> St
     }
 }
 
-/// The report of an execution that waits for another one, which is blocked.
+/// Formats the report of an execution whose child is blocked.
 pub(crate) fn waits_for(id: &ExecutionId, handler: &str, report: &str) -> String {
     format!("it waits for the execution `{id}` of `{handler}`, which is blocked: {report}")
 }
@@ -41,14 +42,14 @@ async fn blocked(store: &dyn Store, mut id: ExecutionId) -> String {
             Err(error) => Err(error),
         };
         let Ok(execution) = execution else {
-            // What is wrong with the store shows where it is written to.
+            // Problems of the store surface when the parent writes.
             return pending().await;
         };
         match outcome(&execution) {
             Outcome::Blocked(report) => return waits_for(&id, &execution.handler, &report),
             Outcome::Next(next) => id = next,
-            Outcome::Goes => {}
-            // Its end is told to the execution that waits.
+            Outcome::Running => {}
+            // The parent is notified of the end.
             Outcome::Ended(_) => return pending().await,
         }
     }

@@ -1,28 +1,28 @@
-//! Why a run has no output.
+//! Errors of a run.
 
 use std::fmt;
 
 use crate::model::error::OperationError;
 use crate::store::StoreError;
 
-/// Why a run has no output.
+/// Reason why a run has no output.
 ///
-/// `Debug` shows the same text as `Display`: a `main` that returns the error prints it with `Debug`, and
-/// a report of many lines is of no use with its line breaks escaped.
+/// `Debug` prints the same text as `Display`: a `main` that returns the error prints it with `Debug`, which
+/// would otherwise escape the line breaks of a report.
 #[non_exhaustive]
 pub enum RunError {
-    /// The handler ended with this error; so it will for ever. To try again, take another id.
+    /// The handler failed with this error. It is recorded, so another try needs another id.
     Failed(OperationError),
-    /// Code and history disagree, or an execution that this one waits for is blocked for that reason. The report says
-    /// about what; a fixed build resumes the execution.
+    /// Code and history disagree, here or in a child execution. The report says where. Deploy a fix or roll
+    /// back, and the execution resumes.
     Blocked(String),
-    /// Under this id another handler or input was started. Both are named.
+    /// The id belongs to another handler or input. The text names both.
     IdInUse(String),
     /// The input or the recorded output cannot be encoded or decoded.
     Codec(String),
-    /// No store was given, or the id is no execution id.
+    /// No store was given, or the id is invalid.
     Usage(String),
-    /// The store failed, or another process has taken the execution over.
+    /// The store failed, or another process took the execution over.
     Store(StoreError),
 }
 

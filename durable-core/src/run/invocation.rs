@@ -1,4 +1,4 @@
-//! One invocation: the handler is run once from the top, as far as it can come.
+//! One invocation, which runs the handler from the top as far as possible.
 
 use std::any::type_name;
 use std::future::poll_fn;
@@ -22,10 +22,10 @@ use crate::runtime::undo::Undo;
 use crate::store::{CheckpointStore, Execution, Lease, Store, StoreError, refuse_sealed};
 use crate::{Clock, SystemClock, Timestamp};
 
-/// One run of an execution's handler from the top: what a backend calls that begins invocations by
-/// itself. [`run`](crate::run()) does so for an execution in this process.
+/// Runs the handler of an execution once from the top, for backends that start invocations themselves. Within a
+/// process, [`run`](crate::run()) does so.
 ///
-/// The lease is the caller's: it is neither taken nor renewed here.
+/// The caller owns the lease: it is neither acquired nor renewed here.
 pub struct Invocation {
     store: Arc<dyn CheckpointStore>,
     lease: Lease,
@@ -36,7 +36,7 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// An invocation of the execution that was leased, which writes its checkpoints to `store`.
+    /// Creates an invocation of the leased execution, which writes its checkpoints to `store`.
     pub fn new(store: Arc<dyn CheckpointStore>, lease: Lease) -> Self {
         Self {
             store,
@@ -48,23 +48,24 @@ impl Invocation {
         }
     }
 
-    /// Where the time comes from. The machine's clock unless told otherwise.
+    /// Sets the clock. The default is [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Timers up to this long are waited for in place; none unless told otherwise.
+    /// Sets the longest wait that keeps the handler in memory. The default is none.
     #[must_use]
     pub fn suspend_after(mut self, limit: Duration) -> Self {
         self.suspend_after = limit;
         self
     }
 
-    /// When the invocation has to be over, the time it has in all, and what of that is held back.
+    /// Limits the time of the invocation: when it must end, its total duration, and how much of that is held in
+    /// reserve.
     ///
-    /// Before a body that may not fit into what is left it ends; the next one goes on.
+    /// The invocation ends before a body that may not fit into the remaining time, and the next one continues.
     #[must_use]
     pub fn budget(mut self, ends_at: Timestamp, whole: Duration, reserve: Duration) -> Self {
         self.budget = Some(Budget {
@@ -75,17 +76,17 @@ impl Invocation {
         self
     }
 
-    /// Invoked executions are run in this process, which also tells of changes from outside.
-    pub(crate) fn kept_by(mut self, children: Children) -> Self {
+    /// Runs child executions in this process, and gets external events from their store.
+    pub(crate) fn with_children(mut self, children: Children) -> Self {
         self.children = Some(children);
         self
     }
 
-    /// Runs the handler until it ends or can go no further.
+    /// Runs the handler until it returns or cannot progress.
     ///
     /// # Errors
     ///
-    /// The store's: nothing that was not acknowledged has happened.
+    /// Errors of the store. Nothing that was not acknowledged took effect.
     pub async fn run<H, S>(self, state: &S) -> Result<Ended, StoreError>
     where
         S: Sync,
@@ -134,7 +135,7 @@ fn driver(
     Driver::new(Arc::clone(shared), store, informer, fence, suspend_after)
 }
 
-/// An invocation whose history is loaded.
+/// Invocation whose history is loaded.
 pub(crate) struct Running {
     shared: Arc<Shared>,
     driver: Driver,
@@ -142,7 +143,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Whom to tell when the lease is lost.
+    /// Returns the wake-up flag, which is also raised when the lease is lost.
     pub(crate) fn signal(&self) -> Arc<InvocationSignal> {
         Arc::clone(&self.driver.signal)
     }
@@ -161,18 +162,18 @@ impl Running {
         self.driver.run(handler).await
     }
 
-    /// What it did and what it noticed.
+    /// Returns the counts and warnings of the invocation.
     pub(crate) fn findings(&mut self) -> (Counts, Vec<String>) {
         let warnings = std::mem::take(&mut self.driver.warnings);
         (self.shared.lock().engine.counts(), warnings)
     }
 
-    /// The executions that it waits for.
+    /// Returns the executions that it waits for.
     pub(crate) fn waits_for(&self) -> Vec<Awaited> {
         self.shared.lock().children.clone()
     }
 
-    /// How the history and what the handler asked for differ.
+    /// Returns the differences between the history and the call sites that ran.
     pub(crate) fn drift(&self) -> Vec<Drift> {
         self.shared.lock().engine.drift()
     }
@@ -185,7 +186,7 @@ where
 {
     let input = match read_input::<H>(execution) {
         Ok(input) => input,
-        // Nothing was begun, so there is nothing to take back.
+        // Nothing has started, so there is nothing to undo.
         Err(_) if execution.cancel && cx.is_untouched() => {
             return Err(OperationError::of_cancellation(H::NAME));
         }
@@ -198,11 +199,11 @@ where
     let output = run_to_end::<H, S>(cx, state, &undo, input).await;
     match output.and_then(|output| encoded::<H>(cx, &output)) {
         Ok(output) => Ok(output),
-        Err(error) => Err(error.with_left_behind(undo.run(cx).await)),
+        Err(error) => Err(error.with_undo_failures(undo.run(cx).await)),
     }
 }
 
-/// The recorded input, or the report that it cannot be read.
+/// Decodes the recorded input, or returns the report that it cannot be decoded.
 fn read_input<H: Durable>(execution: &Execution) -> Result<H::Input, String> {
     let input = &execution.input;
     let read = panic::catch(|| H::Input::from_json(&input.data));
@@ -215,24 +216,23 @@ fn read_input<H: Durable>(execution: &Execution) -> Result<H::Input, String> {
     Err(unreadable_input(H::NAME, wanted, recorded, input, &error))
 }
 
-/// The output as it is kept. One that cannot be kept is an error of the handler's, which takes back what
-/// there is to take back.
+/// Encodes the output. One that cannot be stored is an error of the handler, so that its undo bodies run.
 fn encoded<H: Durable>(cx: &Context, output: &H::Output) -> Result<Payload, OperationError> {
     let bytes = output.to_json().map_err(|error| {
         let message = format!("the output cannot be encoded: {error}");
         OperationError::new(H::NAME, ErrorKind::Codec, message)
     })?;
-    let (size, most) = (bytes.len(), cx.limits().max_output);
-    if size <= most {
+    let (size, limit) = (bytes.len(), cx.limits().max_output);
+    if size <= limit {
         return Ok(Payload::json(bytes));
     }
     let message = format!(
-        "its output of {size} bytes is over the store's limit of {most}; return an id or a summary instead"
+        "the output of {size} bytes exceeds the store's limit of {limit} bytes: return an id or a summary instead"
     );
     Err(OperationError::new(H::NAME, ErrorKind::TooLarge, message))
 }
 
-/// Runs the handler until it returns, or until the execution ends without it: then it is dropped.
+/// Runs the handler until it returns, or drops it when the execution ends otherwise.
 async fn run_to_end<'b, 'a: 'b, H, S>(
     cx: &'b Context,
     state: &'a S,
@@ -246,7 +246,7 @@ where
     let mut handler = pin!(H::run(cx, state, undo, input));
     poll_fn(|task| match cx.unwinding() {
         Some(error) => Poll::Ready(Err(error)),
-        // A panic is caught here and not around the undo bodies, which it is no reason to leave out.
+        // Catches a panic only here, because undo bodies must run after it.
         None => match panic::catch(|| handler.as_mut().poll(task)) {
             Ok(polled) => polled.map_err(|error| handler_error(H::NAME, &error)),
             Err(message) => Poll::Ready(Err(OperationError::of_panic(H::NAME, message))),

@@ -1,4 +1,4 @@
-//! `invoke!` of a handler: its execution runs in this process where no worker claims it.
+//! `invoke!` of a handler, whose execution runs in this process if no worker claims it.
 
 use std::any::type_name;
 use std::future::poll_fn;
@@ -22,15 +22,15 @@ use crate::{BoxFuture, ExecutionId};
 
 /// Starts `handler` as an execution of its own, exactly once, and waits for its end.
 ///
-/// `durable::run` runs it in this process with the caller's state. So does a worker that the handler
-/// is not registered with; where it is, any worker does. When the execution that waits is
-/// cancelled, so is the one it waits for.
+/// `durable::run` runs the child in this process with the caller's state, and so does a worker that does not
+/// have the handler registered. If it is registered, any worker may run the child. Cancelling the parent
+/// cancels the child too.
 pub fn invoke<'a, S, F, H, C, D>(
-    claim: Operation<'a>,
+    operation: Operation<'a>,
     state: &'a S,
     _handler: F,
     input: H::Input,
-    how: Invoking<C, D>,
+    options: Invoking<C, D>,
 ) -> BoxFuture<'a, Result<H::Output, InvokeError>>
 where
     S: Sync,
@@ -41,38 +41,38 @@ where
 {
     let input_type = Some(type_name::<H::Input>());
     let child = start_child(
-        &claim,
+        &operation,
         (H::NAME, input_type),
         &input,
-        how.input_codec.input_codec(),
-        how.tenant,
+        options.input_codec.input_codec(),
+        options.tenant,
     );
-    let coder = BoundCodec::new(how.codec.output_codec());
+    let codec = BoundCodec::new(options.codec.output_codec());
     Box::pin(async move {
-        if let Some((children, id)) = expected(&claim, child?).await
+        if let Some((children, id)) = expected(&operation, child?).await
             && children.settings.runs_here(H::NAME)
         {
-            let cancelled = Arc::clone(&claim.shared().cancelled);
+            let cancelled = Arc::clone(&operation.shared().cancelled);
             let child = run_child::<S, H>(children, state, id.clone(), cancelled);
-            if let Some(report) = body::drive(&claim, child).await {
+            if let Some(report) = body::drive(&operation, child).await {
                 let report = Some(waits_for(&id, H::NAME, &report));
-                claim.lock().children.push(Awaited { id, report });
+                operation.lock().children.push(Awaited { id, report });
             }
-            claim.ask();
+            operation.ask();
         }
-        // Output and code are of this project: where they do not fit, one of the two builds is the wrong one.
-        match claim.decide().await {
+        // Both builds belong to this project. If the output does not match the type, one of the two is wrong,
+        // so this blocks.
+        match operation.decide().await {
             Answer::Recorded(outcome) => {
-                let read = coder.read_result(outcome);
-                claim.readable(read).await
+                let read = codec.read_result(outcome);
+                operation.readable(read).await
             }
             Answer::Run => std::future::pending().await,
         }
     })
 }
 
-/// In a box, so that a durable function may invoke itself. When the execution that waits is
-/// cancelled, so is this one.
+/// Runs a child execution, and cancels it with its parent. Boxed, so that a durable function may invoke itself.
 fn run_child<'a, S, H>(
     children: Children,
     state: &'a S,
@@ -92,7 +92,7 @@ where
         handler: PhantomData,
     };
     Box::pin(async move {
-        let mut run = pin!(runner.finish(id.clone()));
+        let mut run = pin!(runner.run_child(id.clone()));
         let mut cancelled = pin!(cancelled.raised());
         let ended = poll_fn(|cx| match run.as_mut().poll(cx) {
             Poll::Ready(report) => Poll::Ready(Some(report)),
@@ -102,7 +102,7 @@ where
             return report;
         }
         if let Err(error) = cancel_chain(&*store, id.clone(), now).await {
-            tracing::warn!(execution = %id, %error, "not cancelled with the execution that waits for it");
+            tracing::warn!(execution = %id, %error, "a child execution was not cancelled with its parent");
         }
         run.await
     })

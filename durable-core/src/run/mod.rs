@@ -30,10 +30,10 @@ use crate::runtime::settings::Settings;
 use crate::store::{Execution, IntoStore, NewExecution, OpenStore, Started, Store, refuse_sealed};
 use crate::{BoxFuture, Clock, ExecutionId};
 
-/// Waits up to this long are waited for with the handler in memory.
-const RESIDENT: Duration = Duration::from_secs(60);
+/// Longest wait that keeps the handler in memory, by default.
+const SUSPEND_AFTER: Duration = Duration::from_secs(60);
 
-/// A run that is put together and then awaited. Made by [`run`].
+/// Run with its options. Created by [`run`] and started by awaiting it.
 #[must_use = "a run does nothing until it is awaited"]
 pub struct Run<'a, H: Durable, S> {
     id: String,
@@ -47,12 +47,12 @@ pub struct Run<'a, H: Durable, S> {
 
 /// Runs `handler` as the execution `id` to its end in this process.
 ///
-/// Waits are slept through. Run again with the same id after a crash, it goes on where it was; after
-/// the end it answers with the recorded output.
+/// Sleeps through waits. Run it again with the same id after a crash and it resumes where it left off; after
+/// the end it returns the recorded output.
 ///
 /// # Errors
 ///
-/// See [`RunError`]. An execution that another living process holds is not touched.
+/// See [`RunError`]. An execution held by another living process is left unchanged.
 pub fn run<F: IntoHandler>(
     _handler: F,
     id: impl Into<String>,
@@ -64,13 +64,13 @@ pub fn run<F: IntoHandler>(
         state: &(),
         store: None,
         open: None,
-        settings: Settings::new(RESIDENT),
+        settings: Settings::new(SUSPEND_AFTER),
         handler: PhantomData,
     }
 }
 
 impl<'a, H: Durable, S> Run<'a, H, S> {
-    /// The state that the handler takes by reference.
+    /// Sets the state that the handler takes by reference.
     pub fn state<T>(self, state: &T) -> Run<'_, H, T> {
         Run {
             id: self.id,
@@ -83,53 +83,53 @@ impl<'a, H: Durable, S> Run<'a, H, S> {
         }
     }
 
-    /// Where the checkpoints are kept.
+    /// Sets the store for checkpoints.
     pub fn store(mut self, store: impl IntoStore) -> Self {
         self.store = Some(store.into_store());
         self
     }
 
-    /// Where they are kept when [`Run::store`] says nothing.
+    /// Sets how to open a store if [`Run::store`] is not called.
     pub fn store_or_else(mut self, open: OpenStore) -> Self {
         self.open = Some(open);
         self
     }
 
-    /// Where the time comes from. The machine's clock unless told otherwise.
+    /// Sets the clock. The default is [`SystemClock`](crate::SystemClock).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.settings.clock = clock;
         self
     }
 
-    /// Waits and retry delays up to this long keep the handler in memory; for longer ones it is
-    /// dropped and run again when they are over. 60 s unless told otherwise.
+    /// Sets the longest wait or retry delay that keeps the handler in memory. For longer ones it is dropped,
+    /// and runs again afterwards. The default is 60 s.
     pub fn suspend_after(mut self, limit: Duration) -> Self {
         self.settings.suspend_after = limit;
         self
     }
 
-    /// How long another process waits before it takes over from one that does not answer. 30 s
-    /// unless told otherwise. One that has ended is taken over from at once, where the store can tell.
+    /// Sets how long another process waits before it takes over from this one if it stops responding. The
+    /// default is 30 s. If the store detects that this process has ended, others take over at once.
     pub fn lease(mut self, ttl: Duration) -> Self {
         self.settings.lease = ttl;
         self
     }
 
-    /// How long one invocation may take, as on a platform that ends it then; a tenth of it, at most
-    /// five seconds, is held back. Before a body that may not fit into what is left, the invocation
-    /// ends and the next one begins at once. Unlimited unless told otherwise.
+    /// Limits the time of each invocation, as on a platform that kills it afterwards. A tenth of the limit, at
+    /// most five seconds, is held in reserve. The invocation ends before a body that may not fit into the
+    /// remaining time, and the next one starts at once. Unlimited by default.
     pub fn budget(self, limit: Duration) -> Self {
         self.budget_with_reserve(limit, reserve_of(limit))
     }
 
-    /// The same with another time to hold back.
+    /// Limits the time of each invocation, with another reserve.
     pub fn budget_with_reserve(mut self, limit: Duration, reserve: Duration) -> Self {
         self.settings.budget = Some((limit, reserve));
         self
     }
 }
 
-/// What of an invocation's time is held back when nobody says.
+/// Returns the default reserve of an invocation.
 fn reserve_of(limit: Duration) -> Duration {
     (limit / 10).min(Duration::from_secs(5))
 }
@@ -139,7 +139,7 @@ where
     S: Sync,
     H: Handler<S>,
 {
-    /// Runs to the end and says what was done on the way.
+    /// Runs to the end, and returns the output together with counts of what was done.
     pub async fn report(self) -> Report<H::Output> {
         let mut tally = Tally::default();
         let output = match self.execute(&mut tally).await {
@@ -161,14 +161,14 @@ where
             check_same(&execution, &new, H::manifest().was)?;
         }
         let durability = store.capabilities().durability;
-        tracing::info!(execution = %id, handler = H::NAME, %durability, "runs");
+        tracing::info!(execution = %id, handler = H::NAME, %durability, "execution started");
         let runner = Runner::<H, S> {
             store,
             settings: self.settings,
             state: self.state,
             handler: PhantomData,
         };
-        runner.to_end(id, tally).await
+        runner.run_to_end(id, tally).await
     }
 
     fn new_execution(&self, id: ExecutionId) -> Result<NewExecution, RunError> {
@@ -185,14 +185,14 @@ where
 }
 
 async fn open_store(
-    given: Option<Arc<dyn Store>>,
+    store: Option<Arc<dyn Store>>,
     open: Option<OpenStore>,
 ) -> Result<Arc<dyn Store>, RunError> {
-    match (given, open) {
+    match (store, open) {
         (Some(store), _) => Ok(store),
         (None, Some(open)) => Ok(open().await?),
         (None, None) => Err(RunError::Usage(
-            "no store: say where checkpoints are kept with `.store(…)`".into(),
+            "no store is set: choose where checkpoints are kept with `.store(…)`".into(),
         )),
     }
 }
@@ -219,32 +219,32 @@ pub(crate) fn decode_output<O: HandlerOutput>(output: &Payload) -> Result<O, Run
     })
 }
 
-/// Whether what is there is what was asked for.
+/// Checks that an existing execution has the requested handler and input.
 pub(crate) fn check_same(
-    there: &Execution,
-    asked: &NewExecution,
+    existing: &Execution,
+    requested: &NewExecution,
     was: &[&str],
 ) -> Result<(), RunError> {
-    let renamed = was.contains(&there.handler.as_str());
-    if there.handler != asked.handler && !renamed {
+    let renamed = was.contains(&existing.handler.as_str());
+    if existing.handler != requested.handler && !renamed {
         return Err(RunError::IdInUse(format!(
             "execution `{}` belongs to the handler `{}`, not `{}`; choose another id",
-            there.id, there.handler, asked.handler
+            existing.id, existing.handler, requested.handler
         )));
     }
-    if same_json(&there.input, &asked.input) {
+    if same_json(&existing.input, &requested.input) {
         return Ok(());
     }
     Err(RunError::IdInUse(format!(
         "execution `{}` was started with another input:\n  recorded  {}\n  given     {}\n\
          Run it with the recorded input, or choose another id.",
-        there.id,
-        excerpt(&there.input),
-        excerpt(&asked.input)
+        existing.id,
+        excerpt(&existing.input),
+        excerpt(&requested.input)
     )))
 }
 
-/// Equal bytes, or equal values written differently (maps have no order).
+/// Compares bytes, or else JSON values, since maps may be encoded in any order.
 fn same_json(a: &Payload, b: &Payload) -> bool {
     let equal = || Some(Exact::parse(&a.data).ok()? == Exact::parse(&b.data).ok()?);
     a.data == b.data || equal().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What a run did.
+//! Reports of runs.
 
 use super::RunError;
 use super::invocation::Running;
@@ -7,41 +7,41 @@ use crate::engine::{Counts, Drift};
 use crate::runtime::children::Awaited;
 use crate::runtime::driver::Ended;
 
-/// What a run did in this process, and how it ended.
+/// Counts and findings of a run in this process, with its result.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report<O> {
-    /// The output, or why there is none.
+    /// Output, or the reason why there is none.
     pub output: Result<O, RunError>,
-    /// Operations answered from their records.
+    /// Number of operations replayed from their records.
     pub steps_replayed: u64,
-    /// Bodies begun.
+    /// Number of bodies started.
     pub steps_run: u64,
-    /// Times the handler was run from the top.
+    /// Number of times the handler ran from the top.
     pub invocations: u64,
-    /// Batches the store acknowledged, start and lease apart.
+    /// Number of batches that the store acknowledged, without the start and the lease.
     pub checkpoints: u64,
-    /// Records written.
+    /// Number of records written.
     pub records_written: u64,
-    /// Differences between history and code that are no errors.
+    /// Differences between history and code that are not errors.
     pub drift: Vec<Drift>,
-    /// What the handler awaits besides durable calls.
+    /// Warnings about futures other than durable calls that the handler awaits.
     pub warnings: Vec<String>,
 }
 
-/// What the invocations of an execution did so far.
+/// Counts and findings of the invocations of an execution so far.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(super) counts: Counts,
     pub(super) invocations: u64,
     pub(super) drift: Vec<Drift>,
     pub(super) warnings: Vec<String>,
-    /// The executions that the last invocation was left waiting for.
+    /// Executions that the last invocation waits for.
     pub(super) waits_for: Vec<Awaited>,
 }
 
 impl Tally {
-    /// Adds what an invocation did, which ended like this unless the store failed.
+    /// Adds an invocation. `ended` is `None` if the store failed.
     pub(super) fn add(&mut self, id: &ExecutionId, mut ran: Running, ended: Option<&Ended>) {
         let (counts, mut warnings) = ran.findings();
         self.warnings.append(&mut warnings);

@@ -20,7 +20,7 @@ use crate::runtime::settings::Settings;
 use crate::store::{Execution, ExecutionStatus, Lease, Store, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
 
-/// A handler with all it takes to run its executions.
+/// Handler with everything needed to run its executions.
 pub(crate) struct Runner<'a, H, S> {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) settings: Settings,
@@ -33,8 +33,8 @@ where
     S: Sync,
     H: Handler<S>,
 {
-    /// Runs the execution `id`, and those that go on in its place, to the end.
-    pub(super) async fn to_end(
+    /// Runs the execution `id`, and those that continue it, to the end.
+    pub(super) async fn run_to_end(
         &self,
         mut id: ExecutionId,
         tally: &mut Tally,
@@ -43,18 +43,18 @@ where
             let now = self.settings.clock.now();
             let lease = match self.store.claim(&id, now, self.settings.lease).await {
                 Ok(lease) => lease,
-                // It has ended, or goes on elsewhere.
+                // It has ended, or was continued by another execution.
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
                     match outcome(&self.store.get(&id).await?) {
                         Outcome::Ended(ended) => return ended,
                         Outcome::Next(next) => id = next,
-                        Outcome::Blocked(_) | Outcome::Goes => return Err(error.into()),
+                        Outcome::Blocked(_) | Outcome::Running => return Err(error.into()),
                     }
                     continue;
                 }
                 Err(error) => return Err(error.into()),
             };
-            match self.once(&id, lease, tally).await? {
+            match self.run_invocation(&id, lease, tally).await? {
                 Ended::Succeeded(output) => return Ok(output),
                 Ended::Failed(error) | Ended::Cancelled(error) => {
                     return Err(RunError::Failed(error));
@@ -62,38 +62,40 @@ where
                 Ended::Blocked(report) => return Err(RunError::Blocked(report)),
                 Ended::Continued(next) => id = next.id,
                 Ended::Suspended { .. } if self.settings.is_stopping() => {
-                    let message = format!("execution `{id}` was suspended: its process is to end");
+                    let message = format!(
+                        "execution `{id}` was suspended because its process is shutting down"
+                    );
                     return Err(StoreError::new(StoreErrorKind::Unavailable, message).into());
                 }
                 Ended::Suspended { wake_at, seen } => {
-                    self.until(&id, wake_at, seen, &tally.waits_for).await?;
+                    self.wait_until(&id, wake_at, seen, &tally.waits_for)
+                        .await?;
                 }
             }
         }
     }
 
-    /// Runs an execution that another one waits for, as far as it can come. Whatever becomes of it
-    /// is in the store; what keeps it from running is only worth a line. Answers with the report if it is
-    /// blocked, or waits for an execution that is.
-    pub(crate) async fn finish(&self, id: ExecutionId) -> Option<String> {
-        match self.to_end(id.clone(), &mut Tally::default()).await {
-            // Its own error reaches whoever waits through the store, and may be a secret.
+    /// Runs a child execution as far as possible. Its outcome is in the store, and errors that prevent it from
+    /// running are logged. Returns the report if it is blocked or waits for a blocked execution.
+    pub(crate) async fn run_child(&self, id: ExecutionId) -> Option<String> {
+        match self.run_to_end(id.clone(), &mut Tally::default()).await {
+            // The parent gets the error through the store. It may be secret, so it is not logged.
             Ok(_) | Err(RunError::Failed(_)) => None,
             Err(RunError::Blocked(report)) => {
                 tracing::error!(execution = %id, report, "blocked");
                 Some(report)
             }
             Err(error) => {
-                tracing::warn!(execution = %id, %error, "an invoked execution cannot go on");
+                tracing::warn!(execution = %id, %error, "cannot run a child execution");
                 None
             }
         }
     }
 
-    /// Waits for a time, or for a change from outside, whichever comes first.
+    /// Waits until `wake_at`, or for an external event, whichever comes first.
     ///
-    /// Where only an execution that is blocked could bring that change, its report is the error.
-    async fn until(
+    /// Fails with the report of a child if only that blocked child could cause the event.
+    async fn wait_until(
         &self,
         id: &ExecutionId,
         wake_at: Option<Timestamp>,
@@ -123,7 +125,7 @@ where
     }
 
     /// Runs the handler once from the top.
-    pub(crate) async fn once(
+    pub(crate) async fn run_invocation(
         &self,
         id: &ExecutionId,
         lease: Lease,
@@ -134,7 +136,7 @@ where
         let mut invocation = Invocation::new(store, lease)
             .clock(Arc::clone(&settings.clock))
             .suspend_after(settings.suspend_after)
-            .kept_by(Children {
+            .with_children(Children {
                 store: Arc::clone(&self.store),
                 settings: settings.clone(),
             });
@@ -155,13 +157,13 @@ where
     }
 }
 
-/// What has become of an execution.
+/// State of an execution, for those that wait for its end.
 pub(crate) enum Outcome {
     Ended(Result<Payload, RunError>),
-    /// Another one goes on in its place.
+    /// Another execution continues it.
     Next(ExecutionId),
     Blocked(String),
-    Goes,
+    Running,
 }
 
 pub(crate) fn outcome(execution: &Execution) -> Outcome {
@@ -172,11 +174,11 @@ pub(crate) fn outcome(execution: &Execution) -> Outcome {
         }
         (ExecutionStatus::Continued, _, _) => match &execution.next {
             Some(next) => Outcome::Next(next.clone()),
-            None => Outcome::Goes,
+            None => Outcome::Running,
         },
         (ExecutionStatus::Blocked, _, _) => {
             Outcome::Blocked(execution.report.clone().unwrap_or_default())
         }
-        _ => Outcome::Goes,
+        _ => Outcome::Running,
     }
 }

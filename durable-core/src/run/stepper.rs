@@ -1,4 +1,4 @@
-//! One invocation after another, for the testing kit, which comes between them.
+//! Runs an execution one invocation at a time, so that the testing kit can act in between.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::runtime::settings::Settings;
 use crate::store::{Store, StoreErrorKind};
 use crate::{Clock, ExecutionId};
 
-/// Longer than any test: nobody else runs its executions.
+/// Lease that no test outlives, since nothing else runs its executions.
 const LEASE: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// What the invocations of a test are run with.
+/// Settings for the invocations of a test.
 pub(crate) struct Conditions {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -30,7 +30,7 @@ pub(crate) struct Conditions {
     pub(crate) budget: Option<Duration>,
 }
 
-/// The invocations of an execution and of those that go on in its place. Each wait ends one.
+/// Invocations of an execution and of those that continue it. Each wait ends an invocation.
 pub(crate) struct Invocations<'a, H, S> {
     runner: Runner<'a, H, S>,
     id: ExecutionId,
@@ -63,24 +63,29 @@ where
         }
     }
 
-    /// The execution that the next invocation is of.
+    /// Returns the execution of the next invocation.
     pub(crate) fn id(&self) -> &ExecutionId {
         &self.id
     }
 
-    /// Runs the next invocation; of an execution that has ended, says how it did.
+    /// Runs the next invocation. For an execution that has ended, returns its result.
     pub(crate) async fn next(&mut self) -> Result<Ended, RunError> {
         let ended = loop {
             let (store, settings) = (&self.runner.store, &self.runner.settings);
             match store.claim(&self.id, settings.now(), settings.lease).await {
-                Ok(lease) => break self.runner.once(&self.id, lease, &mut self.tally).await?,
+                Ok(lease) => {
+                    break self
+                        .runner
+                        .run_invocation(&self.id, lease, &mut self.tally)
+                        .await?;
+                }
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
                     match outcome(&store.get(&self.id).await?) {
                         Outcome::Ended(Ok(output)) => break Ended::Succeeded(output),
                         Outcome::Ended(Err(RunError::Failed(error))) => break Ended::Failed(error),
                         Outcome::Ended(Err(error)) => return Err(error),
                         Outcome::Next(next) => self.id = next,
-                        Outcome::Blocked(_) | Outcome::Goes => return Err(error.into()),
+                        Outcome::Blocked(_) | Outcome::Running => return Err(error.into()),
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -92,23 +97,23 @@ where
         Ok(ended)
     }
 
-    /// The report of an execution that the last invocation waits for, if one is blocked.
+    /// Returns the report of a blocked execution that the last invocation waits for, if any.
     pub(crate) fn blocked_child(&self) -> Option<String> {
-        // The store is in memory: nothing of it is ever waited for.
+        // The in-memory store never makes this future wait.
         blocked_child(&*self.runner.store, &self.tally.waits_for).now_or_never()
     }
 
-    /// How many invocations there were.
+    /// Returns the number of invocations.
     pub(crate) fn count(&self) -> u64 {
         self.tally.invocations
     }
 
-    /// Differences between history and code, once the handler has returned.
+    /// Returns the differences between history and code, once the handler has returned.
     pub(crate) fn drift(&self) -> Vec<Drift> {
         self.tally.drift.clone()
     }
 
-    /// What they did.
+    /// Returns the report of the run.
     pub(crate) fn report(self, output: Result<Payload, RunError>) -> Report<Payload> {
         self.tally.report(output)
     }

@@ -1,4 +1,4 @@
-//! What is due fires.
+//! Starts the executions of schedules that are due.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::store::cancel_chain;
 use crate::store::{Firing, NewExecution, ScheduleEntry, Store, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
 
-/// At most so many missed firings are made up for.
-const MOST: usize = 1000;
-/// A firing that is not older was not missed.
-const TIMELY: Duration = Duration::from_secs(60);
-/// How long a schedule rests that cannot be understood.
-const REST: Duration = Duration::from_secs(60);
+/// Maximum number of missed firings that are caught up.
+const MAX_CATCH_UP: usize = 1000;
+/// Firings up to this age do not count as missed.
+const ON_TIME: Duration = Duration::from_secs(60);
+/// Delay before a schedule with an invalid plan is tried again.
+const RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// Fires every schedule that is due.
 pub(crate) async fn fire_due(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
@@ -27,12 +27,12 @@ async fn fire(store: &dyn Store, entry: &ScheduleEntry, now: Timestamp) -> Resul
         schedule: entry.name.clone(),
         revision: entry.revision,
         start: Vec::new(),
-        next_at: Some(now.after(REST)),
+        next_at: Some(now.after(RETRY_DELAY)),
         last: entry.last.clone(),
     };
     match due(entry, now) {
         Err(error) => {
-            tracing::error!(schedule = %entry.name, %error, "cannot fire, is tried again later");
+            tracing::error!(schedule = %entry.name, %error, "cannot fire the schedule, retrying later");
         }
         Ok(Due {
             schedule,
@@ -46,12 +46,12 @@ async fn fire(store: &dyn Store, entry: &ScheduleEntry, now: Timestamp) -> Resul
         }
     }
     if store.fire(firing).await? {
-        tracing::info!(schedule = %entry.name, "fired");
+        tracing::info!(schedule = %entry.name, "fired the schedule");
     }
     Ok(())
 }
 
-/// What there is to make up for.
+/// Firings of a schedule that are due, and the time of the next one.
 #[derive(Debug)]
 pub(super) struct Due {
     schedule: Schedule,
@@ -59,16 +59,16 @@ pub(super) struct Due {
     pub(super) next_at: Option<Timestamp>,
 }
 
-/// The times at which the schedule is to fire, up to now.
+/// Computes the firings of a schedule that are due at `now`.
 pub(super) fn due(entry: &ScheduleEntry, now: Timestamp) -> Result<Due, InvalidSchedule> {
     let schedule = Schedule::of(entry)?;
     let (mut times, mut next_at) = (Vec::new(), entry.next_at);
     while let Some(time) = next_at.filter(|time| *time <= now) {
         times.push(time);
-        if times.len() > MOST {
+        if times.len() > MAX_CATCH_UP {
             times.remove(0);
         }
-        // Of a schedule that was not looked at for years only the end matters.
+        // Only the last firing matters here, so years of missed ones are skipped quickly.
         let from = match schedule.catch_up {
             CatchUp::All => time,
             CatchUp::Latest | CatchUp::Skip => time.max(latest_before(&schedule, now, time)?),
@@ -80,7 +80,7 @@ pub(super) fn due(entry: &ScheduleEntry, now: Timestamp) -> Result<Due, InvalidS
         CatchUp::Latest => times = times.split_off(times.len().saturating_sub(1)),
         CatchUp::Skip => {
             times = times.split_off(times.len().saturating_sub(1));
-            times.retain(|time| now.since(*time) <= TIMELY);
+            times.retain(|time| now.since(*time) <= ON_TIME);
         }
     }
     Ok(Due {
@@ -90,7 +90,7 @@ pub(super) fn due(entry: &ScheduleEntry, now: Timestamp) -> Result<Due, InvalidS
     })
 }
 
-/// A time not after the latest firing before `now`, and as near to it as is cheap to find.
+/// Returns a time at or before the latest firing before `now`, as close to it as is cheap to find.
 fn latest_before(
     schedule: &Schedule,
     now: Timestamp,
@@ -119,18 +119,18 @@ async fn start(
     firing: &mut Firing,
 ) -> Result<(), StoreError> {
     let Some(id) = id(&entry.name, time) else {
-        tracing::error!(schedule = %entry.name, "its name is too long for the ids of its executions");
+        tracing::error!(schedule = %entry.name, "the name of the schedule is too long to form execution ids");
         return Ok(());
     };
-    let goes = match &firing.last {
-        // Started together with this one.
+    let is_running = match &firing.last {
+        // Started by this very firing.
         Some(last) if firing.start.iter().any(|new| new.id == *last) => true,
-        Some(last) => goes_on(store, last).await?,
+        Some(last) => is_chain_running(store, last).await?,
         None => false,
     };
-    match (goes, schedule.overlap, &firing.last) {
+    match (is_running, schedule.overlap, &firing.last) {
         (true, Overlap::Skip, _) => {
-            tracing::warn!(schedule = %entry.name, %time, "skipped: the execution before has not ended");
+            tracing::warn!(schedule = %entry.name, %time, "skipped a firing: the previous execution has not ended");
             return Ok(());
         }
         (true, Overlap::CancelOther, Some(last)) => {
@@ -145,13 +145,13 @@ async fn start(
     firing.last = Some(id.clone());
     firing.start.push(NewExecution {
         queue: entry.queue.clone(),
-        // What the handler takes for the time of its start is the time it was due.
+        // The handler sees the time at which the firing was due as its start time.
         ..NewExecution::new(id, entry.handler.clone(), entry.input.clone(), time)
     });
     Ok(())
 }
 
-/// Of a schedule and a time there is one execution.
+/// Forms the id of the execution for a firing.
 fn id(schedule: &ExecutionId, time: Timestamp) -> Option<ExecutionId> {
     let written = time.to_string();
     let seconds = written.strip_suffix(".000Z").map(|text| format!("{text}Z"));
@@ -159,8 +159,11 @@ fn id(schedule: &ExecutionId, time: Timestamp) -> Option<ExecutionId> {
     format!("{schedule}@{written}").parse().ok()
 }
 
-/// Whether an execution, or the one that goes on in its place, has not ended.
-async fn goes_on(store: &dyn Store, id: &ExecutionId) -> Result<bool, StoreError> {
+/// Returns whether an execution has not ended. If it was continued, checks the last execution of the chain.
+async fn is_chain_running(
+    store: &dyn Store,
+    id: &ExecutionId,
+) -> Result<bool, StoreError> {
     let mut id = id.clone();
     loop {
         let execution = match store.get(&id).await {

@@ -1,4 +1,4 @@
-//! Executions that are started at certain times.
+//! Schedules, which start executions at given times.
 
 mod fire;
 mod plan;
@@ -17,11 +17,11 @@ use crate::runtime::handler::{Durable, IntoHandler};
 use crate::store::{QueueEntry, ScheduleEntry, StoreError};
 use crate::{Client, ExecutionId, InvalidExecutionId, Timestamp};
 
-/// When a schedule fires, and what becomes of firings that were missed or that meet the one before.
+/// Times at which executions start, with policies for missed and overlapping firings.
 ///
-/// Each firing starts an execution whose id is made of the schedule's name and the time it was due,
-/// as in `nightly@2026-11-25T03:00:00Z`: however many workers there are, none can start a second one.
-/// Any [`Worker`](crate::Worker) fires what is due, whether or not it knows the handler.
+/// Each firing starts an execution whose id consists of the schedule's name and the time at which it was due,
+/// as in `nightly@2026-11-25T03:00:00Z`. However many workers there are, a firing therefore starts only one
+/// execution. Any [`Worker`](crate::Worker) fires due schedules, whether or not it has the handler.
 ///
 /// ```
 /// use durable_core::schedule::{CatchUp, Overlap, Schedule};
@@ -40,33 +40,33 @@ pub struct Schedule {
     queue: Option<QueueEntry>,
 }
 
-/// What becomes of a firing when the execution of the one before has not ended.
+/// Policy for a firing while the execution of the previous one has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Overlap {
-    /// Nothing is started this time.
+    /// Skips the firing.
     #[default]
     Skip,
-    /// Both run.
+    /// Runs both.
     Allow,
-    /// The one before is cancelled.
+    /// Cancels the previous execution.
     CancelOther,
 }
 
-/// What becomes of firings that nobody was there for.
+/// Policy for firings that were missed because no worker ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum CatchUp {
-    /// The latest one is made up for, whenever it was.
+    /// Catches up the latest one, whatever its age.
     #[default]
     Latest,
-    /// Every one is, the latest thousand at most.
+    /// Catches up all of them, but at most the latest thousand.
     All,
-    /// None is, unless it is less than a minute old.
+    /// Catches up none, except one that is at most a minute old.
     Skip,
 }
 
-/// A schedule that cannot be. The text says why and what to write.
+/// Error returned for an invalid schedule. Says what is wrong and what to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidSchedule(String);
 
@@ -79,23 +79,23 @@ impl std::fmt::Display for InvalidSchedule {
 impl std::error::Error for InvalidSchedule {}
 
 impl Schedule {
-    /// As a cron expression says: minute, hour, day of month, month, day of week, and seconds before
-    /// them where wanted; or a nickname such as `@daily`. In UTC unless [`zone`](Self::zone) says
-    /// otherwise.
+    /// Creates a schedule from a cron expression: minute, hour, day of month, month, day of week, optionally
+    /// with seconds in front; or a nickname such as `@daily`. Times are in UTC unless [`zone`](Self::zone) is
+    /// set.
     ///
     /// # Errors
     ///
-    /// [`InvalidSchedule`] for what is no cron expression.
+    /// [`InvalidSchedule`] for an invalid cron expression.
     pub fn cron(expression: impl Into<String>) -> Result<Self, InvalidSchedule> {
         Ok(Self::new(Timing::cron(expression.into())?))
     }
 
-    /// At every whole multiple of this time since 1970: `every(900 s)` fires on every quarter of an
-    /// hour.
+    /// Creates a schedule that fires at every multiple of `interval` since 1970: every 900 seconds means every
+    /// quarter of an hour.
     ///
     /// # Errors
     ///
-    /// [`InvalidSchedule`] for less than a second.
+    /// [`InvalidSchedule`] for an interval shorter than one second.
     pub fn every(interval: Duration) -> Result<Self, InvalidSchedule> {
         Ok(Self::new(Timing::every(interval)?))
     }
@@ -110,9 +110,10 @@ impl Schedule {
         }
     }
 
-    /// The time zone of a cron expression, as the IANA database calls it. What falls into an hour
-    /// that a change of the clock leaves out fires right after it; what falls into one that comes
-    /// twice fires once.
+    /// Sets the time zone of a cron expression by its IANA name.
+    ///
+    /// If the clock skips an hour, firings in it happen right after it. If an hour occurs twice, firings in it
+    /// happen once.
     ///
     /// # Errors
     ///
@@ -123,61 +124,61 @@ impl Schedule {
         Ok(self)
     }
 
-    /// What happens when the execution of the firing before has not ended. It is skipped unless told
-    /// otherwise.
+    /// Sets the policy for overlapping firings. The default is [`Overlap::Skip`].
     #[must_use]
     pub fn overlap(mut self, policy: Overlap) -> Self {
         self.overlap = policy;
         self
     }
 
-    /// What happens to missed firings. The latest is made up for unless told otherwise.
+    /// Sets the policy for missed firings. The default is [`CatchUp::Latest`].
     #[must_use]
     pub fn catch_up(mut self, policy: CatchUp) -> Self {
         self.catch_up = policy;
         self
     }
 
-    /// The queue that executions are started in.
+    /// Sets the queue of the executions.
     #[must_use]
-    pub fn queue(mut self, place: QueueEntry) -> Self {
-        self.queue = Some(place);
+    pub fn queue(mut self, entry: QueueEntry) -> Self {
+        self.queue = Some(entry);
         self
     }
 
-    /// The first time after `time` at which it fires; never again when `None`.
+    /// Returns the first firing after `time`, or `None` if there is none.
     ///
     /// # Errors
     ///
-    /// [`InvalidSchedule`] when that cannot be computed.
+    /// [`InvalidSchedule`] if the time cannot be computed.
     pub fn next_after(&self, time: Timestamp) -> Result<Option<Timestamp>, InvalidSchedule> {
         self.timing.next_after(&self.zone, time)
     }
 
-    /// What `entry` says about the times it fires at.
+    /// Decodes the schedule of a stored entry.
     ///
     /// # Errors
     ///
-    /// [`InvalidSchedule`] when it was written by a newer release, or by another program.
+    /// [`InvalidSchedule`] if a newer release or another program wrote the entry.
     pub fn of(entry: &ScheduleEntry) -> Result<Self, InvalidSchedule> {
         let mut schedule = plan::read(&entry.plan)?;
         schedule.queue.clone_from(&entry.queue);
         Ok(schedule)
     }
 
-    /// In words, for tables.
+    /// Describes the times in words, for tables.
     pub fn describe(&self) -> String {
         self.timing.describe(&self.zone)
     }
 }
 
 impl Client {
-    /// Sets up a schedule that starts executions of `handler`, in place of one of the same name. One
-    /// that is already set up the same way goes on where it was.
+    /// Creates or replaces the schedule `name`, which starts executions of `handler`. An identical schedule is
+    /// left unchanged and keeps its next firing.
     ///
     /// # Errors
     ///
-    /// [`RunError::Usage`] for a name that is no id, [`RunError::Codec`], [`RunError::Store`].
+    /// [`RunError::Usage`] for an invalid name, [`RunError::Codec`] for an input that cannot be encoded,
+    /// [`RunError::Store`].
     pub async fn schedule<F: IntoHandler>(
         &self,
         name: &str,
@@ -195,7 +196,7 @@ impl Client {
             .await
     }
 
-    /// The same, for the handler of this name and an input that is encoded already.
+    /// Creates or replaces a schedule for a handler given by name, with an encoded input.
     ///
     /// # Errors
     ///
@@ -234,20 +235,20 @@ impl Client {
         Ok(self.store.put_schedule(entry).await?)
     }
 
-    /// All schedules, by name.
+    /// Returns all schedules, by name.
     ///
     /// # Errors
     ///
-    /// Those of the store.
+    /// Errors of the store.
     pub async fn schedules(&self) -> Result<Vec<ScheduleEntry>, StoreError> {
         self.store.schedules(None).await
     }
 
-    /// Whether a schedule fires. One that is paused misses its firings: they are not made up for.
+    /// Pauses or resumes a schedule. Firings missed while it was paused are not caught up.
     ///
     /// # Errors
     ///
-    /// [`RunError::Usage`] when there is no schedule of this name, [`RunError::Store`].
+    /// [`RunError::Usage`] if there is no schedule with this name, [`RunError::Store`].
     pub async fn pause_schedule(&self, name: &str, paused: bool) -> Result<(), RunError> {
         let all = self.store.schedules(None).await?;
         let found = all.into_iter().find(|entry| entry.name.as_str() == name);
@@ -262,11 +263,11 @@ impl Client {
         Ok(self.store.put_schedule(entry).await?)
     }
 
-    /// Forgets a schedule. What it has started goes on.
+    /// Removes a schedule. Executions that it has started keep running.
     ///
     /// # Errors
     ///
-    /// [`RunError::Usage`] for a name that is no id, [`RunError::Store`] when there is no such schedule.
+    /// [`RunError::Usage`] for an invalid name, [`RunError::Store`] if there is no such schedule.
     pub async fn unschedule(&self, name: &str) -> Result<(), RunError> {
         let usage = |error: InvalidExecutionId| RunError::Usage(error.to_string());
         let name: ExecutionId = name.parse().map_err(usage)?;

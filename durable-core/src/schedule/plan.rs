@@ -1,4 +1,4 @@
-//! The times of a schedule, and how they are written.
+//! Firing times of a schedule, and the stored form of its plan.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -24,17 +24,17 @@ fn invalid(text: impl Into<String>) -> InvalidSchedule {
 fn parse(expression: &str) -> Result<Cron, InvalidSchedule> {
     Cron::from_str(expression).map_err(|error| {
         invalid(format!(
-            "`{expression}` is no cron expression: {error}. Write minute, hour, day of month, month and day of week, \
+            "invalid cron expression `{expression}`: {error}. Write minute, hour, day of month, month and day of week, \
              as in `30 3 * * MON-FRI`"
         ))
     })
 }
 
-/// The time zone that the IANA database calls by this name.
+/// Looks up a time zone by its IANA name.
 pub(super) fn zone(name: &str) -> Result<TimeZone, InvalidSchedule> {
     TimeZone::get(name).map_err(|_| {
         invalid(format!(
-            "there is no time zone `{name}`: write it as the IANA database does, as in `Europe/Berlin`"
+            "unknown time zone `{name}`: use a name from the IANA database, as in `Europe/Berlin`"
         ))
     })
 }
@@ -47,7 +47,9 @@ impl Timing {
 
     pub(super) fn every(interval: Duration) -> Result<Self, InvalidSchedule> {
         if interval < Duration::from_secs(1) {
-            return Err(invalid("a schedule fires once a second at most"));
+            return Err(invalid(
+                "invalid interval {interval:?}: a schedule can fire at most once per second",
+            ));
         }
         Ok(Self::Every(interval))
     }
@@ -60,8 +62,8 @@ impl Timing {
         match self {
             Self::Every(interval) => {
                 let interval = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
-                let turn = time.as_millis().div_euclid(interval) + 1;
-                Ok(turn.checked_mul(interval).map(Timestamp::from_millis))
+                let count = time.as_millis().div_euclid(interval) + 1;
+                Ok(count.checked_mul(interval).map(Timestamp::from_millis))
             }
             Self::Cron(expression) => {
                 let now = zoned(time, zone(zone_name)?)?;
@@ -69,7 +71,7 @@ impl Timing {
                     Ok(next) => Ok(Some(Timestamp::from_millis(
                         next.timestamp().as_millisecond(),
                     ))),
-                    // Such as every 30th of February.
+                    // The expression never matches, such as every 30th of February.
                     Err(_) => Ok(None),
                 }
             }
@@ -90,7 +92,7 @@ fn zoned(time: Timestamp, zone: TimeZone) -> Result<Zoned, InvalidSchedule> {
     Ok(instant.to_zoned(zone))
 }
 
-/// As stores keep it.
+/// Encodes a schedule for the store.
 pub(super) fn write(schedule: &Schedule) -> String {
     let mut plan = match &schedule.timing {
         Timing::Cron(expression) => json!({ "cron": expression, "zone": schedule.zone }),
@@ -109,9 +111,13 @@ pub(super) fn write(schedule: &Schedule) -> String {
     plan.to_string()
 }
 
-/// What was written, its queue apart.
+/// Decodes the plan of a schedule, without its queue.
 pub(super) fn read(plan: &str) -> Result<Schedule, InvalidSchedule> {
-    let unknown = || invalid(format!("the plan {plan} is not one of this release"));
+    let unknown = || {
+        invalid(format!(
+            "invalid plan {plan}: it was written by a newer release or another program"
+        ))
+    };
     let value: Value = serde_json::from_str(plan).map_err(|_| unknown())?;
     let timing = match (&value["cron"], value["every_ms"].as_u64()) {
         (Value::String(expression), _) => Timing::cron(expression.clone())?,

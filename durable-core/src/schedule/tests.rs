@@ -33,7 +33,7 @@ fn hourly() -> Schedule {
 }
 
 #[test]
-fn a_plan_is_read_as_it_was_written() {
+fn stored_plans_are_decoded() {
     let cron = Schedule::cron("30 3 * * MON-FRI").unwrap();
     for schedule in [
         cron.clone()
@@ -50,24 +50,24 @@ fn a_plan_is_read_as_it_was_written() {
 }
 
 #[test]
-fn what_is_no_schedule_is_refused_with_advice() {
+fn invalid_schedules_are_refused_with_advice() {
     let why = Schedule::cron("every day").unwrap_err().to_string();
     assert!(why.contains("as in `30 3 * * MON-FRI`"), "{why}");
     let why = hourly().zone("Mars/Olympus").unwrap_err().to_string();
     assert!(why.contains("as in `Europe/Berlin`"), "{why}");
     assert!(Schedule::every(Duration::from_millis(10)).is_err());
-    // Never, but no mistake.
+    // Valid, but never fires.
     let never = Schedule::cron("0 0 30 2 *");
     assert!(never.is_err() || never.unwrap().next_after(at(0)).unwrap().is_none());
 }
 
 #[test]
-fn cron_follows_the_clock_of_its_zone() {
+fn cron_follows_the_clock_changes_of_its_zone() {
     let nightly = Schedule::cron("30 2 * * *")
         .unwrap()
         .zone("Europe/Berlin")
         .unwrap();
-    // 2026-03-29: the clock goes from 2 to 3; 2026-10-25: 3 o'clock comes twice.
+    // 2026-03-29: the clock skips from 2 to 3. 2026-10-25: the hour from 2 to 3 occurs twice.
     let spring = Timestamp::from_millis(1_774_738_800_000);
     let first = nightly.next_after(spring).unwrap().unwrap();
     let second = nightly.next_after(first).unwrap().unwrap();
@@ -81,7 +81,7 @@ fn cron_follows_the_clock_of_its_zone() {
 }
 
 #[test]
-fn missed_firings_are_made_up_for_as_told() {
+fn missed_firings_follow_the_catch_up_policy() {
     let (first, now) = (at(0), at(5 * HOUR + 600_000));
     let missed = |policy| due(&entry(&hourly().catch_up(policy), first), now).unwrap();
     let all = missed(CatchUp::All);
@@ -96,7 +96,7 @@ fn missed_firings_are_made_up_for_as_told() {
 }
 
 #[test]
-fn a_schedule_that_slept_for_years_is_no_work() {
+fn years_of_missed_firings_are_skipped_quickly() {
     let secondly = Schedule::every(Duration::from_secs(1)).unwrap();
     let years = at(10 * 365 * 24 * HOUR);
     let latest = due(&entry(&secondly, at(0)), years).unwrap();
@@ -120,7 +120,7 @@ async fn fired(policy: Overlap, catch_up: CatchUp) -> Vec<(String, ExecutionStat
 }
 
 #[tokio::test]
-async fn firings_that_meet_the_one_before_do_as_told() {
+async fn overlapping_firings_follow_the_overlap_policy() {
     use ExecutionStatus::{Cancelled, Queued};
     let id = |hour: i64| format!("s@2026-11-25T{hour:02}:00:00Z");
     let skipped = fired(Overlap::Skip, CatchUp::Latest).await;
@@ -135,7 +135,7 @@ async fn firings_that_meet_the_one_before_do_as_told() {
 }
 
 #[tokio::test]
-async fn many_workers_fire_once() {
+async fn concurrent_workers_fire_once() {
     let store = MemoryStore::new();
     let schedule = hourly().overlap(Overlap::Allow);
     store.put_schedule(entry(&schedule, at(0))).await.unwrap();
@@ -153,7 +153,7 @@ async fn many_workers_fire_once() {
 }
 
 #[tokio::test]
-async fn an_id_is_never_started_twice() {
+async fn a_firing_does_not_start_an_existing_id_again() {
     let store = MemoryStore::new();
     let id = "s@2026-11-25T00:00:00Z".parse().unwrap();
     let by_hand = NewExecution::new(id, "etl", Payload::json("1"), at(0));
@@ -164,7 +164,7 @@ async fn an_id_is_never_started_twice() {
 }
 
 #[tokio::test]
-async fn a_plan_of_another_release_rests() {
+async fn an_unknown_plan_is_retried_later() {
     let store = MemoryStore::new();
     let mut strange = entry(&hourly(), at(0));
     strange.plan = r#"{"moon":"full"}"#.to_owned();

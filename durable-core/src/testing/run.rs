@@ -190,7 +190,7 @@ where
         let (id, refused) = match (parsed, started) {
             (Ok(id), Ok(())) => (id, None),
             (Ok(id), Err(error)) => (id, Some(error)),
-            (Err(error), _) => (ExecutionId::unusable(), Some(error)),
+            (Err(error), _) => (ExecutionId::placeholder(), Some(error)),
         };
         let setup = Setup {
             world: self.world.clone(),

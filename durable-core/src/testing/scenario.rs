@@ -34,7 +34,7 @@ where
 {
     pub(super) fn new(input: H::Input, state: impl Fn(&World) -> S + 'static) -> Self {
         Self {
-            id: ExecutionId::unusable(),
+            id: ExecutionId::placeholder(),
             input,
             state: Box::new(state),
             given: Box::new(|run| run),

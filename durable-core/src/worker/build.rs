@@ -1,4 +1,4 @@
-//! What tells builds of a handler apart, as far as histories are concerned.
+//! Identifies builds of a handler that may differ in the histories they can run.
 
 use std::fs::Metadata;
 use std::time::UNIX_EPOCH;
@@ -7,10 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::model::site::Manifest;
 
-/// Differs between builds that may fit different histories: by version, by names, by call sites with
-/// their earlier names, and by the file of the program, since types and bodies tell builds apart too. `named` is
-/// what the user calls the build.
-pub(super) fn of(manifest: &Manifest, named: &str, program: &str) -> String {
+/// Computes the id of a build from its version, names, call sites with their earlier names, and the program
+/// file. The file counts because types and bodies matter too. `named` is the name that the user gave the build.
+pub(super) fn id(manifest: &Manifest, named: &str, program: &str) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
         hash.update((text.len() as u64).to_be_bytes());
@@ -33,8 +32,8 @@ pub(super) fn of(manifest: &Manifest, named: &str, program: &str) -> String {
         .collect()
 }
 
-/// Size and age of the file of this program: the same each time it is started, another one after a deploy. Empty
-/// where they are not known.
+/// Returns size and age of the program file. They stay the same across restarts and change with a deploy. Empty
+/// if they are unknown.
 pub(super) fn program() -> String {
     let file = std::env::current_exe().and_then(std::fs::metadata);
     let age = |file: &Metadata| file.modified().ok()?.duration_since(UNIX_EPOCH).ok();
@@ -59,13 +58,13 @@ mod tests {
     }
 
     #[test]
-    fn what_may_fit_another_history_is_another_build() {
-        let plain = of(&manifest(None, &PLAIN), "", "1000-3");
-        assert_eq!(plain, of(&manifest(None, &MOVED), "", "1000-3"));
-        assert_ne!(plain, of(&manifest(None, &RENAMED), "", "1000-3"));
-        assert_ne!(plain, of(&manifest(Some("2"), &PLAIN), "", "1000-3"));
-        assert_ne!(plain, of(&manifest(None, &PLAIN), "2026-11", "1000-3"));
-        assert_ne!(plain, of(&manifest(None, &PLAIN), "", "1000-4"));
+    fn builds_that_may_run_other_histories_have_other_ids() {
+        let plain = id(&manifest(None, &PLAIN), "", "1000-3");
+        assert_eq!(plain, id(&manifest(None, &MOVED), "", "1000-3"));
+        assert_ne!(plain, id(&manifest(None, &RENAMED), "", "1000-3"));
+        assert_ne!(plain, id(&manifest(Some("2"), &PLAIN), "", "1000-3"));
+        assert_ne!(plain, id(&manifest(None, &PLAIN), "2026-11", "1000-3"));
+        assert_ne!(plain, id(&manifest(None, &PLAIN), "", "1000-4"));
         assert!(!program().is_empty());
         assert_eq!(program(), program());
     }

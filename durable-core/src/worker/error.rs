@@ -1,19 +1,18 @@
-//! Why a worker has stopped, or never begun.
+//! Errors of a worker.
 
 use std::fmt;
 
 use crate::store::StoreError;
 
-/// Why a worker has stopped, or never begun.
+/// Error that prevents a worker from starting, or stops it.
 ///
-/// `Debug` shows the same text as `Display`, since a `main` that returns the error prints it with
-/// `Debug`.
+/// `Debug` prints the same text as `Display`, because a `main` that returns the error prints it with `Debug`.
 #[non_exhaustive]
 pub enum WorkerError {
-    /// The worker cannot be run as it was put together.
+    /// The worker is configured incorrectly.
     Usage(String),
-    /// The store cannot be used any more. Nothing is lost: what the worker ran goes on elsewhere, or
-    /// when the store is usable again.
+    /// The store cannot be used any more. Nothing is lost: other workers continue the executions, or this one
+    /// does when the store works again.
     Store(StoreError),
 }
 

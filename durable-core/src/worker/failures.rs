@@ -1,4 +1,4 @@
-//! How long what failed rests before it is tried again: never a hot loop.
+//! Delays before a failed execution is tried again, to avoid hot loops.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use crate::ExecutionId;
 
-/// The first delay; each further one is twice as long.
+/// Delay after the first failure; it doubles with each further one.
 const FIRST: Duration = Duration::from_millis(100);
-/// The longest delay.
+/// Maximum delay.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The delay after so many failures in a row.
+/// Returns the delay after this many consecutive failures.
 pub(super) fn delay(failures: u32) -> Duration {
     FIRST
         .saturating_mul(1 << failures.saturating_sub(1).min(16))
         .min(LONGEST)
 }
 
-/// How often in a row executions could not be run to where they can rest.
+/// Number of consecutive failures of each execution.
 #[derive(Default)]
 pub(super) struct Failures(Mutex<HashMap<ExecutionId, u32>>);
 
 impl Failures {
-    /// One more: how long the execution is to rest.
+    /// Counts a failure and returns the delay before the next try.
     pub(super) fn add(&self, id: &ExecutionId) -> Duration {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = failures.entry(id.clone()).or_default();
@@ -31,7 +31,7 @@ impl Failures {
         delay(*count)
     }
 
-    /// It went well.
+    /// Resets the count after a success.
     pub(super) fn forget(&self, id: &ExecutionId) {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.remove(id);

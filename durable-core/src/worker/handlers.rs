@@ -1,4 +1,4 @@
-//! The handlers of a worker, by the names that executions know them by.
+//! Handlers of a worker, by current and earlier names.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -13,7 +13,7 @@ use crate::runtime::handler::Handler;
 use crate::runtime::settings::Settings;
 use crate::store::{HandlerBuild, Lease, Store};
 
-/// A handler of any type.
+/// Type-erased handler.
 pub(super) trait AnyHandler: Send + Sync {
     /// Runs one invocation of an execution.
     fn run<'a>(
@@ -26,12 +26,12 @@ pub(super) trait AnyHandler: Send + Sync {
     fn manifest(&self) -> &'static Manifest;
 }
 
-struct Registered<H, S> {
+struct RegisteredHandler<H, S> {
     state: Arc<S>,
     handler: PhantomData<fn() -> H>,
 }
 
-impl<H, S> AnyHandler for Registered<H, S>
+impl<H, S> AnyHandler for RegisteredHandler<H, S>
 where
     S: Send + Sync + 'static,
     H: Handler<S>,
@@ -50,7 +50,9 @@ where
                 handler: PhantomData,
             };
             let id = lease.execution.id.clone();
-            runner.once(&id, lease, &mut Tally::default()).await
+            runner
+                .run_invocation(&id, lease, &mut Tally::default())
+                .await
         })
     }
 
@@ -62,8 +64,8 @@ where
 #[derive(Default)]
 pub(super) struct Handlers {
     by_name: HashMap<&'static str, Arc<dyn AnyHandler>>,
-    /// Names that more than one handler has.
-    taken: Vec<&'static str>,
+    /// Names used by more than one handler.
+    duplicates: Vec<&'static str>,
 }
 
 impl Handlers {
@@ -72,28 +74,28 @@ impl Handlers {
         S: Send + Sync + 'static,
         H: Handler<S>,
     {
-        let handler: Arc<dyn AnyHandler> = Arc::new(Registered::<H, S> {
+        let handler: Arc<dyn AnyHandler> = Arc::new(RegisteredHandler::<H, S> {
             state,
             handler: PhantomData,
         });
         let earlier = H::manifest().was.iter().copied();
         for name in [H::NAME].into_iter().chain(earlier) {
             if self.by_name.insert(name, Arc::clone(&handler)).is_some() {
-                self.taken.push(name);
+                self.duplicates.push(name);
             }
         }
     }
 
-    /// Whether there is a handler, and no two of one name.
+    /// Checks that there is a handler and that no name is used twice.
     pub(super) fn check(&self) -> Result<(), WorkerError> {
-        if let Some(name) = self.taken.first() {
+        if let Some(name) = self.duplicates.first() {
             return Err(WorkerError::Usage(format!(
-                "two handlers are called `{name}`, now or with `was`: which one runs an execution of that name? \
+                "two handlers have the name `{name}`, or had it according to their `was`. \
                  Register each once, and give one of them another name with `#[durable(name = \"…\")]`"
             )));
         }
         if self.by_name.is_empty() {
-            let text = "no handler was registered: say what to run with `.register(…)`";
+            let text = "no handler is registered: add one with `.register(…)`";
             return Err(WorkerError::Usage(text.to_owned()));
         }
         Ok(())
@@ -107,13 +109,13 @@ impl Handlers {
         self.by_name.keys().copied()
     }
 
-    /// Every name with the build that runs it; `named` is what the user calls the build.
+    /// Returns the build for each name. `named` is the name that the user gave the build.
     pub(super) fn builds(&self, named: &str) -> Vec<HandlerBuild> {
         let (by_name, program) = (self.by_name.iter(), build::program());
         let mut builds: Vec<_> = by_name
             .map(|(name, handler)| HandlerBuild {
                 name: (*name).to_owned(),
-                build: build::of(handler.manifest(), named, &program),
+                build: build::id(handler.manifest(), named, &program),
             })
             .collect();
         builds.sort_by(|a, b| a.name.cmp(&b.name));

@@ -1,4 +1,4 @@
-//! Runs many executions, of several handlers, beside other workers.
+//! Worker, which claims and runs executions of several handlers.
 
 mod build;
 mod error;
@@ -22,20 +22,19 @@ use crate::runtime::shutdown::Shutdown;
 use crate::store::IntoStore;
 use crate::store::{Store, WorkerFilter};
 
-/// Executions that a worker runs at once, unless told otherwise.
+/// Default number of executions that run at once.
 const CONCURRENCY: usize = 64;
-/// Waits up to this long are waited for with the handler in memory.
-const RESIDENT: Duration = Duration::from_secs(1);
-/// How long bodies have to end by themselves once the worker is to stop.
+/// Longest wait that keeps the handler in memory, by default.
+const SUSPEND_AFTER: Duration = Duration::from_secs(1);
+/// Time that bodies have to finish after the worker is told to stop, by default.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Claims executions and runs them, beside any number of other workers on the same store.
+/// Claims executions and runs them, together with any number of other workers on the same store.
 ///
-/// A worker claims what is due of the handlers that are registered with it, under leases that it
-/// renews while they run, and leaves everything else alone. A worker that dies loses nothing: its
-/// executions are taken over by others, at once where the store can tell that the process has
-/// ended, else when the leases expire. What goes wrong with one execution keeps no other from
-/// running, and no error of the store that may pass ends the worker.
+/// A worker claims due executions of its registered handlers, under leases that it renews while they run. If a
+/// worker dies, nothing is lost: other workers take its executions over, at once if the store detects that the
+/// process has ended, and otherwise when the leases expire. A failure of one execution does not affect the
+/// others, and temporary errors of the store do not stop the worker.
 ///
 /// ```
 /// # use durable_core::{BoxError, IntoHandler, Handler, Durable, worker::Worker, store::MemoryStore};
@@ -49,17 +48,17 @@ const GRACE: Duration = Duration::from_secs(30);
 ///
 /// # Waits
 ///
-/// A handler that waits for longer than [`suspend_after`](Self::suspend_after) is dropped, and so is one that
-/// waits for an event: what sleeps is a row in the store and takes no memory.
+/// A handler that waits for longer than [`suspend_after`](Self::suspend_after), or for an external event, is
+/// dropped. A suspended execution is a row in the store and takes no memory.
 ///
 /// # Deploys
 ///
-/// Workers of several builds may run side by side. An execution whose history does not fit the code
-/// is *blocked* with a report. It is offered once to every other build: one with another version,
-/// other call sites or another [`build`](Self::build).
+/// Workers of several builds may run side by side. An execution whose history does not match the code is
+/// *blocked* with a report. Every other build tries it once: a build with another version, other call sites or
+/// another [`build`](Self::build) name.
 ///
-/// An execution that ends its process again and again is blocked too, once
-/// [`max_crashes`](Self::max_crashes) processes in a row ended under it without recording anything new.
+/// An execution that keeps crashing its process is blocked too, after [`max_crashes`](Self::max_crashes)
+/// consecutive processes ended while running it without recording anything new.
 #[must_use = "a worker does nothing until it is run"]
 pub struct Worker<S = ()> {
     store: Arc<dyn Store>,
@@ -74,13 +73,13 @@ pub struct Worker<S = ()> {
 }
 
 impl Worker {
-    /// A worker on this store, without a state and with no handler yet.
+    /// Creates a worker on this store, without state or handlers.
     pub fn new(store: impl IntoStore) -> Self {
         Self {
             store: store.into_store(),
             state: Arc::new(()),
             handlers: Handlers::default(),
-            settings: Settings::new(RESIDENT),
+            settings: Settings::new(SUSPEND_AFTER),
             queues: None,
             concurrency: CONCURRENCY,
             grace: GRACE,
@@ -91,7 +90,7 @@ impl Worker {
 }
 
 impl<S> Worker<S> {
-    /// The state that the handlers registered from now on take by reference.
+    /// Sets the state that handlers registered after this call take by reference.
     pub fn state<T: Send + Sync + 'static>(self, state: impl Into<Arc<T>>) -> Worker<T> {
         Worker {
             state: state.into(),
@@ -106,55 +105,55 @@ impl<S> Worker<S> {
         }
     }
 
-    /// Only executions that wait in none or in one of these queues. Those of all queues unless told
-    /// otherwise.
+    /// Claims only executions in these queues and executions without a queue. By default, claims from all
+    /// queues.
     pub fn queues(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.queues = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Runs up to so many executions at once, at least one. 64 unless told otherwise.
+    /// Sets how many executions run at once, at least one. The default is 64.
     pub fn concurrency(mut self, executions: usize) -> Self {
         self.concurrency = executions.max(1);
         self
     }
 
-    /// Waits and retry delays up to this long keep the handler in memory, where it counts among
-    /// those that run. 1 s unless told otherwise.
+    /// Sets the longest wait or retry delay that keeps the handler in memory, where it counts towards the
+    /// concurrency. The default is 1 s.
     pub fn suspend_after(mut self, limit: Duration) -> Self {
         self.settings.suspend_after = limit;
         self
     }
 
-    /// How long other workers wait before they take over from this one when it does not answer.
-    /// 30 s unless told otherwise.
+    /// Sets how long other workers wait before they take over from this one if it stops responding. The default
+    /// is 30 s.
     pub fn lease(mut self, ttl: Duration) -> Self {
         self.settings.lease = ttl;
         self
     }
 
-    /// How long bodies that run have to end by themselves once the worker is to stop; what has not
-    /// ended by then is dropped, and counts as interrupted. 30 s unless told otherwise.
+    /// Sets how long running bodies have to finish when the worker stops. Bodies still running then are dropped
+    /// and count as interrupted. The default is 30 s.
     pub fn grace(mut self, limit: Duration) -> Self {
         self.grace = limit;
         self
     }
 
-    /// Blocks an execution once so many processes in a row, at least one, ended while they ran it
-    /// and recorded nothing new. 10 unless told otherwise.
+    /// Sets how many consecutive processes, at least one, may end while running an execution without recording
+    /// anything new, before it is blocked. The default is 10.
     pub fn max_crashes(mut self, processes: u32) -> Self {
         self.max_crashes = processes.max(1);
         self
     }
 
-    /// Names the build, beside what is known of the handlers: executions that blocked under a worker
-    /// without this name, or with another one, are tried again.
+    /// Names the build, in addition to what identifies its handlers. Executions that blocked under a worker
+    /// with another name are tried again.
     pub fn build(mut self, name: impl Into<String>) -> Self {
         self.build = name.into();
         self
     }
 
-    /// Where the time comes from. The machine's clock unless told otherwise.
+    /// Sets the clock. The default is [`SystemClock`](crate::SystemClock).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.settings.clock = clock;
         self
@@ -162,10 +161,10 @@ impl<S> Worker<S> {
 }
 
 impl<S: Send + Sync + 'static> Worker<S> {
-    /// Runs executions of this handler, with the state given before.
+    /// Registers a handler, with the state set before.
     ///
-    /// That two handlers have the same name is an error, which [`run_until`](Self::run_until)
-    /// answers with before anything is claimed.
+    /// Two handlers with the same name are an error, which [`run_until`](Self::run_until) returns before it
+    /// claims anything.
     pub fn register<F>(mut self, _handler: F) -> Self
     where
         F: IntoHandler,
@@ -175,12 +174,12 @@ impl<S: Send + Sync + 'static> Worker<S> {
         self
     }
 
-    /// Runs until SIGTERM or SIGINT (elsewhere Ctrl-C) asks it to stop, then drains: see
-    /// [`run_until`](Self::run_until). A second signal ends the bodies that still run.
+    /// Runs until SIGTERM or SIGINT (Ctrl-C on other platforms), then drains like
+    /// [`run_until`](Self::run_until). A second signal drops the bodies that are still running.
     ///
     /// # Errors
     ///
-    /// Those of [`run_until`](Self::run_until).
+    /// Errors of [`run_until`](Self::run_until).
     #[cfg(feature = "signal")]
     pub async fn run(self) -> Result<(), WorkerError> {
         let (stop, abort) = (
@@ -190,13 +189,13 @@ impl<S: Send + Sync + 'static> Worker<S> {
         self.serve(stop, abort).await
     }
 
-    /// Runs until `stop` ends, then drains: claims nothing more, lets the bodies that run end and
-    /// records them, and suspends every execution at its next durable boundary. Nothing is lost.
+    /// Runs until `stop` completes, then drains: stops claiming, lets running bodies finish, records them, and
+    /// suspends every execution at its next durable boundary. Nothing is lost.
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Usage`] when no handler was registered or two have the same name;
-    /// [`WorkerError::Store`] when the store stays unusable for some time, or is damaged.
+    /// [`WorkerError::Usage`] if no handler is registered or two have the same name. [`WorkerError::Store`] if
+    /// the store stays unusable for some time, or is damaged.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), WorkerError> {
         self.serve(stop, std::future::pending()).await
     }
@@ -207,22 +206,22 @@ impl<S: Send + Sync + 'static> Worker<S> {
         abort: impl Future<Output = ()>,
     ) -> Result<(), WorkerError> {
         self.handlers.check()?;
-        let wanted = WorkerFilter {
+        let filter = WorkerFilter {
             handlers: self.handlers.builds(&self.build),
             queues: self.queues,
         };
-        let stopping = Arc::new(Shutdown::default());
+        let shutdown = Arc::new(Shutdown::default());
         let elsewhere: HashSet<_> = self.handlers.names().collect();
         let service = Service {
             settings: Settings {
-                stopping: Some(Arc::clone(&stopping)),
+                stopping: Some(Arc::clone(&shutdown)),
                 elsewhere: Arc::new(elsewhere),
                 ..self.settings
             },
             store: self.store,
             handlers: self.handlers,
-            stopping,
-            wanted,
+            shutdown,
+            filter,
             concurrency: self.concurrency,
             grace: self.grace,
             max_crashes: self.max_crashes,

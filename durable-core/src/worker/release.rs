@@ -1,4 +1,4 @@
-//! Leases are given up where an invocation cannot go on by itself.
+//! Releases leases of executions that an invocation could not continue.
 
 use std::sync::Arc;
 
@@ -6,62 +6,62 @@ use super::failures::delay;
 use super::serve::Service;
 use crate::store::{Batch, ExecutionUpdate, Fence, StoreError, StoreErrorKind};
 
-/// How often giving an execution back is tried before it is left to its lease.
-const GIVE_BACK_ATTEMPTS: u32 = 8;
+/// Number of attempts to release a lease before it is left to expire.
+const RELEASE_ATTEMPTS: u32 = 8;
 
 impl Service {
-    /// The store failed in the middle of an invocation.
-    pub(super) async fn failed(&self, fence: &Fence, error: StoreError) {
+    /// Handles an error of the store in the middle of an invocation.
+    pub(super) async fn store_failed(&self, fence: &Fence, error: StoreError) {
         match error.kind() {
             StoreErrorKind::FenceLost => {
-                tracing::warn!(execution = %fence.execution, "lost to another worker");
+                tracing::warn!(execution = %fence.execution, "another worker took the execution over");
             }
-            // It would be no other next time.
+            // The error would recur.
             StoreErrorKind::Corrupt | StoreErrorKind::TooLarge | StoreErrorKind::TooNew => {
-                self.park(fence, error.to_string()).await;
+                self.block(fence, error.to_string()).await;
             }
             _ => {
-                tracing::warn!(execution = %fence.execution, %error, "cut off, is tried again");
-                self.give_back(fence).await;
+                tracing::warn!(execution = %fence.execution, %error, "the store failed during the invocation, which is tried again");
+                self.retry_later(fence).await;
             }
         }
     }
 
-    /// Blocks an execution that cannot be run.
-    pub(super) async fn park(&self, fence: &Fence, report: String) {
+    /// Blocks an execution that cannot run.
+    pub(super) async fn block(&self, fence: &Fence, report: String) {
         tracing::error!(execution = %fence.execution, report, "blocked");
-        self.give_up(fence, ExecutionUpdate::Block { report }).await;
+        self.release(fence, ExecutionUpdate::Block { report }).await;
     }
 
-    /// Lets an execution rest before it is claimed again.
-    pub(super) async fn give_back(&self, fence: &Fence) {
-        let rest = self.failures.add(&fence.execution);
-        let wake_at = Some(self.settings.now().after(rest));
-        self.give_up(fence, ExecutionUpdate::Suspend { wake_at })
+    /// Suspends an execution until its retry delay is over.
+    pub(super) async fn retry_later(&self, fence: &Fence) {
+        let delay = self.failures.add(&fence.execution);
+        let wake_at = Some(self.settings.now().after(delay));
+        self.release(fence, ExecutionUpdate::Suspend { wake_at })
             .await;
     }
 
-    /// Gives the lease up. If the store fails for long, it is left to expire.
-    async fn give_up(&self, fence: &Fence, update: ExecutionUpdate) {
+    /// Releases the lease. If the store keeps failing, leaves the lease to expire.
+    async fn release(&self, fence: &Fence, update: ExecutionUpdate) {
         let batch = Batch::giving_up(update);
-        for attempt in 1..=GIVE_BACK_ATTEMPTS {
+        for attempt in 1..=RELEASE_ATTEMPTS {
             match self.store.checkpoint(fence, Arc::clone(&batch)).await {
                 Ok(_) => return,
                 Err(error) if error.kind() == StoreErrorKind::FenceLost => return,
                 Err(error) => {
-                    tracing::warn!(execution = %fence.execution, %error, "cannot be given back, trying again");
+                    tracing::warn!(execution = %fence.execution, %error, "cannot release the lease, retrying");
                     self.settings.clock.sleep(delay(attempt)).await;
                 }
             }
         }
-        tracing::error!(execution = %fence.execution, "not given back: it goes on when its lease has expired");
+        tracing::error!(execution = %fence.execution, "the lease was not released: the execution resumes after it expires");
     }
 }
 
-/// Why an execution is blocked that ended so many processes.
-pub(super) fn poisoned(crashes: u32) -> String {
+/// Returns the report of an execution that crashed this many processes.
+pub(super) fn crash_report(crashes: u32) -> String {
     format!(
         "{crashes} processes in a row ended while they ran this execution, and none of them recorded anything new: \
-         look at the logs of the workers for how they ended. It is tried again by another build, or when it is resumed"
+         check the workers' logs for the cause. Another build tries it again, or it runs when it is resumed"
     )
 }

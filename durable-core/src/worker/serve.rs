@@ -1,4 +1,4 @@
-//! The loop of a worker: claim, run, wait for news.
+//! Main loop of a worker: claims, runs, and waits for the next event.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::WorkerError;
 use super::failures::{Failures, delay};
 use super::handlers::Handlers;
-use super::release::poisoned;
+use super::release::crash_report;
 use crate::Timestamp;
 use crate::run::RunError;
 use crate::runtime::driver::Ended;
@@ -23,34 +23,35 @@ use crate::store::{
     ClaimRequest, Claimed, Fence, Lease, Store, StoreError, StoreErrorKind, WorkerFilter,
 };
 
-/// How often a worker looks after executions that others have left behind.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
-/// How long a store may be unusable before the worker stops.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Interval at which a worker claims executions that other workers have abandoned.
+const ABANDONED_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the store may be unusable before the worker stops.
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Service {
     pub(super) store: Arc<dyn Store>,
     pub(super) handlers: Handlers,
     pub(super) settings: Settings,
-    pub(super) stopping: Arc<Shutdown>,
-    pub(super) wanted: WorkerFilter,
+    pub(super) shutdown: Arc<Shutdown>,
+    pub(super) filter: WorkerFilter,
     pub(super) concurrency: usize,
     pub(super) grace: Duration,
     pub(super) max_crashes: u32,
     pub(super) failures: Failures,
 }
 
-/// What the loop knows between two turns.
-struct Pace {
-    /// The news that are known.
+/// State of the loop between iterations.
+struct LoopState {
+    /// Last position reported by [`ready`](crate::store::ExecutionStore::ready).
     seen: u64,
-    /// When it is time to look after others' executions.
-    look_after: Instant,
-    /// Not before this time is fired again.
-    fire_again: Instant,
+    /// When abandoned executions are claimed next.
+    next_abandoned: Instant,
+    /// Earliest time at which schedules fire again.
+    next_fire: Instant,
+    /// Whether the missing feature was logged.
     #[cfg(not(feature = "schedule"))]
     warned: bool,
-    /// Since when the store fails, and how often it has.
+    /// When the store started to fail, and the number of failures since.
     failing: Option<(Instant, u32)>,
 }
 
@@ -62,72 +63,72 @@ impl Service {
     ) -> Result<(), WorkerError> {
         let durability = self.store.capabilities().durability;
         let handlers: Vec<_> = self.handlers.names().collect();
-        tracing::info!(?handlers, concurrency = self.concurrency, %durability, "worker runs");
+        tracing::info!(?handlers, concurrency = self.concurrency, %durability, "worker started");
         let mut running = JoinSet::new();
         let ended = {
             let mut stop = pin!(stop);
             self.serve(&mut running, stop.as_mut()).await
         };
-        self.stopping.raise();
+        self.shutdown.raise();
         self.drain(&mut running, abort).await;
-        tracing::info!("worker has stopped");
+        tracing::info!("worker stopped");
         ended
     }
 
-    /// Claims and runs until it is told to stop. It stops between two turns only: what a claim is
-    /// answered with is run, or given back.
+    /// Claims and runs executions until `stop` completes. Checks `stop` only between iterations, so that every
+    /// claimed lease is either run or released.
     async fn serve(
         self: &Arc<Self>,
         running: &mut JoinSet<()>,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), WorkerError> {
-        let mut pace = Pace {
+        let mut state = LoopState {
             seen: 0,
-            look_after: Instant::now(),
-            fire_again: Instant::now(),
+            next_abandoned: Instant::now(),
+            next_fire: Instant::now(),
             #[cfg(not(feature = "schedule"))]
             warned: false,
             failing: None,
         };
         loop {
             while running.try_join_next().is_some() {}
-            let wait = match self.turn(running, &mut pace).await {
+            let wait = match self.claim_and_spawn(running, &mut state).await {
                 Ok(wait) => wait,
-                Err(error) => match pace.failed(&error) {
+                Err(error) => match state.store_failed(&error) {
                     Some(pause) => pause,
                     None => return Err(WorkerError::Store(error)),
                 },
             };
-            let mut rest = pin!(self.idle(wait, running, &mut pace));
-            let rested = poll_fn(|cx| match stop.as_mut().poll(cx) {
+            let mut idle = pin!(self.idle(wait, running, &mut state));
+            let has_work = poll_fn(|cx| match stop.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(false),
-                Poll::Pending => rest.as_mut().poll(cx).map(|()| true),
+                Poll::Pending => idle.as_mut().poll(cx).map(|()| true),
             });
-            if !rested.await {
+            if !has_work.await {
                 return Ok(());
             }
         }
     }
 
-    /// Waits for a time, for the end of something that runs or for news, whatever comes first.
-    async fn idle(&self, wait: Duration, running: &mut JoinSet<()>, pace: &mut Pace) {
+    /// Waits until `wait` is over, an execution ends, or the store reports new work.
+    async fn idle(&self, wait: Duration, running: &mut JoinSet<()>, state: &mut LoopState) {
         let mut wait = self.settings.clock.sleep(wait);
-        let listens = pace.failing.is_none() && running.len() < self.concurrency;
-        let mut news = listens.then(|| self.store.ready(pace.seen));
+        let listens = state.failing.is_none() && running.len() < self.concurrency;
+        let mut ready = listens.then(|| self.store.ready(state.seen));
         poll_fn(|cx| {
             let ended = matches!(running.poll_join_next(cx), Poll::Ready(Some(_)));
             if ended || wait.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            match news.as_mut().map(|news| news.as_mut().poll(cx)) {
+            match ready.as_mut().map(|ready| ready.as_mut().poll(cx)) {
                 Some(Poll::Ready(Ok(seen))) => {
-                    pace.seen = seen;
+                    state.seen = seen;
                     Poll::Ready(())
                 }
-                // The next turn finds out what is wrong with the store.
+                // The next claim shows what is wrong with the store.
                 Some(Poll::Ready(Err(error))) => {
-                    tracing::debug!(%error, "no news");
-                    news = None;
+                    tracing::debug!(%error, "the store cannot report new work");
+                    ready = None;
                     Poll::Pending
                 }
                 _ => Poll::Pending,
@@ -136,84 +137,87 @@ impl Service {
         .await;
     }
 
-    /// Claims what there is room for. Answers with how long there is nothing more to do, unless
-    /// something happens before.
-    async fn turn(
+    /// Claims as many executions as can run and spawns them. Returns how long the loop may be idle.
+    async fn claim_and_spawn(
         self: &Arc<Self>,
         running: &mut JoinSet<()>,
-        pace: &mut Pace,
+        state: &mut LoopState,
     ) -> Result<Duration, StoreError> {
         let room = self.concurrency.saturating_sub(running.len());
         if room == 0 {
-            return Ok(LOOK_AFTER);
+            return Ok(ABANDONED_INTERVAL);
         }
-        let look_after = pace.look_after <= Instant::now();
+        let look_after = state.next_abandoned <= Instant::now();
         let now = self.settings.now();
-        let how = ClaimRequest {
+        let request = ClaimRequest {
             limit: room,
             now,
             ttl: self.settings.lease,
             look_after,
         };
-        let claimed = self.store.claim_due(&self.wanted, how).await?;
+        let claimed = self.store.claim_due(&self.filter, request).await?;
         if look_after {
-            // Not at the same time as the workers that were started together with this one.
-            pace.look_after = Instant::now() + LOOK_AFTER.mul_f64(0.75 + fastrand::f64() / 2.0);
+            // Random, so that workers started together do not claim at the same time.
+            state.next_abandoned =
+                Instant::now() + ABANDONED_INTERVAL.mul_f64(0.75 + fastrand::f64() / 2.0);
         }
-        if pace.failing.take().is_some() {
-            tracing::info!("the store can be used again");
+        if state.failing.take().is_some() {
+            tracing::info!("the store works again");
         }
-        self.fire(&claimed, pace, now).await;
+        self.fire(&claimed, state, now).await;
         let more = claimed.leases.len() == room;
-        let wait = self.next_turn(&claimed, pace, now);
+        let wait = self.idle_time(&claimed, state, now);
         for lease in claimed.leases {
             running.spawn(Arc::clone(self).execute(lease));
         }
-        Ok(if more { LOOK_AFTER } else { wait })
+        Ok(if more { ABANDONED_INTERVAL } else { wait })
     }
 
-    /// Fires the schedules that are due. What is wrong with them keeps nothing from running.
-    async fn fire(&self, claimed: &Claimed, pace: &mut Pace, now: Timestamp) {
+    /// Fires the schedules that are due. Errors are logged and do not stop the worker.
+    async fn fire(&self, claimed: &Claimed, state: &mut LoopState, now: Timestamp) {
         let due = claimed.next_firing.is_some_and(|at| at <= now);
-        if !due || pace.fire_again > Instant::now() {
+        if !due || state.next_fire > Instant::now() {
             return;
         }
-        pace.fire_again = Instant::now() + delay(1);
+        state.next_fire = Instant::now() + delay(1);
         #[cfg(feature = "schedule")]
         if let Err(error) = crate::schedule::fire_due(&*self.store, now).await {
-            tracing::warn!(%error, "a schedule could not fire, trying again");
-            pace.fire_again = Instant::now() + LOOK_AFTER;
+            tracing::warn!(%error, "a schedule cannot fire, retrying");
+            state.next_fire = Instant::now() + ABANDONED_INTERVAL;
         }
         #[cfg(not(feature = "schedule"))]
-        if !std::mem::replace(&mut pace.warned, true) {
+        if !std::mem::replace(&mut state.warned, true) {
             tracing::warn!(
-                "a schedule is due, and this worker was built without the feature `schedule`"
+                "a schedule is due, but this worker was built without the feature `schedule`"
             );
         }
     }
 
-    fn next_turn(&self, claimed: &Claimed, pace: &Pace, now: Timestamp) -> Duration {
+    /// Returns how long the loop may be idle until the next timer, firing or claim of abandoned executions.
+    fn idle_time(&self, claimed: &Claimed, state: &LoopState, now: Timestamp) -> Duration {
         let firing = claimed.next_firing.map(|at| at.max(now.after(delay(1))));
         let firing = firing.filter(|_| cfg!(feature = "schedule"));
         let due = [claimed.next_due, firing].into_iter().flatten().min();
         let due = due.map(|due| due.since(now));
-        let look_after = pace.look_after.saturating_duration_since(Instant::now());
-        due.map_or(look_after, |due| due.min(look_after))
+        let abandoned = state
+            .next_abandoned
+            .saturating_duration_since(Instant::now());
+        due.map_or(abandoned, |due| due.min(abandoned))
     }
 
-    /// Runs one invocation, and sees to it that the execution can go on whatever comes of it.
+    /// Runs one invocation. Whatever happens, the execution can run again afterwards or is blocked.
     async fn execute(self: Arc<Self>, lease: Lease) {
         let (fence, was_interrupted, crashes) =
             (lease.fence.clone(), lease.was_interrupted, lease.crashes);
         let id = fence.execution.clone();
         if was_interrupted {
-            tracing::warn!(execution = %id, "taken over from a holder that is gone");
+            tracing::warn!(execution = %id, "took over from a process that is gone");
         }
         if crashes >= self.max_crashes {
-            return self.park(&fence, poisoned(crashes)).await;
+            return self.block(&fence, crash_report(crashes)).await;
         }
         let Some(handler) = self.handlers.get(&lease.execution.handler) else {
-            return self.give_back(&fence).await;
+            return self.retry_later(&fence).await;
         };
         let (store, settings) = (Arc::clone(&self.store), self.settings.clone());
         let mut run = handler.run(store, settings, lease);
@@ -226,18 +230,18 @@ impl Service {
         match ended {
             Ok(Ok(ended)) => {
                 self.failures.forget(&id);
-                tell(&fence, &ended);
+                log_end(&fence, &ended);
             }
-            Ok(Err(RunError::Store(error))) => self.failed(&fence, error).await,
-            Ok(Err(error)) => self.park(&fence, error.to_string()).await,
+            Ok(Err(RunError::Store(error))) => self.store_failed(&fence, error).await,
+            Ok(Err(error)) => self.block(&fence, error.to_string()).await,
             Err(message) => {
-                let report = format!("it cannot be run, the engine panicked: {message}");
-                self.park(&fence, report).await;
+                let report = format!("the engine panicked while it ran the execution: {message}");
+                self.block(&fence, report).await;
             }
         }
     }
 
-    /// Waits for what runs to stop by itself, for a time or until told not to.
+    /// Waits for running executions to stop by themselves, until the grace period is over or `abort` completes.
     async fn drain(&self, running: &mut JoinSet<()>, abort: impl Future<Output = ()>) {
         let (mut abort, mut grace) = (pin!(abort), self.settings.clock.sleep(self.grace));
         poll_fn(|cx| {
@@ -256,36 +260,36 @@ impl Service {
         if left > 0 {
             tracing::warn!(
                 left,
-                "bodies did not end in time: their executions are interrupted"
+                "bodies did not finish within the grace period and are interrupted"
             );
         }
         running.shutdown().await;
     }
 }
 
-impl Pace {
-    /// The store failed as a whole: how long to wait before the next try, if there is to be one.
-    fn failed(&mut self, error: &StoreError) -> Option<Duration> {
+impl LoopState {
+    /// Records a failure of the store. Returns the delay before the next try, or `None` to give up.
+    fn store_failed(&mut self, error: &StoreError) -> Option<Duration> {
         if error.kind() == StoreErrorKind::Unsupported {
             return None;
         }
         let (since, before) = self.failing.unwrap_or((Instant::now(), 0));
         self.failing = Some((since, before + 1));
-        let hopeless = error.kind() != StoreErrorKind::Unavailable;
-        if hopeless && since.elapsed() >= PATIENCE {
+        let is_permanent = error.kind() != StoreErrorKind::Unavailable;
+        if is_permanent && since.elapsed() >= STORE_TIMEOUT {
             return None;
         }
         let pause = delay(before + 1).min(Duration::from_secs(5));
-        tracing::warn!(%error, ?pause, "nothing can be claimed, trying again");
+        tracing::warn!(%error, ?pause, "cannot claim executions, retrying");
         Some(pause)
     }
 }
 
-fn tell(fence: &Fence, ended: &Ended) {
+fn log_end(fence: &Fence, ended: &Ended) {
     let execution = &fence.execution;
     match ended {
         Ended::Succeeded(_) => tracing::info!(%execution, "succeeded"),
-        // The error may be a secret; histories show it to those who may see it.
+        // The error may be secret. Histories show it to those who may read it.
         Ended::Failed(_) => tracing::warn!(%execution, "failed"),
         Ended::Cancelled(_) => tracing::info!(%execution, "cancelled"),
         Ended::Blocked(report) => tracing::error!(%execution, report, "blocked"),

@@ -1,17 +1,17 @@
-//! JSON, the default.
+//! JSON codec, the default.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::verified::{self, Format, Unfit, Watch};
+use super::verified::{self, EncodeError, Format, Inspector};
 use super::{Codec, OwnedValue};
 use crate::model::error::BoxError;
 
 /// The default codec: JSON text.
 ///
-/// Floats, 128-bit integers and texts come back bit for bit. A value that JSON cannot give back is refused with
-/// an error that says where it is: NaN, an infinity, `Some(None)`, a map whose keys are no text. Empty bytes stand
-/// for `null`, the answer of an outside party that gave no value.
+/// Floats, 128-bit integers and strings round-trip bit for bit. Values that JSON cannot represent are refused
+/// with an error that names their path: NaN, infinities, `Some(None)`, maps whose keys are not strings. Empty
+/// bytes decode like `null`, for external parties that complete a callback without a value.
 ///
 /// ```
 /// use durable_core::{Codec, Json};
@@ -35,7 +35,7 @@ impl<T: Serialize + for<'de> OwnedValue<'de> + Send> Codec<T> for Json {
     }
 
     fn encode(&self, value: &T) -> Result<Vec<u8>, BoxError> {
-        encode(value).map_err(Unfit::at_call_site)
+        encode(value).map_err(EncodeError::at_call_site)
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
@@ -47,23 +47,26 @@ impl<T: Serialize + for<'de> OwnedValue<'de> + Send> Codec<T> for Json {
 pub(crate) fn encode_boundary<T: Serialize + DeserializeOwned>(
     value: &T,
 ) -> Result<Vec<u8>, BoxError> {
-    encode(value).map_err(Unfit::at_boundary)
+    encode(value).map_err(EncodeError::at_boundary)
 }
 
-/// Encodes a value that somebody else reads, as a type that is not known here.
+/// Encodes a value that an external party decodes, so that it cannot be verified by decoding it here.
 pub(crate) fn encode_one_way<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, BoxError> {
-    let watch = Watch::refusing_non_finite(Format::Json);
-    write(value, &watch).map_err(|error| watch.unfit(error).at_boundary())
+    let inspector = Inspector::refusing_non_finite(Format::Json);
+    write(value, &inspector).map_err(|error| inspector.into_error(error).at_boundary())
 }
 
-fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, Unfit> {
+fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, EncodeError> {
     verified::encode(Format::Json, value, write, decode)
 }
 
-fn write<T: Serialize + ?Sized>(value: &T, watch: &Watch) -> Result<Vec<u8>, serde_json::Error> {
+fn write<T: Serialize + ?Sized>(
+    value: &T,
+    inspector: &Inspector,
+) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = Vec::with_capacity(128);
     let mut serializer = serde_json::Serializer::new(&mut bytes);
-    value.serialize(watch.around(&mut serializer))?;
+    value.serialize(inspector.wrap(&mut serializer))?;
     Ok(bytes)
 }
 

@@ -1,4 +1,4 @@
-//! Codecs: how values become bytes and come back.
+//! Codecs, which encode values as bytes and decode them.
 
 mod json;
 #[cfg(feature = "msgpack")]
@@ -20,7 +20,7 @@ use crate::model::error::BoxError;
 
 /// Encodes the values of an operation, and decodes what was recorded.
 ///
-/// The same value must come back: the first run sees the decoded form too.
+/// The decoded value must equal the encoded one, because the first run continues with the decoded value too.
 ///
 /// ```
 /// use durable_core::{BoxError, Codec};
@@ -47,37 +47,38 @@ use crate::model::error::BoxError;
     note = "a reference cannot be read back: return an owned value, with `.to_owned()` or `.clone()`"
 )]
 pub trait Codec<T> {
-    /// Kept beside every value this codec encodes. At most 32 bytes; never changes. With a `+` and
-    /// after it a `:` it would be taken for that of a sealed value.
+    /// Name of the codec, stored with every value it encodes. At most 32 bytes, and the same in every release.
+    /// A name that contains a `+` followed by a `:` would be mistaken for that of a sealed value.
     fn name(&self) -> &'static str;
 
-    /// The bytes to keep.
+    /// Encodes a value for the store.
     ///
     /// # Errors
     ///
-    /// The operation fails with kind `Codec`.
+    /// The operation fails with [`ErrorKind::Codec`](crate::ErrorKind::Codec).
     fn encode(&self, value: &T) -> Result<Vec<u8>, BoxError>;
 
-    /// The value the bytes were made of.
+    /// Decodes a recorded value.
     ///
     /// # Errors
     ///
-    /// The execution is blocked with a report, until a build runs it that can read the bytes. What somebody outside
-    /// has given is an error of that call, of kind `Codec`. The report shows the text of the error without what it
-    /// quotes, and leaves it out where the value is secret.
+    /// An error on a recorded value blocks the execution with a report, until a build that can decode the bytes
+    /// runs it. An error on a value from an external party fails that operation with
+    /// [`ErrorKind::Codec`](crate::ErrorKind::Codec). The report contains the text of the error without quoted
+    /// values, and omits it for secret values.
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError>;
 }
 
-/// Value that borrows nothing and so can be read back: any `DeserializeOwned` type.
+/// Value that borrows nothing and can therefore be decoded: any `DeserializeOwned` type.
 ///
-/// When a body returns `&str`, rustc's error names this trait and gives no other hint.
+/// When a body returns `&str`, rustc's error names this trait without further hints.
 pub trait OwnedValue<'de>: Deserialize<'de> {}
 
 #[diagnostic::do_not_recommend]
 impl<'de, T: Deserialize<'de>> OwnedValue<'de> for T {}
 
-/// Codec for the answers of callbacks and of functions known by name only. How an answer is used determines its type;
-/// where nothing does, rustc falls back to `!`.
+/// Codec for the results of callbacks and of functions known only by name. The type of such a result is
+/// inferred from its use. Without a use that determines it, rustc falls back to `!`.
 #[diagnostic::on_unimplemented(
     message = "the codec `{Self}` cannot read an answer of type `{T}`",
     label = "say which type the answer has: `let answer: Answer = ….await?`",

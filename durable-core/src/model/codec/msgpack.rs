@@ -1,16 +1,16 @@
-//! MessagePack, for what JSON cannot carry.
+//! MessagePack codec, for values that JSON cannot represent.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::verified::{self, Format, Unfit, Watch};
+use super::verified::{self, EncodeError, Format, Inspector};
 use super::{Codec, OwnedValue};
 use crate::model::error::BoxError;
 
-/// MessagePack: compact binary that names its fields, with the feature `msgpack`.
+/// MessagePack: a compact binary format with field names (feature `msgpack`).
 ///
-/// Carries what JSON cannot: NaN with its payload bits, infinities, maps with keys of any type, bytes (those of
-/// `serde_bytes` and of `bytes::Bytes` as they are). `Some(None)` is refused here too: say it with an enum.
+/// Represents values that JSON cannot: NaN with its payload bits, infinities, maps with keys of any type, bytes
+/// (`serde_bytes` and `bytes::Bytes` without overhead). `Some(None)` is refused here too; use an enum instead.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -34,7 +34,8 @@ impl<T: Serialize + for<'de> OwnedValue<'de> + Send> Codec<T> for MessagePack {
     }
 
     fn encode(&self, value: &T) -> Result<Vec<u8>, BoxError> {
-        verified::encode(Format::MessagePack, value, write, decode).map_err(Unfit::at_call_site)
+        verified::encode(Format::MessagePack, value, write, decode)
+            .map_err(EncodeError::at_call_site)
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
@@ -42,13 +43,16 @@ impl<T: Serialize + for<'de> OwnedValue<'de> + Send> Codec<T> for MessagePack {
     }
 }
 
-/// As for people: types that are written differently for machines do not pass serde's buffers, which untagged enums and
-/// flattened fields need.
-fn write<T: Serialize>(value: &T, watch: &Watch) -> Result<Vec<u8>, rmp_serde::encode::Error> {
+/// Uses serde's human-readable form. Types with a separate compact form do not pass through serde's buffers,
+/// which untagged enums and flattened fields need.
+fn write<T: Serialize>(
+    value: &T,
+    inspector: &Inspector,
+) -> Result<Vec<u8>, rmp_serde::encode::Error> {
     let mut bytes = Vec::with_capacity(128);
     let serializer = rmp_serde::Serializer::new(&mut bytes);
     let mut serializer = serializer.with_struct_map().with_human_readable();
-    value.serialize(watch.around(&mut serializer))?;
+    value.serialize(inspector.wrap(&mut serializer))?;
     Ok(bytes)
 }
 
@@ -58,6 +62,10 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BoxError> {
     let value = T::deserialize(&mut deserializer)?;
     match rest.len() {
         0 => Ok(value),
-        rest => Err(format!("{rest} of {} bytes stand behind the value", bytes.len()).into()),
+        rest => Err(format!(
+            "{rest} of {} bytes are left after the decoded value",
+            bytes.len()
+        )
+        .into()),
     }
 }

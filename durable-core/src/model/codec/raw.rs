@@ -1,14 +1,14 @@
-//! Bytes as they are.
+//! Codec for raw bytes.
 
 use bytes::Bytes;
 
 use super::Codec;
 use crate::model::error::BoxError;
 
-/// Bytes as they are: a `Vec<u8>` or a [`Bytes`], such as a file or an image.
+/// Raw bytes without any encoding: a `Vec<u8>` or a [`Bytes`], such as a file or an image.
 ///
-/// One byte takes one byte in a store that keeps bytes, and four thirds of that on Lambda, whose service keeps
-/// text. As JSON a `Vec<u8>` is a list of numbers, which takes up to four times its size.
+/// Takes one byte per byte in most stores, and 4/3 bytes on Lambda, where the service stores Base64 text. As
+/// JSON, a `Vec<u8>` is a list of numbers and takes up to four times its size.
 ///
 /// ```
 /// use durable_core::{Codec, Raw};

@@ -1,11 +1,11 @@
-//! Text without quotes.
+//! Codec for plain text.
 
 use super::Codec;
 use crate::model::error::BoxError;
 
-/// Text as it is, without quotes: for an outside party that reads or writes no JSON.
+/// Plain text without quotes, for external parties that do not read or write JSON.
 ///
-/// `callback!("answer", codec = Text)` awaits to the text it was answered with.
+/// A `callback!("answer", codec = Text)` evaluates to the text it was completed with.
 ///
 /// ```
 /// use durable_core::{Codec, Text};

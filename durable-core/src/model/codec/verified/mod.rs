@@ -1,9 +1,9 @@
-//! A watch on what is serialized: finds values that the format would not give back.
+//! Inspects values while they are serialized, to find those that would not survive a round trip.
 //!
-//! Most values need no second look. One that is in doubt (NaN, `Some` around nothing) is decoded again and compared:
-//! some types read `null` as what they wrote it for, and those are none of our business.
+//! Most values need no second pass. A suspicious one (NaN, `Some` around nothing) is decoded again and
+//! compared, because some types decode `null` to the value they encoded as `null`.
 
-mod parts;
+mod compound;
 mod serializer;
 
 use std::cell::RefCell;
@@ -11,11 +11,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-pub(super) use serializer::Watched;
+pub(super) use serializer::InspectingSerializer;
 
 use crate::model::error::BoxError;
 
-/// The format that is written.
+/// Format that a value is serialized to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
@@ -24,46 +24,46 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Whether it has no form for NaN and infinities.
+    /// Returns whether the format cannot represent NaN and infinities.
     fn is_finite(self) -> bool {
         self == Self::Json
     }
 
-    /// Whether it writes a unit struct as it writes `None`.
+    /// Returns whether the format encodes a unit struct like `None`.
     fn nullifies_unit_structs(self) -> bool {
         self == Self::Json
     }
 }
 
-/// A value that may not come back.
+/// Value that may not survive a round trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doubt {
-    /// The bits of a NaN or an infinity.
+    /// Bits of a NaN or an infinity.
     NonFinite(u64),
-    /// `Some` around a value that is written as `None` is.
+    /// `Some` around a value that is encoded like `None`.
     SomeOfNothing,
 }
 
-/// What is noticed while a value is serialized.
-pub(super) struct Watch {
+/// Collects suspicious values and the first failure while a value is serialized.
+pub(super) struct Inspector {
     format: Format,
-    stop: Stop,
+    fail_on: FailOn,
     doubts: RefCell<Vec<Doubt>>,
     fault: RefCell<Option<Fault>>,
 }
 
-/// What ends the serialization with an error.
+/// Condition that aborts the serialization.
 #[derive(Clone, Copy)]
-enum Stop {
+enum FailOn {
     Never,
-    /// The doubt with this index.
+    /// The suspicious value with this index.
     At(usize),
     NonFinite,
 }
 
-/// What cannot be written, and the way to it from the inside out.
+/// Value that cannot be encoded, with its path from the innermost part outwards.
 struct Fault {
-    what: Lost,
+    what: Loss,
     path: Vec<Part>,
 }
 
@@ -73,74 +73,74 @@ enum Part {
     Key(String),
 }
 
-impl Watch {
-    fn new(format: Format, stop: Stop) -> Self {
+impl Inspector {
+    fn new(format: Format, fail_on: FailOn) -> Self {
         Self {
             format,
-            stop,
+            fail_on,
             doubts: RefCell::default(),
             fault: RefCell::default(),
         }
     }
 
-    /// A watch that ends the serialization at the first NaN or infinity.
+    /// Creates an inspector that aborts the serialization at the first NaN or infinity.
     pub(super) fn refusing_non_finite(format: Format) -> Self {
-        Self::new(format, Stop::NonFinite)
+        Self::new(format, FailOn::NonFinite)
     }
 
-    /// The serializer, watched.
-    pub(super) fn around<S>(&self, serializer: S) -> Watched<'_, S> {
-        Watched::new(serializer, self)
+    /// Wraps a serializer.
+    pub(super) fn wrap<S>(&self, serializer: S) -> InspectingSerializer<'_, S> {
+        InspectingSerializer::new(serializer, self)
     }
 
     #[cold]
     fn doubt<E: serde::ser::Error>(&self, doubt: Doubt) -> Result<(), E> {
         let mut doubts = self.doubts.borrow_mut();
-        let stops = match self.stop {
-            Stop::Never => false,
-            Stop::At(index) => index == doubts.len(),
-            Stop::NonFinite => matches!(doubt, Doubt::NonFinite(_)),
+        let stops = match self.fail_on {
+            FailOn::Never => false,
+            FailOn::At(index) => index == doubts.len(),
+            FailOn::NonFinite => matches!(doubt, Doubt::NonFinite(_)),
         };
         doubts.push(doubt);
         if !stops {
             return Ok(());
         }
         self.fail(match doubt {
-            Doubt::NonFinite(bits) if f64::from_bits(bits).is_nan() => Lost::Nan,
-            Doubt::NonFinite(_) => Lost::Infinity,
-            Doubt::SomeOfNothing => Lost::SomeOfNothing,
+            Doubt::NonFinite(bits) if f64::from_bits(bits).is_nan() => Loss::Nan,
+            Doubt::NonFinite(_) => Loss::Infinity,
+            Doubt::SomeOfNothing => Loss::SomeOfNothing,
         });
         Err(E::custom("lost"))
     }
 
-    /// Notes what cannot be written, unless that is known.
-    fn fail(&self, what: Lost) {
+    /// Keeps the first failure.
+    fn fail(&self, what: Loss) {
         let path = Vec::new();
         self.fault.borrow_mut().get_or_insert(Fault { what, path });
     }
 
-    /// An error comes out of this part of a value.
+    /// Adds a part to the path of the failure, as the error propagates outwards.
     #[cold]
-    fn out_of(&self, part: impl FnOnce() -> Part) {
+    fn push_path(&self, part: impl FnOnce() -> Part) {
         if let Some(fault) = &mut *self.fault.borrow_mut() {
             fault.path.push(part());
         }
     }
 
-    /// Why the value was not written, given the serializer's own error.
-    pub(super) fn unfit(self, error: impl fmt::Display) -> Unfit {
+    /// Converts the serializer's error to the reason found by the inspector, if any.
+    pub(super) fn into_error(self, error: impl fmt::Display) -> EncodeError {
         match self.fault.into_inner() {
-            None => Unfit::Other(error.to_string()),
-            Some(Fault { what, path }) => Unfit::Lost {
+            None => EncodeError::Other(error.to_string()),
+            Some(Fault { what, path }) => EncodeError::Loss {
                 what,
-                at: written(&path),
+                at: display_path(&path),
             },
         }
     }
 }
 
-/// The path as code would write it: `orders[3].price`.
-fn written(path: &[Part]) -> String {
+/// Formats a path as code would write it: `orders[3].price`.
+fn display_path(path: &[Part]) -> String {
     let mut text = String::new();
     for part in path.iter().rev() {
         match part {
@@ -153,110 +153,113 @@ fn written(path: &[Part]) -> String {
     text
 }
 
-/// What a format does not give back.
+/// Value that the format cannot represent.
 #[derive(Debug)]
-pub(super) enum Lost {
+pub(super) enum Loss {
     Nan,
     Infinity,
     SomeOfNothing,
-    /// The key of a map, and the serializer's reason.
+    /// Key of a map, with the serializer's error.
     Key(String),
 }
 
-/// Why a value cannot be encoded.
+/// Reason why a value cannot be encoded.
 #[derive(Debug)]
-pub(super) enum Unfit {
-    Lost {
-        what: Lost,
+pub(super) enum EncodeError {
+    Loss {
+        what: Loss,
         at: String,
     },
-    /// An error of the value's own.
+    /// Error returned by the value's own `Serialize` implementation.
     Other(String),
 }
 
-impl Unfit {
-    /// The error for a call site, which may be given another codec.
+impl EncodeError {
+    /// Converts it to the error for a call site, where another codec can be chosen.
     pub(super) fn at_call_site(self) -> BoxError {
         self.with_advice(
             "give the call site `codec = durable::MessagePack` (feature `msgpack`), or return another type",
         )
     }
 
-    /// The error for an input or an output, which is always JSON.
+    /// Converts it to the error for an input or output of a handler, which is always JSON.
     pub(super) fn at_boundary(self) -> BoxError {
-        self.with_advice("what a handler takes and returns is JSON, so pass it as an `Option`, a text or a list of pairs")
+        self.with_advice("inputs and outputs of handlers are JSON: use an `Option`, a string or a list of pairs instead")
     }
 
     fn with_advice(self, advice: &str) -> BoxError {
         match self {
             Self::Other(error) => error.into(),
-            Self::Lost {
-                what: Lost::SomeOfNothing,
+            Self::Loss {
+                what: Loss::SomeOfNothing,
                 ..
-            } => format!("{self}: say it with an enum of your own").into(),
-            Self::Lost { .. } => format!("{self}: {advice}").into(),
+            } => format!("{self}: use an enum instead").into(),
+            Self::Loss { .. } => format!("{self}: {advice}").into(),
         }
     }
 }
 
-impl fmt::Display for Unfit {
+impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, at) = match self {
             Self::Other(error) => return f.write_str(error),
-            Self::Lost { what, at } if at.is_empty() => (what, String::new()),
-            Self::Lost { what, at } => (what, format!(" at `{at}`")),
+            Self::Loss { what, at } if at.is_empty() => (what, String::new()),
+            Self::Loss { what, at } => (what, format!(" at `{at}`")),
         };
         match what {
-            Lost::Nan => write!(f, "NaN{at} cannot be written as JSON"),
-            Lost::Infinity => write!(f, "an infinity{at} cannot be written as JSON"),
-            Lost::Key(error) => write!(f, "a map key{at} cannot be written as JSON ({error})"),
-            Lost::SomeOfNothing => write!(f, "`Some` of nothing{at} would come back as `None`"),
+            Loss::Nan => write!(f, "NaN{at} cannot be written as JSON"),
+            Loss::Infinity => write!(f, "an infinity{at} cannot be written as JSON"),
+            Loss::Key(error) => write!(f, "a map key{at} cannot be written as JSON ({error})"),
+            Loss::SomeOfNothing => {
+                write!(f, "`Some` around nothing{at} would be decoded as `None`")
+            }
         }
     }
 }
 
-/// Encodes the value, or says what of it would not come back.
+/// Encodes a value after checking that it survives a round trip.
 pub(super) fn encode<T, E>(
     format: Format,
     value: &T,
-    write: impl Fn(&T, &Watch) -> Result<Vec<u8>, E>,
+    write: impl Fn(&T, &Inspector) -> Result<Vec<u8>, E>,
     read: impl FnOnce(&[u8]) -> Result<T, BoxError>,
-) -> Result<Vec<u8>, Unfit>
+) -> Result<Vec<u8>, EncodeError>
 where
     T: Serialize,
     E: fmt::Display,
 {
-    let watch = Watch::new(format, Stop::Never);
-    let bytes = match write(value, &watch) {
+    let inspector = Inspector::new(format, FailOn::Never);
+    let bytes = match write(value, &inspector) {
         Ok(bytes) => bytes,
-        Err(error) => return Err(watch.unfit(error)),
+        Err(error) => return Err(inspector.into_error(error)),
     };
-    let doubts = watch.doubts.into_inner();
+    let doubts = inspector.doubts.into_inner();
     if doubts.is_empty() {
         return Ok(bytes);
     }
     let again = read(&bytes).map(|back| {
-        let watch = Watch::new(format, Stop::Never);
-        // What it cannot write is missing among its doubts.
-        let _ = write(&back, &watch);
-        watch.doubts.into_inner()
+        let inspector = Inspector::new(format, FailOn::Never);
+        // Values that cannot be serialized again are missing from the list, and so count as lost.
+        let _ = write(&back, &inspector);
+        inspector.doubts.into_inner()
     });
     let Some(lost) = first_lost(&doubts, again) else {
         return Ok(bytes);
     };
-    // The way to it is known only where an error comes out of it.
-    let watch = Watch::new(format, Stop::At(lost));
-    match write(value, &watch) {
-        Err(error) => Err(watch.unfit(error)),
+    // Serializes once more, because only an error yields the path of the value.
+    let inspector = Inspector::new(format, FailOn::At(lost));
+    match write(value, &inspector) {
+        Err(error) => Err(inspector.into_error(error)),
         Ok(_) => Ok(bytes),
     }
 }
 
-/// The index of the first value that was not read back, in whatever order a map is iterated.
+/// Returns the index of the first suspicious value that is missing after a round trip. Map entries may be in
+/// any order.
 fn first_lost(doubts: &[Doubt], again: Result<Vec<Doubt>, BoxError>) -> Option<usize> {
     let Ok(mut again) = again else {
         let is_non_finite = |doubt: &Doubt| matches!(doubt, Doubt::NonFinite(_));
-        // Of other errors the decoding of the value tells.
+        // Other failures surface when the value itself is decoded.
         return doubts.iter().position(is_non_finite);
     };
     doubts.iter().position(|doubt| {

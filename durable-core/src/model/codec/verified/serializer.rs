@@ -1,60 +1,60 @@
-//! The serializer that watches, around that of a format.
+//! Serializer that inspects values before a format's serializer writes them.
 
 use serde::{Serialize, Serializer};
 
-use super::parts::Parts;
-use super::{Doubt, Part, Watch};
+use super::compound::InspectingCompound;
+use super::{Doubt, Inspector, Part};
 
-/// A serializer of `S` that tells `watch` what may not come back.
-pub(in crate::model::codec) struct Watched<'w, S> {
+/// Serializer that reports suspicious values to its inspector.
+pub(in crate::model::codec) struct InspectingSerializer<'w, S> {
     inner: S,
-    watch: &'w Watch,
-    /// Whether the value is that of a `Some`.
+    inspector: &'w Inspector,
+    /// Whether the value is the content of a `Some`.
     in_some: bool,
 }
 
-impl<'w, S> Watched<'w, S> {
-    pub(super) fn new(inner: S, watch: &'w Watch) -> Self {
+impl<'w, S> InspectingSerializer<'w, S> {
+    pub(super) fn new(inner: S, inspector: &'w Inspector) -> Self {
         Self {
             inner,
-            watch,
+            inspector,
             in_some: false,
         }
     }
 }
 
-/// A value that is serialized under watch, within another.
-pub(super) struct Within<'a, T: ?Sized> {
+/// Nested value that is serialized through the inspector.
+pub(super) struct Inspected<'a, T: ?Sized> {
     value: &'a T,
-    watch: &'a Watch,
+    inspector: &'a Inspector,
     in_some: bool,
 }
 
-impl<'a, T: ?Sized> Within<'a, T> {
-    pub(super) fn new(value: &'a T, watch: &'a Watch) -> Self {
+impl<'a, T: ?Sized> Inspected<'a, T> {
+    pub(super) fn new(value: &'a T, inspector: &'a Inspector) -> Self {
         Self {
             value,
-            watch,
+            inspector,
             in_some: false,
         }
     }
 }
 
-impl<T: Serialize + ?Sized> Serialize for Within<'_, T> {
+impl<T: Serialize + ?Sized> Serialize for Inspected<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(Watched {
+        self.value.serialize(InspectingSerializer {
             inner: serializer,
-            watch: self.watch,
+            inspector: self.inspector,
             in_some: self.in_some,
         })
     }
 }
 
-/// Whether the shortest decimal of `value`, read as an `f64` and rounded, is `value` again. That is how values within
-/// untagged enums and flattened fields are read.
+/// Returns whether the shortest decimal of `value`, parsed as `f64` and rounded, equals `value`. Values inside
+/// untagged enums and flattened fields are parsed that way.
 fn survives_as_f64(value: f32) -> bool {
-    // Within these bounds the decimal never rounds to a midpoint of two `f32`: the decimal has at most nine digits and
-    // the midpoint 25 bits, so that as whole numbers both are below 2^53, and an `f64` tells them apart.
+    // Within these bounds the decimal never rounds to a midpoint of two `f32`. It has at most nine digits and
+    // the midpoint 25 bits, so as integers both are below 2^53, and an `f64` distinguishes them.
     if value == 0.0 || (1e-3..1e10).contains(&value.abs()) {
         return true;
     }
@@ -73,16 +73,16 @@ macro_rules! pass_on {
     };
 }
 
-impl<'w, S: Serializer> Serializer for Watched<'w, S> {
+impl<'w, S: Serializer> Serializer for InspectingSerializer<'w, S> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = Parts<'w, S::SerializeSeq>;
-    type SerializeTuple = Parts<'w, S::SerializeTuple>;
-    type SerializeTupleStruct = Parts<'w, S::SerializeTupleStruct>;
-    type SerializeTupleVariant = Parts<'w, S::SerializeTupleVariant>;
-    type SerializeMap = Parts<'w, S::SerializeMap>;
-    type SerializeStruct = Parts<'w, S::SerializeStruct>;
-    type SerializeStructVariant = Parts<'w, S::SerializeStructVariant>;
+    type SerializeSeq = InspectingCompound<'w, S::SerializeSeq>;
+    type SerializeTuple = InspectingCompound<'w, S::SerializeTuple>;
+    type SerializeTupleStruct = InspectingCompound<'w, S::SerializeTupleStruct>;
+    type SerializeTupleVariant = InspectingCompound<'w, S::SerializeTupleVariant>;
+    type SerializeMap = InspectingCompound<'w, S::SerializeMap>;
+    type SerializeStruct = InspectingCompound<'w, S::SerializeStruct>;
+    type SerializeStructVariant = InspectingCompound<'w, S::SerializeStructVariant>;
 
     pass_on! {
         serialize_bool(bool),
@@ -103,9 +103,9 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
 
     #[inline]
     fn serialize_f32(self, value: f32) -> Result<S::Ok, S::Error> {
-        if self.watch.format.is_finite() {
+        if self.inspector.format.is_finite() {
             if !value.is_finite() {
-                self.watch
+                self.inspector
                     .doubt(Doubt::NonFinite(f64::from(value).to_bits()))?;
             } else if !survives_as_f64(value) {
                 return self.inner.serialize_f64(f64::from(value));
@@ -116,8 +116,8 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
 
     #[inline]
     fn serialize_f64(self, value: f64) -> Result<S::Ok, S::Error> {
-        if !value.is_finite() && self.watch.format.is_finite() {
-            self.watch.doubt(Doubt::NonFinite(value.to_bits()))?;
+        if !value.is_finite() && self.inspector.format.is_finite() {
+            self.inspector.doubt(Doubt::NonFinite(value.to_bits()))?;
         }
         self.inner.serialize_f64(value)
     }
@@ -125,16 +125,16 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
     #[inline]
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
         if self.in_some {
-            self.watch.doubt(Doubt::SomeOfNothing)?;
+            self.inspector.doubt(Doubt::SomeOfNothing)?;
         }
         self.inner.serialize_none()
     }
 
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
-        self.inner.serialize_some(&Within {
+        self.inner.serialize_some(&Inspected {
             value,
-            watch: self.watch,
+            inspector: self.inspector,
             in_some: true,
         })
     }
@@ -142,15 +142,15 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
     #[inline]
     fn serialize_unit(self) -> Result<S::Ok, S::Error> {
         if self.in_some {
-            self.watch.doubt(Doubt::SomeOfNothing)?;
+            self.inspector.doubt(Doubt::SomeOfNothing)?;
         }
         self.inner.serialize_unit()
     }
 
     #[inline]
     fn serialize_unit_struct(self, name: &'static str) -> Result<S::Ok, S::Error> {
-        if self.in_some && self.watch.format.nullifies_unit_structs() {
-            self.watch.doubt(Doubt::SomeOfNothing)?;
+        if self.in_some && self.inspector.format.nullifies_unit_structs() {
+            self.inspector.doubt(Doubt::SomeOfNothing)?;
         }
         self.inner.serialize_unit_struct(name)
     }
@@ -171,13 +171,15 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
         name: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let Self { watch, in_some, .. } = self;
-        let within = Within {
+        let Self {
+            inspector, in_some, ..
+        } = self;
+        let inspected = Inspected {
             value,
-            watch,
+            inspector,
             in_some,
         };
-        self.inner.serialize_newtype_struct(name, &within)
+        self.inner.serialize_newtype_struct(name, &inspected)
     }
 
     #[inline]
@@ -188,22 +190,22 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<S::Ok, S::Error> {
-        let within = Within::new(value, self.watch);
+        let inspected = Inspected::new(value, self.inspector);
         self.inner
-            .serialize_newtype_variant(name, index, variant, &within)
-            .inspect_err(|_| self.watch.out_of(|| Part::Field(variant)))
+            .serialize_newtype_variant(name, index, variant, &inspected)
+            .inspect_err(|_| self.inspector.push_path(|| Part::Field(variant)))
     }
 
     #[inline]
     fn serialize_seq(self, len: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
         let inner = self.inner.serialize_seq(len)?;
-        Ok(Parts::new(inner, self.watch, None))
+        Ok(InspectingCompound::new(inner, self.inspector, None))
     }
 
     #[inline]
     fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
         let inner = self.inner.serialize_tuple(len)?;
-        Ok(Parts::new(inner, self.watch, None))
+        Ok(InspectingCompound::new(inner, self.inspector, None))
     }
 
     #[inline]
@@ -213,7 +215,7 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
         len: usize,
     ) -> Result<Self::SerializeTupleStruct, S::Error> {
         let inner = self.inner.serialize_tuple_struct(name, len)?;
-        Ok(Parts::new(inner, self.watch, None))
+        Ok(InspectingCompound::new(inner, self.inspector, None))
     }
 
     #[inline]
@@ -227,13 +229,17 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
         let inner = self
             .inner
             .serialize_tuple_variant(name, index, variant, len)?;
-        Ok(Parts::new(inner, self.watch, Some(variant)))
+        Ok(InspectingCompound::new(
+            inner,
+            self.inspector,
+            Some(variant),
+        ))
     }
 
     #[inline]
     fn serialize_map(self, len: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
         let inner = self.inner.serialize_map(len)?;
-        Ok(Parts::new(inner, self.watch, None))
+        Ok(InspectingCompound::new(inner, self.inspector, None))
     }
 
     #[inline]
@@ -243,7 +249,7 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
         len: usize,
     ) -> Result<Self::SerializeStruct, S::Error> {
         let inner = self.inner.serialize_struct(name, len)?;
-        Ok(Parts::new(inner, self.watch, None))
+        Ok(InspectingCompound::new(inner, self.inspector, None))
     }
 
     #[inline]
@@ -257,7 +263,11 @@ impl<'w, S: Serializer> Serializer for Watched<'w, S> {
         let inner = self
             .inner
             .serialize_struct_variant(name, index, variant, len)?;
-        Ok(Parts::new(inner, self.watch, Some(variant)))
+        Ok(InspectingCompound::new(
+            inner,
+            self.inspector,
+            Some(variant),
+        ))
     }
 
     fn collect_str<T: std::fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {

@@ -1,37 +1,37 @@
-//! Which call site made which record.
+//! Matches records with call sites.
 
 use std::collections::HashMap;
 
-use super::check::{answers, visible};
-use super::moves::{Function, Names, branches_of};
+use super::check::{matches, visible};
+use super::site_index::{FunctionIndex, NamePath, branches_of};
 use super::{LockedHandler, LockedSite};
 use crate::OperationId;
 use crate::model::record::{Kind, Record};
 
-/// The records of an execution of `handler`, each with the call site that asks for it. What no call site asks
-/// for is left out, and so is what stands in a `call!`.
-pub fn places<'a>(
+/// Returns the records of an execution of `handler`, each with its call site. Omits records without a call site
+/// and records inside a `call!`.
+pub fn recorded_sites<'a>(
     handler: &'a LockedHandler,
     records: &'a [Record],
 ) -> Vec<(&'a LockedSite, &'a Record)> {
-    let mut inside: HashMap<OperationId, Vec<&Record>> = HashMap::new();
+    let mut children: HashMap<OperationId, Vec<&Record>> = HashMap::new();
     for record in records {
-        inside.entry(record.parent).or_default().push(record);
+        children.entry(record.parent).or_default().push(record);
     }
-    let function = Function::of(handler);
+    let function = FunctionIndex::of(handler);
     let mut found = Vec::new();
     let top = (
         OperationId::ROOT,
-        Names::new(),
+        NamePath::new(),
         None,
         visible(&handler.sites, false),
     );
     let mut open = vec![top];
     while let Some((scope, names, branches, sites)) = open.pop() {
-        for record in inside.remove(&scope).unwrap_or_default() {
+        for record in children.remove(&scope).unwrap_or_default() {
             let names = [&names[..], &[record.name.to_string()]].concat();
-            let here = sites.iter().copied().find(|site| answers(record, site));
-            let site = here.or_else(|| function.left(&names, branches));
+            let current = sites.iter().copied().find(|site| matches(record, site));
+            let site = current.or_else(|| function.moved_from(&names, branches));
             let mut sites = Vec::new();
             if let Some(site) = site {
                 found.push((site, record));

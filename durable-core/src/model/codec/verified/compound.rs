@@ -1,4 +1,4 @@
-//! What compound values are made of, under watch.
+//! Inspecting wrappers of the compound serializers.
 
 use serde::Serialize;
 use serde::ser::{
@@ -6,33 +6,33 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::serializer::Within;
-use super::{Lost, Part, Watch};
+use super::serializer::Inspected;
+use super::{Inspector, Loss, Part};
 
-/// The parts of a list, map, struct or variant, each under watch.
-pub(in crate::model::codec) struct Parts<'w, C> {
+/// Wrapper of a compound serializer that inspects the items of a list, map, struct or variant.
+pub(in crate::model::codec) struct InspectingCompound<'w, C> {
     inner: C,
-    watch: &'w Watch,
+    inspector: &'w Inspector,
     variant: Option<&'static str>,
-    /// Parts so far.
+    /// Number of items so far.
     count: usize,
 }
 
-impl<'w, C> Parts<'w, C> {
-    pub(super) fn new(inner: C, watch: &'w Watch, variant: Option<&'static str>) -> Self {
+impl<'w, C> InspectingCompound<'w, C> {
+    pub(super) fn new(inner: C, inspector: &'w Inspector, variant: Option<&'static str>) -> Self {
         Self {
             inner,
-            watch,
+            inspector,
             variant,
             count: 0,
         }
     }
 
     #[cold]
-    fn out_of(&self, part: impl FnOnce() -> Part) {
-        self.watch.out_of(part);
+    fn push_path(&self, part: impl FnOnce() -> Part) {
+        self.inspector.push_path(part);
         if let Some(variant) = self.variant {
-            self.watch.out_of(|| Part::Field(variant));
+            self.inspector.push_path(|| Part::Field(variant));
         }
     }
 }
@@ -40,16 +40,16 @@ impl<'w, C> Parts<'w, C> {
 macro_rules! of_items {
     ($($trait:ident::$method:ident,)*) => {
         $(
-            impl<C: $trait> $trait for Parts<'_, C> {
+            impl<C: $trait> $trait for InspectingCompound<'_, C> {
                 type Ok = C::Ok;
                 type Error = C::Error;
 
                 #[inline]
                 fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
                     self.count += 1;
-                    let within = Within::new(value, self.watch);
-                    let written = self.inner.$method(&within);
-                    written.inspect_err(|_| self.out_of(|| Part::Index(self.count - 1)))
+                    let inspected = Inspected::new(value, self.inspector);
+                    let written = self.inner.$method(&inspected);
+                    written.inspect_err(|_| self.push_path(|| Part::Index(self.count - 1)))
                 }
 
                 #[inline]
@@ -71,7 +71,7 @@ of_items! {
 macro_rules! of_fields {
     ($($trait:ident,)*) => {
         $(
-            impl<C: $trait> $trait for Parts<'_, C> {
+            impl<C: $trait> $trait for InspectingCompound<'_, C> {
                 type Ok = C::Ok;
                 type Error = C::Error;
 
@@ -81,9 +81,9 @@ macro_rules! of_fields {
                     name: &'static str,
                     value: &T,
                 ) -> Result<(), C::Error> {
-                    let within = Within::new(value, self.watch);
-                    let written = self.inner.serialize_field(name, &within);
-                    written.inspect_err(|_| self.out_of(|| Part::Field(name)))
+                    let inspected = Inspected::new(value, self.inspector);
+                    let written = self.inner.serialize_field(name, &inspected);
+                    written.inspect_err(|_| self.push_path(|| Part::Field(name)))
                 }
 
                 #[inline]
@@ -105,21 +105,25 @@ of_fields! {
     SerializeStructVariant,
 }
 
-impl<C: SerializeMap> SerializeMap for Parts<'_, C> {
+impl<C: SerializeMap> SerializeMap for InspectingCompound<'_, C> {
     type Ok = C::Ok;
     type Error = C::Error;
 
     #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), C::Error> {
         self.count += 1;
-        let written = self.inner.serialize_key(&Within::new(key, self.watch));
-        written.inspect_err(|error| self.watch.fail(Lost::Key(error.to_string())))
+        let written = self
+            .inner
+            .serialize_key(&Inspected::new(key, self.inspector));
+        written.inspect_err(|error| self.inspector.fail(Loss::Key(error.to_string())))
     }
 
     #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), C::Error> {
-        let written = self.inner.serialize_value(&Within::new(value, self.watch));
-        written.inspect_err(|_| self.out_of(|| Part::Key(format!("entry {}", self.count))))
+        let written = self
+            .inner
+            .serialize_value(&Inspected::new(value, self.inspector));
+        written.inspect_err(|_| self.push_path(|| Part::Key(format!("entry {}", self.count))))
     }
 
     #[inline]
@@ -129,10 +133,12 @@ impl<C: SerializeMap> SerializeMap for Parts<'_, C> {
         V: Serialize + ?Sized,
     {
         self.serialize_key(key)?;
-        let written = self.inner.serialize_value(&Within::new(value, self.watch));
+        let written = self
+            .inner
+            .serialize_value(&Inspected::new(value, self.inspector));
         written.inspect_err(|_| {
             let text = || serde_json::to_string(key).unwrap_or_else(|_| "…".to_owned());
-            self.out_of(|| Part::Key(text()));
+            self.push_path(|| Part::Key(text()));
         })
     }
 

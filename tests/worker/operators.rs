@@ -297,7 +297,7 @@ async fn many_are_retried_and_removed_by_a_filter() {
         ..Filter::default()
     });
     let change = Bulk::Retry(RetryFrom::Failure);
-    assert_eq!(failed.concerned(&change).await.unwrap().len(), 11);
+    assert_eq!(failed.affected(&change).await.unwrap().len(), 11);
     let done = failed.apply(change).await.unwrap();
     assert_eq!((done.done.len(), done.refused.len()), (11, 0));
     assert_eq!(handles[12].result().await.unwrap(), 121);
@@ -356,7 +356,7 @@ async fn links_of_a_chain_are_kept_while_it_goes_on() {
         let before = durable::Timestamp::from(now).after(Duration::from_secs(60));
         let old = client.ended_before(before);
         assert_eq!(old.ids().await.unwrap().len(), 2);
-        assert!(old.concerned(&Bulk::Delete).await.unwrap().is_empty());
+        assert!(old.affected(&Bulk::Delete).await.unwrap().is_empty());
         let history = client.history(&"a~3".parse().unwrap()).await.unwrap();
         let callback = history[0].handle.clone().unwrap();
         client.complete(&callback, &10).await.unwrap();

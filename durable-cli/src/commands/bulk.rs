@@ -105,7 +105,7 @@ async fn all(
     options: ChangeArgs,
 ) -> Result<String, CliError> {
     let selection = client.select(filter);
-    let affected = selection.concerned(&change).await.map_err(failed)?;
+    let affected = selection.affected(&change).await.map_err(failed)?;
     if options.dry_run || affected.is_empty() {
         return result(&change, affected, Vec::new(), options);
     }

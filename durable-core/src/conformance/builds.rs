@@ -1,14 +1,16 @@
-//! What one build cannot run is offered to others.
+//! Executions blocked under one build, which are offered to others.
 
 use super::fixture::{NOW, TTL, at, ending, id, new};
-use super::work::{built, looking_after, names, now};
-use super::{Outcome, Store, same};
+use super::work::{abandoned_request, claim_request, claimed_ids, worker_of_build};
+use super::{Outcome, Store, expect_eq};
 use crate::store::{Change, Claimed, ExecutionStatus, ExecutionUpdate};
 
 async fn blocked(store: &Store, name: &str, build: &str) -> Outcome {
     store.start(new(name)?).await?;
-    let claimed = store.claim_due(&built(build), now(1, NOW)).await?;
-    same!(names(&claimed), [name], "claimed");
+    let claimed = store
+        .claim_due(&worker_of_build(build), claim_request(1, NOW))
+        .await?;
+    expect_eq!(claimed_ids(&claimed), [name], "claimed");
     block(store, &claimed).await
 }
 
@@ -21,79 +23,91 @@ async fn block(store: &Store, claimed: &Claimed) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn blocked_is_offered_once_to_every_other_build(store: Store) -> Outcome {
+pub(super) async fn a_blocked_execution_is_offered_once_to_every_other_build(
+    store: Store,
+) -> Outcome {
     blocked(&store, "a", "1").await?;
-    let (one, two) = (built("1"), built("2"));
-    let look = looking_after(at(1), TTL);
-    same!(
-        names(&store.claim_due(&one, look).await?).len(),
+    let (one, two) = (worker_of_build("1"), worker_of_build("2"));
+    let request = abandoned_request(at(1), TTL);
+    expect_eq!(
+        claimed_ids(&store.claim_due(&one, request).await?).len(),
         0,
         "offered to its own build"
     );
-    same!(
-        names(&store.claim_due(&two, now(9, at(1))).await?).len(),
+    expect_eq!(
+        claimed_ids(&store.claim_due(&two, claim_request(9, at(1))).await?).len(),
         0,
-        "without a look"
+        "claimed without `look_after`"
     );
-    let claimed = store.claim_due(&two, look).await?;
-    same!(names(&claimed), ["a"], "offered to another");
+    let claimed = store.claim_due(&two, request).await?;
+    expect_eq!(claimed_ids(&claimed), ["a"], "offered to another");
     block(&store, &claimed).await?;
     for worker in [&one, &two] {
-        same!(
-            names(&store.claim_due(worker, look).await?).len(),
+        expect_eq!(
+            claimed_ids(&store.claim_due(worker, request).await?).len(),
             0,
             "offered again"
         );
     }
-    same!(
-        names(&store.claim_due(&built("3"), look).await?),
+    expect_eq!(
+        claimed_ids(&store.claim_due(&worker_of_build("3"), request).await?),
         ["a"],
         "offered to a third"
     );
     Ok(())
 }
 
-pub(super) async fn progress_makes_builds_try_again(store: Store) -> Outcome {
+pub(super) async fn progress_lets_earlier_builds_try_again(store: Store) -> Outcome {
     blocked(&store, "a", "1").await?;
-    let look = looking_after(at(1), TTL);
-    let claimed = store.claim_due(&built("2"), look).await?;
+    let request = abandoned_request(at(1), TTL);
+    let claimed = store.claim_due(&worker_of_build("2"), request).await?;
     for lease in &claimed.leases {
         let wake_at = Some(at(1));
         let sleeps = ending(1, ExecutionUpdate::Suspend { wake_at });
         store.checkpoint(&lease.fence, sleeps).await?;
     }
-    let claimed = store.claim_due(&built("2"), now(9, at(1))).await?;
+    let claimed = store
+        .claim_due(&worker_of_build("2"), claim_request(9, at(1)))
+        .await?;
     block(&store, &claimed).await?;
-    same!(
-        names(&store.claim_due(&built("1"), look).await?),
+    expect_eq!(
+        claimed_ids(&store.claim_due(&worker_of_build("1"), request).await?),
         ["a"],
         "offered to the first build"
     );
     Ok(())
 }
 
-pub(super) async fn resumed_is_tried_by_any_build(store: Store) -> Outcome {
+pub(super) async fn a_resumed_execution_is_due_for_any_build(store: Store) -> Outcome {
     blocked(&store, "a", "1").await?;
     store.change(&id("a")?, Change::Resume, at(1)).await?;
     let execution = store.get(&id("a")?).await?;
-    same!(
+    expect_eq!(
         (execution.status, execution.report),
         (ExecutionStatus::Suspended, None),
         "state"
     );
-    let claimed = store.claim_due(&built("1"), now(9, at(1))).await?;
-    same!(names(&claimed), ["a"], "claimed");
+    let claimed = store
+        .claim_due(&worker_of_build("1"), claim_request(9, at(1)))
+        .await?;
+    expect_eq!(claimed_ids(&claimed), ["a"], "claimed");
     Ok(())
 }
 
-pub(super) async fn resumed_is_offered_to_every_build_again(store: Store) -> Outcome {
+pub(super) async fn resuming_offers_to_every_build_again(store: Store) -> Outcome {
     blocked(&store, "a", "1").await?;
-    let look = looking_after(at(1), TTL);
-    block(&store, &store.claim_due(&built("2"), look).await?).await?;
+    let request = abandoned_request(at(1), TTL);
+    block(
+        &store,
+        &store.claim_due(&worker_of_build("2"), request).await?,
+    )
+    .await?;
     store.change(&id("a")?, Change::Resume, at(1)).await?;
-    let claimed = store.claim_due(&built("1"), now(9, at(1))).await?;
+    let claimed = store
+        .claim_due(&worker_of_build("1"), claim_request(9, at(1)))
+        .await?;
     block(&store, &claimed).await?;
-    let claimed = store.claim_due(&built("2"), look).await?;
-    same!(names(&claimed), ["a"], "offered to a build of before");
+    let claimed = store.claim_due(&worker_of_build("2"), request).await?;
+    expect_eq!(claimed_ids(&claimed), ["a"], "offered to an earlier build");
     Ok(())
 }

@@ -1,94 +1,101 @@
-//! Atomic, fenced, repeatable, readable.
+//! Checkpoints: atomic, fenced and repeatable.
 
 use tokio::task::JoinSet;
 
 use super::fixture::{
-    NOW, TTL, batch, ending, id, leased, loaded, new, put, state, step, suspend, taken_over,
+    NOW, TTL, batch, checkpoint, ending, id, load_all, new, start_and_claim, step, stored_state,
+    suspend, take_over,
 };
-use super::{Defect, Outcome, Store, refused, same};
+use super::{Defect, Outcome, Store, expect_eq, expect_error};
 use crate::store::ExecutionUpdate;
 
-pub(super) async fn puts_records_in_order(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
-    let fence = put(
+pub(super) async fn records_are_kept_in_order(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
+    let fence = checkpoint(
         &store,
         &lease.fence,
         batch(1, vec![step(1, "1"), step(2, "2")]),
     )
     .await?;
-    let fence = put(&store, &fence, batch(2, vec![step(3, "3")])).await?;
+    let fence = checkpoint(&store, &fence, batch(2, vec![step(3, "3")])).await?;
     let expected = vec![step(1, "1"), step(2, "2"), step(3, "3")];
-    same!(loaded(&store, &fence, 0).await?, expected, "load");
-    same!(store.history(&id("a")?).await?, expected, "history");
+    expect_eq!(load_all(&store, &fence, 0).await?, expected, "load");
+    expect_eq!(store.history(&id("a")?).await?, expected, "history");
     Ok(())
 }
 
-pub(super) async fn a_record_written_again_replaces_the_one_before(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
+pub(super) async fn a_record_written_again_replaces_the_previous_one(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
     let first = batch(1, vec![step(1, "1"), step(2, "2"), step(1, "one")]);
-    let fence = put(&store, &lease.fence, first).await?;
+    let fence = checkpoint(&store, &lease.fence, first).await?;
     let mut bare = step(2, "2");
     (bare.payload, bare.ended_at) = (None, None);
-    let fence = put(&store, &fence, batch(2, vec![bare.clone()])).await?;
+    let fence = checkpoint(&store, &fence, batch(2, vec![bare.clone()])).await?;
     let expected = vec![step(1, "one"), bare];
-    same!(
-        loaded(&store, &fence, 0).await?,
+    expect_eq!(
+        load_all(&store, &fence, 0).await?,
         expected,
         "the later record"
     );
     Ok(())
 }
 
-pub(super) async fn load_goes_on_after_a_position(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
-    same!(
-        loaded(&store, &lease.fence, 0).await?,
+pub(super) async fn load_continues_after_a_position(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
+    expect_eq!(
+        load_all(&store, &lease.fence, 0).await?,
         vec![],
-        "nothing yet"
+        "before the first record"
     );
     let records: Vec<_> = (1..=300).map(|seq| step(seq, "true")).collect();
-    let fence = put(&store, &lease.fence, batch(1, records.clone())).await?;
-    same!(loaded(&store, &fence, 0).await?, records, "from the start");
-    same!(
-        loaded(&store, &fence, 256).await?,
+    let fence = checkpoint(&store, &lease.fence, batch(1, records.clone())).await?;
+    expect_eq!(
+        load_all(&store, &fence, 0).await?,
+        records,
+        "from the start"
+    );
+    expect_eq!(
+        load_all(&store, &fence, 256).await?,
         records[256..],
         "after 256"
     );
-    same!(loaded(&store, &fence, 300).await?, vec![], "after the last");
-    same!(
-        loaded(&store, &fence, u64::MAX).await?,
+    expect_eq!(
+        load_all(&store, &fence, 300).await?,
         vec![],
-        "after the end of numbers"
+        "after the last"
+    );
+    expect_eq!(
+        load_all(&store, &fence, u64::MAX).await?,
+        vec![],
+        "after the largest position"
     );
     Ok(())
 }
 
-pub(super) async fn the_same_batch_again_changes_nothing(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
+pub(super) async fn a_repeated_batch_changes_nothing(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
     let first = batch(1, vec![step(1, "1"), step(2, "2")]);
-    put(&store, &lease.fence, first.clone()).await?;
-    let before = state(&store, &id("a")?).await?;
-    let fence = put(&store, &lease.fence, first).await?;
-    same!(
-        state(&store, &id("a")?).await?,
+    checkpoint(&store, &lease.fence, first.clone()).await?;
+    let before = stored_state(&store, &id("a")?).await?;
+    let fence = checkpoint(&store, &lease.fence, first).await?;
+    expect_eq!(
+        stored_state(&store, &id("a")?).await?,
         before,
         "after the repetition"
     );
-    put(&store, &fence, batch(2, vec![step(3, "3")])).await?;
+    checkpoint(&store, &fence, batch(2, vec![step(3, "3")])).await?;
     Ok(())
 }
 
-pub(super) async fn the_last_batch_may_be_repeated_after_the_lease_is_gone(
-    store: Store,
-) -> Outcome {
-    let lease = leased(&store, "a").await?;
-    let fence = put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+pub(super) async fn the_last_batch_may_be_repeated_after_the_release(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
+    let fence = checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
     let last = ending(2, suspend());
     store.checkpoint(&fence, last.clone()).await?;
-    let before = state(&store, &id("a")?).await?;
+    let before = stored_state(&store, &id("a")?).await?;
     store.checkpoint(&fence, last).await?;
-    same!(
-        state(&store, &id("a")?).await?,
+    expect_eq!(
+        stored_state(&store, &id("a")?).await?,
         before,
         "after the repetition"
     );
@@ -96,12 +103,12 @@ pub(super) async fn the_last_batch_may_be_repeated_after_the_lease_is_gone(
 }
 
 pub(super) async fn an_old_fence_changes_nothing(store: Store) -> Outcome {
-    let old = leased(&store, "a").await?;
-    let fence = put(&store, &old.fence, batch(1, vec![step(1, "1")])).await?;
-    let current = taken_over(&store, &old).await?;
-    let before = state(&store, &id("a")?).await?;
+    let old = start_and_claim(&store, "a").await?;
+    let fence = checkpoint(&store, &old.fence, batch(1, vec![step(1, "1")])).await?;
+    let current = take_over(&store, &old).await?;
+    let before = stored_state(&store, &id("a")?).await?;
     let late = batch(2, vec![step(2, "2"), step(1, "late")]);
-    refused!(
+    expect_error!(
         store.checkpoint(&fence, late).await,
         FenceLost,
         "late records"
@@ -112,51 +119,51 @@ pub(super) async fn an_old_fence_changes_nothing(store: Store) -> Outcome {
             error: crate::OperationError::new("a", crate::ErrorKind::Failed, "late"),
         },
     );
-    refused!(
+    expect_error!(
         store.checkpoint(&fence, late).await,
         FenceLost,
         "a late end"
     );
     let repeated = batch(1, vec![step(1, "1")]);
-    refused!(
+    expect_error!(
         store.checkpoint(&fence, repeated).await,
         FenceLost,
         "a late repetition"
     );
-    same!(
-        state(&store, &id("a")?).await?,
+    expect_eq!(
+        stored_state(&store, &id("a")?).await?,
         before,
         "after late checkpoints"
     );
-    put(&store, &current.fence, batch(1, vec![step(2, "new")])).await?;
-    same!(
+    checkpoint(&store, &current.fence, batch(1, vec![step(2, "new")])).await?;
+    expect_eq!(
         store.history(&id("a")?).await?,
         vec![step(1, "1"), step(2, "new")],
-        "the new holder's"
+        "records of the new holder"
     );
     Ok(())
 }
 
-pub(super) async fn a_foreign_fence_changes_nothing(store: Store) -> Outcome {
-    let mine = leased(&store, "a").await?.fence;
-    leased(&store, "b").await?;
-    let before = state(&store, &id("b")?).await?;
+pub(super) async fn a_made_up_fence_changes_nothing(store: Store) -> Outcome {
+    let mine = start_and_claim(&store, "a").await?.fence;
+    start_and_claim(&store, "b").await?;
+    let before = stored_state(&store, &id("b")?).await?;
     for token in ["", "0", "not a token", "-1", "99999999999999999999999"] {
         let mut fence = mine.clone();
         fence.token = token.into();
-        refused!(
+        expect_error!(
             store.checkpoint(&fence, batch(1, vec![step(1, "1")])).await,
             FenceLost,
             token
         );
-        refused!(store.renew(&fence, NOW, TTL).await, FenceLost, token);
+        expect_error!(store.renew(&fence, NOW, TTL).await, FenceLost, token);
     }
-    same!(
-        state(&store, &id("b")?).await?,
+    expect_eq!(
+        stored_state(&store, &id("b")?).await?,
         before,
         "after made-up fences"
     );
-    same!(
+    expect_eq!(
         store.history(&id("a")?).await?,
         vec![],
         "after made-up fences"
@@ -165,17 +172,17 @@ pub(super) async fn a_foreign_fence_changes_nothing(store: Store) -> Outcome {
 }
 
 pub(super) async fn a_released_fence_changes_nothing(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
+    let lease = start_and_claim(&store, "a").await?;
     store.checkpoint(&lease.fence, ending(1, suspend())).await?;
-    let before = state(&store, &id("a")?).await?;
+    let before = stored_state(&store, &id("a")?).await?;
     let late = batch(2, vec![step(1, "1")]);
-    refused!(
+    expect_error!(
         store.checkpoint(&lease.fence, late).await,
         FenceLost,
         "records after the release"
     );
-    same!(
-        state(&store, &id("a")?).await?,
+    expect_eq!(
+        stored_state(&store, &id("a")?).await?,
         before,
         "after the late checkpoint"
     );
@@ -183,10 +190,10 @@ pub(super) async fn a_released_fence_changes_nothing(store: Store) -> Outcome {
 }
 
 pub(super) async fn an_empty_batch_is_fenced_too(store: Store) -> Outcome {
-    let old = leased(&store, "a").await?;
-    put(&store, &old.fence, batch(1, vec![])).await?;
-    taken_over(&store, &old).await?;
-    refused!(
+    let old = start_and_claim(&store, "a").await?;
+    checkpoint(&store, &old.fence, batch(1, vec![])).await?;
+    take_over(&store, &old).await?;
+    expect_error!(
         store.checkpoint(&old.fence, batch(2, vec![])).await,
         FenceLost,
         "an empty batch"
@@ -194,41 +201,44 @@ pub(super) async fn an_empty_batch_is_fenced_too(store: Store) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn executions_do_not_mix(store: Store) -> Outcome {
-    let (a, b) = (leased(&store, "a").await?, leased(&store, "b").await?);
-    put(&store, &a.fence, batch(1, vec![step(1, "1")])).await?;
-    let fence = put(
+pub(super) async fn executions_are_separate(store: Store) -> Outcome {
+    let (a, b) = (
+        start_and_claim(&store, "a").await?,
+        start_and_claim(&store, "b").await?,
+    );
+    checkpoint(&store, &a.fence, batch(1, vec![step(1, "1")])).await?;
+    let fence = checkpoint(
         &store,
         &b.fence,
         batch(1, vec![step(1, "one"), step(2, "two")]),
     )
     .await?;
-    same!(
+    expect_eq!(
         store.history(&id("a")?).await?,
         vec![step(1, "1")],
-        "the first"
+        "records of the first execution"
     );
-    same!(
-        loaded(&store, &fence, 1).await?,
+    expect_eq!(
+        load_all(&store, &fence, 1).await?,
         vec![step(2, "two")],
-        "the second"
+        "records of the second execution"
     );
     Ok(())
 }
 
-pub(super) async fn many_executions_at_once(store: Store) -> Outcome {
+pub(super) async fn many_executions_can_be_written_concurrently(store: Store) -> Outcome {
     let mut tasks = JoinSet::new();
     for n in 0..32 {
         let store = store.clone();
         tasks.spawn(async move { run_one(store, &format!("run-{n:02}")).await });
     }
     while let Some(done) = tasks.join_next().await {
-        done.map_err(|lost| Defect::new(format!("a task was lost: {lost}")))??;
+        done.map_err(|lost| Defect::new(format!("a task panicked: {lost}")))??;
     }
     for n in 0..32 {
         let records: Vec<_> = (1..=8).map(|seq| step(seq, "1")).collect();
         let history = store.history(&id(&format!("run-{n:02}"))?).await?;
-        same!(history, records, "what one of many wrote");
+        expect_eq!(history, records, "records of one execution");
     }
     Ok(())
 }
@@ -237,7 +247,7 @@ async fn run_one(store: Store, name: &str) -> Outcome {
     store.start(new(name)?).await?;
     let mut fence = store.claim(&id(name)?, NOW, TTL).await?.fence;
     for seq in 1..=8 {
-        fence = put(&store, &fence, batch(seq, vec![step(seq, "1")])).await?;
+        fence = checkpoint(&store, &fence, batch(seq, vec![step(seq, "1")])).await?;
     }
     store.checkpoint(&fence, ending(9, suspend())).await?;
     Ok(())

@@ -1,87 +1,96 @@
-//! What is kept of an execution itself, and how it is found.
+//! Executions: start, updates, listing and history.
 
 use super::fixture::{
-    NOW, TTL, at, batch, ending, id, json, leased, new, put, state, step, suspend,
+    NOW, TTL, at, batch, checkpoint, ending, id, json, new, start_and_claim, step, stored_state,
+    suspend,
 };
-use super::{Defect, Outcome, Store, refused, same};
+use super::{Defect, Outcome, Store, expect_eq, expect_error};
 use crate::ErrorKind;
 use crate::model::error::OperationError;
 use crate::store::{Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Filter, Started};
 
 pub(super) async fn start_is_idempotent(store: Store) -> Outcome {
     let expected = Execution::queued(new("a")?);
-    same!(
+    expect_eq!(
         store.start(new("a")?).await?,
         Started::Created(expected.clone()),
         "the first start"
     );
-    same!(store.get(&id("a")?).await?, expected, "what is stored");
-    same!(
+    expect_eq!(
+        store.get(&id("a")?).await?,
+        expected,
+        "the stored execution"
+    );
+    expect_eq!(
         store.start(new("a")?).await?,
         Started::Existing(expected),
         "the second start"
     );
-    same!(store.history(&id("a")?).await?, vec![], "its history");
+    expect_eq!(
+        store.history(&id("a")?).await?,
+        vec![],
+        "history after the start"
+    );
     Ok(())
 }
 
-pub(super) async fn start_leaves_an_existing_execution_alone(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
+pub(super) async fn start_does_not_change_an_existing_execution(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
     let succeed = ExecutionUpdate::Succeed { output: json("7") };
     store.checkpoint(&lease.fence, ending(1, succeed)).await?;
     let before = store.get(&id("a")?).await?;
     let mut other = new("a")?;
     (other.handler, other.input, other.created_at) = ("other".to_owned(), json("0"), at(9));
-    same!(
+    expect_eq!(
         store.start(other).await?,
         Started::Existing(before.clone()),
         "the start"
     );
-    same!(store.get(&id("a")?).await?, before, "what is stored");
+    expect_eq!(store.get(&id("a")?).await?, before, "the stored execution");
     Ok(())
 }
 
 pub(super) async fn unknown_executions_are_not_found(store: Store) -> Outcome {
-    let mut fence = leased(&store, "a").await?.fence;
+    let mut fence = start_and_claim(&store, "a").await?.fence;
     let other = id("b")?;
-    refused!(store.get(&other).await, NotFound, "get");
-    refused!(store.history(&other).await, NotFound, "history");
-    refused!(store.claim(&other, NOW, TTL).await, NotFound, "claim");
+    expect_error!(store.get(&other).await, NotFound, "get");
+    expect_error!(store.history(&other).await, NotFound, "history");
+    expect_error!(store.claim(&other, NOW, TTL).await, NotFound, "claim");
     fence.execution = other;
     let written = store.checkpoint(&fence, batch(1, vec![step(1, "1")])).await;
-    same!(
+    expect_eq!(
         written.is_err(),
         true,
         "a fence that names another execution is refused"
     );
-    same!(
+    expect_eq!(
         store.history(&id("a")?).await?,
         vec![],
-        "the first execution's history"
+        "history of the first execution"
     );
     Ok(())
 }
 
-/// Ends a lease with `update` and gives the execution as it is then.
+/// Ends a lease with `update` and returns the execution afterwards.
 async fn updated(store: &Store, update: ExecutionUpdate) -> Result<(Fence, Execution), Defect> {
-    let lease = leased(store, "a").await?;
+    let lease = start_and_claim(store, "a").await?;
     store.checkpoint(&lease.fence, ending(1, update)).await?;
     Ok((lease.fence, store.get(&id("a")?).await?))
 }
 
-pub(super) async fn suspend_keeps_the_time(store: Store) -> Outcome {
+pub(super) async fn suspend_keeps_the_wake_up_time(store: Store) -> Outcome {
     let wake_at = Some(at(86_400));
     let (_, execution) = updated(&store, ExecutionUpdate::Suspend { wake_at }).await?;
-    same!(execution.status, ExecutionStatus::Suspended, "status");
-    same!(execution.wake_at, wake_at, "wake_at");
+    expect_eq!(execution.status, ExecutionStatus::Suspended, "status");
+    expect_eq!(execution.wake_at, wake_at, "wake_at");
     let lease = store.claim(&id("a")?, at(1), TTL).await?;
-    same!(lease.execution.wake_at, None, "wake_at once claimed");
+    expect_eq!(lease.execution.wake_at, None, "wake_at after the claim");
     store.checkpoint(&lease.fence, ending(1, suspend())).await?;
     let execution = store.get(&id("a")?).await?;
-    same!(
+    expect_eq!(
         (execution.status, execution.wake_at),
         (ExecutionStatus::Suspended, None),
-        "for an event"
+        "status and wake_at without a time"
     );
     Ok(())
 }
@@ -95,9 +104,9 @@ pub(super) async fn succeed_keeps_the_output(store: Store) -> Outcome {
         },
     )
     .await?;
-    same!(execution.status, ExecutionStatus::Succeeded, "status");
-    same!(execution.output, Some(output), "output");
-    same!(execution.input, new("a")?.input, "input");
+    expect_eq!(execution.status, ExecutionStatus::Succeeded, "status");
+    expect_eq!(execution.output, Some(output), "output");
+    expect_eq!(execution.input, new("a")?.input, "input");
     Ok(())
 }
 
@@ -113,8 +122,8 @@ pub(super) async fn fail_keeps_the_error(store: Store) -> Outcome {
         },
     )
     .await?;
-    same!(execution.status, ExecutionStatus::Failed, "status");
-    same!(execution.error, Some(error), "error");
+    expect_eq!(execution.status, ExecutionStatus::Failed, "status");
+    expect_eq!(execution.error, Some(error), "error");
     Ok(())
 }
 
@@ -127,13 +136,13 @@ pub(super) async fn block_keeps_the_report(store: Store) -> Outcome {
         },
     )
     .await?;
-    same!(execution.status, ExecutionStatus::Blocked, "status");
-    same!(execution.report, Some(report), "report");
+    expect_eq!(execution.status, ExecutionStatus::Blocked, "status");
+    expect_eq!(execution.report, Some(report), "report");
     Ok(())
 }
 
-pub(super) async fn update_and_records_are_one(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
+pub(super) async fn update_and_records_are_written_together(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
     let both = Batch {
         id: 1,
         records: vec![step(1, "1")],
@@ -142,9 +151,9 @@ pub(super) async fn update_and_records_are_one(store: Store) -> Outcome {
         execution: Some(ExecutionUpdate::Succeed { output: json("1") }),
     };
     store.checkpoint(&lease.fence, both.into()).await?;
-    let (execution, history) = state(&store, &id("a")?).await?;
-    same!(execution.status, ExecutionStatus::Succeeded, "status");
-    same!(history, vec![step(1, "1")], "history");
+    let (execution, history) = stored_state(&store, &id("a")?).await?;
+    expect_eq!(execution.status, ExecutionStatus::Succeeded, "status");
+    expect_eq!(history, vec![step(1, "1")], "history");
     Ok(())
 }
 
@@ -156,8 +165,8 @@ async fn listed(store: &Store, filter: Filter) -> Result<Vec<String>, Defect> {
         .collect())
 }
 
-pub(super) async fn list_is_in_order_and_pages(store: Store) -> Outcome {
-    same!(
+pub(super) async fn list_is_sorted_and_paged(store: Store) -> Outcome {
+    expect_eq!(
         listed(&store, Filter::default()).await?,
         Vec::<String>::new(),
         "an empty store"
@@ -166,35 +175,35 @@ pub(super) async fn list_is_in_order_and_pages(store: Store) -> Outcome {
         store.start(new(name)?).await?;
     }
     let all = ["Z", "a", "a-10", "a-2", "b"];
-    same!(listed(&store, Filter::default()).await?, all, "everything");
+    expect_eq!(listed(&store, Filter::default()).await?, all, "everything");
     let mut filter = Filter {
         limit: 2,
         ..Filter::default()
     };
-    same!(
+    expect_eq!(
         listed(&store, filter.clone()).await?,
         all[..2],
         "the first page"
     );
     filter.after = Some(id("a")?);
-    same!(
+    expect_eq!(
         listed(&store, filter.clone()).await?,
         all[2..4],
         "the second page"
     );
     filter.after = Some(id("a-3")?);
-    same!(
+    expect_eq!(
         listed(&store, filter.clone()).await?,
         all[4..],
-        "after an id that is not there"
+        "after an unknown id"
     );
     filter.after = Some(id("b")?);
-    same!(
+    expect_eq!(
         listed(&store, filter).await?,
         Vec::<String>::new(),
         "after the last"
     );
-    same!(
+    expect_eq!(
         store.list(Filter::default()).await?[1],
         store.get(&id("a")?).await?,
         "list and get"
@@ -202,42 +211,42 @@ pub(super) async fn list_is_in_order_and_pages(store: Store) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn list_filters(store: Store) -> Outcome {
+pub(super) async fn list_applies_the_filter(store: Store) -> Outcome {
     for name in ["c", "d"] {
         store.start(new(name)?).await?;
     }
     let mut other = new("e")?;
     other.handler = "other".to_owned();
     store.start(other).await?;
-    leased(&store, "a").await?;
-    let ended = leased(&store, "b").await?;
+    start_and_claim(&store, "a").await?;
+    let ended = start_and_claim(&store, "b").await?;
     store.checkpoint(&ended.fence, ending(1, suspend())).await?;
     let (queued, suspended) = (ExecutionStatus::Queued, ExecutionStatus::Suspended);
     let mut filter = Filter {
         status: vec![queued],
         ..Filter::default()
     };
-    same!(
+    expect_eq!(
         listed(&store, filter.clone()).await?,
         ["c", "d", "e"],
         "one status"
     );
     filter.status.push(suspended);
-    same!(
+    expect_eq!(
         listed(&store, filter.clone()).await?,
         ["b", "c", "d", "e"],
         "two statuses"
     );
     filter.handler = Some("etl".to_owned());
-    same!(
+    expect_eq!(
         listed(&store, filter.clone()).await?,
         ["b", "c", "d"],
         "and a handler"
     );
     (filter.after, filter.limit) = (Some(id("b")?), 1);
-    same!(listed(&store, filter.clone()).await?, ["c"], "and a page");
+    expect_eq!(listed(&store, filter.clone()).await?, ["c"], "and a page");
     filter.handler = Some("none".to_owned());
-    same!(
+    expect_eq!(
         listed(&store, filter).await?,
         Vec::<String>::new(),
         "an unknown handler"
@@ -246,18 +255,18 @@ pub(super) async fn list_filters(store: Store) -> Outcome {
 }
 
 pub(super) async fn history_needs_no_lease(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
-    let fence = put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
-    same!(
+    let lease = start_and_claim(&store, "a").await?;
+    let fence = checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+    expect_eq!(
         store.history(&id("a")?).await?,
         vec![step(1, "1")],
         "while leased"
     );
     store.checkpoint(&fence, ending(2, suspend())).await?;
-    same!(
+    expect_eq!(
         store.history(&id("a")?).await?,
         vec![step(1, "1")],
-        "once released"
+        "after the release"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the cases are made of.
+//! Helpers of the cases.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::store::{
 };
 use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
 
-/// Long enough that no case outlives it by accident.
+/// Lease duration that no case exceeds by accident.
 pub(super) const TTL: Duration = Duration::from_secs(60);
 
-/// When the cases begin: not zero, so that a forgotten time is noticed.
+/// Time at which the cases start. Not zero, so that a missing time is noticed.
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-/// `NOW`, so many seconds later (or earlier).
+/// Returns the time `seconds` after (or, if negative, before) `NOW`.
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(NOW.as_millis() + seconds * 1000)
 }
@@ -42,7 +42,7 @@ pub(super) fn new(name: &str) -> Result<NewExecution, Defect> {
     Ok(NewExecution::new(id(name)?, "etl", input, NOW).with_input_type("app::Job"))
 }
 
-/// A step that ended with `value`.
+/// Returns the record of a step that succeeded with `value`.
 pub(super) fn step(seq: u64, value: &str) -> Record {
     let occurrence = Occurrence::Ordered(seq);
     let id = OperationId::of(OperationId::ROOT, "load", &occurrence);
@@ -70,7 +70,7 @@ pub(super) fn ending(id: u64, update: ExecutionUpdate) -> Arc<Batch> {
     ending_seen(id, update, 0)
 }
 
-/// By a writer that knows of so many changes from outside.
+/// Returns a batch with an update, from a writer that has seen this many changes.
 pub(super) fn ending_seen(id: u64, update: ExecutionUpdate, seen: u64) -> Arc<Batch> {
     Arc::new(Batch {
         id,
@@ -81,8 +81,8 @@ pub(super) fn ending_seen(id: u64, update: ExecutionUpdate, seen: u64) -> Arc<Ba
     })
 }
 
-/// An empty batch: it asks what has changed beyond what is `seen`.
-pub(super) fn asking(id: u64, seen: u64) -> Arc<Batch> {
+/// Returns an empty batch, whose ack contains the changes after `seen`.
+pub(super) fn empty_batch(id: u64, seen: u64) -> Arc<Batch> {
     Arc::new(Batch {
         id,
         records: Vec::new(),
@@ -92,7 +92,7 @@ pub(super) fn asking(id: u64, seen: u64) -> Arc<Batch> {
     })
 }
 
-/// An operation `seq` of an execution that the outside is to settle.
+/// Returns the record of an operation that an external party settles.
 fn external(seq: u64, kind: Kind) -> Record {
     let occurrence = Occurrence::Ordered(seq);
     let root = OperationId::ROOT;
@@ -100,7 +100,7 @@ fn external(seq: u64, kind: Kind) -> Record {
     Record::started(seq, id, root, kind, kind.as_str(), occurrence, NOW)
 }
 
-/// A callback of execution `name`, open, and the id it is completed by.
+/// Returns an open callback of the execution `name`, with its id.
 pub(super) fn callback(name: &str, seq: u64) -> Result<(CallbackId, Record), Defect> {
     let mut record = external(seq, Kind::Callback);
     let id = CallbackId::unguessable(&id(name)?, seq, record.id);
@@ -108,18 +108,18 @@ pub(super) fn callback(name: &str, seq: u64) -> Result<(CallbackId, Record), Def
     Ok((id, record))
 }
 
-/// Starts execution `name`, which waits for a callback, its operation 1.
+/// Starts the execution `name`, whose operation 1 is a callback.
 pub(super) async fn with_callback(
     store: &Store,
     name: &str,
 ) -> Result<(Fence, CallbackId, Record), Defect> {
-    let lease = leased(store, name).await?;
+    let lease = start_and_claim(store, name).await?;
     let (callback, record) = callback(name, 1)?;
-    let fence = put(store, &lease.fence, batch(1, vec![record.clone()])).await?;
+    let fence = checkpoint(store, &lease.fence, batch(1, vec![record.clone()])).await?;
     Ok((fence, callback, record))
 }
 
-/// Operation `seq` of execution `parent` and the execution `name` that it waits for.
+/// Returns operation `seq` of the execution `parent`, and the child `name` that it waits for.
 pub(super) fn child(parent: &str, seq: u64, name: &str) -> Result<(Record, NewExecution), Defect> {
     let mut record = external(seq, Kind::Invoke);
     record.handle = Some(name.to_owned());
@@ -132,13 +132,13 @@ pub(super) fn child(parent: &str, seq: u64, name: &str) -> Result<(Record, NewEx
     Ok((record, child))
 }
 
-/// Starts execution `parent`, which starts execution `name` and waits for it: its operation 1.
+/// Starts the execution `parent`, whose operation 1 is the child `name`.
 pub(super) async fn with_child(
     store: &Store,
     parent: &str,
     name: &str,
 ) -> Result<(Fence, Record), Defect> {
-    let lease = leased(store, parent).await?;
+    let lease = start_and_claim(store, parent).await?;
     let (record, child) = child(parent, 1, name)?;
     let both = Batch {
         id: 1,
@@ -147,12 +147,12 @@ pub(super) async fn with_child(
         seen: 0,
         execution: None,
     };
-    let fence = put(store, &lease.fence, both.into()).await?;
+    let fence = checkpoint(store, &lease.fence, both.into()).await?;
     Ok((fence, record))
 }
 
-/// Runs an execution that was started to this end.
-pub(super) async fn run_to(store: &Store, name: &str, update: ExecutionUpdate) -> Outcome {
+/// Claims an execution and ends the lease with `update`.
+pub(super) async fn claim_and_end(store: &Store, name: &str, update: ExecutionUpdate) -> Outcome {
     let lease = store.claim(&id(name)?, NOW, TTL).await?;
     let seen = lease.execution.changes;
     store
@@ -161,8 +161,8 @@ pub(super) async fn run_to(store: &Store, name: &str, update: ExecutionUpdate) -
     Ok(())
 }
 
-/// What the checkpoint tells the writer, and the fence to go on with.
-pub(super) async fn told(
+/// Writes a checkpoint and returns the fence to continue with, and the ack.
+pub(super) async fn checkpoint_ack(
     store: &Store,
     fence: &Fence,
     batch: Arc<Batch>,
@@ -171,14 +171,14 @@ pub(super) async fn told(
     Ok((ack.fence.clone().unwrap_or_else(|| fence.clone()), ack))
 }
 
-/// A record as it is once the outside has settled it.
+/// Settles a record with an external outcome.
 pub(super) fn settled(mut record: Record, outcome: &Completion, now: Timestamp) -> Record {
     record.settle(outcome, now);
     record
 }
 
-/// The one record that a store has changed at a time of its own.
-pub(super) fn at_its_time(mut record: Record) -> Record {
+/// Removes the end time from a record that a store has settled by its own clock.
+pub(super) fn without_end_time(mut record: Record) -> Record {
     record.ended_at = None;
     record
 }
@@ -188,28 +188,28 @@ pub(super) fn suspend() -> ExecutionUpdate {
 }
 
 /// Starts an execution and claims it.
-pub(super) async fn leased(store: &Store, name: &str) -> Result<Lease, Defect> {
+pub(super) async fn start_and_claim(store: &Store, name: &str) -> Result<Lease, Defect> {
     let new = new(name)?;
     let id = new.id.clone();
     store.start(new).await?;
     Ok(store.claim(&id, NOW, TTL).await?)
 }
 
-/// Claims anew once the lease has run out.
-pub(super) async fn taken_over(store: &Store, lease: &Lease) -> Result<Lease, StoreError> {
+/// Claims an execution again after its lease has expired.
+pub(super) async fn take_over(store: &Store, lease: &Lease) -> Result<Lease, StoreError> {
     store.claim(&lease.fence.execution, at(3600), TTL).await
 }
 
-/// Everything stored of an execution, to compare before and after.
-pub(super) async fn state(
+/// Returns the stored execution and its records, to compare before and after.
+pub(super) async fn stored_state(
     store: &Store,
     id: &ExecutionId,
 ) -> Result<(Execution, Vec<Record>), StoreError> {
     Ok((store.get(id).await?, store.history(id).await?))
 }
 
-/// All records as `load` gives them, page by page.
-pub(super) async fn loaded(
+/// Returns all records that `load` yields, page by page.
+pub(super) async fn load_all(
     store: &Store,
     fence: &Fence,
     mut after: u64,
@@ -225,8 +225,8 @@ pub(super) async fn loaded(
     }
 }
 
-/// The fence to go on with after a checkpoint.
-pub(super) async fn put(
+/// Writes a checkpoint and returns the fence to continue with.
+pub(super) async fn checkpoint(
     store: &Store,
     fence: &Fence,
     batch: Arc<Batch>,

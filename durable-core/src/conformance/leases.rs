@@ -1,86 +1,87 @@
-//! Who may run an execution, and until when.
+//! Leases: who may run an execution, and until when.
 
 use tokio::task::JoinSet;
 
 use super::fixture::{
-    NOW, TTL, at, batch, ending, id, json, leased, new, put, step, suspend, taken_over,
+    NOW, TTL, at, batch, checkpoint, ending, id, json, new, start_and_claim, step, suspend,
+    take_over,
 };
-use super::{Defect, Outcome, Store, refused, same};
+use super::{Defect, Outcome, Store, expect_eq, expect_error};
 use crate::model::error::OperationError;
 use crate::store::{ExecutionStatus, ExecutionUpdate, Lease, StoreErrorKind};
 use crate::{ErrorKind, Timestamp};
 
-pub(super) async fn one_holder_at_a_time(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
-    refused!(
+pub(super) async fn only_one_holder_at_a_time(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
+    expect_error!(
         store.claim(&id("a")?, at(1), TTL).await,
         Leased,
-        "a second claim"
+        "second claim"
     );
-    refused!(
+    expect_error!(
         store.claim(&id("a")?, at(59), TTL).await,
         Leased,
-        "a claim just before the end"
+        "claim just before the expiry"
     );
-    put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
-    leased(&store, "b").await?;
+    checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+    start_and_claim(&store, "b").await?;
     Ok(())
 }
 
-pub(super) async fn a_claim_sets_the_execution_running(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
-    same!(
+pub(super) async fn a_claimed_execution_is_running(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
+    expect_eq!(
         lease.was_interrupted,
         false,
         "was_interrupted, at the first claim"
     );
-    same!(lease.fence.execution, id("a")?, "whom the fence is for");
-    same!(lease.execution.status, ExecutionStatus::Running, "status");
-    same!(lease.execution.input, new("a")?.input, "input");
-    same!(
+    expect_eq!(lease.fence.execution, id("a")?, "execution of the fence");
+    expect_eq!(lease.execution.status, ExecutionStatus::Running, "status");
+    expect_eq!(lease.execution.input, new("a")?.input, "input");
+    expect_eq!(
         store.get(&id("a")?).await?,
         lease.execution,
-        "what is stored"
+        "the stored execution"
     );
     Ok(())
 }
 
-pub(super) async fn an_expired_lease_is_taken_over(store: Store) -> Outcome {
-    let old = leased(&store, "a").await?;
+pub(super) async fn an_expired_lease_can_be_taken_over(store: Store) -> Outcome {
+    let old = start_and_claim(&store, "a").await?;
     let lease = store.claim(&id("a")?, at(60), TTL).await?;
-    same!(lease.was_interrupted, true, "was_interrupted");
-    same!(
+    expect_eq!(lease.was_interrupted, true, "was_interrupted");
+    expect_eq!(
         lease.fence == old.fence,
         false,
         "the old fence is the new one"
     );
-    same!(lease.execution.status, ExecutionStatus::Running, "status");
-    refused!(
+    expect_eq!(lease.execution.status, ExecutionStatus::Running, "status");
+    expect_error!(
         store.claim(&id("a")?, at(61), TTL).await,
         Leased,
-        "a third claim"
+        "third claim"
     );
     Ok(())
 }
 
-pub(super) async fn a_lease_given_up_is_clean(store: Store) -> Outcome {
-    let first = leased(&store, "a").await?;
+pub(super) async fn a_released_lease_does_not_count_as_interrupted(store: Store) -> Outcome {
+    let first = start_and_claim(&store, "a").await?;
     store.checkpoint(&first.fence, ending(1, suspend())).await?;
     let second = store.claim(&id("a")?, at(1), TTL).await?;
-    same!(
+    expect_eq!(
         second.was_interrupted,
         false,
         "was_interrupted, after a release"
     );
-    let third = taken_over(&store, &second).await?;
-    same!(
+    let third = take_over(&store, &second).await?;
+    expect_eq!(
         third.was_interrupted,
         true,
         "was_interrupted, after an expiry"
     );
     store.checkpoint(&third.fence, ending(1, suspend())).await?;
     let fourth = store.claim(&id("a")?, at(7200), TTL).await?;
-    same!(
+    expect_eq!(
         fourth.was_interrupted,
         false,
         "was_interrupted, after another release"
@@ -96,25 +97,29 @@ pub(super) async fn an_ended_execution_cannot_be_claimed(store: Store) -> Outcom
         ("b", ExecutionUpdate::Fail { error }),
     ];
     for (name, update) in endings {
-        let lease = leased(&store, name).await?;
+        let lease = start_and_claim(&store, name).await?;
         store.checkpoint(&lease.fence, ending(1, update)).await?;
         let before = store.get(&id(name)?).await?;
-        refused!(store.claim(&id(name)?, at(3600), TTL).await, Conflict, name);
-        same!(store.get(&id(name)?).await?, before, "after the claim");
+        expect_error!(store.claim(&id(name)?, at(3600), TTL).await, Conflict, name);
+        expect_eq!(
+            store.get(&id(name)?).await?,
+            before,
+            "execution after the claim"
+        );
     }
     Ok(())
 }
 
 pub(super) async fn a_blocked_execution_can_be_claimed(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
+    let lease = start_and_claim(&store, "a").await?;
     let report = "renamed".to_owned();
     store
         .checkpoint(&lease.fence, ending(1, ExecutionUpdate::Block { report }))
         .await?;
     let lease = store.claim(&id("a")?, at(1), TTL).await?;
-    same!(lease.was_interrupted, false, "was_interrupted");
+    expect_eq!(lease.was_interrupted, false, "was_interrupted");
     let execution = (lease.execution.status, lease.execution.report);
-    same!(
+    expect_eq!(
         execution,
         (ExecutionStatus::Running, None),
         "status and report"
@@ -122,16 +127,16 @@ pub(super) async fn a_blocked_execution_can_be_claimed(store: Store) -> Outcome 
     Ok(())
 }
 
-pub(super) async fn renewal_moves_the_expiry(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
+pub(super) async fn renewal_postpones_the_expiry(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
     store.renew(&lease.fence, at(50), TTL).await?;
-    refused!(
+    expect_error!(
         store.claim(&id("a")?, at(100), TTL).await,
         Leased,
         "within the renewed time"
     );
     let taken = store.claim(&id("a")?, at(110), TTL).await?;
-    same!(
+    expect_eq!(
         taken.was_interrupted,
         true,
         "was_interrupted, after the renewed time"
@@ -140,80 +145,80 @@ pub(super) async fn renewal_moves_the_expiry(store: Store) -> Outcome {
 }
 
 pub(super) async fn renewal_is_fenced(store: Store) -> Outcome {
-    let old = leased(&store, "a").await?;
-    let current = taken_over(&store, &old).await?;
-    refused!(
+    let old = start_and_claim(&store, "a").await?;
+    let current = take_over(&store, &old).await?;
+    expect_error!(
         store.renew(&old.fence, at(3600), TTL * 100).await,
         FenceLost,
         "the old holder"
     );
-    same!(
+    expect_eq!(
         store.claim(&id("a")?, at(3660), TTL).await?.was_interrupted,
         true,
         "was_interrupted"
     );
-    refused!(
+    expect_error!(
         store.renew(&current.fence, at(3660), TTL).await,
         FenceLost,
-        "once taken over"
+        "renewal after a takeover"
     );
-    let lease = leased(&store, "b").await?;
+    let lease = start_and_claim(&store, "b").await?;
     store.checkpoint(&lease.fence, ending(1, suspend())).await?;
-    refused!(
+    expect_error!(
         store.renew(&lease.fence, at(1), TTL).await,
         FenceLost,
-        "once released"
+        "renewal after a release"
     );
     Ok(())
 }
 
-pub(super) async fn a_clock_that_goes_backwards(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
-    refused!(
+pub(super) async fn a_lease_survives_a_clock_that_is_set_back(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
+    expect_error!(
         store.claim(&id("a")?, at(-3600), TTL).await,
         Leased,
         "a claim in the past"
     );
     store.renew(&lease.fence, at(-3600), TTL).await?;
-    put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+    checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
     store.checkpoint(&lease.fence, ending(2, suspend())).await?;
     let lease = store.claim(&id("a")?, at(-7200), TTL).await?;
-    same!(lease.was_interrupted, false, "was_interrupted");
+    expect_eq!(lease.was_interrupted, false, "was_interrupted");
     let taken = store
         .claim(&id("a")?, Timestamp::from_millis(i64::MAX), TTL)
         .await?;
-    same!(
+    expect_eq!(
         taken.was_interrupted,
         true,
-        "was_interrupted, at the end of time"
+        "was_interrupted, at the latest possible time"
     );
     Ok(())
 }
 
-pub(super) async fn of_many_claims_one_wins(store: Store) -> Outcome {
+pub(super) async fn only_one_of_concurrent_claims_is_granted(store: Store) -> Outcome {
     for round in 0..8 {
         let name = format!("run-{round}");
         store.start(new(&name)?).await?;
-        only_one_wins(&store, &name, NOW).await?;
+        claim_concurrently(&store, &name, NOW).await?;
     }
     Ok(())
 }
 
-pub(super) async fn of_many_takeovers_one_wins(store: Store) -> Outcome {
-    let old = leased(&store, "a").await?;
-    let lease = only_one_wins(&store, "a", at(3600)).await?;
-    same!(lease.was_interrupted, true, "was_interrupted");
-    refused!(
+pub(super) async fn only_one_of_concurrent_takeovers_is_granted(store: Store) -> Outcome {
+    let old = start_and_claim(&store, "a").await?;
+    let lease = claim_concurrently(&store, "a", at(3600)).await?;
+    expect_eq!(lease.was_interrupted, true, "was_interrupted");
+    expect_error!(
         store.checkpoint(&old.fence, batch(1, vec![])).await,
         FenceLost,
         "the old holder"
     );
-    put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+    checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
     Ok(())
 }
 
-/// Claims from many tasks at once and gives the one lease that was granted.
-async fn only_one_wins(store: &Store, name: &str, now: Timestamp) -> Result<Lease, Defect> {
+/// Claims from many tasks concurrently and returns the only lease that was granted.
+async fn claim_concurrently(store: &Store, name: &str, now: Timestamp) -> Result<Lease, Defect> {
     let mut claims = JoinSet::new();
     for _ in 0..16 {
         let (store, id) = (store.clone(), id(name)?);
@@ -221,7 +226,7 @@ async fn only_one_wins(store: &Store, name: &str, now: Timestamp) -> Result<Leas
     }
     let mut granted = None;
     while let Some(done) = claims.join_next().await {
-        match done.map_err(|lost| Defect::new(format!("a task was lost: {lost}")))? {
+        match done.map_err(|lost| Defect::new(format!("a task panicked: {lost}")))? {
             Ok(lease) if granted.is_none() => granted = Some(lease),
             Ok(_) => return Err(Defect::new("two claims were granted")),
             Err(error) if error.kind() == StoreErrorKind::Leased => {}

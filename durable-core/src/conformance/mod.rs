@@ -1,4 +1,4 @@
-//! Does a store keep the contract? One call runs every case.
+//! Conformance suite for stores. One call runs every case against a store.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -33,138 +33,138 @@ use std::sync::Arc;
 use crate::BoxFuture;
 use crate::store::{self, StoreError, StoreErrorKind};
 
-/// The store under test, as every case sees it.
+/// Store under test.
 type Store = Arc<dyn store::Store>;
 
-/// `Err` says what was expected and what was found.
+/// Result of a case.
 type Outcome = Result<(), Defect>;
 
-/// Every case, by name. A case left out of here is dead code, which does not build.
+/// All cases with their names. A case missing here is dead code, which does not compile.
 static CASES: &[(&str, Case)] = cases![
-    callbacks::an_outcome_comes_from_outside,
-    callbacks::a_waiting_execution_is_woken,
+    callbacks::a_completed_callback_keeps_its_outcome,
+    callbacks::a_suspended_execution_becomes_due,
     callbacks::the_first_outcome_counts,
-    callbacks::a_settled_callback_keeps_its_outcome,
-    callbacks::what_the_writer_settles_is_closed,
-    callbacks::an_ended_execution_takes_no_outcome,
-    callbacks::what_is_no_callback_is_not_found,
+    callbacks::the_writer_cannot_overwrite_an_outcome,
+    callbacks::a_callback_settled_by_the_writer_cannot_be_completed,
+    callbacks::a_callback_of_an_ended_execution_cannot_be_completed,
+    callbacks::an_unknown_callback_is_not_found,
     callbacks::a_suspension_that_missed_a_change_is_due_at_once,
-    callbacks::a_writer_is_told_what_it_has_not_seen,
-    callbacks::a_heartbeat_moves_the_time,
-    callbacks::a_heartbeat_wakes_nobody,
-    callbacks::of_many_outcomes_one_counts,
-    cancellation::one_that_never_ran_ends_at_once,
-    cancellation::one_that_waits_is_woken,
-    cancellation::one_that_is_blocked_is_due,
-    cancellation::one_that_runs_is_told,
+    callbacks::an_ack_contains_the_changes_not_yet_seen,
+    callbacks::a_heartbeat_postpones_the_timeout,
+    callbacks::a_heartbeat_does_not_wake_the_execution,
+    callbacks::only_one_of_concurrent_outcomes_counts,
+    cancellation::a_queued_execution_ends_at_once,
+    cancellation::a_suspended_execution_becomes_due,
+    cancellation::a_blocked_execution_becomes_due,
+    cancellation::a_running_execution_sees_it_in_the_ack,
     cancellation::a_cancelled_execution_keeps_its_error,
-    cancellation::one_that_has_ended_is_left_alone,
-    checkpoints::puts_records_in_order,
-    checkpoints::a_record_written_again_replaces_the_one_before,
-    checkpoints::load_goes_on_after_a_position,
-    checkpoints::the_same_batch_again_changes_nothing,
-    checkpoints::the_last_batch_may_be_repeated_after_the_lease_is_gone,
+    cancellation::an_ended_execution_is_not_changed,
+    checkpoints::records_are_kept_in_order,
+    checkpoints::a_record_written_again_replaces_the_previous_one,
+    checkpoints::load_continues_after_a_position,
+    checkpoints::a_repeated_batch_changes_nothing,
+    checkpoints::the_last_batch_may_be_repeated_after_the_release,
     checkpoints::an_old_fence_changes_nothing,
-    checkpoints::a_foreign_fence_changes_nothing,
+    checkpoints::a_made_up_fence_changes_nothing,
     checkpoints::a_released_fence_changes_nothing,
     checkpoints::an_empty_batch_is_fenced_too,
-    checkpoints::executions_do_not_mix,
-    checkpoints::many_executions_at_once,
-    children::start_with_the_batch,
-    children::start_once,
-    children::of_a_refused_batch_do_not_start,
-    children::tell_how_they_end,
-    children::wake_a_waiting_parent,
-    children::that_never_ran_tell_of_their_cancellation,
-    children::are_heard_once,
-    children::leave_an_ended_parent_alone,
-    children::settle_nothing_but_their_operation,
-    children::of_an_unknown_parent_end,
-    children::may_all_end_at_once,
-    children::go_on_as_the_next_of_their_chain,
-    children::a_chain_needs_no_parent,
+    checkpoints::executions_are_separate,
+    checkpoints::many_executions_can_be_written_concurrently,
+    children::a_child_starts_with_its_batch,
+    children::a_child_starts_once,
+    children::a_child_of_a_refused_batch_does_not_start,
+    children::the_end_of_a_child_settles_its_operation,
+    children::the_end_of_a_child_makes_its_parent_due,
+    children::cancelling_a_queued_child_settles_its_operation,
+    children::a_child_settles_its_operation_once,
+    children::an_ended_parent_is_not_changed,
+    children::a_child_settles_only_its_own_operation,
+    children::a_child_of_an_unknown_parent_can_end,
+    children::children_may_end_concurrently,
+    children::a_continued_child_settles_its_operation_at_the_end_of_the_chain,
+    children::an_execution_without_a_parent_can_be_continued,
     executions::start_is_idempotent,
-    executions::start_leaves_an_existing_execution_alone,
+    executions::start_does_not_change_an_existing_execution,
     executions::unknown_executions_are_not_found,
-    executions::suspend_keeps_the_time,
+    executions::suspend_keeps_the_wake_up_time,
     executions::succeed_keeps_the_output,
     executions::fail_keeps_the_error,
     executions::block_keeps_the_report,
-    executions::update_and_records_are_one,
-    executions::list_is_in_order_and_pages,
-    executions::list_filters,
+    executions::update_and_records_are_written_together,
+    executions::list_is_sorted_and_paged,
+    executions::list_applies_the_filter,
     executions::history_needs_no_lease,
-    leases::one_holder_at_a_time,
-    leases::a_claim_sets_the_execution_running,
-    leases::an_expired_lease_is_taken_over,
-    leases::a_lease_given_up_is_clean,
+    leases::only_one_holder_at_a_time,
+    leases::a_claimed_execution_is_running,
+    leases::an_expired_lease_can_be_taken_over,
+    leases::a_released_lease_does_not_count_as_interrupted,
     leases::an_ended_execution_cannot_be_claimed,
     leases::a_blocked_execution_can_be_claimed,
-    leases::renewal_moves_the_expiry,
+    leases::renewal_postpones_the_expiry,
     leases::renewal_is_fenced,
-    leases::a_clock_that_goes_backwards,
-    leases::of_many_claims_one_wins,
-    leases::of_many_takeovers_one_wins,
-    limits::a_value_over_the_limit_changes_nothing,
-    limits::an_output_over_the_limit_changes_nothing,
-    limits::an_input_over_the_limit_starts_nothing,
-    limits::an_input_of_a_child_over_the_limit_changes_nothing,
-    limits::an_outcome_over_the_limit_settles_nothing,
+    leases::a_lease_survives_a_clock_that_is_set_back,
+    leases::only_one_of_concurrent_claims_is_granted,
+    leases::only_one_of_concurrent_takeovers_is_granted,
+    limits::a_value_over_the_limit_is_refused,
+    limits::an_output_over_the_limit_is_refused,
+    limits::an_input_over_the_limit_is_refused,
+    limits::an_input_of_a_child_over_the_limit_is_refused,
+    limits::an_outcome_over_the_limit_is_refused,
     limits::a_large_value_is_kept,
-    external_events::of_a_callback,
-    external_events::of_a_heartbeat,
-    external_events::of_a_child,
-    external_events::of_a_cancellation,
-    external_events::from_before_the_question,
-    external_events::come_to_all_who_wait,
-    external_events::of_unknown_executions_are_not_found,
-    records::every_kind_and_status,
-    records::every_field,
-    records::every_occurrence,
-    records::every_sort_of_payload,
-    records::every_sort_of_text,
-    records::a_sealed_error,
-    records::extreme_numbers,
-    admin::pause_what_waits,
-    admin::pause_what_sleeps_until_its_time,
-    admin::pause_what_runs,
-    admin::cancel_what_is_paused,
-    admin::leave_what_has_ended,
-    admin::rewind_what_has_failed,
-    admin::rewind_nothing_that_runs,
-    admin::delete_what_has_ended,
-    admin::a_deleted_id_is_free_and_old_fences_fit_nothing,
-    queues::without_limits_let_all_run,
-    queues::go_by_priority_then_by_time,
-    queues::limit_what_runs,
-    queues::limit_what_runs_of_a_key,
-    queues::limit_how_many_start_in_a_time,
-    queues::are_served_by_those_who_say_so,
-    queues::can_be_paused,
-    queues::give_a_chain_one_place,
-    queues::do_not_hold_back_a_cancellation,
-    queues::can_be_passed_by_name,
-    schedules::are_kept,
-    schedules::fire_once,
-    work::is_claimed_soonest_first,
-    work::a_lease_is_as_good_as_any,
-    work::of_other_handlers_is_left_alone,
-    work::later_is_not_now,
-    work::an_event_makes_it_due,
-    work::what_was_left_behind_is_looked_after,
+    external_events::a_completed_callback_ends_the_wait,
+    external_events::a_heartbeat_ends_the_wait,
+    external_events::the_end_of_a_child_ends_the_wait,
+    external_events::a_cancellation_ends_the_wait,
+    external_events::an_earlier_change_ends_the_wait_at_once,
+    external_events::a_change_ends_all_waits,
+    external_events::an_unknown_execution_is_not_found,
+    records::every_kind_and_status_is_kept,
+    records::every_field_is_kept,
+    records::every_occurrence_is_kept,
+    records::every_form_of_payload_is_kept,
+    records::every_form_of_text_is_kept,
+    records::a_sealed_error_is_kept,
+    records::extreme_numbers_are_kept,
+    admin::a_queued_execution_can_be_paused,
+    admin::pausing_keeps_the_wake_up_time,
+    admin::a_running_execution_can_be_paused,
+    admin::cancelling_makes_a_paused_execution_due,
+    admin::an_ended_execution_is_not_changed,
+    admin::a_failed_execution_can_be_rewound,
+    admin::a_running_execution_is_neither_rewound_nor_deleted,
+    admin::an_ended_execution_can_be_deleted,
+    admin::a_deleted_id_can_be_reused_and_old_fences_stay_invalid,
+    queues::a_queue_without_limits_lets_all_run,
+    queues::executions_are_ordered_by_priority_then_time,
+    queues::concurrency_is_limited,
+    queues::concurrency_per_key_is_limited,
+    queues::the_start_rate_is_limited,
+    queues::workers_serve_the_queues_they_name,
+    queues::a_queue_can_be_paused,
+    queues::a_chain_counts_as_one_execution,
+    queues::a_queued_execution_can_be_cancelled,
+    queues::a_claim_by_id_bypasses_the_queue,
+    schedules::schedules_are_kept,
+    schedules::a_schedule_fires_once,
+    work::executions_are_claimed_in_order_of_their_due_time,
+    work::a_claimed_lease_works_like_any_other,
+    work::executions_of_other_handlers_are_not_claimed,
+    work::executions_are_not_claimed_before_their_time,
+    work::an_external_event_makes_an_execution_due,
+    work::abandoned_executions_are_claimed,
     work::crashes_without_progress_are_counted,
-    builds::blocked_is_offered_once_to_every_other_build,
-    builds::progress_makes_builds_try_again,
-    builds::resumed_is_tried_by_any_build,
-    builds::resumed_is_offered_to_every_build_again,
-    work::of_many_workers_one_claims,
-    ready::what_becomes_due_is_told,
-    ready::an_end_is_told,
+    builds::a_blocked_execution_is_offered_once_to_every_other_build,
+    builds::progress_lets_earlier_builds_try_again,
+    builds::a_resumed_execution_is_due_for_any_build,
+    builds::resuming_offers_to_every_build_again,
+    work::concurrent_workers_claim_each_execution_once,
+    ready::due_executions_end_the_wait,
+    ready::the_end_of_an_execution_ends_the_wait,
 ];
 
 type Case = fn(Store) -> BoxFuture<'static, Outcome>;
 
-/// Input: paths of async functions. Output: their names with the functions, boxed.
+/// Converts paths of async functions to pairs of name and boxed function.
 macro_rules! cases {
     ($($case:path),* $(,)?) => {
         &[$((stringify!($case), |store| Box::pin($case(store)))),*]
@@ -172,8 +172,8 @@ macro_rules! cases {
 }
 use cases;
 
-/// Fails the case unless the two are equal.
-macro_rules! same {
+/// Fails the case unless both values are equal.
+macro_rules! expect_eq {
     ($found:expr, $expected:expr, $what:expr) => {
         let (found, expected) = (&$found, &$expected);
         if found != expected {
@@ -184,10 +184,10 @@ macro_rules! same {
         }
     };
 }
-use same;
+use expect_eq;
 
-/// Fails the case unless the call was refused with this kind of error.
-macro_rules! refused {
+/// Fails the case unless the call returned an error of this kind.
+macro_rules! expect_error {
     ($call:expr, $kind:ident, $what:expr) => {
         match $call {
             Err(error) if error.kind() == crate::store::StoreErrorKind::$kind => {}
@@ -204,13 +204,13 @@ macro_rules! refused {
         }
     };
 }
-use refused;
+use expect_error;
 
-/// Runs every case, each against a fresh and empty store from `fresh`, within a tokio runtime.
+/// Runs every case against a new, empty store from `fresh`. Needs a tokio runtime.
 ///
 /// # Errors
 ///
-/// [`Failures`] with every case that failed and why.
+/// [`Failures`] with the name and reason of every failed case.
 pub async fn run(fresh: impl AsyncFn() -> Store) -> Result<(), Failures> {
     let (mut failures, unsupported) = run_all(fresh).await;
     failures.failed.extend(unsupported);
@@ -219,10 +219,9 @@ pub async fn run(fresh: impl AsyncFn() -> Store) -> Result<(), Failures> {
 
 /// Runs the cases that need only the supported parts of a backend, and returns the names of the others.
 ///
-/// A case counts as unsupported when a call in it fails with
-/// [`StoreErrorKind::Unsupported`]. This is the suite for a backend that implements
-/// [`CheckpointStore`](crate::store::CheckpointStore) and [`ExecutionStore`](crate::store::ExecutionStore) and perhaps some of the
-/// other traits.
+/// A case counts as unsupported if a call in it fails with [`StoreErrorKind::Unsupported`]. Use this for a
+/// backend that implements [`CheckpointStore`](crate::store::CheckpointStore) and
+/// [`ExecutionStore`](crate::store::ExecutionStore), but not all of the other traits.
 ///
 /// # Errors
 ///
@@ -246,7 +245,7 @@ async fn run_all(fresh: impl AsyncFn() -> Store) -> (Failures, Vec<(&'static str
     (Failures { failed }, unsupported)
 }
 
-/// The cases that a store did not pass.
+/// Cases that a store failed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failures {
     failed: Vec<(&'static str, String)>,
@@ -260,7 +259,7 @@ impl Failures {
         }
     }
 
-    /// Names of the cases and what went wrong in them.
+    /// Returns the names of the failed cases, with the reasons.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.failed.iter().map(|(name, why)| (*name, why.as_str()))
     }
@@ -279,7 +278,7 @@ impl fmt::Display for Failures {
     }
 }
 
-/// As a list, since this is what `unwrap` shows.
+/// Prints the list, because `unwrap` shows this output.
 impl fmt::Debug for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -288,9 +287,9 @@ impl fmt::Debug for Failures {
 
 impl std::error::Error for Failures {}
 
-/// Why a case did not pass.
+/// Reason why a case did not pass.
 enum Defect {
-    /// The store does something else than the case expects.
+    /// The store behaves differently from what the case expects.
     Found(String),
     /// The backend does not implement what the case needs.
     Unsupported(String),
@@ -302,7 +301,7 @@ impl Defect {
     }
 }
 
-/// An error where none was expected.
+/// Treats an unexpected error as a defect.
 impl From<StoreError> for Defect {
     fn from(error: StoreError) -> Self {
         let what = format!("unexpected error: {error:?}");
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_names_its_case() {
+    async fn failures_name_the_case() {
         let shared: Store = Arc::new(MemoryStore::new());
         let failures = run(async || Arc::clone(&shared)).await.unwrap_err();
         let text = failures.to_string();

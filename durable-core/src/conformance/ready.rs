@@ -1,23 +1,23 @@
-//! Whoever waits for work, or for an end, is told.
+//! `ready`, which waits for new work, and `changed` at the end of an execution.
 
 use std::time::Duration;
 
-use super::fixture::{NOW, ending, id, json, new, run_to, suspend, with_callback};
-use super::{Defect, Outcome, Store, same};
+use super::fixture::{NOW, claim_and_end, ending, id, json, new, suspend, with_callback};
+use super::{Defect, Outcome, Store, expect_eq};
 use crate::model::record::Completion;
 use crate::store::{Change, ExecutionUpdate, StoreError};
 
-/// Far longer than any store takes.
+/// Timeout for notifications, far longer than any store takes.
 const LONG: Duration = Duration::from_secs(20);
-/// Long enough for a question to reach the store.
+/// Time within which a request reaches the store.
 const SHORT: Duration = Duration::from_millis(30);
 
-/// Asks for news, and makes sure that there are none yet.
+/// Waits until the store reports no more work, then starts to wait for new work.
 async fn listening(
     store: &Store,
 ) -> Result<tokio::task::JoinHandle<Result<u64, StoreError>>, Defect> {
     let mut seen = store.ready(0).await?;
-    // A store may tell of what is no news, but not for ever.
+    // A store may report work that is already known, but not forever.
     while let Ok(more) = tokio::time::timeout(SHORT, store.ready(seen)).await {
         seen = more?;
     }
@@ -25,43 +25,47 @@ async fn listening(
     Ok(tokio::spawn(async move { store.ready(seen).await }))
 }
 
-async fn told(news: tokio::task::JoinHandle<Result<u64, StoreError>>, of: &str) -> Outcome {
-    match tokio::time::timeout(LONG, news).await {
+async fn notified(wait: tokio::task::JoinHandle<Result<u64, StoreError>>, event: &str) -> Outcome {
+    match tokio::time::timeout(LONG, wait).await {
         Ok(Ok(answer)) => answer.map(drop).map_err(Defect::from),
-        Ok(Err(lost)) => Err(Defect::new(format!("a task was lost: {lost}"))),
-        Err(_) => Err(Defect::new(format!("nobody was told of {of}"))),
+        Ok(Err(lost)) => Err(Defect::new(format!("a task panicked: {lost}"))),
+        Err(_) => Err(Defect::new(format!("{event} did not end the wait"))),
     }
 }
 
-pub(super) async fn what_becomes_due_is_told(store: Store) -> Outcome {
-    let news = listening(&store).await?;
+pub(super) async fn due_executions_end_the_wait(store: Store) -> Outcome {
+    let wait = listening(&store).await?;
     store.start(new("a")?).await?;
-    told(news, "a start").await?;
+    notified(wait, "a start").await?;
     let (fence, callback, _) = with_callback(&store, "b").await?;
     store.checkpoint(&fence, ending(2, suspend())).await?;
-    let news = listening(&store).await?;
+    let wait = listening(&store).await?;
     let outcome = Completion::Succeed(json("1"));
     store.complete(&callback, outcome, NOW).await?;
-    told(news, "a callback").await?;
-    let news = listening(&store).await?;
+    notified(wait, "a callback").await?;
+    let wait = listening(&store).await?;
     store.change(&id("b")?, Change::Resume, NOW).await?;
-    told(news, "a resumption").await
+    notified(wait, "a resumption").await
 }
 
-pub(super) async fn an_end_is_told(store: Store) -> Outcome {
+pub(super) async fn the_end_of_an_execution_ends_the_wait(store: Store) -> Outcome {
     store.start(new("a")?).await?;
-    let question = {
+    let wait = {
         let (store, id) = (store.clone(), id("a")?);
         tokio::spawn(async move { store.changed(&id, 7).await.map(|()| 0) })
     };
     tokio::time::sleep(SHORT).await;
-    same!(question.is_finished(), false, "answered before the end");
+    expect_eq!(
+        wait.is_finished(),
+        false,
+        "the wait ended before the execution"
+    );
     let output = json("1");
-    run_to(&store, "a", ExecutionUpdate::Succeed { output }).await?;
-    told(question, "the end").await?;
-    // And it is known afterwards.
+    claim_and_end(&store, "a", ExecutionUpdate::Succeed { output }).await?;
+    notified(wait, "the end").await?;
+    // Later waits end at once.
     match tokio::time::timeout(LONG, store.changed(&id("a")?, 7)).await {
         Ok(answer) => answer.map_err(Defect::from),
-        Err(_) => Err(Defect::new("an end of before is not told of")),
+        Err(_) => Err(Defect::new("an earlier end did not end the wait")),
     }
 }

@@ -1,27 +1,27 @@
-//! Records come back as they were handed over.
+//! Records: every field and value survives a round trip.
 
 use std::time::Duration;
 
-use super::fixture::{NOW, at, batch, json, leased, loaded, put, step};
-use super::{Outcome, Store, same};
+use super::fixture::{NOW, at, batch, checkpoint, json, load_all, start_and_claim, step};
+use super::{Outcome, Store, expect_eq};
 use crate::model::error::OperationError;
 use crate::model::payload::Payload;
 use crate::model::record::{Kind, Record, Status};
 use crate::{ErrorKind, Fingerprint, Occurrence, OperationId, Timestamp};
 
-/// Writes the records in one batch and expects the same ones back.
+/// Writes the records in one batch and checks that they come back unchanged.
 async fn kept(store: &Store, records: Vec<Record>) -> Outcome {
-    let lease = leased(store, "a").await?;
-    let fence = put(store, &lease.fence, batch(1, records.clone())).await?;
-    let found = loaded(store, &fence, 0).await?;
-    same!(found.len(), records.len(), "number of records");
+    let lease = start_and_claim(store, "a").await?;
+    let fence = checkpoint(store, &lease.fence, batch(1, records.clone())).await?;
+    let found = load_all(store, &fence, 0).await?;
+    expect_eq!(found.len(), records.len(), "number of records");
     for (found, expected) in found.iter().zip(&records) {
-        same!(found, expected, "a record");
+        expect_eq!(found, expected, "a record");
     }
     Ok(())
 }
 
-/// `variants` as records of consecutive positions.
+/// Numbers the records consecutively.
 fn numbered(variants: impl IntoIterator<Item = Record>) -> Vec<Record> {
     let numbers = 1..;
     let number = |(seq, mut record): (u64, Record)| {
@@ -31,7 +31,7 @@ fn numbered(variants: impl IntoIterator<Item = Record>) -> Vec<Record> {
     numbers.zip(variants).map(number).collect()
 }
 
-pub(super) async fn every_kind_and_status(store: Store) -> Outcome {
+pub(super) async fn every_kind_and_status_is_kept(store: Store) -> Outcome {
     let mut variants = Vec::new();
     for kind in Kind::ALL {
         for status in Status::ALL {
@@ -43,7 +43,7 @@ pub(super) async fn every_kind_and_status(store: Store) -> Outcome {
     kept(&store, numbered(variants)).await
 }
 
-pub(super) async fn every_field(store: Store) -> Outcome {
+pub(super) async fn every_field_is_kept(store: Store) -> Outcome {
     let scope = OperationId::of(
         OperationId::ROOT,
         "files",
@@ -71,7 +71,7 @@ pub(super) async fn every_field(store: Store) -> Outcome {
     kept(&store, numbered([bare, full])).await
 }
 
-pub(super) async fn every_occurrence(store: Store) -> Outcome {
+pub(super) async fn every_occurrence_is_kept(store: Store) -> Outcome {
     let occurrences = [
         Occurrence::Once,
         Occurrence::Ordered(0),
@@ -88,7 +88,7 @@ pub(super) async fn every_occurrence(store: Store) -> Outcome {
     kept(&store, numbered(records)).await
 }
 
-pub(super) async fn every_sort_of_payload(store: Store) -> Outcome {
+pub(super) async fn every_form_of_payload_is_kept(store: Store) -> Outcome {
     let payloads = [
         None,
         Some(json("")),
@@ -111,7 +111,7 @@ pub(super) async fn every_sort_of_payload(store: Store) -> Outcome {
     kept(&store, numbered(records)).await
 }
 
-pub(super) async fn every_sort_of_text(store: Store) -> Outcome {
+pub(super) async fn every_form_of_text_is_kept(store: Store) -> Outcome {
     let texts = [
         "",
         "naïve 世界 🎉",
@@ -131,7 +131,7 @@ pub(super) async fn every_sort_of_text(store: Store) -> Outcome {
     kept(&store, numbered(records)).await
 }
 
-pub(super) async fn a_sealed_error(store: Store) -> Outcome {
+pub(super) async fn a_sealed_error_is_kept(store: Store) -> Outcome {
     let mut record = step(1, "1");
     let error = OperationError::new("load", ErrorKind::TimedOut, "took 5 s");
     record.error = Some(error.seal(Payload {
@@ -141,7 +141,7 @@ pub(super) async fn a_sealed_error(store: Store) -> Outcome {
     kept(&store, vec![record]).await
 }
 
-pub(super) async fn extreme_numbers(store: Store) -> Outcome {
+pub(super) async fn extreme_numbers_are_kept(store: Store) -> Outcome {
     let mut low = step(1, "1");
     low.started_at = Timestamp::from_millis(i64::MIN);
     (low.ended_at, low.due_at) = (Some(Timestamp::from_millis(-1)), Some(Timestamp::default()));

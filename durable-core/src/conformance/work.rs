@@ -1,19 +1,20 @@
-//! What is due is claimed, and nothing else.
+//! Claims of due executions.
 
 use std::time::Duration;
 
 use super::fixture::{
-    NOW, TTL, at, batch, ending, id, json, leased, new, put, step, suspend, with_callback,
+    NOW, TTL, at, batch, checkpoint, ending, id, json, new, start_and_claim, step, suspend,
+    with_callback,
 };
-use super::{Defect, Outcome, Store, refused, same};
+use super::{Defect, Outcome, Store, expect_eq, expect_error};
 use crate::Timestamp;
 use crate::model::record::Completion;
 use crate::store::{
     ClaimRequest, Claimed, ExecutionStatus, ExecutionUpdate, HandlerBuild, StoreError, WorkerFilter,
 };
 
-/// A worker that knows the handler of all cases, in this build.
-pub(super) fn built(build: &str) -> WorkerFilter {
+/// Returns the filter of a worker with the handler of all cases, in this build.
+pub(super) fn worker_of_build(build: &str) -> WorkerFilter {
     WorkerFilter {
         handlers: vec![HandlerBuild {
             name: "etl".to_owned(),
@@ -23,7 +24,7 @@ pub(super) fn built(build: &str) -> WorkerFilter {
     }
 }
 
-pub(super) fn now(limit: usize, now: Timestamp) -> ClaimRequest {
+pub(super) fn claim_request(limit: usize, now: Timestamp) -> ClaimRequest {
     ClaimRequest {
         limit,
         now,
@@ -32,7 +33,7 @@ pub(super) fn now(limit: usize, now: Timestamp) -> ClaimRequest {
     }
 }
 
-pub(super) fn looking_after(now: Timestamp, ttl: Duration) -> ClaimRequest {
+pub(super) fn abandoned_request(now: Timestamp, ttl: Duration) -> ClaimRequest {
     ClaimRequest {
         limit: 10,
         now,
@@ -41,7 +42,7 @@ pub(super) fn looking_after(now: Timestamp, ttl: Duration) -> ClaimRequest {
     }
 }
 
-pub(super) fn names(claimed: &Claimed) -> Vec<String> {
+pub(super) fn claimed_ids(claimed: &Claimed) -> Vec<String> {
     let leases = claimed.leases.iter();
     leases.map(|lease| lease.execution.id.to_string()).collect()
 }
@@ -54,61 +55,71 @@ async fn started(store: &Store, name: &str, seconds: i64) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn is_claimed_soonest_first(store: Store) -> Outcome {
+pub(super) async fn executions_are_claimed_in_order_of_their_due_time(store: Store) -> Outcome {
     for (name, seconds) in [("b", 3), ("c", 1), ("a", 2), ("d", 9)] {
         started(&store, name, seconds).await?;
     }
-    let worker = built("1");
-    let first = store.claim_due(&worker, now(2, at(5))).await?;
-    same!(names(&first), ["c", "a"], "claimed at first");
-    same!(first.next_due, Some(at(3)), "when there is more");
-    let rest = store.claim_due(&worker, now(9, at(5))).await?;
-    same!(names(&rest), ["b"], "claimed then");
-    same!(rest.next_due, Some(at(9)), "when there is more, then");
-    let none = store.claim_due(&worker, now(9, at(5))).await?;
-    same!(names(&none).len(), 0, "claimed twice");
+    let worker = worker_of_build("1");
+    let first = store.claim_due(&worker, claim_request(2, at(5))).await?;
+    expect_eq!(claimed_ids(&first), ["c", "a"], "claimed at first");
+    expect_eq!(first.next_due, Some(at(3)), "next due time");
+    let rest = store.claim_due(&worker, claim_request(9, at(5))).await?;
+    expect_eq!(claimed_ids(&rest), ["b"], "claimed then");
+    expect_eq!(
+        rest.next_due,
+        Some(at(9)),
+        "next due time after the second claim"
+    );
+    let none = store.claim_due(&worker, claim_request(9, at(5))).await?;
+    expect_eq!(claimed_ids(&none).len(), 0, "claimed twice");
     Ok(())
 }
 
-pub(super) async fn a_lease_is_as_good_as_any(store: Store) -> Outcome {
+pub(super) async fn a_claimed_lease_works_like_any_other(store: Store) -> Outcome {
     store.start(new("a")?).await?;
-    let mut claimed = store.claim_due(&built("1"), now(9, NOW)).await?;
+    let mut claimed = store
+        .claim_due(&worker_of_build("1"), claim_request(9, NOW))
+        .await?;
     let Some(lease) = claimed.leases.pop() else {
         return Err(Defect::new("nothing was claimed"));
     };
-    same!(lease.execution.status, ExecutionStatus::Running, "status");
-    same!(
+    expect_eq!(lease.execution.status, ExecutionStatus::Running, "status");
+    expect_eq!(
         (lease.was_interrupted, lease.crashes),
         (false, 0),
         "was_interrupted and crashes"
     );
-    refused!(
+    expect_error!(
         store.claim(&id("a")?, at(1), TTL).await,
         Leased,
-        "a second claim"
+        "second claim"
     );
-    let fence = put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+    let fence = checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
     store.checkpoint(&fence, ending(2, suspend())).await?;
-    let none = store.claim_due(&built("1"), now(9, at(9))).await?;
-    same!(
-        (names(&none).len(), none.next_due),
+    let none = store
+        .claim_due(&worker_of_build("1"), claim_request(9, at(9)))
+        .await?;
+    expect_eq!(
+        (claimed_ids(&none).len(), none.next_due),
         (0, None),
-        "what waits for an event"
+        "claim of an execution that waits for an event"
     );
     Ok(())
 }
 
-pub(super) async fn of_other_handlers_is_left_alone(store: Store) -> Outcome {
+pub(super) async fn executions_of_other_handlers_are_not_claimed(store: Store) -> Outcome {
     let mut other = new("a")?;
     other.handler = "import".to_owned();
     store.start(other).await?;
-    let claimed = store.claim_due(&built("1"), now(9, NOW)).await?;
-    same!(
-        (names(&claimed).len(), claimed.next_due),
+    let claimed = store
+        .claim_due(&worker_of_build("1"), claim_request(9, NOW))
+        .await?;
+    expect_eq!(
+        (claimed_ids(&claimed).len(), claimed.next_due),
         (0, None),
         "claimed"
     );
-    same!(
+    expect_eq!(
         store.get(&id("a")?).await?.status,
         ExecutionStatus::Queued,
         "status"
@@ -116,24 +127,24 @@ pub(super) async fn of_other_handlers_is_left_alone(store: Store) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn later_is_not_now(store: Store) -> Outcome {
+pub(super) async fn executions_are_not_claimed_before_their_time(store: Store) -> Outcome {
     let mut later = new("a")?;
     later.start_at = Some(at(60));
     store.start(later).await?;
-    let lease = leased(&store, "b").await?;
+    let lease = start_and_claim(&store, "b").await?;
     let wake_at = Some(at(30));
     let sleeps = ending(1, ExecutionUpdate::Suspend { wake_at });
     store.checkpoint(&lease.fence, sleeps).await?;
-    let worker = built("1");
-    let early = store.claim_due(&worker, now(9, at(29))).await?;
-    same!(
-        (names(&early).len(), early.next_due),
+    let worker = worker_of_build("1");
+    let early = store.claim_due(&worker, claim_request(9, at(29))).await?;
+    expect_eq!(
+        (claimed_ids(&early).len(), early.next_due),
         (0, Some(at(30))),
         "too early"
     );
-    let timely = store.claim_due(&worker, now(9, at(60))).await?;
-    same!(names(&timely), ["b", "a"], "in time");
-    same!(
+    let timely = store.claim_due(&worker, claim_request(9, at(60))).await?;
+    expect_eq!(claimed_ids(&timely), ["b", "a"], "in time");
+    expect_eq!(
         store.get(&id("a")?).await?.start_at,
         Some(at(60)),
         "start time"
@@ -141,53 +152,55 @@ pub(super) async fn later_is_not_now(store: Store) -> Outcome {
     Ok(())
 }
 
-pub(super) async fn an_event_makes_it_due(store: Store) -> Outcome {
+pub(super) async fn an_external_event_makes_an_execution_due(store: Store) -> Outcome {
     let (fence, callback, _) = with_callback(&store, "a").await?;
     store.checkpoint(&fence, ending(2, suspend())).await?;
-    let worker = built("1");
-    same!(
-        names(&store.claim_due(&worker, now(9, at(1))).await?).len(),
+    let worker = worker_of_build("1");
+    expect_eq!(
+        claimed_ids(&store.claim_due(&worker, claim_request(9, at(1))).await?).len(),
         0,
         "before the event"
     );
     let outcome = Completion::Succeed(json("1"));
     store.complete(&callback, outcome, at(2)).await?;
-    same!(
-        names(&store.claim_due(&worker, now(9, at(2))).await?),
+    expect_eq!(
+        claimed_ids(&store.claim_due(&worker, claim_request(9, at(2))).await?),
         ["a"],
-        "after it"
+        "after the event"
     );
     Ok(())
 }
 
-pub(super) async fn what_was_left_behind_is_looked_after(store: Store) -> Outcome {
-    let lease = leased(&store, "a").await?;
-    leased(&store, "b").await?;
-    let worker = built("1");
-    same!(
-        names(&store.claim_due(&worker, now(9, at(3600))).await?).len(),
+pub(super) async fn abandoned_executions_are_claimed(store: Store) -> Outcome {
+    let lease = start_and_claim(&store, "a").await?;
+    start_and_claim(&store, "b").await?;
+    let worker = worker_of_build("1");
+    expect_eq!(
+        claimed_ids(&store.claim_due(&worker, claim_request(9, at(3600))).await?).len(),
         0,
-        "without a look"
+        "claimed without `look_after`"
     );
-    let early = store.claim_due(&worker, looking_after(at(59), TTL)).await?;
-    same!(names(&early).len(), 0, "while the lease lasts");
+    let early = store
+        .claim_due(&worker, abandoned_request(at(59), TTL))
+        .await?;
+    expect_eq!(claimed_ids(&early).len(), 0, "while the lease lasts");
     store.renew(&lease.fence, at(3590), TTL).await?;
-    // A store may first make sure that a living holder does not renew: for half of the time to live.
-    let look = looking_after(at(3600), Duration::from_millis(20));
-    let mut claimed = store.claim_due(&worker, look).await?;
+    // A store may first observe for half the lease duration that the holder does not renew.
+    let request = abandoned_request(at(3600), Duration::from_millis(20));
+    let mut claimed = store.claim_due(&worker, request).await?;
     for _ in 0..50 {
         if !claimed.leases.is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
-        claimed = store.claim_due(&worker, look).await?;
+        claimed = store.claim_due(&worker, request).await?;
     }
-    same!(names(&claimed), ["b"], "what has expired");
+    expect_eq!(claimed_ids(&claimed), ["b"], "what has expired");
     let was_interrupted = claimed
         .leases
         .first()
         .map(|lease| (lease.was_interrupted, lease.crashes));
-    same!(
+    expect_eq!(
         was_interrupted,
         Some((true, 1)),
         "was_interrupted and crashes"
@@ -196,23 +209,23 @@ pub(super) async fn what_was_left_behind_is_looked_after(store: Store) -> Outcom
 }
 
 pub(super) async fn crashes_without_progress_are_counted(store: Store) -> Outcome {
-    let mut lease = leased(&store, "a").await?;
+    let mut lease = start_and_claim(&store, "a").await?;
     let mut counted = Vec::new();
-    for turn in 1..=5 {
-        lease = store.claim(&id("a")?, at(3600 * turn), TTL).await?;
+    for round in 1..=5 {
+        lease = store.claim(&id("a")?, at(3600 * round), TTL).await?;
         counted.push(lease.crashes);
-        if turn == 3 {
-            lease.fence = put(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+        if round == 3 {
+            lease.fence = checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
         }
     }
-    same!(counted, [1, 2, 3, 1, 2], "crashes in a row");
+    expect_eq!(counted, [1, 2, 3, 1, 2], "consecutive crashes");
     store.checkpoint(&lease.fence, ending(2, suspend())).await?;
     let lease = store.claim(&id("a")?, at(3600 * 6), TTL).await?;
-    same!(lease.crashes, 0, "crashes, after a clean end");
+    expect_eq!(lease.crashes, 0, "crashes after a release");
     Ok(())
 }
 
-pub(super) async fn of_many_workers_one_claims(store: Store) -> Outcome {
+pub(super) async fn concurrent_workers_claim_each_execution_once(store: Store) -> Outcome {
     for n in 0..40 {
         store.start(new(&format!("run-{n:02}"))?).await?;
     }
@@ -220,9 +233,9 @@ pub(super) async fn of_many_workers_one_claims(store: Store) -> Outcome {
     for _ in 0..8 {
         let store = store.clone();
         workers.spawn(async move {
-            let (worker, mut claimed) = (built("1"), Vec::new());
+            let (worker, mut claimed) = (worker_of_build("1"), Vec::new());
             for _ in 0..12 {
-                let more = store.claim_due(&worker, now(3, NOW)).await?;
+                let more = store.claim_due(&worker, claim_request(3, NOW)).await?;
                 claimed.extend(more.leases.into_iter().map(|lease| lease.execution.id));
             }
             Ok::<_, StoreError>(claimed)
@@ -230,11 +243,11 @@ pub(super) async fn of_many_workers_one_claims(store: Store) -> Outcome {
     }
     let mut all = Vec::new();
     while let Some(done) = workers.join_next().await {
-        let claimed = done.map_err(|lost| Defect::new(format!("a task was lost: {lost}")))?;
+        let claimed = done.map_err(|lost| Defect::new(format!("a task panicked: {lost}")))?;
         all.extend(claimed?);
     }
     all.sort();
     all.dedup();
-    same!(all.len(), 40, "executions claimed, each once");
+    expect_eq!(all.len(), 40, "executions claimed, each once");
     Ok(())
 }

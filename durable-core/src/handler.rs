@@ -1,8 +1,8 @@
-//! What every expansion of `#[durable]` has in common. In a file of its own, as rustc's messages name its lines.
+//! Code shared by all expansions of `#[durable]`. rustc's messages name lines of this file, so it contains nothing else.
 
-/// The traits of a handler: its names, state, input, result, and what `__body` takes beside the
-/// context and the undo bodies. The names of `run`'s parameters come from outside, since here they
-/// would be others.
+/// Implements the traits of a handler. `$passed` are the arguments of `__body` after the context and
+/// the undo bodies. The caller passes the names of `run`'s parameters, because macro hygiene would hide
+/// names chosen here.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __handler {

@@ -1,17 +1,17 @@
-//! Who asks a process to stop.
+//! Shutdown signals of the process.
 
-/// Ends when the process is asked to stop: by SIGTERM or SIGINT, elsewhere by Ctrl-C.
+/// Completes when the process receives SIGTERM or SIGINT, or Ctrl-C on other platforms.
 ///
-/// Where no signal can be listened for, that is logged and it never ends.
-pub(crate) async fn asked_to_stop() {
-    if let Err(error) = listen().await {
-        tracing::error!(%error, "cannot listen for signals: the worker stops only when it is killed");
+/// Logs an error and never completes if signals cannot be received.
+pub(crate) async fn shutdown_requested() {
+    if let Err(error) = receive().await {
+        tracing::error!(%error, "cannot receive signals: the worker runs until it is killed");
         std::future::pending::<()>().await;
     }
 }
 
 #[cfg(unix)]
-async fn listen() -> std::io::Result<()> {
+async fn receive() -> std::io::Result<()> {
     use std::task::Poll;
     use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,6 +25,6 @@ async fn listen() -> std::io::Result<()> {
 }
 
 #[cfg(not(unix))]
-async fn listen() -> std::io::Result<()> {
+async fn receive() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

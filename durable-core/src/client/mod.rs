@@ -2,14 +2,15 @@
 
 mod admin;
 mod rewind;
+mod selection;
 mod start;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
-pub use admin::{Bulk, Changed, Selection};
 pub use rewind::RetryFrom;
+pub use selection::{Bulk, Changed, Selection};
 pub use start::{Handle, Start};
 
 use crate::model::codec::{self, Codec};

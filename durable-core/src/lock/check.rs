@@ -3,14 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::candidate::{Candidate, MissingSite};
-use super::compare::was;
 use super::finding::{Finding, Verdict};
-use super::site_index::{IndexedSite, NamePath, SiteIndex, branches_of};
+use super::scope::{Scope, matches, visible};
+use super::site_index::{IndexedSite, NamePath, SiteIndex};
 use super::{Lock, LockedHandler, LockedSite};
+use crate::OperationId;
 use crate::model::record::{Kind, Record, Status};
-use crate::model::site::Repeat;
 use crate::store::Execution;
-use crate::{Occurrence, OperationId};
 
 /// Compares the records of an execution with the call sites in `lock`. Without findings the execution is safe.
 ///
@@ -45,15 +44,7 @@ pub fn check(lock: &Lock, execution: &Execution, records: &[Record]) -> Vec<Find
         recorded,
         Some(&handler.input),
     );
-    let top = Scope {
-        path: String::new(),
-        names: NamePath::new(),
-        repeated: Vec::new(),
-        sites: visible(&handler.sites, false),
-        functions: vec![(0, handler)],
-        branches: None,
-    };
-    checker.scope(OperationId::ROOT, &top);
+    checker.scope(OperationId::ROOT, &Scope::top(handler));
     checker.found
 }
 
@@ -73,6 +64,7 @@ fn recorded_paths(
     paths.collect()
 }
 
+/// Comparison of the records of one execution with a lock.
 struct Checker<'a> {
     lock: &'a Lock,
     site_index: &'a SiteIndex<'a>,
@@ -83,30 +75,8 @@ struct Checker<'a> {
     found: Vec<Finding>,
 }
 
-/// Scope whose records are checked.
-#[derive(Clone)]
-struct Scope<'a> {
-    /// Path of display names, up to and including the last `/`.
-    path: String,
-    /// Name path of the scope, and for each of its names whether the operation repeats.
-    names: NamePath,
-    repeated: Vec<bool>,
-    /// Call sites that may have records in it.
-    sites: Vec<&'a LockedSite>,
-    /// Enclosing functions, the handler first, each with the number of scopes around it.
-    functions: Vec<(usize, &'a LockedHandler)>,
-    /// Name of the branches that may be missing between this scope and its records.
-    branches: Option<&'static str>,
-}
-
-impl Scope<'_> {
-    fn path(&self, record: &Record) -> NamePath {
-        let name = record.name.to_string();
-        self.names.iter().cloned().chain([name]).collect()
-    }
-}
-
 impl<'a> Checker<'a> {
+    /// Checks the records in a scope.
     fn scope(&mut self, id: OperationId, scope: &Scope<'a>) {
         let records = self.children.remove(&id).unwrap_or_default();
         let sites: Vec<_> = records
@@ -124,7 +94,7 @@ impl<'a> Checker<'a> {
             match site {
                 Some(site) => self.operation(&path, record, site, scope),
                 None if self.is_vacated(record, scope) => {
-                    self.scope(record.id, &enter(&path, record, scope, Vec::new()));
+                    self.scope(record.id, &scope.enter(&path, record, Vec::new()));
                 }
                 None => {}
             }
@@ -138,7 +108,7 @@ impl<'a> Checker<'a> {
             .iter()
             .copied()
             .find(|site| matches(record, site));
-        let names = scope.path(record);
+        let names = scope.name_path(record);
         let moved = |(enclosing, handler): &(usize, &LockedHandler)| {
             let names = &names[*enclosing..];
             let vacated = self
@@ -152,7 +122,7 @@ impl<'a> Checker<'a> {
 
     /// Returns whether the scope is gone from the code but call sites elsewhere name it in their `was`.
     fn is_vacated(&self, record: &Record, scope: &Scope<'a>) -> bool {
-        let nested = enter("", record, scope, Vec::new());
+        let nested = scope.enter("", record, Vec::new());
         let records = self.children.get(&record.id).into_iter().flatten();
         records
             .into_iter()
@@ -174,17 +144,16 @@ impl<'a> Checker<'a> {
 
     /// Reports a record without a call site, and the call site that may have replaced it.
     fn report_orphan(&mut self, record: &Record, scope: &Scope<'a>) {
-        let (kind, display_name) = (record.kind, record.display_name());
-        let operation = format!("{}{display_name}", scope.path);
+        let operation = format!("{}{}", scope.path, record.display_name());
         let Some((enclosing, handler)) = scope.functions.last().copied() else {
             return;
         };
         let (path, repeated) = (
-            scope.path(record),
-            enter("", record, scope, Vec::new()).repeated,
+            scope.name_path(record),
+            scope.enter("", record, Vec::new()).repeated,
         );
         let missing = MissingSite {
-            kind,
+            kind: record.kind,
             name: &record.name,
             path: &path[enclosing..],
             repeated: &repeated[enclosing..],
@@ -204,25 +173,12 @@ impl<'a> Checker<'a> {
         let candidate =
             missing.best_candidate(sites.unwrap_or_default().iter().filter(is_unrecorded));
         let (verdict, text) = match candidate {
-            Some(Candidate {
-                indexed,
-                moved,
-                was,
-            }) => {
-                let new = match moved {
-                    true => indexed.path.join("/"),
-                    false => format!("{}{}", scope.path, indexed.site.name),
-                };
-                let condition = match moved {
-                    true => format!("if `{operation}`, which is recorded, moved there"),
-                    false => format!("if that is the new name of `{operation}`, which is recorded"),
-                };
-                (
-                    Verdict::Reruns,
-                    format!("will re-run {kind} `{new}`, {condition}: then write `{was}`"),
-                )
-            }
+            Some(candidate) => (
+                Verdict::Reruns,
+                describe_rerun(record.kind, &operation, &scope.path, &candidate),
+            ),
             None => {
+                let kind = record.kind;
                 let text = format!(
                     "{kind} `{operation}` is recorded, but no call site matches it any more"
                 );
@@ -251,6 +207,7 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Checks a record against its call site, and the records inside it.
     fn operation(
         &mut self,
         path: &str,
@@ -281,7 +238,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let may_be_flat = matches!(record.kind, Kind::Map | Kind::Parallel);
-        let mut nested = enter(path, record, scope, visible(&site.sites, may_be_flat));
+        let mut nested = scope.enter(path, record, visible(&site.sites, may_be_flat));
         if record.kind == Kind::Call {
             let Some(callee) = callee(self.lock, record) else {
                 return;
@@ -293,50 +250,27 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Enters the scope of a record, with these call sites.
-fn enter<'a>(
-    path: &str,
-    record: &Record,
-    scope: &Scope<'a>,
-    sites: Vec<&'a LockedSite>,
-) -> Scope<'a> {
-    let mut nested = scope.clone();
-    nested.path = format!("{path}/");
-    nested.names = scope.path(record);
-    nested.repeated.push(record.occurrence != Occurrence::Once);
-    nested.sites = sites;
-    nested.branches = branches_of(record.kind);
-    nested
-}
-
 /// Returns the function that a `call!` runs: the recorded one, or else the one with its name.
 fn callee<'a>(lock: &'a Lock, record: &Record) -> Option<&'a LockedHandler> {
     lock.handler(record.handle.as_deref().unwrap_or(&record.name))
 }
 
-/// Returns the call sites that may have records directly in a scope. With `flat` these include the
-/// call sites in the branches.
-pub(super) fn visible(sites: &[LockedSite], flat: bool) -> Vec<&LockedSite> {
-    let nested = sites
-        .iter()
-        .filter(|site| flat && site.kind == Kind::Branch);
-    sites
-        .iter()
-        .chain(nested.flat_map(|site| &site.sites))
-        .collect()
-}
-
-/// Returns whether a record belongs to a call site.
-pub(super) fn matches(record: &Record, site: &LockedSite) -> bool {
-    let renamed = was(site, &record.name);
-    if site.name != record.name {
-        return renamed;
-    }
-    let fits = matches!(
-        (&record.occurrence, site.repeat),
-        (Occurrence::Once, Repeat::Once)
-            | (Occurrence::Ordered(_), Repeat::Ordered)
-            | (Occurrence::Keyed(_), Repeat::Keyed)
-    );
-    fits || renamed
+/// Describes a call site that runs again because it probably replaces the recorded `operation`.
+fn describe_rerun(kind: Kind, operation: &str, scope: &str, candidate: &Candidate<'_>) -> String {
+    let Candidate {
+        indexed,
+        moved,
+        was,
+    } = candidate;
+    let (new, condition) = match moved {
+        true => (
+            indexed.path.join("/"),
+            format!("if `{operation}`, which is recorded, moved there"),
+        ),
+        false => (
+            format!("{scope}{}", indexed.site.name),
+            format!("if that is the new name of `{operation}`, which is recorded"),
+        ),
+    };
+    format!("will re-run {kind} `{new}`, {condition}: then write `{was}`")
 }

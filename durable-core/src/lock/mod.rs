@@ -21,6 +21,7 @@ mod check;
 mod compare;
 mod finding;
 mod recorded_sites;
+mod scope;
 mod site_index;
 mod text;
 

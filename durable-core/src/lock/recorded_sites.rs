@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::check::{matches, visible};
+use super::scope::{matches, visible};
 use super::site_index::{FunctionIndex, NamePath, branches_of};
 use super::{LockedHandler, LockedSite};
 use crate::OperationId;

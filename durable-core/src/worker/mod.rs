@@ -183,8 +183,8 @@ impl<S: Send + Sync + 'static> Worker<S> {
     #[cfg(feature = "signal")]
     pub async fn run(self) -> Result<(), WorkerError> {
         let (stop, abort) = (
-            crate::signal::asked_to_stop(),
-            crate::signal::asked_to_stop(),
+            crate::signal::shutdown_requested(),
+            crate::signal::shutdown_requested(),
         );
         self.serve(stop, abort).await
     }

@@ -276,7 +276,7 @@ async fn removals_and_changes_of_kind_type_and_repetition_fail() {
         "the handler `helper` is gone: its executions in flight have no code that runs them",
         "`import/read` is recorded as `alloc::vec::Vec<u32>`, the code now wants `alloc::string::String`",
         "write another name for it, such as \"read_v2\"",
-        "the runs of `import/load` were distinguished by a key, now by their number",
+        "`import/load` was repeated by key, now it is repeated by number",
         "`import/files` was a map, the code now has a step",
         "the call `import/called` is gone",
     ] {

@@ -56,7 +56,7 @@ MUTANTS = [
     ("wrong result: two operations have the same identity", "engine/mismatch.rs",
      "if let Some(first) = slot.site {", "if let Some(first) = slot.site.filter(|_| false) {"),
     ("wrong result: a changed input is not detected", "engine/claim.rs",
-     "if given != recorded && !input.had", "if false && given != recorded && !input.had"),
+     "if given != recorded && !input.matches_rounded", "if false && given != recorded && !input.matches_rounded"),
     ("wrong result: earlier names from `was` are ignored", "engine/claim.rs",
      "None if !site.was.is_empty() => self.claim_earlier(scope, site, &occurrence),",
      "None if false && !site.was.is_empty() => self.claim_earlier(scope, site, &occurrence),"),

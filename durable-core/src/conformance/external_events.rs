@@ -10,9 +10,9 @@ use crate::model::record::Completion;
 use crate::store::{ExecutionUpdate, StoreError};
 
 /// Timeout for notifications, far longer than any store takes.
-const LONG: Duration = Duration::from_secs(20);
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time within which a request reaches the store.
-const SHORT: Duration = Duration::from_millis(30);
+const REQUEST_TIME: Duration = Duration::from_millis(30);
 
 type Wait = JoinHandle<Result<(), StoreError>>;
 
@@ -20,7 +20,7 @@ type Wait = JoinHandle<Result<(), StoreError>>;
 async fn start_waiting(store: &Store, name: &str, seen: u64) -> Result<Wait, Defect> {
     let (store, id) = (store.clone(), id(name)?);
     let wait = tokio::spawn(async move { store.changed(&id, seen).await });
-    tokio::time::sleep(SHORT).await;
+    tokio::time::sleep(REQUEST_TIME).await;
     expect_eq!(
         wait.is_finished(),
         false,
@@ -30,7 +30,7 @@ async fn start_waiting(store: &Store, name: &str, seen: u64) -> Result<Wait, Def
 }
 
 async fn notified(wait: Wait) -> Outcome {
-    match tokio::time::timeout(LONG, wait).await {
+    match tokio::time::timeout(NOTIFY_TIMEOUT, wait).await {
         Ok(Ok(answer)) => Ok(answer?),
         Ok(Err(lost)) => Err(Defect::new(format!("a task panicked: {lost}"))),
         Err(_) => Err(Defect::new("the change did not end the wait")),
@@ -86,7 +86,7 @@ pub(super) async fn an_earlier_change_ends_the_wait_at_once(store: Store) -> Out
     let (_, callback, _) = with_callback(&store, "a").await?;
     store.complete(&callback, yes(), NOW).await?;
     let id = id("a")?;
-    match tokio::time::timeout(LONG, store.changed(&id, 0)).await {
+    match tokio::time::timeout(NOTIFY_TIMEOUT, store.changed(&id, 0)).await {
         Ok(answer) => answer?,
         Err(_) => return Err(Defect::new("an earlier change did not end the wait")),
     }
@@ -107,7 +107,7 @@ pub(super) async fn a_change_ends_all_waits(store: Store) -> Outcome {
     for wait in waits {
         notified(wait).await?;
     }
-    tokio::time::sleep(SHORT).await;
+    tokio::time::sleep(REQUEST_TIME).await;
     expect_eq!(
         later.is_finished(),
         false,

@@ -8,9 +8,9 @@ use crate::model::record::Completion;
 use crate::store::{Change, ExecutionUpdate, StoreError};
 
 /// Timeout for notifications, far longer than any store takes.
-const LONG: Duration = Duration::from_secs(20);
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time within which a request reaches the store.
-const SHORT: Duration = Duration::from_millis(30);
+const REQUEST_TIME: Duration = Duration::from_millis(30);
 
 /// Waits until the store reports no more work, then starts to wait for new work.
 async fn listening(
@@ -18,7 +18,7 @@ async fn listening(
 ) -> Result<tokio::task::JoinHandle<Result<u64, StoreError>>, Defect> {
     let mut seen = store.ready(0).await?;
     // A store may report work that is already known, but not forever.
-    while let Ok(more) = tokio::time::timeout(SHORT, store.ready(seen)).await {
+    while let Ok(more) = tokio::time::timeout(REQUEST_TIME, store.ready(seen)).await {
         seen = more?;
     }
     let store = store.clone();
@@ -26,7 +26,7 @@ async fn listening(
 }
 
 async fn notified(wait: tokio::task::JoinHandle<Result<u64, StoreError>>, event: &str) -> Outcome {
-    match tokio::time::timeout(LONG, wait).await {
+    match tokio::time::timeout(NOTIFY_TIMEOUT, wait).await {
         Ok(Ok(answer)) => answer.map(drop).map_err(Defect::from),
         Ok(Err(lost)) => Err(Defect::new(format!("a task panicked: {lost}"))),
         Err(_) => Err(Defect::new(format!("{event} did not end the wait"))),
@@ -54,7 +54,7 @@ pub(super) async fn the_end_of_an_execution_ends_the_wait(store: Store) -> Outco
         let (store, id) = (store.clone(), id("a")?);
         tokio::spawn(async move { store.changed(&id, 7).await.map(|()| 0) })
     };
-    tokio::time::sleep(SHORT).await;
+    tokio::time::sleep(REQUEST_TIME).await;
     expect_eq!(
         wait.is_finished(),
         false,
@@ -64,7 +64,7 @@ pub(super) async fn the_end_of_an_execution_ends_the_wait(store: Store) -> Outco
     claim_and_end(&store, "a", ExecutionUpdate::Succeed { output }).await?;
     notified(wait, "the end").await?;
     // Later waits end at once.
-    match tokio::time::timeout(LONG, store.changed(&id("a")?, 7)).await {
+    match tokio::time::timeout(NOTIFY_TIMEOUT, store.changed(&id("a")?, 7)).await {
         Ok(answer) => answer.map_err(Defect::from),
         Err(_) => Err(Defect::new("an earlier end did not end the wait")),
     }

@@ -175,7 +175,7 @@ impl Engine {
         let report = match (given, state.record.fingerprint) {
             (Err(error), _) => mismatch::no_fingerprint(state, error),
             (Ok(given), Some(recorded))
-                if given != recorded && !input.had(state.record.id, recorded) =>
+                if given != recorded && !input.matches_rounded(state.record.id, recorded) =>
             {
                 mismatch::other_input(state)
             }

@@ -231,7 +231,7 @@ fn changed(
     if old.repeat != new.repeat && !declared && !was(new, &old.name) {
         found.push(Difference {
             what: format!(
-                "the runs of `{path}` were distinguished {}, now {}{location}",
+                "`{path}` was {}, now it is {}{location}",
                 describe_repeat(old.repeat),
                 describe_repeat(new.repeat)
             ),
@@ -270,9 +270,9 @@ fn example_was(old: &LockedSite) -> String {
 
 fn describe_repeat(repeat: Repeat) -> &'static str {
     match repeat {
-        Repeat::Once => "by nothing, as there was only one",
-        Repeat::Keyed => "by a key",
-        Repeat::Ordered => "by their number",
+        Repeat::Once => "not repeated",
+        Repeat::Keyed => "repeated by key",
+        Repeat::Ordered => "repeated by number",
     }
 }
 

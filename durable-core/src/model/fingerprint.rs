@@ -79,7 +79,7 @@ impl Input {
     }
 
     /// Returns whether `fingerprint` was recorded for this input by a release that rounded numbers.
-    pub(crate) fn had(&self, operation: OperationId, fingerprint: Fingerprint) -> bool {
+    pub(crate) fn matches_rounded(&self, operation: OperationId, fingerprint: Fingerprint) -> bool {
         let former = |value| Fingerprint::of_value(operation, value, former);
         self.0
             .as_ref()
@@ -220,18 +220,21 @@ mod tests {
             (-173.382_907_716_128_59, -173.382_907_716_128_6),
         ] {
             assert!(
-                input(&value).had(OperationId::ROOT, of(recorded)),
+                input(&value).matches_rounded(OperationId::ROOT, of(recorded)),
                 "{value}"
             );
             assert!(
-                !input(&value).had(OperationId::ROOT, of(value + 1.0)),
+                !input(&value).matches_rounded(OperationId::ROOT, of(value + 1.0)),
                 "{value}"
             );
         }
         let wide = (1_u128 << 100) + 1;
-        assert!(input(&wide).had(OperationId::ROOT, of(1.267_650_600_228_229_3e30)));
+        assert!(input(&wide).matches_rounded(OperationId::ROOT, of(1.267_650_600_228_229_3e30)));
         for value in [0.1, 1e-310, f64::MAX, -0.0, 5e-324] {
-            assert!(input(&value).had(OperationId::ROOT, of(value)), "{value}");
+            assert!(
+                input(&value).matches_rounded(OperationId::ROOT, of(value)),
+                "{value}"
+            );
         }
     }
 }

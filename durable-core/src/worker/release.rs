@@ -62,6 +62,6 @@ impl Service {
 pub(super) fn crash_report(crashes: u32) -> String {
     format!(
         "{crashes} processes in a row ended while they ran this execution, and none of them recorded anything new: \
-         check the workers' logs for the cause. Another build tries it again, or it runs when it is resumed"
+         check the workers' logs for the cause. It is tried again by another build, or when it is resumed"
     )
 }

@@ -25,8 +25,8 @@ use crate::store::{
 
 /// Interval at which a worker claims executions that other workers have abandoned.
 const ABANDONED_INTERVAL: Duration = Duration::from_secs(1);
-/// How long the store may be unusable before the worker stops.
-const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the store may fail with errors that do not pass by themselves before the worker stops.
+const ERROR_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Service {
     pub(super) store: Arc<dyn Store>,
@@ -42,7 +42,7 @@ pub(super) struct Service {
 
 /// State of the loop between iterations.
 struct LoopState {
-    /// Last position reported by [`ready`](crate::store::ExecutionStore::ready).
+    /// Position of the work that the store has reported so far.
     seen: u64,
     /// When abandoned executions are claimed next.
     next_abandoned: Instant,
@@ -137,7 +137,7 @@ impl Service {
         .await;
     }
 
-    /// Claims as many executions as can run and spawns them. Returns how long the loop may be idle.
+    /// Claims as many executions as there is room for, and spawns them. Returns how long the loop may be idle.
     async fn claim_and_spawn(
         self: &Arc<Self>,
         running: &mut JoinSet<()>,
@@ -276,7 +276,7 @@ impl LoopState {
         let (since, before) = self.failing.unwrap_or((Instant::now(), 0));
         self.failing = Some((since, before + 1));
         let is_permanent = error.kind() != StoreErrorKind::Unavailable;
-        if is_permanent && since.elapsed() >= STORE_TIMEOUT {
+        if is_permanent && since.elapsed() >= ERROR_TIMEOUT {
             return None;
         }
         let pause = delay(before + 1).min(Duration::from_secs(5));

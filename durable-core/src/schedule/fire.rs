@@ -160,10 +160,7 @@ fn id(schedule: &ExecutionId, time: Timestamp) -> Option<ExecutionId> {
 }
 
 /// Returns whether an execution has not ended. If it was continued, checks the last execution of the chain.
-async fn is_chain_running(
-    store: &dyn Store,
-    id: &ExecutionId,
-) -> Result<bool, StoreError> {
+async fn is_chain_running(store: &dyn Store, id: &ExecutionId) -> Result<bool, StoreError> {
     let mut id = id.clone();
     loop {
         let execution = match store.get(&id).await {

@@ -47,8 +47,8 @@ async fn a_minimal_backend_passes_the_cases_it_supports() {
     assert!(!supported("queues::"), "{unsupported:?}");
     assert!(!supported("schedules::"), "{unsupported:?}");
     for name in [
-        "leases::one_holder_at_a_time",
-        "executions::suspend_keeps_the_time",
+        "leases::only_one_holder_at_a_time",
+        "executions::suspend_keeps_the_wake_up_time",
     ] {
         assert!(!unsupported.contains(&name), "{name} is unsupported");
     }

@@ -174,9 +174,9 @@ async fn an_unreadable_lock_file_is_reported() {
     store.lock("format 1\nstep");
     let text = store.output(&["check"], 1);
     assert!(
-            text.contains("durable.lock is not a valid lock file: line 2: expected `handler`"),
-                "{text}"
-        );
+        text.contains("durable.lock is not a valid lock file: line 2: expected `handler`"),
+        "{text}"
+    );
     store.lock(SAME);
     let text = store.output(&["graph", "nobody"], 1);
     assert!(

@@ -7,10 +7,10 @@ use durable_core::{ExecutionId, Record, Timestamp};
 
 use crate::columns::{encode_error, position};
 use crate::connection::{Conn, Param, params};
-use crate::database::{Turn, Work};
+use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
-use crate::outside::{changed, put};
+use crate::external::{changed, put};
 use crate::rows::{self, Stored, execution_columns, record_columns};
 use crate::session::Counters;
 use crate::text::stored;
@@ -22,8 +22,8 @@ impl Work for List {
     type Answer = Vec<Execution>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Vec<Execution>, Fault> {
-        Counters::add(&turn.session.counters.reads, 1);
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<Execution>, Fault> {
+        Counters::add(&attempt.session.counters.reads, 1);
         let text = conn.qualified(&LISTED.replace("$page", &self.page()));
         let Self(filter) = self;
         let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
@@ -45,10 +45,10 @@ impl Work for List {
             filter.paused => BOOL,
         ];
         let found = conn.query_once(&text, all).await?;
-        let place = &turn.session.place;
+        let location = &attempt.session.location;
         found
             .iter()
-            .map(|row| Ok(rows::existing(row, place)?.execution))
+            .map(|row| Ok(rows::existing(row, location)?.execution))
             .collect()
     }
 }
@@ -118,49 +118,49 @@ impl Work for History {
     type Answer = Vec<Record>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Vec<Record>, Fault> {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<Record>, Fault> {
         const SELECT: &str = concat!(
             "SELECT ",
             record_columns!(),
             " FROM @.records WHERE execution = $1 ORDER BY seq"
         );
-        let (Self(id), place) = (self, &turn.session.place);
-        Counters::add(&turn.session.counters.reads, 1);
+        let (Self(id), location) = (self, &attempt.session.location);
+        Counters::add(&attempt.session.counters.reads, 1);
         let select = "SELECT key FROM @.executions WHERE id = $1";
         let found = conn.query(select, params![id.as_str() => TEXT]).await?;
         let Some(row) = found.first() else {
-            return Err(not_found(place, id).into());
+            return Err(not_found(location, id).into());
         };
         let key: i64 = row.try_get(0)?;
         let found = conn.query(SELECT, params![key => INT8]).await?;
-        rows::records(&found, id, place)
+        rows::records(&found, id, location)
     }
 }
 
 /// Does to an execution what an operator asks for.
-pub(crate) struct Operate {
+pub(crate) struct ApplyChange {
     pub(crate) id: ExecutionId,
     pub(crate) change: Change,
     pub(crate) now: Timestamp,
 }
 
-impl Work for Operate {
+impl Work for ApplyChange {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        let place = &turn.session.place;
-        let leased = self.is_leased(conn, turn).await?;
-        let deleted = turn.unsure && matches!(self.change, Change::Delete);
-        let Some(found) = find_locked(conn, place, &self.id).await? else {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+        let location = &attempt.session.location;
+        let leased = self.is_leased(conn, attempt).await?;
+        let deleted = attempt.unsure && matches!(self.change, Change::Delete);
+        let Some(found) = find_locked(conn, location, &self.id).await? else {
             return match deleted {
                 true => Ok(()),
-                false => Err(not_found(place, &self.id).into()),
+                false => Err(not_found(location, &self.id).into()),
             };
         };
         let Stored {
             key, mut execution, ..
         } = found;
-        if turn.unsure && self.is_done(&execution) {
+        if attempt.unsure && self.is_done(&execution) {
             return Ok(());
         }
         execution.change(&self.change, leased, self.now)?;
@@ -170,11 +170,11 @@ impl Work for Operate {
             _ => {}
         }
         self.write(conn, key, &execution).await?;
-        changed(conn, turn, key, &execution, None).await
+        changed(conn, attempt, key, &execution, None).await
     }
 }
 
-impl Operate {
+impl ApplyChange {
     /// Whether the execution is as a rewinding leaves it: an attempt before was committed.
     fn is_done(&self, execution: &Execution) -> bool {
         match &self.change {
@@ -186,10 +186,12 @@ impl Operate {
     }
 
     /// Whether the execution is held by someone who may be alive. Locks the lease.
-    async fn is_leased(&self, conn: &Conn, turn: &Turn<'_>) -> Result<bool, Fault> {
+    async fn is_leased(&self, conn: &Conn, attempt: &Attempt<'_>) -> Result<bool, Fault> {
         let select = "SELECT l.expires_at > coalesce($2, (extract(epoch FROM clock_timestamp()) * 1000)::int8) FROM \
                       @.leases l JOIN @.executions e ON e.key = l.execution WHERE e.id = $1 FOR UPDATE OF l";
-        let time = turn.session.lease_time(self.now, std::time::Duration::ZERO);
+        let time = attempt
+            .session
+            .lease_time(self.now, std::time::Duration::ZERO);
         let found = conn
             .query(select, params![self.id.as_str() => TEXT, time => INT8])
             .await?;
@@ -252,7 +254,7 @@ async fn delete(conn: &Conn, key: i64) -> Result<(), Fault> {
 }
 
 /// The error for a name that no schedule has.
-pub(crate) fn no_schedule(place: &str, name: &ExecutionId) -> StoreError {
-    let message = format!("there is no schedule `{name}` in PostgreSQL at {place}");
+pub(crate) fn schedule_not_found(location: &str, name: &ExecutionId) -> StoreError {
+    let message = format!("there is no schedule `{name}` in PostgreSQL at {location}");
     StoreError::new(StoreErrorKind::NotFound, message)
 }

@@ -9,14 +9,14 @@ use durable_core::error::OperationError;
 use durable_core::store::{Execution, StoreError, StoreErrorKind};
 use durable_core::{Occurrence, OperationId, Record, Timestamp};
 
+use crate::checksums;
 use crate::connection::{Param, params, values};
-use crate::sums;
 use crate::text::stored;
 
 /// The columns of `records`, in the order of [`Records::params`].
 macro_rules! written_columns {
     () => {
-        "execution, seq, ord, started_at, ended_at, due_at, turn, deadline, heartbeat, extent, attempt, interruptions, \
+        "execution, seq, ord, started_at, ended_at, due_at, attempt, deadline, heartbeat, extent, attempt, interruptions, \
          checksum, secret, id, parent, kind, name, item, label, status, source, value_type, codec, data, error, handle, \
          fingerprint, state_type"
     };
@@ -118,7 +118,7 @@ impl<'a> Records<'a> {
         self.attempt.push(record.attempt.cast_signed());
         self.interruptions.push(record.interruptions.cast_signed());
         let error = record.error.as_ref().map(encode_error).transpose()?;
-        let sum = sums::of_record(record, error.as_deref());
+        let sum = checksums::of_record(record, error.as_deref());
         self.checksum.push(Some(sum));
         self.secret.push(record.secret);
         self.id.push(record.id.as_bytes());
@@ -240,7 +240,7 @@ pub(crate) struct Starts<'a> {
 
 impl<'a> Starts<'a> {
     pub(crate) fn push(&mut self, key: i64, execution: &'a Execution) {
-        let (parent, place) = (execution.parent.as_ref(), execution.queue.as_ref());
+        let (parent, entry) = (execution.parent.as_ref(), execution.queue.as_ref());
         let (due, enqueued) = due(execution);
         self.key.push(key);
         self.id.push(execution.id.as_str());
@@ -248,7 +248,7 @@ impl<'a> Starts<'a> {
         self.status.push(execution.status.as_str());
         self.input_codec.push(stored(&execution.input.codec));
         self.input.push(&execution.input.data);
-        self.checksum.push(Some(sums::of_start(execution)));
+        self.checksum.push(Some(checksums::of_start(execution)));
         self.created_at.push(execution.created_at.as_millis());
         self.parent
             .push(parent.map(|parent| parent.execution.as_str()));
@@ -258,10 +258,10 @@ impl<'a> Starts<'a> {
         self.parent_operation.push(operation);
         self.start_at
             .push(execution.start_at.map(Timestamp::as_millis));
-        self.queue.push(place.map(|place| stored(&place.queue)));
-        let key = place.and_then(|place| place.key.as_deref());
+        self.queue.push(entry.map(|entry| stored(&entry.queue)));
+        let key = entry.and_then(|entry| entry.key.as_deref());
         self.queue_key.push(key.map(stored));
-        self.priority.push(place.map_or(0, |place| place.priority));
+        self.priority.push(entry.map_or(0, |entry| entry.priority));
         self.admitted.push(execution.admitted);
         self.due.push(due);
         self.enqueued.push(enqueued);

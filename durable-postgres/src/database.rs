@@ -7,12 +7,12 @@ use durable_core::store::StoreError;
 
 use crate::connection::{Conn, Connector};
 use crate::error::Fault;
-use crate::news::{Notes, send};
+use crate::notifier::{Events, send};
 use crate::pool::Pool;
 use crate::session::{Counters, Session};
 
 /// How long a call is repeated while the database cannot be used.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RETRY_FOR: Duration = Duration::from_secs(5);
 
 /// Everything that calls need.
 pub(crate) struct Database {
@@ -34,31 +34,31 @@ pub(crate) trait Work: Sync {
     fn run(
         &self,
         conn: &Conn,
-        turn: &mut Turn<'_>,
+        attempt: &mut Attempt<'_>,
     ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
 }
 
 /// One attempt at a piece of work.
-pub(crate) struct Turn<'a> {
+pub(crate) struct Attempt<'a> {
     pub(crate) session: &'a Session,
     /// ParentCompletion once it is committed.
-    pub(crate) notes: Notes,
+    pub(crate) events: Events,
     /// Whether an attempt before may have been committed without an answer.
     pub(crate) unsure: bool,
 }
 
 /// Repeats attempts that failed for a reason that passes.
-pub(crate) struct Patience {
+pub(crate) struct Retries {
     until: Instant,
     delay: Duration,
     /// Whether an attempt may have been committed without an answer.
     pub(crate) unsure: bool,
 }
 
-impl Patience {
+impl Retries {
     pub(crate) fn new() -> Self {
         Self {
-            until: Instant::now() + PATIENCE,
+            until: Instant::now() + RETRY_FOR,
             delay: Duration::from_millis(10),
             unsure: false,
         }
@@ -77,7 +77,7 @@ impl Patience {
             database.writes.clear();
         }
         if !fault.is_passing() || Instant::now() + self.delay > self.until {
-            return Err(fault.at(&session.place));
+            return Err(fault.at(&session.location));
         }
         tracing::debug!(?fault, "the database failed, trying again");
         Counters::add(&session.counters.retries, 1);
@@ -91,18 +91,18 @@ impl Patience {
 impl Database {
     /// Does `work` and tells of it.
     pub(crate) async fn run<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
-        let mut patience = Patience::new();
+        let mut retries = Retries::new();
         loop {
-            match self.attempt(&work, patience.unsure).await {
+            match self.try_once(&work, retries.unsure).await {
                 Ok(answer) => return Ok(answer),
-                Err(fault) => patience.failed(fault, self).await?,
+                Err(fault) => retries.failed(fault, self).await?,
             }
         }
     }
 
     /// Tells of what was committed.
-    pub(crate) async fn tell(&self, conn: &Conn, notes: Notes) {
-        let messages = self.session.news.tell(notes);
+    pub(crate) async fn publish(&self, conn: &Conn, events: Events) {
+        let messages = self.session.notifier.publish(events);
         if messages.is_empty() || !self.connector.options().listen {
             return;
         }
@@ -111,25 +111,25 @@ impl Database {
         }
     }
 
-    async fn attempt<W: Work>(&self, work: &W, unsure: bool) -> Result<W::Answer, Fault> {
+    async fn try_once<W: Work>(&self, work: &W, unsure: bool) -> Result<W::Answer, Fault> {
         let conn = self.pool.get().await?;
-        let mut turn = Turn {
+        let mut attempt = Attempt {
             session: &self.session,
-            notes: Notes::default(),
+            events: Events::default(),
             unsure,
         };
         if !W::TRANSACTION {
-            let answer = work.run(&conn, &mut turn).await?;
-            self.tell(&conn, turn.notes).await;
+            let answer = work.run(&conn, &mut attempt).await?;
+            self.publish(&conn, attempt.events).await;
             return Ok(answer);
         }
         conn.begin();
-        let done = work.run(&conn, &mut turn).await;
+        let done = work.run(&conn, &mut attempt).await;
         match done {
             Ok(answer) => {
                 conn.commit().await?;
                 Counters::add(&self.session.counters.commits, 1);
-                self.tell(&conn, turn.notes).await;
+                self.publish(&conn, attempt.events).await;
                 Ok(answer)
             }
             Err(fault) => {

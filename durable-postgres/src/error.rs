@@ -27,11 +27,11 @@ impl From<tokio_postgres::Error> for Fault {
 }
 
 impl Fault {
-    /// The error to return for a store at `place`.
-    pub(crate) fn at(self, place: &dyn fmt::Display) -> StoreError {
+    /// The error to return for a store at `location`.
+    pub(crate) fn at(self, location: &dyn fmt::Display) -> StoreError {
         match self {
             Self::Refused(error) => error,
-            Self::Sql(error) => describe(error, place),
+            Self::Sql(error) => describe(error, location),
         }
     }
 
@@ -112,13 +112,13 @@ fn lost(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The store's error for one of PostgreSQL's, with advice.
-fn describe(error: tokio_postgres::Error, place: &dyn fmt::Display) -> StoreError {
+fn describe(error: tokio_postgres::Error, location: &dyn fmt::Display) -> StoreError {
     let (kind, advice) = judge(&error);
     let what = match error.as_db_error() {
         Some(error) => written(error),
         None => with_causes(&error),
     };
-    let message = format!("PostgreSQL at {place}: {what}. {advice}");
+    let message = format!("PostgreSQL at {location}: {what}. {advice}");
     StoreError::new(kind, message).with_source(error)
 }
 
@@ -222,13 +222,13 @@ fn judge(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
 }
 
 /// An error about the URL or the server's settings.
-pub(crate) fn unusable(place: &dyn fmt::Display, what: impl fmt::Display) -> StoreError {
-    let message = format!("cannot use PostgreSQL at {place} as a store: {what}");
+pub(crate) fn unusable(location: &dyn fmt::Display, what: impl fmt::Display) -> StoreError {
+    let message = format!("cannot use PostgreSQL at {location} as a store: {what}");
     StoreError::new(StoreErrorKind::Unusable, message)
 }
 
 /// An error about stored data.
-pub(crate) fn corrupt(place: &dyn fmt::Display, what: impl fmt::Display) -> StoreError {
-    let message = format!("PostgreSQL at {place}: {what}. Restore it from a backup");
+pub(crate) fn corrupt(location: &dyn fmt::Display, what: impl fmt::Display) -> StoreError {
+    let message = format!("PostgreSQL at {location}: {what}. Restore it from a backup");
     StoreError::new(StoreErrorKind::Corrupt, message)
 }

@@ -11,14 +11,17 @@
 
 mod admin;
 mod checkpoint;
+mod checksums;
+mod claim;
+mod claim_due;
 mod columns;
 mod connection;
 mod database;
 mod error;
 mod executions;
-mod news;
+mod external;
+mod notifier;
 mod options;
-mod outside;
 mod pool;
 mod queues;
 mod rows;
@@ -27,10 +30,8 @@ mod schema;
 mod session;
 mod start;
 mod store;
-mod sums;
 mod text;
 mod tls;
-mod work;
 mod writer;
 
 pub use options::{LeaseClock, Options};

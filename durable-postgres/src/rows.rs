@@ -14,8 +14,8 @@ use durable_core::{
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
+use crate::checksums;
 use crate::error::{Fault, corrupt};
-use crate::sums;
 use crate::text::original;
 
 /// A column that does not hold what was once written there.
@@ -27,10 +27,10 @@ pub(crate) struct Damage {
 
 impl Damage {
     /// The error for a caller who asked for `what`.
-    pub(crate) fn of(&self, place: &str, what: impl std::fmt::Display) -> StoreError {
+    pub(crate) fn of(&self, location: &str, what: impl std::fmt::Display) -> StoreError {
         let Self { column, why } = self;
         corrupt(
-            &place,
+            &location,
             format_args!("{what} cannot be read, column `{column}`: {why}"),
         )
     }
@@ -41,7 +41,7 @@ type Decoded<T> = Result<T, Damage>;
 /// What [`record`] reads, in its order.
 macro_rules! record_columns {
     () => {
-        "seq, id, parent, kind, name, turn, item, label, ord, status, attempt, interruptions, started_at, ended_at, \
+        "seq, id, parent, kind, name, attempt, item, label, ord, status, attempt, interruptions, started_at, ended_at, \
          due_at, value_type, codec, data, checksum, error, secret, source, handle, deadline, heartbeat, extent, \
          fingerprint, state_type"
     };
@@ -110,7 +110,7 @@ pub(crate) fn record(row: &Row) -> Decoded<Record> {
         })
         .transpose()?;
     let sum = value(row, 18, "checksum")?;
-    sums::compare(sum, || sums::of_record(&record, error), "data")?;
+    checksums::compare(sum, || checksums::of_record(&record, error), "data")?;
     Ok(record)
 }
 
@@ -149,10 +149,14 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
     execution.admitted = value(row, 25, "admitted")?;
     execution.paused = value(row, 26, "paused")?;
     let started = value(row, 6, "input_checksum")?;
-    sums::compare(started, || sums::of_start(&execution), "input")?;
+    checksums::compare(started, || checksums::of_start(&execution), "input")?;
     if let Some(output) = &execution.output {
         let sum = value(row, 9, "output_checksum")?;
-        sums::compare(sum, || sums::of_output(&execution.id, output), "output")?;
+        checksums::compare(
+            sum,
+            || checksums::of_output(&execution.id, output),
+            "output",
+        )?;
     }
     Ok(Stored {
         key: integer(row, 0, "key")?,
@@ -163,20 +167,24 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
 }
 
 /// The executions in rows of `execution_columns`, whatever of them can be read.
-pub(crate) fn existing(row: &Row, place: &str) -> Result<Stored, Fault> {
+pub(crate) fn existing(row: &Row, location: &str) -> Result<Stored, Fault> {
     execution(row).map_err(|damage| {
         let id = row.try_get::<_, &str>(1).unwrap_or("?");
-        damage.of(place, format_args!("execution `{id}`")).into()
+        damage.of(location, format_args!("execution `{id}`")).into()
     })
 }
 
 /// The records in rows of `record_columns`.
-pub(crate) fn records(rows: &[Row], id: &ExecutionId, place: &str) -> Result<Vec<Record>, Fault> {
+pub(crate) fn records(
+    rows: &[Row],
+    id: &ExecutionId,
+    location: &str,
+) -> Result<Vec<Record>, Fault> {
     let decode = |row| {
         record(row).map_err(|damage| {
             let seq = row.try_get::<_, i64>(0).unwrap_or_default();
             let what = format_args!("record {seq} of execution `{id}`").to_string();
-            damage.of(place, what).into()
+            damage.of(location, what).into()
         })
     };
     rows.iter().map(decode).collect()
@@ -223,7 +231,7 @@ pub(crate) fn schedule(row: &Row) -> Decoded<ScheduleEntry> {
         revision: integer(row, 12, "revision")?.cast_unsigned(),
     };
     let sum = value(row, 5, "input_checksum")?;
-    sums::compare(sum, || sums::of_schedule(&schedule), "input")?;
+    checksums::compare(sum, || checksums::of_schedule(&schedule), "input")?;
     Ok(schedule)
 }
 

@@ -3,13 +3,13 @@
 use durable_core::store::{Execution, Firing, ScheduleEntry};
 use durable_core::{ExecutionId, Timestamp};
 
-use crate::admin::no_schedule;
+use crate::admin::schedule_not_found;
+use crate::checksums;
 use crate::connection::{Conn, params};
-use crate::database::{Turn, Work};
+use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::rows::{self, schedule_columns};
 use crate::start;
-use crate::sums;
 use crate::text::stored;
 
 const ALL: &str = concat!(
@@ -31,7 +31,11 @@ impl Work for Read {
     type Answer = Vec<ScheduleEntry>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Vec<ScheduleEntry>, Fault> {
+    async fn run(
+        &self,
+        conn: &Conn,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<Vec<ScheduleEntry>, Fault> {
         let Self(due_by) = self;
         let found = match due_by {
             Some(by) => conn.query(DUE, params![by.as_millis() => INT8]).await?,
@@ -41,7 +45,7 @@ impl Work for Read {
             rows::schedule(row).map_err(|damage| {
                 let name = row.try_get::<_, &str>(0).unwrap_or("?");
                 let what = format!("schedule `{name}`");
-                damage.of(&turn.session.place, what).into()
+                damage.of(&attempt.session.location, what).into()
             })
         };
         found.iter().map(decode).collect()
@@ -54,7 +58,7 @@ pub(crate) struct Put(pub(crate) ScheduleEntry);
 impl Work for Put {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let Self(schedule) = self;
         let queue = schedule.queue.as_ref();
         let insert = "INSERT INTO @.schedules AS s (name, plan, handler, input_codec, input, queue, queue_key, priority, \
@@ -70,17 +74,17 @@ impl Work for Put {
                 stored(&schedule.handler) => TEXT,
                 stored(&schedule.input.codec) => TEXT,
                 &schedule.input.data[..] => BYTEA,
-                queue.map(|place| stored(&place.queue)) => TEXT,
-                queue.and_then(|place| place.key.as_deref().map(stored)) => TEXT,
-                queue.map_or(0, |place| place.priority) => INT4,
+                queue.map(|entry| stored(&entry.queue)) => TEXT,
+                queue.and_then(|entry| entry.key.as_deref().map(stored)) => TEXT,
+                queue.map_or(0, |entry| entry.priority) => INT4,
                 schedule.next_at.map(Timestamp::as_millis) => INT8,
                 schedule.last.as_ref().map(ExecutionId::as_str) => TEXT,
                 schedule.paused => BOOL,
-                sums::of_schedule(schedule) => INT4,
+                checksums::of_schedule(schedule) => INT4,
             ],
         )
         .await?;
-        turn.notes.due();
+        attempt.events.record_due();
         Ok(())
     }
 }
@@ -91,12 +95,12 @@ pub(crate) struct Remove(pub(crate) ExecutionId);
 impl Work for Remove {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let Self(name) = self;
         let delete = "DELETE FROM @.schedules WHERE name = $1 RETURNING 1";
         let gone = conn.query(delete, params![name.as_str() => TEXT]).await?;
-        if gone.is_empty() && !turn.unsure {
-            return Err(no_schedule(&turn.session.place, name).into());
+        if gone.is_empty() && !attempt.unsure {
+            return Err(schedule_not_found(&attempt.session.location, name).into());
         }
         Ok(())
     }
@@ -108,7 +112,7 @@ pub(crate) struct Fire(pub(crate) Firing);
 impl Work for Fire {
     type Answer = bool;
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<bool, Fault> {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<bool, Fault> {
         let Self(firing) = self;
         let update = "UPDATE @.schedules SET next_at = $3, last = $4, revision = revision + 1 WHERE name = $1 AND revision \
                       = $2 RETURNING 1";
@@ -132,7 +136,7 @@ impl Work for Fire {
             .cloned()
             .map(Execution::queued)
             .collect();
-        start::insert(conn, turn, &executions).await?;
+        start::insert(conn, attempt, &executions).await?;
         Ok(true)
     }
 }

@@ -4,7 +4,7 @@ use durable_core::store::{Durability, StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
 
 use crate::connection::{Conn, params};
-use crate::database::{Database, Patience};
+use crate::database::{Database, Retries};
 use crate::error::{Fault, unusable};
 
 /// Step `n` leads from version `n` to `n + 1`. Steps are never changed, only added.
@@ -12,25 +12,25 @@ pub(crate) static MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 
 /// Brings the schema to the newest version and says what an acknowledged checkpoint survives.
 pub(crate) async fn prepare(database: &Database) -> Result<Durability, StoreError> {
-    let mut patience = Patience::new();
+    let mut retries = Retries::new();
     loop {
         match attempt(database).await {
             Ok(durability) => return Ok(durability),
-            Err(fault) => patience.failed(fault, database).await?,
+            Err(fault) => retries.failed(fault, database).await?,
         }
     }
 }
 
 async fn attempt(database: &Database) -> Result<Durability, Fault> {
     let conn = database.pool.get().await?;
-    let place = &database.session.place;
+    let location = &database.session.location;
     let found = version(&conn).await?;
     if found.is_none() && !database.connector.options().create {
         let what = "there are no tables in it, and `create=false` makes none";
-        return Err(unusable(place, what).into());
+        return Err(unusable(location, what).into());
     }
     if found != Some(MIGRATIONS.len()) {
-        migrate(&conn, place, MIGRATIONS).await?;
+        migrate(&conn, location, MIGRATIONS).await?;
     }
     durability(&conn).await
 }
@@ -58,10 +58,10 @@ fn is_missing(error: &tokio_postgres::Error) -> bool {
 
 /// Takes the steps that are missing. The row of the version is locked, so that of several processes
 /// one takes them and the others find them taken.
-pub(crate) async fn migrate(conn: &Conn, place: &str, steps: &[&str]) -> Result<(), Fault> {
+pub(crate) async fn migrate(conn: &Conn, location: &str, steps: &[&str]) -> Result<(), Fault> {
     create(conn).await?;
     conn.begin();
-    let done = take_steps(conn, place, steps).await;
+    let done = take_steps(conn, location, steps).await;
     match &done {
         Ok(()) => conn.commit().await?,
         Err(fault) if !fault.lost_connection() => conn.roll_back().await?,
@@ -91,16 +91,18 @@ async fn create(conn: &Conn) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn take_steps(conn: &Conn, place: &str, steps: &[&str]) -> Result<(), Fault> {
+async fn take_steps(conn: &Conn, location: &str, steps: &[&str]) -> Result<(), Fault> {
     let select = conn.qualified("SELECT value FROM @.settings WHERE name = 'version' FOR UPDATE");
     let rows = conn.query_once(&select, &[]).await?;
     let found: String = match rows.first() {
         Some(row) => row.try_get(0)?,
-        None => return Err(unusable(&place, "its table `settings` has lost the version").into()),
+        None => {
+            return Err(unusable(&location, "its table `settings` has lost the version").into());
+        }
     };
     let version = match found.parse::<usize>() {
         Ok(version) if version <= steps.len() => version,
-        _ => return Err(too_new(place, &found, steps.len()).into()),
+        _ => return Err(too_new(location, &found, steps.len()).into()),
     };
     for step in &steps[version..] {
         conn.batch(&conn.qualified(step)).await?;
@@ -111,11 +113,11 @@ async fn take_steps(conn: &Conn, place: &str, steps: &[&str]) -> Result<(), Faul
     Ok(())
 }
 
-fn too_new(place: &str, found: &str, newest: usize) -> StoreError {
+fn too_new(location: &str, found: &str, newest: usize) -> StoreError {
     StoreError::new(
         StoreErrorKind::TooNew,
         format!(
-            "PostgreSQL at {place}: the tables were made by a newer release: they are version {found} and this release \
+            "PostgreSQL at {location}: the tables were made by a newer release: they are version {found} and this release \
              knows versions up to {newest}. Run the newer release, or name another schema in the URL"
         ),
     )

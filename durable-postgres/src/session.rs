@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use durable_core::store::{Capabilities, Fence, Lease, StoreError, StoreErrorKind};
 use durable_core::{ExecutionId, Timestamp};
 
-use crate::news::News;
+use crate::notifier::Notifier;
 use crate::options::LeaseClock;
 
 pub(crate) struct Session {
     /// Servers, database and schema, for messages.
-    pub(crate) place: String,
+    pub(crate) location: String,
     /// What leases name this process by.
     pub(crate) owner: String,
     pub(crate) capabilities: Capabilities,
-    pub(crate) news: News,
+    pub(crate) notifier: Notifier,
     pub(crate) counters: Counters,
     lease_clock: LeaseClock,
     /// Leases that were granted and not given up.
@@ -42,7 +42,7 @@ impl Counters {
 
 /// What the end of an execution has to do besides ending it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ties {
+pub(crate) struct Links {
     /// Another execution waits for it.
     pub(crate) parent: bool,
     /// Others of its key may wait in its queue.
@@ -56,17 +56,21 @@ pub(crate) struct Ties {
 struct Held {
     token: Token,
     /// Whether nothing was ever recorded of the execution.
-    blank: bool,
-    ties: Ties,
+    empty: bool,
+    links: Links,
 }
 
 impl Session {
-    pub(crate) fn new(place: String, capabilities: Capabilities, lease_clock: LeaseClock) -> Self {
+    pub(crate) fn new(
+        location: String,
+        capabilities: Capabilities,
+        lease_clock: LeaseClock,
+    ) -> Self {
         Self {
-            place,
+            location,
             owner: format!("{:016x}", fastrand::u64(..)),
             capabilities,
-            news: News::default(),
+            notifier: Notifier::default(),
             counters: Counters::default(),
             lease_clock,
             leases: Mutex::default(),
@@ -83,13 +87,13 @@ impl Session {
 
     /// A lease was granted. If it is the execution's first one, there is nothing to read under it
     /// before something is written.
-    pub(crate) fn remember(&self, token: Token, lease: &Lease, blank: bool) {
+    pub(crate) fn remember(&self, token: Token, lease: &Lease, empty: bool) {
         let execution = &lease.execution;
-        let key = execution.queue.as_ref().map(|place| place.key.is_some());
+        let key = execution.queue.as_ref().map(|entry| entry.key.is_some());
         let held = Held {
             token,
-            blank,
-            ties: Ties {
+            empty,
+            links: Links {
                 parent: execution.parent.is_some(),
                 keyed: key == Some(true),
                 queued: key.is_some(),
@@ -101,22 +105,22 @@ impl Session {
     /// Something is written under a lease.
     pub(crate) fn note_write(&self, id: &ExecutionId) {
         if let Some(held) = self.leases().get_mut(id) {
-            held.blank = false;
+            held.empty = false;
         }
     }
 
     /// Whether there is nothing to read under the lease behind `token`.
-    pub(crate) fn is_blank(&self, id: &ExecutionId, token: Token) -> bool {
+    pub(crate) fn is_empty(&self, id: &ExecutionId, token: Token) -> bool {
         let leases = self.leases();
         let held = leases.get(id).filter(|held| held.token == token);
-        held.is_some_and(|held| held.blank)
+        held.is_some_and(|held| held.empty)
     }
 
     /// What the end of the execution touches; `None` when this store did not grant the lease.
-    pub(crate) fn ties(&self, id: &ExecutionId, token: Token) -> Option<Ties> {
+    pub(crate) fn links(&self, id: &ExecutionId, token: Token) -> Option<Links> {
         let leases = self.leases();
         let held = leases.get(id).filter(|held| held.token == token)?;
-        Some(held.ties)
+        Some(held.links)
     }
 
     /// Whether the execution is run by this process.

@@ -6,10 +6,10 @@ use durable_core::store::{Execution, Started, StoreError, StoreErrorKind};
 
 use crate::columns::{START, Starts, new_key};
 use crate::connection::{Conn, params};
-use crate::database::Turn;
+use crate::database::Attempt;
 use crate::error::Fault;
 use crate::executions::find;
-use crate::news::Notes;
+use crate::notifier::Events;
 use crate::session::Session;
 
 /// How often new keys are made where others have taken them.
@@ -35,7 +35,7 @@ pub(crate) async fn start_group(
     conn: &Conn,
     session: &Session,
     group: &[&Start],
-    notes: &mut Notes,
+    events: &mut Events,
 ) -> Result<Vec<Result<Started, StoreError>>, Fault> {
     let mut starts = Starts::default();
     let mut named = HashSet::new();
@@ -51,7 +51,7 @@ pub(crate) async fn start_group(
         .map(|row| row.try_get(0))
         .collect::<Result<_, _>>()?;
     if !new.is_empty() {
-        notes.due();
+        events.record_due();
     }
     let mut answers = Vec::with_capacity(group.len());
     for start in group {
@@ -71,7 +71,7 @@ async fn existing(
     start: &Start,
 ) -> Result<Result<Started, StoreError>, Fault> {
     let id = &start.execution.id;
-    match find(conn, &session.place, id).await {
+    match find(conn, &session.location, id).await {
         Ok(Some(found)) if found.key == start.key => Ok(Ok(Started::Created(found.execution))),
         Ok(Some(found)) => Ok(Ok(Started::Existing(found.execution))),
         Ok(None) => Ok(Err(key_taken(start))),
@@ -92,7 +92,7 @@ fn key_taken(start: &Start) -> StoreError {
 /// Starts executions within a transaction, unless their ids are taken.
 pub(crate) async fn insert(
     conn: &Conn,
-    turn: &mut Turn<'_>,
+    attempt: &mut Attempt<'_>,
     executions: &[Execution],
 ) -> Result<(), Fault> {
     let mut left: HashMap<_, _> = executions
@@ -109,7 +109,7 @@ pub(crate) async fn insert(
         }
         let new = conn.query(START, &starts.params()).await?;
         if !new.is_empty() {
-            turn.notes.due();
+            attempt.events.record_due();
         }
         if new.len() == left.len() {
             return Ok(());

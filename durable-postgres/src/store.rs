@@ -13,20 +13,21 @@ use durable_core::store::{
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
 
-use crate::admin::{History, List, Operate};
-use crate::checkpoint::{Checkpoint, Load, Tied};
+use crate::admin::{ApplyChange, History, List};
+use crate::checkpoint::{Checkpoint, Linked, Load};
+use crate::claim::{Claim, Renew, claim};
+use crate::claim_due::ClaimBatch;
 use crate::connection::Connector;
 use crate::database::Database;
-use crate::executions::{self, Cancel, Claim, Get, Renew};
-use crate::news::attend;
+use crate::executions::{self, Cancel, Get};
+use crate::external::{Complete, Heartbeat};
+use crate::notifier::exchange;
 use crate::options::Options;
-use crate::outside::{Complete, Heartbeat};
 use crate::pool::Pool;
 use crate::queues;
 use crate::schedules;
 use crate::schema;
 use crate::session::{Session, Token};
-use crate::work::ClaimMany;
 use crate::writer::Writer;
 
 const fn capabilities(durability: Durability) -> Capabilities {
@@ -62,12 +63,12 @@ pub struct PostgresStore {
 struct Inner {
     database: Arc<Database>,
     writer: Arc<Writer>,
-    news: AbortHandle,
+    exchange: AbortHandle,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.news.abort();
+        self.exchange.abort();
     }
 }
 
@@ -108,12 +109,16 @@ impl PostgresStore {
     /// [`StoreErrorKind::Unavailable`] while the server cannot be reached.
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let (size, writers) = (options.pool_size, options.writers);
-        let (place, clock) = (options.to_string(), options.lease_clock);
+        let (location, clock) = (options.to_string(), options.lease_clock);
         let connector = Arc::new(Connector::new(options)?);
         let pool = Pool::new(Arc::clone(&connector), size);
         let writes = Pool::new(Arc::clone(&connector), writers);
         let open = |durability| Database {
-            session: Arc::new(Session::new(place.clone(), capabilities(durability), clock)),
+            session: Arc::new(Session::new(
+                location.clone(),
+                capabilities(durability),
+                clock,
+            )),
             connector: Arc::clone(&connector),
             pool: Arc::clone(&pool),
             writes: Arc::clone(&writes),
@@ -121,12 +126,12 @@ impl PostgresStore {
         let durability = schema::prepare(&open(Durability::Power)).await?;
         let database = Arc::new(open(durability));
         let session = Arc::clone(&database.session);
-        let news = tokio::spawn(attend(session, connector.clone(), pool.clone()));
+        let exchange = tokio::spawn(exchange(session, connector.clone(), pool.clone()));
         Ok(Self {
             inner: Arc::new(Inner {
                 writer: Writer::new(Arc::clone(&database), writers),
                 database,
-                news: news.abort_handle(),
+                exchange: exchange.abort_handle(),
             }),
         })
     }
@@ -152,9 +157,9 @@ impl PostgresStore {
         let (token, ends) = (checkpoint.token, checkpoint.batch.execution.is_some());
         let id = checkpoint.fence.execution.clone();
         self.session().note_write(&id);
-        let answer = match checkpoint.is_free() {
+        let answer = match checkpoint.is_independent() {
             true => self.inner.writer.checkpoint(checkpoint).await,
-            false => self.inner.database.run(Tied(checkpoint)).await,
+            false => self.inner.database.run(Linked(checkpoint)).await,
         };
         let lost = |error: &StoreError| error.kind() == StoreErrorKind::FenceLost;
         if answer.as_ref().map_or_else(lost, |_| ends) {
@@ -166,7 +171,7 @@ impl PostgresStore {
 
 impl std::fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PostgresStore({})", self.session().place)
+        write!(f, "PostgresStore({})", self.session().location)
     }
 }
 
@@ -179,7 +184,7 @@ impl CheckpointStore for PostgresStore {
     fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let token = Token::of(fence)?;
-            if self.session().is_blank(&fence.execution, token) {
+            if self.session().is_empty(&fence.execution, token) {
                 return Ok(Page::default());
             }
             let fence = fence.clone();
@@ -204,7 +209,7 @@ impl CheckpointStore for PostgresStore {
                 fence: fence.clone(),
                 token,
                 batch,
-                ties: self.session().ties(&fence.execution, token),
+                links: self.session().links(&fence.execution, token),
             };
             self.write(checkpoint).await
         })
@@ -229,13 +234,13 @@ impl ExecutionStore for PostgresStore {
         now: Timestamp,
         ttl: Duration,
     ) -> BoxFuture<'a, Result<Lease, StoreError>> {
-        let claim = Claim {
+        let request = Claim {
             id: id.clone(),
             now,
             ttl,
             nonce: nonce(),
         };
-        Box::pin(executions::claim(&self.inner.database, claim))
+        Box::pin(claim(&self.inner.database, request))
     }
 
     fn renew<'a>(
@@ -283,7 +288,7 @@ impl WorkStore for PostgresStore {
         wanted: &'a WorkerFilter,
         how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
-        let claim = ClaimMany {
+        let claim = ClaimBatch {
             wanted: wanted.clone(),
             how,
             nonce: nonce(),
@@ -292,12 +297,7 @@ impl WorkStore for PostgresStore {
     }
 
     fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(async move {
-            let mut due = self.session().news.listen_for_work();
-            // Counted from one, so that zero is old news. The sender lives as long as this store.
-            let due = due.wait_for(|count| count + 1 != seen).await;
-            Ok(due.map_or(seen, |count| *count + 1))
-        })
+        Box::pin(async move { Ok(self.session().notifier.listen_for_due().newer_than(seen).await) })
     }
 }
 
@@ -348,7 +348,7 @@ impl AdminStore for PostgresStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let id = id.clone();
-        Box::pin(self.inner.database.run(Operate { id, change, now }))
+        Box::pin(self.inner.database.run(ApplyChange { id, change, now }))
     }
 }
 

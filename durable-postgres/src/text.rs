@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Begins a replacement: `0` follows in place of U+0000, `1` in place of the mark itself.
+/// Begins a replacement: `0` follows instead of U+0000, `1` instead of the mark itself.
 const MARK: char = '\u{1a}';
 
 /// The text to store for `text`.

@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 
 use crate::checkpoint::{Checkpoint, write_group};
 use crate::connection::Conn;
-use crate::database::{Database, Patience};
+use crate::database::{Database, Retries};
 use crate::error::Fault;
-use crate::news::Notes;
+use crate::notifier::Events;
 use crate::session::Counters;
 use crate::start::{Start, start_group};
 
@@ -149,7 +149,7 @@ impl Writer {
     }
 
     fn stopped(&self) -> StoreError {
-        let message = format!("the store {} is closed", self.database.session.place);
+        let message = format!("the store {} is closed", self.database.session.location);
         StoreError::new(StoreErrorKind::Unavailable, message)
     }
 }
@@ -244,7 +244,7 @@ async fn settle(database: &Database, jobs: Vec<Job>) {
 }
 
 async fn commit(database: &Database, jobs: Vec<Job>) -> Result<(), (StoreError, Vec<Job>)> {
-    let mut patience = Patience::new();
+    let mut retries = Retries::new();
     loop {
         match attempt(database, &jobs).await {
             Ok(mut answers) => {
@@ -252,7 +252,7 @@ async fn commit(database: &Database, jobs: Vec<Job>) -> Result<(), (StoreError, 
                 return Ok(());
             }
             Err(fault) => {
-                if let Err(error) = patience.failed(fault, database).await {
+                if let Err(error) = retries.failed(fault, database).await {
                     return Err((error, jobs));
                 }
             }
@@ -274,8 +274,8 @@ async fn attempt(database: &Database, jobs: &[Job]) -> Result<Answers, Fault> {
     if both {
         conn.begin();
     }
-    let mut notes = Notes::default();
-    let written = write(database, &conn, (&checkpoints, &starts), &mut notes).await;
+    let mut events = Events::default();
+    let written = write(database, &conn, (&checkpoints, &starts), &mut events).await;
     if both {
         match &written {
             Ok(_) => conn.commit().await?,
@@ -290,7 +290,7 @@ async fn attempt(database: &Database, jobs: &[Job]) -> Result<Answers, Fault> {
         &counters.batches,
         answers.acks.iter().filter(|ack| ack.is_ok()).count(),
     );
-    database.tell(&conn, notes).await;
+    database.publish(&conn, events).await;
     Ok(answers)
 }
 
@@ -298,15 +298,17 @@ async fn write(
     database: &Database,
     conn: &Conn,
     (checkpoints, starts): (&[&Checkpoint], &[&Start]),
-    notes: &mut Notes,
+    events: &mut Events,
 ) -> Result<Answers, Fault> {
     let session = &*database.session;
     let mut answers = Answers::default();
     if !checkpoints.is_empty() {
-        answers.acks = write_group(conn, session, checkpoints, notes).await?.into();
+        answers.acks = write_group(conn, session, checkpoints, events)
+            .await?
+            .into();
     }
     if !starts.is_empty() {
-        answers.started = start_group(conn, session, starts, notes).await?.into();
+        answers.started = start_group(conn, session, starts, events).await?.into();
     }
     Ok(answers)
 }

@@ -4,16 +4,15 @@
 //! polls for the changes of other processes while there are waiters. `PRAGMA data_version` on its
 //! connection changes only when another connection commits, so an idle poll reads no table.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use durable_core::ExecutionId;
+use durable_core::store::notifier::{self, Changes, DueListener, Listener};
 use rusqlite::Connection;
-use tokio::sync::watch;
 
-use crate::reads::{self, Changes};
+use crate::reads;
 
 /// Interval between polls for the changes of other processes.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -21,10 +20,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// Notifies waiters of changes to executions and of new work.
 #[derive(Debug, Default)]
 pub(crate) struct Notifier {
-    /// Latest published changes of each execution that has a subscriber.
-    executions: Mutex<HashMap<ExecutionId, watch::Sender<Changes>>>,
-    /// Number of events that may have made an execution due.
-    due: watch::Sender<u64>,
+    /// Waiters of this process.
+    process: notifier::Notifier,
     /// Changes made by the current transaction.
     uncommitted: Mutex<Vec<(ExecutionId, Changes)>>,
     /// Whether the current transaction makes an execution due.
@@ -46,25 +43,20 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Notifier {
     /// Subscribes to the changes of an execution from now on.
-    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Subscription<'_> {
-        let mut executions = locked(&self.executions);
-        let sender = executions.entry(id.clone()).or_default();
-        Subscription {
-            notifier: self,
-            id: id.clone(),
-            changes: Some(sender.subscribe()),
-        }
+    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Listener<'_> {
+        self.process.listen(id)
     }
 
     /// Subscribes to executions that become due from now on.
-    pub(crate) fn subscribe_to_work(&self) -> watch::Receiver<u64> {
-        self.due.subscribe()
+    pub(crate) fn subscribe_to_work(&self) -> DueListener {
+        self.process.listen_for_due()
     }
 
     /// Notes that the current transaction sets the change counter of an execution, and whether the
     /// execution is settled after it.
-    pub(crate) fn note(&self, id: &ExecutionId, changes: u64, settled: bool) {
-        locked(&self.uncommitted).push((id.clone(), (changes, settled)));
+    pub(crate) fn note(&self, id: &ExecutionId, count: u64, settled: bool) {
+        let changes = Changes { count, settled };
+        locked(&self.uncommitted).push((id.clone(), changes));
     }
 
     /// Notes that the current transaction makes an execution due, or frees a place in a queue.
@@ -75,17 +67,10 @@ impl Notifier {
     /// Publishes the changes of the transaction that was committed.
     pub(crate) fn publish(&self) {
         if self.uncommitted_due.swap(false, Ordering::Relaxed) {
-            self.due.send_modify(|count| *count += 1);
+            self.process.notify_due();
         }
-        let changed = std::mem::take(&mut *locked(&self.uncommitted));
-        if changed.is_empty() {
-            return;
-        }
-        let executions = locked(&self.executions);
-        for (id, changes) in changed {
-            if let Some(sender) = executions.get(&id) {
-                send(sender, changes);
-            }
+        for (id, changes) in std::mem::take(&mut *locked(&self.uncommitted)) {
+            self.process.notify(&id, changes);
         }
     }
 
@@ -97,7 +82,7 @@ impl Notifier {
 
     /// Time until the next poll for the changes of other processes; `None` without subscribers.
     pub(crate) fn next_poll(&self) -> Option<Duration> {
-        if locked(&self.executions).is_empty() && self.due.receiver_count() == 0 {
+        if !self.process.has_listeners() {
             return None;
         }
         let since = locked(&self.last_poll).at.map(|at| at.elapsed());
@@ -120,7 +105,7 @@ impl Notifier {
         let version = pragma.query_row([], |row| row.get(0)).map(Some)?;
         if last_poll.data_version != version {
             self.publish_current(conn)?;
-            self.due.send_modify(|count| *count += 1);
+            self.process.notify_due();
             last_poll.data_version = version;
         }
         Ok(())
@@ -128,56 +113,12 @@ impl Notifier {
 
     /// Publishes the stored state of every execution that has a subscriber.
     fn publish_current(&self, conn: &Connection) -> rusqlite::Result<()> {
-        let ids: Vec<_> = locked(&self.executions).keys().cloned().collect();
-        for id in ids {
-            let changes = reads::count_changes(conn, &id)?;
-            if let (Some(sender), Some(changes)) = (locked(&self.executions).get(&id), changes) {
-                send(sender, changes);
+        for id in self.process.awaited() {
+            if let Some(changes) = reads::count_changes(conn, &id)? {
+                self.process.notify(&id, changes);
             }
         }
         Ok(())
-    }
-}
-
-/// Sends the changes, unless the receivers know them or newer ones.
-fn send(sender: &watch::Sender<Changes>, (changes, settled): Changes) {
-    sender.send_if_modified(|known| {
-        let before = *known;
-        *known = (changes.max(before.0), settled);
-        *known != before
-    });
-}
-
-/// Subscription to the changes of one execution.
-pub(crate) struct Subscription<'a> {
-    notifier: &'a Notifier,
-    id: ExecutionId,
-    /// `Some` until the subscription is dropped.
-    changes: Option<watch::Receiver<Changes>>,
-}
-
-impl Subscription<'_> {
-    /// Waits until there have been more than `seen` changes, or the execution is settled.
-    pub(crate) async fn more_than(&mut self, seen: u64) {
-        if let Some(receiver) = &mut self.changes {
-            // The sender stays in the map while there is a subscription.
-            let _ = receiver
-                .wait_for(|(changes, settled)| *changes > seen || *settled)
-                .await;
-        }
-    }
-}
-
-impl Drop for Subscription<'_> {
-    fn drop(&mut self) {
-        let mut executions = locked(&self.notifier.executions);
-        self.changes = None;
-        if executions
-            .get(&self.id)
-            .is_some_and(|sender| sender.receiver_count() == 0)
-        {
-            executions.remove(&self.id);
-        }
     }
 }
 
@@ -214,7 +155,7 @@ mod tests {
         notifier.poll(&Connection::open_in_memory().unwrap());
         assert!(notifier.next_poll().is_some_and(|pause| !pause.is_zero()));
         drop(subscriptions.0);
-        assert_eq!(locked(&notifier.executions).len(), 1);
+        assert_eq!(notifier.process.awaited().len(), 1);
         drop(subscriptions.1);
         assert_eq!(notifier.next_poll(), None);
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use durable_core::store::notifier::Changes;
 use durable_core::store::{
     Execution, ExecutionStatus, Filter, ScheduleEntry, StoreError, StoreErrorKind,
 };
@@ -160,9 +161,6 @@ pub(crate) fn schedules(
     Ok(found)
 }
 
-/// Number of external updates of an execution, and whether it is settled.
-pub(crate) type Changes = (u64, bool);
-
 /// Reads the number of external updates of the execution `id`.
 pub(crate) fn changes(conn: &Connection, path: &Path, id: &ExecutionId) -> Result<Changes, Fault> {
     count_changes(conn, id)?.ok_or_else(|| not_found(path, id).into())
@@ -177,7 +175,8 @@ pub(crate) fn count_changes(
         .query_row([id.as_str()], |row| {
             let status = ExecutionStatus::from_word(row.get_ref(1)?.as_str()?);
             let settled = status.is_some_and(ExecutionStatus::is_settled);
-            Ok((row.get::<_, i64>(0)?.cast_unsigned(), settled))
+            let count = row.get::<_, i64>(0)?.cast_unsigned();
+            Ok(Changes { count, settled })
         })
         .optional()
 }

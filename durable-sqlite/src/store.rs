@@ -281,12 +281,11 @@ impl ExecutionStore for SqliteStore {
         seen: u64,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            // Before the look at the number, so that no change falls in between.
+            // Before the number is read, so that no change is missed in between.
             let mut subscription = self.inner.writer.subscribe(id);
             let id = id.clone();
             let count = move |conn: &_, path: &_| reads::changes(conn, path, &id);
-            let (changes, settled) = self.inner.readers.read(count).await?;
-            if changes <= seen && !settled {
+            if !self.inner.readers.read(count).await?.is_beyond(seen) {
                 subscription.more_than(seen).await;
             }
             Ok(())
@@ -311,12 +310,7 @@ impl WorkStore for SqliteStore {
     }
 
     fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(async move {
-            let mut due = self.inner.writer.subscribe_to_work();
-            // Counted from one, so that zero is old news. The sender lives as long as this store.
-            let due = due.wait_for(|count| count + 1 != seen).await;
-            Ok(due.map_or(seen, |count| *count + 1))
-        })
+        Box::pin(async move { Ok(self.inner.writer.subscribe_to_work().newer_than(seen).await) })
     }
 }
 

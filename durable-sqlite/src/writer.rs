@@ -10,13 +10,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use durable_core::ExecutionId;
+use durable_core::store::notifier::{DueListener, Listener};
 use durable_core::store::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::error::{describe, replaced};
 use crate::job::{Job, QueuedJob, split_refusal};
-use crate::notifier::Subscription;
 use crate::open::BUSY_TIMEOUT;
 use crate::session::{Session, Write};
 
@@ -106,7 +106,7 @@ impl Writer {
 
     /// Subscribes to external changes of an execution, and wakes the writer thread to poll for those of
     /// other processes.
-    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Subscription<'_> {
+    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Listener<'_> {
         let subscription = self.session.notifier.subscribe(id);
         self.wake_to_poll();
         subscription
@@ -114,7 +114,7 @@ impl Writer {
 
     /// Subscribes to executions that become due, and wakes the writer thread to poll for those of other
     /// processes.
-    pub(crate) fn subscribe_to_work(&self) -> watch::Receiver<u64> {
+    pub(crate) fn subscribe_to_work(&self) -> DueListener {
         let due = self.session.notifier.subscribe_to_work();
         self.wake_to_poll();
         due

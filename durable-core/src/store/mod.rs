@@ -13,6 +13,7 @@ mod forward;
 mod lease;
 mod limits;
 mod memory;
+pub mod notifier;
 mod open;
 mod schedule;
 mod sealed;

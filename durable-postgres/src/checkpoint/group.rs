@@ -10,12 +10,12 @@ use durable_core::store::{Ack, StoreError};
 use durable_core::{Clock, SystemClock};
 use tokio_postgres::Row;
 
-use super::ends::{Ends, status};
+use super::updates::{Updates, status};
 use super::{Checkpoint, Current, repeated};
 use crate::columns::{Records, replace_unless_settled, written_columns};
 use crate::connection::{Conn, params};
 use crate::error::Fault;
-use crate::news::Notes;
+use crate::notifier::Events;
 use crate::session::Session;
 
 /// Records only. `$1` to `$29` are the records, `$30` to `$32` the leases.
@@ -82,7 +82,7 @@ pub(crate) async fn write_group(
     conn: &Conn,
     session: &Session,
     group: &[&Checkpoint],
-    notes: &mut Notes,
+    events: &mut Events,
 ) -> Result<Vec<Result<Ack, StoreError>>, Fault> {
     let written = write(conn, group).await?;
     let mut answers = Vec::with_capacity(group.len());
@@ -90,7 +90,7 @@ pub(crate) async fn write_group(
         let answer = match written.get(&checkpoint.token.key) {
             Some(row) => {
                 let current = Current::read(row, 1)?;
-                note(checkpoint, &current, notes);
+                note(checkpoint, &current, events);
                 Ok(current.ack(conn, session, checkpoint).await?)
             }
             None => repeated(conn, session, checkpoint).await?,
@@ -102,7 +102,7 @@ pub(crate) async fn write_group(
 
 async fn write(conn: &Conn, group: &[&Checkpoint]) -> Result<HashMap<i64, Row>, Fault> {
     let now = SystemClock.now();
-    let (mut records, mut ends) = (Records::default(), Ends::default());
+    let (mut records, mut ends) = (Records::default(), Updates::default());
     for checkpoint in group {
         records.extend(checkpoint.token.key, &checkpoint.batch.records)?;
         ends.push(checkpoint, now)?;
@@ -135,18 +135,18 @@ fn by_key(rows: Vec<Row>) -> Result<HashMap<i64, Row>, Fault> {
     rows.into_iter().map(keyed).collect()
 }
 
-/// Notes whom the end of the execution concerns.
-fn note(checkpoint: &Checkpoint, current: &Current, notes: &mut Notes) {
+/// Events whom the end of the execution concerns.
+fn note(checkpoint: &Checkpoint, current: &Current, events: &mut Events) {
     let Some(update) = &checkpoint.batch.execution else {
         return;
     };
     let status = status(update);
     let id = &checkpoint.fence.execution;
-    notes.changed(id, current.changes, status.is_settled());
-    let makes_room = checkpoint.ties.is_none_or(|ties| ties.queued) && status.is_terminal();
+    events.record(id, current.changes, status.is_settled());
+    let makes_room = checkpoint.links.is_none_or(|links| links.queued) && status.is_terminal();
     if makes_room || current.changes > checkpoint.batch.seen {
-        notes.due();
+        events.record_due();
     } else if !status.is_terminal() {
-        notes.due_later();
+        events.record_due_later();
     }
 }

@@ -1,8 +1,8 @@
 //! Checkpoints: loaded in one range read, written in one fenced statement.
 
-mod ends;
 mod group;
-mod tied;
+mod linked;
+mod updates;
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use durable_core::Record;
 use durable_core::store::{Ack, Batch, ExecutionUpdate, Fence, Page, StoreError};
 
 pub(crate) use group::write_group;
-pub(crate) use tied::Tied;
+pub(crate) use linked::Linked;
 
 use crate::columns::position;
 use crate::connection::{Conn, params};
-use crate::database::{Turn, Work};
+use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::rows::{self, record_columns};
-use crate::session::{Counters, Session, Ties, Token};
+use crate::session::{Counters, Links, Session, Token};
 
 /// Most records of one page.
 const PAGE: usize = 20_000;
@@ -29,19 +29,21 @@ pub(crate) struct Checkpoint {
     pub(crate) token: Token,
     pub(crate) batch: Arc<Batch>,
     /// What the end of the execution touches, where that is known.
-    pub(crate) ties: Option<Ties>,
+    pub(crate) links: Option<Links>,
 }
 
 impl Checkpoint {
     /// Whether the batch touches nothing but its own execution, so that it can share a statement with others.
-    pub(crate) fn is_free(&self) -> bool {
+    pub(crate) fn is_independent(&self) -> bool {
         if !self.batch.children.is_empty() {
             return false;
         }
         match &self.batch.execution {
             None | Some(ExecutionUpdate::Suspend { .. } | ExecutionUpdate::Block { .. }) => true,
             Some(ExecutionUpdate::Continue { .. }) => false,
-            Some(_) => self.ties.is_some_and(|ties| !ties.parent && !ties.keyed),
+            Some(_) => self
+                .links
+                .is_some_and(|links| !links.parent && !links.keyed),
         }
     }
 }
@@ -57,19 +59,19 @@ impl Work for Load {
     type Answer = Page;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Page, Fault> {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Page, Fault> {
         const SELECT: &str = concat!(
             "SELECT ",
             record_columns!(),
             " FROM @.records WHERE execution = $1 AND seq > $2 ORDER BY seq LIMIT $3"
         );
-        Counters::add(&turn.session.counters.reads, 1);
+        Counters::add(&attempt.session.counters.reads, 1);
         let (key, after) = (self.token.key, position(self.after));
         let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
         let rows = conn
             .query(SELECT, params![key => INT8, after => INT8, limit => INT8])
             .await?;
-        let records = rows::records(&rows, &self.fence.execution, &turn.session.place)?;
+        let records = rows::records(&rows, &self.fence.execution, &attempt.session.location)?;
         let more = records.len() == PAGE;
         Ok(Page {
             next: records.last().filter(|_| more).map(|last| last.seq),
@@ -133,7 +135,7 @@ async fn changed(
     let rows = conn
         .query(SELECT, params![key => INT8, seen => INT8])
         .await?;
-    rows::records(&rows, &checkpoint.fence.execution, &session.place)
+    rows::records(&rows, &checkpoint.fence.execution, &session.location)
 }
 
 /// The answer where the lease is gone: whether this very batch gave it up.

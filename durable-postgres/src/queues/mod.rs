@@ -1,15 +1,15 @@
 //! Queues: how they are set up, and what is in them.
 
-mod pass;
+mod admission;
 
 use durable_core::Timestamp;
 use durable_core::store::{Queue, QueueEntry, QueueState, Rate, StoreError, StoreErrorKind};
 use tokio_postgres::Row;
 
-pub(crate) use pass::let_through;
+pub(crate) use admission::admit;
 
 use crate::connection::{Conn, params};
-use crate::database::{Turn, Work};
+use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::session::milliseconds;
 use crate::text::{original, stored};
@@ -59,11 +59,11 @@ pub(crate) async fn note_starts(
 /// One of a key has ended: the next one waits like others.
 ///
 /// The queue is locked, as it is by those who set executions of the key aside.
-pub(crate) async fn release_held(conn: &Conn, place: &QueueEntry) -> Result<(), Fault> {
-    let Some(of) = &place.key else {
+pub(crate) async fn release_held(conn: &Conn, entry: &QueueEntry) -> Result<(), Fault> {
+    let Some(of) = &entry.key else {
         return Ok(());
     };
-    let queue = stored(&place.queue);
+    let queue = stored(&entry.queue);
     conn.query(LOCKED, params![queue => TEXT]).await?;
     let update = "UPDATE @.executions SET enqueued = held, held = NULL WHERE key = (SELECT key FROM @.executions WHERE \
                   queue = $1 AND queue_key = $2 AND held IS NOT NULL ORDER BY priority DESC, held, key LIMIT 1)";
@@ -110,7 +110,7 @@ impl Work for States {
     type Answer = Vec<QueueState>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, _: &mut Turn<'_>) -> Result<Vec<QueueState>, Fault> {
+    async fn run(&self, conn: &Conn, _: &mut Attempt<'_>) -> Result<Vec<QueueState>, Fault> {
         let select = "SELECT coalesce(q.name, c.queue), q.concurrency, q.per_key, q.starts, q.per, coalesce(q.paused, \
                       false), coalesce(c.waiting, 0), coalesce(c.running, 0) FROM @.queues q FULL JOIN (SELECT queue, \
                       (sum(waiting))::int8 AS waiting, (sum(running))::int8 AS running FROM (SELECT queue, 1 AS waiting, \
@@ -135,7 +135,7 @@ pub(crate) struct Put(pub(crate) Queue);
 impl Work for Put {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let Self(queue) = self;
         let insert = "INSERT INTO @.queues (name, concurrency, per_key, starts, per, paused) VALUES ($1, $2, $3, $4, $5, \
                       $6) ON CONFLICT (name) DO UPDATE SET concurrency = $2, per_key = $3, starts = $4, per = $5, paused \
@@ -152,7 +152,7 @@ impl Work for Put {
             ],
         )
         .await?;
-        release_all(conn, turn, &queue.name).await
+        release_all(conn, attempt, &queue.name).await
     }
 }
 
@@ -162,25 +162,25 @@ pub(crate) struct Remove(pub(crate) String);
 impl Work for Remove {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let Self(name) = self;
         let delete = "DELETE FROM @.queues WHERE name = $1 RETURNING 1";
         let gone = conn.query(delete, params![stored(name) => TEXT]).await?;
-        if gone.is_empty() && !turn.unsure {
-            let place = &turn.session.place;
-            let message = format!("no queue `{name}` was set up in PostgreSQL at {place}");
+        if gone.is_empty() && !attempt.unsure {
+            let location = &attempt.session.location;
+            let message = format!("no queue `{name}` was set up in PostgreSQL at {location}");
             return Err(StoreError::new(StoreErrorKind::NotFound, message).into());
         }
         let delete = "DELETE FROM @.queue_starts WHERE queue = $1";
         conn.query(delete, params![stored(name) => TEXT]).await?;
-        release_all(conn, turn, name).await
+        release_all(conn, attempt, name).await
     }
 }
 
 /// Other limits may hold other executions back.
-async fn release_all(conn: &Conn, turn: &mut Turn<'_>, name: &str) -> Result<(), Fault> {
+async fn release_all(conn: &Conn, attempt: &mut Attempt<'_>, name: &str) -> Result<(), Fault> {
     let update = "UPDATE @.executions SET enqueued = held, held = NULL WHERE queue = $1 AND held IS NOT NULL";
     conn.query(update, params![stored(name) => TEXT]).await?;
-    turn.notes.due();
+    attempt.events.record_due();
     Ok(())
 }

@@ -6,14 +6,14 @@ use durable_core::Timestamp;
 use durable_core::store::{ExecutionStatus, ExecutionUpdate, StoreError};
 
 use super::Checkpoint;
+use crate::checksums;
 use crate::columns::{encode_error, position};
 use crate::connection::{Param, params};
-use crate::sums;
 use crate::text::stored;
 
-/// Ends and suspensions of any number of executions.
+/// Updates and suspensions of any number of executions.
 #[derive(Default)]
-pub(super) struct Ends<'a> {
+pub(super) struct Updates<'a> {
     execution: Vec<i64>,
     batch: Vec<i64>,
     seen: Vec<i64>,
@@ -27,7 +27,7 @@ pub(super) struct Ends<'a> {
     checksum: Vec<Option<i32>>,
 }
 
-impl<'a> Ends<'a> {
+impl<'a> Updates<'a> {
     /// Adds what the batch says about its execution, if anything. An execution that goes on as
     /// another one is not for here.
     pub(super) fn push(
@@ -61,7 +61,7 @@ impl<'a> Ends<'a> {
         self.output.push(output.map(|value| &value.data[..]));
         let id = &checkpoint.fence.execution;
         self.checksum
-            .push(output.map(|value| sums::of_output(id, value)));
+            .push(output.map(|value| checksums::of_output(id, value)));
         Ok(())
     }
 

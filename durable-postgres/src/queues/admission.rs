@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use durable_core::store::{ClaimRequest, Queue, WorkerFilter};
 
 use super::{locked, running};
+use crate::claim_due::Candidate;
 use crate::connection::{Conn, params};
 use crate::error::Fault;
 use crate::session::milliseconds;
 use crate::text::{original, stored};
-use crate::work::Candidate;
 
 /// As many of a queue are looked at in one go.
-const HANDFUL: usize = 64;
+const CHUNK: usize = 64;
 
 /// Queues with something in them, without a look at everything that is in them.
 const NAMES: &str = "WITH RECURSIVE names AS (SELECT (SELECT min(queue) FROM @.executions WHERE enqueued IS NOT NULL) AS \
@@ -29,7 +29,7 @@ struct Waiting {
 }
 
 /// Adds what the queues let run, and says when they let more.
-pub(crate) async fn let_through(
+pub(crate) async fn admit(
     conn: &Conn,
     wanted: &WorkerFilter,
     how: ClaimRequest,
@@ -41,14 +41,14 @@ pub(crate) async fn let_through(
         if !wanted.serves(&name) {
             continue;
         }
-        let pass = Pass {
+        let pass = Admission {
             conn,
             wanted,
             now: how.now.as_millis(),
             queue: locked(conn, &name).await?,
         };
         let first = candidates.len();
-        let more = pass.let_through(how.limit, candidates).await?;
+        let more = pass.admit(how.limit, candidates).await?;
         // Whatever is before another in its queue is before it among all.
         let mut earliest = i64::MAX;
         for candidate in candidates[first..].iter_mut().rev() {
@@ -61,16 +61,16 @@ pub(crate) async fn let_through(
 }
 
 /// One look at a queue.
-struct Pass<'a> {
+struct Admission<'a> {
     conn: &'a Conn,
     wanted: &'a WorkerFilter,
     now: i64,
     queue: Queue,
 }
 
-impl Pass<'_> {
+impl Admission<'_> {
     /// Adds what may leave the queue. When there may be more, as far as time tells.
-    async fn let_through(
+    async fn admit(
         &self,
         room: usize,
         candidates: &mut Vec<Candidate>,
@@ -80,7 +80,7 @@ impl Pass<'_> {
         let mut chosen: Vec<i64> = Vec::new();
         while count < open {
             let mut held = Vec::new();
-            for one in self.waiting((open - count).min(HANDFUL), &chosen).await? {
+            for one in self.waiting((open - count).min(CHUNK), &chosen).await? {
                 if !self.takes(one.of.as_deref(), &mut running_of).await? {
                     held.push(one.key);
                     continue;
@@ -92,7 +92,7 @@ impl Pass<'_> {
                     ..Candidate::due(one.key, one.at, one.handler)
                 });
             }
-            // Those that were set aside have made place for others.
+            // Those that were set aside have made room for others.
             if held.is_empty() {
                 break;
             }

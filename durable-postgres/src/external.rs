@@ -5,7 +5,7 @@ use durable_core::{Completion, ExecutionId, Record, Timestamp};
 
 use crate::columns::{Records, due, position, written_columns};
 use crate::connection::{Conn, params};
-use crate::database::{Turn, Work};
+use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::rows::{self, Stored, record_columns};
@@ -20,9 +20,9 @@ pub(crate) struct Complete {
 impl Work for Complete {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        let (mut stored, mut found) = waiting(conn, turn, &self.callback).await?;
-        if turn.unsure && found.as_ref().is_some_and(|found| self.is_done(found)) {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+        let (mut stored, mut found) = waiting(conn, attempt, &self.callback).await?;
+        if attempt.unsure && found.as_ref().is_some_and(|found| self.is_done(found)) {
             return Ok(());
         }
         let record = self.callback.resolve(&stored.execution, found.as_mut())?;
@@ -30,7 +30,7 @@ impl Work for Complete {
         put(conn, stored.key, record).await?;
         stored.execution.changed(self.now);
         let seq = Some(self.callback.seq());
-        changed(conn, turn, stored.key, &stored.execution, seq).await
+        changed(conn, attempt, stored.key, &stored.execution, seq).await
     }
 }
 
@@ -55,8 +55,8 @@ pub(crate) struct Heartbeat {
 impl Work for Heartbeat {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
-        let (mut stored, mut found) = waiting(conn, turn, &self.callback).await?;
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+        let (mut stored, mut found) = waiting(conn, attempt, &self.callback).await?;
         let record = self.callback.resolve(&stored.execution, found.as_mut())?;
         record.beat(self.now);
         put(conn, stored.key, record).await?;
@@ -66,28 +66,28 @@ impl Work for Heartbeat {
         let delete = "DELETE FROM @.changes WHERE execution = $1 AND seq = $2";
         conn.query(delete, params![stored.key => INT8, position(seq) => INT8])
             .await?;
-        changed(conn, turn, stored.key, &stored.execution, Some(seq)).await
+        changed(conn, attempt, stored.key, &stored.execution, Some(seq)).await
     }
 }
 
 /// The execution that waits for a callback and the record of it, both locked.
 async fn waiting(
     conn: &Conn,
-    turn: &Turn<'_>,
+    attempt: &Attempt<'_>,
     callback: &CallbackId,
 ) -> Result<(Stored, Option<Record>), Fault> {
-    let place = &turn.session.place;
+    let location = &attempt.session.location;
     let id = callback.execution();
-    let stored = find_locked(conn, place, id).await?;
-    let stored = stored.ok_or_else(|| not_found(place, id))?;
-    let record = record_locked(conn, place, id, stored.key, callback.seq()).await?;
+    let stored = find_locked(conn, location, id).await?;
+    let stored = stored.ok_or_else(|| not_found(location, id))?;
+    let record = record_locked(conn, location, id, stored.key, callback.seq()).await?;
     Ok((stored, record))
 }
 
 /// The record at a position, locked until the end of the transaction.
 async fn record_locked(
     conn: &Conn,
-    place: &str,
+    location: &str,
     id: &ExecutionId,
     key: i64,
     seq: u64,
@@ -100,10 +100,10 @@ async fn record_locked(
     let rows = conn
         .query(SELECT, params![key => INT8, position(seq) => INT8])
         .await?;
-    Ok(rows::records(&rows, id, place)?.pop())
+    Ok(rows::records(&rows, id, location)?.pop())
 }
 
-/// Writes a record in place of what is there.
+/// Writes a record over the one at its position.
 pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fault> {
     const DELETE: &str = "DELETE FROM @.records WHERE execution = $1 AND seq = $2";
     const INSERT: &str = concat!(
@@ -133,17 +133,17 @@ pub(crate) struct ParentCompletion {
 impl ParentCompletion {
     /// Whom the end of an execution settles an operation of, if it has ended for good. Only reads, so
     /// that a parent that cannot be read refuses the end before any of it is written.
-    pub(crate) async fn by(
+    pub(crate) async fn of(
         conn: &Conn,
-        turn: &Turn<'_>,
+        attempt: &Attempt<'_>,
         ended: &Execution,
         now: Timestamp,
     ) -> Result<Option<Self>, Fault> {
         let (Some(parent), Some(outcome)) = (&ended.parent, ended.completion()) else {
             return Ok(None);
         };
-        let place = &turn.session.place;
-        let found = find_locked(conn, place, &parent.execution).await?;
+        let location = &attempt.session.location;
+        let found = find_locked(conn, location, &parent.execution).await?;
         let Some(Stored {
             key,
             execution: mut waiting,
@@ -152,7 +152,7 @@ impl ParentCompletion {
         else {
             return Ok(None);
         };
-        let record = record_locked(conn, place, &waiting.id, key, parent.seq).await?;
+        let record = record_locked(conn, location, &waiting.id, key, parent.seq).await?;
         let Some(mut record) = record.filter(|record| parent.is(record)) else {
             return Ok(None);
         };
@@ -167,17 +167,17 @@ impl ParentCompletion {
         }))
     }
 
-    pub(crate) async fn write(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<(), Fault> {
+    pub(crate) async fn write(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         put(conn, self.key, &self.record).await?;
         let seq = Some(self.record.seq);
-        changed(conn, turn, self.key, &self.waiting, seq).await
+        changed(conn, attempt, self.key, &self.waiting, seq).await
     }
 }
 
-/// Writes that an execution was changed, in its record `seq`, and notes it for those who wait.
+/// Writes that an execution was changed, in its record `seq`, and events it for those who wait.
 pub(crate) async fn changed(
     conn: &Conn,
-    turn: &mut Turn<'_>,
+    attempt: &mut Attempt<'_>,
     key: i64,
     execution: &Execution,
     seq: Option<u64>,
@@ -201,10 +201,11 @@ pub(crate) async fn changed(
         .await?;
     }
     let settled = execution.status.is_settled();
-    turn.notes
-        .changed(&execution.id, execution.changes, settled);
+    attempt
+        .events
+        .record(&execution.id, execution.changes, settled);
     if execution.due_at().is_some() {
-        turn.notes.due();
+        attempt.events.record_due();
     }
     Ok(())
 }

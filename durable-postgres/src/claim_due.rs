@@ -9,17 +9,17 @@ use durable_core::Timestamp;
 use durable_core::store::{ClaimRequest, Claimed, HandlerBuild, Lease, StoreError, WorkerFilter};
 use tokio_postgres::Row;
 
+use crate::claim::{crashed, granted};
 use crate::connection::{Conn, params};
-use crate::database::{Turn, Work};
+use crate::database::{Attempt, Work};
 use crate::error::Fault;
-use crate::executions::{crashed, granted};
 use crate::queues;
 use crate::rows::{self, execution_columns};
 use crate::session::{Token, milliseconds};
 use crate::text::{original, stored};
 
 /// Claims what is due.
-pub(crate) struct ClaimMany {
+pub(crate) struct ClaimBatch {
     pub(crate) wanted: WorkerFilter,
     pub(crate) how: ClaimRequest,
     /// Differs between calls, so that a repetition after a lost answer is recognised.
@@ -100,27 +100,27 @@ const ABANDONED: &str = "SELECT e.key, e.handler, e.crashes, e.crashed_at, coale
 const BLOCKED: &str = "SELECT key FROM @.executions WHERE status = 'blocked' AND handler = $1 AND NOT paused AND \
                        position($2 || chr(10) IN coalesce(tried, '')) = 0 LIMIT $3 FOR UPDATE SKIP LOCKED";
 
-impl Work for ClaimMany {
+impl Work for ClaimBatch {
     type Answer = Claimed;
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Claimed, Fault> {
-        let mut leases = match turn.unsure {
-            true => self.granted_before(conn, turn).await?,
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Claimed, Fault> {
+        let mut leases = match attempt.unsure {
+            true => self.granted_before(conn, attempt).await?,
             false => Vec::new(),
         };
         let mut opens = None;
         if leases.is_empty() {
             let mut candidates = self.due(conn).await?;
             if self.how.look_after {
-                self.abandoned(conn, turn, &mut candidates).await?;
+                self.abandoned(conn, attempt, &mut candidates).await?;
                 self.blocked(conn, &mut candidates).await?;
             }
-            let more = queues::let_through(conn, &self.wanted, self.how, &mut candidates);
+            let more = queues::admit(conn, &self.wanted, self.how, &mut candidates);
             opens = more.await?;
             // Stable: those of one time stay in the order they were found in.
             candidates.sort_by_key(|candidate| candidate.at);
             candidates.truncate(self.how.limit);
-            leases = self.grant(conn, turn, &candidates).await?;
+            leases = self.grant(conn, attempt, &candidates).await?;
         }
         let handlers = self.handlers();
         let next = conn
@@ -140,7 +140,7 @@ impl Work for ClaimMany {
     }
 }
 
-impl ClaimMany {
+impl ClaimBatch {
     fn handlers(&self) -> Vec<std::borrow::Cow<'_, str>> {
         let handlers = self.wanted.handlers.iter();
         handlers.map(|handler| stored(&handler.name)).collect()
@@ -170,10 +170,10 @@ impl ClaimMany {
     async fn abandoned(
         &self,
         conn: &Conn,
-        turn: &Turn<'_>,
+        attempt: &Attempt<'_>,
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), Fault> {
-        let time = turn.session.lease_time(self.how.now, self.how.ttl);
+        let time = attempt.session.lease_time(self.how.now, self.how.ttl);
         let (handlers, limit) = (self.handlers(), self.limit(0));
         let found = conn
             .query(
@@ -187,7 +187,7 @@ impl ClaimMany {
                 key: row.try_get(0)?,
                 number: row.try_get(1)?,
             };
-            if turn
+            if attempt
                 .session
                 .stays_expired(token, row.try_get(2)?, self.how.ttl)
             {
@@ -242,13 +242,13 @@ impl ClaimMany {
     async fn grant(
         &self,
         conn: &Conn,
-        turn: &mut Turn<'_>,
+        attempt: &mut Attempt<'_>,
         candidates: &[Candidate],
     ) -> Result<Vec<Lease>, Fault> {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
-        let session = turn.session;
+        let session = attempt.session;
         let keys: Vec<_> = candidates.iter().map(|one| one.key).collect();
         let crashes = candidates
             .iter()
@@ -286,7 +286,7 @@ impl ClaimMany {
         let mut leases = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             if let Some(row) = rows.remove(&candidate.key) {
-                leases.extend(self.lease(conn, turn, candidate.key, &row).await?);
+                leases.extend(self.lease(conn, attempt, candidate.key, &row).await?);
             }
         }
         Ok(leases)
@@ -307,11 +307,11 @@ impl ClaimMany {
     async fn lease(
         &self,
         conn: &Conn,
-        turn: &mut Turn<'_>,
+        attempt: &mut Attempt<'_>,
         key: i64,
         row: &Row,
     ) -> Result<Option<Lease>, Fault> {
-        let stored = match rows::existing(row, &turn.session.place) {
+        let stored = match rows::existing(row, &attempt.session.location) {
             Ok(stored) => stored,
             Err(Fault::Refused(damage)) => {
                 self.set_aside(conn, key, &damage).await?;
@@ -322,9 +322,11 @@ impl ClaimMany {
         let was: Option<&str> = row.try_get(30)?;
         if was == Some("blocked") {
             let execution = &stored.execution;
-            turn.notes.changed(&execution.id, execution.changes, false);
+            attempt
+                .events
+                .record(&execution.id, execution.changes, false);
         }
-        Ok(Some(granted(turn, stored, was == Some("queued"))))
+        Ok(Some(granted(attempt, stored, was == Some("queued"))))
     }
 
     /// Blocks an execution that cannot be read, so that it keeps no worker busy.
@@ -347,15 +349,19 @@ impl ClaimMany {
     }
 
     /// What an attempt before was granted, if it was committed.
-    async fn granted_before(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Vec<Lease>, Fault> {
-        let owner = turn.session.owner.clone();
+    async fn granted_before(
+        &self,
+        conn: &Conn,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<Vec<Lease>, Fault> {
+        let owner = attempt.session.owner.clone();
         let found = conn
             .query(GRANTED, params![owner => TEXT, self.nonce => INT8])
             .await?;
         let mut leases = Vec::new();
         for row in &found {
-            let stored = rows::existing(row, &turn.session.place)?;
-            leases.push(granted(turn, stored, false));
+            let stored = rows::existing(row, &attempt.session.location)?;
+            leases.push(granted(attempt, stored, false));
         }
         Ok(leases)
     }

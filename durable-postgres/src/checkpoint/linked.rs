@@ -4,81 +4,81 @@ use durable_core::store::{Ack, Execution, ExecutionUpdate};
 use durable_core::{Clock, ExecutionId, SystemClock, Timestamp};
 
 use super::{Checkpoint, group};
+use crate::checksums;
 use crate::columns::{due, encode_error};
 use crate::connection::{Conn, params};
-use crate::database::{Turn, Work};
+use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
-use crate::news::Notes;
-use crate::outside::ParentCompletion;
+use crate::external::ParentCompletion;
+use crate::notifier::Events;
 use crate::queues;
 use crate::rows::Stored;
 use crate::session::Counters;
 use crate::start;
-use crate::sums;
 use crate::text::stored;
 
 /// Writes such a batch, in a transaction.
-pub(crate) struct Tied(pub(crate) Checkpoint);
+pub(crate) struct Linked(pub(crate) Checkpoint);
 
-impl Work for Tied {
+impl Work for Linked {
     type Answer = Ack;
 
-    async fn run(&self, conn: &Conn, turn: &mut Turn<'_>) -> Result<Ack, Fault> {
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Ack, Fault> {
         let Self(whole) = self;
-        let session = turn.session;
+        let session = attempt.session;
         // The records first, as any batch writes them: that locks the lease and looks at the fence.
         let mut plain = whole.clone();
         let mut batch = (*whole.batch).clone();
         let update = batch.execution.take();
         let children = std::mem::take(&mut batch.children);
         plain.batch = batch.into();
-        let mut unsaid = Notes::default();
+        let mut unsaid = Events::default();
         let written = group::write_group(conn, session, &[&plain], &mut unsaid).await?;
         let mut ack = match written.into_iter().next() {
             Some(Ok(ack)) => ack,
             _ => return Ok(super::repeated(conn, session, whole).await??),
         };
         let children: Vec<_> = children.into_iter().map(Execution::queued).collect();
-        start::insert(conn, turn, &children).await?;
+        start::insert(conn, attempt, &children).await?;
         if let Some(update) = &update {
-            ack.changes = self.end(conn, turn, update).await?;
+            ack.changes = self.end(conn, attempt, update).await?;
         }
         Counters::add(&session.counters.batches, 1);
         Ok(ack)
     }
 }
 
-impl Tied {
+impl Linked {
     /// Writes what becomes of the execution, and how often it was changed by then.
     async fn end(
         &self,
         conn: &Conn,
-        turn: &mut Turn<'_>,
+        attempt: &mut Attempt<'_>,
         update: &ExecutionUpdate,
     ) -> Result<u64, Fault> {
         let Self(whole) = self;
-        let (id, place) = (&whole.fence.execution, &turn.session.place);
+        let (id, location) = (&whole.fence.execution, &attempt.session.location);
         let now = SystemClock.now();
-        let found = find_locked(conn, place, id).await?;
+        let found = find_locked(conn, location, id).await?;
         let Stored {
             key, mut execution, ..
-        } = found.ok_or_else(|| not_found(place, id))?;
+        } = found.ok_or_else(|| not_found(location, id))?;
         execution.apply(update, whole.batch.seen, now);
-        let told = ParentCompletion::by(conn, turn, &execution, now).await?;
+        let told = ParentCompletion::of(conn, attempt, &execution, now).await?;
         self.release(conn, key, &execution).await?;
         let (changes, settled) = (execution.changes, execution.status.is_settled());
-        turn.notes.changed(id, changes, settled);
-        turn.notes.due();
+        attempt.events.record(id, changes, settled);
+        attempt.events.record_due();
         if let ExecutionUpdate::Continue { next } = update {
             let mut next = Execution::queued(execution.successor(next));
             next.admitted = next.queue.is_some();
-            start::insert(conn, turn, std::slice::from_ref(&next)).await?;
-        } else if let (true, Some(place)) = (execution.status.is_terminal(), &execution.queue) {
-            queues::release_held(conn, place).await?;
+            start::insert(conn, attempt, std::slice::from_ref(&next)).await?;
+        } else if let (true, Some(entry)) = (execution.status.is_terminal(), &execution.queue) {
+            queues::release_held(conn, entry).await?;
         }
         if let Some(told) = told {
-            told.write(conn, turn).await?;
+            told.write(conn, attempt).await?;
         }
         Ok(changes)
     }
@@ -106,7 +106,7 @@ impl Tied {
                 execution.next.as_ref().map(ExecutionId::as_str) => TEXT,
                 due(execution).0 => INT8,
                 execution.admitted => BOOL,
-                output.map(|output| sums::of_output(&execution.id, output)) => INT4,
+                output.map(|output| checksums::of_output(&execution.id, output)) => INT4,
             ],
         )
         .await?;

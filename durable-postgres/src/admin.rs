@@ -1,4 +1,4 @@
-//! What operators ask for: listings, histories, changes.
+//! Administration: listings, histories, and changes by operators.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ use crate::rows::{self, Stored, execution_columns, record_columns};
 use crate::session::Counters;
 use crate::text::stored;
 
-/// Lists executions, in the order of their ids.
+/// Lists executions in the order of their ids.
 pub(crate) struct List(pub(crate) Filter);
 
 impl Work for List {
@@ -27,7 +27,7 @@ impl Work for List {
         let text = conn.qualified(&LISTED.replace("$page", &self.page()));
         let Self(filter) = self;
         let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-        // No id holds a character behind this one.
+        // Ids are ASCII, so every id with this prefix sorts before it.
         let beyond = filter
             .prefix
             .as_ref()
@@ -53,14 +53,14 @@ impl Work for List {
     }
 }
 
-/// A listing in two parts: the page is found by index first, and the rows are fetched for it then.
+/// Finds the keys of a page by index, then fetches the rows of that page only.
 const LISTED: &str = concat!(
     "SELECT ",
     execution_columns!(),
     " FROM (SELECT key AS k FROM ($page) AS part ORDER BY id LIMIT $1) AS page JOIN @.executions ON key = k ORDER BY id"
 );
 
-/// Conditions that all parts of a listing share, where the filter has them.
+/// Conditions of all parts of a listing; each is used if the filter sets it.
 const CONDITIONS: [&str; 9] = [
     "id > $2",
     "id >= $3",
@@ -74,8 +74,8 @@ const CONDITIONS: [&str; 9] = [
 ];
 
 impl List {
-    /// The page's keys and ids. Each status is looked for on its own: an index is in the order of
-    /// ids for one status only.
+    /// Query for the keys and ids of the page. Each status has its own subquery, as the index is in
+    /// the order of ids only within one status.
     fn page(&self) -> String {
         let Self(filter) = self;
         let given = [
@@ -137,7 +137,7 @@ impl Work for History {
     }
 }
 
-/// Does to an execution what an operator asks for.
+/// Applies an operator's change to an execution.
 pub(crate) struct ApplyChange {
     pub(crate) id: ExecutionId,
     pub(crate) change: Change,
@@ -175,7 +175,7 @@ impl Work for ApplyChange {
 }
 
 impl ApplyChange {
-    /// Whether the execution is as a rewinding leaves it: an attempt before was committed.
+    /// Whether an earlier attempt at the rewind was committed.
     fn is_done(&self, execution: &Execution) -> bool {
         match &self.change {
             Change::Rewind(rewind) => {
@@ -185,7 +185,7 @@ impl ApplyChange {
         }
     }
 
-    /// Whether the execution is held by someone who may be alive. Locks the lease.
+    /// Whether the execution has a lease that has not expired. Locks the lease.
     async fn is_leased(&self, conn: &Conn, attempt: &Attempt<'_>) -> Result<bool, Fault> {
         let select = "SELECT l.expires_at > coalesce($2, (extract(epoch FROM clock_timestamp()) * 1000)::int8) FROM \
                       @.leases l JOIN @.executions e ON e.key = l.execution WHERE e.id = $1 FOR UPDATE OF l";
@@ -233,14 +233,14 @@ impl ApplyChange {
         for record in &rewind.records {
             put(conn, key, record).await?;
         }
-        // What a dead holder left behind does not count against the new beginning.
+        // The crash of an earlier holder must not count against the rewound execution.
         let delete = "DELETE FROM @.leases WHERE execution = $1";
         conn.query(delete, params![key => INT8]).await?;
         Ok(())
     }
 }
 
-/// Removes an execution and what belongs to it.
+/// Deletes an execution with its records, lease and changes.
 async fn delete(conn: &Conn, key: i64) -> Result<(), Fault> {
     for table in [
         "DELETE FROM @.records WHERE execution = $1",
@@ -253,7 +253,7 @@ async fn delete(conn: &Conn, key: i64) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The error for a name that no schedule has.
+/// Error for a schedule that does not exist.
 pub(crate) fn schedule_not_found(location: &str, name: &ExecutionId) -> StoreError {
     let message = format!("there is no schedule `{name}` in PostgreSQL at {location}");
     StoreError::new(StoreErrorKind::NotFound, message)

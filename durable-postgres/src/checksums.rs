@@ -1,14 +1,14 @@
-//! Checksums beside what is stored.
+//! Checksums of stored values.
 //!
-//! Pages are summed by a server only where it was set up so (`initdb --data-checksums`), and nothing
-//! sums what a pooler, a replica or a restored dump hands over.
+//! A server checks its pages only if it was initialized with `--data-checksums`, and nothing checks
+//! what a pooler, a replica or a restored dump returns.
 
 use durable_core::store::{Checksum, Execution, ScheduleEntry};
 use durable_core::{ExecutionId, Payload, Record};
 
 use crate::rows::Damage;
 
-/// The checksum of a record: what it is, how it ended, and with what.
+/// Checksum of a record: identity, status and result.
 pub(crate) fn of_record(record: &Record, error: Option<&str>) -> i32 {
     let mut sum = Checksum::default();
     sum.integer(0, record.seq.cast_signed());
@@ -29,19 +29,19 @@ pub(crate) fn of_record(record: &Record, error: Option<&str>) -> i32 {
     sum.finish().cast_signed()
 }
 
-/// The checksum of what an execution was started with.
+/// Checksum of the handler and the input of an execution.
 pub(crate) fn of_start(execution: &Execution) -> i32 {
     let mut sum = of_value(&execution.id, &execution.input);
     sum.bytes(3, execution.handler.as_bytes());
     sum.finish().cast_signed()
 }
 
-/// The checksum of an output of the execution `id`.
+/// Checksum of an output of the execution `id`.
 pub(crate) fn of_output(id: &ExecutionId, output: &Payload) -> i32 {
     of_value(id, output).finish().cast_signed()
 }
 
-/// The checksum of a schedule's plan and input.
+/// Checksum of a schedule's plan and input.
 pub(crate) fn of_schedule(schedule: &ScheduleEntry) -> i32 {
     let mut sum = of_value(&schedule.name, &schedule.input);
     sum.bytes(3, schedule.handler.as_bytes());
@@ -57,7 +57,7 @@ fn of_value(id: &ExecutionId, value: &Payload) -> Checksum {
     sum
 }
 
-/// Compares a checksum with the stored one, where there is one.
+/// Compares a checksum with the stored one, if there is one.
 pub(crate) fn compare(
     stored: Option<i32>,
     found: impl FnOnce() -> i32,
@@ -66,7 +66,7 @@ pub(crate) fn compare(
     match stored {
         Some(stored) if stored != found() => Err(Damage {
             column,
-            why: "its checksum is another one".to_owned(),
+            why: "the checksum does not match".to_owned(),
         }),
         _ => Ok(()),
     }

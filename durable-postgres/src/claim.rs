@@ -12,23 +12,23 @@ use crate::executions::{find_locked, not_found};
 use crate::rows::{self, Stored, execution_columns};
 use crate::session::{Token, fence_lost, milliseconds};
 
-/// A claim of one execution.
+/// Request to claim one execution.
 #[derive(Clone)]
 pub(crate) struct Claim {
     pub(crate) id: ExecutionId,
     pub(crate) now: Timestamp,
     pub(crate) ttl: Duration,
-    /// Differs between calls, so that a repetition after a lost answer is recognised.
+    /// Unique to the call, so that a retry after a lost answer is recognised.
     pub(crate) nonce: i64,
 }
 
-/// Takes the lease of an execution.
+/// Claims the lease of an execution.
 ///
-/// What nobody holds takes one statement, in a transaction of its own: where it finds nothing it
-/// leaves the row locked all the same, and a takeover locks the lease before the execution, as
-/// checkpoints do. What cannot be read rolls it back.
+/// An execution without a lease takes one statement, in its own transaction. That statement locks
+/// the row even if it claims nothing, while a takeover must lock the lease before the execution, as
+/// checkpoints do. An unreadable execution rolls the transaction back.
 pub(crate) async fn claim(database: &Database, claim: Claim) -> Result<Lease, StoreError> {
-    // A second time, as it may be released between the two looks.
+    // Twice, as the lease may be released between the two attempts.
     for _ in 0..2 {
         if let Some(lease) = database.run(ClaimFree(claim.clone())).await? {
             return Ok(lease);
@@ -40,8 +40,8 @@ pub(crate) async fn claim(database: &Database, claim: Claim) -> Result<Lease, St
     Err(leased(&claim.id, None))
 }
 
-/// A claim of what nobody holds; `$3` is the caller's time, `$4` the owner, `$5` the nonce, `$6` the time to live and
-/// `$7` the time to compare leases with. The status as it was is the last column.
+/// Claims an execution without a lease. `$3` is the caller's time, `$4` the owner, `$5` the nonce, `$6` the time to
+/// live and `$7` the time to compare leases with. The last column is the previous status.
 const CLAIM_FREE: &str = concat!(
     "WITH free AS (SELECT key AS k, status AS was FROM @.executions WHERE id = $1 AND status = ANY($2) AND NOT paused \
      FOR UPDATE), \
@@ -56,7 +56,7 @@ const CLAIM_FREE: &str = concat!(
      SELECT * FROM claimed"
 );
 
-/// Claims an execution that nobody holds; `None` when there is none, or somebody does.
+/// Claims an execution without a lease; `None` if it does not exist or has one.
 struct ClaimFree(Claim);
 
 impl Work for ClaimFree {
@@ -95,7 +95,7 @@ impl Work for ClaimFree {
     }
 }
 
-/// Takes over the lease of a holder that is gone; `None` when there is none any more.
+/// Takes over an expired lease; `None` if it was released meanwhile.
 struct TakeOver(Claim);
 
 impl Work for TakeOver {
@@ -104,7 +104,7 @@ impl Work for TakeOver {
     async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Option<Lease>, Fault> {
         let Self(claim) = self;
         let session = attempt.session;
-        // The lease first, as checkpoints do.
+        // Lock the lease before the execution, as checkpoints do.
         let held = "SELECT l.execution, l.fence, l.claim, l.expires_at, l.expires_at <= coalesce($2, (extract(epoch FROM \
                     clock_timestamp()) * 1000)::int8) FROM @.leases l JOIN @.executions e ON e.key = l.execution WHERE \
                     e.id = $1 FOR UPDATE OF l";
@@ -157,7 +157,7 @@ impl Work for TakeOver {
     }
 }
 
-/// The lease of an execution that was claimed.
+/// Builds the lease of a claimed execution.
 pub(crate) fn granted(attempt: &mut Attempt<'_>, stored: Stored, empty: bool) -> Lease {
     let token = Token {
         key: stored.key,
@@ -173,7 +173,7 @@ pub(crate) fn granted(attempt: &mut Attempt<'_>, stored: Stored, empty: bool) ->
     lease
 }
 
-/// How often in a row, this time included, a holder was gone without a new operation recorded, and
+/// Number of consecutive crashes without a new operation, this one included, and the position of
 /// the last operation.
 pub(crate) async fn count_crash(conn: &Conn, stored: &Stored) -> Result<(u32, i64), Fault> {
     let select = "SELECT e.crashes, e.crashed_at, coalesce((SELECT r.seq FROM @.records r WHERE r.execution = e.key ORDER \
@@ -187,7 +187,7 @@ pub(crate) async fn count_crash(conn: &Conn, stored: &Stored) -> Result<(u32, i6
     Ok((crashed(crashes, before, last), last))
 }
 
-/// One more than before where nothing was recorded since.
+/// Number of consecutive crashes: starts again at 1 if an operation was recorded since the last.
 pub(crate) fn crashed(crashes: i32, before: i64, last: i64) -> u32 {
     match last == before {
         true => crashes.unsigned_abs().saturating_add(1),
@@ -198,14 +198,14 @@ pub(crate) fn crashed(crashes: i32, before: i64, last: i64) -> u32 {
 fn leased(id: &ExecutionId, until: Option<i64>) -> StoreError {
     let until = until.map(|at| {
         let at = Timestamp::from_millis(at);
-        format!(", until {at} if it does not renew")
+        format!(", until {at} unless the holder renews it")
     });
     let until = until.unwrap_or_default();
-    let message = format!("execution `{id}` is being run by another holder{until}");
+    let message = format!("execution `{id}` is leased to another holder{until}");
     StoreError::new(StoreErrorKind::Leased, message)
 }
 
-/// Extends a lease.
+/// Renews a lease.
 pub(crate) struct Renew {
     pub(crate) fence: Fence,
     pub(crate) token: Token,

@@ -1,7 +1,7 @@
-//! Workers claim what is due, many executions at once.
+//! Claims of due executions by workers, in batches.
 //!
-//! Rows are looked for by index, and those that another worker has locked are passed over: two
-//! workers never wait for each other, and never get the same execution.
+//! Rows are found by index, and `SKIP LOCKED` passes over those that another worker has locked:
+//! workers never wait for each other, and never claim the same execution.
 
 use std::collections::HashMap;
 
@@ -18,24 +18,24 @@ use crate::rows::{self, execution_columns};
 use crate::session::{Token, milliseconds};
 use crate::text::{original, stored};
 
-/// Claims what is due.
+/// Claims a batch of due executions.
 pub(crate) struct ClaimBatch {
     pub(crate) wanted: WorkerFilter,
     pub(crate) how: ClaimRequest,
-    /// Differs between calls, so that a repetition after a lost answer is recognised.
+    /// Unique to the call, so that a retry after a lost answer is recognised.
     pub(crate) nonce: i64,
 }
 
-/// An execution that may be claimed; its row is locked.
+/// Execution that may be claimed. Its row is locked.
 #[derive(Clone)]
 pub(crate) struct Candidate {
     pub(crate) key: i64,
-    /// Since when.
+    /// When it became due, in milliseconds since the Unix epoch.
     pub(crate) at: i64,
     pub(crate) handler: String,
-    /// How often in a row its holder is gone by now, and its last operation.
+    /// Number of consecutive crashes without progress, and the position of the last operation.
     pub(crate) crashed: Option<(u32, i64)>,
-    /// The queue whose rate it counts for.
+    /// Queue whose rate limit counts this start.
     pub(crate) starts_in: Option<String>,
 }
 
@@ -60,7 +60,7 @@ const NEXT_DUE: &str = "SELECT min(d.due) FROM unnest($1::text[]) AS h (name), L
 const NEXT_FIRING: &str =
     "SELECT min(next_at) FROM @.schedules WHERE NOT paused AND next_at IS NOT NULL";
 
-/// Claims the executions `$1`; `$2` to `$4` are their crashes, last operations and builds.
+/// Claims the executions `$1`. `$2` to `$4` are their crashes, last operations and builds.
 const GRANT: &str = concat!(
     "WITH claimed AS (UPDATE @.executions e SET fence = e.fence + 1, status = 'running', updated_at = $5, last_batch = \
      NULL, wake_at = NULL, due = NULL, enqueued = NULL, held = NULL, admitted = e.queue IS NOT NULL, report = NULL, build \
@@ -77,19 +77,19 @@ const GRANT: &str = concat!(
      SELECT * FROM claimed"
 );
 
-/// What the call with this nonce was granted before.
+/// Executions that an earlier attempt of the call with this nonce has claimed.
 const GRANTED: &str = concat!(
     "SELECT ",
     execution_columns!(),
     " FROM @.executions WHERE key IN (SELECT execution FROM @.leases WHERE owner = $1 AND claim = $2)"
 );
 
-/// Expired leases, with what tells whether they are crashes without progress.
+/// Expired leases, oldest first.
 const EXPIRED: &str = "SELECT l.execution, l.fence, l.expires_at FROM @.leases l JOIN @.executions e ON e.key = l.execution \
                        WHERE l.expires_at <= coalesce($2, (extract(epoch FROM clock_timestamp()) * 1000)::int8) AND NOT \
                        e.paused AND e.handler = ANY($1) ORDER BY l.expires_at LIMIT $3";
 
-/// Those of them that are still there, locked: the lease before the execution, as checkpoints do.
+/// Locks those that are still expired. Leases are locked before executions, as by checkpoints.
 const EXPIRED_LEASES: &str = "SELECT execution FROM @.leases WHERE execution = ANY($1) AND expires_at <= coalesce($2, \
                               (extract(epoch FROM clock_timestamp()) * 1000)::int8) FOR UPDATE SKIP LOCKED";
 
@@ -117,7 +117,7 @@ impl Work for ClaimBatch {
             }
             let more = queues::admit(conn, &self.wanted, self.how, &mut candidates);
             opens = more.await?;
-            // Stable: those of one time stay in the order they were found in.
+            // Stable: executions due at the same time stay in the order in which they were found.
             candidates.sort_by_key(|candidate| candidate.at);
             candidates.truncate(self.how.limit);
             leases = self.grant(conn, attempt, &candidates).await?;
@@ -150,7 +150,7 @@ impl ClaimBatch {
         i64::try_from(self.how.limit.saturating_sub(found)).unwrap_or(i64::MAX)
     }
 
-    /// What waits in no queue and is due.
+    /// Due executions that are in no queue.
     async fn due(&self, conn: &Conn) -> Result<Vec<Candidate>, Fault> {
         let (handlers, now) = (self.handlers(), self.how.now.as_millis());
         let found = conn
@@ -166,7 +166,7 @@ impl ClaimBatch {
         found.iter().map(candidate).collect()
     }
 
-    /// What holders that are gone have left behind.
+    /// Adds executions whose leases have expired.
     async fn abandoned(
         &self,
         conn: &Conn,
@@ -215,7 +215,7 @@ impl ClaimBatch {
         Ok(())
     }
 
-    /// What blocked under another build than the one at hand.
+    /// Adds executions that are blocked and have not been tried with this worker's builds.
     async fn blocked(&self, conn: &Conn, candidates: &mut Vec<Candidate>) -> Result<(), Fault> {
         for HandlerBuild { name, build } in &self.wanted.handlers {
             let limit = self.limit(candidates.len());
@@ -303,7 +303,7 @@ impl ClaimBatch {
         Ok(())
     }
 
-    /// The lease of a claimed execution; none of one that cannot be read.
+    /// Builds the lease of a claimed execution; `None` if it cannot be read.
     async fn lease(
         &self,
         conn: &Conn,
@@ -329,9 +329,9 @@ impl ClaimBatch {
         Ok(Some(granted(attempt, stored, was == Some("queued"))))
     }
 
-    /// Blocks an execution that cannot be read, so that it keeps no worker busy.
+    /// Blocks an unreadable execution, so that workers do not claim it again and again.
     async fn set_aside(&self, conn: &Conn, key: i64, damage: &StoreError) -> Result<(), Fault> {
-        tracing::error!(%damage, "an execution is blocked");
+        tracing::error!(%damage, "blocking an execution that cannot be read");
         let builds = self.wanted.handlers.iter();
         let builds: String = builds
             .map(|handler| format!("{}\n", handler.build))
@@ -348,7 +348,7 @@ impl ClaimBatch {
         Ok(())
     }
 
-    /// What an attempt before was granted, if it was committed.
+    /// Leases that an earlier attempt was granted, if it was committed.
     async fn granted_before(
         &self,
         conn: &Conn,

@@ -1,4 +1,4 @@
-//! Records and executions as arrays of columns, so that one statement writes any number of them.
+//! Records and executions as arrays of columns: one statement writes any number of them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use crate::checksums;
 use crate::connection::{Param, params, values};
 use crate::text::stored;
 
-/// The columns of `records`, in the order of [`Records::params`].
+/// Columns of `records`, in the order of [`Records::params`].
 macro_rules! written_columns {
     () => {
         "execution, seq, ord, started_at, ended_at, due_at, attempt, deadline, heartbeat, extent, attempt, interruptions, \
@@ -23,7 +23,7 @@ macro_rules! written_columns {
 }
 pub(crate) use written_columns;
 
-/// Replaces every column but the key, unless the outside has settled the operation.
+/// Replaces every column but the key, unless an external event has settled the operation.
 macro_rules! replace_unless_settled {
     () => {
         "ON CONFLICT (execution, seq) DO UPDATE SET ord = excluded.ord, started_at = excluded.started_at, ended_at = \
@@ -38,7 +38,7 @@ macro_rules! replace_unless_settled {
 }
 pub(crate) use replace_unless_settled;
 
-/// Records of any number of executions.
+/// Columns of records of any number of executions.
 #[derive(Default)]
 pub(crate) struct Records<'a> {
     execution: Vec<i64>,
@@ -73,8 +73,8 @@ pub(crate) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Adds the records of one batch; of several with one position the last counts, unless the one
-    /// before was settled by the outside.
+    /// Adds the records of one batch. The last of several with the same position wins, unless an
+    /// earlier one was settled by an external event.
     pub(crate) fn extend(
         &mut self,
         execution: i64,
@@ -163,7 +163,7 @@ impl<'a> Records<'a> {
         all.clone()
     }
 
-    /// The columns of a single record, each as a value of its own.
+    /// The columns as scalars, if there is exactly one record.
     pub(crate) fn only(&self) -> Option<[Param<'_>; 29]> {
         let [_] = self.seq[..] else {
             return None;
@@ -203,7 +203,7 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Starts executions, unless their ids are taken; answers with the keys of those that are new.
+/// Inserts executions whose ids do not exist yet; returns the keys of those inserted.
 pub(crate) const START: &str = "INSERT INTO @.executions (key, id, handler, status, input_codec, input, \
     input_checksum, created_at, updated_at, parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, \
     admitted, due, enqueued, input_type) SELECT key, id, handler, status, input_codec, input, checksum, created_at, created_at, \
@@ -214,7 +214,7 @@ pub(crate) const START: &str = "INSERT INTO @.executions (key, id, handler, stat
     parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type) ORDER BY id \
     ON CONFLICT DO NOTHING RETURNING key";
 
-/// Executions that are started together.
+/// Columns of executions that are started together.
 #[derive(Default)]
 pub(crate) struct Starts<'a> {
     key: Vec<i64>,
@@ -282,18 +282,18 @@ impl<'a> Starts<'a> {
     }
 }
 
-/// Keys count from here, the first day of 2025: they fit until 2094.
-const BEGINNING: u64 = 1_735_689_600_000;
+/// Epoch of keys: 1 January 2025. Keys fit their column until 2094.
+const KEY_EPOCH: u64 = 1_735_689_600_000;
 
-/// A key that no other execution has, made without asking the database: milliseconds, then chance.
-/// Those of one process grow.
+/// Generates a unique key without a query: milliseconds, then random bits. Keys of one process
+/// increase.
 pub(crate) fn new_key() -> i64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
     let since = u64::try_from(now.as_millis()).unwrap_or_default();
-    let milliseconds = since.saturating_sub(BEGINNING) & ((1 << 41) - 1);
+    let milliseconds = since.saturating_sub(KEY_EPOCH) & ((1 << 41) - 1);
     let candidate = milliseconds << 22 | fastrand::u64(..1 << 22);
     let step = fastrand::u64(1..1 << 8);
     let next = |last: u64| candidate.max(last + step);
@@ -303,7 +303,7 @@ pub(crate) fn new_key() -> i64 {
     next(before.unwrap_or_default()).cast_signed()
 }
 
-/// The columns `due` and `enqueued` of an execution.
+/// Values of the columns `due` and `enqueued` of an execution.
 pub(crate) fn due(execution: &Execution) -> (Option<i64>, Option<i64>) {
     let at = execution.due_at().map(Timestamp::as_millis);
     if execution.waits_in_queue() {
@@ -313,19 +313,19 @@ pub(crate) fn due(execution: &Execution) -> (Option<i64>, Option<i64>) {
     }
 }
 
-/// A position as a number of the database.
+/// Converts a position in a history to a database integer.
 pub(crate) fn position(seq: u64) -> i64 {
     i64::try_from(seq).unwrap_or(i64::MAX)
 }
 
-/// Up to 292 years, which is as good as for ever.
+/// Whole nanoseconds, capped at 292 years.
 fn nanoseconds(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn encode_error(error: &OperationError) -> Result<String, StoreError> {
     serde_json::to_string(error).map_err(|error| {
-        let message = format!("an error cannot be written as JSON: {error}");
+        let message = format!("cannot encode an error as JSON: {error}");
         StoreError::new(StoreErrorKind::TooLarge, message)
     })
 }

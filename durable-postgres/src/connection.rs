@@ -1,4 +1,4 @@
-//! One connection: statements by their texts, prepared once where that is possible.
+//! A connection with its prepared statements.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use crate::tls;
 /// A parameter of a statement and its type.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// Parameters of a statement: `params![key => INT8, name => TEXT]`.
+/// Builds parameters of a statement: `params![key => INT8, name => TEXT]`.
 macro_rules! params {
     ($($value:expr => $kind:ident),* $(,)?) => {
         &[$((&$value as &(dyn tokio_postgres::types::ToSql + Sync), tokio_postgres::types::Type::$kind)),*]
@@ -25,7 +25,7 @@ macro_rules! params {
 }
 pub(crate) use params;
 
-/// The same of references.
+/// Like `params!`, for values that are references already.
 macro_rules! values {
     ($($value:expr => $kind:ident),* $(,)?) => {
         &[$(($value as &(dyn tokio_postgres::types::ToSql + Sync), tokio_postgres::types::Type::$kind)),*]
@@ -33,7 +33,7 @@ macro_rules! values {
 }
 pub(crate) use values;
 
-/// Makes connections with the same options.
+/// Opens connections with the same options.
 pub(crate) struct Connector {
     options: Options,
     tls: MakeRustlsConnect,
@@ -41,14 +41,14 @@ pub(crate) struct Connector {
     statements: Arc<AtomicU64>,
 }
 
-/// Plans are kept while the tables grow from nothing: what looks best for an empty table must not be
-/// kept. All statements of ours look rows up by index.
+/// Prepared plans are cached while the tables grow from empty, and a sequential scan that is best
+/// for an empty table would stay. All statements of the store find rows by index.
 const PLANS: &str = "SET enable_seqscan TO off; SET jit TO off";
 
-/// Statements as they are sent, by their templates: `@` is the schema.
+/// Text of statements by template, in which `@` stands for the schema.
 type Texts = Arc<Mutex<HashMap<&'static str, Arc<str>>>>;
 
-/// Receives what the server says unasked.
+/// Callback for notifications.
 pub(crate) type Notified = Box<dyn Fn(tokio_postgres::Notification) + Send + Sync>;
 
 impl Connector {
@@ -66,7 +66,7 @@ impl Connector {
         &self.options
     }
 
-    /// How many statements were sent over all connections.
+    /// Number of statements sent over all connections.
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
@@ -89,7 +89,7 @@ impl Connector {
     }
 }
 
-/// Moves messages until the connection ends.
+/// Drives the protocol until the connection ends.
 async fn drive<S>(mut connection: Connection<Socket, S>, notified: Option<Notified>)
 where
     S: tokio_postgres::tls::TlsStream + Unpin,
@@ -116,17 +116,17 @@ where
 
 pub(crate) struct Conn {
     client: Client,
-    /// `None` where a server's session may change between two statements.
+    /// `None` behind a pooler that may change the server session between two statements.
     prepared: Option<Mutex<HashMap<&'static str, Statement>>>,
     texts: Texts,
     schema: String,
     statements: Arc<AtomicU64>,
-    /// Whether a transaction was begun and its end was not heard of.
+    /// Whether a transaction was begun whose end was not confirmed.
     in_transaction: AtomicBool,
 }
 
 impl Conn {
-    /// The statement that a template stands for.
+    /// The text of a template's statement.
     pub(crate) fn text(&self, template: &'static str) -> Arc<str> {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         let text = texts
@@ -135,7 +135,7 @@ impl Conn {
         Arc::clone(text)
     }
 
-    /// A text with the schema in its places.
+    /// Replaces the placeholders for the schema in a text.
     pub(crate) fn qualified(&self, text: &str) -> String {
         text.replace("@.", &format!("{}.", self.schema))
     }
@@ -145,7 +145,7 @@ impl Conn {
         &self.schema
     }
 
-    /// Runs a statement that is used again and again.
+    /// Runs a statement that is prepared once for each connection.
     pub(crate) async fn query(
         &self,
         template: &'static str,
@@ -174,7 +174,7 @@ impl Conn {
         self.client.query(&statement, &values).await
     }
 
-    /// Runs a statement whose text is made for the occasion, planned for its parameters.
+    /// Runs a statement once, unprepared, planned for its parameters.
     pub(crate) async fn query_once(
         &self,
         text: &str,
@@ -189,8 +189,8 @@ impl Conn {
         self.client.batch_execute(text).await
     }
 
-    /// Begins a transaction. Nothing is waited for: the statement goes ahead of the next one, which
-    /// fails with it if the connection is lost.
+    /// Begins a transaction without waiting for the answer. `BEGIN` is sent ahead of the next
+    /// statement, and if the connection is lost, that statement fails too.
     pub(crate) fn begin(&self) {
         self.in_transaction.store(true, Ordering::Relaxed);
         let _ = self.client.batch_execute("BEGIN").now_or_never();

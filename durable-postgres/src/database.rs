@@ -1,4 +1,4 @@
-//! Calls on the database, repeated until they succeed or time is up.
+//! Units of work on the database, with retries after transient errors.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,24 +11,24 @@ use crate::notifier::{Events, send};
 use crate::pool::Pool;
 use crate::session::{Counters, Session};
 
-/// How long a call is repeated while the database cannot be used.
+/// How long a unit of work is retried while the database is unavailable.
 const RETRY_FOR: Duration = Duration::from_secs(5);
 
-/// Everything that calls need.
+/// Session and connections of an open store.
 pub(crate) struct Database {
     pub(crate) session: Arc<Session>,
     pub(crate) connector: Arc<Connector>,
-    /// For everything but checkpoints and starts.
+    /// Connections for everything but checkpoints and starts.
     pub(crate) pool: Arc<Pool>,
-    /// For checkpoints and starts.
+    /// Connections for checkpoints and starts.
     pub(crate) writes: Arc<Pool>,
 }
 
-/// A piece of work, done whole or not at all.
+/// Unit of work, done atomically.
 pub(crate) trait Work: Sync {
     type Answer: Send;
 
-    /// Whether it consists of several statements.
+    /// Whether it needs a transaction, as it has several statements.
     const TRANSACTION: bool = true;
 
     fn run(
@@ -38,20 +38,20 @@ pub(crate) trait Work: Sync {
     ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
 }
 
-/// One attempt at a piece of work.
+/// One attempt at a unit of work.
 pub(crate) struct Attempt<'a> {
     pub(crate) session: &'a Session,
-    /// ParentCompletion once it is committed.
+    /// Events to publish after the commit.
     pub(crate) events: Events,
-    /// Whether an attempt before may have been committed without an answer.
+    /// Whether an earlier attempt may have been committed although its answer was lost.
     pub(crate) unsure: bool,
 }
 
-/// Repeats attempts that failed for a reason that passes.
+/// Retry policy for attempts that failed with a transient error.
 pub(crate) struct Retries {
     until: Instant,
     delay: Duration,
-    /// Whether an attempt may have been committed without an answer.
+    /// Whether an attempt may have been committed although its answer was lost.
     pub(crate) unsure: bool,
 }
 
@@ -64,7 +64,11 @@ impl Retries {
         }
     }
 
-    /// Waits before another attempt, or answers with the error that ends them.
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    ///
+    /// The error of the attempt, if it is not transient or time is up.
     pub(crate) async fn failed(
         &mut self,
         fault: Fault,
@@ -76,10 +80,10 @@ impl Retries {
             database.pool.clear();
             database.writes.clear();
         }
-        if !fault.is_passing() || Instant::now() + self.delay > self.until {
+        if !fault.is_transient() || Instant::now() + self.delay > self.until {
             return Err(fault.at(&session.location));
         }
-        tracing::debug!(?fault, "the database failed, trying again");
+        tracing::debug!(?fault, "retrying after a transient error of the database");
         Counters::add(&session.counters.retries, 1);
         let jitter = self.delay.mul_f64(fastrand::f64());
         tokio::time::sleep(self.delay / 2 + jitter).await;
@@ -89,7 +93,7 @@ impl Retries {
 }
 
 impl Database {
-    /// Does `work` and tells of it.
+    /// Runs `work`, with retries, and publishes its events.
     pub(crate) async fn run<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         let mut retries = Retries::new();
         loop {
@@ -100,14 +104,17 @@ impl Database {
         }
     }
 
-    /// Tells of what was committed.
+    /// Publishes committed events to this process and to others.
     pub(crate) async fn publish(&self, conn: &Conn, events: Events) {
         let messages = self.session.notifier.publish(events);
         if messages.is_empty() || !self.connector.options().listen {
             return;
         }
         if let Err(fault) = send(conn, &messages).await {
-            tracing::debug!(?fault, "other processes are not told, they will look");
+            tracing::debug!(
+                ?fault,
+                "cannot notify other processes, they will notice when they poll"
+            );
         }
     }
 

@@ -5,10 +5,10 @@ use std::fmt;
 use durable_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::error::{DbError, SqlState};
 
-/// Reason a piece of work failed.
+/// Reason a unit of work failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// The answer is no; nothing was written and the connection is usable.
+    /// The store refuses the call. Nothing was written and the connection is usable.
     Refused(StoreError),
     /// PostgreSQL or the connection failed.
     Sql(tokio_postgres::Error),
@@ -27,7 +27,7 @@ impl From<tokio_postgres::Error> for Fault {
 }
 
 impl Fault {
-    /// The error to return for a store at `location`.
+    /// Converts this to the error of a store at `location`.
     pub(crate) fn at(self, location: &dyn fmt::Display) -> StoreError {
         match self {
             Self::Refused(error) => error,
@@ -35,21 +35,20 @@ impl Fault {
         }
     }
 
-    /// Whether the same work may succeed if it is simply done again, on another connection where
-    /// this one is gone.
-    pub(crate) fn is_passing(&self) -> bool {
+    /// Whether a retry of the same work may succeed, on a new connection if this one is lost.
+    pub(crate) fn is_transient(&self) -> bool {
         let Self::Sql(error) = self else {
             return false;
         };
         match error.code() {
             Some(code) => {
-                PASSING.contains(code) || code.code().starts_with("08") || is_stale_plan(error)
+                TRANSIENT.contains(code) || code.code().starts_with("08") || is_stale_plan(error)
             }
             None => lost(error),
         }
     }
 
-    /// Whether the connection broke, so that a commit under way may have happened.
+    /// Whether the connection broke, so that a commit in progress may have succeeded.
     pub(crate) fn lost_connection(&self) -> bool {
         let Self::Sql(error) = self else {
             return false;
@@ -61,8 +60,8 @@ impl Fault {
     }
 }
 
-/// The transaction was rolled back, or never began, for a reason that passes by itself.
-const PASSING: &[SqlState] = &[
+/// Transient errors: the transaction was rolled back or never began, and a retry may succeed.
+const TRANSIENT: &[SqlState] = &[
     SqlState::T_R_SERIALIZATION_FAILURE,
     SqlState::T_R_DEADLOCK_DETECTED,
     SqlState::ADMIN_SHUTDOWN,
@@ -70,7 +69,7 @@ const PASSING: &[SqlState] = &[
     SqlState::CANNOT_CONNECT_NOW,
     SqlState::TOO_MANY_CONNECTIONS,
     SqlState::READ_ONLY_SQL_TRANSACTION,
-    // Two processes that create or insert the same thing at once.
+    // Two processes created or inserted the same thing at once.
     SqlState::UNIQUE_VIOLATION,
     SqlState::DUPLICATE_OBJECT,
     SqlState::DUPLICATE_SCHEMA,
@@ -86,7 +85,7 @@ const SHUT_DOWN: &[SqlState] = &[
     SqlState::READ_ONLY_SQL_TRANSACTION,
 ];
 
-/// A migration by a newer process changed a table under a prepared statement.
+/// Whether a migration by a newer process changed a table under a prepared statement.
 fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
         && error
@@ -94,7 +93,7 @@ fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
             .is_some_and(|error| error.message().contains("cached plan"))
 }
 
-/// Whether an error without a code of the server's is about the connection.
+/// Whether an error without an SQLSTATE code concerns the connection.
 fn lost(error: &tokio_postgres::Error) -> bool {
     use std::error::Error;
     if error.is_closed() {
@@ -107,22 +106,22 @@ fn lost(error: &tokio_postgres::Error) -> bool {
         }
         source = cause.source();
     }
-    // A host that did not answer in time has no cause of its own.
+    // A connect timeout has no source to recognize it by.
     error.to_string().contains("timed out")
 }
 
-/// The store's error for one of PostgreSQL's, with advice.
+/// Converts a PostgreSQL error to the store's error, with advice.
 fn describe(error: tokio_postgres::Error, location: &dyn fmt::Display) -> StoreError {
-    let (kind, advice) = judge(&error);
+    let (kind, advice) = classify(&error);
     let what = match error.as_db_error() {
-        Some(error) => written(error),
+        Some(error) => display(error),
         None => with_causes(&error),
     };
     let message = format!("PostgreSQL at {location}: {what}. {advice}");
     StoreError::new(kind, message).with_source(error)
 }
 
-fn written(error: &DbError) -> String {
+fn display(error: &DbError) -> String {
     let detail = error.detail().map(|detail| format!(" ({detail})"));
     format!(
         "{} [{}]{}",
@@ -146,13 +145,13 @@ fn with_causes(error: &tokio_postgres::Error) -> String {
     text
 }
 
-fn judge(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
+fn classify(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Corrupt, TooLarge, Unavailable, Unusable};
     let Some(code) = error.code() else {
         return match lost(error) {
             true => (
                 Unavailable,
-                "The server cannot be reached: check that it runs and that host and port are right",
+                "The server is unreachable: check that it is running and that host and port are right",
             ),
             false => (
                 Unusable,
@@ -173,33 +172,31 @@ fn judge(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
         ),
         "53100" => (
             Unavailable,
-            "The server's disk is full; nothing was changed, free space and try again",
+            "The server's disk is full. Nothing was changed: free space and retry",
         ),
         "53200" => (
             Unavailable,
-            "The server's memory ran out; nothing was changed",
+            "The server is out of memory. Nothing was changed",
         ),
         "53300" => (
             Unavailable,
-            "The server takes no more connections: raise `max_connections`, lower `pool_size` in the URL, or put \
+            "The server has no free connections: raise `max_connections`, lower `pool_size` in the URL, or put \
              PgBouncer in between (`pgbouncer=true`)",
         ),
         "57014" => (
             Unavailable,
-            "The statement was cancelled, by `statement_timeout` or by hand; nothing was changed, raise the timeout for \
-             this role if it happens again",
+            "The statement was cancelled by `statement_timeout` or by an administrator. Nothing was changed: raise the \
+             timeout for this role if this happens again",
         ),
-        "57P01" | "57P02" | "57P03" => (Unavailable, "The server restarts; try again in a moment"),
+        "57P01" | "57P02" | "57P03" => (Unavailable, "The server is restarting: retry in a moment"),
         "55P03" | "40001" | "40P01" => (
             Unavailable,
-            "Other transactions were in the way; nothing was changed, try again",
+            "A concurrent transaction interfered. Nothing was changed: retry",
         ),
-        "54000" | "54001" | "54011" => {
-            (TooLarge, "PostgreSQL takes no more than 1 GB in one value")
-        }
+        "54000" | "54001" | "54011" => (TooLarge, "PostgreSQL limits a value to 1 GB"),
         "XX001" | "XX002" => (
             Corrupt,
-            "Pages of the database are damaged: restore it from a backup",
+            "Pages of the database are corrupt: restore it from a backup",
         ),
         "3D000" => (
             Unusable,
@@ -207,27 +204,26 @@ fn judge(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
         ),
         "42P01" | "42703" | "3F000" => (
             Unusable,
-            "The schema is not what this release made: was it changed or dropped while it is open?",
+            "The tables are not those of this release: was the schema changed or dropped while the store was open?",
         ),
         code if code.starts_with("28") => (
             Unusable,
-            "The server does not let this role in: check user and password in the URL, and `pg_hba.conf`",
+            "The server refused the login: check user and password in the URL, and `pg_hba.conf`",
         ),
-        code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57") => (
-            Unavailable,
-            "The connection or the server failed; try again",
-        ),
+        code if code.starts_with("08") || code.starts_with("53") || code.starts_with("57") => {
+            (Unavailable, "The connection or the server failed: retry")
+        }
         _ => (Unusable, "Nothing was changed by the statement that failed"),
     }
 }
 
-/// An error about the URL or the server's settings.
+/// Error about the URL or the settings of the server.
 pub(crate) fn unusable(location: &dyn fmt::Display, what: impl fmt::Display) -> StoreError {
     let message = format!("cannot use PostgreSQL at {location} as a store: {what}");
     StoreError::new(StoreErrorKind::Unusable, message)
 }
 
-/// An error about stored data.
+/// Error about stored data.
 pub(crate) fn corrupt(location: &dyn fmt::Display, what: impl fmt::Display) -> StoreError {
     let message = format!("PostgreSQL at {location}: {what}. Restore it from a backup");
     StoreError::new(StoreErrorKind::Corrupt, message)

@@ -1,4 +1,4 @@
-//! Changes by others than the holder of a lease: callbacks, ended children, cancellation.
+//! External updates: callback completions, heartbeats, results of children.
 
 use durable_core::store::{CallbackId, Execution, ExecutionStatus};
 use durable_core::{Completion, ExecutionId, Record, Timestamp};
@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::rows::{self, Stored, record_columns};
 
-/// Settles a callback.
+/// Completes a callback.
 pub(crate) struct Complete {
     pub(crate) callback: CallbackId,
     pub(crate) outcome: Completion,
@@ -35,7 +35,7 @@ impl Work for Complete {
 }
 
 impl Complete {
-    /// Whether the record is as this completion leaves it: an attempt before was committed.
+    /// Whether an earlier attempt at this completion was committed.
     fn is_done(&self, found: &Record) -> bool {
         let same = match &self.outcome {
             Completion::Succeed(value) => found.payload.as_ref() == Some(value),
@@ -46,7 +46,7 @@ impl Complete {
     }
 }
 
-/// Moves the time at which a callback is given up.
+/// Extends the heartbeat timeout of a callback.
 pub(crate) struct Heartbeat {
     pub(crate) callback: CallbackId,
     pub(crate) now: Timestamp,
@@ -61,7 +61,7 @@ impl Work for Heartbeat {
         record.beat(self.now);
         put(conn, stored.key, record).await?;
         stored.execution.kept_alive();
-        // However long a run lasts, only the last heartbeat is to be told.
+        // Only the newest heartbeat is kept, so that their number does not grow with the run.
         let seq = self.callback.seq();
         let delete = "DELETE FROM @.changes WHERE execution = $1 AND seq = $2";
         conn.query(delete, params![stored.key => INT8, position(seq) => INT8])
@@ -70,7 +70,7 @@ impl Work for Heartbeat {
     }
 }
 
-/// The execution that waits for a callback and the record of it, both locked.
+/// The execution that waits for a callback, and the callback's record, both locked.
 async fn waiting(
     conn: &Conn,
     attempt: &Attempt<'_>,
@@ -103,7 +103,7 @@ async fn record_locked(
     Ok(rows::records(&rows, id, location)?.pop())
 }
 
-/// Writes a record over the one at its position.
+/// Writes a record, replacing the one at its position.
 pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fault> {
     const DELETE: &str = "DELETE FROM @.records WHERE execution = $1 AND seq = $2";
     const INSERT: &str = concat!(
@@ -123,7 +123,7 @@ pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fa
     Ok(())
 }
 
-/// The operation that waits for an execution's end as the end leaves it, still to be written.
+/// Update of the parent's operation that waits for an ended execution.
 pub(crate) struct ParentCompletion {
     key: i64,
     waiting: Execution,
@@ -131,8 +131,8 @@ pub(crate) struct ParentCompletion {
 }
 
 impl ParentCompletion {
-    /// Whom the end of an execution settles an operation of, if it has ended for good. Only reads, so
-    /// that a parent that cannot be read refuses the end before any of it is written.
+    /// Computes the update, if the execution has ended and its parent waits for it. This only reads,
+    /// so that an unreadable parent is reported before anything is written.
     pub(crate) async fn of(
         conn: &Conn,
         attempt: &Attempt<'_>,
@@ -174,7 +174,7 @@ impl ParentCompletion {
     }
 }
 
-/// Writes that an execution was changed, in its record `seq`, and events it for those who wait.
+/// Writes an external event of an execution, in its record `seq`, and records it for waiters.
 pub(crate) async fn changed(
     conn: &Conn,
     attempt: &mut Attempt<'_>,
@@ -191,7 +191,7 @@ pub(crate) async fn changed(
         params![key => INT8, changes => INT8, wake_at => INT8, due => INT8, enqueued => INT8],
     )
     .await?;
-    // Whoever claims it next reads the record; only the present holder has to be told.
+    // Only a current holder needs the position; the next one loads the whole history.
     if let (Some(seq), ExecutionStatus::Running) = (seq, execution.status) {
         let insert = "INSERT INTO @.changes (execution, number, seq) VALUES ($1, $2, $3)";
         conn.query(

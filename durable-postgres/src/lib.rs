@@ -1,5 +1,4 @@
-//! The store of the `durable` crate on PostgreSQL: for many machines, on a database that is
-//! replicated and looked after already.
+//! Store of the `durable` crate on PostgreSQL, shared by workers on many machines.
 //!
 //! ```no_run
 //! # async fn f() -> Result<(), durable_core::store::StoreError> {

@@ -1,4 +1,4 @@
-//! Connection options, as a URL says them.
+//! Connection options, parsed from a URL.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,9 +9,9 @@ use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
-/// Schema of the tables when the URL names none.
+/// Schema of the tables unless the URL names another.
 const SCHEMA: &str = "durable";
-/// PostgreSQL cuts off longer names.
+/// PostgreSQL truncates longer names.
 const LONGEST_NAME: usize = 63;
 
 /// Clock that decides whether a lease has expired.
@@ -36,8 +36,8 @@ pub enum LeaseClock {
 /// # Ok::<(), durable_core::store::StoreError>(())
 /// ```
 ///
-/// Besides what [tokio-postgres](tokio_postgres::Config) knows (`user`, `connect_timeout`,
-/// `application_name`, `target_session_attrs`, …) the query of the URL may hold:
+/// The query of the URL takes the parameters of [tokio-postgres](tokio_postgres::Config) (`user`,
+/// `connect_timeout`, `application_name`, `target_session_attrs`, …) and these:
 ///
 /// | parameter | meaning | default |
 /// |---|---|---|
@@ -45,10 +45,10 @@ pub enum LeaseClock {
 /// | `pool_size` | connections for everything but checkpoints | 6 |
 /// | `writers` | connections for checkpoints and starts | 2 |
 /// | `pgbouncer` | `true` behind PgBouncer in transaction mode: no prepared statements, no `LISTEN` | `false` |
-/// | `listen` | `false`: other processes' changes are polled for, not listened for | `true` |
-/// | `create` | `false`: tables that are not there are an error, and are not made | `true` |
-/// | `sslmode` | `disable`, `prefer`, `require`, or `verify-full`, as `libpq` has them | `prefer` |
-/// | `sslrootcert` | file of the certificate authorities to trust (PEM), instead of the public ones | |
+/// | `listen` | `false`: poll for changes by other processes instead of using `LISTEN` | `true` |
+/// | `create` | `false`: missing tables are an error instead of being created | `true` |
+/// | `sslmode` | `disable`, `prefer`, `require` or `verify-full`, with the meaning that `libpq` gives them | `prefer` |
+/// | `sslrootcert` | PEM file with the certificate authorities to trust instead of the public ones | |
 #[derive(Clone)]
 pub struct Options {
     pub(crate) config: Config,
@@ -64,7 +64,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The same, with leases timed by another clock.
+    /// Sets the clock that decides whether a lease has expired.
     #[must_use]
     pub fn lease_clock(mut self, clock: LeaseClock) -> Self {
         self.lease_clock = clock;
@@ -100,7 +100,7 @@ impl Options {
         Ok(true)
     }
 
-    /// Defaults that make a dead connection be noticed, and a failover be followed.
+    /// Sets defaults that detect dead connections and follow a failover.
     fn fill_in(&mut self) {
         let config = &mut self.config;
         if config.get_application_name().is_none() {
@@ -161,14 +161,14 @@ impl std::str::FromStr for Options {
             options.set(name, value)?;
         }
         if options.config.get_hosts().is_empty() {
-            return Err(invalid("it names no host"));
+            return Err(invalid("the host is missing"));
         }
         options.fill_in();
         Ok(options)
     }
 }
 
-/// The servers, the database and the schema; never the password.
+/// Displays the servers, the database and the schema, and never the password.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (hosts, ports) = (self.config.get_hosts(), self.config.get_ports());
@@ -193,7 +193,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// Text of an error and of its causes.
+/// Joins the messages of an error and its sources.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_of_ours_are_taken_out() {
+    fn parses_the_options_of_the_store() {
         let url = "postgres://u:p%40ss@a,b:6000/d?schema=x_1&pgbouncer=true&pool_size=3&writers=1&connect_timeout=2";
         let options: Options = url.parse().unwrap();
         assert_eq!(options.to_string(), "`a:5432,b:6000/d`, schema `x_1`");
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn never_displays_a_password() {
         let options: Options = "postgres://u:hidden@a/d".parse().unwrap();
         assert!(!format!("{options} {options:?}").contains("hidden"));
         for url in [

@@ -1,4 +1,4 @@
-//! Connections that are used by turns.
+//! Pool of connections.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,7 @@ impl Pool {
         })
     }
 
-    /// A connection of one's own: the one used last, whose statements are prepared, or a new one.
+    /// Takes the idle connection used last, which has its statements prepared, or opens a new one.
     pub(crate) async fn get(self: &Arc<Self>) -> Result<Pooled, Fault> {
         let permit = Arc::clone(&self.permits).acquire_owned().await;
         let permit = permit.map_err(|_| {
@@ -52,7 +52,7 @@ impl Pool {
         None
     }
 
-    /// Drops idle connections: after one was lost, the others lead to the same dead server.
+    /// Drops idle connections. After one is lost, the others lead to the same dead server.
     pub(crate) fn clear(&self) {
         self.idle
             .lock()
@@ -61,7 +61,7 @@ impl Pool {
     }
 }
 
-/// A connection that goes back to its pool when dropped.
+/// Connection that returns to its pool when dropped.
 pub(crate) struct Pooled {
     conn: Arc<Conn>,
     pool: Arc<Pool>,

@@ -1,4 +1,4 @@
-//! Conversion of rows to the types of `durable-core`.
+//! Decodes rows to the types of `durable-core`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::checksums;
 use crate::error::{Fault, corrupt};
 use crate::text::original;
 
-/// A column that does not hold what was once written there.
+/// Damaged column of a row.
 #[derive(Debug)]
 pub(crate) struct Damage {
     pub(crate) column: &'static str,
@@ -26,7 +26,7 @@ pub(crate) struct Damage {
 }
 
 impl Damage {
-    /// The error for a caller who asked for `what`.
+    /// Converts this to the error of a read of `what`.
     pub(crate) fn of(&self, location: &str, what: impl std::fmt::Display) -> StoreError {
         let Self { column, why } = self;
         corrupt(
@@ -38,7 +38,7 @@ impl Damage {
 
 type Decoded<T> = Result<T, Damage>;
 
-/// What [`record`] reads, in its order.
+/// Columns that [`record`] decodes, in its order.
 macro_rules! record_columns {
     () => {
         "seq, id, parent, kind, name, attempt, item, label, ord, status, attempt, interruptions, started_at, ended_at, \
@@ -48,7 +48,7 @@ macro_rules! record_columns {
 }
 pub(crate) use record_columns;
 
-/// What [`execution`] reads, in its order.
+/// Columns that [`execution`] decodes, in its order.
 macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, input_checksum, output_codec, output, output_checksum, error, \
@@ -58,7 +58,7 @@ macro_rules! execution_columns {
 }
 pub(crate) use execution_columns;
 
-/// What [`schedule`] reads, in its order.
+/// Columns that [`schedule`] decodes, in its order.
 macro_rules! schedule_columns {
     () => {
         "name, plan, handler, input_codec, input, input_checksum, queue, queue_key, priority, next_at, last, paused, \
@@ -67,7 +67,7 @@ macro_rules! schedule_columns {
 }
 pub(crate) use schedule_columns;
 
-/// The record in a row of `record_columns`.
+/// Decodes a row of `record_columns`.
 pub(crate) fn record(row: &Row) -> Decoded<Record> {
     let seq = integer(row, 0, "seq")?;
     let parent = match bytes(row, 2, "parent")? {
@@ -114,7 +114,7 @@ pub(crate) fn record(row: &Row) -> Decoded<Record> {
     Ok(record)
 }
 
-/// An execution as it is stored.
+/// Stored execution with the columns that callers do not see.
 pub(crate) struct Stored {
     pub(crate) key: i64,
     pub(crate) fence: i64,
@@ -122,7 +122,7 @@ pub(crate) struct Stored {
     pub(crate) execution: Execution,
 }
 
-/// The execution in a row of `execution_columns`.
+/// Decodes a row of `execution_columns`.
 pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
     let mut execution = Execution::queued(NewExecution {
         parent: parent(row, [15, 16, 17])?,
@@ -166,7 +166,7 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
     })
 }
 
-/// The executions in rows of `execution_columns`, whatever of them can be read.
+/// Decodes a row of `execution_columns`; an error names the execution.
 pub(crate) fn existing(row: &Row, location: &str) -> Result<Stored, Fault> {
     execution(row).map_err(|damage| {
         let id = row.try_get::<_, &str>(1).unwrap_or("?");
@@ -174,7 +174,7 @@ pub(crate) fn existing(row: &Row, location: &str) -> Result<Stored, Fault> {
     })
 }
 
-/// The records in rows of `record_columns`.
+/// Decodes rows of `record_columns`; an error names the record.
 pub(crate) fn records(
     rows: &[Row],
     id: &ExecutionId,
@@ -190,7 +190,7 @@ pub(crate) fn records(
     rows.iter().map(decode).collect()
 }
 
-/// The operation that waits for the execution, in columns of these positions.
+/// Decodes the operation that waits for the execution, from columns at these positions.
 fn parent(row: &Row, [execution, seq, operation]: [usize; 3]) -> Decoded<Option<Parent>> {
     let Some(execution) = optional_id(row, execution, "parent")? else {
         return Ok(None);
@@ -217,7 +217,7 @@ fn queue_entry(row: &Row, [queue, key, priority]: [usize; 3]) -> Decoded<Option<
     }))
 }
 
-/// The schedule in a row of `schedule_columns`.
+/// Decodes a row of `schedule_columns`.
 pub(crate) fn schedule(row: &Row) -> Decoded<ScheduleEntry> {
     let schedule = ScheduleEntry {
         name: word(row, 0, "name", |id| id.parse().ok())?,
@@ -296,7 +296,7 @@ fn bytes<'r>(row: &'r Row, index: usize, column: &'static str) -> Decoded<Option
 }
 
 fn required<T>(found: Option<T>, column: &'static str) -> Decoded<T> {
-    found.ok_or_else(|| damage(column, "it is empty"))
+    found.ok_or_else(|| damage(column, "unexpected NULL"))
 }
 
 fn operation_id(bytes: &[u8], column: &'static str) -> Decoded<OperationId> {

@@ -1,4 +1,4 @@
-//! Schedules: kept, and fired once.
+//! Schedules: settings, and firings that happen exactly once.
 
 use durable_core::store::{Execution, Firing, ScheduleEntry};
 use durable_core::{ExecutionId, Timestamp};
@@ -24,7 +24,7 @@ const DUE: &str = concat!(
     " FROM @.schedules WHERE NOT paused AND next_at <= $1 ORDER BY name"
 );
 
-/// Reads the schedules that fire by this time, or all.
+/// Reads the schedules that are due by a time, or all schedules.
 pub(crate) struct Read(pub(crate) Option<Timestamp>);
 
 impl Work for Read {
@@ -52,7 +52,7 @@ impl Work for Read {
     }
 }
 
-/// Sets up a schedule.
+/// Writes a schedule.
 pub(crate) struct Put(pub(crate) ScheduleEntry);
 
 impl Work for Put {
@@ -89,7 +89,7 @@ impl Work for Put {
     }
 }
 
-/// Forgets a schedule.
+/// Removes a schedule.
 pub(crate) struct Remove(pub(crate) ExecutionId);
 
 impl Work for Remove {
@@ -106,7 +106,7 @@ impl Work for Remove {
     }
 }
 
-/// Fires a schedule, unless it was changed meanwhile.
+/// Fires a schedule, unless its revision has changed.
 pub(crate) struct Fire(pub(crate) Firing);
 
 impl Work for Fire {

@@ -1,4 +1,4 @@
-//! The tables, their version, and how an older schema gets to it.
+//! Tables, their version, and migrations from older versions.
 
 use durable_core::store::{Durability, StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
@@ -7,10 +7,10 @@ use crate::connection::{Conn, params};
 use crate::database::{Database, Retries};
 use crate::error::{Fault, unusable};
 
-/// Step `n` leads from version `n` to `n + 1`. Steps are never changed, only added.
+/// Migration `n` leads from version `n` to `n + 1`. Released migrations never change.
 pub(crate) static MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 
-/// Brings the schema to the newest version and says what an acknowledged checkpoint survives.
+/// Migrates the schema to the newest version. Returns what acknowledged checkpoints survive.
 pub(crate) async fn prepare(database: &Database) -> Result<Durability, StoreError> {
     let mut retries = Retries::new();
     loop {
@@ -26,7 +26,7 @@ async fn attempt(database: &Database) -> Result<Durability, Fault> {
     let location = &database.session.location;
     let found = version(&conn).await?;
     if found.is_none() && !database.connector.options().create {
-        let what = "there are no tables in it, and `create=false` makes none";
+        let what = "the tables do not exist, and `create=false` does not create them";
         return Err(unusable(location, what).into());
     }
     if found != Some(MIGRATIONS.len()) {
@@ -35,7 +35,7 @@ async fn attempt(database: &Database) -> Result<Durability, Fault> {
     durability(&conn).await
 }
 
-/// The version of the tables; `None` where there are none, or none that this role sees.
+/// Version of the tables; `None` if there are none, or none that this role may see.
 async fn version(conn: &Conn) -> Result<Option<usize>, Fault> {
     let select = conn.qualified("SELECT value FROM @.settings WHERE name = 'version'");
     match conn.query_once(&select, &[]).await {
@@ -56,12 +56,12 @@ fn is_missing(error: &tokio_postgres::Error) -> bool {
     error.code().is_some_and(|code| missing.contains(&code))
 }
 
-/// Takes the steps that are missing. The row of the version is locked, so that of several processes
-/// one takes them and the others find them taken.
+/// Runs the missing migrations. The row of the version is locked, so that one of several processes
+/// migrates and the others find the result.
 pub(crate) async fn migrate(conn: &Conn, location: &str, steps: &[&str]) -> Result<(), Fault> {
     create(conn).await?;
     conn.begin();
-    let done = take_steps(conn, location, steps).await;
+    let done = run_migrations(conn, location, steps).await;
     match &done {
         Ok(()) => conn.commit().await?,
         Err(fault) if !fault.lost_connection() => conn.roll_back().await?,
@@ -70,7 +70,7 @@ pub(crate) async fn migrate(conn: &Conn, location: &str, steps: &[&str]) -> Resu
     done
 }
 
-/// Makes the schema and the table of the version where they are missing.
+/// Creates the schema and the table of the version if they are missing.
 async fn create(conn: &Conn) -> Result<(), Fault> {
     let schema = conn.schema();
     let known = conn
@@ -91,13 +91,17 @@ async fn create(conn: &Conn) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn take_steps(conn: &Conn, location: &str, steps: &[&str]) -> Result<(), Fault> {
+async fn run_migrations(conn: &Conn, location: &str, steps: &[&str]) -> Result<(), Fault> {
     let select = conn.qualified("SELECT value FROM @.settings WHERE name = 'version' FOR UPDATE");
     let rows = conn.query_once(&select, &[]).await?;
     let found: String = match rows.first() {
         Some(row) => row.try_get(0)?,
         None => {
-            return Err(unusable(&location, "its table `settings` has lost the version").into());
+            return Err(unusable(
+                &location,
+                "the version is missing from its table `settings`",
+            )
+            .into());
         }
     };
     let version = match found.parse::<usize>() {
@@ -123,7 +127,7 @@ fn too_new(location: &str, found: &str, newest: usize) -> StoreError {
     )
 }
 
-/// What the server's settings make of a commit.
+/// What a commit survives with the settings of the server.
 async fn durability(conn: &Conn) -> Result<Durability, Fault> {
     let select = "SELECT coalesce(current_setting('fsync', true), 'on'), coalesce(current_setting('synchronous_commit', \
                   true), 'on')";

@@ -1,4 +1,4 @@
-//! State that all calls of one opened store share.
+//! State that all calls of an open store share.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,17 +12,17 @@ use crate::notifier::Notifier;
 use crate::options::LeaseClock;
 
 pub(crate) struct Session {
-    /// Servers, database and schema, for messages.
+    /// Servers, database and schema, for error messages.
     pub(crate) location: String,
-    /// What leases name this process by.
+    /// Name of this process in leases.
     pub(crate) owner: String,
     pub(crate) capabilities: Capabilities,
     pub(crate) notifier: Notifier,
     pub(crate) counters: Counters,
     lease_clock: LeaseClock,
-    /// Leases that were granted and not given up.
+    /// Leases that were granted and neither released nor lost.
     leases: Mutex<HashMap<ExecutionId, Held>>,
-    /// Expired leases with their expiry and when they were first seen.
+    /// Expired leases, each with its expiry and when it was first seen expired.
     expired: Mutex<HashMap<Token, (i64, Instant)>>,
 }
 
@@ -40,22 +40,22 @@ impl Counters {
     }
 }
 
-/// What the end of an execution has to do besides ending it.
+/// Links of an execution that its end has to update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Links {
-    /// Another execution waits for it.
+    /// A parent waits for it.
     pub(crate) parent: bool,
-    /// Others of its key may wait in its queue.
+    /// It has a queue key, and others of that key may be held.
     pub(crate) keyed: bool,
-    /// It takes up room in a queue.
+    /// It counts for a queue's limits.
     pub(crate) queued: bool,
 }
 
-/// A lease that was granted.
+/// Lease that this store granted.
 #[derive(Debug)]
 struct Held {
     token: Token,
-    /// Whether nothing was ever recorded of the execution.
+    /// Whether the execution has no records yet.
     empty: bool,
     links: Links,
 }
@@ -78,15 +78,15 @@ impl Session {
         }
     }
 
-    /// The time to compare leases with, where it is not the database's.
+    /// The time to compare leases with; `None` for the clock of the database.
     pub(crate) fn lease_time(&self, now: Timestamp, ttl: Duration) -> Option<i64> {
-        // Far from the end of numbers, as the time to live is added by the database.
+        // The database adds the time to live, which must not overflow.
         let latest = i64::MAX - milliseconds(ttl);
         (self.lease_clock == LeaseClock::Caller).then(|| now.as_millis().min(latest))
     }
 
-    /// A lease was granted. If it is the execution's first one, there is nothing to read under it
-    /// before something is written.
+    /// Remembers a granted lease. `empty` is for the first lease of an execution, under which there
+    /// is nothing to load until something is written.
     pub(crate) fn remember(&self, token: Token, lease: &Lease, empty: bool) {
         let execution = &lease.execution;
         let key = execution.queue.as_ref().map(|entry| entry.key.is_some());
@@ -102,33 +102,33 @@ impl Session {
         self.leases().insert(execution.id.clone(), held);
     }
 
-    /// Something is written under a lease.
+    /// Notes that records are written under a lease.
     pub(crate) fn note_write(&self, id: &ExecutionId) {
         if let Some(held) = self.leases().get_mut(id) {
             held.empty = false;
         }
     }
 
-    /// Whether there is nothing to read under the lease behind `token`.
+    /// Whether there is nothing to load under the lease of `token`.
     pub(crate) fn is_empty(&self, id: &ExecutionId, token: Token) -> bool {
         let leases = self.leases();
         let held = leases.get(id).filter(|held| held.token == token);
         held.is_some_and(|held| held.empty)
     }
 
-    /// What the end of the execution touches; `None` when this store did not grant the lease.
+    /// Links of the execution; `None` if this store did not grant the lease.
     pub(crate) fn links(&self, id: &ExecutionId, token: Token) -> Option<Links> {
         let leases = self.leases();
         let held = leases.get(id).filter(|held| held.token == token)?;
         Some(held.links)
     }
 
-    /// Whether the execution is run by this process.
+    /// Whether this process holds the lease of the execution.
     pub(crate) fn holds(&self, id: &ExecutionId) -> bool {
         self.leases().contains_key(id)
     }
 
-    /// The lease behind `token` was given up or lost.
+    /// Forgets the lease of `token`, which was released or lost.
     pub(crate) fn forget(&self, id: &ExecutionId, token: Token) {
         let mut leases = self.leases();
         if leases.get(id).is_some_and(|held| held.token == token) {
@@ -136,8 +136,8 @@ impl Session {
         }
     }
 
-    /// Whether an expired lease has been seen for long enough to be taken over. After an outage of
-    /// the database all leases have expired, and their holders are about to renew them.
+    /// Whether a lease has been seen expired for long enough to be taken over. After an outage of
+    /// the database all leases have expired, and their holders need time to renew them.
     pub(crate) fn stays_expired(&self, token: Token, expires_at: i64, ttl: Duration) -> bool {
         let mut expired = self.expired.lock().unwrap_or_else(PoisonError::into_inner);
         expired.retain(|_, (_, since)| since.elapsed() < ttl * 4);
@@ -155,14 +155,14 @@ impl Session {
     }
 }
 
-/// Whole milliseconds, at most an eighth of all there are.
+/// Whole milliseconds, capped so that sums do not overflow.
 pub(crate) fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis())
         .unwrap_or(i64::MAX)
         .min(i64::MAX / 8)
 }
 
-/// What a token of ours says: `key.number` of the execution and of its lease.
+/// Fencing token: key of the execution and number of its lease, written `key.number`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Token {
     pub(crate) key: i64,
@@ -170,7 +170,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// The token of a fence, which must be one of this kind of store.
+    /// Parses the token of a fence. Fails for a fence of another kind of store.
     pub(crate) fn of(fence: &Fence) -> Result<Self, StoreError> {
         let parse = || {
             let (key, number) = fence.token.split_once('.')?;
@@ -194,7 +194,7 @@ pub(crate) fn fence_lost(fence: &Fence) -> StoreError {
     StoreError::new(
         StoreErrorKind::FenceLost,
         format!(
-            "the lease of execution `{}` was given up or taken over",
+            "the lease of execution `{}` was released or taken over",
             fence.execution
         ),
     )

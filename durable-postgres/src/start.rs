@@ -1,4 +1,4 @@
-//! Executions are started, any number of them in one statement.
+//! Starts of executions, any number in one statement.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,12 +12,13 @@ use crate::executions::find;
 use crate::notifier::Events;
 use crate::session::Session;
 
-/// How often new keys are made where others have taken them.
+/// How often new keys are generated if they collide.
 const ATTEMPTS: usize = 5;
 
-/// An execution that is to be started, and the key to start it with.
+/// Execution to start, with its key.
 ///
-/// The key stays the same when the call is repeated: what is found under it was started by it.
+/// The key stays the same when the call is retried, so an execution found with this key was
+/// started by an earlier attempt.
 pub(crate) struct Start {
     pub(crate) key: i64,
     pub(crate) execution: Execution,
@@ -30,7 +31,7 @@ impl Start {
     }
 }
 
-/// Starts executions, with an answer for each.
+/// Starts executions and returns an answer for each.
 pub(crate) async fn start_group(
     conn: &Conn,
     session: &Session,
@@ -40,7 +41,7 @@ pub(crate) async fn start_group(
     let mut starts = Starts::default();
     let mut named = HashSet::new();
     for start in group {
-        // Of two with the same id the first one counts.
+        // The first of several with the same id is started.
         if named.insert(&start.execution.id) {
             starts.push(start.key, &start.execution);
         }
@@ -64,7 +65,7 @@ pub(crate) async fn start_group(
     Ok(answers)
 }
 
-/// The answer where nothing was inserted.
+/// The answer for an execution that was not inserted.
 async fn existing(
     conn: &Conn,
     session: &Session,
@@ -80,16 +81,16 @@ async fn existing(
     }
 }
 
-/// Rare enough that another call with another key is all there is to do.
+/// Error for a collision of keys, which is so rare that the caller can retry with a new key.
 fn key_taken(start: &Start) -> StoreError {
     let message = format!(
-        "execution `{}` was not started, start it again",
+        "execution `{}` was not started: start it again",
         start.execution.id
     );
     StoreError::new(StoreErrorKind::Unavailable, message)
 }
 
-/// Starts executions within a transaction, unless their ids are taken.
+/// Starts executions within a transaction; existing ids are skipped.
 pub(crate) async fn insert(
     conn: &Conn,
     attempt: &mut Attempt<'_>,
@@ -120,6 +121,6 @@ pub(crate) async fn insert(
             left.remove(row.try_get::<_, &str>(0)?);
         }
     }
-    let message = "executions could not be started, try again";
+    let message = "executions were not started: retry";
     Err(StoreError::new(StoreErrorKind::Unavailable, message).into())
 }

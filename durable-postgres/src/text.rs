@@ -1,11 +1,11 @@
-//! Texts as PostgreSQL takes them: without U+0000.
+//! Escapes U+0000 in texts, which PostgreSQL cannot store.
 
 use std::borrow::Cow;
 
 /// Begins a replacement: `0` follows instead of U+0000, `1` instead of the mark itself.
 const MARK: char = '\u{1a}';
 
-/// The text to store for `text`.
+/// Escapes a text for storage.
 pub(crate) fn stored(text: &str) -> Cow<'_, str> {
     if !text.contains(['\0', MARK]) {
         return Cow::Borrowed(text);
@@ -21,7 +21,7 @@ pub(crate) fn stored(text: &str) -> Cow<'_, str> {
     Cow::Owned(stored)
 }
 
-/// The text that `stored` was made of.
+/// Reverses [`stored`].
 pub(crate) fn original(stored: &str) -> String {
     if !stored.contains(MARK) {
         return stored.to_owned();
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_comes_back() {
+    fn every_text_round_trips() {
         for text in ["", "plain", "a\0b", "\u{1a}", "\u{1a}0\0\u{1a}1", "\0\0"] {
             let stored = stored(text);
             assert!(!stored.contains('\0'), "{text:?}");

@@ -16,7 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::error::unusable;
 use crate::options::Options;
 
-/// The connector for the options' `sslmode` and `sslrootcert`.
+/// Creates the connector for the options `sslmode` and `sslrootcert`.
 pub(crate) fn connector(options: &Options) -> Result<MakeRustlsConnect, StoreError> {
     let failed = |what: &dyn fmt::Display| unusable(options, format_args!("TLS: {what}"));
     let provider = Arc::new(ring::default_provider());
@@ -46,22 +46,22 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, String> {
     };
     let name = file.display();
     let certificates = CertificateDer::pem_file_iter(file)
-        .map_err(|error| format!("sslrootcert `{name}` cannot be read: {error}"))?;
+        .map_err(|error| format!("cannot read sslrootcert `{name}`: {error}"))?;
     for certificate in certificates {
         certificate
             .map_err(|error| error.to_string())
             .and_then(|found| roots.add(found).map_err(|error| error.to_string()))
             .map_err(|error| {
-                format!("sslrootcert `{name}` holds an invalid certificate: {error}")
+                format!("sslrootcert `{name}` contains an invalid certificate: {error}")
             })?;
     }
     match roots.is_empty() {
-        true => Err(format!("sslrootcert `{name}` holds no certificate")),
+        true => Err(format!("sslrootcert `{name}` contains no certificate")),
         false => Ok(roots),
     }
 }
 
-/// Encrypts without asking who the server is, as `sslmode=require` does in `libpq`.
+/// Encrypts without verifying the server, as `sslmode=require` does in `libpq`.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

@@ -1,8 +1,8 @@
-//! Group commit: whatever is queued while the last commit is in flight shares the next one.
+//! Group commit: jobs that are queued while a commit is in flight share the next one.
 //!
-//! There is a place for every connection that writes. A caller who finds one free takes what is
-//! queued and writes it; if that is only its own, on its own task, as handing it over would take
-//! longer. Nobody waits for others to come: under load, groups form by themselves.
+//! There is a slot for every writing connection. A caller that finds a free slot takes all queued
+//! jobs and writes them, on its own task if the only job is its own, as a handover would take
+//! longer. No job waits for others to arrive: groups form under load.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,10 +19,10 @@ use crate::notifier::Events;
 use crate::session::Counters;
 use crate::start::{Start, start_group};
 
-/// Most bytes of values in one group, unless a single batch has more.
-const LARGEST: usize = 16 << 20;
-/// Most batches in one group.
-const MOST: usize = 500;
+/// Bytes of values in one group, at most, unless a single batch has more.
+const MAX_BYTES: usize = 16 << 20;
+/// Batches in one group, at most.
+const MAX_JOBS: usize = 500;
 
 pub(crate) struct Writer {
     database: Arc<Database>,
@@ -31,7 +31,7 @@ pub(crate) struct Writer {
 
 struct Queue {
     jobs: VecDeque<Job>,
-    /// Places where nobody writes.
+    /// Number of free slots.
     free: usize,
 }
 
@@ -59,7 +59,7 @@ impl Job {
 
     fn fail(self, error: &StoreError) {
         let copy = StoreError::new(error.kind(), error.to_string());
-        // A caller who no longer waits reads what was written.
+        // The receiver is gone if the caller no longer waits.
         match self {
             Self::Checkpoint(_, reply) => {
                 let _ = reply.send(Err(copy));
@@ -71,7 +71,7 @@ impl Job {
     }
 }
 
-/// What the jobs of a group are answered with.
+/// Answers to the jobs of a group, in their order.
 #[derive(Default)]
 struct Answers {
     acks: VecDeque<Result<Ack, StoreError>>,
@@ -96,12 +96,12 @@ impl Answers {
 }
 
 impl Writer {
-    pub(crate) fn new(database: Arc<Database>, places: usize) -> Arc<Self> {
+    pub(crate) fn new(database: Arc<Database>, slots: usize) -> Arc<Self> {
         Arc::new(Self {
             database,
             queue: Mutex::new(Queue {
                 jobs: VecDeque::new(),
-                free: places,
+                free: slots,
             }),
         })
     }
@@ -126,21 +126,21 @@ impl Writer {
     }
 
     async fn submit(self: &Arc<Self>, job: Job) {
-        let place = {
+        let slot = {
             let mut queue = self.queue();
             queue.jobs.push_back(job);
             if queue.free == 0 {
                 return;
             }
             queue.free -= 1;
-            Place {
+            Slot {
                 jobs: queue.take(),
                 writer: Arc::clone(self),
             }
         };
-        match place.jobs.len() {
-            0 | 1 => place.write().await,
-            _ => drop(tokio::spawn(place.write())),
+        match slot.jobs.len() {
+            0 | 1 => slot.write().await,
+            _ => drop(tokio::spawn(slot.write())),
         }
     }
 
@@ -155,7 +155,7 @@ impl Writer {
 }
 
 impl Queue {
-    /// The next group, of one batch at most of each execution.
+    /// Takes the next group, with at most one batch of each execution.
     fn take(&mut self) -> Vec<Job> {
         let (mut group, mut later) = (Vec::new(), VecDeque::new());
         let (mut keys, mut size) = (HashSet::new(), 0);
@@ -164,7 +164,7 @@ impl Queue {
                 continue;
             }
             size += job.size();
-            let full = !group.is_empty() && (size > LARGEST || group.len() >= MOST);
+            let full = !group.is_empty() && (size > MAX_BYTES || group.len() >= MAX_JOBS);
             let again = match &job {
                 Job::Checkpoint(one, _) => !full && !keys.insert(one.token.key),
                 Job::Start(..) => false,
@@ -184,13 +184,13 @@ impl Queue {
     }
 }
 
-/// A connection's turn to write. Whoever drops it passes the place on.
-struct Place {
+/// Slot of a writing connection. Dropping it passes the slot to the next group.
+struct Slot {
     writer: Arc<Writer>,
     jobs: Vec<Job>,
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let jobs = {
             let mut queue = self.writer.queue();
@@ -207,13 +207,13 @@ impl Drop for Place {
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(next.write())),
-            // The runtime is gone, and with it whoever waits.
+            // The runtime is gone, and the callers with it.
             Err(_) => next.abandon(),
         }
     }
 }
 
-impl Place {
+impl Slot {
     fn abandon(mut self) {
         self.jobs.clear();
         let mut queue = self.writer.queue();
@@ -226,8 +226,8 @@ impl Place {
     }
 }
 
-/// Writes a group and answers those who wait. If one job is to blame for a failure, the others get
-/// statements of their own.
+/// Writes a group and answers its callers. If the group fails, retries each job alone, so that a
+/// bad job fails alone.
 async fn settle(database: &Database, jobs: Vec<Job>) {
     let Err((error, jobs)) = commit(database, jobs).await else {
         return;
@@ -269,7 +269,7 @@ async fn attempt(database: &Database, jobs: &[Job]) -> Result<Answers, Fault> {
         }
     }
     let conn = database.writes.get().await?;
-    // A single statement is a transaction of its own.
+    // A single statement is its own transaction.
     let both = !checkpoints.is_empty() && !starts.is_empty();
     if both {
         conn.begin();

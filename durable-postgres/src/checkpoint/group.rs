@@ -1,8 +1,8 @@
-//! Batches of any number of executions, in one statement.
+//! Writes batches of any number of executions in one statement.
 //!
-//! The statement locks the leases first: whoever takes one over waits for the batch, or is waited
-//! for and makes the batch find no lease with its fence. What finds none is left out, and spoils
-//! nothing for the others.
+//! The statement locks the leases first. A takeover at the same moment either waits for the batch,
+//! or commits first, and then the batch finds no lease with its fence. Batches without a lease are
+//! skipped, and the others of the group are written.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::error::Fault;
 use crate::notifier::Events;
 use crate::session::Session;
 
-/// Records only. `$1` to `$29` are the records, `$30` to `$32` the leases.
+/// Writes records only. `$1` to `$29` are the records, `$30` to `$32` the leases.
 macro_rules! write_records {
     () => {
         concat!(
@@ -39,8 +39,8 @@ macro_rules! write_records {
     };
 }
 
-/// A single record, as most batches are: `$1` to `$29` are its columns, `$30` the fence and `$31` the id. Arrays take
-/// ten times as long.
+/// Writes a single record, as most batches have one: `$1` to `$29` are its columns, `$30` the fence and `$31` the id.
+/// Arrays take ten times as long.
 const WRITE_ONE: &str = concat!(
     "WITH held AS (SELECT e.key, e.changes, e.cancel, e.paused FROM @.leases l JOIN @.executions e ON e.key = l.execution \
      WHERE l.execution = $1 AND l.fence = $30 AND e.id = $31 FOR UPDATE OF l), \
@@ -57,8 +57,8 @@ const WRITE: &str = concat!(
     " SELECT execution, changes, cancel, paused FROM held"
 );
 
-/// Records and what becomes of executions, `$33` to `$43`. One that was changed since the writer looked is due at
-/// once; the row is locked by then, so nothing comes in between.
+/// Writes records and status updates, `$33` to `$43`. An execution with external events that the batch has not seen is
+/// due at once. Its row is locked by then, so no event is missed in between.
 const WRITE_AND_END: &str = concat!(
     write_records!(),
     ", ended AS (UPDATE @.executions e SET status = n.status, updated_at = n.now, last_batch = n.batch, \
@@ -76,8 +76,8 @@ const WRITE_AND_END: &str = concat!(
      FROM held h LEFT JOIN ended e ON e.key = h.execution"
 );
 
-/// Writes batches of different executions. The outer error is about all of them, an inner one about
-/// its batch.
+/// Writes batches of different executions. The outer error concerns the group, an inner one its
+/// batch.
 pub(crate) async fn write_group(
     conn: &Conn,
     session: &Session,
@@ -90,7 +90,7 @@ pub(crate) async fn write_group(
         let answer = match written.get(&checkpoint.token.key) {
             Some(row) => {
                 let current = Current::read(row, 1)?;
-                note(checkpoint, &current, events);
+                record_events(checkpoint, &current, events);
                 Ok(current.ack(conn, session, checkpoint).await?)
             }
             None => repeated(conn, session, checkpoint).await?,
@@ -135,8 +135,8 @@ fn by_key(rows: Vec<Row>) -> Result<HashMap<i64, Row>, Fault> {
     rows.into_iter().map(keyed).collect()
 }
 
-/// Events whom the end of the execution concerns.
-fn note(checkpoint: &Checkpoint, current: &Current, events: &mut Events) {
+/// Records the events of a status update.
+fn record_events(checkpoint: &Checkpoint, current: &Current, events: &mut Events) {
     let Some(update) = &checkpoint.batch.execution else {
         return;
     };

@@ -1,4 +1,4 @@
-//! A batch that touches other executions: children, the parent, the next of a chain, a queue.
+//! Batches that change other executions too: children, the parent, a successor, a queue.
 
 use durable_core::store::{Ack, Execution, ExecutionUpdate};
 use durable_core::{Clock, ExecutionId, SystemClock, Timestamp};
@@ -18,26 +18,26 @@ use crate::session::Counters;
 use crate::start;
 use crate::text::stored;
 
-/// Writes such a batch, in a transaction.
+/// Writes a batch that changes other executions, in a transaction.
 pub(crate) struct Linked(pub(crate) Checkpoint);
 
 impl Work for Linked {
     type Answer = Ack;
 
     async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Ack, Fault> {
-        let Self(whole) = self;
+        let Self(checkpoint) = self;
         let session = attempt.session;
-        // The records first, as any batch writes them: that locks the lease and looks at the fence.
-        let mut plain = whole.clone();
-        let mut batch = (*whole.batch).clone();
+        // Writing the records first, as for any other batch, locks the lease and checks the fence.
+        let mut plain = checkpoint.clone();
+        let mut batch = (*checkpoint.batch).clone();
         let update = batch.execution.take();
         let children = std::mem::take(&mut batch.children);
         plain.batch = batch.into();
-        let mut unsaid = Events::default();
-        let written = group::write_group(conn, session, &[&plain], &mut unsaid).await?;
+        let mut no_events = Events::default();
+        let written = group::write_group(conn, session, &[&plain], &mut no_events).await?;
         let mut ack = match written.into_iter().next() {
             Some(Ok(ack)) => ack,
-            _ => return Ok(super::repeated(conn, session, whole).await??),
+            _ => return Ok(super::repeated(conn, session, checkpoint).await??),
         };
         let children: Vec<_> = children.into_iter().map(Execution::queued).collect();
         start::insert(conn, attempt, &children).await?;
@@ -50,22 +50,22 @@ impl Work for Linked {
 }
 
 impl Linked {
-    /// Writes what becomes of the execution, and how often it was changed by then.
+    /// Writes the status update. Returns the number of external events of the execution.
     async fn end(
         &self,
         conn: &Conn,
         attempt: &mut Attempt<'_>,
         update: &ExecutionUpdate,
     ) -> Result<u64, Fault> {
-        let Self(whole) = self;
-        let (id, location) = (&whole.fence.execution, &attempt.session.location);
+        let Self(checkpoint) = self;
+        let (id, location) = (&checkpoint.fence.execution, &attempt.session.location);
         let now = SystemClock.now();
         let found = find_locked(conn, location, id).await?;
         let Stored {
             key, mut execution, ..
         } = found.ok_or_else(|| not_found(location, id))?;
-        execution.apply(update, whole.batch.seen, now);
-        let told = ParentCompletion::of(conn, attempt, &execution, now).await?;
+        execution.apply(update, checkpoint.batch.seen, now);
+        let completion = ParentCompletion::of(conn, attempt, &execution, now).await?;
         self.release(conn, key, &execution).await?;
         let (changes, settled) = (execution.changes, execution.status.is_settled());
         attempt.events.record(id, changes, settled);
@@ -77,14 +77,14 @@ impl Linked {
         } else if let (true, Some(entry)) = (execution.status.is_terminal(), &execution.queue) {
             queues::release_held(conn, entry).await?;
         }
-        if let Some(told) = told {
-            told.write(conn, attempt).await?;
+        if let Some(completion) = completion {
+            completion.write(conn, attempt).await?;
         }
         Ok(changes)
     }
 
     async fn release(&self, conn: &Conn, key: i64, execution: &Execution) -> Result<(), Fault> {
-        let Self(whole) = self;
+        let Self(checkpoint) = self;
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         let output = execution.output.as_ref();
         let update = "WITH released AS (DELETE FROM @.leases WHERE execution = $1) UPDATE @.executions SET status = $2, \
@@ -97,7 +97,7 @@ impl Linked {
                 key => INT8,
                 execution.status.as_str() => TEXT,
                 execution.updated_at.as_millis() => INT8,
-                whole.batch.id.cast_signed() => INT8,
+                checkpoint.batch.id.cast_signed() => INT8,
                 execution.wake_at.map(Timestamp::as_millis) => INT8,
                 execution.report.as_deref().map(stored) => TEXT,
                 error => TEXT,

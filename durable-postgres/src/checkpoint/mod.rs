@@ -1,4 +1,4 @@
-//! Checkpoints: loaded in one range read, written in one fenced statement.
+//! Checkpoints: loaded with one range read, written with one fenced statement.
 
 mod group;
 mod linked;
@@ -19,21 +19,22 @@ use crate::error::Fault;
 use crate::rows::{self, record_columns};
 use crate::session::{Counters, Links, Session, Token};
 
-/// Most records of one page.
+/// Records of a page, at most.
 const PAGE: usize = 20_000;
 
-/// A batch and the lease it is written under.
+/// A batch with the lease it is written under.
 #[derive(Clone)]
 pub(crate) struct Checkpoint {
     pub(crate) fence: Fence,
     pub(crate) token: Token,
     pub(crate) batch: Arc<Batch>,
-    /// What the end of the execution touches, where that is known.
+    /// Links to other executions; `None` if unknown.
     pub(crate) links: Option<Links>,
 }
 
 impl Checkpoint {
-    /// Whether the batch touches nothing but its own execution, so that it can share a statement with others.
+    /// Whether the batch changes only its own execution, so that it can share a statement with
+    /// other batches.
     pub(crate) fn is_independent(&self) -> bool {
         if !self.batch.children.is_empty() {
             return false;
@@ -48,7 +49,7 @@ impl Checkpoint {
     }
 }
 
-/// Reads the records behind a position.
+/// Loads the records after a position.
 pub(crate) struct Load {
     pub(crate) fence: Fence,
     pub(crate) token: Token,
@@ -80,7 +81,7 @@ impl Work for Load {
     }
 }
 
-/// State of an execution that the writer of a batch is told.
+/// State of an execution that the acknowledgement of a batch reports.
 pub(crate) struct Current {
     pub(crate) changes: u64,
     pub(crate) cancel: bool,
@@ -88,7 +89,7 @@ pub(crate) struct Current {
 }
 
 impl Current {
-    /// The state in three columns from `first`.
+    /// Decodes the three columns from `first`.
     pub(crate) fn read(row: &tokio_postgres::Row, first: usize) -> Result<Self, Fault> {
         Ok(Self {
             changes: row.try_get::<_, i64>(first)?.cast_unsigned(),
@@ -97,7 +98,7 @@ impl Current {
         })
     }
 
-    /// The answer to an accepted batch.
+    /// The acknowledgement of an accepted batch.
     pub(crate) async fn ack(
         self,
         conn: &Conn,
@@ -118,7 +119,7 @@ impl Current {
     }
 }
 
-/// The records that the outside has changed beyond what the writer has seen.
+/// The records with external updates that the batch has not seen.
 async fn changed(
     conn: &Conn,
     session: &Session,
@@ -138,7 +139,8 @@ async fn changed(
     rows::records(&rows, &checkpoint.fence.execution, &session.location)
 }
 
-/// The answer where the lease is gone: whether this very batch gave it up.
+/// The answer if the lease is gone: an acknowledgement if this same batch released it in an earlier
+/// attempt.
 pub(crate) async fn repeated(
     conn: &Conn,
     session: &Session,

@@ -1,4 +1,4 @@
-//! What becomes of executions, as arrays of columns.
+//! Status updates of executions, as arrays of columns.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::columns::{encode_error, position};
 use crate::connection::{Param, params};
 use crate::text::stored;
 
-/// Updates and suspensions of any number of executions.
+/// Columns of the status updates of any number of executions.
 #[derive(Default)]
 pub(super) struct Updates<'a> {
     execution: Vec<i64>,
@@ -28,8 +28,8 @@ pub(super) struct Updates<'a> {
 }
 
 impl<'a> Updates<'a> {
-    /// Adds what the batch says about its execution, if anything. An execution that goes on as
-    /// another one is not for here.
+    /// Adds the status update of a batch, if it has one. `Continue` is written by
+    /// [`Linked`](super::Linked) instead.
     pub(super) fn push(
         &mut self,
         checkpoint: &'a Checkpoint,
@@ -88,7 +88,7 @@ pub(super) fn status(update: &ExecutionUpdate) -> ExecutionStatus {
         ExecutionUpdate::Block { .. } => ExecutionStatus::Blocked,
         ExecutionUpdate::Cancel { .. } => ExecutionStatus::Cancelled,
         ExecutionUpdate::Continue { .. } => ExecutionStatus::Continued,
-        // Whatever else there may be some day does not end an execution.
+        // The enum is non-exhaustive: an unknown update does not end an execution.
         _ => ExecutionStatus::Suspended,
     }
 }

@@ -1,4 +1,4 @@
-//! One look at the queues: what may leave them, in order.
+//! Admission: chooses which executions may leave their queues, in order.
 
 use std::collections::HashMap;
 
@@ -11,15 +11,15 @@ use crate::error::Fault;
 use crate::session::milliseconds;
 use crate::text::{original, stored};
 
-/// As many of a queue are looked at in one go.
+/// Number of executions of a queue that are read at once.
 const CHUNK: usize = 64;
 
-/// Queues with something in them, without a look at everything that is in them.
+/// Queues that have waiting executions, found without reading all of those.
 const NAMES: &str = "WITH RECURSIVE names AS (SELECT (SELECT min(queue) FROM @.executions WHERE enqueued IS NOT NULL) AS \
                      name UNION ALL SELECT (SELECT min(queue) FROM @.executions WHERE enqueued IS NOT NULL AND queue > \
                      names.name) FROM names WHERE names.name IS NOT NULL) SELECT name FROM names WHERE name IS NOT NULL";
 
-/// An execution that waits in a queue.
+/// Execution that waits in a queue.
 struct Waiting {
     priority: i32,
     at: i64,
@@ -28,7 +28,7 @@ struct Waiting {
     of: Option<String>,
 }
 
-/// Adds what the queues let run, and says when they let more.
+/// Adds executions that the queues admit. Returns when they may admit more.
 pub(crate) async fn admit(
     conn: &Conn,
     wanted: &WorkerFilter,
@@ -49,7 +49,7 @@ pub(crate) async fn admit(
         };
         let first = candidates.len();
         let more = pass.admit(how.limit, candidates).await?;
-        // Whatever is before another in its queue is before it among all.
+        // The order within the queue must survive the sort of all candidates by time.
         let mut earliest = i64::MAX;
         for candidate in candidates[first..].iter_mut().rev() {
             earliest = earliest.min(candidate.at);
@@ -60,7 +60,7 @@ pub(crate) async fn admit(
     Ok(opens)
 }
 
-/// One look at a queue.
+/// Admission from one queue.
 struct Admission<'a> {
     conn: &'a Conn,
     wanted: &'a WorkerFilter,
@@ -69,19 +69,23 @@ struct Admission<'a> {
 }
 
 impl Admission<'_> {
-    /// Adds what may leave the queue. When there may be more, as far as time tells.
+    /// Adds executions that may leave the queue. Returns the time at which it may admit more, if
+    /// only time prevents that.
     async fn admit(
         &self,
         room: usize,
         candidates: &mut Vec<Candidate>,
     ) -> Result<Option<i64>, Fault> {
-        let (open, mut opens) = self.open(room).await?;
+        let (open, mut opens) = self.capacity(room).await?;
         let (mut count, mut running_of) = (0, HashMap::new());
         let mut chosen: Vec<i64> = Vec::new();
         while count < open {
             let mut held = Vec::new();
             for one in self.waiting((open - count).min(CHUNK), &chosen).await? {
-                if !self.takes(one.of.as_deref(), &mut running_of).await? {
+                if !self
+                    .has_room_for(one.of.as_deref(), &mut running_of)
+                    .await?
+                {
                     held.push(one.key);
                     continue;
                 }
@@ -92,7 +96,7 @@ impl Admission<'_> {
                     ..Candidate::due(one.key, one.at, one.handler)
                 });
             }
-            // Those that were set aside have made room for others.
+            // The held executions have made room for others in the chunk.
             if held.is_empty() {
                 break;
             }
@@ -105,8 +109,9 @@ impl Admission<'_> {
         Ok(opens)
     }
 
-    /// How many more may run, at most `room`, and when time lets more.
-    async fn open(&self, room: usize) -> Result<(usize, Option<i64>), Fault> {
+    /// Number of executions that may start now, at most `room`, and when the rate limit allows
+    /// more.
+    async fn capacity(&self, room: usize) -> Result<(usize, Option<i64>), Fault> {
         let queue = &self.queue;
         if queue.paused {
             return Ok((0, None));
@@ -121,7 +126,7 @@ impl Admission<'_> {
         };
         let per = milliseconds(rate.per);
         let name = stored(&queue.name);
-        // Those in the future are from before the clock was set back.
+        // Starts in the future were recorded before the clock was set back.
         let old = "DELETE FROM @.queue_starts WHERE queue = $1 AND (at <= $2 OR at > $3)";
         let from = self.now.saturating_sub(per);
         self.conn
@@ -139,8 +144,8 @@ impl Admission<'_> {
         Ok((open.min(left), (left <= open).then_some(reopens)))
     }
 
-    /// What may run next: highest priority first, then the longest due. What another worker has
-    /// locked is about to leave the queue.
+    /// The next executions: highest priority first, then the longest due. Rows that another worker
+    /// has locked are skipped, as they are about to leave the queue.
     async fn waiting(&self, count: usize, but: &[i64]) -> Result<Vec<Waiting>, Fault> {
         let select = "SELECT key, enqueued, queue_key, priority, handler FROM @.executions WHERE queue = $1 AND handler = \
                       $2 AND priority = $3 AND enqueued <= $4 AND key <> ALL($6) ORDER BY enqueued, key LIMIT $5 FOR \
@@ -185,7 +190,7 @@ impl Admission<'_> {
         Ok(waiting)
     }
 
-    /// The highest priority that something waits with, below another.
+    /// The highest priority of a waiting execution, below another priority.
     async fn highest(&self, handler: &str, below: i64) -> Result<Option<i32>, Fault> {
         let select = "SELECT max(priority) FROM @.executions WHERE enqueued IS NOT NULL AND queue = $1 AND handler = $2 \
                       AND priority < $3";
@@ -201,8 +206,8 @@ impl Admission<'_> {
         Ok(found.transpose()?.flatten())
     }
 
-    /// Whether one more of this key may run; it counts as running then.
-    async fn takes(
+    /// Whether one more execution of this key may run. If so, counts it as running.
+    async fn has_room_for(
         &self,
         of: Option<&str>,
         running_of: &mut HashMap<String, u32>,
@@ -219,14 +224,14 @@ impl Admission<'_> {
         Ok(takes)
     }
 
-    /// Sets executions aside until others of their keys end.
+    /// Holds executions back until others of their keys end.
     async fn hold(&self, keys: &[i64]) -> Result<(), Fault> {
         let update = "UPDATE @.executions SET held = enqueued, enqueued = NULL WHERE key = ANY($1)";
         self.conn.query(update, params![keys => INT8_ARRAY]).await?;
         Ok(())
     }
 
-    /// When the next one comes that is not due yet.
+    /// When the next execution that is not due yet will be.
     async fn next_enqueued(&self) -> Result<Option<i64>, Fault> {
         let select = "SELECT min(enqueued) FROM @.executions WHERE queue = $1 AND handler = $2 AND priority = $3 AND \
                       enqueued > $4";

@@ -1,4 +1,4 @@
-//! Queues: how they are set up, and what is in them.
+//! Queues: settings, states, and counts of running executions.
 
 mod admission;
 
@@ -14,7 +14,7 @@ use crate::error::Fault;
 use crate::session::milliseconds;
 use crate::text::{original, stored};
 
-/// How many executions of a queue run, or of one key in it; no more than `most` are counted.
+/// Number of running executions of a queue, or of one key in it. Counting stops at `most`.
 async fn running(conn: &Conn, queue: &str, of: Option<&str>, most: u32) -> Result<u32, Fault> {
     let all = "SELECT count(*) FROM (SELECT 1 FROM @.executions WHERE admitted AND queue = $1 LIMIT $2) AS counted";
     let of_key = "SELECT count(*) FROM (SELECT 1 FROM @.executions WHERE admitted AND queue = $1 AND queue_key = $3 LIMIT \
@@ -38,7 +38,7 @@ async fn running(conn: &Conn, queue: &str, of: Option<&str>, most: u32) -> Resul
     Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
 }
 
-/// Executions were let run.
+/// Records starts of a queue with a rate limit.
 pub(crate) async fn note_starts(
     conn: &Conn,
     queue: &str,
@@ -56,9 +56,9 @@ pub(crate) async fn note_starts(
     Ok(())
 }
 
-/// One of a key has ended: the next one waits like others.
+/// Releases the next held execution of a key after one has ended.
 ///
-/// The queue is locked, as it is by those who set executions of the key aside.
+/// The queue is locked first, as it is when executions of the key are held.
 pub(crate) async fn release_held(conn: &Conn, entry: &QueueEntry) -> Result<(), Fault> {
     let Some(of) = &entry.key else {
         return Ok(());
@@ -74,7 +74,7 @@ pub(crate) async fn release_held(conn: &Conn, entry: &QueueEntry) -> Result<(), 
 
 const LOCKED: &str = "SELECT name, concurrency, per_key, starts, per, paused FROM @.queues WHERE name = $1 FOR UPDATE";
 
-/// How a queue is set up, and that it stays so until the end of the transaction.
+/// Reads the settings of a queue and locks them until the end of the transaction.
 async fn locked(conn: &Conn, name: &str) -> Result<Queue, Fault> {
     let rows = conn.query(LOCKED, params![stored(name) => TEXT]).await?;
     let found = rows.first().map(queue).transpose()?;
@@ -103,7 +103,7 @@ fn queue(row: &Row) -> Result<Queue, Fault> {
     })
 }
 
-/// Reads every queue that was set up or has something in it.
+/// Reads every queue that has settings or executions.
 pub(crate) struct States;
 
 impl Work for States {
@@ -129,7 +129,7 @@ impl Work for States {
     }
 }
 
-/// Sets up a queue.
+/// Writes the settings of a queue.
 pub(crate) struct Put(pub(crate) Queue);
 
 impl Work for Put {
@@ -156,7 +156,7 @@ impl Work for Put {
     }
 }
 
-/// Forgets how a queue was set up.
+/// Removes the settings of a queue.
 pub(crate) struct Remove(pub(crate) String);
 
 impl Work for Remove {
@@ -168,7 +168,7 @@ impl Work for Remove {
         let gone = conn.query(delete, params![stored(name) => TEXT]).await?;
         if gone.is_empty() && !attempt.unsure {
             let location = &attempt.session.location;
-            let message = format!("no queue `{name}` was set up in PostgreSQL at {location}");
+            let message = format!("there is no queue `{name}` in PostgreSQL at {location}");
             return Err(StoreError::new(StoreErrorKind::NotFound, message).into());
         }
         let delete = "DELETE FROM @.queue_starts WHERE queue = $1";
@@ -177,7 +177,7 @@ impl Work for Remove {
     }
 }
 
-/// Other limits may hold other executions back.
+/// Releases all held executions, as the new limits may admit them.
 async fn release_all(conn: &Conn, attempt: &mut Attempt<'_>, name: &str) -> Result<(), Fault> {
     let update = "UPDATE @.executions SET enqueued = held, held = NULL WHERE queue = $1 AND held IS NOT NULL";
     conn.query(update, params![stored(name) => TEXT]).await?;

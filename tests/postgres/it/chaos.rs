@@ -1,6 +1,6 @@
-//! Four worker processes and their server, killed at random.
+//! Kills four worker processes and their server at random.
 //!
-//! `DURABLE_CHAOS_SECONDS` says for how long, `DURABLE_CHAOS_SEED` how.
+//! `DURABLE_CHAOS_SECONDS` sets the duration and `DURABLE_CHAOS_SEED` the seed.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use durable_postgres_tests::Server;
 
 use crate::support::open;
-use crate::workers::{all_ended, audit, nothing_lost_nothing_twice, start_all, worker};
+use crate::workers::{all_ended, assert_nothing_lost_or_repeated, audit, start_all, worker};
 
 const WORKERS: usize = 4;
 
-/// A worker process. Nothing when it is run as a test.
+/// Body of a worker process. Does nothing when it runs as a test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let (Ok(url), Ok(folder)) = (
@@ -22,7 +22,7 @@ async fn child() {
     ) else {
         return;
     };
-    // A server that is being restarted is waited for.
+    // The server may be restarting.
     let store = loop {
         match durable_postgres::PostgresStore::connect(&url).await {
             Ok(store) => break store,
@@ -67,7 +67,7 @@ impl Drop for Workers {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_and_nothing_done_twice() {
+async fn killed_workers_and_servers_lose_nothing_and_repeat_nothing() {
     let Some(mut server) = Server::start(&[]).await else {
         return;
     };
@@ -108,5 +108,5 @@ async fn nothing_is_lost_and_nothing_done_twice() {
     println!("{killed} workers and {restarts} servers were killed");
     all_ended(&store, executions).await;
     drop(workers);
-    nothing_lost_nothing_twice(&store, &url, folder.path(), executions).await;
+    assert_nothing_lost_or_repeated(&store, &url, folder.path(), executions).await;
 }

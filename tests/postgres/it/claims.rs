@@ -1,4 +1,4 @@
-//! Many workers claim from one database: nothing twice, nobody in the way, by one clock.
+//! Concurrent claims by many workers on one database.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ async fn claim(store: &PostgresStore, limit: usize, now: Timestamp, look_after: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_four_workers_each_execution_has_one() {
+async fn each_execution_is_claimed_by_one_of_four_workers() {
     const EXECUTIONS: usize = 800;
     let Some(server) = Server::start(&[("fsync", "off")]).await else {
         return;
@@ -83,7 +83,7 @@ async fn of_four_workers_each_execution_has_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_lets_no_more_run_however_many_workers_ask() {
+async fn a_queue_keeps_its_limits_across_workers() {
     let Some(server) = Server::start(&[("fsync", "off")]).await else {
         return;
     };
@@ -114,7 +114,7 @@ async fn a_queue_lets_no_more_run_however_many_workers_ask() {
             while ended.load(std::sync::atomic::Ordering::Relaxed) < 60 {
                 assert!(
                     begun.elapsed() < Duration::from_secs(60),
-                    "it does not go on"
+                    "no progress for too long"
                 );
                 for lease in claim(&store, 3, now(), false).await.leases {
                     tokio::time::sleep(Duration::from_millis(fastrand::u64(..5))).await;
@@ -124,10 +124,10 @@ async fn a_queue_lets_no_more_run_however_many_workers_ask() {
             }
         });
     }
-    let most = "SELECT coalesce(sum(n), 0)::int8, coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM durable.executions WHERE \
+    let running = "SELECT coalesce(sum(n), 0)::int8, coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM durable.executions WHERE \
                 admitted GROUP BY queue_key) AS of_key";
     while workers.try_join_next().is_none() {
-        let row = watcher.query_one(most, &[]).await.unwrap();
+        let row = watcher.query_one(running, &[]).await.unwrap();
         let (all, of_key): (i64, i64) = (row.get(0), row.get(1));
         assert!(all <= 5 && of_key <= 2, "{all} run, {of_key} of one key");
     }
@@ -137,7 +137,7 @@ async fn a_queue_lets_no_more_run_however_many_workers_ask() {
 }
 
 #[tokio::test]
-async fn a_worker_whose_clock_is_wrong_takes_and_keeps_no_lease_by_it() {
+async fn leases_do_not_depend_on_the_clocks_of_workers() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -149,7 +149,7 @@ async fn a_worker_whose_clock_is_wrong_takes_and_keeps_no_lease_by_it() {
     let refused = wrong.claim(&id("a"), ahead, hour).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Leased, "{refused}");
     assert!(claim(&wrong, 9, ahead, true).await.leases.is_empty());
-    // A lease from a clock that is ahead ends in time by the database's.
+    // The lease of a worker whose clock is ahead expires by the clock of the database.
     wrong.start(new("b")).await.unwrap();
     let lease = wrong
         .claim(&id("b"), ahead, Duration::from_millis(100))
@@ -170,7 +170,7 @@ async fn a_worker_whose_clock_is_wrong_takes_and_keeps_no_lease_by_it() {
 }
 
 #[tokio::test]
-async fn an_expired_lease_is_watched_before_it_is_taken() {
+async fn an_expired_lease_is_observed_before_a_takeover() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -179,7 +179,7 @@ async fn an_expired_lease_is_watched_before_it_is_taken() {
     let alive = leased_for(&holder, "alive", Duration::from_millis(1)).await;
     leased_for(&holder, "gone", Duration::from_millis(1)).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    // As after an outage: all have expired, and one renews.
+    // As after an outage: all leases have expired, and one holder renews.
     assert!(claim(&worker, 9, now(), true).await.leases.is_empty());
     holder
         .renew(&alive.fence, now(), Duration::from_secs(60))

@@ -1,4 +1,4 @@
-//! The store keeps the contract of all stores.
+//! Conformance suite of stores on PostgreSQL.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,10 +8,10 @@ use durable_core::store::{AesGcm, PayloadCodec, SealedStore};
 use durable_postgres::{LeaseClock, Options, PostgresStore};
 use durable_postgres_tests::{Bouncer, Server};
 
-/// The cases look at what the database holds, not at what survives its machine.
+/// The cases do not test crashes of the server, so it need not flush.
 const QUICK: [(&str, &str); 2] = [("fsync", "off"), ("max_connections", "300")];
 
-/// A store in a schema of its own. The cases simulate time, and leases follow theirs.
+/// Opens a store in a new schema. The cases simulate time, so leases use the time of the caller.
 async fn fresh(url: &str, count: &AtomicU32) -> PostgresStore {
     let n = count.fetch_add(1, Ordering::Relaxed);
     let options: Options = format!("{url}&schema=s{n}&pool_size=4").parse().unwrap();

@@ -1,4 +1,4 @@
-//! Connections that are cut between any two messages, and networks that fall silent.
+//! Connections that are cut between any two messages, and networks that stop delivering.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::support::{
     TTL, batch, id, leased, leased_for, new, now, open, positions, step, steps, succeed,
 };
 
-/// A server, a proxy in front of it, and the URL through the proxy. One connection for each
-/// purpose, so that what is cut is what is looked at.
+/// Starts a server and a proxy in front of it, and returns the URL through the proxy. Each pool has
+/// one connection, so that the connection that is cut is the one under test.
 async fn behind_proxy() -> Option<(Server, Proxy, String)> {
     let server = Server::start(&[]).await?;
     let url = server.database().await;
@@ -30,7 +30,7 @@ async fn behind_proxy() -> Option<(Server, Proxy, String)> {
     ))
 }
 
-/// Outcomes that were ever written, as the database itself notes them.
+/// Installs a trigger that logs every inserted record.
 async fn audit(url: &str) -> tokio_postgres_client::Client {
     let admin = client(url).await.unwrap();
     admin
@@ -47,8 +47,8 @@ async fn audit(url: &str) -> tokio_postgres_client::Client {
 
 use tokio_postgres as tokio_postgres_client;
 
-/// Runs `call` once for every message of each side that it takes, with the connection cut before
-/// that message.
+/// Runs `call` once for each message that it exchanges, with the connection cut before that
+/// message.
 async fn cut_everywhere(proxy: &Proxy, mut call: impl AsyncFnMut(String)) -> usize {
     let mut cuts = 0;
     for side in [Side::Client, Side::Server] {
@@ -87,19 +87,19 @@ async fn a_batch_is_applied_once_wherever_its_connection_is_cut() {
     let expected: Vec<_> = (1..=seq).collect();
     assert_eq!(positions(&store, "a").await, expected);
     let twice = "SELECT count(*) FROM (SELECT 1 FROM audit GROUP BY execution, seq HAVING count(*) > 1) AS twice";
-    // A repetition replaces what is there, which is no second insertion.
+    // A repeated batch replaces its records, so it inserts nothing a second time.
     let twice: i64 = admin.query_one(twice, &[]).await.unwrap().get(0);
     assert_eq!(twice, 0);
     assert!(store.stats().retries >= cuts as u64);
 }
 
 #[tokio::test]
-async fn an_end_happens_once_wherever_its_connection_is_cut() {
+async fn an_execution_ends_once_wherever_its_connection_is_cut() {
     let Some((_server, proxy, url)) = behind_proxy().await else {
         return;
     };
     let store = open(&url).await;
-    // The statement is prepared before anything is counted.
+    // Prepares the statement before messages are counted.
     let warm = leased(&store, "warm").await;
     succeed(&store, &warm.fence, 1).await.unwrap();
     let mut leases = Vec::new();
@@ -119,7 +119,7 @@ async fn an_end_happens_once_wherever_its_connection_is_cut() {
 }
 
 #[tokio::test]
-async fn children_start_and_parents_hear_once_wherever_the_connection_is_cut() {
+async fn children_start_and_parents_resume_once_wherever_the_connection_is_cut() {
     let Some((_server, proxy, url)) = behind_proxy().await else {
         return;
     };
@@ -159,7 +159,7 @@ async fn children_start_and_parents_hear_once_wherever_the_connection_is_cut() {
 }
 
 #[tokio::test]
-async fn calls_of_clients_happen_once_wherever_the_connection_is_cut() {
+async fn calls_of_clients_take_effect_once_wherever_the_connection_is_cut() {
     let Some((_server, proxy, url)) = behind_proxy().await else {
         return;
     };
@@ -202,7 +202,7 @@ async fn calls_of_clients_happen_once_wherever_the_connection_is_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_holder_cut_off_beyond_its_lease_writes_nothing() {
+async fn a_disconnected_holder_writes_nothing_after_its_lease_has_expired() {
     let Some((server, proxy, url)) = behind_proxy().await else {
         return;
     };
@@ -227,9 +227,9 @@ async fn a_holder_cut_off_beyond_its_lease_writes_nothing() {
     assert_eq!(positions(&other, "a").await, [1, 2, 3, 4, 5]);
 }
 
-/// A batch that arrives while the lease is being taken over comes before or not at all.
+/// A batch that races with a takeover is either written before it or refused.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_and_a_takeover_at_once_come_one_after_the_other() {
+async fn no_batch_of_the_old_holder_is_written_after_a_takeover() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -254,7 +254,8 @@ async fn a_batch_and_a_takeover_at_once_come_one_after_the_other() {
     }
 }
 
-/// Writes until the lease is lost. How many batches were acknowledged, with one that may have been.
+/// Writes until the lease is lost. Returns the number of batches that may have been written: those
+/// acknowledged and the last one.
 async fn write_all(store: PostgresStore, fence: Fence) -> u64 {
     for seq in 1.. {
         match store.checkpoint(&fence, batch(seq, None)).await {

@@ -1,4 +1,4 @@
-//! Rows that changed behind the store's back: refused by their checksums, and in nobody's way.
+//! Rows that were changed by others than the store: detected by checksums, without effect on other executions.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn a_changed_value_is_refused() {
 }
 
 #[tokio::test]
-async fn an_execution_that_cannot_be_read_keeps_no_other_from_running() {
+async fn an_unreadable_execution_does_not_stop_others() {
     let Some(server) = Server::start(&[("fsync", "off")]).await else {
         return;
     };
@@ -77,7 +77,7 @@ async fn an_execution_that_cannot_be_read_keeps_no_other_from_running() {
         .map(|lease| lease.execution.id.as_str())
         .collect();
     assert_eq!(names, ["b"]);
-    // Put right by hand, it is found blocked, with the reason.
+    // Once repaired, the execution is readable and blocked, with the reason.
     sql(
         &url,
         "UPDATE durable.executions SET input = 'null' WHERE id = 'a'",

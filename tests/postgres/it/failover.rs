@@ -1,14 +1,16 @@
-//! A primary that is lost, and the standby that takes its place.
+//! Failover from a lost primary to its standby.
 
 use std::time::Duration;
 
 use durable_postgres_tests::Server;
 
 use crate::support::open;
-use crate::workers::{all_ended, audit, nothing_lost_nothing_twice, some_ended, start_all, worker};
+use crate::workers::{
+    all_ended, assert_nothing_lost_or_repeated, audit, some_ended, start_all, worker,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn workers_follow_the_standby_that_is_promoted() {
+async fn workers_follow_a_promoted_standby() {
     const EXECUTIONS: u64 = 120;
     let Some(mut primary) = Server::start(&[]).await else {
         return;
@@ -35,7 +37,7 @@ async fn workers_follow_the_standby_that_is_promoted() {
     };
     let folder = tempfile::tempdir().unwrap();
     let store = open(&hosts(&primary, &standby)).await;
-    // One of the workers finds the standby first, and passes it over.
+    // One of the workers tries the standby first and skips it.
     let other = open(&hosts(&standby, &primary)).await;
     start_all(&store, EXECUTIONS).await;
     let workers = [store.clone(), other]
@@ -46,5 +48,6 @@ async fn workers_follow_the_standby_that_is_promoted() {
     standby.promote();
     all_ended(&store, EXECUTIONS).await;
     workers.iter().for_each(tokio::task::JoinHandle::abort);
-    nothing_lost_nothing_twice(&store, &standby.url("test_0"), folder.path(), EXECUTIONS).await;
+    assert_nothing_lost_or_repeated(&store, &standby.url("test_0"), folder.path(), EXECUTIONS)
+        .await;
 }

@@ -1,6 +1,4 @@
-//! Listings are paged by index, however many executions there are.
-//!
-//! `DURABLE_LISTED` says how many.
+//! Listings read pages by index in a large table. `DURABLE_LISTED` sets the number of executions.
 
 use std::time::{Duration, Instant};
 
@@ -70,12 +68,12 @@ fn filters(count: i64) -> Vec<(&'static str, Filter)> {
 }
 
 #[tokio::test]
-async fn a_page_is_a_look_into_an_index() {
+async fn a_page_is_read_by_index() {
     let Some(server) = Server::start(&[("fsync", "off")]).await else {
         return;
     };
     let url = server.database().await;
-    // Statistics are told when a connection ends: those of making the tables and indexes are not to count.
+    // A connection reports its statistics when it ends. Those of the setup must not count.
     drop(open(&url).await);
     let count = filled(&url).await;
     let store = open(&url).await;
@@ -98,11 +96,11 @@ async fn a_page_is_a_look_into_an_index() {
         println!("{what}: {:?} of {count}", times[2]);
         assert!(times[2] < Duration::from_millis(200), "{what}: {times:?}");
     }
-    // The server's own count: nothing was read from end to end, and few rows were fetched for 35 pages of 50.
+    // Statistics of the server: no sequential scan, and few rows fetched for 35 pages of 50.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let read = "SELECT seq_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'executions'";
     let row = admin.query_one(read, &[]).await.unwrap();
     let (scans, fetched): (i64, i64) = (row.get(0), row.get(1));
-    assert_eq!(scans, 0, "the table was read from end to end");
+    assert_eq!(scans, 0, "sequential scan of the table");
     assert!(fetched < 10_000, "{fetched} rows were fetched");
 }

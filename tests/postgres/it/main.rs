@@ -1,4 +1,4 @@
-//! The store on PostgreSQL, on servers that are killed, filled, cut off and promoted.
+//! Tests of the PostgreSQL store on servers that are killed, filled, disconnected and promoted.
 
 mod chaos;
 mod claims;
@@ -8,8 +8,8 @@ mod cuts;
 mod damage;
 mod failover;
 mod listing;
-mod refusals;
 mod schema;
+mod server_errors;
 mod statements;
 mod support;
 mod workers;

@@ -1,4 +1,4 @@
-//! The tables: made once, by whoever may, and never by an older release.
+//! Creation of the tables, privileges, and tables of newer releases.
 
 use durable_core::store::{
     AdminStore, CheckpointStore, Durability, ExecutionStore, Filter, StoreErrorKind,
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::support::{leased, new, open, sql, steps};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_processes_make_the_tables_at_once() {
+async fn concurrent_processes_create_the_tables_once() {
     let Some(server) = Server::start(&[("max_connections", "200")]).await else {
         return;
     };
@@ -31,7 +31,7 @@ async fn many_processes_make_the_tables_at_once() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_release_are_refused_and_left_alone() {
+async fn refuses_tables_of_a_newer_release_and_leaves_them_unchanged() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -57,7 +57,7 @@ async fn tables_of_a_newer_release_are_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn schemas_of_one_database_do_not_mix() {
+async fn schemas_of_one_database_are_independent() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -69,7 +69,7 @@ async fn schemas_of_one_database_do_not_mix() {
 }
 
 #[tokio::test]
-async fn nothing_is_made_where_nothing_is_to_be_made() {
+async fn creates_nothing_with_create_false() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -83,7 +83,7 @@ async fn nothing_is_made_where_nothing_is_to_be_made() {
 }
 
 #[tokio::test]
-async fn a_role_needs_four_privileges_and_is_told_which() {
+async fn reports_missing_privileges() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -103,7 +103,7 @@ async fn a_role_needs_four_privileges_and_is_told_which() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_flush_is_named() {
+async fn reports_a_server_that_does_not_flush() {
     let Some(server) = Server::start(&[("synchronous_commit", "off")]).await else {
         return;
     };

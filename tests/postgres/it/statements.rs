@@ -1,4 +1,4 @@
-//! What is sent to the server: one statement a step, shared by many executions, and nothing read before it.
+//! Number of statements and commits: one statement per step, shared by concurrent executions, without reads.
 
 use durable::prelude::*;
 use durable_core::store::{CheckpointStore, ExecutionStore, StoreErrorKind};
@@ -18,7 +18,7 @@ async fn sequential(n: u64) -> Result<u64, BoxError> {
     Ok(total)
 }
 
-/// Statements on the store's tables, and how often each was run.
+/// Statements on the tables of the store, each with its number of calls.
 async fn counted(url: &str) -> Vec<(String, i64)> {
     let rows = client(url)
         .await
@@ -34,7 +34,7 @@ async fn counted(url: &str) -> Vec<(String, i64)> {
 }
 
 #[tokio::test]
-async fn a_step_is_one_statement_and_nothing_is_read_before_it() {
+async fn a_step_is_one_statement_without_a_read() {
     let Some(server) = Server::start(&COUNTED).await else {
         return;
     };
@@ -50,20 +50,20 @@ async fn a_step_is_one_statement_and_nothing_is_read_before_it() {
     let steps: i64 = counted.iter().filter(writes).map(|(_, calls)| calls).sum();
     assert_eq!(
         steps, 201,
-        "the steps, and the end with what it writes: {counted:#?}"
+        "one for each step and one for the end: {counted:#?}"
     );
-    // One that runs for long is looked at, beside its steps, for changes that nobody told of: by the clock.
-    let looks = |(query, _): &&(String, i64)| {
+    // Besides, the store polls for external events at fixed intervals.
+    let is_poll = |(query, _): &&(String, i64)| {
         query.contains("SELECT changes, status") || query.contains("SELECT id, changes")
     };
-    let looked: i64 = counted.iter().filter(looks).map(|(_, calls)| calls).sum();
+    let polls: i64 = counted.iter().filter(is_poll).map(|(_, calls)| calls).sum();
     let most = 2 + begun.elapsed().as_millis() / 250;
-    assert!(looked as u128 <= most, "{counted:#?}");
+    assert!(polls as u128 <= most, "{counted:#?}");
     let all: i64 = counted.iter().map(|(_, calls)| calls).sum();
     assert_eq!(
-        all - looked,
+        all - polls,
         203,
-        "a start and a claim besides: {counted:#?}"
+        "and one each for the start and the claim: {counted:#?}"
     );
 }
 
@@ -131,7 +131,7 @@ async fn many_executions_share_statements_and_commits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_fence_spoils_nobody_elses_batch() {
+async fn a_lost_fence_does_not_affect_other_batches_of_the_group() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -141,7 +141,7 @@ async fn a_lost_fence_spoils_nobody_elses_batch() {
     for n in 0..16 {
         leases.push(leased(&store, &format!("run-{n}")).await);
     }
-    // Two of them have expired, and are taken over.
+    // Two of the leases expire and are taken over.
     let expire = "UPDATE durable.leases SET expires_at = 0 WHERE execution IN (SELECT key FROM durable.executions WHERE id \
                   IN ('run-3', 'run-7'))";
     crate::support::sql(&url, expire).await;
@@ -168,7 +168,7 @@ async fn a_lost_fence_spoils_nobody_elses_batch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_end_is_heard_of_in_other_processes() {
+async fn other_processes_are_notified_of_an_end() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };

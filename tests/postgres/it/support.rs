@@ -1,4 +1,4 @@
-//! Executions and steps of the tests.
+//! Executions and records for the tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(crate) async fn leased_for(store: &PostgresStore, name: &str, ttl: Duration)
     store.claim(&id(name), now(), ttl).await.unwrap()
 }
 
-/// A step that ended with its own position.
+/// A step whose value is its position.
 pub(crate) fn step(seq: u64) -> Record {
     let occurrence = Occurrence::Ordered(seq);
     let root = OperationId::ROOT;
@@ -57,7 +57,7 @@ pub(crate) fn batch(id: u64, update: Option<ExecutionUpdate>) -> Arc<Batch> {
     })
 }
 
-/// Writes steps, each in a batch of its own.
+/// Writes steps, one per batch.
 pub(crate) async fn steps(
     store: &PostgresStore,
     fence: &Fence,
@@ -90,7 +90,7 @@ pub(crate) async fn open(url: &str) -> PostgresStore {
     PostgresStore::connect(url).await.unwrap()
 }
 
-/// Runs a statement beside the store.
+/// Runs a statement on a separate connection.
 pub(crate) async fn sql(url: &str, text: &str) {
     client(url)
         .await
@@ -100,14 +100,14 @@ pub(crate) async fn sql(url: &str, text: &str) {
         .unwrap();
 }
 
-/// Looks until it is so.
-pub(crate) async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+/// Polls until the condition holds.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let begun = std::time::Instant::now();
     while begun.elapsed() < Duration::from_secs(60) {
-        if so().await {
+        if condition().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("it never came to be: {what}");
+    panic!("timed out waiting until {what}");
 }

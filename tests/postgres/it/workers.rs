@@ -1,4 +1,4 @@
-//! Workers whose server is killed: they go on by themselves, and what was acknowledged is there.
+//! Workers recover from a killed server, and no acknowledged checkpoint is lost.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -14,7 +14,7 @@ use durable_postgres_tests::{Server, client};
 
 use crate::support::{id, open, until};
 
-/// What bodies saw, line by line, in a file of each process.
+/// Log of step bodies, one file for each process.
 pub(crate) struct Log {
     file: Mutex<File>,
 }
@@ -29,7 +29,7 @@ impl Log {
     }
 
     fn write(&self, line: &str) {
-        // One call, so that a kill leaves no half line.
+        // A single call, so that a kill leaves no partial line.
         self.file
             .lock()
             .unwrap()
@@ -50,14 +50,14 @@ impl Log {
 }
 
 async fn hop(log: &Log, step: &StepInfo, i: u64, before: Option<u64>) -> Result<u64, String> {
-    // Only what is durable reaches the next body.
+    // `before` is durable by now, as the previous step has returned it.
     let before = before.map_or("-".to_owned(), |nonce| nonce.to_string());
     log.write(&format!("{} {i} {before}\n", step.execution_id()));
     tokio::time::sleep(Duration::from_millis(fastrand::u64(..20))).await;
     Ok(fastrand::u64(..))
 }
 
-/// Twelve steps, each of which notes what the one before came to, with a wait in between.
+/// Twelve steps, each of which logs the result of the one before, with a wait in between.
 #[durable]
 pub(crate) async fn relay(log: &Log, n: u64) -> Result<Vec<u64>, BoxError> {
     let mut nonces: Vec<u64> = Vec::new();
@@ -71,7 +71,7 @@ pub(crate) async fn relay(log: &Log, n: u64) -> Result<Vec<u64>, BoxError> {
     Ok(nonces)
 }
 
-/// Notes every record that is ever inserted.
+/// Installs a trigger that logs every inserted record.
 pub(crate) async fn audit(url: &str) {
     let noted = "CREATE TABLE audit (execution int8, seq int8); \
                  CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.audit VALUES \
@@ -104,7 +104,7 @@ async fn ended(store: &PostgresStore) -> u64 {
         .map_or(0, |found| found.len() as u64)
 }
 
-/// Waits until every execution has succeeded, as long as there is progress.
+/// Waits until every execution has succeeded. Panics after 45 seconds without progress.
 pub(crate) async fn all_ended(store: &PostgresStore, count: u64) {
     let (mut known, mut since) = (0, Instant::now());
     while known < count {
@@ -141,8 +141,8 @@ pub(crate) async fn some_ended(store: &PostgresStore, count: u64) {
     .await;
 }
 
-/// What was acknowledged is in the outputs, and no record was inserted twice.
-pub(crate) async fn nothing_lost_nothing_twice(
+/// Asserts that every acknowledged result is in the outputs, and that no record was inserted twice.
+pub(crate) async fn assert_nothing_lost_or_repeated(
     store: &PostgresStore,
     url: &str,
     folder: &Path,
@@ -187,7 +187,7 @@ pub(crate) fn worker(store: PostgresStore, folder: &Path) -> Worker<Log> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_goes_on_when_its_server_was_killed_and_restarted() {
+async fn a_worker_recovers_when_its_server_is_killed_and_restarted() {
     const EXECUTIONS: u64 = 120;
     let Some(mut server) = Server::start(&[]).await else {
         return;
@@ -207,11 +207,11 @@ async fn a_worker_goes_on_when_its_server_was_killed_and_restarted() {
     }
     all_ended(&store, EXECUTIONS).await;
     serving.abort();
-    nothing_lost_nothing_twice(&store, &url, folder.path(), EXECUTIONS).await;
+    assert_nothing_lost_or_repeated(&store, &url, folder.path(), EXECUTIONS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_of_another_process_hears_of_a_start() {
+async fn a_worker_of_another_process_is_notified_of_a_start() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -241,7 +241,7 @@ async fn a_worker_of_another_process_hears_of_a_start() {
         "from a start to the first body of another process: {:?}",
         waits[4]
     );
-    // A worker that only looks does so about once a second.
+    // A worker that only polls does so about once a second.
     assert!(waits[4] < Duration::from_millis(200), "{waits:?}");
     serving.abort();
 }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::program::{Program, folder, free_port, hand_over, new_log, skip};
 use crate::server::{Server, client};
 
-/// A PgBouncer in front of a server.
+/// A running PgBouncer in front of a server.
 pub struct Bouncer {
     _program: Program,
     _folder: TempDir,
@@ -16,7 +16,7 @@ pub struct Bouncer {
 }
 
 impl Bouncer {
-    /// Starts one with few connections to the server, where it is installed.
+    /// Starts a PgBouncer with few connections to the server, if one is installed.
     pub async fn start(server: &Server) -> Option<Self> {
         let installed = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"];
         let Some(path) = installed
@@ -55,7 +55,7 @@ impl Bouncer {
         Some(bouncer)
     }
 
-    /// The URL of a database, through it.
+    /// URL of a database through this PgBouncer.
     pub fn url(&self, database: &str) -> String {
         let port = self.port;
         format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable&pgbouncer=true")

@@ -1,7 +1,6 @@
-//! PostgreSQL for tests: real servers of the installed package, each with a folder and a port of
-//! its own.
+//! PostgreSQL for tests: real servers of the installed package, each with its own folder and port.
 //!
-//! Where no PostgreSQL is installed, [`Server::start`] prints `skipped: no PostgreSQL` and answers
+//! If PostgreSQL is not installed, [`Server::start`] prints `skipped: no PostgreSQL` and returns
 //! `None`; with `DURABLE_REQUIRE_POSTGRES=1` it fails instead.
 
 mod bouncer;

@@ -1,4 +1,4 @@
-//! Programs that end with the test, however it ends.
+//! Child processes that end with the test, even if the test is killed.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A running program. It is killed when this is dropped, and when the process of the test ends:
-/// a shell beside it waits for the end of a pipe.
+/// A running program. It is killed when this is dropped and when the test process ends: a shell
+/// waits for the end of a pipe from the test.
 pub(crate) struct Program {
     shell: Child,
     pid: Pid,
@@ -36,9 +36,9 @@ impl Program {
         Self { shell, pid }
     }
 
-    /// Sends a signal to the program, and none to its children.
+    /// Sends a signal to the program, but not to its children.
     pub(crate) fn signal(&self, signal: Signal) {
-        // One that has ended by itself needs no signal.
+        // Fails if the program has ended already.
         let _ = kill_process(self.pid, signal);
     }
 }
@@ -51,7 +51,7 @@ impl Drop for Program {
     }
 }
 
-/// A command that is not run as root, which PostgreSQL refuses.
+/// A command that does not run as root, which PostgreSQL refuses.
 pub(crate) fn as_user(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/");
@@ -61,14 +61,14 @@ pub(crate) fn as_user(program: &Path) -> Command {
     command
 }
 
-/// Gives a file or folder to the user that programs are run as.
+/// Changes the owner of a file or folder to the user that programs run as.
 pub(crate) fn hand_over(path: &Path) {
     if let Some((uid, gid)) = other_user() {
         std::os::unix::fs::chown(path, Some(uid), Some(gid)).unwrap();
     }
 }
 
-/// The user `postgres` of the package, where this process is root.
+/// The user `postgres` of the package, if this process is root.
 fn other_user() -> Option<(u32, u32)> {
     if !rustix::process::getuid().is_root() {
         return None;
@@ -76,7 +76,7 @@ fn other_user() -> Option<(u32, u32)> {
     let users = std::fs::read_to_string("/etc/passwd").unwrap();
     let line = users.lines().find(|line| line.starts_with("postgres:"));
     let mut words = line
-        .expect("the package makes a user `postgres`")
+        .expect("the package creates a user `postgres`")
         .split(':')
         .skip(2);
     let mut number = || words.next().unwrap().parse().unwrap();
@@ -99,14 +99,14 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// The newest installed program of PostgreSQL's with this name.
+/// The newest installed PostgreSQL program with this name.
 pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
     let versions = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin").join(name)));
     versions.filter(|path| path.exists()).max()
 }
 
-/// Says that a test is skipped, or fails where it must not be.
+/// Reports a skipped test, or fails if tests must not be skipped.
 pub(crate) fn skip(what: &str) {
     assert!(
         std::env::var_os("DURABLE_REQUIRE_POSTGRES").is_none(),
@@ -115,7 +115,7 @@ pub(crate) fn skip(what: &str) {
     println!("skipped: no {what}");
 }
 
-/// Empties a log, as every test begins with one.
+/// Creates an empty log.
 pub(crate) fn new_log(path: &Path) {
     File::create(path).unwrap();
     hand_over(path);

@@ -1,4 +1,4 @@
-//! A proxy that cuts connections between any two messages of the protocol.
+//! Proxy that cuts connections between any two messages of the protocol.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,25 +7,25 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Which side a message comes from.
+/// Sender of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// The process that uses the database.
+    /// The process that uses the store.
     Client,
     /// The database.
     Server,
 }
 
-/// Where a connection is cut.
+/// Position at which a connection is cut.
 #[derive(Debug, Clone, Copy)]
 pub struct Cut {
-    /// Messages of this side are counted.
+    /// Side whose messages are counted.
     pub side: Side,
-    /// So many are passed on, none after them.
+    /// Number of messages to forward before the cut.
     pub after: usize,
 }
 
-/// What all connections share.
+/// Planned cut, shared by all connections.
 #[derive(Default)]
 struct Plan {
     cut: Option<Cut>,
@@ -35,20 +35,20 @@ struct Plan {
     done: bool,
 }
 
-/// Passes connections on to a server.
+/// Proxy in front of a server.
 pub struct Proxy {
     port: u16,
     plan: Arc<Mutex<Plan>>,
     open: watch::Sender<Network>,
 }
 
-/// What the network does.
+/// Simulated state of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Network {
-    Passes,
-    /// Holds everything back; connections stay open.
+    Up,
+    /// Forwards nothing; connections stay open.
     Silent,
-    /// Ends connections as often as the number changes.
+    /// Ends all connections whenever the number changes.
     Reset(u32),
 }
 
@@ -58,7 +58,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let plan = Arc::new(Mutex::new(Plan::default()));
-        let (open, _) = watch::channel(Network::Passes);
+        let (open, _) = watch::channel(Network::Up);
         let (shared, network) = (Arc::clone(&plan), open.subscribe());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -74,12 +74,12 @@ impl Proxy {
         Self { port, plan, open }
     }
 
-    /// The port it listens on.
+    /// Port that the proxy listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Cuts the connection that carries the message after so many from now on.
+    /// Plans a cut, counted from now on.
     pub fn plan(&self, cut: Cut) {
         *self.plan.lock().unwrap() = Plan {
             cut: Some(cut),
@@ -87,7 +87,7 @@ impl Proxy {
         };
     }
 
-    /// Counts messages of a side from now on, and cuts nothing.
+    /// Counts messages of a side from now on without a cut.
     pub fn count(&self, side: Side) {
         self.plan(Cut {
             side,
@@ -95,7 +95,7 @@ impl Proxy {
         });
     }
 
-    /// How many messages were counted.
+    /// Number of messages counted since the plan or count began.
     pub fn counted(&self) -> usize {
         self.plan.lock().unwrap().counted
     }
@@ -105,15 +105,15 @@ impl Proxy {
         self.plan.lock().unwrap().done
     }
 
-    /// Holds back everything in both directions; connections stay open.
+    /// Stops forwarding in both directions; connections stay open.
     pub fn silence(&self) {
         self.open.send_replace(Network::Silent);
     }
 
-    /// Lets everything pass again; connections from before the silence are reset.
+    /// Resumes forwarding; connections from before are reset.
     pub fn heal(&self) {
         self.reset();
-        self.open.send_replace(Network::Passes);
+        self.open.send_replace(Network::Up);
     }
 
     /// Ends all connections.
@@ -155,7 +155,7 @@ async fn pass(
             }
         }
     };
-    // Whatever ends first ends the connection: dropped halves close it.
+    // Dropping the halves closes the connection in both directions.
     tokio::select! {
         () = up => {}
         () = down => {}
@@ -163,7 +163,7 @@ async fn pass(
     }
 }
 
-/// Passes messages on until one is not to be.
+/// Forwards messages until the connection is cut.
 async fn messages(
     side: Side,
     mut from: OwnedReadHalf,
@@ -171,13 +171,13 @@ async fn messages(
     plan: Arc<Mutex<Plan>>,
     mut network: watch::Receiver<Network>,
 ) {
-    // The first message of a client has no letter in front.
-    let mut letter = side == Side::Server;
+    // The first message of a client has no type byte.
+    let mut has_type = side == Side::Server;
     loop {
-        let Some(message) = read(&mut from, letter).await else {
+        let Some(message) = read(&mut from, has_type).await else {
             return;
         };
-        letter = true;
+        has_type = true;
         let silent = network.wait_for(|network| *network != Network::Silent);
         drop(silent.await);
         if is_cut(&plan, side) || to.write_all(&message).await.is_err() {
@@ -186,8 +186,8 @@ async fn messages(
     }
 }
 
-async fn read(from: &mut OwnedReadHalf, letter: bool) -> Option<Vec<u8>> {
-    let head = if letter { 5 } else { 4 };
+async fn read(from: &mut OwnedReadHalf, has_type: bool) -> Option<Vec<u8>> {
+    let head = if has_type { 5 } else { 4 };
     let mut message = vec![0; head];
     from.read_exact(&mut message).await.ok()?;
     let length = u32::from_be_bytes(message[head - 4..].try_into().unwrap()) as usize;
@@ -196,7 +196,7 @@ async fn read(from: &mut OwnedReadHalf, letter: bool) -> Option<Vec<u8>> {
     Some(message)
 }
 
-/// Counts a message. Whether the connection ends before it.
+/// Counts a message. Returns whether the connection is cut before it.
 fn is_cut(plan: &Mutex<Plan>, side: Side) -> bool {
     let mut plan = plan.lock().unwrap();
     let Some(cut) = plan.cut.filter(|cut| cut.side == side && !plan.done) else {

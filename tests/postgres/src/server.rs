@@ -1,4 +1,4 @@
-//! A server of PostgreSQL.
+//! PostgreSQL server for a test.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,8 +13,8 @@ use crate::program::{Program, as_user, folder, free_port, installed, new_log, sk
 /// Settings of a server, as lines of `postgresql.conf`.
 pub type Settings<'a> = &'a [(&'a str, &'a str)];
 
-/// A server with a folder and a port of its own. It listens on loopback, and lets in whoever comes
-/// as `postgres`.
+/// Server with its own folder and port. It listens on loopback, and user `postgres` logs in
+/// without a password.
 pub struct Server {
     program: Option<Program>,
     folder: TempDir,
@@ -23,7 +23,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server with an empty cluster, where PostgreSQL is installed.
+    /// Starts a server with an empty cluster, if PostgreSQL is installed.
     pub async fn start(settings: Settings<'_>) -> Option<Self> {
         let Some(initdb) = installed("initdb") else {
             skip("PostgreSQL");
@@ -53,7 +53,7 @@ impl Server {
         Some(server)
     }
 
-    /// Starts a standby of this server, called `name` to the primary.
+    /// Starts a standby of this server. `name` is its application name at the primary.
     pub async fn standby(&self, name: &str) -> Self {
         let mut standby = Self::in_folder();
         let mut command = as_user(&installed("pg_basebackup").unwrap());
@@ -87,7 +87,7 @@ impl Server {
         self.folder.path().join("data")
     }
 
-    /// Adds settings, for the next start.
+    /// Adds settings for the next start.
     pub fn configure(&self, settings: Settings<'_>) {
         let file = self.data().join("postgresql.conf");
         let mut text = std::fs::read_to_string(&file).unwrap();
@@ -123,28 +123,31 @@ impl Server {
         }
     }
 
-    /// Kills the server: to its clients and its files it looks like the loss of the machine's power.
+    /// Kills the server: clients and files see the same as after a power loss.
     pub fn kill(&mut self) {
         if let Some(program) = self.program.take() {
             program.signal(Signal::KILL);
         }
-        // The processes of its sessions notice, and let go of the folder.
+        // Its session processes notice, end, and release the folder.
         let port = self.port;
         let begun = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "it lives on");
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "the server is still running"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         std::thread::sleep(Duration::from_millis(300));
     }
 
-    /// Starts it again in the same folder, on the same port.
+    /// Restarts the server in the same folder and on the same port.
     pub async fn restart(&mut self) {
         self.program = None;
         self.launch().await;
     }
 
-    /// Makes a standby the primary.
+    /// Promotes a standby to primary.
     pub fn promote(&self) {
         let mut command = as_user(&installed("pg_ctl").unwrap());
         let promoted = command
@@ -159,23 +162,23 @@ impl Server {
         );
     }
 
-    /// The port it listens on.
+    /// Port that the server listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The folder of its data and its log.
+    /// Folder of its data and its log.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// What it has written to its log.
+    /// Content of its log.
     pub fn log(&self) -> String {
         let log = std::fs::read(self.folder.path().join("log")).unwrap();
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// A URL of a database that was made for this call.
+    /// Creates a database and returns its URL.
     pub async fn database(&self) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{number}");
@@ -187,7 +190,7 @@ impl Server {
         self.url(&name)
     }
 
-    /// The URL of a database.
+    /// URL of a database.
     pub fn url(&self, database: &str) -> String {
         format!(
             "postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable",
@@ -195,7 +198,7 @@ impl Server {
         )
     }
 
-    /// A connection to the server's own database.
+    /// Connects to the database `postgres`.
     pub async fn admin(&self) -> Client {
         self.try_admin()
             .await
@@ -207,7 +210,7 @@ impl Server {
     }
 }
 
-/// A connection to the database that a URL names.
+/// Connects to the database of a URL.
 pub async fn client(url: &str) -> Result<Client, tokio_postgres::Error> {
     let plain = url.split('?').next().unwrap_or(url);
     let config: Config = plain.parse()?;

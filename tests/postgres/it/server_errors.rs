@@ -1,4 +1,4 @@
-//! Servers that cannot or will not: what the store says, and that it goes on once they can.
+//! Errors of the server: the store reports them clearly and recovers.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use durable_postgres_tests::{Server, client};
 use crate::support::{TTL, batch, id, leased, new, now, open, positions, sql, steps};
 
 #[tokio::test]
-async fn too_many_connections_pass() {
+async fn recovers_from_too_many_connections() {
     let settings = [
         ("max_connections", "12"),
         ("superuser_reserved_connections", "0"),
@@ -25,7 +25,7 @@ async fn too_many_connections_pass() {
     let error = PostgresStore::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
     assert!(error.to_string().contains("max_connections"), "{error}");
-    // One that waits gets in as soon as there is room.
+    // A waiting call succeeds as soon as a connection is free.
     let waiting = tokio::spawn({
         let url = url.clone();
         async move { PostgresStore::connect(&url).await }
@@ -37,7 +37,7 @@ async fn too_many_connections_pass() {
 }
 
 #[tokio::test]
-async fn a_statement_timeout_changes_nothing_and_passes() {
+async fn recovers_from_a_statement_timeout_without_changes() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -63,7 +63,7 @@ async fn a_statement_timeout_changes_nothing_and_passes() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_only_read_is_told_so() {
+async fn reports_a_read_only_role() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -84,7 +84,7 @@ async fn a_role_that_may_only_read_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_host_or_database_is_named() {
+async fn reports_a_wrong_password_host_or_database() {
     let Some(server) = Server::start(&[]).await else {
         return;
     };
@@ -108,15 +108,15 @@ async fn a_wrong_password_host_or_database_is_named() {
     assert!(error.to_string().contains("sslmode"), "{error}");
 }
 
-/// The tables are moved to a file system of a few megabytes, where this process may mount one.
+/// Moves the tables to a file system of a few megabytes. Skipped if this process may not mount one.
 #[tokio::test]
-async fn a_full_disk_changes_nothing_and_passes() {
+async fn recovers_from_a_full_disk_without_changes() {
     let Some(server) = Server::start(&[("fsync", "off")]).await else {
         return;
     };
     let small = server.folder().join("small");
     let Some(_mounted) = Mounted::at(&small) else {
-        println!("skipped: no file system can be mounted here");
+        println!("skipped: mounting a file system is not permitted");
         return;
     };
     let url = server.database().await;
@@ -132,14 +132,14 @@ async fn a_full_disk_changes_nothing_and_passes() {
     let mut written = 0;
     let error = loop {
         let mut large = (*batch(written + 1, None)).clone();
-        // Random, so that it takes the room that it seems to take.
+        // Random, so that PostgreSQL cannot compress it.
         let value: String = (0..200_000).map(|_| fastrand::alphanumeric()).collect();
         large.records[0].payload = Some(durable_core::Payload::json(value));
         match store.checkpoint(&lease.fence, large.into()).await {
             Ok(_) => written += 1,
             Err(error) => break error,
         }
-        assert!(written < 500, "it is never full");
+        assert!(written < 500, "the disk does not fill up");
     };
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
     assert!(error.to_string().contains("disk is full"), "{error}");
@@ -156,7 +156,7 @@ async fn a_full_disk_changes_nothing_and_passes() {
     assert_eq!(positions(&store, "a").await.len() as u64, written + 1);
 }
 
-/// A small file system, for as long as this lives.
+/// Small file system, unmounted on drop.
 struct Mounted(std::path::PathBuf);
 
 impl Mounted {

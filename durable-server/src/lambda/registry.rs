@@ -81,14 +81,14 @@ impl Registry {
     }
 
     /// Which part of a reference is not of this account and region.
-    fn elsewhere(&self, reference: &Reference) -> Option<&'static str> {
+    fn foreign_part(&self, reference: &Reference) -> Option<&'static str> {
         let own = [
             (&reference.account, &self.account, "account"),
             (&reference.region, &self.region, "region"),
         ];
         let mut own = own.into_iter();
         let foreign = own.find(|(given, own, _)| given.as_ref().is_some_and(|given| given != *own));
-        foreign.map(|(_, _, place)| place)
+        foreign.map(|(_, _, part)| part)
     }
 
     /// Finds a function; `qualifier` is the one given beside its name.
@@ -106,7 +106,7 @@ impl Registry {
             (None, Some(outer)) => reference.qualifier = Some(outer.to_owned()),
             _ => {}
         }
-        if self.elsewhere(&reference).is_some() {
+        if self.foreign_part(&reference).is_some() {
             return Err(Refusal::not_found(format!("Function not found: {text}")));
         }
         let qualifier = reference.qualifier.as_deref();
@@ -137,9 +137,9 @@ impl Targets for Registry {
         let Some(reference) = Reference::parse(text) else {
             return refused(format!("Invalid function ARN '{text}'"));
         };
-        if let Some(place) = self.elsewhere(&reference) {
+        if let Some(part) = self.foreign_part(&reference) {
             return refused(format!(
-                "Cannot start a CHAINED_INVOKE on a function in another {place}."
+                "Cannot start a CHAINED_INVOKE on a function in another {part}."
             ));
         }
         let failed =

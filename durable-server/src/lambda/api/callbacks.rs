@@ -5,23 +5,23 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::Response;
 
-use super::answer::json_text;
-use super::request::{Act, Call};
+use super::request::{Call, CallbackAction};
+use super::response::json_text;
 use crate::lambda::engine::Engine;
 use crate::lambda::service::{CallbackOutcome, ErrorObject, Refusal, token};
 
 pub(super) async fn answer(
     engine: &Arc<Engine>,
     id: &str,
-    act: Act,
+    act: CallbackAction,
     call: &Call,
 ) -> Result<Response<Body>, Refusal> {
     let invalid = || Refusal::invalid("Invalid callback id");
     let (execution, operation) = token::callback_target(id).ok_or_else(invalid)?;
     let outcome = match act {
-        Act::Heartbeat => None,
-        Act::Succeed => Some(CallbackOutcome::Succeeded(result(call)?)),
-        Act::Fail => {
+        CallbackAction::Heartbeat => None,
+        CallbackAction::Succeed => Some(CallbackOutcome::Succeeded(result(call)?)),
+        CallbackAction::Fail => {
             let error = call.json::<ErrorObject>()?.unwrap_or_default();
             Some(CallbackOutcome::Failed(error))
         }

@@ -7,8 +7,8 @@ use axum::http::Response;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::json_text;
 use super::request::Call;
+use super::response::json_text;
 use crate::lambda::clock;
 use crate::lambda::db::Write;
 use crate::lambda::engine::Engine;
@@ -70,7 +70,7 @@ pub(super) async fn state(
 ) -> Result<Response<Body>, Refusal> {
     let token = call.parameter("CheckpointToken").unwrap_or_default();
     let most = page_size(call.parameter("MaxItems"))?;
-    let page = engine.look(
+    let page = engine.read(
         id_of(arn),
         || missing(arn),
         |execution, _| {
@@ -87,7 +87,7 @@ pub(super) async fn get(
     call: &Call,
 ) -> Result<Response<Body>, Refusal> {
     let with_data = call.flag("IncludeExecutionData", true)?;
-    let described = engine.look(
+    let described = engine.read(
         id_of(arn),
         || missing(arn),
         |execution, _| {
@@ -167,7 +167,7 @@ fn pause_request(call: &Call) -> Result<PauseRequest, Refusal> {
 }
 
 pub(super) async fn delete(engine: &Arc<Engine>, arn: &str) -> Result<Response<Body>, Refusal> {
-    let looked = engine.look(
+    let found = engine.read(
         id_of(arn),
         || missing(arn),
         |execution, key| {
@@ -178,7 +178,7 @@ pub(super) async fn delete(engine: &Arc<Engine>, arn: &str) -> Result<Response<B
             ))
         },
     );
-    let (key, running) = looked.await?;
+    let (key, running) = found.await?;
     if running {
         let text = "A durable execution can be deleted only after it has ended.";
         return Err(Refusal::conflict(text));

@@ -10,18 +10,18 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::answer::with_headers;
 use super::request::Call;
+use super::response::with_headers;
 use crate::lambda::engine::{Engine, Start};
 use crate::lambda::functions::{End, FunctionError};
 use crate::lambda::registry::{Found, UNQUALIFIED};
 use crate::lambda::service::{
-    Ending, ErrorObject, ExecutionStatus, LARGEST_CHAINED, LARGEST_PAYLOAD, Refusal,
-    check_execution_name, check_tenant,
+    Ending, ErrorObject, ExecutionStatus, MAX_CHAINED, MAX_PAYLOAD, Refusal, check_execution_name,
+    check_tenant,
 };
 
 /// Longest wait of a synchronous caller.
-const LONGEST_CALL: Duration = Duration::from_secs(900);
+const MAX_CALL: Duration = Duration::from_secs(900);
 
 /// Time for the last lines of an invocation whose log is asked for.
 const LOG_DELAY: Duration = Duration::from_millis(100);
@@ -95,8 +95,8 @@ fn mode(call: &Call) -> Result<Mode, Refusal> {
 
 fn check_payload(body: &[u8], mode: Mode) -> Result<(), Refusal> {
     let most = match mode {
-        Mode::Event => LARGEST_CHAINED,
-        _ => LARGEST_PAYLOAD,
+        Mode::Event => MAX_CHAINED,
+        _ => MAX_PAYLOAD,
     };
     if body.len() > most {
         let text =
@@ -157,7 +157,7 @@ async fn execute(
     if mode == Mode::Event {
         return Ok(with_headers(202, Body::empty(), &[version, arn]));
     }
-    let ended = tokio::time::timeout(LONGEST_CALL, started.ended()).await;
+    let ended = tokio::time::timeout(MAX_CALL, started.ended()).await;
     let failed = ("x-amz-function-error", "Unhandled");
     let body = match ended {
         Ok(Some(ending)) if ending.status == ExecutionStatus::Succeeded => {
@@ -168,7 +168,7 @@ async fn execute(
         Ok(Some(ending)) => error_body(&ending),
         Ok(None) => return Err(Refusal::internal("the server stops")),
         Err(_) => {
-            let seconds = LONGEST_CALL.as_secs();
+            let seconds = MAX_CALL.as_secs();
             let text = format!("The execution has not ended within {seconds} seconds; it goes on.");
             FunctionError::new("Sandbox.Timedout", text).body
         }

@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::answer::json_text;
 use super::durable::{check_arn, id_of, missing};
 use super::request::Call;
+use super::response::json_text;
 use crate::lambda::db::{self, ListFilter};
 use crate::lambda::engine::Engine;
 use crate::lambda::service::{Refusal, page_size, without_data};
@@ -39,7 +39,7 @@ pub(super) async fn history(
         Some([from]) => Some(*from),
         Some(_) => return Err(Refusal::invalid("Invalid marker")),
     };
-    let key = engine.look(
+    let key = engine.read(
         id_of(arn),
         || missing(arn),
         |execution, key| check_arn(execution, arn).map(|()| key),

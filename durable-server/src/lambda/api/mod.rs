@@ -1,11 +1,11 @@
 //! The Lambda API: `Invoke` and the durable execution operations.
 
-mod answer;
 mod callbacks;
 mod durable;
 mod invoke;
 mod lists;
 mod request;
+mod response;
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use axum::http::{Method, Response};
 
 use super::engine::Engine;
 use super::service::Refusal;
-use answer::refuse;
 use request::{Call, Route};
+use response::refuse;
 
 pub(super) fn router(engine: Arc<Engine>) -> Router {
     Router::new().fallback(answer_request).with_state(engine)
@@ -54,7 +54,7 @@ async fn answer_route(
     call: &Call,
 ) -> Result<Response<Body>, Refusal> {
     match route {
-        Route::Invoke(_) => Err(Refusal::internal("answered elsewhere")),
+        Route::Invoke(_) => Err(Refusal::internal("answered foreign_part")),
         Route::Checkpoint(arn) => durable::checkpoint(engine, &arn, call).await,
         Route::State(arn) => durable::state(engine, &arn, call).await,
         Route::Execution(arn) if call.method == Method::DELETE => {

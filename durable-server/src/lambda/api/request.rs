@@ -7,10 +7,10 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use crate::http::{BodyError, read};
-use crate::lambda::service::{LARGEST_PAYLOAD, Refusal};
+use crate::lambda::service::{MAX_PAYLOAD, Refusal};
 
 /// Bytes of a request's body: a checkpoint with the largest payload, escaped as JSON.
-const LARGEST_BODY: usize = 2 * LARGEST_PAYLOAD;
+const MAX_BODY: usize = 2 * MAX_PAYLOAD;
 
 /// A request that has arrived as a whole.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Call {
 
 /// What happens to a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum CallbackAction {
     Succeed,
     Fail,
     Heartbeat,
@@ -43,7 +43,7 @@ pub(super) enum Route {
     Pause(String),
     Resume(String),
     List(String),
-    Callback(String, Act),
+    Callback(String, CallbackAction),
 }
 
 impl Route {
@@ -63,9 +63,9 @@ impl Route {
         if let Some(rest) = path.strip_prefix("/2025-12-01/durable-execution-callbacks/") {
             let (id, act) = rest.rsplit_once('/')?;
             let act = match act {
-                "succeed" => Act::Succeed,
-                "fail" => Act::Fail,
-                "heartbeat" => Act::Heartbeat,
+                "succeed" => CallbackAction::Succeed,
+                "fail" => CallbackAction::Fail,
+                "heartbeat" => CallbackAction::Heartbeat,
                 _ => return None,
             };
             return post.then(|| decoded(id).map(|id| Self::Callback(id, act)))?;
@@ -95,23 +95,21 @@ fn decoded(text: &str) -> Option<String> {
 impl Call {
     pub(super) async fn read(request: Request) -> Result<Self, Refusal> {
         let (head, body) = request.into_parts();
-        let body = read(body, LARGEST_BODY)
-            .await
-            .map_err(|error| match error {
-                BodyError::TooLarge => Refusal::new(
-                    413,
-                    "RequestTooLargeException",
-                    format!("Request must be smaller than {LARGEST_BODY} bytes"),
-                ),
-                BodyError::TooSlow => Refusal::new(
-                    408,
-                    "RequestTimeoutException",
-                    "The body did not arrive in time",
-                ),
-                BodyError::Broken => {
-                    Refusal::new(400, "SerializationException", "The body is incomplete")
-                }
-            })?;
+        let body = read(body, MAX_BODY).await.map_err(|error| match error {
+            BodyError::TooLarge => Refusal::new(
+                413,
+                "RequestTooLargeException",
+                format!("Request must be smaller than {MAX_BODY} bytes"),
+            ),
+            BodyError::TooSlow => Refusal::new(
+                408,
+                "RequestTimeoutException",
+                "The body did not arrive in time",
+            ),
+            BodyError::Broken => {
+                Refusal::new(400, "SerializationException", "The body is incomplete")
+            }
+        })?;
         // A plus sign is a plus sign: only forms read it as a space.
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let query = head.uri.query().unwrap_or_default().split('&');
@@ -208,12 +206,15 @@ mod tests {
     fn callback_ids_keep_their_base64_characters() {
         let path = "/2025-12-01/durable-execution-callbacks/a%2Bb%2Fc%3D/succeed";
         let route = Route::of(&Method::POST, path);
-        assert_eq!(route, Some(Route::Callback("a+b/c=".into(), Act::Succeed)));
+        assert_eq!(
+            route,
+            Some(Route::Callback("a+b/c=".into(), CallbackAction::Succeed))
+        );
         let bare = "/2025-12-01/durable-execution-callbacks/a+b/c=/heartbeat";
         let route = Route::of(&Method::POST, bare);
         assert_eq!(
             route,
-            Some(Route::Callback("a+b/c=".into(), Act::Heartbeat))
+            Some(Route::Callback("a+b/c=".into(), CallbackAction::Heartbeat))
         );
     }
 

@@ -20,9 +20,9 @@ pub(crate) use write::{Queued, Row, Write, Written};
 const APPLICATION: i32 = 0x444c_4d42;
 const VERSION: i32 = 1;
 /// Operations and events of one execution: the low bits of their keys.
-const PLACES: i64 = 1 << 24;
+const ROWS_PER_EXECUTION: i64 = 1 << 24;
 /// Writes in one commit.
-const LARGEST_GROUP: usize = 512;
+const MAX_GROUP: usize = 512;
 
 const SCHEMA: &str = "
 CREATE TABLE executions (
@@ -169,7 +169,7 @@ fn run(conn: &Connection, queue: &mpsc::Receiver<Job>) {
     while let Ok(first) = queue.recv() {
         let mut reads = Vec::new();
         let mut writes = Vec::new();
-        for job in std::iter::once(first).chain(queue.try_iter().take(LARGEST_GROUP)) {
+        for job in std::iter::once(first).chain(queue.try_iter().take(MAX_GROUP)) {
             match job {
                 Job::Write(write, answer) => writes.push((*write, answer)),
                 Job::Read(read) => reads.push(read),

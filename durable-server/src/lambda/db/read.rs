@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{PLACES, Queued};
+use super::{Queued, ROWS_PER_EXECUTION};
 use crate::lambda::service::{Head, Operation};
 
 /// An execution as it is stored.
@@ -30,10 +30,13 @@ pub(crate) fn execution(conn: &Connection, id: &str) -> rusqlite::Result<Option<
     let mut operations = conn.prepare_cached(
         "SELECT json FROM operations WHERE place >= ?1 AND place < ?2 ORDER BY place",
     )?;
-    let rows = operations.query_map([key * PLACES, (key + 1) * PLACES], |row| {
-        let json: String = row.get(0)?;
-        serde_json::from_str(&json).map_err(invalid)
-    })?;
+    let rows = operations.query_map(
+        [key * ROWS_PER_EXECUTION, (key + 1) * ROWS_PER_EXECUTION],
+        |row| {
+            let json: String = row.get(0)?;
+            serde_json::from_str(&json).map_err(invalid)
+        },
+    )?;
     Ok(Some(Stored {
         key,
         head: serde_json::from_str(&head).map_err(invalid)?,
@@ -111,17 +114,24 @@ pub(crate) fn events(
     reverse: bool,
     most: usize,
 ) -> rusqlite::Result<Vec<(i64, String)>> {
-    let (first, last) = (key * PLACES, (key + 1) * PLACES - 1);
+    let (first, last) = (key * ROWS_PER_EXECUTION, (key + 1) * ROWS_PER_EXECUTION - 1);
     let (first, last, order) = match (reverse, from) {
         (false, from) => (first + from.unwrap_or(0), last, "ASC"),
-        (true, from) => (first, first + from.unwrap_or(PLACES - 1), "DESC"),
+        (true, from) => (
+            first,
+            first + from.unwrap_or(ROWS_PER_EXECUTION - 1),
+            "DESC",
+        ),
     };
     let sql = format!(
         "SELECT place, json FROM events WHERE place BETWEEN ?1 AND ?2 ORDER BY place {order} LIMIT ?3"
     );
     let mut events = conn.prepare_cached(&sql)?;
     let rows = events.query_map(params![first, last, most as i64], |row| {
-        Ok((row.get::<_, i64>(0)? - key * PLACES, row.get(1)?))
+        Ok((
+            row.get::<_, i64>(0)? - key * ROWS_PER_EXECUTION,
+            row.get(1)?,
+        ))
     })?;
     rows.collect()
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::PLACES;
+use super::ROWS_PER_EXECUTION;
 use crate::lambda::service::{Changes, Head};
 
 /// An asynchronous invocation of a function that is not durable.
@@ -134,17 +134,17 @@ fn add(conn: &Connection, key: i64, row: &Row, changes: &Changes) -> rusqlite::R
 fn save(conn: &Connection, key: i64, changes: &Changes) -> rusqlite::Result<()> {
     let mut put = conn.prepare_cached("INSERT OR REPLACE INTO operations VALUES (?1, ?2)")?;
     for (position, json) in &changes.operations {
-        put.execute(params![key * PLACES + *position as i64, json])?;
+        put.execute(params![key * ROWS_PER_EXECUTION + *position as i64, json])?;
     }
     let mut append = conn.prepare_cached("INSERT INTO events VALUES (?1, ?2)")?;
     for (number, json) in &changes.events {
-        append.execute(params![key * PLACES + *number as i64, json])?;
+        append.execute(params![key * ROWS_PER_EXECUTION + *number as i64, json])?;
     }
     Ok(())
 }
 
 fn delete(conn: &Connection, key: i64) -> rusqlite::Result<()> {
-    let places = [key * PLACES, (key + 1) * PLACES];
+    let places = [key * ROWS_PER_EXECUTION, (key + 1) * ROWS_PER_EXECUTION];
     conn.prepare_cached("DELETE FROM operations WHERE place >= ?1 AND place < ?2")?
         .execute(places)?;
     conn.prepare_cached("DELETE FROM events WHERE place >= ?1 AND place < ?2")?

@@ -7,16 +7,16 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::Engine;
-use super::slot::Slot;
+use super::access::Slot;
 use crate::lambda::clock;
 use crate::lambda::db::DbError;
 use crate::lambda::functions::{End, Job};
 use crate::lambda::service::{Ending, Parent};
 
 /// Longest sleep, after which the clock is read again: it may have been set.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Pause after a failed commit.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
+const COMMIT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// What follows a look at the execution.
 enum Next {
@@ -42,11 +42,11 @@ impl Engine {
         let engine = Arc::clone(self);
         self.spawn(async move {
             loop {
-                let work = match engine.look_for_work(&slot).await {
+                let work = match engine.advance(&slot).await {
                     Ok(work) => work,
                     Err(error) => {
-                        engine.say(&format!("execution {}: {error}", slot.id));
-                        tokio::time::sleep(AFTER_FAILURE).await;
+                        engine.log(&format!("execution {}: {error}", slot.id));
+                        tokio::time::sleep(COMMIT_RETRY_DELAY).await;
                         continue;
                     }
                 };
@@ -57,7 +57,7 @@ impl Engine {
                     engine.invoke_execution(&slot, invocation);
                 }
                 match work.next {
-                    Next::Wait(due) => rest(&slot, due).await,
+                    Next::Wait(due) => wait(&slot, due).await,
                     Next::End(ending, parent) => {
                         return engine.finish(&slot, ending, parent).await;
                     }
@@ -66,7 +66,7 @@ impl Engine {
         });
     }
 
-    async fn look_for_work(&self, slot: &Slot) -> Result<Work, DbError> {
+    async fn advance(&self, slot: &Slot) -> Result<Work, DbError> {
         let mut locked = self.lock(slot).await?;
         let at = self.moment();
         let state = locked.state()?;
@@ -116,8 +116,8 @@ impl Engine {
                 .run_function(&invocation.function, invocation.job)
                 .await;
             while let Err(error) = engine.end_invocation(&slot, &request_id, &end).await {
-                engine.say(&format!("execution {}: {error}", slot.id));
-                tokio::time::sleep(AFTER_FAILURE).await;
+                engine.log(&format!("execution {}: {error}", slot.id));
+                tokio::time::sleep(COMMIT_RETRY_DELAY).await;
             }
             slot.wake.notify_one();
         });
@@ -153,10 +153,10 @@ impl Engine {
 }
 
 /// Waits until `due`, or for a change.
-async fn rest(slot: &Slot, due: Option<u64>) {
+async fn wait(slot: &Slot, due: Option<u64>) {
     let sleep = match due {
-        Some(due) => Duration::from_millis(due.saturating_sub(clock::now())).min(LONGEST_SLEEP),
-        None => LONGEST_SLEEP,
+        Some(due) => Duration::from_millis(due.saturating_sub(clock::now())).min(MAX_SLEEP),
+        None => MAX_SLEEP,
     };
     tokio::select! {
         () = slot.wake.notified() => {}

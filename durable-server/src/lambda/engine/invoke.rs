@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::access::Slot;
 use super::drive::trace;
-use super::slot::Slot;
 use super::{Engine, Start};
 use crate::lambda::clock;
 use crate::lambda::db::{Queued, Write};
@@ -94,15 +94,15 @@ impl Engine {
                 queued.attempts += 1;
                 let pause = FIRST_RETRY * i64::from(queued.attempts);
                 queued.due = engine.moment().after(pause);
-                engine.keep(Write::Queue(queued.clone())).await;
+                engine.write_or_log(Write::Queue(queued.clone())).await;
             }
-            engine.keep(Write::Unqueue { id: queued.id }).await;
+            engine.write_or_log(Write::Unqueue { id: queued.id }).await;
         });
     }
 
-    async fn keep(&self, write: Write) {
+    async fn write_or_log(&self, write: Write) {
         if let Err(error) = self.db.write(write).await {
-            self.say(&format!("cannot store an asynchronous invocation: {error}"));
+            self.log(&format!("cannot store an asynchronous invocation: {error}"));
         }
     }
 
@@ -124,11 +124,11 @@ impl Engine {
     /// The outcome of a chained invoke; `None` when its target answers by itself at its end.
     async fn run_target(self: &Arc<Self>, parent: &Parent) -> Option<InvokeOutcome> {
         let gone = || Refusal::not_found("the execution is gone");
-        let looked = self.look(&parent.execution, gone, |execution, _| {
+        let found = self.read(&parent.execution, gone, |execution, _| {
             let operation = execution.operation(&parent.operation).cloned();
             Ok((execution.head.arn.clone(), operation))
         });
-        let (arn, operation) = looked.await.ok()?;
+        let (arn, operation) = found.await.ok()?;
         let operation = operation?;
         let options = operation.function.unwrap_or_default();
         let name = options.function_name.unwrap_or_default();
@@ -171,7 +171,7 @@ impl Engine {
     /// Tells the caller of a chained invoke how its target ended.
     pub(super) async fn answer_parent(self: &Arc<Self>, parent: &Parent, ending: &Ending) {
         let gone = || Refusal::not_found("the execution is gone");
-        let name = self.look(&parent.execution, gone, |execution, _| {
+        let name = self.read(&parent.execution, gone, |execution, _| {
             let operation = execution.operation(&parent.operation);
             let options = operation.and_then(|operation| operation.function.clone());
             Ok(options.and_then(|options| options.function_name))
@@ -191,7 +191,7 @@ impl Engine {
             match completed.await {
                 Err(refusal) if refusal.status == 500 => {
                     let (id, why) = (&parent.execution, refusal.message);
-                    self.say(&format!("execution {id}: {why}"));
+                    self.log(&format!("execution {id}: {why}"));
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 _ => return,

@@ -3,10 +3,10 @@
 //! A running execution has a slot and a task that drives it. Its state changes under the slot's
 //! lock, and every change is committed before the lock is released and before anyone is answered.
 
+mod access;
 mod drive;
-mod environment;
 mod invoke;
-mod slot;
+mod pools;
 mod start;
 
 use std::collections::HashMap;
@@ -24,11 +24,11 @@ use super::service::{Execution, Limits, Moment, Refusal};
 use super::{ServerError, clock};
 use crate::http::Guard;
 
-pub(crate) use slot::Slot;
+pub(crate) use access::Slot;
 pub(crate) use start::Start;
 
 /// Pause between two rounds of housekeeping.
-const ROUND: Duration = Duration::from_secs(30);
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(30);
 
 pub(crate) struct Engine {
     pub(crate) registry: Registry,
@@ -61,7 +61,7 @@ impl Engine {
         let db = Db::open(path)?;
         let keys = db.read(db::last_key).await?;
         let quotas = options.quotas;
-        let pools = environment::pools(&options, address).map_err(ServerError::Logs)?;
+        let pools = pools::pools(&options, address).map_err(ServerError::Logs)?;
         Ok(Arc::new(Self {
             registry: Registry {
                 pools,
@@ -118,7 +118,7 @@ impl Engine {
         self.slots().clear();
     }
 
-    fn say(&self, text: &str) {
+    fn log(&self, text: &str) {
         (self.output)(text);
     }
 
@@ -142,7 +142,7 @@ impl Engine {
             self.drive(slot);
         }
         if count > 0 {
-            self.say(&format!("resumed {count} executions"));
+            self.log(&format!("resumed {count} executions"));
         }
         for queued in self.db.read(db::queued).await? {
             self.run_queued(queued);
@@ -160,10 +160,10 @@ impl Engine {
             let expired = self.db.read(move |conn| db::expired(conn, now)).await;
             for key in expired.unwrap_or_default() {
                 if let Err(error) = self.db.write(db::Write::Delete { key }).await {
-                    self.say(&format!("cannot remove an expired execution: {error}"));
+                    self.log(&format!("cannot remove an expired execution: {error}"));
                 }
             }
-            tokio::time::sleep(ROUND).await;
+            tokio::time::sleep(HOUSEKEEPING_INTERVAL).await;
         }
     }
 }

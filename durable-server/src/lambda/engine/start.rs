@@ -128,14 +128,14 @@ impl Engine {
             return Ok(None);
         }
         let gone = || Refusal::not_found("the execution has just been removed");
-        let looked = self.look(&named.id, gone, |execution, _| {
+        let found = self.read(&named.id, gone, |execution, _| {
             let head = &execution.head;
             let same = head.version == new.version && execution.input() == new.input;
             Ok((same, head.arn.clone(), head.ending.clone()))
         });
-        let (same, arn, ending) = match looked.await {
+        let (same, arn, ending) = match found.await {
             Err(refusal) if refusal.status == 404 => return Ok(None),
-            looked => looked?,
+            found => found?,
         };
         if !same {
             return Err(Refusal::new(

@@ -11,19 +11,19 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::logs::{LONGEST_LINE, Logs};
+use super::fingerprint::{Fingerprint, program};
+use super::logs::{Logs, MAX_LINE};
 use super::pool::Environment;
 use super::runtime_api;
-use super::watch::{Fingerprint, program};
 use crate::http::{Limits, serve};
 use crate::lambda::clock;
 use crate::lambda::options::Function;
 use crate::lambda::service::ErrorObject;
 
 /// Time for a process to ask for its first invocation.
-const INIT: Duration = Duration::from_secs(60);
+const INIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time for the last lines of a process that has ended.
-const LAST_LINES: Duration = Duration::from_millis(500);
+const OUTPUT_DRAIN: Duration = Duration::from_millis(500);
 
 /// An invocation to be run.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl FunctionError {
 
 /// An invocation handed to the process.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct CurrentInvocation {
     pub(super) request_id: String,
     pub(super) deadline: u64,
     pub(super) arn: String,
@@ -104,13 +104,13 @@ pub(super) struct Taken {
     pub(super) payload: Bytes,
 }
 
-type Handed = (Job, oneshot::Sender<End>, oneshot::Sender<()>);
+type Assignment = (Job, oneshot::Sender<End>, oneshot::Sender<()>);
 
 /// State that a process's Runtime API shares with its owner.
 #[derive(Debug)]
 pub(super) struct Shared {
     timeout: Duration,
-    queue: tokio::sync::Mutex<mpsc::Receiver<Handed>>,
+    queue: tokio::sync::Mutex<mpsc::Receiver<Assignment>>,
     current: Mutex<Option<(String, oneshot::Sender<End>)>>,
     init_error: Mutex<Option<FunctionError>>,
 }
@@ -121,7 +121,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// Waits for an invocation. One that was not answered is lost.
-    pub(super) async fn take(&self) -> Option<Taken> {
+    pub(super) async fn take(&self) -> Option<CurrentInvocation> {
         let unanswered = locked(&self.current).take();
         if let Some((_, end)) = unanswered {
             let text = "the runtime asked for the next invocation without answering this one";
@@ -133,7 +133,7 @@ impl Shared {
         *locked(&self.current) = Some((job.request_id.clone(), end));
         // Its owner may have stopped waiting.
         let _ = taken.send(());
-        Some(Taken {
+        Some(CurrentInvocation {
             deadline: clock::now() + self.timeout.as_millis() as u64,
             request_id: job.request_id,
             arn: job.arn,
@@ -162,7 +162,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Instance {
     shared: Arc<Shared>,
-    jobs: mpsc::Sender<Handed>,
+    jobs: mpsc::Sender<Assignment>,
     ended: watch::Receiver<Option<String>>,
     kill: Arc<Notify>,
     pub(super) fingerprint: Fingerprint,
@@ -212,7 +212,7 @@ impl Instance {
             };
             for stream in streams.into_iter().flatten() {
                 // A grandchild may hold the stream open.
-                let _ = tokio::time::timeout(LAST_LINES, stream).await;
+                let _ = tokio::time::timeout(OUTPUT_DRAIN, stream).await;
             }
             end.send_replace(Some(how));
         });
@@ -237,9 +237,9 @@ impl Instance {
         let undelivered = self.jobs.try_send((job, end, taken)).is_err();
         let timeout = self.shared.timeout;
         let in_time = async {
-            match tokio::time::timeout(INIT, was_taken).await {
+            match tokio::time::timeout(INIT_TIMEOUT, was_taken).await {
                 Ok(_) => tokio::time::sleep(timeout).await,
-                Err(_) => return INIT,
+                Err(_) => return INIT_TIMEOUT,
             }
             timeout
         };
@@ -333,7 +333,7 @@ async fn copy(stream: impl AsyncRead + Unpin, logs: Arc<Logs>) {
     let mut line = Vec::new();
     loop {
         line.clear();
-        let mut limited = (&mut stream).take(LONGEST_LINE as u64);
+        let mut limited = (&mut stream).take(MAX_LINE as u64);
         match limited.read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => logs.line(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n'])),

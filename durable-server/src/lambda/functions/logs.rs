@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use crate::lambda::options::Output;
 
 /// Bytes that `LogType=Tail` returns.
-const TAIL: usize = 4_096;
+const TAIL_BYTES: usize = 4_096;
 /// Longest line that is kept as one.
-pub(crate) const LONGEST_LINE: usize = 256 * 1_024;
+pub(crate) const MAX_LINE: usize = 256 * 1_024;
 
 /// Log of one function.
 pub(crate) struct Logs {
@@ -58,7 +58,7 @@ impl Logs {
         }
         kept.tail.extend_from_slice(line.as_bytes());
         kept.tail.push(b'\n');
-        let surplus = kept.tail.len().saturating_sub(TAIL);
+        let surplus = kept.tail.len().saturating_sub(TAIL_BYTES);
         kept.tail.drain(..surplus);
     }
 

@@ -1,10 +1,10 @@
 //! Functions: processes that poll a Runtime API of their own.
 
+mod fingerprint;
 mod instance;
 mod logs;
 mod pool;
 mod runtime_api;
-mod watch;
 
 pub(crate) use instance::{End, FunctionError, Job};
 pub(crate) use logs::Logs;

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::fingerprint::{Fingerprint, Watched};
 use super::instance::{End, FunctionError, Instance, Job};
 use super::logs::Logs;
-use super::watch::{Fingerprint, Watched};
 use crate::lambda::options::Function;
 
 /// Life of a process that has nothing to do.
-const IDLE: Duration = Duration::from_secs(300);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Attempts to start a process whose file is being replaced, and the pause between them.
-const STARTS: u32 = 20;
+const START_ATTEMPTS: u32 = 20;
 const START_PAUSE: Duration = Duration::from_millis(100);
 
 /// Environment of a function's processes.
@@ -105,7 +105,7 @@ impl Pool {
     async fn instance(&self) -> std::io::Result<Instance> {
         let mut fingerprint = self.watched.fingerprint();
         let mut starts = 1;
-        while !fingerprint.is_complete() && starts < STARTS {
+        while !fingerprint.is_complete() && starts < START_ATTEMPTS {
             starts += 1;
             tokio::time::sleep(START_PAUSE).await;
             fingerprint = self.watched.fingerprint();
@@ -121,7 +121,7 @@ impl Pool {
                 // The file is being written.
                 Err(error)
                     if error.kind() == std::io::ErrorKind::ExecutableFileBusy
-                        && starts < STARTS =>
+                        && starts < START_ATTEMPTS =>
                 {
                     starts += 1;
                     tokio::time::sleep(START_PAUSE).await;
@@ -152,6 +152,6 @@ impl Pool {
     /// Ends processes that have had nothing to do for long.
     pub(crate) fn reap(&self) {
         self.idle()
-            .retain(|(since, instance)| since.elapsed() < IDLE && !instance.is_dead());
+            .retain(|(since, instance)| since.elapsed() < IDLE_TIMEOUT && !instance.is_dead());
     }
 }

@@ -12,10 +12,10 @@ use serde_json::json;
 
 use super::instance::{End, FunctionError, Shared};
 use crate::http::{BodyError, Guard, read};
-use crate::lambda::service::LARGEST_PAYLOAD;
+use crate::lambda::service::MAX_PAYLOAD;
 
 /// Bytes of an answer that Lambda accepts.
-const LARGEST_ANSWER: usize = LARGEST_PAYLOAD + 100;
+const MAX_RESPONSE: usize = MAX_PAYLOAD + 100;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -68,7 +68,7 @@ async fn response(
     Path(request): Path<String>,
     body: Body,
 ) -> Response<Body> {
-    match read(body, LARGEST_ANSWER).await {
+    match read(body, MAX_RESPONSE).await {
         Ok(body) => accepted(shared.end(&request, End::Output(body))),
         Err(BodyError::TooSlow) => {
             problem(408, "RequestTimeout", "the body did not arrive in time")
@@ -76,7 +76,7 @@ async fn response(
         Err(BodyError::Broken) => problem(400, "InvalidBody", "the body is incomplete"),
         Err(BodyError::TooLarge) => {
             let text = format!(
-                "Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER} bytes)."
+                "Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
             );
             let error = FunctionError::new("Function.ResponseSizeTooLarge", text.clone());
             shared.end(&request, End::Error(error));
@@ -91,7 +91,7 @@ async fn error(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    match read(body, LARGEST_ANSWER).await {
+    match read(body, MAX_RESPONSE).await {
         Ok(body) => {
             let error = FunctionError::reported(&body, kind(&headers));
             accepted(shared.end(&request, End::Error(error)))
@@ -105,7 +105,7 @@ async fn init_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    match read(body, LARGEST_ANSWER).await {
+    match read(body, MAX_RESPONSE).await {
         Ok(body) => {
             shared.init_failed(FunctionError::reported(&body, kind(&headers)));
             accepted(true)

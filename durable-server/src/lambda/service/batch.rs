@@ -7,9 +7,9 @@ use serde_json::json;
 use super::execution::{Execution, Moment, Outcome};
 use super::history;
 use super::operation::Operation;
-use super::shape;
 use super::token;
-use super::transition::{self, Place};
+use super::transition::{self, UpdateContext};
+use super::validation;
 use super::wire::{Action, ErrorObject, Kind, Refusal, Status, Update};
 
 /// Function that a chained invoke runs.
@@ -97,7 +97,7 @@ impl Execution {
         let mut staged = Staged::default();
         check_execution_updates(updates)?;
         for update in updates {
-            shape::check_size(update, self.head.asynchronous)?;
+            validation::check_size(update, self.head.asynchronous)?;
             staged.bytes += update.written_bytes();
             if update.kind == Kind::Execution {
                 staged.outcome = Some(outcome(update)?);
@@ -118,14 +118,14 @@ impl Execution {
     ) -> Result<(), Refusal> {
         staged.check_repetition(update)?;
         self.check_parent(staged, update)?;
-        let place = Place {
+        let context = UpdateContext {
             at,
             execution: &self.head.id,
             secret: &self.head.secret,
         };
         let current = staged.find(&update.id);
         let current = current.or_else(|| self.operation(&update.id));
-        let mut next = transition::apply(current, update, place)?;
+        let mut next = transition::apply(current, update, context)?;
         staged.billed += u64::from(current.is_none() || update.action == Action::Retry);
         if update.kind == Kind::ChainedInvoke {
             self.stage_invoke(staged, update, &mut next, targets, at)?;

@@ -3,8 +3,8 @@
 use super::batch::Targets;
 use super::execution::{Execution, Moment};
 use super::operation::Times;
-use super::shape;
 use super::token;
+use super::validation;
 use super::wire::{CheckpointRequest, Refusal};
 
 /// The last accepted checkpoint, for a client that did not get its answer.
@@ -23,7 +23,7 @@ impl Execution {
         targets: &dyn Targets,
         at: Moment,
     ) -> Result<String, Refusal> {
-        shape::check(request)?;
+        validation::check(request)?;
         if let Some(body) = self.repeated(request) {
             return Ok(body);
         }
@@ -32,7 +32,7 @@ impl Execution {
         let closing = staged.is_closing();
         self.commit(staged, at.now);
         self.advance(at);
-        let state = self.news();
+        let state = self.unseen_changes();
         self.head.token = None;
         self.last = None;
         if closing || !self.is_running() || self.withholds(at) {
@@ -74,7 +74,7 @@ impl Execution {
     }
 
     /// Everything that has changed since the invocation was last told.
-    fn news(&mut self) -> String {
+    fn unseen_changes(&mut self) -> String {
         let since = self.head.seen;
         self.head.seen = self.head.changes;
         let changed = self.changed_since(since);

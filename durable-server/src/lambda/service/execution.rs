@@ -13,7 +13,7 @@ use super::transition;
 use super::wire::{Action, ErrorObject, Kind, Update};
 
 /// Longest life of an execution in seconds, pauses included.
-pub(crate) const LONGEST_LIFE: i64 = 31_622_400;
+pub(crate) const MAX_LIFETIME: i64 = 31_622_400;
 
 /// Time of a call, and how many times faster than real time the service's timers run.
 #[derive(Debug, Clone, Copy)]
@@ -337,7 +337,7 @@ impl Execution {
     }
 
     /// Whether a change is there that no invocation was told of.
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn has_unseen_changes(&self) -> bool {
         self.changed.range(self.head.seen + 1..).next().is_some()
     }
 

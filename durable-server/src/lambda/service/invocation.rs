@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::execution::{Ending, Execution, ExecutionStatus, Invocation, Moment, Outcome};
 use super::history;
 use super::operation::{Times, seconds};
-use super::shape::{LARGEST_CHAINED, LARGEST_PAYLOAD};
+use super::validation::{MAX_CHAINED, MAX_PAYLOAD};
 use super::wire::ErrorObject;
 
 /// Longest pause before a failed invocation is repeated, in seconds of service time.
-const LONGEST_BACKOFF: i64 = 60;
+const MAX_BACKOFF: i64 = 60;
 
 impl Execution {
     /// Whether an invocation may start at all.
@@ -21,7 +21,7 @@ impl Execution {
     pub(crate) fn is_due(&self, now: u64) -> bool {
         let due = match self.head.wake {
             Some(wake) => wake <= now,
-            None => self.has_news(),
+            None => self.has_unseen_changes(),
         };
         due && self.may_invoke()
     }
@@ -88,7 +88,7 @@ impl Execution {
             return self.close(Outcome::Failed(error), at);
         }
         let backoff = 1_i64 << (self.head.failures - 1).min(6);
-        self.head.wake = Some(at.after(backoff.min(LONGEST_BACKOFF)));
+        self.head.wake = Some(at.after(backoff.min(MAX_BACKOFF)));
     }
 
     /// Ends an invocation that was in flight when the server stopped, and repeats lost dispatches.
@@ -136,7 +136,7 @@ impl Execution {
             return;
         }
         let pending = self.operations.iter().skip(1).any(|one| one.is_pending());
-        if pending || self.has_news() {
+        if pending || self.has_unseen_changes() {
             self.head.improper = 0;
             self.head.handed_over = self.head.seen;
             return;
@@ -157,8 +157,8 @@ impl Execution {
 
     fn close(&mut self, outcome: Outcome, at: Moment) {
         let most = match self.head.asynchronous {
-            true => LARGEST_CHAINED,
-            false => LARGEST_PAYLOAD,
+            true => MAX_CHAINED,
+            false => MAX_PAYLOAD,
         };
         let (status, result, error) = match outcome {
             Outcome::Succeeded(Some(result)) if result.len() > most => {

@@ -7,16 +7,16 @@ mod batch;
 mod checkpoint;
 mod describe;
 mod execution;
+mod external;
 mod history;
 mod invocation;
 mod operation;
-mod outside;
-mod pages;
+mod paging;
 mod pause;
-mod shape;
 mod timers;
 pub(crate) mod token;
 mod transition;
+mod validation;
 mod wire;
 
 #[cfg(test)]
@@ -26,12 +26,11 @@ pub(crate) use batch::{Target, Targets, Unresolved};
 pub(crate) use execution::{
     Changes, Ending, Execution, ExecutionStatus, Head, Limits, Moment, NewExecution, Parent,
 };
+pub(crate) use external::{CallbackOutcome, InvokeOutcome};
 pub(crate) use history::without_data;
 pub(crate) use operation::{Operation, seconds};
-pub(crate) use outside::{CallbackOutcome, InvokeOutcome};
-pub(crate) use pages::page_size;
-pub(crate) use shape::{
-    LARGEST_CHAINED, LARGEST_PAYLOAD, check_client_token, check_execution_name, check_reason,
-    check_tenant,
+pub(crate) use paging::page_size;
+pub(crate) use validation::{
+    MAX_CHAINED, MAX_PAYLOAD, check_client_token, check_execution_name, check_reason, check_tenant,
 };
 pub(crate) use wire::{CheckpointRequest, ErrorObject, Refusal};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::execution::{Execution, LONGEST_LIFE, Moment};
+use super::execution::{Execution, MAX_LIFETIME, Moment};
 use super::history;
 use super::operation::seconds;
 use super::wire::Refusal;
@@ -129,6 +129,6 @@ impl Execution {
     }
 
     fn latest_end(&self, at: Moment) -> u64 {
-        self.head.started.saturating_add(at.millis(LONGEST_LIFE))
+        self.head.started.saturating_add(at.millis(MAX_LIFETIME))
     }
 }

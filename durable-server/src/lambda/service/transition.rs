@@ -11,7 +11,7 @@ const DISPATCH_DELAY: u64 = 300;
 
 /// What an update is applied to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct UpdateContext<'a> {
     pub(super) at: Moment,
     pub(super) execution: &'a str,
     pub(super) secret: &'a str,
@@ -21,7 +21,7 @@ pub(super) struct Place<'a> {
 pub(super) fn apply(
     current: Option<&Operation>,
     update: &Update,
-    place: Place<'_>,
+    scope: UpdateContext<'_>,
 ) -> Result<Operation, Refusal> {
     if let Some(current) = current {
         check_identity(current, update)?;
@@ -36,13 +36,13 @@ pub(super) fn apply(
         _ => {}
     }
     let status = current.map(|operation| operation.status);
-    let at = place.at;
+    let at = scope.at;
     let mut next = current.cloned().unwrap_or_else(|| begun(update, at.now));
     match update.kind {
         Kind::Step => step(&mut next, status, update, at)?,
         Kind::Context => context(&mut next, status, update)?,
         Kind::Wait => wait(&mut next, status, update, at)?,
-        Kind::Callback => callback(&mut next, status, update, place)?,
+        Kind::Callback => callback(&mut next, status, update, scope)?,
         Kind::ChainedInvoke => invoke(&mut next, status, update, at)?,
         Kind::Execution => return refuse("Invalid action for the given operation type."),
     }
@@ -192,14 +192,14 @@ fn callback(
     next: &mut Operation,
     status: Option<Status>,
     update: &Update,
-    place: Place<'_>,
+    scope: UpdateContext<'_>,
 ) -> Result<(), Refusal> {
     match (update.action, status) {
         (Action::Start, None) => {}
         (Action::Start, Some(_)) => return refuse("Cannot start a CALLBACK that already exist."),
         _ => return refuse("Invalid action for the given operation type."),
     }
-    let at = place.at;
+    let at = scope.at;
     let options = update.callback_options.clone().unwrap_or_default();
     let heartbeat = options.heartbeat_timeout_seconds.filter(|s| *s > 0);
     let heartbeat = heartbeat.map(|seconds| at.millis(seconds));
@@ -208,7 +208,7 @@ fn callback(
     let deadline = timeout.map(|seconds| at.after(seconds));
     next.due = [deadline, silent_until].into_iter().flatten().min();
     next.callback = Some(CallbackTimes {
-        id: token::of_callback(place.execution, place.secret, &update.id),
+        id: token::of_callback(scope.execution, scope.secret, &update.id),
         deadline,
         heartbeat,
         silent_until,

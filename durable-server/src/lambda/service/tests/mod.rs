@@ -5,7 +5,7 @@ mod checkpoints;
 mod fuzz;
 mod histories;
 mod invocations;
-mod pages;
+mod paging;
 mod pauses;
 mod transitions;
 
@@ -31,7 +31,7 @@ impl Targets for Functions {
         match name {
             "echo:$LATEST" => Ok(target(true)),
             "plain" => Ok(target(false)),
-            "elsewhere" => Err(Unresolved::Refused(Refusal::invalid("elsewhere"))),
+            "foreign_part" => Err(Unresolved::Refused(Refusal::invalid("foreign_part"))),
             _ => Err(Unresolved::Failed(ErrorObject::new(
                 "ResourceNotFoundException",
                 "missing",

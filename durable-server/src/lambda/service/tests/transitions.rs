@@ -197,7 +197,10 @@ fn an_invoke_without_a_target_fails_in_the_answer_to_its_start() {
         let options = json!({"ChainedInvokeOptions": {"FunctionName": name}, "Payload": "1"});
         update("i", "CHAINED_INVOKE", "START", options)
     };
-    assert_eq!(bench.refused(json!([start("elsewhere")])), "elsewhere");
+    assert_eq!(
+        bench.refused(json!([start("foreign_part")])),
+        "foreign_part"
+    );
     let answer = bench.send(json!([start("nobody")])).unwrap();
     let operation = &answer["NewExecutionState"]["Operations"][0];
     assert_eq!(operation["Status"], "FAILED");

@@ -106,19 +106,19 @@ impl Engine {
     }
 
     /// Reads an execution; `look` also gets its key.
-    pub(crate) async fn look<T>(
+    pub(crate) async fn read<T>(
         &self,
         id: &str,
         missing: impl FnOnce() -> Refusal,
-        look: impl FnOnce(&Execution, i64) -> Result<T, Refusal>,
+        read: impl FnOnce(&Execution, i64) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         if let Some(slot) = self.slot(id) {
             let mut locked = self.lock(&slot).await?;
-            return look(locked.state()?, slot.key);
+            return read(locked.state()?, slot.key);
         }
         let stored = self.stored(id).await?.ok_or_else(missing)?;
         let execution = Execution::restored(stored.head, stored.operations, self.limits);
-        look(&execution, stored.key)
+        read(&execution, stored.key)
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::execution::{Ending, Execution, ExecutionStatus, Moment};
 use super::history;
-use super::shape::{LARGEST_CALLBACK, LARGEST_CHAINED};
+use super::validation::{MAX_CALLBACK, MAX_CHAINED};
 use super::wire::{ErrorObject, Kind, Refusal, Status};
 
 /// End of a callback.
@@ -37,9 +37,9 @@ impl Execution {
         match outcome {
             CallbackOutcome::Succeeded(result) => {
                 let size = result.as_ref().map_or(0, String::len);
-                if size > LARGEST_CALLBACK {
+                if size > MAX_CALLBACK {
                     let constraint =
-                        format!("Member must have length less than or equal to {LARGEST_CALLBACK}");
+                        format!("Member must have length less than or equal to {MAX_CALLBACK}");
                     return Err(Refusal::validation("result", "", &constraint));
                 }
                 let details = json!({ "Result": history::wrapped(result.as_deref()) });
@@ -166,9 +166,9 @@ impl Execution {
 
 fn fitting(outcome: InvokeOutcome) -> InvokeOutcome {
     match outcome {
-        InvokeOutcome::Succeeded(Some(result)) if result.len() > LARGEST_CHAINED => {
+        InvokeOutcome::Succeeded(Some(result)) if result.len() > MAX_CHAINED => {
             InvokeOutcome::Failed(ErrorObject::message(format!(
-                "CHAINED_INVOKE output payload size must be less than or equal to {LARGEST_CHAINED} bytes."
+                "CHAINED_INVOKE output payload size must be less than or equal to {MAX_CHAINED} bytes."
             )))
         }
         outcome => outcome,

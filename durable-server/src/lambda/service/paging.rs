@@ -7,7 +7,7 @@ use super::wire::Refusal;
 
 /// Items on a page when the caller does not say how many.
 const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1_000;
+const MAX_PAGE: usize = 1_000;
 
 /// Number of items on a page for the parameter `MaxItems`.
 pub(crate) fn page_size(asked: Option<&str>) -> Result<usize, Refusal> {
@@ -21,8 +21,8 @@ pub(crate) fn page_size(asked: Option<&str>) -> Result<usize, Refusal> {
     match asked.parse::<i64>() {
         Ok(0) => Ok(PAGE),
         Ok(most) if most < 0 => bound(asked, "greater than or equal to 0"),
-        Ok(most) if most > LARGEST_PAGE as i64 => {
-            bound(asked, &format!("less than or equal to {LARGEST_PAGE}"))
+        Ok(most) if most > MAX_PAGE as i64 => {
+            bound(asked, &format!("less than or equal to {MAX_PAGE}"))
         }
         Ok(most) => Ok(most as usize),
         Err(_) => bound(asked, "of type integer"),

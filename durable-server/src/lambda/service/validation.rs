@@ -3,19 +3,19 @@
 use super::wire::{CheckpointRequest, Kind, Refusal, Update};
 
 /// Longest wait and retry delay in seconds.
-const LONGEST: i64 = 31_622_400;
+const MAX_SECONDS: i64 = 31_622_400;
 /// Longest callback timeout in seconds.
 const LONGEST_CALLBACK: i64 = 99_999_999;
 /// Largest payload in any update.
-pub(crate) const LARGEST_PAYLOAD: usize = 6_291_456;
+pub(crate) const MAX_PAYLOAD: usize = 6_291_456;
 /// Largest result of a callback.
-pub(crate) const LARGEST_CALLBACK: usize = 262_144;
+pub(crate) const MAX_CALLBACK: usize = 262_144;
 /// Largest input and output of a chained invoke, and largest output of an asynchronous execution.
-pub(crate) const LARGEST_CHAINED: usize = 1_048_576;
+pub(crate) const MAX_CHAINED: usize = 1_048_576;
 /// Largest result of a step or a context.
-const LARGEST_VALUE: usize = 262_144;
+const MAX_VALUE: usize = 262_144;
 /// Largest JSON of an error.
-const LARGEST_ERROR: usize = 32_768;
+const MAX_ERROR: usize = 32_768;
 
 pub(crate) fn check(request: &CheckpointRequest) -> Result<(), Refusal> {
     length("checkpointToken", &request.checkpoint_token, 1, 2048)?;
@@ -79,7 +79,7 @@ fn words(update: &Update, path: impl Fn(&str) -> String) -> Result<(), Refusal> 
         matching(fits, &path("subType"), sub_type, "[a-zA-Z0-9-_]+")?;
     }
     let payload = update.payload.as_deref().unwrap_or_default();
-    length(&path("payload"), payload, 0, LARGEST_PAYLOAD)
+    length(&path("payload"), payload, 0, MAX_PAYLOAD)
 }
 
 fn numbers(update: &Update, path: impl Fn(&str) -> String) -> Result<(), Refusal> {
@@ -88,8 +88,8 @@ fn numbers(update: &Update, path: impl Fn(&str) -> String) -> Result<(), Refusal
     let retry = retry.and_then(|o| o.next_attempt_delay_seconds);
     let callback = update.callback_options.clone().unwrap_or_default();
     for (member, seconds, least, most) in [
-        ("waitOptions.waitSeconds", wait, 1, LONGEST),
-        ("stepOptions.nextAttemptDelaySeconds", retry, 1, LONGEST),
+        ("waitOptions.waitSeconds", wait, 1, MAX_SECONDS),
+        ("stepOptions.nextAttemptDelaySeconds", retry, 1, MAX_SECONDS),
         (
             "callbackOptions.timeoutSeconds",
             callback.timeout_seconds,
@@ -142,19 +142,19 @@ fn matching(fits: bool, path: &str, value: &str, pattern: &str) -> Result<(), Re
 pub(crate) fn check_size(update: &Update, asynchronous: bool) -> Result<(), Refusal> {
     let size = update.payload.as_ref().map_or(0, String::len);
     let (what, most) = match update.kind {
-        Kind::Step => ("STEP output", LARGEST_VALUE),
-        Kind::Context => ("CONTEXT output", LARGEST_VALUE),
-        Kind::ChainedInvoke => ("CHAINED_INVOKE input", LARGEST_CHAINED),
-        Kind::Execution if asynchronous => ("Execution output", LARGEST_CHAINED),
-        Kind::Execution | Kind::Wait | Kind::Callback => ("Execution output", LARGEST_PAYLOAD),
+        Kind::Step => ("STEP output", MAX_VALUE),
+        Kind::Context => ("CONTEXT output", MAX_VALUE),
+        Kind::ChainedInvoke => ("CHAINED_INVOKE input", MAX_CHAINED),
+        Kind::Execution if asynchronous => ("Execution output", MAX_CHAINED),
+        Kind::Execution | Kind::Wait | Kind::Callback => ("Execution output", MAX_PAYLOAD),
     };
     if size > most {
         let message = format!("{what} payload size must be less than or equal to {most} bytes.");
         return Err(Refusal::invalid(message));
     }
     match &update.error {
-        Some(error) if error.size() > LARGEST_ERROR => Err(Refusal::invalid(format!(
-            "Error object size must be less than or equal to {LARGEST_ERROR} bytes."
+        Some(error) if error.size() > MAX_ERROR => Err(Refusal::invalid(format!(
+            "Error object size must be less than or equal to {MAX_ERROR} bytes."
         ))),
         _ => Ok(()),
     }

@@ -1,8 +1,8 @@
 //! HTTP servers for durable executions.
 //!
-//! [`lambda`] runs Lambda functions on this machine: the Runtime API for unmodified functions, the
-//! durable execution API and `Invoke` for every AWS SDK. The `durable lambda` command is a thin
-//! shell around it.
+//! [`lambda`] runs Lambda functions on this machine. It serves the Runtime API to unmodified
+//! functions, and the durable execution API and `Invoke` to AWS clients. The `durable lambda`
+//! command is a thin wrapper.
 
 mod http;
 pub mod lambda;

@@ -5,21 +5,21 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 
-/// Time for the body of a request.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time for a client to send the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why a body could not be read.
+/// Reason a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyError {
     TooLarge,
     TooSlow,
-    /// It ended early, or its encoding is wrong.
+    /// It ended early or is encoded incorrectly.
     Broken,
 }
 
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
-    match tokio::time::timeout(PATIENCE, to_bytes(body, limit)).await {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_limit(&error) => Err(BodyError::TooLarge),
         Ok(Err(_)) => Err(BodyError::Broken),

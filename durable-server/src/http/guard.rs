@@ -1,10 +1,10 @@
-//! Protection against requests that a web page makes a browser send.
+//! Protection against requests that web pages send through a browser.
 
 use std::net::SocketAddr;
 
 use axum::http::{HeaderMap, header};
 
-/// Which requests a server answers.
+/// Policy for the requests that a server accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Guard {
     /// Requests to a loopback name, from programs on this machine.
@@ -13,14 +13,14 @@ pub(crate) enum Guard {
     AccessKey(String),
 }
 
-/// Why a request is refused.
+/// Reason a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Foreign {
     /// Its `Host` is not this machine: a name that was rebound to a loopback address.
     Host,
     /// A browser sent it for a page of another origin.
     Origin,
-    /// It does not carry the access key.
+    /// It is not signed with the access key.
     Key,
 }
 
@@ -46,7 +46,7 @@ impl Guard {
         {
             return Err(Foreign::Origin);
         }
-        // Browsers leave `Origin` out of some reads, but not this.
+        // Browsers omit `Origin` from some reads, but they send this.
         if let Some(site) = text("sec-fetch-site")
             && !matches!(site, "same-origin" | "none")
         {
@@ -79,7 +79,7 @@ fn is_signed_with(authorization: Option<&str>, key: &str) -> bool {
         .and_then(|header| header.split_once("Credential="))
         .and_then(|(_, rest)| rest.split_once('/'));
     credential.is_some_and(|(given, _)| {
-        // Every byte is compared, so that the time says nothing about how much was right.
+        // Compares every byte, so that the time does not reveal how many are correct.
         let differing = given.bytes().zip(key.bytes()).map(|(a, b)| a ^ b);
         given.len() == key.len() && differing.fold(0, |all, byte| all | byte) == 0
     })
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_names_are_answered_and_no_others() {
+    fn only_loopback_hosts_are_accepted() {
         for host in [
             "127.0.0.1",
             "127.0.0.1:9",
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_address_asks_for_the_access_key() {
+    fn a_public_address_requires_the_access_key() {
         let guard = Guard::AccessKey("A-KEY".into());
         let check =
             |value| guard.check(&headers(&[("host", "10.0.0.1"), ("authorization", value)]));

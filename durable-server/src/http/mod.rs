@@ -1,4 +1,4 @@
-//! Serving HTTP to clients that are not trusted: slow, huge and foreign requests are refused.
+//! HTTP server for untrusted clients: refuses slow, oversized and foreign requests.
 
 mod body;
 mod guard;
@@ -21,7 +21,7 @@ pub(crate) use guard::Guard;
 pub(crate) struct Limits {
     /// Time for the head of a request, and for the next request on an open connection.
     pub(crate) head: Duration,
-    /// Connections at a time; further ones wait.
+    /// Concurrent connections; more of them wait.
     pub(crate) connections: usize,
 }
 
@@ -39,8 +39,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits)
     let room = Arc::new(Semaphore::new(limits.connections));
     let mut connections = tokio::task::JoinSet::new();
     loop {
-        // Without room the kernel's queue holds new connections.
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else {
+        // While all permits are taken, new connections wait in the kernel's queue.
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
         let stream = match listener.accept().await {
@@ -62,7 +62,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits)
                 .serve_connection(TokioIo::new(stream), service);
             // A client that hangs up is no error of the server.
             let _ = connection.await;
-            drop(place);
+            drop(permit);
         });
     }
 }

@@ -1,8 +1,8 @@
 //! A local AWS Lambda with the durable execution API.
 //!
-//! The server runs the real, unmodified functions as processes: each polls a Runtime API of its own
-//! and finds the durable API through `AWS_ENDPOINT_URL_LAMBDA`. Executions live in a SQLite file;
-//! a server that is killed resumes them when it is started again.
+//! The server runs unmodified functions as processes. Each process polls its own Runtime API and
+//! finds the durable API through `AWS_ENDPOINT_URL_LAMBDA`. Executions are stored in a SQLite file,
+//! and a restarted server resumes them.
 
 mod api;
 mod clock;
@@ -23,7 +23,7 @@ pub use options::{File, Function, Options, OptionsError, Output, PORT, Quotas, S
 
 use engine::Engine;
 
-/// Why a server does not start.
+/// Error returned when a server cannot start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -33,15 +33,15 @@ pub enum ServerError {
     /// The state cannot be opened or read.
     #[error("{0}")]
     State(String),
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {address}: {error}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// Error of the operating system.
         error: std::io::Error,
     },
-    /// The folder for the logs of functions cannot be written.
+    /// The folder for logs of functions is not writable.
     #[error("cannot write the logs of functions: {0}")]
     Logs(std::io::Error),
 }
@@ -72,7 +72,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the settings are invalid, the state cannot be used, or the address is in use.
+    /// Returns an error if the settings are invalid, the state is unusable, or the address is in use.
     pub async fn start(options: Options) -> Result<Self, ServerError> {
         options.check()?;
         let listen = |error| ServerError::Listen {
@@ -82,7 +82,7 @@ impl Server {
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let engine = Engine::open(options, address).await?;
-        // Before anyone can start executions: they would be taken for ones to be resumed.
+        // Before the API is served, as executions started since would be resumed too.
         engine.resume().await?;
         let router = api::router(Arc::clone(&engine));
         let api = crate::http::serve(listener, router, crate::http::Limits::default());

@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-/// Port of the server when none is given.
+/// Default port of the server.
 pub const PORT: u16 = 9010;
 
-/// Receives a line of output: of the server, or of a function's log.
+/// Callback for lines of output, of the server and of functions.
 pub type Output = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Where the state of executions is kept.
+/// Storage for the state of executions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// In a SQLite file. The server may be killed at any time and resumes every execution.
     File(PathBuf),
-    /// In memory, gone with the server.
+    /// In memory. Lost when the server ends.
     Ephemeral,
 }
 
@@ -27,27 +27,27 @@ pub enum State {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// Address of the API. Anything but a loopback address needs an `access_key`.
+    /// Address of the API. An address other than loopback requires an `access_key`.
     pub listen: SocketAddr,
     /// Region in ARNs and in the environment of functions.
     pub region: String,
     /// Account in ARNs, twelve digits.
     pub account: String,
-    /// Access key id that requests have to be signed with; functions get it too. The signature
+    /// Access key id that requests must be signed with. Functions receive it too. The signature
     /// itself is not verified.
     pub access_key: Option<String>,
-    /// Where executions are kept.
+    /// Storage for executions.
     pub state: State,
-    /// How many times faster than real time waits, retries and timeouts of callbacks and executions
-    /// run. The timeout of an invocation is always real.
+    /// Speed-up factor of waits, retry delays, and timeouts of callbacks and executions. The
+    /// timeout of an invocation is always in real time.
     pub time_scale: f64,
     /// Functions by name.
     pub functions: BTreeMap<String, Function>,
     /// Quotas of an execution.
     pub quotas: Quotas,
-    /// Folder for one `<function>.log` per function, with its output as it is.
+    /// Folder for one `<function>.log` per function, with its unmodified output.
     pub function_logs: Option<PathBuf>,
-    /// Command line put before a function's, which has to become the function by `exec`.
+    /// Command line to prefix to that of a function. It has to `exec` the function.
     pub launcher: Vec<String>,
     /// Receives the server's output, line by line.
     pub output: Output,
@@ -86,13 +86,13 @@ impl Default for Options {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Quotas {
-    /// Operations, as Lambda bills them: the start, each operation and each retry.
+    /// Billed operations: the start, each operation and each retry.
     pub operations: u64,
-    /// Bytes of payloads and errors written over its life.
+    /// Total bytes of payloads and errors written.
     pub bytes: u64,
-    /// Failed invocations in a row after which it fails.
+    /// Consecutive failed invocations after which the execution fails.
     pub failed_invocations: u32,
-    /// Bytes of operations in the event of an invocation; functions read the rest in pages.
+    /// Bytes of operations in the event of an invocation. Functions read the rest in pages.
     pub page_bytes: usize,
 }
 
@@ -115,7 +115,7 @@ impl Default for Quotas {
 pub struct Function {
     /// Program and arguments: a custom runtime, or an interpreter with a runtime client.
     pub command: Vec<String>,
-    /// Environment variables, on top of those that Lambda sets.
+    /// Environment variables, in addition to those that Lambda sets.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// Working directory.
@@ -124,13 +124,13 @@ pub struct Function {
     /// Whether invocations are durable executions.
     #[serde(default = "yes")]
     pub durable: bool,
-    /// Seconds for one invocation, 1–900.
+    /// Timeout of an invocation, 1–900 seconds.
     #[serde(default = "Function::default_timeout")]
     pub timeout: u32,
-    /// Seconds for a whole execution, 1–31 622 400.
+    /// Timeout of an execution, 1–31 622 400 seconds.
     #[serde(default = "Function::default_execution_timeout")]
     pub execution_timeout: u32,
-    /// Days that an execution is kept after its end, 1–90.
+    /// Retention of ended executions, 1–90 days.
     #[serde(default = "Function::default_retention_days")]
     pub retention_days: u32,
     /// Number of the published version, besides `$LATEST`.
@@ -139,13 +139,13 @@ pub struct Function {
     /// Aliases of the published version.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// Processes at a time; further invocations wait.
+    /// Concurrent processes, 1–1000; more invocations wait.
     #[serde(default = "Function::default_concurrency")]
     pub concurrency: usize,
-    /// Memory in MB, as the function is told. It is not enforced.
+    /// Memory in MB, as reported to the function. It is not enforced.
     #[serde(default = "Function::default_memory")]
     pub memory: u32,
-    /// Files that restart the function when they change, besides those of its command.
+    /// Files whose change restarts the function, in addition to those of its command.
     #[serde(default)]
     pub watch: Vec<PathBuf>,
 }
@@ -215,11 +215,11 @@ pub struct File {
 pub struct OptionsError(pub(crate) String);
 
 impl File {
-    /// Reads settings; relative paths in them start at the file's folder.
+    /// Reads settings from a file. Paths in them are relative to the file's folder.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or is not valid.
+    /// Returns an error if the file is unreadable or invalid.
     pub fn read(path: &Path) -> Result<Self, OptionsError> {
         let told = |error: &dyn fmt::Display| OptionsError(format!("{}: {error}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
@@ -241,7 +241,7 @@ impl Options {
     pub(crate) fn check(&self) -> Result<(), OptionsError> {
         let bad = |text: String| Err(OptionsError(text));
         if self.functions.is_empty() {
-            return bad("no function to run".to_owned());
+            return bad("no function to run: add a `[functions.NAME]` section".to_owned());
         }
         if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
             return bad(format!(
@@ -258,7 +258,7 @@ impl Options {
         match &self.access_key {
             None if !self.listen.ip().is_loopback() => {
                 return bad(format!(
-                    "listening on {} needs an access key: everyone who reaches it could run code here",
+                    "listening on {} needs an access key: anyone who can connect could run code on this machine",
                     self.listen
                 ));
             }

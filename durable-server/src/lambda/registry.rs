@@ -1,4 +1,4 @@
-//! Names of functions: bare, with a qualifier, or as an ARN.
+//! Functions by name: a bare name, a name with a qualifier, or an ARN.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::functions::Pool;
 use super::service::{ErrorObject, Refusal, Target, Targets, Unresolved};
 
-/// Message for a durable function that is invoked without version or alias.
+/// Error message for a durable function invoked without a version or alias.
 pub(crate) const UNQUALIFIED: &str =
     "You cannot invoke a durable function using an unqualified ARN.";
 
@@ -18,7 +18,7 @@ pub(crate) struct Registry {
     pub(crate) pools: BTreeMap<String, Arc<Pool>>,
 }
 
-/// Parts of a function's name.
+/// Parsed reference to a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Reference {
     name: String,
@@ -27,20 +27,20 @@ struct Reference {
     region: Option<String>,
 }
 
-/// A function and the version that a reference names.
+/// Function and version that a reference resolves to.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) pool: Arc<Pool>,
     pub(crate) version: String,
     /// ARN with the version.
     pub(crate) arn: String,
-    /// ARN with the qualifier as it was given.
+    /// ARN with the qualifier of the reference.
     pub(crate) invoked: String,
     pub(crate) qualified: bool,
 }
 
 impl Reference {
-    /// Reads `name`, `name:qualifier`, `account:function:name[:qualifier]` or an ARN.
+    /// Parses `name`, `name:qualifier`, `account:function:name[:qualifier]` or an ARN.
     fn parse(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split(':').collect();
         let (account, region, rest) = match &words[..] {
@@ -80,7 +80,7 @@ impl Registry {
         qualifier.map_or(arn.clone(), |qualifier| format!("{arn}:{qualifier}"))
     }
 
-    /// Which part of a reference is not of this account and region.
+    /// The part of a reference that names another account or region, if there is one.
     fn foreign_part(&self, reference: &Reference) -> Option<&'static str> {
         let own = [
             (&reference.account, &self.account, "account"),
@@ -91,7 +91,7 @@ impl Registry {
         foreign.map(|(_, _, part)| part)
     }
 
-    /// Finds a function; `qualifier` is the one given beside its name.
+    /// Resolves a reference; `qualifier` is the separate `Qualifier` parameter.
     pub(crate) fn find(&self, text: &str, qualifier: Option<&str>) -> Result<Found, Refusal> {
         let Some(mut reference) = Reference::parse(text) else {
             let constraint = "Member must be a function name or an ARN";
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_in_every_form_of_the_api() {
+    fn every_form_of_a_reference_parses() {
         let parts = |text: &str| {
             let reference = Reference::parse(text)?;
             Some((reference.name, reference.qualifier))

@@ -1,5 +1,5 @@
-"""Every operation of the durable API through boto3, which parses answers by AWS's model. Exits with 77 where there is no
-boto3 that knows the operations."""
+"""Calls every operation of the durable API with boto3, which validates responses by AWS's model. Exits with 77 if boto3 is
+missing or does not know the operations."""
 
 import json
 import sys
@@ -131,7 +131,7 @@ assert client.get_durable_execution(DurableExecutionArn=sleepy)["Error"] == {"Er
 assert client.delete_durable_execution(DurableExecutionArn=sleepy)["DeletionRequestTimestamp"]
 refused("ResourceNotFoundException", client.get_durable_execution, DurableExecutionArn=sleepy)
 
-# What only functions call.
+# Operations that only functions call.
 answer = client.invoke(FunctionName="sleepy:$LATEST", InvocationType="Event", Payload=b"null")
 stale = refused("InvalidParameterValueException", client.checkpoint_durable_execution, DurableExecutionArn=answer["DurableExecutionArn"], CheckpointToken="AAAA")
 assert stale.response["Error"]["Message"] == "Invalid checkpoint token"

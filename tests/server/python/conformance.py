@@ -3,8 +3,8 @@
 
     conformance.py SUITE DURABLE MANIFEST OUT [--page-bytes N] [--state FILE] [OPTION of run.py …]
 
-SUITE is the folder of `run.py`. The manifest of a subject is written as settings of `durable lambda`, which starts the
-functions itself; the suite only invokes and judges.
+SUITE is the folder of `run.py`. The script converts the manifest to settings of `durable lambda`, which starts the
+functions; the suite only invokes them and checks the results.
 """
 
 import argparse

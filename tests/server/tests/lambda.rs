@@ -1,4 +1,4 @@
-//! `durable lambda` as a process, with real functions and over real sockets.
+//! Tests of `durable lambda` as a process, with real functions and real sockets.
 
 #[path = "lambda/api.rs"]
 mod api;

@@ -1,4 +1,4 @@
-//! Completing callbacks.
+//! Callback operations: success, failure and heartbeat.
 
 use std::sync::Arc;
 

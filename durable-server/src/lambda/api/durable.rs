@@ -26,7 +26,7 @@ struct PauseRequest {
     execution_timeout_paused: Option<bool>,
 }
 
-/// The id of an execution is the last part of its ARN.
+/// Returns the execution id, the last part of an ARN.
 pub(super) fn id_of(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
@@ -35,7 +35,7 @@ pub(super) fn missing(arn: &str) -> Refusal {
     Refusal::not_found(format!("Durable execution not found: {arn}"))
 }
 
-/// The parts of an ARN besides the id have to be right too.
+/// Checks the parts of an ARN other than the id.
 pub(super) fn check_arn(execution: &Execution, arn: &str) -> Result<(), Refusal> {
     match execution.head.arn == arn {
         true => Ok(()),

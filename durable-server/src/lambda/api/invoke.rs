@@ -1,4 +1,4 @@
-//! `Invoke`.
+//! The operation `Invoke`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +20,13 @@ use crate::lambda::service::{
     check_tenant,
 };
 
-/// Longest wait of a synchronous caller.
+/// Longest time that a synchronous caller waits.
 const MAX_CALL: Duration = Duration::from_secs(900);
 
-/// Time for the last lines of an invocation whose log is asked for.
+/// Time for the last lines of an invocation's log to arrive.
 const LOG_DELAY: Duration = Duration::from_millis(100);
 
-/// How a caller waits.
+/// Invocation type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     RequestResponse,
@@ -72,7 +72,7 @@ pub(super) async fn invoke(
             let end = engine.invoke_plain(&found, payload, tenant, context).await;
             let mut log = None;
             if tail {
-                // Output takes another way than the answer, and is a little behind it.
+                // The output arrives through a pipe, slightly after the response.
                 tokio::time::sleep(LOG_DELAY).await;
                 log = Some(STANDARD.encode(found.pool.logs.tail()));
             }
@@ -114,7 +114,7 @@ fn check_payload(body: &[u8], mode: Mode) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The payload; without one a function gets an empty object.
+/// Returns the payload, or an empty object if there is none.
 fn input(body: Bytes) -> Bytes {
     match body.is_empty() {
         true => Bytes::from_static(b"{}"),
@@ -166,17 +166,18 @@ async fn execute(
             return Ok(with_headers(200, result, &[version, arn]));
         }
         Ok(Some(ending)) => error_body(&ending),
-        Ok(None) => return Err(Refusal::internal("the server stops")),
+        Ok(None) => return Err(Refusal::internal("the server is shutting down")),
         Err(_) => {
             let seconds = MAX_CALL.as_secs();
-            let text = format!("The execution has not ended within {seconds} seconds; it goes on.");
+            let text =
+                format!("The execution has not ended within {seconds} seconds; it continues.");
             FunctionError::new("Sandbox.Timedout", text).body
         }
     };
     Ok(with_headers(200, body.to_string(), &[version, arn, failed]))
 }
 
-/// The error of an execution as a function error.
+/// Converts the error of an execution to a function error.
 fn error_body(ending: &Ending) -> Value {
     let ErrorObject {
         error_message,

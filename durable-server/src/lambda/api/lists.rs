@@ -45,7 +45,7 @@ pub(super) async fn history(
         |execution, key| check_arn(execution, arn).map(|()| key),
     );
     let key = key.await?;
-    // One more tells whether there is another page.
+    // One more than requested, to know whether there is another page.
     let read = move |conn: &rusqlite::Connection| db::events(conn, key, from, reverse, most + 1);
     let mut events = engine.db.read(read).await?;
     let next = events.get(most).map(|(number, _)| *number);
@@ -120,7 +120,7 @@ pub(super) async fn executions(
     Ok(json_text(200, body.to_string()))
 }
 
-/// A time in a query: ISO 8601, or seconds since 1970.
+/// Parses a time parameter: ISO 8601, or seconds since 1970.
 fn time(call: &Call, name: &str) -> Result<Option<u64>, Refusal> {
     let Some(text) = call.parameter(name).filter(|text| !text.is_empty()) else {
         return Ok(None);

@@ -37,7 +37,7 @@ async fn answer_request(State(engine): State<Arc<Engine>>, request: Request) -> 
         return refuse(&Refusal::new(404, "UnknownOperationException", text));
     };
     let answered = match route {
-        // The only call that may wait for long; it ends when its client goes away.
+        // Runs on the task of the connection, as it may wait long and must end with its client.
         Route::Invoke(function) => invoke::invoke(&engine, &function, call).await,
         route => {
             let work = tokio::spawn(async move { answer_route(&engine, route, &call).await });

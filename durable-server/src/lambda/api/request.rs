@@ -9,21 +9,21 @@ use serde::de::DeserializeOwned;
 use crate::http::{BodyError, read};
 use crate::lambda::service::{MAX_PAYLOAD, Refusal};
 
-/// Bytes of a request's body: a checkpoint with the largest payload, escaped as JSON.
+/// Largest request body: a checkpoint with the largest payload, escaped as JSON.
 const MAX_BODY: usize = 2 * MAX_PAYLOAD;
 
-/// A request that has arrived as a whole.
+/// Complete request.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) method: Method,
-    /// As it is on the wire.
+    /// Path as sent, percent-encoded.
     pub(super) path: String,
     query: Vec<(String, String)>,
     headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-/// What happens to a callback.
+/// Operation on a callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallbackAction {
     Succeed,
@@ -31,7 +31,7 @@ pub(super) enum CallbackAction {
     Heartbeat,
 }
 
-/// An operation of the API and what it is about.
+/// Operation of the API with its subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Invoke(String),
@@ -47,8 +47,8 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// Finds the operation. Names in paths are decoded after the path is split; clients that leave
-    /// their slashes as they are are understood too.
+    /// Finds the operation of a path. Names are decoded after the split; slashes in names need not
+    /// be encoded.
     pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
         let get = *method == Method::GET;
         let post = *method == Method::POST;
@@ -110,7 +110,7 @@ impl Call {
                 Refusal::new(400, "SerializationException", "The body is incomplete")
             }
         })?;
-        // A plus sign is a plus sign: only forms read it as a space.
+        // A plus sign stands for itself. It is a space only in form data.
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let query = head.uri.query().unwrap_or_default().split('&');
         let query = query.filter(|pair| !pair.is_empty()).map(|pair| {
@@ -126,19 +126,19 @@ impl Call {
         })
     }
 
-    /// A parameter of the query.
+    /// Returns a query parameter.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         let named = self.query.iter().find(|(key, _)| key == name);
         named.map(|(_, value)| value.as_str())
     }
 
-    /// All values of a parameter.
+    /// Returns all values of a query parameter.
     pub(super) fn parameters(&self, name: &str) -> Vec<String> {
         let named = self.query.iter().filter(|(key, _)| key == name);
         named.map(|(_, value)| value.clone()).collect()
     }
 
-    /// A parameter that is `true` or `false`.
+    /// Returns a query parameter that is `true` or `false`.
     pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, Refusal> {
         match self.parameter(name) {
             None | Some("") => Ok(default),
@@ -156,7 +156,7 @@ impl Call {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as JSON; an empty one is `None`.
+    /// Parses the body as JSON; `None` if it is empty.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<Option<T>, Refusal> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
@@ -178,7 +178,7 @@ mod tests {
         "arn:aws:lambda:eu-west-1:123456789012:function:f:$LATEST/durable-execution/n/i";
 
     #[test]
-    fn arns_are_read_encoded_and_with_bare_slashes() {
+    fn encoded_arns_and_those_with_slashes_parse() {
         let encoded = ARN
             .replace(':', "%3A")
             .replace('/', "%2F")
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_lead_nowhere_are_no_operation() {
+    fn unknown_paths_are_rejected() {
         for path in [
             "/",
             "",

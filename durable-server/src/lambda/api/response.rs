@@ -1,4 +1,4 @@
-//! Answers in the form that AWS clients read.
+//! Responses in the format of AWS clients.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use crate::lambda::service::Refusal;
 
-/// An answer with a JSON body.
+/// Builds a response with a JSON body.
 pub(super) fn json_text(status: u16, body: impl Into<Body>) -> Response<Body> {
     with_headers(status, body, &[])
 }
 
-/// An answer with further headers. A header with an illegal value is left out.
+/// Builds a response with additional headers. Headers with invalid values are omitted.
 pub(super) fn with_headers(
     status: u16,
     body: impl Into<Body>,
@@ -35,7 +35,8 @@ pub(super) fn with_headers(
     response
 }
 
-/// An error. Clients of different languages look for its code and message in different places.
+/// Builds an error response. Its code and message are repeated, as clients of different languages
+/// read them from different fields.
 pub(super) fn refuse(refusal: &Refusal) -> Response<Body> {
     let by = match refusal.status < 500 {
         true => "User",

@@ -1,4 +1,4 @@
-//! The server's state in SQLite: one thread owns the connection and commits in groups.
+//! State of the server in SQLite. One thread owns the connection and commits writes in groups.
 
 mod read;
 mod write;
@@ -16,12 +16,12 @@ pub(crate) use read::{
 use write::apply;
 pub(crate) use write::{Queued, Row, Write, Written};
 
-/// `DLMB`: marks the file as state of this server.
+/// Application id of the file: `DLMB`.
 const APPLICATION: i32 = 0x444c_4d42;
 const VERSION: i32 = 1;
-/// Operations and events of one execution: the low bits of their keys.
+/// Number of operations, and of events, per execution: the range of the low bits of their keys.
 const ROWS_PER_EXECUTION: i64 = 1 << 24;
-/// Writes in one commit.
+/// Writes in one commit, at most.
 const MAX_GROUP: usize = 512;
 
 const SCHEMA: &str = "
@@ -51,7 +51,7 @@ CREATE TABLE queued (
 );
 ";
 
-/// Why the state cannot be opened, read or written.
+/// Error of the state's database.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum DbError {
     #[error("cannot open {}: {why}", path.display())]
@@ -103,7 +103,7 @@ impl Db {
         Ok(Self { jobs })
     }
 
-    /// Commits a change. Changes that arrive together share a commit.
+    /// Commits a write. Writes that arrive together share a commit.
     pub(crate) async fn write(&self, write: Write) -> Result<Written, DbError> {
         let (answer, answered) = oneshot::channel();
         let job = Job::Write(Box::new(write), answer);
@@ -111,7 +111,7 @@ impl Db {
         answered.await.map_err(|_| DbError::Closed)?
     }
 
-    /// Reads what is committed.
+    /// Reads the committed state.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -129,7 +129,7 @@ impl Db {
 fn open_file(path: &Path) -> Result<Connection, String> {
     let conn = Connection::open(path).map_err(|error| error.to_string())?;
     prepare(&conn).map_err(|error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy) => "another server uses it".to_owned(),
+        Some(rusqlite::ErrorCode::DatabaseBusy) => "another server is using it".to_owned(),
         _ => error.to_string(),
     })?;
     let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
@@ -146,11 +146,11 @@ fn open_file(path: &Path) -> Result<Connection, String> {
             conn.execute_batch(&schema).map_err(|e| e.to_string())?;
             Ok(conn)
         }
-        _ => Err("it is a database of another program".to_owned()),
+        _ => Err("it is the database of another program".to_owned()),
     }
 }
 
-/// Locks the file for this process. A killed process loses no commit; a power cut may lose the
+/// Locks the file for this process. A killed process loses no commits; a power failure may lose the
 /// last ones.
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(std::time::Duration::from_millis(500))?;
@@ -197,7 +197,7 @@ fn commit(conn: &Connection, writes: Vec<(Write, Answer)>) {
             .collect(),
     };
     for ((_, answer), written) in writes.into_iter().zip(answers) {
-        // The caller may be gone; the write is done all the same.
+        // The caller may be gone, but the write is committed.
         let _ = answer.send(written);
     }
 }

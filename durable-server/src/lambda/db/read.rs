@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Queued, ROWS_PER_EXECUTION};
 use crate::lambda::service::{Head, Operation};
 
-/// An execution as it is stored.
+/// Stored execution.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) key: i64,
@@ -44,7 +44,7 @@ pub(crate) fn execution(conn: &Connection, id: &str) -> rusqlite::Result<Option<
     }))
 }
 
-/// An execution that is found by its name.
+/// Execution found by its name.
 #[derive(Debug)]
 pub(crate) struct Named {
     pub(crate) key: i64,
@@ -70,14 +70,14 @@ pub(crate) fn named(
     .optional()
 }
 
-/// Ids of the executions that have not ended.
+/// Reads the ids of executions that have not ended.
 pub(crate) fn open_executions(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut ids = conn.prepare("SELECT id FROM executions WHERE expires IS NULL ORDER BY key")?;
     let rows = ids.query_map([], |row| row.get(0))?;
     rows.collect()
 }
 
-/// Keys of the executions whose retention has ended.
+/// Reads the keys of executions whose retention has ended.
 pub(crate) fn expired(conn: &Connection, now: u64) -> rusqlite::Result<Vec<i64>> {
     let mut keys = conn.prepare_cached("SELECT key FROM executions WHERE expires <= ?1")?;
     let rows = keys.query_map([now], |row| row.get(0))?;
@@ -99,14 +99,14 @@ pub(crate) fn queued(conn: &Connection) -> rusqlite::Result<Vec<Queued>> {
     rows.collect()
 }
 
-/// The largest key in use.
+/// Reads the largest key in use.
 pub(crate) fn last_key(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("SELECT coalesce(max(key), 0) FROM executions", [], |row| {
         row.get(0)
     })
 }
 
-/// A page of events as JSON, from event `from` on, or down from it.
+/// Reads a page of events as JSON, forwards or backwards from event `from`.
 pub(crate) fn events(
     conn: &Connection,
     key: i64,
@@ -136,7 +136,7 @@ pub(crate) fn events(
     rows.collect()
 }
 
-/// Which executions of a function a list shows.
+/// Filter of a list of executions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ListFilter {
     pub(crate) function: String,
@@ -145,9 +145,9 @@ pub(crate) struct ListFilter {
     pub(crate) statuses: Vec<String>,
     pub(crate) started_after: Option<u64>,
     pub(crate) started_before: Option<u64>,
-    /// Start time and key of the last execution on the page before.
+    /// Start time and key of the last execution on the previous page.
     pub(crate) after: Option<(u64, i64)>,
-    /// Oldest first.
+    /// Lists the oldest first.
     pub(crate) reverse: bool,
     pub(crate) most: usize,
 }

@@ -1,27 +1,27 @@
-//! Changes of the state.
+//! Writes to the state.
 
 use rusqlite::{Connection, params};
 
 use super::ROWS_PER_EXECUTION;
 use crate::lambda::service::{Changes, Head};
 
-/// An asynchronous invocation of a function that is not durable.
+/// Queued asynchronous invocation of a function that is not durable.
 #[derive(Debug, Clone)]
 pub(crate) struct Queued {
     pub(crate) id: String,
     pub(crate) function: String,
     pub(crate) payload: Vec<u8>,
     pub(crate) tenant: Option<String>,
-    /// Attempts that failed.
+    /// Number of failed attempts.
     pub(crate) attempts: u32,
     /// Time of the next attempt.
     pub(crate) due: u64,
 }
 
-/// A change of the state.
+/// Write to the state.
 #[derive(Debug)]
 pub(crate) enum Write {
-    /// Adds an execution, unless its function has one of that name.
+    /// Adds an execution, unless its function has one with this name.
     Add {
         key: i64,
         row: Row,
@@ -41,7 +41,7 @@ pub(crate) enum Write {
     },
 }
 
-/// Columns that executions are found by.
+/// Columns that queries select executions by.
 #[derive(Debug)]
 pub(crate) struct Row {
     id: String,

@@ -1,4 +1,4 @@
-//! Access to the state of executions.
+//! Locked access to the state of executions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,18 +9,18 @@ use super::Engine;
 use crate::lambda::db::{DbError, Row, Write, Written};
 use crate::lambda::service::{Ending, Execution, Moment, Refusal};
 
-/// A running execution.
+/// Slot of a running execution.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(super) key: i64,
     pub(super) id: String,
-    /// Empty when a commit failed: the state is read again.
+    /// `None` after a failed commit, and then the state is read again.
     state: Mutex<Option<Execution>>,
     /// Wakes the task that drives the execution.
     pub(super) wake: Notify,
-    /// The end, once it is committed.
+    /// End of the execution, once it is committed.
     pub(super) ended: watch::Sender<Option<Ending>>,
-    /// Whether the next commit has to write the head whatever has changed.
+    /// Whether the next commit has to write the head even if nothing has changed.
     stale_head: AtomicBool,
 }
 
@@ -29,7 +29,7 @@ impl Slot {
         Self::of(key, execution, false)
     }
 
-    /// The slot of an execution that recovery may have changed.
+    /// Creates the slot of an execution that recovery may have changed.
     pub(super) fn recovered(key: i64, execution: Execution) -> Arc<Self> {
         Self::of(key, execution, true)
     }
@@ -45,7 +45,7 @@ impl Slot {
         })
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the execution.
     pub(super) async fn ended(&self) -> Option<Ending> {
         let mut ended = self.ended.subscribe();
         let ended = ended.wait_for(Option::is_some).await.ok()?;
@@ -53,7 +53,7 @@ impl Slot {
     }
 }
 
-/// The locked state of a running execution.
+/// Locked state of a running execution.
 pub(super) struct Locked<'a> {
     slot: &'a Slot,
     engine: &'a Engine,
@@ -75,7 +75,7 @@ impl Engine {
         })
     }
 
-    /// The slot of a running execution.
+    /// Returns the slot of a running execution.
     pub(super) fn slot(&self, id: &str) -> Option<Arc<Slot>> {
         self.slots().get(id).cloned()
     }
@@ -88,7 +88,7 @@ impl Engine {
         change: impl FnOnce(&mut Execution, Moment) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let Some(slot) = self.slot(id) else {
-            // What has ended does not change; it says why.
+            // Ended executions do not change. They return the error to report.
             let stored = self.stored(id).await?.ok_or_else(missing)?;
             let mut execution = Execution::restored(stored.head, stored.operations, self.limits);
             if execution.is_running() {
@@ -105,7 +105,7 @@ impl Engine {
         changed
     }
 
-    /// Reads an execution; `look` also gets its key.
+    /// Reads an execution; `read` receives its key too.
     pub(crate) async fn read<T>(
         &self,
         id: &str,
@@ -127,7 +127,7 @@ impl Locked<'_> {
         self.guard.as_mut().ok_or(DbError::Closed)
     }
 
-    /// Commits what has changed; with `head` also if only the head has.
+    /// Commits changes. With `head`, commits even if only the head has changed.
     pub(super) async fn commit(&mut self, head: bool) -> Result<(), DbError> {
         let head = self.slot.stale_head.swap(false, Ordering::Relaxed) || head;
         let key = self.slot.key;
@@ -138,7 +138,7 @@ impl Locked<'_> {
         let row = Row::of(&state.head);
         let changes = state.take_changes();
         let changes = changes.map_err(|error| DbError::Sqlite(error.to_string()))?;
-        // A caller that goes away must not leave the memory ahead of the file.
+        // If the caller is dropped here, the state in memory must not be ahead of the file.
         let state = self.guard.take();
         let write = Write::Save { key, row, changes };
         match self.engine.db.write(write).await {

@@ -1,4 +1,4 @@
-//! Drives an execution: timers, invocations, chained invokes, its end.
+//! The task of an execution: fires timers, starts invocations and chained invokes, and ends it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::lambda::db::DbError;
 use crate::lambda::functions::{End, Job};
 use crate::lambda::service::{Ending, Parent};
 
-/// Longest sleep, after which the clock is read again: it may have been set.
+/// Longest sleep. The clock is read again then, as it may have been set.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Pause after a failed commit.
 const COMMIT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What follows a look at the execution.
+/// What the task does next.
 enum Next {
-    /// Waiting until this time, or for a change.
+    /// Waits until this time, or for a change.
     Wait(Option<u64>),
     End(Ending, Option<Parent>),
 }
@@ -30,6 +30,7 @@ struct Invocation {
     job: Job,
 }
 
+/// Result of advancing an execution.
 struct Work {
     invocation: Option<Invocation>,
     dispatches: Vec<String>,
@@ -95,7 +96,7 @@ impl Engine {
                 Next::End(ending.clone(), state.head.parent.clone())
             }
             Some(ending) => {
-                // Callers need not wait for an invocation that nobody listens to.
+                // The execution has ended, so callers need not wait for the invocation in flight.
                 slot.ended.send_replace(Some(ending.clone()));
                 Next::Wait(None)
             }
@@ -142,7 +143,7 @@ impl Engine {
         locked.commit(true).await
     }
 
-    /// Gives up the slot of an execution whose end is committed.
+    /// Removes the slot of an execution whose end is committed.
     async fn finish(self: &Arc<Self>, slot: &Arc<Slot>, ending: Ending, parent: Option<Parent>) {
         self.slots().remove(&slot.id);
         if let Some(parent) = parent {
@@ -152,7 +153,7 @@ impl Engine {
     }
 }
 
-/// Waits until `due`, or for a change.
+/// Waits until `due` or for a change.
 async fn wait(slot: &Slot, due: Option<u64>) {
     let sleep = match due {
         Some(due) => Duration::from_millis(due.saturating_sub(clock::now())).min(MAX_SLEEP),
@@ -164,7 +165,7 @@ async fn wait(slot: &Slot, due: Option<u64>) {
     }
 }
 
-/// A new trace header, of a trace that is not sampled.
+/// Creates a trace header of an unsampled trace.
 pub(super) fn trace() -> String {
     let root = Uuid::new_v4().simple().to_string();
     let parent = Uuid::new_v4().simple().to_string();

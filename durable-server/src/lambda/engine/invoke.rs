@@ -1,4 +1,4 @@
-//! Running functions: for executions, for chained invokes, and plain invocations.
+//! Invocations of functions: for executions, chained invokes and plain calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use crate::lambda::service::{
     Ending, ErrorObject, ExecutionStatus, InvokeOutcome, Parent, Refusal, token,
 };
 
-/// Attempts of an asynchronous invocation, and seconds of service time before the second.
+/// Attempts of an asynchronous invocation, and the delay before the second, in seconds of service
+/// time.
 const ATTEMPTS: u32 = 3;
 const FIRST_RETRY: i64 = 60;
 
@@ -32,7 +33,7 @@ impl Engine {
         }
     }
 
-    /// Invokes a function that is not durable and waits for it.
+    /// Invokes a function that is not durable and waits for its result.
     pub(crate) async fn invoke_plain(
         self: &Arc<Self>,
         function: &Found,
@@ -48,7 +49,7 @@ impl Engine {
             trace: trace(),
             client_context,
         };
-        // In a task of its own: the process has to be given back even if the caller goes away.
+        // On a separate task, so that the process returns to its pool even if the caller disconnects.
         let pool = Arc::clone(&function.pool);
         let run = tokio::spawn(async move { pool.run(job).await });
         run.await.unwrap_or_else(|error| {
@@ -56,7 +57,7 @@ impl Engine {
         })
     }
 
-    /// Invokes a function that is not durable without waiting, up to three times.
+    /// Queues an invocation of a function that is not durable, with up to three attempts.
     pub(crate) async fn queue_plain(
         self: &Arc<Self>,
         function: &Found,
@@ -106,8 +107,8 @@ impl Engine {
         }
     }
 
-    /// Runs the target of a chained invoke. Name and id of a durable target follow from the caller,
-    /// so a dispatch that is repeated finds what it started before.
+    /// Runs the target of a chained invoke. Name and id of a durable target are derived from the
+    /// caller, so that a repeated dispatch finds the execution it started before.
     pub(super) fn dispatch(self: &Arc<Self>, slot: &Arc<Slot>, operation: String) {
         let engine = Arc::clone(self);
         let parent = Parent {
@@ -121,9 +122,10 @@ impl Engine {
         });
     }
 
-    /// The outcome of a chained invoke; `None` when its target answers by itself at its end.
+    /// Returns the outcome of a chained invoke; `None` if its target is an execution, which completes
+    /// the invoke when it ends.
     async fn run_target(self: &Arc<Self>, parent: &Parent) -> Option<InvokeOutcome> {
-        let gone = || Refusal::not_found("the execution is gone");
+        let gone = || Refusal::not_found("the execution no longer exists");
         let found = self.read(&parent.execution, gone, |execution, _| {
             let operation = execution.operation(&parent.operation).cloned();
             Ok((execution.head.arn.clone(), operation))
@@ -168,9 +170,9 @@ impl Engine {
         }
     }
 
-    /// Tells the caller of a chained invoke how its target ended.
+    /// Completes the chained invoke that started an ended execution.
     pub(super) async fn answer_parent(self: &Arc<Self>, parent: &Parent, ending: &Ending) {
-        let gone = || Refusal::not_found("the execution is gone");
+        let gone = || Refusal::not_found("the execution no longer exists");
         let name = self.read(&parent.execution, gone, |execution, _| {
             let operation = execution.operation(&parent.operation);
             let options = operation.and_then(|operation| operation.function.clone());
@@ -184,7 +186,7 @@ impl Engine {
 
     async fn complete_invoke(&self, parent: &Parent, outcome: InvokeOutcome) {
         loop {
-            let gone = || Refusal::not_found("the execution is gone");
+            let gone = || Refusal::not_found("the execution no longer exists");
             let completed = self.change(&parent.execution, gone, |execution, at| {
                 Ok(execution.complete_invoke(&parent.operation, outcome.clone(), at))
             });

@@ -1,7 +1,7 @@
-//! The engine: executions in memory while they run, their state in SQLite, their invocations.
+//! Runs executions: keeps them in memory, stores their state in SQLite, and invokes their functions.
 //!
 //! A running execution has a slot and a task that drives it. Its state changes under the slot's
-//! lock, and every change is committed before the lock is released and before anyone is answered.
+//! lock, and every change is committed before the lock is released and a response is sent.
 
 mod access;
 mod drive;
@@ -27,7 +27,7 @@ use crate::http::Guard;
 pub(crate) use access::Slot;
 pub(crate) use start::Start;
 
-/// Pause between two rounds of housekeeping.
+/// Interval of housekeeping.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(30);
 
 pub(crate) struct Engine {
@@ -100,14 +100,14 @@ impl Engine {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a task that ends with the server.
+    /// Spawns a task that ends with the server.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
 
-    /// Ends every task, and with them the functions.
+    /// Ends all tasks, and with them the functions.
     pub(crate) fn close(&self) {
         for pool in self.registry.pools.values() {
             pool.close();
@@ -127,7 +127,7 @@ impl Engine {
         self.db.read(move |conn| db::execution(conn, &id)).await
     }
 
-    /// Resumes what was running when the server stopped.
+    /// Resumes executions and queued invocations of an earlier server.
     pub(crate) async fn resume(self: &Arc<Self>) -> Result<(), ServerError> {
         let open = self.db.read(db::open_executions).await?;
         let count = open.len();
@@ -150,7 +150,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Removes what is kept no longer, and ends idle processes.
+    /// Removes expired executions and ends idle processes, periodically.
     pub(crate) async fn housekeeping(self: Arc<Self>) {
         loop {
             for pool in self.registry.pools.values() {

@@ -1,4 +1,4 @@
-//! The functions of a server and their environment.
+//! Pools of the functions, and the environment of their processes.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ pub(super) fn pools(
     pools.collect()
 }
 
-/// Environment variables that Lambda sets for a function.
+/// Returns the environment variables that Lambda sets for a function.
 fn variables(
     options: &Options,
     name: &str,

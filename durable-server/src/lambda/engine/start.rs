@@ -1,4 +1,4 @@
-//! Starting executions.
+//! Starts executions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,18 +11,17 @@ use crate::lambda::db::{self, Row, Write, Written};
 use crate::lambda::registry::Found;
 use crate::lambda::service::{Ending, Execution, NewExecution, Parent, Refusal};
 
-/// Attempts to use a name that another execution takes or gives up meanwhile, and the pause between
-/// them.
+/// Attempts to use a name that other executions take and release, and the pause between them.
 const ATTEMPTS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What to start.
+/// Request to start an execution.
 #[derive(Debug)]
 pub(crate) struct Start<'a> {
     pub(crate) function: &'a Found,
     pub(crate) input: String,
     pub(crate) name: Option<String>,
-    /// Id of a chained execution; random otherwise.
+    /// Id of a chained execution; others get a random one.
     pub(crate) id: Option<String>,
     pub(crate) asynchronous: bool,
     pub(crate) parent: Option<Parent>,
@@ -30,7 +29,7 @@ pub(crate) struct Start<'a> {
     pub(crate) trace: Option<String>,
 }
 
-/// A started execution, or the one that has its name.
+/// Started execution, or the existing one with its name.
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) arn: String,
@@ -58,7 +57,7 @@ impl Started {
 }
 
 impl Engine {
-    /// Starts an execution. With a name that is in use it finds the one that has it.
+    /// Starts an execution, or returns the existing one with its name.
     pub(crate) async fn start(self: &Arc<Self>, start: Start<'_>) -> Result<Started, Refusal> {
         let function = &start.function.pool.function;
         let random = || Uuid::new_v4().to_string();
@@ -86,10 +85,12 @@ impl Engine {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Err(Refusal::internal("the name of the execution is contended"))
+        Err(Refusal::internal(
+            "the name of the execution is contended: try again",
+        ))
     }
 
-    /// Adds an execution and drives it, unless its name is taken.
+    /// Adds an execution and starts its task, unless its name is taken.
     async fn add(self: &Arc<Self>, new: NewExecution) -> Result<Option<Started>, Refusal> {
         let mut execution = Execution::new(new, self.limits, self.moment());
         let changes = execution.take_changes();
@@ -97,7 +98,7 @@ impl Engine {
         let key = self.next_key();
         let (row, id) = (Row::of(&execution.head), execution.head.id.clone());
         let arn = execution.head.arn.clone();
-        // In a task of its own: a caller that goes away must not leave an execution undriven.
+        // On a separate task, so that the execution gets its task even if the caller disconnects.
         let engine = Arc::clone(self);
         let added = tokio::spawn(async move {
             let written = engine.db.write(Write::Add { key, row, changes }).await?;

@@ -1,4 +1,4 @@
-//! Detects that the files of a function have changed.
+//! Detects changes of a function's files.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -9,12 +9,12 @@ use crate::lambda::options::Function;
 #[derive(Debug, Clone)]
 pub(crate) struct Watched(Vec<PathBuf>);
 
-/// State of the watched files. Two equal ones mean that nothing has changed.
+/// Sizes and modification times of the watched files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint(Vec<Option<(u64, Option<SystemTime>)>>);
 
 impl Watched {
-    /// The program, every argument that is a file, and what the settings name.
+    /// Watches the program, every argument that is a file, and the files of the settings.
     pub(crate) fn new(function: &Function) -> Self {
         let folder = function.cwd.clone().unwrap_or_default();
         let words = function.command.iter().enumerate();
@@ -35,13 +35,14 @@ impl Watched {
 }
 
 impl Fingerprint {
-    /// Whether every file is there. A build replaces files; between two versions they may be gone.
+    /// Whether every file exists. A build replaces files, and they may be missing in between.
     pub(crate) fn is_complete(&self) -> bool {
         self.0.iter().all(Option::is_some)
     }
 }
 
-/// The file of a program: with a slash relative to the working directory, else on the path.
+/// Finds the file of a program: relative to the working directory if it contains a slash, otherwise
+/// in `PATH`.
 pub(crate) fn program(folder: &Path, word: &str) -> PathBuf {
     if word.contains('/') {
         return folder.join(word);

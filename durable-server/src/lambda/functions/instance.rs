@@ -1,4 +1,4 @@
-//! One process of a function and the invocation it works on.
+//! Process of a function, and its current invocation.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,12 +20,12 @@ use crate::lambda::clock;
 use crate::lambda::options::Function;
 use crate::lambda::service::ErrorObject;
 
-/// Time for a process to ask for its first invocation.
+/// Time for a process to request its first invocation.
 const INIT_TIMEOUT: Duration = Duration::from_secs(60);
-/// Time for the last lines of a process that has ended.
+/// Time to read the last output of a process that has ended.
 const OUTPUT_DRAIN: Duration = Duration::from_millis(500);
 
-/// An invocation to be run.
+/// Invocation to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
     pub(crate) request_id: String,
@@ -44,7 +44,7 @@ pub(crate) enum End {
     Error(FunctionError),
 }
 
-/// Error of a function, as `Invoke` returns it.
+/// Error of a function, in the format of `Invoke`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FunctionError {
     pub(crate) body: Value,
@@ -58,7 +58,7 @@ impl FunctionError {
         }
     }
 
-    /// The error that a runtime reported; `kind` is its header.
+    /// Parses the error that a runtime reported; `kind` is from its header.
     pub(super) fn reported(body: &[u8], kind: Option<&str>) -> Self {
         let body = serde_json::from_slice::<Value>(body).ok();
         let mut body = body.filter(Value::is_object).unwrap_or_else(|| json!({}));
@@ -68,7 +68,7 @@ impl FunctionError {
         Self { body }
     }
 
-    /// The error as operations and executions record it.
+    /// Converts the error to the format of operations and executions.
     pub(crate) fn object(&self) -> ErrorObject {
         let text = |key: &str| {
             self.body
@@ -92,7 +92,7 @@ impl FunctionError {
     }
 }
 
-/// An invocation handed to the process.
+/// Invocation that the process is running.
 #[derive(Debug)]
 pub(super) struct CurrentInvocation {
     pub(super) request_id: String,
@@ -106,7 +106,7 @@ pub(super) struct CurrentInvocation {
 
 type Assignment = (Job, oneshot::Sender<End>, oneshot::Sender<()>);
 
-/// State that a process's Runtime API shares with its owner.
+/// State shared by the Runtime API of a process and the owner of the process.
 #[derive(Debug)]
 pub(super) struct Shared {
     timeout: Duration,
@@ -120,13 +120,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    /// Waits for an invocation. One that was not answered is lost.
+    /// Waits for the next invocation. An unanswered previous one fails.
     pub(super) async fn take(&self) -> Option<CurrentInvocation> {
         let unanswered = locked(&self.current).take();
         if let Some((_, end)) = unanswered {
-            let text = "the runtime asked for the next invocation without answering this one";
+            let text = "the runtime requested the next invocation without answering this one";
             let error = FunctionError::new("Runtime.NoResponse", text);
-            // Nobody waits when its time was over.
+            // The receiver is gone if the invocation has timed out.
             let _ = end.send(End::Error(error));
         }
         let (job, end, taken) = self.queue.lock().await.recv().await?;
@@ -158,7 +158,7 @@ impl Shared {
     }
 }
 
-/// A process of a function. Dropping it kills the process.
+/// Process of a function. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Instance {
     shared: Arc<Shared>,
@@ -229,7 +229,7 @@ impl Instance {
         self.ended.borrow().is_some()
     }
 
-    /// Runs an invocation. A process that does not end it in time is killed.
+    /// Runs an invocation. Kills the process if it times out.
     pub(super) async fn run(&mut self, job: Job) -> End {
         let request_id = job.request_id.clone();
         let (end, mut ended) = oneshot::channel();
@@ -298,14 +298,14 @@ fn command(function: &Function, environment: &Environment, api: &str) -> Command
     command
 }
 
-/// Waits for the end of a process, killing it and its children when asked to.
+/// Waits for the end of a process. Kills it and its children on `kill`.
 async fn wait(child: &mut Child, kill: &Notify) -> String {
     let id = child.id();
     let status = tokio::select! {
         status = child.wait() => status,
         () = kill.notified() => {
             kill_group(id);
-            // Without process groups at least the process itself.
+            // On systems without process groups, this kills at least the process itself.
             let _ = child.start_kill();
             child.wait().await
         }
@@ -320,7 +320,7 @@ async fn wait(child: &mut Child, kill: &Notify) -> String {
 fn kill_group(id: Option<u32>) {
     let id = id.and_then(|id| i32::try_from(id).ok());
     if let Some(group) = id.and_then(rustix::process::Pid::from_raw) {
-        // It may have ended by itself.
+        // Fails if the group has ended already.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
 }

@@ -1,4 +1,4 @@
-//! Output of functions: to the server's output, to files, and the last bytes for `LogType=Tail`.
+//! Output of functions: copied to the server's output and to files, with a tail for `LogType=Tail`.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -9,7 +9,7 @@ use crate::lambda::options::Output;
 
 /// Bytes that `LogType=Tail` returns.
 const TAIL_BYTES: usize = 4_096;
-/// Longest line that is kept as one.
+/// Longest line. Longer ones are split.
 pub(crate) const MAX_LINE: usize = 256 * 1_024;
 
 /// Log of one function.

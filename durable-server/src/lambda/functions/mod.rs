@@ -1,4 +1,4 @@
-//! Functions: processes that poll a Runtime API of their own.
+//! Functions: processes that poll a Runtime API.
 
 mod fingerprint;
 mod instance;

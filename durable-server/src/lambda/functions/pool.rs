@@ -1,4 +1,4 @@
-//! The processes of one function.
+//! Pool of the processes of one function.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,9 +12,9 @@ use super::instance::{End, FunctionError, Instance, Job};
 use super::logs::Logs;
 use crate::lambda::options::Function;
 
-/// Life of a process that has nothing to do.
+/// Time after which an idle process is ended.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
-/// Attempts to start a process whose file is being replaced, and the pause between them.
+/// Attempts to start a process while its file is being replaced, and the pause between them.
 const START_ATTEMPTS: u32 = 20;
 const START_PAUSE: Duration = Duration::from_millis(100);
 
@@ -26,7 +26,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// The server's own variables without those of AWS, and those that Lambda sets.
+    /// The variables of the server, without those of AWS, and those that Lambda sets.
     pub(super) fn variables(&self, api: &str) -> impl Iterator<Item = (OsString, OsString)> + '_ {
         let foreign = |name: &OsString| {
             let name = name.to_string_lossy();
@@ -41,7 +41,7 @@ impl Environment {
     }
 }
 
-/// Runs the invocations of one function.
+/// Pool of processes that run the invocations of one function.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) name: String,
@@ -71,10 +71,13 @@ impl Pool {
         }
     }
 
-    /// Runs one invocation in a process of its own for as long as it lasts.
+    /// Runs one invocation. Its process runs no other invocation meanwhile.
     pub(crate) async fn run(&self, job: Job) -> End {
         let Ok(_place) = self.room.acquire().await else {
-            return End::Error(FunctionError::new("ServiceException", "the server stops"));
+            return End::Error(FunctionError::new(
+                "ServiceException",
+                "the server is shutting down",
+            ));
         };
         let mut instance = match self.instance().await {
             Ok(instance) => instance,
@@ -131,7 +134,7 @@ impl Pool {
         }
     }
 
-    /// Takes an idle process that runs the current files; drops those that do not.
+    /// Takes an idle process that runs the current files; drops processes of older files.
     fn reuse(&self, fingerprint: &Fingerprint) -> Option<Instance> {
         let mut idle = self.idle();
         idle.retain(|(_, instance)| !instance.is_dead());
@@ -143,13 +146,13 @@ impl Pool {
         idle.pop().map(|(_, instance)| instance)
     }
 
-    /// Ends idle processes and starts no more.
+    /// Ends idle processes and refuses new invocations.
     pub(crate) fn close(&self) {
         self.room.close();
         self.idle().clear();
     }
 
-    /// Ends processes that have had nothing to do for long.
+    /// Ends processes that have been idle for too long.
     pub(crate) fn reap(&self) {
         self.idle()
             .retain(|(since, instance)| since.elapsed() < IDLE_TIMEOUT && !instance.is_dead());

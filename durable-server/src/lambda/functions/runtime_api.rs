@@ -1,4 +1,4 @@
-//! The Runtime API of one process.
+//! Runtime API of one process.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::instance::{End, FunctionError, Shared};
 use crate::http::{BodyError, Guard, read};
 use crate::lambda::service::MAX_PAYLOAD;
 
-/// Bytes of an answer that Lambda accepts.
+/// Largest response that Lambda accepts, in bytes.
 const MAX_RESPONSE: usize = MAX_PAYLOAD + 100;
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {

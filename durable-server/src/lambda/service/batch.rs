@@ -1,4 +1,4 @@
-//! Batches of updates: applied as a whole or not at all.
+//! Batches of updates, applied atomically.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub(crate) struct Target {
     pub(crate) durable: bool,
 }
 
-/// Why a chained invoke has no target.
+/// Reason a chained invoke has no target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unresolved {
     /// The checkpoint is refused.
@@ -30,7 +30,7 @@ pub(crate) enum Unresolved {
     Failed(ErrorObject),
 }
 
-/// The functions that chained invokes may run.
+/// Lookup of the functions that chained invokes may run.
 pub(crate) trait Targets {
     fn resolve(&self, name: &str) -> Result<Target, Unresolved>;
 }
@@ -67,7 +67,7 @@ impl Staged {
         self.operations.push(operation);
     }
 
-    /// An operation may occur twice in a batch only as a start and its end.
+    /// Checks that an operation occurs twice in a batch only as a start followed by its end.
     fn check_repetition(&mut self, update: &Update) -> Result<(), Refusal> {
         let actions = self.actions.entry(update.id.clone()).or_default();
         actions.push(update.action);
@@ -137,7 +137,7 @@ impl Execution {
         Ok(())
     }
 
-    /// A chained invoke without a target fails in the answer to its start.
+    /// Stages a chained invoke. One without a target fails in the response to its start.
     fn stage_invoke(
         &self,
         staged: &mut Staged,

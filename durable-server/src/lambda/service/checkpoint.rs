@@ -1,4 +1,4 @@
-//! The checkpoint call: tokens, idempotency and the delta in its answer.
+//! The checkpoint call: tokens, idempotency and the changes in its response.
 
 use super::batch::Targets;
 use super::execution::{Execution, Moment};
@@ -7,7 +7,7 @@ use super::token;
 use super::validation;
 use super::wire::{CheckpointRequest, Refusal};
 
-/// The last accepted checkpoint, for a client that did not get its answer.
+/// The last accepted checkpoint, kept for a client that repeats it.
 #[derive(Debug)]
 pub(super) struct Answered {
     token: String,
@@ -16,7 +16,7 @@ pub(super) struct Answered {
 }
 
 impl Execution {
-    /// Applies a checkpoint and returns the body of the answer.
+    /// Applies a checkpoint and returns the body of the response.
     pub(crate) fn checkpoint(
         &mut self,
         request: &CheckpointRequest,
@@ -48,7 +48,7 @@ impl Execution {
         Ok(body)
     }
 
-    /// Only the current token is accepted, for reading too.
+    /// Checks that the token is the current one. Reads need the current token too.
     pub(super) fn check_token(&self, presented: &str) -> Result<(), Refusal> {
         if token::checkpoint_execution(presented).is_some_and(|id| id != self.head.id) {
             return Err(Refusal::invalid(
@@ -73,7 +73,7 @@ impl Execution {
         (same && self.is_running()).then(|| last.body.clone())
     }
 
-    /// Everything that has changed since the invocation was last told.
+    /// Returns the changes that the invocation has not seen yet.
     fn unseen_changes(&mut self) -> String {
         let since = self.head.seen;
         self.head.seen = self.head.changes;

@@ -1,4 +1,4 @@
-//! Answers of the read operations about one execution.
+//! Responses of the read operations on one execution.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::execution::{Execution, Head};
 use super::operation::seconds;
 
 impl Execution {
-    /// Answers `GetDurableExecution`.
+    /// Builds the response of `GetDurableExecution`.
     pub(crate) fn describe(&self, with_data: bool) -> Value {
         let head = &self.head;
         let mut answer = head.summary();
@@ -45,7 +45,7 @@ impl Execution {
 }
 
 impl Head {
-    /// The execution as lists show it.
+    /// Builds the entry of a list of executions.
     pub(crate) fn summary(&self) -> Value {
         let mut summary = json!({
             "DurableExecutionArn": self.arn,

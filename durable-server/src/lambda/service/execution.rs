@@ -1,4 +1,4 @@
-//! The state of one execution.
+//! State of one execution.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,10 +12,10 @@ use super::pause::Pause;
 use super::transition;
 use super::wire::{Action, ErrorObject, Kind, Update};
 
-/// Longest life of an execution in seconds, pauses included.
+/// Longest lifetime of an execution in seconds, pauses included.
 pub(crate) const MAX_LIFETIME: i64 = 31_622_400;
 
-/// Time of a call, and how many times faster than real time the service's timers run.
+/// Time of a call, with the speed-up factor of the service's timers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Milliseconds since 1970.
@@ -24,13 +24,13 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// `seconds` of service time in real milliseconds, at least one.
+    /// Converts `seconds` of service time to real milliseconds, at least one.
     pub(crate) fn millis(self, seconds: i64) -> u64 {
         let millis = seconds as f64 * 1_000.0 / self.scale;
         (millis as u64).max(1)
     }
 
-    /// The time `seconds` of service time from now.
+    /// Returns the time after `seconds` of service time.
     pub(crate) fn after(self, seconds: i64) -> u64 {
         self.now.saturating_add(self.millis(seconds))
     }
@@ -39,13 +39,13 @@ impl Moment {
 /// Quotas of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// Billed operations of an execution.
+    /// Billed operations per execution.
     pub(crate) operations: u64,
-    /// Bytes of payloads and errors that an execution may write.
+    /// Bytes of payloads and errors per execution.
     pub(crate) bytes: u64,
-    /// Failed invocations in a row that end an execution.
+    /// Consecutive failed invocations that fail an execution.
     pub(crate) failed_invocations: u32,
-    /// `PENDING` answers in a row with nothing pending that end an execution.
+    /// Consecutive `PENDING` outputs without pending operations that fail an execution.
     pub(crate) improper_pendings: u32,
     /// Bytes of operations in one page of state.
     pub(crate) page_bytes: usize,
@@ -112,7 +112,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Invocation {
     pub(crate) request_id: String,
     pub(crate) started: u64,
-    /// Whether something outside the handler changed an operation since it started.
+    /// Whether an external event has changed an operation since it started.
     pub(crate) triggered: bool,
 }
 
@@ -130,7 +130,7 @@ pub(crate) struct Used {
     pub(crate) bytes: u64,
 }
 
-/// What an execution starts with.
+/// Execution to start.
 #[derive(Debug, Clone)]
 pub(crate) struct NewExecution {
     pub(crate) id: String,
@@ -144,7 +144,7 @@ pub(crate) struct NewExecution {
     pub(crate) secret: String,
     pub(crate) timeout_seconds: i64,
     pub(crate) retention_days: u32,
-    /// Whether the caller does not wait, which lowers the limit of the output.
+    /// Whether the start was asynchronous, which lowers the limit of the output.
     pub(crate) asynchronous: bool,
     pub(crate) parent: Option<Parent>,
     pub(crate) tenant: Option<String>,
@@ -160,7 +160,7 @@ impl NewExecution {
     }
 }
 
-/// Everything of an execution but its operations and its history.
+/// State of an execution without its operations and its history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Head {
     pub(crate) id: String,
@@ -180,9 +180,9 @@ pub(crate) struct Head {
     pub(super) secret: String,
     /// Number of the last change of an operation.
     pub(super) changes: u64,
-    /// Last change that the current invocation knows of.
+    /// Last change that the current invocation has seen.
     pub(super) seen: u64,
-    /// Last change that an invocation with a valid output knew of.
+    /// Last change that an invocation with a valid output had seen.
     pub(super) handed_over: u64,
     pub(super) tokens: u64,
     pub(super) token: Option<String>,
@@ -191,9 +191,9 @@ pub(crate) struct Head {
     pub(super) outcome: Option<Outcome>,
     pub(super) failures: u32,
     pub(super) improper: u32,
-    /// Whether the current invocation was denied a further token.
+    /// Whether the current invocation gets no further token.
     pub(super) withheld: bool,
-    /// Time of the next invocation, whatever has changed.
+    /// Time of the next invocation, regardless of changes.
     pub(super) wake: Option<u64>,
     pub(super) used: Used,
     pub(super) deadline: Option<u64>,
@@ -204,7 +204,7 @@ pub(crate) struct Head {
     pub(super) events: u64,
 }
 
-/// Changes that have to be stored together.
+/// Changes to store atomically.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// The head as JSON.
@@ -220,16 +220,16 @@ pub(crate) struct Changes {
 pub(crate) struct Execution {
     pub(crate) head: Head,
     pub(super) limits: Limits,
-    /// In the order of their start; the first is the execution itself.
+    /// Operations in the order of their start. The first is the execution itself.
     pub(super) operations: Vec<Operation>,
     pub(super) index: HashMap<String, usize>,
-    /// The operation of each change that is not superseded.
+    /// Position of the operation of each change, without superseded changes.
     pub(super) changed: BTreeMap<u64, usize>,
     /// Timers of operations that have not ended.
     pub(super) timers: BTreeSet<(u64, usize)>,
     /// The last accepted checkpoint.
     pub(super) last: Option<Answered>,
-    /// Chained invokes whose target is to be run.
+    /// Chained invokes whose targets have to be started.
     pub(super) dispatches: Vec<String>,
     dirty: BTreeSet<usize>,
     new_events: Vec<(u64, String)>,
@@ -254,7 +254,7 @@ impl Execution {
         execution
     }
 
-    /// An execution as it was stored.
+    /// Restores a stored execution.
     pub(crate) fn restored(head: Head, operations: Vec<Operation>, limits: Limits) -> Self {
         let mut execution = Self::assembled(head, limits);
         for (position, operation) in operations.into_iter().enumerate() {
@@ -287,7 +287,7 @@ impl Execution {
         self.index.get(id).map(|at| &self.operations[*at])
     }
 
-    /// The input, as the caller wrote it.
+    /// The unmodified input.
     pub(crate) fn input(&self) -> &str {
         let start = self.operations.first();
         start
@@ -308,7 +308,7 @@ impl Execution {
         self.store(position, operation);
     }
 
-    /// Stores an operation without a change that handlers are told of.
+    /// Stores an operation without a change that handlers would see.
     pub(super) fn store(&mut self, position: usize, operation: Operation) {
         let before = self.operations.get(position).and_then(Operation::timer);
         if let Some(due) = before {
@@ -336,7 +336,7 @@ impl Execution {
         self.event(kind, at, Some(0), details);
     }
 
-    /// Whether a change is there that no invocation was told of.
+    /// Whether there are changes that no invocation has seen.
     pub(super) fn has_unseen_changes(&self) -> bool {
         self.changed.range(self.head.seen + 1..).next().is_some()
     }
@@ -351,7 +351,7 @@ impl Execution {
         invocation.map(|invocation| &*invocation.request_id)
     }
 
-    /// Notes that something outside the handler changed an operation.
+    /// Notes that an external event has changed an operation.
     pub(super) fn trigger(&mut self) {
         if let Some(invocation) = &mut self.head.invocation {
             invocation.triggered = true;
@@ -378,7 +378,7 @@ impl Execution {
         !self.dirty.is_empty() || !self.new_events.is_empty()
     }
 
-    /// Takes what has changed since the last call.
+    /// Takes the changes since the last call.
     pub(crate) fn take_changes(&mut self) -> Result<Changes, serde_json::Error> {
         let dirty = std::mem::take(&mut self.dirty);
         let operations = dirty.into_iter().map(|position| {

@@ -1,4 +1,4 @@
-//! Changes from outside the handler: callbacks, chained invokes, stopping.
+//! External events: callbacks, results of chained invokes, and stops.
 
 use serde_json::json;
 
@@ -7,14 +7,14 @@ use super::history;
 use super::validation::{MAX_CALLBACK, MAX_CHAINED};
 use super::wire::{ErrorObject, Kind, Refusal, Status};
 
-/// End of a callback.
+/// Outcome of a callback.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum CallbackOutcome {
     Succeeded(Option<String>),
     Failed(ErrorObject),
 }
 
-/// End of a chained invoke.
+/// Outcome of a chained invoke.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum InvokeOutcome {
     Succeeded(Option<String>),
@@ -24,7 +24,7 @@ pub(crate) enum InvokeOutcome {
 }
 
 impl Execution {
-    /// Ends the callback of this operation; `id` is the callback id that the caller presented.
+    /// Completes the callback of an operation; `id` is the callback id from the request.
     pub(crate) fn complete_callback(
         &mut self,
         operation: &str,
@@ -94,7 +94,7 @@ impl Execution {
         ))
     }
 
-    /// Ends a chained invoke; returns whether it was open.
+    /// Completes a chained invoke. Returns whether it was open.
     pub(crate) fn complete_invoke(
         &mut self,
         operation: &str,
@@ -153,7 +153,7 @@ impl Execution {
         self.trigger();
     }
 
-    /// Stops the execution. Its operations stay as they are.
+    /// Stops the execution. Its operations do not change.
     pub(crate) fn stop(&mut self, error: Option<ErrorObject>, at: Moment) {
         self.end(Ending {
             status: ExecutionStatus::Stopped,

@@ -6,7 +6,7 @@ use super::execution::{Ending, ExecutionStatus};
 use super::operation::{Operation, seconds};
 use super::wire::{Action, ErrorObject, Kind, Status, Update};
 
-/// A payload, an input or an error as events carry it.
+/// Wraps a payload in the format of events.
 pub(super) fn wrapped(payload: Option<&str>) -> Value {
     match payload {
         Some(payload) => json!({ "Payload": payload, "Truncated": false }),
@@ -21,7 +21,7 @@ pub(super) fn wrapped_error(error: Option<&ErrorObject>) -> Value {
     }
 }
 
-/// An event; `operation` gives it its id and names.
+/// Builds an event with the id and the names of `operation`.
 pub(super) fn event(
     number: u64,
     kind: &str,
@@ -65,7 +65,7 @@ pub(crate) fn without_data(event: &mut Value) {
     }
 }
 
-/// The event of an execution's end.
+/// Returns type and details of the event for an execution's end.
 pub(super) fn ending(ending: &Ending) -> (&'static str, Value) {
     let error = || json!({ "Error": wrapped_error(ending.error.as_ref()) });
     match ending.status {
@@ -79,7 +79,8 @@ pub(super) fn ending(ending: &Ending) -> (&'static str, Value) {
     }
 }
 
-/// The event of an update that led to `operation`. Chained invokes have their own.
+/// Returns type and details of the event for an update that led to `operation`. Chained invokes have
+/// other events.
 pub(super) fn of_update(update: &Update, operation: &Operation) -> (&'static str, Value) {
     let result = || json!({ "Result": wrapped(operation.payload.as_deref()) });
     let error = || json!({ "Error": wrapped_error(operation.error.as_ref()) });
@@ -107,7 +108,7 @@ fn step_end(update: &Update, operation: &Operation) -> (&'static str, Value) {
     if let Some(delay) = options.and_then(|step| step.next_attempt_delay_seconds) {
         retry["NextAttemptDelaySeconds"] = json!(delay);
     }
-    // A condition that is not met yet is a success with a state, and a delay until the next check.
+    // An unmet condition is a success with a state and a delay until the next check.
     let condition = update.error.is_none()
         && (update.payload.is_some() || update.sub_type.as_deref() == Some("WaitForCondition"));
     if operation.status == Status::Succeeded || update.action == Action::Retry && condition {

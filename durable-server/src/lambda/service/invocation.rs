@@ -1,4 +1,4 @@
-//! Invocations: when one is due, its event, and the effect of its end.
+//! Invocations: when they are due, their events, and the effects of their ends.
 
 use serde_json::{Value, json};
 
@@ -8,16 +8,16 @@ use super::operation::{Times, seconds};
 use super::validation::{MAX_CHAINED, MAX_PAYLOAD};
 use super::wire::ErrorObject;
 
-/// Longest pause before a failed invocation is repeated, in seconds of service time.
+/// Longest delay before a failed invocation is retried, in seconds of service time.
 const MAX_BACKOFF: i64 = 60;
 
 impl Execution {
-    /// Whether an invocation may start at all.
+    /// Whether the execution may be invoked.
     pub(super) fn may_invoke(&self) -> bool {
         self.is_running() && self.head.invocation.is_none() && self.head.pause.is_none()
     }
 
-    /// Whether an invocation is to start now.
+    /// Whether an invocation is due.
     pub(crate) fn is_due(&self, now: u64) -> bool {
         let due = match self.head.wake {
             Some(wake) => wake <= now,
@@ -50,7 +50,7 @@ impl Execution {
         )
     }
 
-    /// Ends the invocation with the handler's answer.
+    /// Ends the invocation with the handler's output.
     pub(crate) fn output(&mut self, output: &[u8], at: Moment) {
         let Some(invocation) = self.close_invocation(None, at) else {
             return;
@@ -71,7 +71,7 @@ impl Execution {
         }
     }
 
-    /// Ends the invocation with an error of the function.
+    /// Ends the invocation with a function error.
     pub(crate) fn invocation_failed(&mut self, error: ErrorObject, at: Moment) {
         if self.close_invocation(Some(&error), at).is_none() {
             return;
@@ -91,7 +91,7 @@ impl Execution {
         self.head.wake = Some(at.after(backoff.min(MAX_BACKOFF)));
     }
 
-    /// Ends an invocation that was in flight when the server stopped, and repeats lost dispatches.
+    /// Fails the invocation that was in flight when the server stopped, and repeats lost dispatches.
     pub(crate) fn recover(&mut self, at: Moment) {
         let open = self.operations.iter().enumerate().filter(|(_, operation)| {
             operation.kind == super::wire::Kind::ChainedInvoke && !operation.status.is_closed()
@@ -142,7 +142,7 @@ impl Execution {
             return;
         }
         if invocation.triggered {
-            // Something completed meanwhile, and the handler may not have noticed.
+            // An operation has completed meanwhile, and the handler may have missed it.
             self.head.wake = Some(at.now);
             return;
         }
@@ -181,7 +181,7 @@ impl Execution {
     }
 }
 
-/// The outcome in a handler's output; `None` for `PENDING`.
+/// Parses the outcome in a handler's output; `None` for `PENDING`.
 fn decide(output: &[u8]) -> Result<Option<Outcome>, &'static str> {
     let output: Value =
         serde_json::from_slice(output).map_err(|_| "Invalid Status in invocation output.")?;

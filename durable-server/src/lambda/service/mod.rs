@@ -1,7 +1,7 @@
-//! The durable execution service as a state machine: no input, no output, no clock.
+//! The durable execution service as a state machine, without I/O or a clock.
 //!
-//! An [`Execution`] changes in memory only. [`Execution::take_changes`] returns what has to be
-//! stored before an answer leaves the server.
+//! An [`Execution`] changes in memory only. [`Execution::take_changes`] returns the changes to store
+//! before a response is sent.
 
 mod batch;
 mod checkpoint;

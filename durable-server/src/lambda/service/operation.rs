@@ -1,10 +1,10 @@
-//! Operations: how they are kept and how they are written on the wire.
+//! Operations and their JSON format.
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::wire::{ChainedInvokeOptions, ErrorObject, Kind, Status};
 
-/// One entry of an execution's checkpoint log. Times are milliseconds since 1970.
+/// Operation of an execution. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Operation {
     pub(crate) id: String,
@@ -17,7 +17,7 @@ pub(crate) struct Operation {
     pub(crate) ended: Option<u64>,
     /// Finished attempts of a step.
     pub(crate) attempt: u32,
-    /// Input of an execution or a chained invoke until it ends; then the result.
+    /// Input of an execution or a chained invoke until it ends, then its result.
     pub(crate) payload: Option<String>,
     pub(crate) error: Option<ErrorObject>,
     pub(crate) replay_children: bool,
@@ -43,7 +43,7 @@ pub(crate) struct CallbackTimes {
 }
 
 impl Operation {
-    /// Whether the service will move the operation on.
+    /// Whether the service will change the operation.
     pub(crate) fn is_pending(&self) -> bool {
         match self.kind {
             Kind::Step => self.status == Status::Pending,
@@ -52,13 +52,13 @@ impl Operation {
         }
     }
 
-    /// The timer of an operation that has not ended.
+    /// Returns the next timer of an operation that has not ended.
     pub(crate) fn timer(&self) -> Option<u64> {
         self.due.filter(|_| !self.status.is_closed())
     }
 }
 
-/// Encoding of timestamps: the invocation event and the API differ.
+/// Encoding of timestamps, which differs between the invocation event and the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Times {
     /// Integer milliseconds, in the event of an invocation.
@@ -67,7 +67,7 @@ pub(crate) enum Times {
     Seconds,
 }
 
-/// A point in time in one of the two encodings.
+/// Timestamp in one of the encodings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stamp(pub(crate) Times, pub(crate) u64);
 
@@ -80,7 +80,7 @@ impl Serialize for Stamp {
     }
 }
 
-/// Milliseconds as the API writes them.
+/// Returns the timestamp in the encoding of the API.
 pub(crate) fn seconds(millis: u64) -> Stamp {
     Stamp(Times::Seconds, millis)
 }
@@ -153,7 +153,7 @@ struct Outcome<'a> {
 }
 
 impl Operation {
-    /// The operation as JSON, with exactly the details of its type.
+    /// Formats the operation as JSON, with the details of its type.
     pub(crate) fn to_json(&self, times: Times) -> String {
         let stamp = |at: u64| Stamp(times, at);
         let view = View {
@@ -167,7 +167,7 @@ impl Operation {
             parent_id: self.parent_id.as_deref(),
             details: self.details(self.due.map(stamp)),
         };
-        // Strings, numbers and no maps with other keys: this cannot fail.
+        // Serializing strings and numbers cannot fail.
         serde_json::to_string(&view).unwrap_or_default()
     }
 

@@ -1,36 +1,36 @@
-//! State in pages: the event of an invocation and what it leaves out.
+//! Pages of operations, in the event of an invocation and in `GetDurableExecutionState`.
 
 use super::execution::Execution;
 use super::operation::Times;
 use super::token::Marker;
 use super::wire::Refusal;
 
-/// Items on a page when the caller does not say how many.
+/// Default number of items on a page.
 const PAGE: usize = 100;
 const MAX_PAGE: usize = 1_000;
 
-/// Number of items on a page for the parameter `MaxItems`.
-pub(crate) fn page_size(asked: Option<&str>) -> Result<usize, Refusal> {
-    let bound = |asked: &str, bound: &str| {
+/// Parses the parameter `MaxItems`.
+pub(crate) fn page_size(max_items: Option<&str>) -> Result<usize, Refusal> {
+    let bound = |max_items: &str, bound: &str| {
         let constraint = format!("Member must have value {bound}");
-        Err(Refusal::validation("maxItems", asked, &constraint))
+        Err(Refusal::validation("maxItems", max_items, &constraint))
     };
-    let Some(asked) = asked else {
+    let Some(max_items) = max_items else {
         return Ok(PAGE);
     };
-    match asked.parse::<i64>() {
+    match max_items.parse::<i64>() {
         Ok(0) => Ok(PAGE),
-        Ok(most) if most < 0 => bound(asked, "greater than or equal to 0"),
+        Ok(most) if most < 0 => bound(max_items, "greater than or equal to 0"),
         Ok(most) if most > MAX_PAGE as i64 => {
-            bound(asked, &format!("less than or equal to {MAX_PAGE}"))
+            bound(max_items, &format!("less than or equal to {MAX_PAGE}"))
         }
         Ok(most) => Ok(most as usize),
-        Err(_) => bound(asked, "of type integer"),
+        Err(_) => bound(max_items, "of type integer"),
     }
 }
 
 impl Execution {
-    /// Positions of the operations changed after `since`, in the order of their start.
+    /// Returns the positions of operations changed after `since`, in the order of their start.
     pub(super) fn changed_since(&self, since: u64) -> Vec<usize> {
         let changed = self.changed.range(since + 1..);
         let mut changed: Vec<usize> = changed.map(|(_, at)| *at).collect();
@@ -38,8 +38,8 @@ impl Execution {
         changed
     }
 
-    /// Positions of what a replay may need: nothing below a closed context, unless the context
-    /// asks for its children.
+    /// Returns the positions of operations that a replay may need: none inside a closed context,
+    /// unless the context replays its children.
     pub(super) fn visible(&self) -> Vec<usize> {
         let mut hidden = vec![false; self.operations.len()];
         for at in 0..self.operations.len() {
@@ -53,14 +53,14 @@ impl Execution {
         (0..hidden.len()).filter(|at| !hidden[*at]).collect()
     }
 
-    /// A page of these operations, with a marker for those that did not fit.
+    /// Formats a page of operations, with a marker if some do not fit.
     pub(super) fn page(&self, all: &[usize], most: usize, since: u64, times: Times) -> String {
         let mut page = String::from("{\"Operations\":[");
         let (mut bytes, mut count) = (0, 0);
         for at in all.iter().take(most) {
             let operation = self.operations[*at].to_json(times);
             bytes += operation.len();
-            // An event may have no room for any; a page of the state has to make progress.
+            // An event may be too small for any operation, but a page of the state has to make progress.
             let must = times == Times::Seconds && count == 0;
             if bytes > self.limits.page_bytes && !must {
                 break;
@@ -79,7 +79,7 @@ impl Execution {
         page
     }
 
-    /// Answers `GetDurableExecutionState`.
+    /// Builds the response of `GetDurableExecutionState`.
     pub(crate) fn state(
         &self,
         presented: &str,

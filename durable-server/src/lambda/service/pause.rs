@@ -1,4 +1,4 @@
-//! Pausing and resuming an execution.
+//! Pauses and resumes executions.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -8,17 +8,17 @@ use super::history;
 use super::operation::seconds;
 use super::wire::Refusal;
 
-/// A pause, from its request on.
+/// Requested or completed pause.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Pause {
     pub(super) requested: u64,
     pub(super) reason: Option<String>,
-    /// Whether the execution timeout stands still too.
+    /// Whether the execution timeout is paused too.
     pub(super) timeout_paused: bool,
     client_token: Option<String>,
-    /// Time when the last invocation was over.
+    /// Time at which the last invocation ended.
     completed: Option<u64>,
-    /// Milliseconds that were left of the execution timeout.
+    /// Milliseconds left of the execution timeout.
     left: Option<u64>,
 }
 

@@ -8,7 +8,7 @@ use super::operation::Operation;
 use super::wire::{ErrorObject, Kind, Status};
 
 impl Execution {
-    /// Time of the next change that time alone brings, or of the next invocation.
+    /// Returns the time of the next timer or invocation.
     pub(crate) fn next_due(&self) -> Option<u64> {
         if !self.is_running() {
             return None;
@@ -21,7 +21,7 @@ impl Execution {
             .min()
     }
 
-    /// Applies every timer that is due.
+    /// Fires all due timers.
     pub(crate) fn advance(&mut self, at: Moment) {
         if !self.is_running() {
             return;
@@ -80,7 +80,7 @@ impl Execution {
         }
     }
 
-    /// Hands out chained invokes that still wait for their caller to suspend.
+    /// Dispatches the chained invokes that wait for their caller to suspend.
     pub(super) fn flush_invokes(&mut self) {
         let waiting: Vec<usize> = self
             .timers
@@ -93,7 +93,7 @@ impl Execution {
         }
     }
 
-    /// Takes the ids of the chained invokes whose target is to be run.
+    /// Takes the ids of chained invokes whose targets have to be started.
     pub(crate) fn take_dispatches(&mut self) -> Vec<String> {
         std::mem::take(&mut self.dispatches)
     }

@@ -1,10 +1,10 @@
-//! Checkpoint tokens, callback ids and page markers: opaque base64 for clients.
+//! Checkpoint tokens, callback ids and page markers, as opaque base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-/// Three bytes that base64 writes as `+/+/`: clients that forget to encode URLs fail at once.
+/// Three bytes that are `+/+/` in base64, so that clients that do not encode URLs fail at once.
 const AWKWARD: [u8; 3] = [0xfb, 0xff, 0xbf];
 
 fn opaque(text: &str) -> String {
@@ -27,21 +27,21 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The checkpoint token with this sequence number.
+/// Creates the checkpoint token with this sequence number.
 pub(crate) fn of_checkpoint(execution: &str, secret: &str, sequence: u64) -> String {
     let text = format!("checkpoint {execution} {sequence}");
     let mac = mac(secret, &text);
     opaque(&format!("{text} {mac}"))
 }
 
-/// The id of a callback.
+/// Creates the id of a callback.
 pub(crate) fn of_callback(execution: &str, secret: &str, operation: &str) -> String {
     let text = format!("callback {execution} {operation}");
     let mac = mac(secret, &text);
     opaque(&format!("{text} {mac}"))
 }
 
-/// The execution id in a checkpoint token.
+/// Returns the execution id in a checkpoint token.
 pub(crate) fn checkpoint_execution(token: &str) -> Option<String> {
     let content = content(token)?;
     let mut words = content.split(' ');

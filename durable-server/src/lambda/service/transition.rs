@@ -5,11 +5,11 @@ use super::operation::{CallbackTimes, Operation};
 use super::token;
 use super::wire::{Action, Kind, Refusal, Status, Update};
 
-/// Milliseconds before a chained invoke runs its target, unless its caller suspends first. It keeps
-/// a fast target from ending before its caller has suspended.
+/// Milliseconds before a chained invoke starts its target, unless its caller suspends first. The
+/// delay keeps a fast target from ending before its caller has suspended.
 const DISPATCH_DELAY: u64 = 300;
 
-/// What an update is applied to.
+/// Time of an update, and id and secret of its execution.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UpdateContext<'a> {
     pub(super) at: Moment,
@@ -17,7 +17,7 @@ pub(super) struct UpdateContext<'a> {
     pub(super) secret: &'a str,
 }
 
-/// Returns the operation after `update`, or why the update is refused.
+/// Applies an update to an operation.
 pub(super) fn apply(
     current: Option<&Operation>,
     update: &Update,
@@ -56,7 +56,7 @@ fn refuse<T>(message: &str) -> Result<T, Refusal> {
     Err(Refusal::invalid(message))
 }
 
-/// Type, subtype, name and parent never change. Updates may leave out all but the type.
+/// Checks that type, subtype, name and parent do not change. Updates may omit all but the type.
 fn check_identity(current: &Operation, update: &Update) -> Result<(), Refusal> {
     let differs =
         |stored: &Option<String>, given: &Option<String>| given.is_some() && given != stored;
@@ -75,7 +75,7 @@ fn check_identity(current: &Operation, update: &Update) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// An operation that has just started.
+/// Creates an operation that has just started.
 pub(super) fn begun(update: &Update, now: u64) -> Operation {
     Operation {
         id: update.id.clone(),

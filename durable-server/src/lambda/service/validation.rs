@@ -1,10 +1,10 @@
-//! Constraints of the API's model on single values.
+//! Validation of single values by the API's model.
 
 use super::wire::{CheckpointRequest, Kind, Refusal, Update};
 
-/// Longest wait and retry delay in seconds.
+/// Longest wait and retry delay, in seconds.
 const MAX_SECONDS: i64 = 31_622_400;
-/// Longest callback timeout in seconds.
+/// Longest callback timeout, in seconds.
 const LONGEST_CALLBACK: i64 = 99_999_999;
 /// Largest payload in any update.
 pub(crate) const MAX_PAYLOAD: usize = 6_291_456;
@@ -36,7 +36,7 @@ pub(crate) fn check_client_token(token: &str) -> Result<(), Refusal> {
     matching(printable, "clientToken", token, "[\\x21-\\x7E]+")
 }
 
-/// Whether `name` is a legal name of an execution.
+/// Checks the name of an execution.
 pub(crate) fn check_execution_name(name: &str) -> Result<(), Refusal> {
     length("durableExecutionName", name, 1, 64)?;
     let fits = name.bytes().all(is_word);

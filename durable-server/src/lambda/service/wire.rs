@@ -1,4 +1,4 @@
-//! Requests and errors as the durable API spells them.
+//! Requests and errors in the format of the durable API.
 
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ impl ErrorObject {
         }
     }
 
-    /// Size of its JSON in bytes.
+    /// Returns the size of its JSON in bytes.
     pub(crate) fn size(&self) -> usize {
         serde_json::to_string(self).map_or(0, |json| json.len())
     }
@@ -115,7 +115,7 @@ pub(crate) struct ChainedInvokeOptions {
     pub(crate) x_amzn_trace_id: Option<String>,
 }
 
-/// One change that a handler writes to its execution.
+/// Update of an operation, written by a handler.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Update {
@@ -154,7 +154,7 @@ impl Update {
         }
     }
 
-    /// Bytes that count against the execution's storage quota.
+    /// Returns the bytes that count against the storage quota.
     pub(crate) fn written_bytes(&self) -> u64 {
         let payload = self.payload.as_ref().map_or(0, String::len);
         let error = self.error.as_ref().map_or(0, ErrorObject::size);
@@ -177,7 +177,7 @@ impl CheckpointRequest {
     }
 }
 
-/// Error answer of the API.
+/// Error response of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,

@@ -1,5 +1,5 @@
-//! A function that only calls the service: steps of a durable execution without an SDK. What it
-//! measures is the service, not the function.
+//! Load function: makes the service calls of a durable execution without an SDK, so that the time
+//! measured is that of the service.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 const STEPS: u32 = 20;
 
-/// Answers invocations until the process is killed. `EFFECTS` is a folder for the times of calls in
-/// microseconds, a line each.
+/// Handles invocations until the process is killed. Writes the duration of each call, in
+/// microseconds, to a file in the folder `EFFECTS`.
 pub(crate) fn run() -> Result<(), BoxError> {
     let mut runtime = Connection::open(&std::env::var("AWS_LAMBDA_RUNTIME_API")?)?;
     let endpoint = std::env::var("AWS_ENDPOINT_URL_LAMBDA")?;
@@ -62,7 +62,7 @@ fn execute(
     Ok(json!({"Status": "SUCCEEDED", "Result": "20"}))
 }
 
-/// A connection that is opened again when the other side closes it.
+/// HTTP connection that reconnects when the peer closes it.
 struct Connection {
     address: String,
     stream: Option<BufReader<TcpStream>>,

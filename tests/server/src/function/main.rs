@@ -1,5 +1,5 @@
-//! Lambda functions for tests. The name of the function says which one; `EFFECTS` is a file that
-//! gets a line whenever a body begins.
+//! Lambda functions for tests, selected by the function's name. Each body appends a line to the file
+//! `EFFECTS`.
 
 mod load;
 
@@ -9,7 +9,7 @@ use std::net::TcpStream;
 
 use durable::prelude::*;
 
-/// What bodies leave behind.
+/// Log of the bodies that ran.
 struct World {
     effects: Option<String>,
 }
@@ -24,7 +24,7 @@ impl World {
     }
 }
 
-/// `n` steps, one after the other.
+/// Runs `n` sequential steps.
 #[durable]
 async fn steps(world: &World, n: u64) -> Result<u64, BoxError> {
     let mut sum = 0;
@@ -38,7 +38,7 @@ async fn steps(world: &World, n: u64) -> Result<u64, BoxError> {
     Ok(sum)
 }
 
-/// Steps, waits and two invokes of other functions.
+/// Runs steps, waits and two invokes of other functions.
 #[durable]
 async fn journey(world: &World, traveller: u64) -> Result<u64, BoxError> {
     let mut miles = 0;
@@ -65,7 +65,7 @@ async fn echo(world: &World, value: u64) -> Result<u64, BoxError> {
     .await?)
 }
 
-/// Waits for an approval for up to an hour, with a sign of life every ten minutes.
+/// Waits for an approval for up to an hour, with a heartbeat timeout of ten minutes.
 #[durable]
 async fn approval(_world: &World, who: String) -> Result<String, BoxError> {
     let name = step!("ask", Ok::<_, String>(who.clone())).await?;
@@ -88,14 +88,14 @@ async fn sleepy(_world: &World) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Fails.
+/// Prints a line and fails.
 #[durable]
 async fn broken(_world: &World) -> Result<(), BoxError> {
     println!("about to fail");
     Err("nothing works".into())
 }
 
-/// Answers requests of the Runtime API by hand: any program in any language is a function.
+/// Polls the Runtime API by hand, like a function in any language.
 fn plain() -> Result<(), BoxError> {
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API")?;
     loop {

@@ -1,4 +1,4 @@
-//! The API over HTTP.
+//! Tests of the API over HTTP.
 
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn names_make_starts_idempotent() {
             format!("Execution already started: {}", arn(&first))
         )
     );
-    // Another function has names of its own.
+    // Names are separate for each function.
     assert_eq!(start(json!(3), "echo:$LATEST").status, 200);
     let effects = server.effects();
     assert_eq!(
@@ -186,7 +186,7 @@ fn versions_and_aliases_pin_an_execution() {
 }
 
 #[test]
-fn callbacks_are_completed_failed_and_kept_alive() {
+fn callbacks_succeed_fail_and_accept_heartbeats() {
     let server = scaled();
     let begin = |who: &str| {
         let arn = server.begin("approval:$LATEST", &json!(who));
@@ -233,7 +233,7 @@ fn callbacks_are_completed_failed_and_kept_alive() {
 }
 
 #[test]
-fn a_callback_that_nobody_keeps_alive_times_out() {
+fn a_callback_without_heartbeats_times_out() {
     let server = Server::start(Settings {
         arguments: vec!["--time-scale".into(), "300".into()],
         ..Settings::default()
@@ -339,7 +339,7 @@ fn lists_are_filtered_and_paged_newest_first() {
 }
 
 #[test]
-fn histories_are_paged_in_both_directions_and_can_leave_out_data() {
+fn histories_are_paged_in_both_directions_and_can_omit_data() {
     let server = scaled();
     let answer = server.invoke("steps:$LATEST", &json!(10));
     let arn = answer.header("x-amz-durable-execution-arn");

@@ -1,4 +1,4 @@
-//! The AWS CLI and boto3 against the server. Where they are missing the tests say so and pass,
+//! Tests with the AWS CLI and boto3. They are skipped with a message if these are not installed,
 //! unless `DURABLE_REQUIRE_AWS` is set.
 
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::server::{Server, Settings};
 
-/// A program of the environment that `.ci/run` sets up, or one on the path.
+/// Finds a program in the environment that `.ci/run` creates, or in `PATH`.
 fn program(name: &str) -> PathBuf {
     let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
@@ -54,7 +54,7 @@ fn scaled() -> Server {
 }
 
 #[test]
-fn boto3_knows_every_answer() {
+fn boto3_parses_every_response() {
     let server = scaled();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/python/boto3_api.py");
     let output = command(&server, "python3").arg(script).output();

@@ -1,4 +1,4 @@
-//! Processes of functions: crashes, timeouts, new binaries, logs.
+//! Tests of function processes: crashes, timeouts, new binaries, logs.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ fn plain(more: &str) -> Server {
 }
 
 #[test]
-fn a_function_that_is_not_durable_is_just_invoked() {
+fn a_function_that_is_not_durable_can_be_invoked() {
     let server = plain("");
     let tail = [("x-amz-log-type", "Tail")];
     let answer = server.try_invoke("plain", &tail, &json!({"a": 1})).unwrap();
@@ -38,7 +38,7 @@ fn a_function_that_is_not_durable_is_just_invoked() {
 }
 
 #[test]
-fn a_crashed_function_is_started_again() {
+fn a_crashed_function_is_restarted() {
     let server = plain("");
     let crashed = server.invoke("plain", &json!("crash"));
     assert_eq!(crashed.header("x-amz-function-error"), "Unhandled");
@@ -49,7 +49,7 @@ fn a_crashed_function_is_started_again() {
 }
 
 #[test]
-fn a_function_that_takes_too_long_is_killed() {
+fn a_function_that_times_out_is_killed() {
     let server = plain("timeout = 1");
     let begun = Instant::now();
     let hung = server.invoke("plain", &json!("hang"));
@@ -64,7 +64,7 @@ fn a_function_that_takes_too_long_is_killed() {
 }
 
 #[test]
-fn an_asynchronous_invocation_is_tried_three_times() {
+fn an_asynchronous_invocation_has_three_attempts() {
     let server = Server::start(Settings {
         functions: function("plain", ""),
         arguments: vec!["--time-scale".into(), "1000".into()],
@@ -153,7 +153,7 @@ fn a_new_binary_is_used_from_the_next_invocation_on() {
 }
 
 #[test]
-fn wrong_settings_are_refused_with_what_to_do() {
+fn invalid_settings_are_refused_with_advice() {
     let refused = |arguments: &[&str]| {
         let command = std::process::Command::new(env!("CARGO_BIN_EXE_command"))
             .arg("lambda")

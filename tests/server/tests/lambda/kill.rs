@@ -1,4 +1,4 @@
-//! The server is killed at random, again and again; everything ends, and nothing happens twice.
+//! The server is killed repeatedly: every execution ends, and nothing takes effect twice.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ fn durable_on_disk() -> Server {
     })
 }
 
-/// Starts an execution, however often the server dies meanwhile: its name makes that safe.
+/// Starts an execution, retrying while the server restarts. The execution's name makes retries safe.
 fn begin(server: &mut Server, traveller: u64) -> String {
     let name = format!("traveller-{traveller}");
     let headers = [
@@ -36,7 +36,7 @@ fn begin(server: &mut Server, traveller: u64) -> String {
     }
 }
 
-/// Processes that were started for this server's functions.
+/// Number of processes of this server's functions.
 fn functions(server: &Server) -> usize {
     let marker = format!("SERVER_TESTS={}", server.folder.path().display());
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -50,7 +50,7 @@ fn functions(server: &Server) -> usize {
 }
 
 #[test]
-fn fifty_executions_survive_a_server_that_keeps_dying() {
+fn executions_survive_repeated_kills_of_the_server() {
     let given = std::env::var("DURABLE_SEED")
         .ok()
         .and_then(|text| text.parse().ok());
@@ -73,7 +73,7 @@ fn fifty_executions_survive_a_server_that_keeps_dying() {
         );
         check_history(&server.history(arn));
     }
-    // Each journey invokes `echo` once, whatever became of the dispatch.
+    // Each journey invokes `echo` once, even if its dispatch was repeated.
     let path = "/2025-12-01/functions/echo/durable-executions?MaxItems=1000";
     let echoes = server.call("GET", path, &Value::Null).json();
     assert_eq!(
@@ -84,7 +84,7 @@ fn fifty_executions_survive_a_server_that_keeps_dying() {
     println!("{KILLS} kills under {EXECUTIONS} executions: {repeated} bodies ran again");
 }
 
-/// Events are numbered without gaps, and every operation starts and ends once.
+/// Checks that events are numbered without gaps and that every operation starts and ends once.
 fn check_history(events: &[Value]) {
     let mut ends: HashMap<(String, String), u32> = HashMap::new();
     for (at, event) in events.iter().enumerate() {
@@ -157,7 +157,7 @@ fn callbacks_and_waits_survive_a_restart() {
 }
 
 #[test]
-fn a_state_file_has_one_server() {
+fn a_state_file_is_locked_by_its_server() {
     let server = durable_on_disk();
     let second = std::process::Command::new(env!("CARGO_BIN_EXE_command"))
         .args([
@@ -173,5 +173,5 @@ fn a_state_file_has_one_server() {
         .output();
     let second = second.unwrap();
     let told = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(told.contains("another server uses it"), "{told}");
+    assert!(told.contains("another server is using it"), "{told}");
 }

@@ -1,4 +1,4 @@
-//! Foreign, huge, slow and malformed requests.
+//! Tests of foreign, oversized, slow and malformed requests.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::server::{Server, Settings, answer, execution};
 
 #[test]
-fn web_pages_cannot_drive_the_server() {
+fn web_pages_cannot_send_requests() {
     let server = Server::start(Settings::default());
     let invoke = "/2015-03-31/functions/plain/invocations";
     for (headers, reason) in [
@@ -46,7 +46,7 @@ fn web_pages_cannot_drive_the_server() {
 }
 
 #[test]
-fn an_access_key_is_asked_for_when_one_is_set() {
+fn requests_need_the_access_key_if_one_is_set() {
     let server = Server::start(Settings {
         arguments: vec!["--access-key".into(), "LOCALKEY1234567890".into()],
         ..Settings::default()
@@ -65,7 +65,7 @@ fn an_access_key_is_asked_for_when_one_is_set() {
     };
     assert_eq!(server.invoke("steps:$LATEST", &json!(2)).error().0, 403);
     assert_eq!(signed("ANOTHERKEY12345678").error().0, 403);
-    // Functions have the key: they reach their own checkpoints.
+    // Functions receive the key, so their checkpoints are accepted.
     assert_eq!(signed("LOCALKEY1234567890").json(), 1);
 }
 
@@ -84,7 +84,7 @@ fn bodies_are_limited() {
         b"\r\n".to_vec(),
     ]
     .concat();
-    // The server stops reading; some of this is never taken.
+    // The server stops reading, so later writes may fail.
     for _ in 0..64 {
         if stream.write_all(&chunk).is_err() {
             break;
@@ -98,7 +98,7 @@ fn bodies_are_limited() {
 }
 
 #[test]
-fn slow_clients_are_cut_off_while_others_are_served() {
+fn slow_clients_are_disconnected_while_others_are_served() {
     let server = Server::start(Settings::default());
     let open = |text: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
@@ -135,7 +135,7 @@ fn slow_clients_are_cut_off_while_others_are_served() {
 }
 
 #[test]
-fn malformed_requests_get_errors_in_the_shape_of_aws() {
+fn malformed_requests_get_errors_in_the_format_of_aws() {
     let server = Server::start(Settings::default());
     let arn = server.begin("sleepy:$LATEST", &json!(null));
     server.event(&arn, "InvocationCompleted");
@@ -219,7 +219,7 @@ fn random_bytes_do_no_harm() {
     for _ in 0..300 {
         let noise: Vec<u8> = (0..random.usize(..300)).map(|_| random.u8(..)).collect();
         if random.bool() {
-            // Not even HTTP.
+            // Not HTTP.
             let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
             let _ = stream.write_all(&noise);
             continue;

@@ -1,4 +1,4 @@
-//! A server as a process, and requests to it.
+//! Starts the server as a process and sends requests to it.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long a test waits for what should come soon.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Time after which a test stops waiting and fails.
+const STALL_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Settings of a server.
 pub(crate) struct Settings {
@@ -35,7 +35,7 @@ impl Default for Settings {
     }
 }
 
-/// A function of the test program; further settings are lines of TOML.
+/// Settings of a function of the test program, with additional lines of TOML.
 pub(crate) fn function(name: &str, more: &str) -> String {
     let program = env!("CARGO_BIN_EXE_function");
     let durable = name != "plain";
@@ -44,7 +44,7 @@ pub(crate) fn function(name: &str, more: &str) -> String {
     )
 }
 
-/// A running `durable lambda`. It is killed at the end of the test.
+/// Running `durable lambda`, killed on drop.
 pub(crate) struct Server {
     pub(crate) folder: TempDir,
     pub(crate) port: u16,
@@ -61,7 +61,7 @@ impl Drop for Server {
     }
 }
 
-/// An answer over HTTP.
+/// HTTP response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -78,7 +78,7 @@ impl Answer {
         self.headers.get(name).map_or("", String::as_str)
     }
 
-    /// The code and the message of an error.
+    /// Returns the status, code and message of an error.
     pub(crate) fn error(&self) -> (u16, String, String) {
         let message = self.json()["message"]
             .as_str()
@@ -109,7 +109,7 @@ impl Server {
         server
     }
 
-    /// Another server, on this port, as the requests of this one see it.
+    /// Returns a client of another server, which listens on `port`.
     pub(crate) fn at(&self, port: u16) -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -119,7 +119,7 @@ impl Server {
         }
     }
 
-    /// Starts the process, with the state of the one before.
+    /// Restarts the process with the state of the previous one.
     pub(crate) fn resume(&mut self) {
         let output = File::options()
             .create(true)
@@ -146,12 +146,12 @@ impl Server {
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             let ended = self.process.as_mut().unwrap().try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?}: {}", self.output());
-            assert!(begun.elapsed() < PATIENCE, "no server");
+            assert!(begun.elapsed() < STALL_TIMEOUT, "no server");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Kills the process, as a crash would.
+    /// Kills the process without a shutdown.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
@@ -202,7 +202,7 @@ impl Server {
             body.len()
         );
         let mut stream = TcpStream::connect(&host)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(STALL_TIMEOUT))?;
         stream.write_all(text.as_bytes())?;
         stream.write_all(body)?;
         answer(&mut stream)
@@ -216,7 +216,7 @@ impl Server {
         self.try_call(method, path, &[], body.as_bytes()).unwrap()
     }
 
-    /// Invokes a function and waits for its answer.
+    /// Invokes a function and waits for its response.
     pub(crate) fn invoke(&self, function: &str, input: &Value) -> Answer {
         self.try_invoke(function, &[], input).unwrap()
     }
@@ -251,12 +251,12 @@ impl Server {
             if now["Status"] == status {
                 return now;
             }
-            assert!(begun.elapsed() < PATIENCE, "not {status}: {now}");
+            assert!(begun.elapsed() < STALL_TIMEOUT, "not {status}: {now}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// The whole history of an execution.
+    /// Reads the complete history of an execution.
     pub(crate) fn history(&self, arn: &str) -> Vec<Value> {
         let mut events = Vec::new();
         let mut marker = String::new();
@@ -284,18 +284,18 @@ impl Server {
             if let Some(event) = found {
                 return event;
             }
-            assert!(begun.elapsed() < PATIENCE, "no {kind}");
+            assert!(begun.elapsed() < STALL_TIMEOUT, "no {kind}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 }
 
-/// The path of an operation on an execution.
+/// Returns the path of an operation on an execution.
 pub(crate) fn execution(arn: &str, operation: &str) -> String {
     format!("/2025-12-01/durable-executions/{}{operation}", encoded(arn))
 }
 
-/// The path of an operation on a callback.
+/// Returns the path of an operation on a callback.
 pub(crate) fn callback(id: &str, operation: &str) -> String {
     format!(
         "/2025-12-01/durable-execution-callbacks/{}/{operation}",
@@ -315,11 +315,11 @@ pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Reads an answer up to the end of the connection.
+/// Reads a response until the connection ends.
 pub(crate) fn answer(stream: &mut TcpStream) -> io::Result<Answer> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
-    let invalid = || io::Error::new(io::ErrorKind::UnexpectedEof, "no whole answer");
+    let invalid = || io::Error::new(io::ErrorKind::UnexpectedEof, "incomplete response");
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
     let end = end.ok_or_else(invalid)?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();

@@ -1,4 +1,4 @@
-//! Rate, latency and memory under load, beside AWS's emulator where that is installed.
+//! Rate, latency and memory under load, compared with AWS's emulator if that is installed.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -12,10 +12,10 @@ const EXECUTIONS: u32 = 200;
 const STEPS: u32 = 20;
 const PROCESSES: u32 = 8;
 
-/// What a run has measured.
+/// Measurements of a run.
 struct Measured {
     seconds: f64,
-    /// Times of checkpoint calls in microseconds, sorted.
+    /// Durations of checkpoint calls in microseconds, sorted.
     times: Vec<u64>,
     megabytes: u64,
 }
@@ -40,7 +40,7 @@ impl Measured {
     }
 }
 
-/// The most memory that a process has used, in MB.
+/// Peak memory of a process, in MB.
 fn memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -83,7 +83,7 @@ fn load(server: &Server, executions: u32) -> f64 {
 }
 
 #[test]
-fn two_hundred_executions_of_twenty_steps() {
+fn measures_throughput_latency_and_memory() {
     let folder = tempfile::tempdir().unwrap();
     let effects = folder.path().join("ours");
     std::fs::create_dir(&effects).unwrap();
@@ -117,7 +117,7 @@ fn two_hundred_executions_of_twenty_steps() {
         "{}",
         json!({"measured": "durable lambda per emulator", "times": (times * 10.0).round() / 10.0})
     );
-    // Without optimization the machine measures the compiler's output.
+    // Rates of unoptimized builds are not comparable.
     assert!(
         times >= 10.0 || cfg!(debug_assertions),
         "only {times:.1} times the rate of the emulator"
@@ -128,7 +128,7 @@ struct Emulator(Child);
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // It ends its functions when it is asked to stop.
+        // On SIGTERM it ends its functions too.
         let id = i32::try_from(self.0.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw);
@@ -139,7 +139,7 @@ impl Drop for Emulator {
     }
 }
 
-/// The same load on AWS's emulator, with fewer executions.
+/// Measures the same load on AWS's emulator, with fewer executions.
 fn emulator(server: &Server, folder: &Path) -> Option<Measured> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
     let python = workspace.join("target/conformance-venv/bin/python");

@@ -1,4 +1,4 @@
-//! Callbacks and their two deadlines.
+//! Tests of callbacks and their two deadlines.
 
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn a_callback_is_completed_once() {
 }
 
 #[test]
-fn an_id_is_more_than_the_operation() {
+fn callback_ids_cannot_be_guessed_from_the_operation() {
     let (mut bench, id) = started(0, 0);
     assert_eq!(
         token::callback_target(&id),
@@ -73,13 +73,13 @@ fn a_failure_carries_its_error() {
 }
 
 #[test]
-fn the_timeout_ends_a_callback_whatever_heartbeats_come() {
+fn heartbeats_do_not_extend_the_timeout() {
     let (mut bench, id) = started(10, 4);
     for _ in 0..3 {
         bench.pass(3 * SECOND);
         let at = bench.at();
         bench.execution.heartbeat("c", &id, at).unwrap();
-        assert!(!bench.is_due(), "a heartbeat invokes nothing");
+        assert!(!bench.is_due(), "a heartbeat starts no invocation");
     }
     bench.pass(SECOND);
     assert_eq!(bench.operation("c")["Status"], "TIMED_OUT");
@@ -95,7 +95,7 @@ fn the_timeout_ends_a_callback_whatever_heartbeats_come() {
 }
 
 #[test]
-fn silence_ends_a_callback_before_its_timeout() {
+fn missing_heartbeats_end_a_callback_before_its_timeout() {
     let (mut bench, id) = started(10, 4);
     bench.pass(3 * SECOND);
     let at = bench.at();
@@ -119,9 +119,9 @@ fn silence_ends_a_callback_before_its_timeout() {
 }
 
 #[test]
-fn a_late_completion_loses_to_the_deadline() {
+fn a_completion_after_the_deadline_is_refused() {
     let (mut bench, id) = started(10, 0);
-    // The server has not looked at its timers yet.
+    // The server has not fired its timers yet.
     bench.now += 11 * SECOND;
     assert_eq!(
         complete(&mut bench, &id).unwrap_err().code,

@@ -1,4 +1,4 @@
-//! Tokens, idempotency, deltas and batches.
+//! Tests of tokens, idempotency, returned changes and batches.
 
 use serde_json::json;
 
@@ -34,7 +34,7 @@ fn a_new_invocation_fences_the_one_before() {
 }
 
 #[test]
-fn a_token_of_another_execution_is_told_apart() {
+fn a_token_of_another_execution_is_refused() {
     let mut bench = bench();
     bench.invoke();
     let other = token::of_checkpoint("other", "secret", 1);
@@ -44,7 +44,7 @@ fn a_token_of_another_execution_is_told_apart() {
 }
 
 #[test]
-fn the_same_client_token_gets_the_same_answer_and_nothing_twice() {
+fn a_repeated_client_token_returns_the_stored_response() {
     let mut bench = bench();
     bench.invoke();
     let token = bench.token.clone();
@@ -59,7 +59,7 @@ fn the_same_client_token_gets_the_same_answer_and_nothing_twice() {
     let answer = bench
         .send_with(&token, Some("u1"), updates.clone())
         .unwrap();
-    // What is due meanwhile does not change the stored answer.
+    // Timers that fire meanwhile do not change the stored response.
     bench.now += 5 * SECOND;
     let again = bench
         .send_with(&token, Some("u1"), updates.clone())
@@ -71,7 +71,7 @@ fn the_same_client_token_gets_the_same_answer_and_nothing_twice() {
 }
 
 #[test]
-fn an_answer_holds_everything_that_changed_since_the_last() {
+fn a_response_contains_all_changes_since_the_previous_one() {
     let mut bench = bench();
     bench.invoke();
     bench
@@ -196,7 +196,7 @@ fn quotas_count_starts_and_retries() {
 }
 
 #[test]
-fn values_keep_to_the_model() {
+fn values_are_validated_by_the_model() {
     let mut bench = bench();
     bench.invoke();
     let wait = |seconds: i64| {

@@ -1,4 +1,4 @@
-//! Random bytes and random updates: nothing panics, and what must hold does.
+//! Random bytes and random updates: nothing panics, and the invariants hold.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn seed() -> u64 {
     seed
 }
 
-/// A valid body, some of it replaced by noise.
+/// Creates a valid body and replaces part of it with noise.
 fn body(random: &mut fastrand::Rng, token: &str) -> Vec<u8> {
     let body = json!({"CheckpointToken": token, "Updates": [updates(random)]});
     let mut bytes = body.to_string().into_bytes();
@@ -98,7 +98,7 @@ fn noise_is_refused_without_a_panic() {
             bench = super::bench();
             bench.invoke();
         }
-        // Outputs of handlers come from outside too.
+        // Outputs of handlers are untrusted input too.
         let mut other = super::bench();
         other.invoke();
         let at = other.at();
@@ -106,7 +106,7 @@ fn noise_is_refused_without_a_panic() {
     }
 }
 
-/// One action of a handler, of the world or of time.
+/// Performs a random action of the handler, an external party or the clock.
 fn act(random: &mut fastrand::Rng, bench: &mut Bench) {
     let in_flight = bench.execution.invocation().is_some();
     match random.u8(..12) {
@@ -156,7 +156,7 @@ fn act(random: &mut fastrand::Rng, bench: &mut Bench) {
 }
 
 #[test]
-fn random_executions_keep_the_rules() {
+fn random_executions_keep_the_invariants() {
     let mut random = fastrand::Rng::with_seed(seed());
     for _ in 0..100 {
         let mut bench = bench();
@@ -180,7 +180,7 @@ fn random_executions_keep_the_rules() {
     }
 }
 
-/// The stored form is the whole state.
+/// Checks that the stored changes contain the complete state.
 fn check_stored(bench: &Bench) {
     let head = serde_json::to_string(&bench.execution.head).unwrap();
     let head: Head = serde_json::from_str(&head).unwrap();

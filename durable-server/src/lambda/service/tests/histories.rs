@@ -1,4 +1,4 @@
-//! Order and details of events.
+//! Tests of the order and the details of events.
 
 use serde_json::json;
 
@@ -163,7 +163,7 @@ fn a_chained_invoke_starts_its_target_once_its_caller_suspends() {
 }
 
 #[test]
-fn a_busy_caller_does_not_hold_up_its_target_for_long() {
+fn a_busy_caller_delays_its_target_only_briefly() {
     let mut bench = bench();
     bench.invoke();
     let options = json!({"ChainedInvokeOptions": {"FunctionName": "plain"}});
@@ -201,7 +201,7 @@ fn an_execution_update_ends_the_execution_with_its_invocation() {
 }
 
 #[test]
-fn stopping_freezes_the_operations() {
+fn a_stop_leaves_the_operations_unchanged() {
     let mut bench = bench();
     bench.invoke();
     bench.send(json!([wait("w", 2)])).unwrap();

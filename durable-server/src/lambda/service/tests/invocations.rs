@@ -1,4 +1,4 @@
-//! When an execution is invoked, and what ends it.
+//! Tests of invocations and of the ends of executions.
 
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn complete(bench: &mut Bench, operation: &str) {
 }
 
 #[test]
-fn every_completion_invokes_even_while_others_are_open() {
+fn every_completion_starts_an_invocation_even_while_others_are_open() {
     let mut bench = bench();
     bench.invoke();
     bench.send(json!([callback("a"), callback("b")])).unwrap();
@@ -38,14 +38,14 @@ fn every_completion_invokes_even_while_others_are_open() {
 }
 
 #[test]
-fn a_change_that_was_delivered_earns_no_invocation_of_its_own() {
+fn a_change_that_was_delivered_starts_no_invocation() {
     let mut bench = bench();
     bench.invoke();
     bench.send(json!([callback("a"), callback("b")])).unwrap();
     complete(&mut bench, "a");
     bench.send(json!([])).unwrap();
     bench.suspend();
-    assert!(!bench.is_due(), "the handler knows of it");
+    assert!(!bench.is_due(), "the handler has seen it");
     bench.pass(0);
     complete(&mut bench, "b");
     bench.invoke();
@@ -58,7 +58,7 @@ fn complete_nothing(bench: &mut Bench) {
 }
 
 #[test]
-fn an_unseen_change_invokes_at_once() {
+fn an_unseen_change_starts_an_invocation_at_once() {
     let mut bench = bench();
     bench.invoke();
     bench.send(json!([callback("a"), callback("b")])).unwrap();
@@ -68,7 +68,7 @@ fn an_unseen_change_invokes_at_once() {
 }
 
 #[test]
-fn failed_invocations_are_repeated_with_growing_pauses_up_to_a_limit() {
+fn failed_invocations_are_retried_with_growing_delays_up_to_a_limit() {
     let mut bench = bench();
     let mut pauses = Vec::new();
     loop {
@@ -141,7 +141,7 @@ fn pending_with_nothing_pending_fails_the_execution_the_fourth_time() {
 }
 
 #[test]
-fn outputs_are_checked() {
+fn outputs_are_validated() {
     for (output, message) in [
         (json!({}), "Invalid Status in invocation output."),
         (
@@ -199,7 +199,7 @@ fn an_execution_that_takes_too_long_times_out() {
 }
 
 #[test]
-fn an_invocation_that_the_server_lost_is_repeated_at_once() {
+fn an_invocation_lost_in_a_restart_is_repeated_at_once() {
     let mut bench = bench();
     bench.invoke();
     bench.send(json!([step("s", "START", json!({}))])).unwrap();
@@ -215,7 +215,7 @@ fn an_invocation_that_the_server_lost_is_repeated_at_once() {
     restored.begin_invocation("again", bench.at());
     assert!(
         restored.state(&stale, None, 9).is_err(),
-        "the lost one is fenced"
+        "the lost invocation is fenced"
     );
     assert_eq!(restored.operation("s"), bench.execution.operation("s"));
 }

@@ -1,4 +1,4 @@
-//! Tests of the service's rules, without a server.
+//! Tests of the service's state machine, without a server.
 
 mod callbacks;
 mod checkpoints;
@@ -18,7 +18,7 @@ use super::*;
 
 const SECOND: u64 = 1_000;
 
-/// `echo` is durable, `plain` is not, everything else is missing.
+/// Functions `echo`, which is durable, and `plain`, which is not.
 pub(super) struct Functions;
 
 impl Targets for Functions {
@@ -40,7 +40,7 @@ impl Targets for Functions {
     }
 }
 
-/// An execution with a clock, and the handler's token.
+/// Execution with a simulated clock and the handler's token.
 pub(super) struct Bench {
     pub(super) execution: Execution,
     pub(super) now: u64,
@@ -86,7 +86,7 @@ impl Bench {
         }
     }
 
-    /// Lets time pass, as the server would.
+    /// Advances the clock and fires timers, as the server would.
     pub(super) fn pass(&mut self, millis: u64) {
         let end = self.now + millis;
         while let Some(due) = self.execution.next_due().filter(|due| *due <= end) {
@@ -113,7 +113,7 @@ impl Bench {
         event
     }
 
-    /// Sends a checkpoint with the current token and returns the answer.
+    /// Sends a checkpoint with the current token and returns the response.
     pub(super) fn send(&mut self, updates: Value) -> Result<Value, Refusal> {
         let token = self.token.clone();
         self.send_with(&token, None, updates)
@@ -140,7 +140,7 @@ impl Bench {
         Ok(answer)
     }
 
-    /// The message that a checkpoint is refused with.
+    /// Sends a checkpoint that is refused, and returns the message.
     pub(super) fn refused(&mut self, updates: Value) -> String {
         match self.send(updates) {
             Err(refusal) => refusal.message,
@@ -161,7 +161,7 @@ impl Bench {
         self.execution.head.status().name()
     }
 
-    /// All events so far.
+    /// Returns all events so far.
     pub(super) fn events(&mut self) -> Vec<Value> {
         let changes = self.execution.take_changes().unwrap();
         let mut events = self.events.borrow_mut();
@@ -174,7 +174,7 @@ impl Bench {
         events.clone()
     }
 
-    /// The types of all events but the first.
+    /// Returns the types of all events but the first.
     pub(super) fn trace(&mut self) -> String {
         let events = self.events();
         let kinds = events[1..]
@@ -189,7 +189,7 @@ impl Bench {
     }
 }
 
-/// An update of a kind; further members are given as an object.
+/// Builds an update with additional members.
 pub(super) fn update(id: &str, kind: &str, action: &str, more: Value) -> Value {
     let mut update = json!({ "Id": id, "Type": kind, "Action": action });
     for (key, value) in more.as_object().unwrap() {

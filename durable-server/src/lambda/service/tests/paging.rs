@@ -1,4 +1,4 @@
-//! State in pages.
+//! Tests of pages of operations.
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ fn events_are_in_milliseconds_and_start_with_the_execution() {
 }
 
 #[test]
-fn children_of_closed_contexts_are_left_out_unless_they_are_asked_for() {
+fn children_of_closed_contexts_are_omitted_unless_they_are_replayed() {
     let mut bench = bench();
     bench.invoke();
     for (context, replay) in [("closed", false), ("kept", true)] {
@@ -56,7 +56,7 @@ fn children_of_closed_contexts_are_left_out_unless_they_are_asked_for() {
 }
 
 #[test]
-fn markers_lead_through_everything_once() {
+fn markers_visit_every_operation_once() {
     let mut bench = with_limits(Limits {
         page_bytes: 1,
         ..Limits::default()
@@ -92,7 +92,7 @@ fn markers_lead_through_everything_once() {
 }
 
 #[test]
-fn page_sizes_are_checked() {
+fn page_sizes_are_validated() {
     assert_eq!(page_size(None), Ok(100));
     assert_eq!(page_size(Some("0")), Ok(100));
     assert_eq!(page_size(Some("7")), Ok(7));

@@ -1,4 +1,4 @@
-//! Pausing and resuming.
+//! Tests of pauses.
 
 use serde_json::json;
 
@@ -34,7 +34,7 @@ fn a_pause_interrupts_the_invocation_at_its_next_checkpoint() {
     let answer = bench.send(json!([step("s", "START", json!({}))])).unwrap();
     assert!(
         answer.get("CheckpointToken").is_none(),
-        "the updates count, but no more follow"
+        "the updates are applied, but no token is returned"
     );
     assert_eq!(bench.status(), "PAUSED");
     bench.suspend();
@@ -49,7 +49,7 @@ fn a_pause_interrupts_the_invocation_at_its_next_checkpoint() {
 }
 
 #[test]
-fn timers_run_on_while_an_execution_is_paused() {
+fn timers_keep_running_while_an_execution_is_paused() {
     let mut bench = bench();
     bench.invoke();
     bench.send(json!([wait("w", 2)])).unwrap();
@@ -64,7 +64,7 @@ fn timers_run_on_while_an_execution_is_paused() {
 }
 
 #[test]
-fn a_pause_holds_the_execution_timeout() {
+fn a_pause_can_stop_the_execution_timeout() {
     let mut bench = bench();
     bench.invoke();
     bench

@@ -1,4 +1,4 @@
-//! The transition table.
+//! Tests of the transition table.
 
 use serde_json::json;
 
@@ -52,7 +52,7 @@ fn a_step_counts_finished_attempts() {
 }
 
 #[test]
-fn wrong_updates_of_steps_are_refused() {
+fn invalid_updates_are_refused() {
     let mut bench = bench();
     bench.invoke();
     for (update, message) in [
@@ -110,7 +110,7 @@ fn wrong_updates_of_steps_are_refused() {
 }
 
 #[test]
-fn an_operation_keeps_its_identity() {
+fn the_identity_of_an_operation_cannot_change() {
     let mut bench = bench();
     bench.invoke();
     let context = update("c", "CONTEXT", "START", json!({}));
@@ -134,7 +134,7 @@ fn an_operation_keeps_its_identity() {
     ] {
         assert_eq!(bench.refused(json!([other])), message);
     }
-    // What is left out stays as it is.
+    // Omitted fields keep their values.
     bench
         .send(json!([step("s", "SUCCEED", json!({}))]))
         .unwrap();
@@ -146,7 +146,7 @@ fn an_operation_keeps_its_identity() {
 }
 
 #[test]
-fn starts_happen_once() {
+fn an_operation_starts_only_once() {
     let mut bench = bench();
     bench.invoke();
     for (kind, more) in [
@@ -170,7 +170,7 @@ fn starts_happen_once() {
 }
 
 #[test]
-fn a_wait_can_be_cancelled_while_it_runs() {
+fn a_running_wait_can_be_cancelled() {
     let mut bench = bench();
     bench.invoke();
     bench
@@ -190,7 +190,7 @@ fn a_wait_can_be_cancelled_while_it_runs() {
 }
 
 #[test]
-fn an_invoke_without_a_target_fails_in_the_answer_to_its_start() {
+fn an_invoke_without_a_target_fails_in_the_response_to_its_start() {
     let mut bench = bench();
     bench.invoke();
     let start = |name: &str| {

@@ -16,7 +16,7 @@ use crate::text::stored;
 /// Columns of `records`, in the order of [`Records::params`].
 macro_rules! written_columns {
     () => {
-        "execution, seq, ord, started_at, ended_at, due_at, attempt, deadline, heartbeat, extent, attempt, interruptions, \
+        "execution, seq, ord, started_at, ended_at, due_at, turn, deadline, heartbeat, extent, attempt, interruptions, \
          checksum, secret, id, parent, kind, name, item, label, status, source, value_type, codec, data, error, handle, \
          fingerprint, state_type"
     };

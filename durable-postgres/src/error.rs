@@ -106,7 +106,7 @@ fn lost(error: &tokio_postgres::Error) -> bool {
         }
         source = cause.source();
     }
-    // A connect timeout has no source to recognize it by.
+    // A connect timeout has no source to recognise it by.
     error.to_string().contains("timed out")
 }
 

@@ -106,7 +106,7 @@ impl Work for CountChanges<'_> {
 /// Delay before the process that holds the lease reads the number of changes.
 const READ_DELAY: Duration = Duration::from_millis(5);
 
-/// Updates once an execution was changed more often than `seen`.
+/// Waits until an execution has had more than `seen` external events, or is settled.
 pub(crate) async fn wait_for_changes(
     database: &Database,
     id: &ExecutionId,

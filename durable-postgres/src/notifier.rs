@@ -45,8 +45,8 @@ impl Events {
         self.due = DueScope::AllProcesses;
     }
 
-    /// Records that something becomes due at a later time, which other processes read from the
-    /// database in time.
+    /// Records that something becomes due later. Only the workers of this process need to know the
+    /// time, as they will claim it.
     pub(crate) fn record_due_later(&mut self) {
         self.due = self.due.max(DueScope::ThisProcess);
     }

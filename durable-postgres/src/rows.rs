@@ -41,7 +41,7 @@ type Decoded<T> = Result<T, Damage>;
 /// Columns that [`record`] decodes, in its order.
 macro_rules! record_columns {
     () => {
-        "seq, id, parent, kind, name, attempt, item, label, ord, status, attempt, interruptions, started_at, ended_at, \
+        "seq, id, parent, kind, name, turn, item, label, ord, status, attempt, interruptions, started_at, ended_at, \
          due_at, value_type, codec, data, checksum, error, secret, source, handle, deadline, heartbeat, extent, \
          fingerprint, state_type"
     };

@@ -289,8 +289,8 @@ impl WorkStore for PostgresStore {
         how: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         let claim = ClaimBatch {
-            wanted: wanted.clone(),
-            how,
+            filter: wanted.clone(),
+            request: how,
             nonce: nonce(),
         };
         Box::pin(self.inner.database.run(claim))

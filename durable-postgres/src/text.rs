@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Begins a replacement: `0` follows instead of U+0000, `1` instead of the mark itself.
+/// Escape character: followed by `0` it stands for U+0000, and followed by `1` for itself.
 const MARK: char = '\u{1a}';
 
 /// Escapes a text for storage.

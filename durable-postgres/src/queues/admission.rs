@@ -31,24 +31,24 @@ struct Waiting {
 /// Adds executions that the queues admit. Returns when they may admit more.
 pub(crate) async fn admit(
     conn: &Conn,
-    wanted: &WorkerFilter,
-    how: ClaimRequest,
+    filter: &WorkerFilter,
+    request: ClaimRequest,
     candidates: &mut Vec<Candidate>,
 ) -> Result<Option<i64>, Fault> {
     let mut opens = None;
     for row in conn.query(NAMES, &[]).await? {
         let name = original(row.try_get(0)?);
-        if !wanted.serves(&name) {
+        if !filter.serves(&name) {
             continue;
         }
         let pass = Admission {
             conn,
-            wanted,
-            now: how.now.as_millis(),
+            filter,
+            now: request.now.as_millis(),
             queue: locked(conn, &name).await?,
         };
         let first = candidates.len();
-        let more = pass.admit(how.limit, candidates).await?;
+        let more = pass.admit(request.limit, candidates).await?;
         // The order within the queue must survive the sort of all candidates by time.
         let mut earliest = i64::MAX;
         for candidate in candidates[first..].iter_mut().rev() {
@@ -63,7 +63,7 @@ pub(crate) async fn admit(
 /// Admission from one queue.
 struct Admission<'a> {
     conn: &'a Conn,
-    wanted: &'a WorkerFilter,
+    filter: &'a WorkerFilter,
     now: i64,
     queue: Queue,
 }
@@ -152,7 +152,7 @@ impl Admission<'_> {
                       UPDATE SKIP LOCKED";
         let limit = i64::try_from(count).unwrap_or(i64::MAX);
         let mut waiting = Vec::new();
-        for handler in &self.wanted.handlers {
+        for handler in &self.filter.handlers {
             let (mut found, mut below) = (0, i64::MAX);
             while let Some(priority) = self.highest(&handler.name, below).await? {
                 below = i64::from(priority);
@@ -236,7 +236,7 @@ impl Admission<'_> {
         let select = "SELECT min(enqueued) FROM @.executions WHERE queue = $1 AND handler = $2 AND priority = $3 AND \
                       enqueued > $4";
         let mut next = None;
-        for handler in &self.wanted.handlers {
+        for handler in &self.filter.handlers {
             let mut below = i64::MAX;
             while let Some(priority) = self.highest(&handler.name, below).await? {
                 below = i64::from(priority);

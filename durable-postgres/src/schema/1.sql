@@ -10,7 +10,7 @@ CREATE TABLE @.executions (
     status       text COLLATE "C" NOT NULL,
     -- Number of the newest lease; each claim increments it.
     fence        int8 NOT NULL DEFAULT 0,
-    -- The batch that released the newest lease, to recognize a retry of it.
+    -- The batch that released the newest lease, to recognise a retry of it.
     last_batch   int8,
     created_at   int8 NOT NULL,
     updated_at   int8 NOT NULL,
@@ -73,7 +73,7 @@ CREATE TABLE @.leases (
     fence      int8 NOT NULL,
     -- The process that holds it.
     owner      text NOT NULL,
-    -- Nonce of the call that was granted it, to recognize a retry.
+    -- Nonce of the call that was granted it, to recognise a retry.
     claim      int8 NOT NULL,
     -- By the clock of the database.
     expires_at int8 NOT NULL

@@ -221,9 +221,10 @@ impl File {
     ///
     /// Returns an error if the file is unreadable or invalid.
     pub fn read(path: &Path) -> Result<Self, OptionsError> {
-        let told = |error: &dyn fmt::Display| OptionsError(format!("{}: {error}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| told(&error))?;
-        let mut file: Self = toml::from_str(&text).map_err(|error| told(&error))?;
+        let invalid =
+            |error: &dyn fmt::Display| OptionsError(format!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| invalid(&error))?;
+        let mut file: Self = toml::from_str(&text).map_err(|error| invalid(&error))?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         for function in file.functions.values_mut() {
             let cwd = function.cwd.take().unwrap_or_default();

@@ -54,7 +54,7 @@ async fn answer_route(
     call: &Call,
 ) -> Result<Response<Body>, Refusal> {
     match route {
-        Route::Invoke(_) => Err(Refusal::internal("answered foreign_part")),
+        Route::Invoke(_) => Err(Refusal::internal("`Invoke` has a separate path")),
         Route::Checkpoint(arn) => durable::checkpoint(engine, &arn, call).await,
         Route::State(arn) => durable::state(engine, &arn, call).await,
         Route::Execution(arn) if call.method == Method::DELETE => {

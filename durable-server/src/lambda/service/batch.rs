@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::execution::{Execution, Moment, Outcome};
+use super::execution::Execution;
+use super::head::{Moment, Outcome};
 use super::history;
 use super::operation::Operation;
 use super::token;

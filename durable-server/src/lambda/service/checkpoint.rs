@@ -1,7 +1,8 @@
 //! The checkpoint call: tokens, idempotency and the changes in its response.
 
 use super::batch::Targets;
-use super::execution::{Execution, Moment};
+use super::execution::Execution;
+use super::head::Moment;
 use super::operation::Times;
 use super::token;
 use super::validation;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::execution::{Execution, Head};
+use super::execution::Execution;
+use super::head::Head;
 use super::operation::seconds;
 
 impl Execution {

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::execution::{Ending, Execution, ExecutionStatus, Moment};
+use super::execution::Execution;
+use super::head::{Ending, ExecutionStatus, Moment};
 use super::history;
 use super::validation::{MAX_CALLBACK, MAX_CHAINED};
 use super::wire::{ErrorObject, Kind, Refusal, Status};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::execution::{Ending, ExecutionStatus};
+use super::head::{Ending, ExecutionStatus};
 use super::operation::{Operation, seconds};
 use super::wire::{Action, ErrorObject, Kind, Status, Update};
 

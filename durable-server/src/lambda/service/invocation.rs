@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::execution::{Ending, Execution, ExecutionStatus, Invocation, Moment, Outcome};
+use super::execution::Execution;
+use super::head::{Ending, ExecutionStatus, Invocation, Moment, Outcome};
 use super::history;
 use super::operation::{Times, seconds};
 use super::validation::{MAX_CHAINED, MAX_PAYLOAD};

@@ -8,6 +8,7 @@ mod checkpoint;
 mod describe;
 mod execution;
 mod external;
+mod head;
 mod history;
 mod invocation;
 mod operation;
@@ -23,10 +24,9 @@ mod wire;
 mod tests;
 
 pub(crate) use batch::{Target, Targets, Unresolved};
-pub(crate) use execution::{
-    Changes, Ending, Execution, ExecutionStatus, Head, Limits, Moment, NewExecution, Parent,
-};
+pub(crate) use execution::{Changes, Execution};
 pub(crate) use external::{CallbackOutcome, InvokeOutcome};
+pub(crate) use head::{Ending, ExecutionStatus, Head, Limits, Moment, NewExecution, Parent};
 pub(crate) use history::without_data;
 pub(crate) use operation::{Operation, seconds};
 pub(crate) use paging::page_size;

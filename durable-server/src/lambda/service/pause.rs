@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::execution::{Execution, MAX_LIFETIME, Moment};
+use super::execution::Execution;
+use super::head::{MAX_LIFETIME, Moment};
 use super::history;
 use super::operation::seconds;
 use super::wire::Refusal;

@@ -1,6 +1,6 @@
 //! The transition table: what an update makes of an operation.
 
-use super::execution::Moment;
+use super::head::Moment;
 use super::operation::{CallbackTimes, Operation};
 use super::token;
 use super::wire::{Action, Kind, Refusal, Status, Update};

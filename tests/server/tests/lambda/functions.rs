@@ -191,22 +191,22 @@ fn invalid_settings_are_refused_with_advice() {
         ),
     ] {
         std::fs::write(&file, text).unwrap();
-        let told = refused(&["--ephemeral", "--config", &path]);
-        assert!(told.contains(expected), "{text}: {told}");
+        let stderr = refused(&["--ephemeral", "--config", &path]);
+        assert!(stderr.contains(expected), "{text}: {stderr}");
     }
-    let told = refused(&["--ephemeral", "--listen", "0.0.0.0:0", "--", "f"]);
-    assert!(told.contains("needs an access key"), "{told}");
-    let told = refused(&["--ephemeral", "--time-scale", "0", "--", "f"]);
-    assert!(told.contains("invalid time scale"), "{told}");
+    let stderr = refused(&["--ephemeral", "--listen", "0.0.0.0:0", "--", "f"]);
+    assert!(stderr.contains("needs an access key"), "{stderr}");
+    let stderr = refused(&["--ephemeral", "--time-scale", "0", "--", "f"]);
+    assert!(stderr.contains("invalid time scale"), "{stderr}");
     let other = folder.path().join("other.db");
     std::fs::write(
         &other,
         "not a database, but some text that is long enough to be one",
     )
     .unwrap();
-    let told = refused(&["--state", &other.display().to_string(), "--", "f"]);
+    let stderr = refused(&["--state", &other.display().to_string(), "--", "f"]);
     assert!(
-        told.contains("cannot open") && told.contains("other.db"),
-        "{told}"
+        stderr.contains("cannot open") && stderr.contains("other.db"),
+        "{stderr}"
     );
 }

@@ -172,6 +172,6 @@ fn a_state_file_is_locked_by_its_server() {
         .current_dir(server.folder.path())
         .output();
     let second = second.unwrap();
-    let told = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(told.contains("another server is using it"), "{told}");
+    let stderr = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(stderr.contains("another server is using it"), "{stderr}");
 }

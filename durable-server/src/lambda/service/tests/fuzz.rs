@@ -62,7 +62,7 @@ fn updates(random: &mut fastrand::Rng) -> Value {
     if kind == "CHAINED_INVOKE" {
         let function = pick(
             random,
-            &["plain", "echo:$LATEST", "nobody", "foreign_part", ""],
+            &["plain", "echo:$LATEST", "nobody", "elsewhere", ""],
         );
         update["ChainedInvokeOptions"] = json!({"FunctionName": function});
     }

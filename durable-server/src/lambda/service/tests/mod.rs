@@ -31,7 +31,7 @@ impl Targets for Functions {
         match name {
             "echo:$LATEST" => Ok(target(true)),
             "plain" => Ok(target(false)),
-            "foreign_part" => Err(Unresolved::Refused(Refusal::invalid("foreign_part"))),
+            "elsewhere" => Err(Unresolved::Refused(Refusal::invalid("elsewhere"))),
             _ => Err(Unresolved::Failed(ErrorObject::new(
                 "ResourceNotFoundException",
                 "missing",

@@ -197,10 +197,7 @@ fn an_invoke_without_a_target_fails_in_the_response_to_its_start() {
         let options = json!({"ChainedInvokeOptions": {"FunctionName": name}, "Payload": "1"});
         update("i", "CHAINED_INVOKE", "START", options)
     };
-    assert_eq!(
-        bench.refused(json!([start("foreign_part")])),
-        "foreign_part"
-    );
+    assert_eq!(bench.refused(json!([start("elsewhere")])), "elsewhere");
     let answer = bench.send(json!([start("nobody")])).unwrap();
     let operation = &answer["NewExecutionState"]["Operations"][0];
     assert_eq!(operation["Status"], "FAILED");

@@ -297,7 +297,14 @@ impl WorkStore for PostgresStore {
     }
 
     fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(async move { Ok(self.session().notifier.listen_for_due().newer_than(seen).await) })
+        Box::pin(async move {
+            Ok(self
+                .session()
+                .notifier
+                .listen_for_due()
+                .newer_than(seen)
+                .await)
+        })
     }
 }
 

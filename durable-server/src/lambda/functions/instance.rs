@@ -104,6 +104,7 @@ pub(super) struct CurrentInvocation {
     pub(super) payload: Bytes,
 }
 
+/// Invocation for a process, with senders for its end and for its acceptance.
 type Assignment = (Job, oneshot::Sender<End>, oneshot::Sender<()>);
 
 /// State shared by the Runtime API of a process and the owner of the process.
@@ -129,10 +130,10 @@ impl Shared {
             // The receiver is gone if the invocation has timed out.
             let _ = end.send(End::Error(error));
         }
-        let (job, end, taken) = self.queue.lock().await.recv().await?;
+        let (job, end, accepted) = self.queue.lock().await.recv().await?;
         *locked(&self.current) = Some((job.request_id.clone(), end));
         // Its owner may have stopped waiting.
-        let _ = taken.send(());
+        let _ = accepted.send(());
         Some(CurrentInvocation {
             deadline: clock::now() + self.timeout.as_millis() as u64,
             request_id: job.request_id,
@@ -233,8 +234,8 @@ impl Instance {
     pub(super) async fn run(&mut self, job: Job) -> End {
         let request_id = job.request_id.clone();
         let (end, mut ended) = oneshot::channel();
-        let (taken, was_taken) = oneshot::channel();
-        let undelivered = self.jobs.try_send((job, end, taken)).is_err();
+        let (accepted, was_taken) = oneshot::channel();
+        let undelivered = self.jobs.try_send((job, end, accepted)).is_err();
         let timeout = self.shared.timeout;
         let in_time = async {
             match tokio::time::timeout(INIT_TIMEOUT, was_taken).await {

@@ -1,4 +1,4 @@
-//! The transition table: what an update makes of an operation.
+//! Transition table: the effect of an update on an operation.
 
 use super::head::Moment;
 use super::operation::{CallbackTimes, Operation};

@@ -113,17 +113,17 @@ pub(crate) async fn wait_for_changes(
     seen: u64,
 ) -> Result<(), StoreError> {
     // Before the number is read, so that no change is missed in between.
-    let mut listener = database.session.notifier.listen(id);
+    let mut subscription = database.session.notifier.subscribe(id);
     if database.session.holds(id) {
         // Every acknowledged batch returns the number of changes, so this process knows a recent
         // one. Most waits end before a read would find a newer one.
-        let notified = listener.more_than(seen);
+        let notified = subscription.more_than(seen);
         if tokio::time::timeout(READ_DELAY, notified).await.is_ok() {
             return Ok(());
         }
     }
     if !database.run(CountChanges(id)).await?.is_beyond(seen) {
-        listener.more_than(seen).await;
+        subscription.more_than(seen).await;
     }
     Ok(())
 }

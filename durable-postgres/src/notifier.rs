@@ -3,7 +3,7 @@
 //! Events of a transaction are published once it is committed: to waiters of this process at once,
 //! and to other processes with `NOTIFY` by a separate task. A `NOTIFY` inside the transaction would
 //! hold a lock of the whole server during the commit and prevent group commit. A notification
-//! that is lost with its process costs the listeners one poll. While the task is not connected, as
+//! that is lost with its process costs the subscribers one poll. While the task is not connected, as
 //! in the first moments of a process, the caller sends the notifications itself after the commit.
 
 mod exchange;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use durable_core::ExecutionId;
-use durable_core::store::notifier::{self, Changes, DueListener, Listener};
+use durable_core::store::notifier::{self, Changes, DueSubscription, Subscription};
 use tokio::sync::Notify;
 
 pub(crate) use exchange::{exchange, send};
@@ -109,14 +109,14 @@ impl std::fmt::Display for Message {
 }
 
 impl Notifier {
-    /// Starts to listen for external events of an execution.
-    pub(crate) fn listen(&self, id: &ExecutionId) -> Listener<'_> {
-        self.process.listen(id)
+    /// Subscribes to the external events of an execution.
+    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Subscription<'_> {
+        self.process.subscribe(id)
     }
 
-    /// Starts to listen for due work.
-    pub(crate) fn listen_for_due(&self) -> DueListener {
-        self.process.listen_for_due()
+    /// Subscribes to due work.
+    pub(crate) fn subscribe_to_due(&self) -> DueSubscription {
+        self.process.subscribe_to_due()
     }
 
     /// Publishes committed events. Returns the messages that the caller has to send to other

@@ -301,7 +301,7 @@ impl WorkStore for PostgresStore {
             Ok(self
                 .session()
                 .notifier
-                .listen_for_due()
+                .subscribe_to_due()
                 .newer_than(seen)
                 .await)
         })

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use durable_core::ExecutionId;
-use durable_core::store::notifier::{self, Changes, DueListener, Listener};
+use durable_core::store::notifier::{self, Changes, DueSubscription, Subscription};
 use rusqlite::Connection;
 
 use crate::reads;
@@ -43,13 +43,13 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Notifier {
     /// Subscribes to the changes of an execution from now on.
-    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Listener<'_> {
-        self.process.listen(id)
+    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Subscription<'_> {
+        self.process.subscribe(id)
     }
 
     /// Subscribes to executions that become due from now on.
-    pub(crate) fn subscribe_to_work(&self) -> DueListener {
-        self.process.listen_for_due()
+    pub(crate) fn subscribe_to_due(&self) -> DueSubscription {
+        self.process.subscribe_to_due()
     }
 
     /// Notes that the current transaction sets the change counter of an execution, and whether the
@@ -82,7 +82,7 @@ impl Notifier {
 
     /// Time until the next poll for the changes of other processes; `None` without subscribers.
     pub(crate) fn next_poll(&self) -> Option<Duration> {
-        if !self.process.has_listeners() {
+        if !self.process.has_subscribers() {
             return None;
         }
         let since = locked(&self.last_poll).at.map(|at| at.elapsed());

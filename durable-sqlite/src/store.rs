@@ -310,7 +310,7 @@ impl WorkStore for SqliteStore {
     }
 
     fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(async move { Ok(self.inner.writer.subscribe_to_work().newer_than(seen).await) })
+        Box::pin(async move { Ok(self.inner.writer.subscribe_to_due().newer_than(seen).await) })
     }
 }
 

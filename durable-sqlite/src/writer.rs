@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use durable_core::ExecutionId;
-use durable_core::store::notifier::{DueListener, Listener};
+use durable_core::store::notifier::{DueSubscription, Subscription};
 use durable_core::store::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -106,7 +106,7 @@ impl Writer {
 
     /// Subscribes to external changes of an execution, and wakes the writer thread to poll for those of
     /// other processes.
-    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Listener<'_> {
+    pub(crate) fn subscribe(&self, id: &ExecutionId) -> Subscription<'_> {
         let subscription = self.session.notifier.subscribe(id);
         self.wake_to_poll();
         subscription
@@ -114,8 +114,8 @@ impl Writer {
 
     /// Subscribes to executions that become due, and wakes the writer thread to poll for those of other
     /// processes.
-    pub(crate) fn subscribe_to_work(&self) -> DueListener {
-        let due = self.session.notifier.subscribe_to_work();
+    pub(crate) fn subscribe_to_due(&self) -> DueSubscription {
+        let due = self.session.notifier.subscribe_to_due();
         self.wake_to_poll();
         due
     }

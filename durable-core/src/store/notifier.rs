@@ -3,7 +3,7 @@
 //! A store calls [`Notifier::notify`] and [`Notifier::notify_due`] after each commit, whether the
 //! commit was its own or another process reported it. The futures of
 //! [`ExecutionStore::changed`](super::ExecutionStore::changed) and of `ready` wait on the
-//! listeners.
+//! subscriptions.
 //!
 //! ```
 //! use durable_core::ExecutionId;
@@ -13,9 +13,9 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let notifier = Notifier::default();
 //! let id: ExecutionId = "order-1".parse()?;
-//! let mut listener = notifier.listen(&id);
+//! let mut subscription = notifier.subscribe(&id);
 //! notifier.notify(&id, Changes { count: 3, settled: false });
-//! listener.more_than(2).await;
+//! subscription.more_than(2).await;
 //! # Ok(()) }
 //! ```
 
@@ -45,34 +45,34 @@ impl Changes {
 /// Wakes the calls of one process that wait for external events or for due work.
 #[derive(Debug, Default)]
 pub struct Notifier {
-    /// Executions that have listeners, with what the listeners were last notified of.
-    listeners: Mutex<HashMap<ExecutionId, watch::Sender<Changes>>>,
+    /// Executions that have subscribers, with what the subscribers were last notified of.
+    subscribers: Mutex<HashMap<ExecutionId, watch::Sender<Changes>>>,
     /// Number of notifications of due work.
     due: watch::Sender<u64>,
 }
 
 impl Notifier {
-    /// Starts to listen for external events of an execution.
+    /// Subscribes to the external events of an execution.
     ///
-    /// Listen before you read the current number of events, so that none is missed in between.
-    pub fn listen(&self, id: &ExecutionId) -> Listener<'_> {
-        let mut listeners = self.listeners();
-        let sender = listeners.entry(id.clone()).or_default();
-        Listener {
+    /// Subscribe before you read the current number of events, so that none is missed in between.
+    pub fn subscribe(&self, id: &ExecutionId) -> Subscription<'_> {
+        let mut subscribers = self.subscribers();
+        let sender = subscribers.entry(id.clone()).or_default();
+        Subscription {
             notifier: self,
             id: id.clone(),
             receiver: Some(sender.subscribe()),
         }
     }
 
-    /// Starts to listen for due work.
-    pub fn listen_for_due(&self) -> DueListener {
-        DueListener(self.due.subscribe())
+    /// Subscribes to due work.
+    pub fn subscribe_to_due(&self) -> DueSubscription {
+        DueSubscription(self.due.subscribe())
     }
 
-    /// Notifies the listeners of an execution. Counts that arrive out of order are ignored.
+    /// Notifies the subscribers of an execution. Counts that arrive out of order are ignored.
     pub fn notify(&self, id: &ExecutionId, changes: Changes) {
-        if let Some(sender) = self.listeners().get(id) {
+        if let Some(sender) = self.subscribers().get(id) {
             sender.send_if_modified(|known| {
                 let before = *known;
                 known.count = known.count.max(changes.count);
@@ -82,70 +82,70 @@ impl Notifier {
         }
     }
 
-    /// Notifies the listeners for due work: an execution may have become due.
+    /// Notifies the subscribers to due work: an execution may have become due.
     pub fn notify_due(&self) {
         self.due.send_modify(|count| *count += 1);
     }
 
-    /// The executions that have listeners.
+    /// The executions that have subscribers.
     pub fn awaited(&self) -> Vec<ExecutionId> {
-        self.listeners().keys().cloned().collect()
+        self.subscribers().keys().cloned().collect()
     }
 
-    /// Whether any call listens for due work.
+    /// Whether there are subscribers to due work.
     pub fn is_due_awaited(&self) -> bool {
         self.due.receiver_count() > 0
     }
 
-    /// Whether any call listens for anything.
-    pub fn has_listeners(&self) -> bool {
-        self.is_due_awaited() || !self.listeners().is_empty()
+    /// Whether there are any subscribers.
+    pub fn has_subscribers(&self) -> bool {
+        self.is_due_awaited() || !self.subscribers().is_empty()
     }
 
-    fn listeners(&self) -> MutexGuard<'_, HashMap<ExecutionId, watch::Sender<Changes>>> {
-        self.listeners
+    fn subscribers(&self) -> MutexGuard<'_, HashMap<ExecutionId, watch::Sender<Changes>>> {
+        self.subscribers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Listens for external events of one execution until it is dropped.
+/// Subscription to the external events of one execution.
 #[derive(Debug)]
-pub struct Listener<'a> {
+pub struct Subscription<'a> {
     notifier: &'a Notifier,
     id: ExecutionId,
     /// `Some` until the drop.
     receiver: Option<watch::Receiver<Changes>>,
 }
 
-impl Listener<'_> {
+impl Subscription<'_> {
     /// Returns once the execution has had more than `seen` events, or is settled.
     pub async fn more_than(&mut self, seen: u64) {
         if let Some(receiver) = &mut self.receiver {
-            // The sender lives as long as it has a listener, so this cannot fail.
+            // The sender lives as long as it has a subscriber, so this cannot fail.
             let _ = receiver.wait_for(|changes| changes.is_beyond(seen)).await;
         }
     }
 }
 
-impl Drop for Listener<'_> {
+impl Drop for Subscription<'_> {
     fn drop(&mut self) {
-        let mut listeners = self.notifier.listeners();
+        let mut subscribers = self.notifier.subscribers();
         self.receiver = None;
-        if listeners
+        if subscribers
             .get(&self.id)
             .is_some_and(|sender| sender.receiver_count() == 0)
         {
-            listeners.remove(&self.id);
+            subscribers.remove(&self.id);
         }
     }
 }
 
-/// Listens for due work.
+/// Subscription to due work.
 #[derive(Debug)]
-pub struct DueListener(watch::Receiver<u64>);
+pub struct DueSubscription(watch::Receiver<u64>);
 
-impl DueListener {
+impl DueSubscription {
     /// Returns the number of the newest notification once it differs from `seen`.
     ///
     /// Numbers start at 1, so that 0 stands for "none seen" and returns at once.
@@ -176,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn notifies_only_the_listeners_of_the_execution() {
         let notifier = Notifier::default();
-        let (mut a, mut b) = (notifier.listen(&id("a")), notifier.listen(&id("b")));
+        let (mut a, mut b) = (notifier.subscribe(&id("a")), notifier.subscribe(&id("b")));
         notifier.notify(&id("b"), events(2));
         b.more_than(1).await;
         let early = tokio::time::timeout(Duration::from_millis(1), a.more_than(0));
@@ -188,40 +188,40 @@ mod tests {
     #[tokio::test]
     async fn ignores_counts_that_arrive_out_of_order() {
         let notifier = Notifier::default();
-        let mut listener = notifier.listen(&id("a"));
+        let mut subscription = notifier.subscribe(&id("a"));
         notifier.notify(&id("a"), events(5));
         notifier.notify(&id("a"), events(4));
-        listener.more_than(4).await;
+        subscription.more_than(4).await;
     }
 
     #[tokio::test]
     async fn a_settled_execution_ends_every_wait() {
         let notifier = Notifier::default();
-        let mut listener = notifier.listen(&id("a"));
+        let mut subscription = notifier.subscribe(&id("a"));
         let settled = Changes {
             count: 1,
             settled: true,
         };
         notifier.notify(&id("a"), settled);
-        listener.more_than(7).await;
+        subscription.more_than(7).await;
     }
 
     #[test]
     fn forgets_an_execution_with_its_last_listener() {
         let notifier = Notifier::default();
-        assert!(!notifier.has_listeners());
-        let (first, second) = (notifier.listen(&id("a")), notifier.listen(&id("a")));
+        assert!(!notifier.has_subscribers());
+        let (first, second) = (notifier.subscribe(&id("a")), notifier.subscribe(&id("a")));
         drop(first);
         assert_eq!(notifier.awaited(), [id("a")]);
         drop(second);
-        assert!(!notifier.has_listeners());
+        assert!(!notifier.has_subscribers());
     }
 
     #[tokio::test]
     async fn due_work_is_numbered_from_one() {
         let notifier = Notifier::default();
-        assert_eq!(notifier.listen_for_due().newer_than(0).await, 1);
+        assert_eq!(notifier.subscribe_to_due().newer_than(0).await, 1);
         notifier.notify_due();
-        assert_eq!(notifier.listen_for_due().newer_than(1).await, 2);
+        assert_eq!(notifier.subscribe_to_due().newer_than(1).await, 2);
     }
 }

@@ -112,7 +112,7 @@ async fn poll(session: &Session, pool: &Arc<Pool>) {
     }
 }
 
-/// Reads the changes of the executions that have listeners, and notifies the listeners.
+/// Reads the changes of the executions that have subscribers, and notifies the subscribers.
 async fn poll_awaited(session: &Session, pool: &Arc<Pool>) {
     let awaited = session.notifier.process.awaited();
     if awaited.is_empty() {

@@ -1,4 +1,4 @@
-//! The testing kit: what it runs, what it catches, and what it leaves alone.
+//! Tests of the testing kit: what it runs, what it detects, and what it accepts.
 
 mod names;
 mod replay;

@@ -1,4 +1,4 @@
-//! `names!` and what `durable check` goes by: the committed list of names against the code.
+//! `names!` and `durable check`: the committed list of names against the code.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ async fn helper(n: u32) -> Result<u32, BoxError> {
     Ok(step!("deep", work(n).await).await?)
 }
 
-/// A handler of the same name with another body.
+/// Declares a handler with the same name and a different body.
 macro_rules! version {
     ($module:ident, $body:block) => {
         mod $module {
@@ -85,7 +85,7 @@ version!(declared, {
     Ok(step!("publish", work(7_u32).await).await?)
 });
 
-// Everything stands elsewhere: the first step in a scope, what was in the map in a loop, what was called inline.
+// Everything has moved: the first step into a scope, the map into a loop, the called function inline.
 version!(moved, {
     let read = scope!("input", {
         Ok(step!("read", work(vec![1_u32, 2]).await).await?)
@@ -132,7 +132,7 @@ async fn pauses_as_declared(n: u32) -> Result<u32, BoxError> {
     Ok(n)
 }
 
-// Nothing here is like anything that was there.
+// Nothing resembles the first version.
 version!(rewritten, {
     let total = step!("count", work(2_u32).await).await?;
     for n in 0..total {
@@ -156,7 +156,7 @@ version!(broken, {
     Ok(step!("publish", work(7_u32).await).await?)
 });
 
-/// A lock of the first version, with the types of its values.
+/// Writes the lock file of the first version, with the types of its values.
 async fn locked(path: &Path) -> String {
     let run = TestRun::new(first::import).run("a", 1).await;
     Names::new()
@@ -177,7 +177,7 @@ async fn the_file_is_sorted_typed_and_stable() {
         .check_as(&path, "")
         .unwrap_err();
     assert!(
-        missing.contains("write it with `DURABLE_LOCK=update cargo test`"),
+        missing.contains("create it with `DURABLE_LOCK=update cargo test`"),
         "{missing}"
     );
     let text = locked(&path).await;
@@ -202,7 +202,7 @@ async fn the_file_is_sorted_typed_and_stable() {
         ]
     );
     assert_eq!(locked(&path).await, text);
-    // Types that this test does not observe stay.
+    // Types that are not observed in this run stay.
     Names::new()
         .handler(helper)
         .handler(first::import)
@@ -212,7 +212,7 @@ async fn the_file_is_sorted_typed_and_stable() {
 }
 
 #[tokio::test]
-async fn additions_are_fine_and_written_on_request() {
+async fn additions_are_allowed_and_written_on_update() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("durable.lock");
     let before = locked(&path).await;
@@ -230,7 +230,7 @@ async fn additions_are_fine_and_written_on_request() {
     now().check_as(&path, "strict").unwrap();
     let other = now().check_as(&path, "upadte").unwrap_err();
     assert!(
-        other.contains("leave it out, or write `update` or `strict`"),
+        other.contains("unset it, or use `update` or `strict`"),
         "{other}"
     );
 }
@@ -285,7 +285,7 @@ async fn removals_and_changes_of_kind_type_and_repetition_fail() {
 }
 
 #[test]
-fn a_renamed_handler_says_so() {
+fn a_renamed_handler_needs_was() {
     mod old {
         use super::*;
 
@@ -330,7 +330,7 @@ fn a_renamed_handler_says_so() {
     );
 }
 
-/// What would become of an execution of the first version that has come to `invocations`.
+/// Returns what `check` finds for an execution of the first version after `invocations` invocations.
 async fn checked(names: Names, invocations: u64) -> Vec<(Verdict, String)> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("durable.lock");
@@ -393,7 +393,7 @@ async fn an_execution_in_flight_is_checked_against_the_names() {
     assert_eq!(found[0].0, Verdict::Blocked);
 }
 
-/// The kit keeps a lock of its own.
+/// These tests have their own lock file.
 #[tokio::test]
 async fn the_macro_reads_a_file_of_the_package() {
     let run = TestRun::new(first::import).run("a", 1).await;
@@ -440,7 +440,7 @@ mod carried {
 }
 
 #[tokio::test]
-async fn types_of_inputs_and_of_what_polls_carry_are_foretold() {
+async fn changed_types_of_inputs_and_poll_states_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("durable.lock");
     let before = TestRun::new(carried::before::import);
@@ -466,7 +466,7 @@ async fn types_of_inputs_and_of_what_polls_carry_are_foretold() {
     ] {
         assert!(failed.contains(part), "{part:?} is not in\n{failed}");
     }
-    // A lock of before, which knows no states.
+    // A lock file from before states were recorded.
     std::fs::write(&path, text.replace(" state \"u32\"", "")).unwrap();
     let failed = names().check_as(&path, "").unwrap_err();
     assert!(!failed.contains("the state of"), "{failed}");
@@ -491,12 +491,12 @@ async fn types_of_inputs_and_of_what_polls_carry_are_foretold() {
         verdicts(&waiting),
         [input, state].map(|text| (Verdict::Undecodable, text.to_owned()))
     );
-    // What has been checked for the last time carries nothing on.
+    // A poll that has ended carries no state on.
     assert_eq!(verdicts(&ended), [(Verdict::Undecodable, input.to_owned())]);
 }
 
 #[tokio::test]
-async fn a_move_fails_with_the_path_to_write_and_passes_with_it() {
+async fn a_move_fails_until_was_declares_the_old_path() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("durable.lock");
     locked(&path).await;
@@ -535,12 +535,12 @@ async fn a_move_fails_with_the_path_to_write_and_passes_with_it() {
         .handler(pauses_as_declared)
         .handler(moved_and_declared::import)
         .check_as(&path, "");
-    // The call is gone, and what it called is declared: nothing else is.
+    // The call is gone, but its contents are declared elsewhere, so nothing is missing.
     assert_eq!(failed, Ok(()));
 }
 
 #[tokio::test]
-async fn what_is_like_nothing_gets_no_hint() {
+async fn unrelated_code_gets_no_hint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("durable.lock");
     locked(&path).await;

@@ -1,4 +1,4 @@
-//! `replay`: recorded histories against code that has changed since.
+//! `replay`: recorded histories against changed code.
 
 use std::path::PathBuf;
 
@@ -30,7 +30,7 @@ mod before {
     }
 }
 
-/// A folder with the history of an execution that had got as far as `invocations`.
+/// Returns a folder with the history of an execution after `invocations` invocations.
 async fn exported<F>(handler: F, input: <F::Handler as Durable>::Input, invocations: u64) -> TempDir
 where
     F: IntoHandler,
@@ -54,16 +54,16 @@ async fn export(store: &MemoryStore) -> String {
         store.get(&id).await.unwrap(),
         store.history(&id).await.unwrap(),
     );
-    as_the_command_prints(&execution, &records)
+    to_cli_json(&execution, &records)
 }
 
-fn as_the_command_prints(execution: &Execution, records: &[Record]) -> String {
+fn to_cli_json(execution: &Execution, records: &[Record]) -> String {
     serde_json::to_string_pretty(&durable_cli::json::History::new(execution, records, true))
         .unwrap()
 }
 
 #[track_caller]
-fn says(result: Result<Replayed, Finding>, parts: &[&str]) {
+fn assert_finding(result: Result<Replayed, Finding>, parts: &[&str]) {
     let text = result.unwrap_err().to_string();
     println!("{text}\n");
     for part in parts {
@@ -72,7 +72,7 @@ fn says(result: Result<Replayed, Finding>, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn the_same_code_goes_on_with_whatever_it_recorded() {
+async fn the_same_code_replays_its_own_history() {
     for invocations in [1, 2] {
         let folder = exported(before::import, 3, invocations).await;
         let replayed = replay(before::import, folder.path()).await.unwrap();
@@ -81,7 +81,7 @@ async fn the_same_code_goes_on_with_whatever_it_recorded() {
     }
 }
 
-/// A handler of the same name, whose body is another.
+/// Declares a handler with the same name and a different body.
 macro_rules! edited {
     ($module:ident, $n:ident, $body:block) => {
         mod $module {
@@ -171,13 +171,13 @@ async fn a_moved_step() {
     for invocations in [1, 2] {
         let folder = exported(before::import, 3, invocations).await;
         let found = replay(moved::import, file(&folder)).await;
-        says(
+        assert_finding(
             found,
             &[
                 "`input/read` would run: it is not recorded",
-                "`read` is recorded, but the code had not asked for it by then, while step `read` (tests/kit/replay.rs:",
+                "`read` is recorded, but the code has not reached it, while step `read` (tests/kit/replay.rs:",
                 "if it moved to `input/read`, write `was = \"/read\"` there",
-                "`load[0]` is recorded, but the code had not asked for it by then\n",
+                "`load[0]` is recorded, but the code has not reached it\n",
             ],
         );
         replay(moved_and_declared::import, file(&folder))
@@ -190,11 +190,11 @@ async fn a_moved_step() {
 async fn a_renamed_step() {
     let folder = exported(before::import, 3, 1).await;
     let found = replay(renamed::import, file(&folder)).await;
-    says(
+    assert_finding(
         found,
         &[
             "`read_all` would run: it is not recorded",
-            "`read` is recorded, but the code had not asked for it",
+            "`read` is recorded, but the code has not reached it",
             "if that is its new name, write `was = \"read\"` there",
         ],
     );
@@ -209,14 +209,14 @@ async fn a_step_beyond_what_is_recorded() {
         .unwrap();
     let folder = exported(before::import, 3, 2).await;
     let found = replay(inserted_at_the_end::import, file(&folder)).await;
-    says(found, &["`audit` would run", "`publish` is recorded"]);
+    assert_finding(found, &["`audit` would run", "`publish` is recorded"]);
 }
 
 #[tokio::test]
 async fn swapped_neighbours() {
     let folder = exported(before::import, 3, 2).await;
     let found = replay(swapped::import, file(&folder)).await;
-    says(
+    assert_finding(
         found,
         &["`publish` was asked for in another order than it was recorded in"],
     );
@@ -226,7 +226,7 @@ async fn swapped_neighbours() {
 async fn a_value_of_another_type() {
     let folder = exported(before::import, 3, 1).await;
     let found = replay(other_type::import, file(&folder)).await;
-    says(
+    assert_finding(
         found,
         &[
             "the recorded value of `read`:",
@@ -240,7 +240,7 @@ async fn a_value_of_another_type() {
 async fn another_kind() {
     let folder = exported(before::import, 3, 1).await;
     let found = replay(other_kind::import, file(&folder)).await;
-    says(
+    assert_finding(
         found,
         &[
             "code and history disagree about `read`",
@@ -253,7 +253,7 @@ async fn another_kind() {
 async fn removed_steps() {
     let folder = exported(before::import, 3, 2).await;
     let found = replay(removed::import, file(&folder)).await;
-    says(
+    assert_finding(
         found,
         &["`load[0]` is recorded, but the code never asked for it"],
     );
@@ -280,7 +280,7 @@ async fn with_secrets() -> Result<usize, BoxError> {
 }
 
 #[tokio::test]
-async fn what_is_secret_cannot_be_checked_and_is_not_told() {
+async fn secrets_are_not_exported_and_cannot_be_checked() {
     let folder = exported(with_secrets, (), 2).await;
     let text = std::fs::read_to_string(file(&folder)).unwrap();
     assert!(!text.contains("4111"), "{text}");
@@ -305,34 +305,37 @@ async fn numbers() -> Result<Vec<f64>, BoxError> {
 }
 
 #[tokio::test]
-async fn numbers_are_exported_as_they_are() {
+async fn numbers_are_exported_exactly() {
     let folder = exported(numbers, (), 9).await;
     replay(numbers, file(&folder)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_history() {
+async fn an_invalid_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let missing = replay(before::import, file(&folder)).await;
-    says(missing, &["a.json", "No such file"]);
-    says(
+    assert_finding(missing, &["a.json", "No such file"]);
+    assert_finding(
         replay(before::import, folder.path()).await,
         &["there are no histories (`.json`)"],
     );
     std::fs::write(file(&folder), "{}").unwrap();
     let other = replay(before::import, file(&folder)).await;
-    says(
+    assert_finding(
         other,
-        &["it is no history: write it with `durable show ID --json --full`"],
+        &["it is not a history: write one with `durable show ID --json --full`"],
     );
     let folder = exported(numbers, (), 9).await;
     let other = replay(before::import, file(&folder)).await;
-    says(other, &["it is of the handler `numbers`, not of `import`"]);
+    assert_finding(
+        other,
+        &["it belongs to the handler `numbers`, not to `import`"],
+    );
 }
 
-/// Values that a detour through another representation would change.
+/// Values that a conversion through another representation would change.
 #[durable]
-async fn particular(n: u32) -> Result<u32, BoxError> {
+async fn fragile_values(n: u32) -> Result<u32, BoxError> {
     const ORDERED: &str = r#"{"b":1,"a":[2,{"d":3,"c":4}]}"#;
     const WIDE: &str = r#"{"b":340282366920938463463374607431768211455,"a":1.10}"#;
     let ordered = step!("ordered", raw(ORDERED)).await?;
@@ -360,9 +363,9 @@ fn raw(text: &str) -> Result<Box<serde_json::value::RawValue>, serde_json::Error
 }
 
 #[tokio::test]
-async fn an_exported_value_is_the_one_that_was_recorded() {
-    let folder = exported(particular, 3, 2).await;
-    let replayed = replay(particular, folder.path()).await.unwrap();
+async fn values_survive_the_export_byte_for_byte() {
+    let folder = exported(fragile_values, 3, 2).await;
+    let replayed = replay(fragile_values, folder.path()).await.unwrap();
     assert_eq!(replayed.count(), 1);
     assert!(replayed.notes().is_empty(), "{replayed}");
 }
@@ -373,7 +376,7 @@ async fn widens(n: u32) -> Result<u128, BoxError> {
 }
 
 #[tokio::test]
-async fn wide_numbers_are_compared_by_all_their_digits() {
+async fn wide_numbers_are_compared_exactly() {
     let run = TestRun::new(widens).run("a", 1).await;
     run.assert_value("wide", (1_u128 << 100) + 1);
     let other =

@@ -1,4 +1,4 @@
-//! Handlers that are right: no tool may say otherwise.
+//! Correct handlers: no tool of the kit may report a problem.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use durable::testing::{crash_everywhere, shuffled};
 use durable::{Complete, Retry};
 use futures::future::join_all;
 
-/// A world whose every change is idempotent.
+/// Application state whose changes are all idempotent.
 #[derive(Default)]
 pub(crate) struct App {
     rows: Mutex<BTreeMap<String, u32>>,
@@ -33,8 +33,8 @@ impl App {
     }
 }
 
-/// Neither a crash nor another order changes anything about the handler.
-macro_rules! is_right {
+/// Tests that neither a crash nor a different order changes the result of the handler.
+macro_rules! survives {
     ($name:ident, $handler:ident, $input:expr, |$run:ident| $given:expr, $least:expr $(, varies $varies:literal)?) => {
         #[tokio::test]
         async fn $name() {
@@ -54,7 +54,7 @@ macro_rules! is_right {
         }
     };
     ($name:ident, $handler:ident, $input:expr, $least:expr $(, varies $varies:literal)?) => {
-        is_right!($name, $handler, $input, |run| run, $least $(, varies $varies)?);
+        survives!($name, $handler, $input, |run| run, $least $(, varies $varies)?);
     };
 }
 
@@ -69,7 +69,7 @@ async fn sequence(app: &App, n: u32) -> Result<u32, BoxError> {
     }
     Ok(sum)
 }
-is_right!(steps_and_waits, sequence, 3, 26);
+survives!(steps_and_waits, sequence, 3, 26);
 
 #[durable]
 async fn retried(app: &App) -> Result<u32, BoxError> {
@@ -81,7 +81,7 @@ async fn retried(app: &App) -> Result<u32, BoxError> {
     })
     .await?)
 }
-is_right!(retries, retried, (), 8);
+survives!(retries, retried, (), 8);
 
 #[durable]
 async fn concurrent(app: &App, n: u32) -> Result<u32, BoxError> {
@@ -100,7 +100,7 @@ async fn concurrent(app: &App, n: u32) -> Result<u32, BoxError> {
     let many: Result<Vec<u32>, _> = many.into_iter().collect();
     Ok(a? + b? + many?.iter().sum::<u32>())
 }
-is_right!(steps_at_once, concurrent, 4, 20);
+survives!(steps_at_once, concurrent, 4, 20);
 
 #[durable]
 async fn fans(app: &App, n: u32) -> Result<u32, BoxError> {
@@ -123,7 +123,7 @@ async fn fans(app: &App, n: u32) -> Result<u32, BoxError> {
     });
     Ok(sum + both.await.into_values()?.into_iter().sum::<u32>())
 }
-is_right!(maps_and_branches, fans, 4, 40);
+survives!(maps_and_branches, fans, 4, 40);
 
 #[durable]
 async fn first_of(app: &App) -> Result<u32, BoxError> {
@@ -136,26 +136,26 @@ async fn first_of(app: &App) -> Result<u32, BoxError> {
     });
     Ok(quotes.await.into_values()?.into_iter().sum())
 }
-is_right!(the_first_of_several_branches, first_of, (), 10);
+survives!(the_first_of_several_branches, first_of, (), 10);
 
 #[durable]
 async fn approval(app: &App) -> Result<u32, BoxError> {
     let answer = race!("approval", {
         "answered" => answer = callback!("manager", submit = |id| app.put("asked", id.len().min(1).try_into()?).await.map(drop))
             => answer.unwrap_or(0),
-        "late" => wait!("patience", Duration::from_secs(86_400)) => 99,
+        "late" => wait!("deadline", Duration::from_secs(86_400)) => 99,
     })
     .await;
     Ok(step!("note", app.put("answer", answer).await).await?)
 }
-is_right!(
+survives!(
     an_answer_in_time,
     approval,
     (),
     |run| run.callback("manager", 5),
     8
 );
-is_right!(
+survives!(
     an_answer_too_late,
     approval,
     (),
@@ -203,7 +203,7 @@ async fn the_winner_of_a_race_is_durable_before_its_arm_runs() {
 }
 
 #[tokio::test]
-async fn an_order_that_makes_another_arm_win_is_no_finding() {
+async fn a_different_race_winner_is_not_a_problem() {
     let shuffles = shuffled(either, |_| App::default(), ())
         .rounds(40)
         .seed(1)
@@ -225,7 +225,7 @@ async fn polled(_app: &App) -> Result<u32, BoxError> {
     });
     Ok(checks.await?)
 }
-is_right!(polls, polled, (), 14);
+survives!(polls, polled, (), 14);
 
 #[durable]
 async fn child(app: &App, n: u32) -> Result<u32, BoxError> {
@@ -235,15 +235,15 @@ async fn child(app: &App, n: u32) -> Result<u32, BoxError> {
 
 #[durable]
 async fn parent(app: &App, n: u32) -> Result<u32, BoxError> {
-    let inside = call!(child(n)).await?;
-    let outside = invoke!("other", child(n + 1)).await?;
+    let called = call!(child(n)).await?;
+    let invoked = invoke!("other", child(n + 1)).await?;
     let scoped = scope!("scope", { step!("put", app.put("scoped", n).await).await }).await?;
-    Ok(inside + outside + scoped)
+    Ok(called + invoked + scoped)
 }
-is_right!(children_and_scopes, parent, 3, 30);
+survives!(children_and_scopes, parent, 3, 30);
 
 #[durable]
-async fn taken_back(app: &App) -> Result<(), BoxError> {
+async fn undone(app: &App) -> Result<(), BoxError> {
     step!(
         "flight",
         undo = |_booked| app.remove("flight"),
@@ -259,7 +259,7 @@ async fn taken_back(app: &App) -> Result<(), BoxError> {
     step!("car", retry = Retry::none(), Err::<(), _>("no roads there")).await?;
     Ok(())
 }
-is_right!(a_failure_that_is_taken_back, taken_back, (), 16);
+survives!(a_failure_that_is_undone, undone, (), 16);
 
 #[durable]
 async fn recorded(app: &App) -> Result<u64, BoxError> {
@@ -270,7 +270,7 @@ async fn recorded(app: &App) -> Result<u64, BoxError> {
 }
 
 #[tokio::test]
-async fn recorded_numbers_are_the_same_in_all_runs() {
+async fn recorded_values_are_the_same_in_all_runs() {
     crash_everywhere(recorded, |_| App::default(), ())
         .comparing(|app| app.rows().len())
         .await
@@ -279,11 +279,11 @@ async fn recorded_numbers_are_the_same_in_all_runs() {
 }
 
 #[durable]
-async fn made_in_a_step(app: &App) -> Result<u32, BoxError> {
+async fn random_in_a_step(app: &App) -> Result<u32, BoxError> {
     let id = step!("create", Ok::<_, BoxError>(fastrand::u64(..))).await?;
     Ok(step!("use", app.put("used", u32::from(id > 0)).await).await?)
 }
-is_right!(a_step_that_draws_is_named, made_in_a_step, (), 8, varies "create");
+survives!(a_step_with_a_random_value_is_excluded_by_name, random_in_a_step, (), 8, varies "create");
 
 #[durable]
 async fn batched(app: &App, n: u32) -> Result<u32, BoxError> {
@@ -296,7 +296,7 @@ async fn batched(app: &App, n: u32) -> Result<u32, BoxError> {
     });
     Ok(copied.await?.into_iter().sum())
 }
-is_right!(batches_of_a_list, batched, 50, 12);
+survives!(batches_of_a_list, batched, 50, 12);
 
 #[durable]
 async fn chained(app: &App, left: u32) -> Result<u32, BoxError> {
@@ -306,7 +306,7 @@ async fn chained(app: &App, left: u32) -> Result<u32, BoxError> {
     }
     continue_as!(left - 1).await
 }
-is_right!(a_chain, chained, 2, 12);
+survives!(a_chain, chained, 2, 12);
 
 #[durable]
 async fn careful(app: &App) -> Result<String, BoxError> {
@@ -323,7 +323,7 @@ async fn careful(app: &App) -> Result<String, BoxError> {
 }
 
 #[tokio::test]
-async fn a_step_that_runs_at_most_once_may_end_otherwise_after_a_crash() {
+async fn an_at_most_once_step_may_end_differently_after_a_crash() {
     crash_everywhere(careful, |_| App::default(), ())
         .await
         .unwrap();
@@ -338,4 +338,4 @@ async fn fails(app: &App) -> Result<(), BoxError> {
     app.calls.fetch_add(1, Ordering::SeqCst);
     Err("that was all".into())
 }
-is_right!(a_handler_that_fails, fails, (), 4);
+survives!(a_handler_that_fails, fails, (), 4);

@@ -1,4 +1,4 @@
-//! `TestRun`: answers from outside by name, time that skips, one invocation after another.
+//! `TestRun`: scripted answers by name, skipped time, one invocation at a time.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -63,7 +63,7 @@ async fn years_of_waiting_take_no_time() {
 }
 
 #[tokio::test]
-async fn failing_bodies_are_given_by_name_and_not_run() {
+async fn scripted_failures_replace_bodies_by_name() {
     let app = App::default();
     let run = TestRun::new(import)
         .state(&app)
@@ -80,7 +80,7 @@ async fn failing_bodies_are_given_by_name_and_not_run() {
 }
 
 #[tokio::test]
-async fn a_failure_says_what_was_recorded() {
+async fn a_missing_output_error_shows_the_history() {
     let app = App::default();
     let run = TestRun::new(import)
         .state(&app)
@@ -100,7 +100,7 @@ async fn a_failure_says_what_was_recorded() {
 }
 
 #[tokio::test]
-async fn a_wrong_expectation_is_shown_as_a_diff() {
+async fn a_failed_assertion_shows_a_diff() {
     let app = App::default();
     let run = TestRun::new(import).state(&app).run("a", 1).await;
     let asserted = std::panic::AssertUnwindSafe(|| {
@@ -109,7 +109,7 @@ async fn a_wrong_expectation_is_shown_as_a_diff() {
     let panic = std::panic::catch_unwind(asserted).unwrap_err();
     assert_eq!(
         panic.downcast_ref::<String>().unwrap(),
-        "the history of `a` is another (- expected, + recorded):\n    \
+        "the history of `a` differs (- expected, + recorded):\n    \
          read\n    load[0]\n  + breathe[0]\n    publish\nit succeeded"
     );
     let asserted = std::panic::AssertUnwindSafe(|| {
@@ -130,7 +130,7 @@ async fn charge(app: &App, amount: u32) -> Result<String, BoxError> {
 async fn order(app: &App, amount: u32) -> Result<String, BoxError> {
     let approved = race!("approval", {
         "answered" => answer = callback!("manager", submit = |_id| app.note("asked").map(drop)) => answer,
-        "late" => wait!("patience", Duration::from_secs(7 * 86_400)) => Ok(false),
+        "late" => wait!("deadline", Duration::from_secs(7 * 86_400)) => Ok(false),
     })
     .await?;
     if !approved {
@@ -170,7 +170,7 @@ async fn callbacks_are_answered_by_name() {
 }
 
 #[tokio::test]
-async fn other_executions_are_answered_by_the_name_of_the_operation_or_the_function() {
+async fn invocations_are_answered_by_operation_or_function_name() {
     for name in ["pay", "charge"] {
         let app = App::default();
         let run = TestRun::new(order)
@@ -195,25 +195,25 @@ async fn other_executions_are_answered_by_the_name_of_the_operation_or_the_funct
 }
 
 #[durable]
-async fn asks() -> Result<bool, BoxError> {
+async fn waits_for_approval() -> Result<bool, BoxError> {
     Ok(callback!("approval").await?)
 }
 
 #[tokio::test]
-async fn what_nobody_answers_is_named() {
-    let run = TestRun::new(asks).run("a", ()).await;
+async fn a_callback_without_an_answer_is_named() {
+    let run = TestRun::new(waits_for_approval).run("a", ()).await;
     assert!(matches!(run.end(), End::Waits(_)), "{run}");
     let text = run.output().unwrap_err().to_string();
     assert!(
-        text.contains("it waits for callback `approval`, and nobody ends that"),
+        text.contains("it waits for callback `approval`, and nothing in the test completes that"),
         "{text}"
     );
     assert!(text.contains(".callback(\"name\", value)"), "{text}");
 }
 
 #[tokio::test]
-async fn an_outside_party_of_the_test_answers_through_a_client() {
-    let test = TestRun::new(asks);
+async fn the_test_completes_a_callback_through_a_client() {
+    let test = TestRun::new(waits_for_approval);
     let client = test.world().client();
     let mut steps = test.start("a", ()).await;
     assert!(steps.invocation().await);
@@ -224,13 +224,13 @@ async fn an_outside_party_of_the_test_answers_through_a_client() {
     assert_eq!(steps.finish().await.output().unwrap(), &true);
 }
 
-/// Somebody who answers from a task of their own.
+/// An external party that answers from its own task.
 struct Shop {
     client: Client,
 }
 
 impl Shop {
-    async fn ask(&self, id: String) -> Result<(), BoxError> {
+    async fn request(&self, id: String) -> Result<(), BoxError> {
         let client = self.client.clone();
         tokio::spawn(async move { client.complete(&id, &"yes").await });
         Ok(())
@@ -238,17 +238,17 @@ impl Shop {
 }
 
 #[durable]
-async fn patient(shop: &Shop) -> Result<String, BoxError> {
+async fn waits_a_year(shop: &Shop) -> Result<String, BoxError> {
     Ok(race!("answer", {
-        "answered" => answer = callback!("manager", submit = |id| shop.ask(id.to_string()).await) => answer,
-        "late" => wait!("patience", YEAR) => Ok("late".to_owned()),
+        "answered" => answer = callback!("manager", submit = |id| shop.request(id.to_string()).await) => answer,
+        "late" => wait!("deadline", YEAR) => Ok("late".to_owned()),
     })
     .await?)
 }
 
 #[tokio::test]
 async fn time_is_not_skipped_over_a_task_that_is_about_to_answer() {
-    let test = TestRun::new(patient);
+    let test = TestRun::new(waits_a_year);
     let shop = Shop {
         client: test.world().client(),
     };
@@ -257,7 +257,7 @@ async fn time_is_not_skipped_over_a_task_that_is_about_to_answer() {
 }
 
 #[tokio::test]
-async fn invocations_are_counted_out() {
+async fn the_number_of_invocations_can_be_limited() {
     let app = App::default();
     let run = TestRun::new(import)
         .state(&app)
@@ -283,7 +283,7 @@ async fn long(app: &App, rows: u32) -> Result<u32, BoxError> {
 }
 
 #[tokio::test]
-async fn a_budget_is_used_up_by_bodies_that_take_their_time() {
+async fn scripted_durations_use_up_the_budget() {
     let app = App::default();
     let minutes = |n: u64| Duration::from_secs(60 * n);
     let run = TestRun::new(long)
@@ -348,7 +348,7 @@ async fn races(slow: &Slow) -> Result<String, BoxError> {
 }
 
 #[tokio::test]
-async fn a_body_may_take_the_time_of_the_test() {
+async fn a_body_can_sleep_on_the_test_clock() {
     let test = TestRun::new(races);
     let slow = Slow {
         clock: test.world().clock(),
@@ -369,7 +369,7 @@ async fn loses_with_an_outcome(app: &App) -> Result<String, BoxError> {
 }
 
 #[tokio::test]
-async fn what_a_loser_of_a_race_comes_to_is_never_written() {
+async fn the_outcome_of_a_losing_arm_is_not_recorded() {
     let app = App::default();
     let run = TestRun::new(loses_with_an_outcome)
         .state(&app)
@@ -400,7 +400,7 @@ async fn the_same_id_is_the_same_execution() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn real_concurrency_in_a_handler_is_waited_for() {
+async fn real_threads_in_a_handler_are_awaited() {
     #[durable]
     async fn threads() -> Result<u32, BoxError> {
         async fn work(n: u32) -> Result<u32, BoxError> {

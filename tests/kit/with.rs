@@ -1,4 +1,4 @@
-//! `with = …`: no run is handed the outcome of another input.
+//! `with = …`: an operation is never answered with the outcome of a different input.
 
 use durable::prelude::*;
 use durable::store::ExecutionStore as _;
@@ -17,7 +17,7 @@ fn orders(names: &[&str]) -> Orders {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// What the first run sees, and what all others see after it.
+/// The list that the first run sees, and the one that all later runs see.
 struct List {
     first: Orders,
     later: Orders,
@@ -43,8 +43,12 @@ impl List {
     }
 }
 
-/// Runs against a list that another one takes the place of after the first wait.
-async fn ends<F>(handler: F, first: &[&str], later: &[&str]) -> (Result<Vec<String>, String>, World)
+/// Runs against a list that is replaced after the first wait.
+async fn run_with_lists<F>(
+    handler: F,
+    first: &[&str],
+    later: &[&str],
+) -> (Result<Vec<String>, String>, World)
 where
     F: IntoHandler,
     F::Handler: Handler<List> + Durable<Input = (), Output = Vec<String>>,
@@ -71,9 +75,9 @@ macro_rules! blocks {
                 wait!("pause", Duration::from_secs(1)).await;
                 receipts
             }
-            let (same, _) = ends(handler, &["a", "b"], &["a", "b"]).await;
+            let (same, _) = run_with_lists(handler, &["a", "b"], &["a", "b"]).await;
             assert_eq!(same.unwrap().len(), 2);
-            let (other, _) = ends(handler, &["a", "b"], &["c", "a"]).await;
+            let (other, _) = run_with_lists(handler, &["a", "b"], &["c", "a"]).await;
             let report = other.unwrap_err();
             println!("{report}\n");
             let wanted = concat!("`", $operation, "` is asked for with another input than it was recorded with");
@@ -124,7 +128,7 @@ blocks!(
 );
 
 blocks!(
-    a_map_as_a_whole,
+    a_complete_map,
     list,
     {
         let paid = map!("orders", &list, with = list, |order| Ok(step!(
@@ -151,7 +155,7 @@ blocks!(
 );
 
 blocks!(
-    batches_as_a_whole,
+    complete_batches,
     list,
     {
         let paid = batches!(
@@ -231,8 +235,8 @@ blocks!(
 );
 
 #[tokio::test]
-async fn the_fingerprint_is_kept_and_the_execution_goes_on_with_a_fitting_build() {
-    mod of_today {
+async fn a_build_with_the_recorded_fingerprint_resumes_the_execution() {
+    mod current {
         use super::*;
 
         #[durable]
@@ -242,7 +246,7 @@ async fn the_fingerprint_is_kept_and_the_execution_goes_on_with_a_fitting_build(
             Ok(paid)
         }
     }
-    mod of_tomorrow {
+    mod next {
         use super::*;
 
         #[durable]
@@ -252,13 +256,13 @@ async fn the_fingerprint_is_kept_and_the_execution_goes_on_with_a_fitting_build(
             Ok(paid)
         }
     }
-    let test = TestRun::new(of_today::import).invocations(1);
+    let test = TestRun::new(current::import).invocations(1);
     let world = test.world();
     let run = test.run("a", orders(&["a"])).await;
     let record = run.history().get("pay").unwrap().record().clone();
     let expected = Fingerprint::of(record.id, &(orders(&["a"]), 1)).unwrap();
     assert_eq!(record.fingerprint, Some(expected));
-    let run = TestRun::new(of_tomorrow::import)
+    let run = TestRun::new(next::import)
         .within(&world)
         .run("a", orders(&["a"]))
         .await;
@@ -270,7 +274,7 @@ async fn the_fingerprint_is_kept_and_the_execution_goes_on_with_a_fitting_build(
     );
     let stored = world.store().get(&"a".parse().unwrap()).await.unwrap();
     assert_eq!(stored.status, durable::store::ExecutionStatus::Blocked);
-    let run = TestRun::new(of_today::import)
+    let run = TestRun::new(current::import)
         .within(&world)
         .run("a", orders(&["a"]))
         .await;
@@ -278,7 +282,7 @@ async fn the_fingerprint_is_kept_and_the_execution_goes_on_with_a_fitting_build(
 }
 
 #[tokio::test]
-async fn what_was_recorded_without_a_fingerprint_is_taken_as_it_is() {
+async fn a_record_without_a_fingerprint_is_accepted() {
     mod without {
         use super::*;
 
@@ -307,7 +311,7 @@ async fn what_was_recorded_without_a_fingerprint_is_taken_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_json_cannot_hold_is_said_so() {
+async fn an_input_that_json_cannot_represent_blocks() {
     #[durable]
     async fn pairs(_input: ()) -> Result<(), BoxError> {
         let pairs = std::collections::HashMap::from([((1, 2), 3)]);
@@ -323,7 +327,7 @@ async fn what_json_cannot_hold_is_said_so() {
 }
 
 #[test]
-fn the_order_of_a_map_does_not_count() {
+fn the_order_of_map_entries_does_not_change_the_fingerprint() {
     fn print<T: Serialize + DeserializeOwned>(value: &T) -> Fingerprint {
         Fingerprint::of(durable::OperationId::ROOT, value).unwrap()
     }

@@ -1,4 +1,4 @@
-//! Handlers that are wrong, each caught by the tool that claims to catch it.
+//! Incorrect handlers, each detected by the tool that promises to detect it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ struct App {
 }
 
 impl App {
-    /// Not idempotent: who does it twice has it twice.
+    /// Adds a row. Not idempotent: running it twice adds two.
     fn add(&self, row: impl Into<String>) -> Result<usize, BoxError> {
         let mut rows = self.rows.lock().unwrap();
         rows.push(row.into());
@@ -41,7 +41,7 @@ impl App {
 }
 
 #[track_caller]
-fn says(finding: &Finding, parts: &[&str]) {
+fn assert_finding(finding: &Finding, parts: &[&str]) {
     let text = finding.to_string();
     println!("{text}\n");
     for part in parts {
@@ -49,7 +49,7 @@ fn says(finding: &Finding, parts: &[&str]) {
     }
 }
 
-/// The attribute does not see into it.
+/// Reads the clock in a helper, where the attribute cannot see it.
 fn now() -> u128 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -69,14 +69,14 @@ async fn a_key_from_the_clock() {
     let found = shuffled(keyed_by_the_clock, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(
+    assert_finding(
         &found,
         &["`keyed_by_the_clock` differs from run to run", "save["],
     );
     let found = crash_everywhere(keyed_by_the_clock, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(&found, &["does not survive a crash", "save["]);
+    assert_finding(&found, &["does not survive a crash", "save["]);
 }
 
 #[durable]
@@ -90,10 +90,10 @@ async fn a_clock_in_the_output() {
     let found = shuffled(ends_with_the_clock, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(&found, &["a replay ends otherwise"]);
+    assert_finding(&found, &["the replay ends differently"]);
 }
 
-/// In the order of a map that has another one each time.
+/// Iterates a map whose order differs each time.
 fn customers() -> Vec<String> {
     let names = ["ann", "bob", "cat", "dan", "eve"].map(str::to_owned);
     HashMap::from(names.map(|name| (name, ())))
@@ -114,14 +114,14 @@ async fn an_unordered_map() {
     let found = shuffled(in_the_order_of_a_map, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(
+    assert_finding(
         &found,
         &["was asked for in another order than it was recorded in"],
     );
 }
 
 #[durable]
-async fn by_turn_of_a_map(app: &App) -> Result<(), BoxError> {
+async fn ordered_by_a_map(app: &App) -> Result<(), BoxError> {
     for customer in customers() {
         step!(
             "bill",
@@ -134,11 +134,11 @@ async fn by_turn_of_a_map(app: &App) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn an_unordered_map_whose_turns_are_identities() {
-    let found = shuffled(by_turn_of_a_map, |_| App::default(), ())
+async fn an_unordered_map_with_ordered_occurrences() {
+    let found = shuffled(ordered_by_a_map, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(&found, &["what is recorded", "bill[0]"]);
+    assert_finding(&found, &["the recorded outcomes", "bill[0]"]);
 }
 
 fn number() -> u32 {
@@ -156,11 +156,11 @@ async fn counts(app: &App) -> Result<(), BoxError> {
 #[tokio::test]
 async fn a_static_counter() {
     let found = shuffled(counts, |_| App::default(), ()).await.unwrap_err();
-    says(&found, &["invoice["]);
+    assert_finding(&found, &["invoice["]);
     let found = crash_everywhere(counts, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(&found, &["invoice["]);
+    assert_finding(&found, &["invoice["]);
 }
 
 fn coin() -> bool {
@@ -183,7 +183,7 @@ async fn a_random_branch() {
         .rounds(40)
         .await
         .unwrap_err();
-    says(&found, &["`branches_at_random` differs from run to run"]);
+    assert_finding(&found, &["`branches_at_random` differs from run to run"]);
 }
 
 fn request_id() -> u64 {
@@ -191,26 +191,26 @@ fn request_id() -> u64 {
 }
 
 #[durable]
-async fn draws_outside_of_the_step(app: &App) -> Result<(), BoxError> {
+async fn random_outside_of_the_step(app: &App) -> Result<(), BoxError> {
     let id = request_id();
     step!("charge", app.put(format!("charge {id}")).map(|()| id)).await?;
     Ok(())
 }
 
 #[tokio::test]
-async fn an_idempotency_key_that_is_drawn_outside_of_its_step() {
-    let found = shuffled(draws_outside_of_the_step, |_| App::default(), ())
+async fn a_random_idempotency_key_outside_of_its_step() {
+    let found = shuffled(random_outside_of_the_step, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(&found, &["what is recorded", "charge"]);
-    let found = crash_everywhere(draws_outside_of_the_step, |_| App::default(), ())
+    assert_finding(&found, &["the recorded outcomes", "charge"]);
+    let found = crash_everywhere(random_outside_of_the_step, |_| App::default(), ())
         .varies("charge")
         .comparing(|app| app.rows().len())
         .await
         .unwrap_err();
-    says(
+    assert_finding(
         &found,
-        &["after the body of `charge`", "what is seen of the state"],
+        &["after the body of `charge`", "the compared state"],
     );
 }
 
@@ -226,7 +226,7 @@ async fn a_body_that_is_not_idempotent() {
         .comparing(App::rows)
         .await
         .unwrap_err();
-    says(
+    assert_finding(
         &found,
         &[
             "does not survive a crash after the body of `charge`",
@@ -253,12 +253,12 @@ async fn an_effect_outside_of_steps() {
         .comparing(App::rows)
         .await
         .unwrap_err();
-    says(&found, &["what is seen of the state", "+     \"mail\","]);
+    assert_finding(&found, &["the compared state", "+     \"mail\","]);
 }
 
-/// What is left of the list, by turn: the first run's order 0 is another than the second's.
+/// Numbers what is left of the list: occurrence 0 of the second run is not that of the first.
 #[durable]
-async fn by_turn_of_what_is_left(app: &App) -> Result<Vec<String>, BoxError> {
+async fn ordered_by_a_shrinking_list(app: &App) -> Result<Vec<String>, BoxError> {
     let mut receipts = Vec::new();
     for order in app.rows() {
         receipts.push(step!("pay", ordered, app.take(&order)).await?);
@@ -275,21 +275,21 @@ fn with_orders() -> App {
 }
 
 #[tokio::test]
-async fn turns_of_a_filtered_list() {
-    let found = crash_everywhere(by_turn_of_what_is_left, |_| with_orders(), ())
+async fn ordered_occurrences_of_a_shrinking_list() {
+    let found = crash_everywhere(ordered_by_a_shrinking_list, |_| with_orders(), ())
         .comparing(App::rows)
         .await
         .unwrap_err();
-    says(
+    assert_finding(
         &found,
         &[
-            "`by_turn_of_what_is_left` does not survive a crash",
+            "`ordered_by_a_shrinking_list` does not survive a crash",
             "receipt of a",
         ],
     );
 }
 
-/// Asks the world outside of a step, and goes by what it says.
+/// Reads the application state outside of a step and branches on it.
 #[durable]
 async fn reads_state_outside_of_steps(app: &App) -> Result<usize, BoxError> {
     if app.rows().is_empty() {
@@ -304,7 +304,7 @@ async fn state_that_is_read_outside_of_steps() {
     let found = crash_everywhere(reads_state_outside_of_steps, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(
+    assert_finding(
         &found,
         &[
             "after the body of `create`",
@@ -313,7 +313,7 @@ async fn state_that_is_read_outside_of_steps() {
     );
 }
 
-/// The first of two, as the scheduler has it.
+/// Returns the output of whichever future the scheduler completes first.
 async fn first_of<T>(a: impl Future<Output = T>, b: impl Future<Output = T>) -> T {
     let (a, b) = (std::pin::pin!(a), std::pin::pin!(b));
     futures::future::select(a, b).await.factor_first().0
@@ -326,7 +326,7 @@ async fn work(app: &App, what: &str) -> Result<String, BoxError> {
 }
 
 #[durable]
-async fn goes_on_with_the_first(app: &App) -> Result<String, BoxError> {
+async fn uses_the_first_result(app: &App) -> Result<String, BoxError> {
     let first = first_of(
         step!("left", work(app, "left").await),
         step!("right", work(app, "right").await),
@@ -341,15 +341,15 @@ async fn goes_on_with_the_first(app: &App) -> Result<String, BoxError> {
 }
 
 #[tokio::test]
-async fn a_helper_that_takes_what_comes_first() {
-    let found = shuffled(goes_on_with_the_first, |_| App::default(), ())
+async fn a_helper_that_selects_the_first_result() {
+    let found = shuffled(uses_the_first_result, |_| App::default(), ())
         .rounds(40)
         .await
         .unwrap_err();
-    says(&found, &["use["]);
+    assert_finding(&found, &["use["]);
 }
 
-/// Several at once from a set: each of them has its key, but the answer is in the order of the set.
+/// Each step has a key, but the output is in the order of a set.
 #[durable]
 async fn answers_in_the_order_of_a_set(app: &App) -> Result<Vec<String>, BoxError> {
     let names: HashSet<String> = customers().into_iter().collect();
@@ -375,5 +375,5 @@ async fn an_output_in_the_order_of_a_set() {
     let found = shuffled(answers_in_the_order_of_a_set, |_| App::default(), ())
         .await
         .unwrap_err();
-    says(&found, &["a replay ends otherwise"]);
+    assert_finding(&found, &["the replay ends differently"]);
 }

@@ -1,4 +1,4 @@
-//! Sees every boundary of a run: where a process may die, and where it may be held up.
+//! Observes the boundaries of a run: the points where a process may die or be delayed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -15,17 +15,17 @@ pub(super) use crate::runtime::observer::ObservedBody as Body;
 use crate::runtime::observer::{ObservedInvocation, Observer};
 use crate::{BoxFuture, ExecutionId, OperationId};
 
-/// A place in a run where its process may die.
+/// Point in a run where its process may die.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Boundary {
     /// The body of this operation is about to run.
     BeforeBody(String),
-    /// The body of this operation has ended, and nothing of that is recorded.
+    /// The body of this operation has ended, and nothing about it is recorded yet.
     AfterBody(String),
-    /// Nothing of this checkpoint has reached the store.
+    /// This checkpoint has not reached the store.
     BeforeCheckpoint(String),
-    /// The store has the checkpoint, the process does not know.
+    /// The store has the checkpoint, but the process has not been told.
     AfterCheckpoint(String),
 }
 
@@ -42,64 +42,64 @@ impl fmt::Display for Boundary {
     }
 }
 
-/// An operation among all executions of a test.
+/// Identifies an operation among all executions of a test.
 pub(super) type Key = (ExecutionId, OperationId);
 
-/// What happens at the boundaries of a run.
+/// What the test does to a process at its boundaries.
 pub(super) enum Treatment {
     /// Nothing.
-    Quiet,
-    /// The process dies at the boundary with this number, from 0.
+    Undisturbed,
+    /// Kills the process at the boundary with this index, counted from 0.
     Crash(usize),
-    /// Whoever passes a boundary is held up for some polls.
-    HoldUp(fastrand::Rng),
-    /// Nothing but these operations may be asked for: the process ends before the first other body.
+    /// Delays each boundary by a random number of polls.
+    Delay(fastrand::Rng),
+    /// Only these operations may be registered: the process ends before the body of any other operation runs.
     Replay(HashSet<Key>),
 }
 
-/// A value that a body recorded, as far as other runs are to take it over.
-pub(super) type Recorded = HashMap<Key, Payload>;
+/// Values returned by `record!` bodies, reused by later runs of the same scenario.
+pub(super) type RecordedValues = HashMap<Key, Payload>;
 
 #[derive(Default)]
 struct Log {
-    boundaries: Vec<Boundary>,
-    /// Where the process died.
+    passed: Vec<Boundary>,
+    /// The boundary at which the process died.
     died: Option<Boundary>,
-    /// How often the bodies of each operation began.
+    /// Path of each operation whose body began, with the number of times it began.
     begun: BTreeMap<Key, (String, u32)>,
-    /// What bodies of `record!` gave.
-    recorded: Recorded,
+    /// Values that bodies of `record!` returned.
+    recorded: RecordedValues,
     undecodable: Vec<(OperationId, String, String)>,
-    /// In a replay: the bodies that were about to run.
+    /// In a replay: the bodies that would have run.
     live: Vec<Body>,
-    /// In a replay: operations without a body that began.
+    /// In a replay: paths of operations without a body that are not in the history.
     new: Vec<String>,
-    /// In a replay: the last invocation.
+    /// In a replay: the most recent invocation.
     invocation: Option<Arc<dyn ObservedInvocation>>,
 }
 
-/// One process of a test, seen from outside.
-pub(super) struct Watch {
+/// Boundaries of one process of a test.
+pub(super) struct Boundaries {
     clock: TestClock,
     script: Arc<Script>,
     treatment: Mutex<Treatment>,
-    /// What `record!` is to give, where it was run before.
-    given: Arc<Recorded>,
+    /// Values that `record!` returns instead of running its body.
+    reused: Arc<RecordedValues>,
     log: Mutex<Log>,
 }
 
-impl Watch {
+impl Boundaries {
     pub(super) fn new(
         clock: TestClock,
         script: Arc<Script>,
         treatment: Treatment,
-        given: Arc<Recorded>,
+        reused: Arc<RecordedValues>,
     ) -> Arc<Self> {
         Arc::new(Self {
             clock,
             script,
             treatment: Mutex::new(treatment),
-            given,
+            reused,
             log: Mutex::default(),
         })
     }
@@ -114,53 +114,54 @@ impl Watch {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A boundary is passed: notes it, and dies or is held up there.
+    /// Records that a boundary is passed, then dies or is delayed there.
     pub(super) async fn pass(&self, boundary: Boundary) {
         match self.polls_at(boundary) {
             None => std::future::pending().await,
-            Some(polls) => held_up(polls).await,
+            Some(polls) => delay(polls).await,
         }
     }
 
-    /// For how many polls who passes the boundary is held up; none if the process dies there.
+    /// Returns the number of polls to delay this boundary by, or `None` if the process dies there.
     fn polls_at(&self, boundary: Boundary) -> Option<u32> {
         let mut log = self.log();
-        // With the process everything in it ends, whatever else is polled before that is noticed.
+        // Tasks of a dead process may still be polled before its death is noticed. They must not get any further.
         if log.died.is_some() {
             return None;
         }
-        let number = log.boundaries.len();
-        log.boundaries.push(boundary.clone());
+        let index = log.passed.len();
+        log.passed.push(boundary.clone());
         match &mut *self.treatment() {
-            Treatment::Crash(at) if *at == number => {
+            Treatment::Crash(at) if *at == index => {
                 log.died = Some(boundary);
                 None
             }
-            Treatment::HoldUp(random) => Some(random.u32(0..4)),
+            Treatment::Delay(random) => Some(random.u32(0..4)),
             _ => Some(0),
         }
     }
 
-    /// Where the process died, if it did.
+    /// The boundary at which the process died, if it did.
     pub(super) fn died(&self) -> Option<Boundary> {
         self.log().died.clone()
     }
 
-    /// Whether a replay has come to where bodies would run.
-    pub(super) fn is_over(&self) -> bool {
+    /// Reports whether a replay has reached bodies that would run.
+    pub(super) fn is_replay_over(&self) -> bool {
         !self.log().live.is_empty()
     }
 
-    pub(super) fn boundaries(&self) -> Vec<Boundary> {
-        self.log().boundaries.clone()
+    /// The boundaries passed so far.
+    pub(super) fn passed(&self) -> Vec<Boundary> {
+        self.log().passed.clone()
     }
 
-    /// How often the bodies of each operation began, with its path.
+    /// Path of each operation whose body began, with the number of times it began.
     pub(super) fn begun(&self) -> BTreeMap<Key, (String, u32)> {
         self.log().begun.clone()
     }
 
-    pub(super) fn take_recorded(&self) -> Recorded {
+    pub(super) fn take_recorded(&self) -> RecordedValues {
         std::mem::take(&mut self.log().recorded)
     }
 
@@ -168,13 +169,13 @@ impl Watch {
         self.log().undecodable.clone()
     }
 
-    /// In a replay: the bodies that were about to run.
+    /// In a replay: the bodies that would have run.
     pub(super) fn live(&self) -> Vec<Body> {
         self.log().live.clone()
     }
 
-    /// In a replay: differences between history and code, as far as the last invocation came, and the new scopes that
-    /// recorded operations have moved into. The invocation is forgotten.
+    /// In a replay: the differences between history and code that the last invocation found before it ended, and the
+    /// scopes not in the history that recorded operations have moved into. Drops the invocation.
     pub(super) fn last_invocation(&self) -> (Vec<Drift>, Vec<String>) {
         let Some(invocation) = self.log().invocation.take() else {
             return Default::default();
@@ -182,13 +183,13 @@ impl Watch {
         (invocation.drift(), invocation.moved_into())
     }
 
-    /// In a replay: operations that began, and that are not in the history.
+    /// In a replay: paths of operations that were registered but are not in the history.
     pub(super) fn new_operations(&self) -> Vec<String> {
         self.log().new.clone()
     }
 
-    /// A record is on its way to the store.
-    pub(super) fn writes(&self, key: Key, path: &str) {
+    /// Notes that a record of this operation is about to be written.
+    pub(super) fn note_write(&self, key: Key, path: &str) {
         if let Treatment::Replay(known) = &*self.treatment()
             && !known.contains(&key)
         {
@@ -196,8 +197,8 @@ impl Watch {
         }
     }
 
-    /// Notes that a body is about to run; answers with whether it may.
-    fn begins(&self, body: &Body) -> bool {
+    /// Notes that a body is about to run, and returns whether it may.
+    fn begin_body(&self, body: &Body) -> bool {
         let mut log = self.log();
         if matches!(*self.treatment(), Treatment::Replay(_)) {
             log.live.push(body.clone());
@@ -213,8 +214,8 @@ fn key(body: &Body) -> Key {
     (body.execution.clone(), body.id)
 }
 
-/// Ends after this many polls.
-async fn held_up(mut polls: u32) {
+/// Completes after this many polls.
+async fn delay(mut polls: u32) {
     std::future::poll_fn(|cx| {
         if polls == 0 {
             return Poll::Ready(());
@@ -226,10 +227,10 @@ async fn held_up(mut polls: u32) {
     .await;
 }
 
-/// The observer of one process.
-pub(super) struct Watcher(pub(super) Arc<Watch>);
+/// Reports the bodies of one process to its [`Boundaries`].
+pub(super) struct BoundaryObserver(pub(super) Arc<Boundaries>);
 
-impl Observer for Watcher {
+impl Observer for BoundaryObserver {
     fn began(&self, invocation: &Arc<dyn ObservedInvocation>) {
         if matches!(*self.0.treatment(), Treatment::Replay(_)) {
             self.0.log().invocation = Some(Arc::clone(invocation));
@@ -237,13 +238,15 @@ impl Observer for Watcher {
     }
 
     fn before(&self, body: &Body) -> BoxFuture<'static, Result<(), Failure>> {
-        let (watch, body) = (Arc::clone(&self.0), body.clone());
+        let (boundaries, body) = (Arc::clone(&self.0), body.clone());
         Box::pin(async move {
-            if !watch.begins(&body) {
+            if !boundaries.begin_body(&body) {
                 return std::future::pending().await;
             }
-            watch.pass(Boundary::BeforeBody(body.path.clone())).await;
-            match watch.script.failure(&body.path, body.attempt) {
+            boundaries
+                .pass(Boundary::BeforeBody(body.path.clone()))
+                .await;
+            match boundaries.script.failure(&body.path, body.attempt) {
                 Some(failure) => Err(failure),
                 None => Ok(()),
             }
@@ -251,15 +254,16 @@ impl Observer for Watcher {
     }
 
     fn after(&self, body: &Body) -> BoxFuture<'static, ()> {
-        let (watch, body) = (Arc::clone(&self.0), body.clone());
+        let (boundaries, body) = (Arc::clone(&self.0), body.clone());
         Box::pin(async move {
-            watch.clock.advance(watch.script.duration(&body.path));
-            watch.pass(Boundary::AfterBody(body.path)).await;
+            let duration = boundaries.script.duration(&body.path);
+            boundaries.clock.advance(duration);
+            boundaries.pass(Boundary::AfterBody(body.path)).await;
         })
     }
 
     fn running(&self) -> Box<dyn Send + Sync> {
-        self.0.clock.hold()
+        self.0.clock.start_body()
     }
 
     fn recorded(&self, body: &Body, value: Payload) -> Payload {
@@ -267,7 +271,7 @@ impl Observer for Watcher {
             return value;
         }
         let key = key(body);
-        let value = self.0.given.get(&key).cloned().unwrap_or(value);
+        let value = self.0.reused.get(&key).cloned().unwrap_or(value);
         self.0.log().recorded.insert(key, value.clone());
         value
     }
@@ -281,11 +285,12 @@ impl Observer for Watcher {
     }
 }
 
-/// The operations among `of` whose outcome is settled.
+/// Keys of the records among `records` that have a final outcome.
 pub(super) fn settled<'a>(
-    of: impl Iterator<Item = (&'a ExecutionId, &'a crate::Record)>,
+    records: impl Iterator<Item = (&'a ExecutionId, &'a crate::Record)>,
 ) -> HashSet<Key> {
-    of.filter(|(_, record)| record.status.is_terminal())
+    records
+        .filter(|(_, record)| record.status.is_terminal())
         .map(|(execution, record)| (execution.clone(), record.id))
         .collect()
 }

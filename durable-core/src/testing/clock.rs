@@ -1,4 +1,4 @@
-//! Time that skips ahead while nothing runs.
+//! Virtual time that skips ahead while nothing can run.
 
 use std::collections::BTreeMap;
 use std::pin::{Pin, pin};
@@ -10,20 +10,19 @@ use std::time::Duration;
 use super::stall_timeout::StallTimeout;
 use crate::{BoxFuture, Clock, Timestamp};
 
-/// When every test begins: 2027-01-15T08:00:00Z.
+/// Time at which every test begins: 2027-01-15T08:00:00Z.
 const BEGINNING: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-/// How often other tasks get their turn before time is skipped.
+/// How often other tasks may run before time is skipped.
 const YIELDS: u32 = 8;
-/// Polls between two turns of other tasks.
-const TURNS: u32 = 64;
+/// Polls of the future in a row before other tasks may run.
+const MAX_POLLS: u32 = 64;
 
-/// The clock of a test: it stands still while something runs, and skips to the next timer when all
-/// that there is to do is to wait.
+/// Clock of a test. It stands still while something runs, and skips to the next timer when everything waits.
 ///
-/// A body that takes no virtual time of its own takes none at all: [`TestRun::takes`] says how long
-/// one is to take, and a body may await [`sleep`](Clock::sleep) of this clock. While a body awaits
-/// something real (a socket, a thread), time is not skipped, for a second: a body that has not come
-/// by then is taken to hang, so that its `timeout` passes.
+/// By default the body of a step takes no virtual time. [`TestRun::takes`] sets how long a body takes, and a
+/// body may await [`sleep`](Clock::sleep) of this clock. While a body awaits something real, such as a socket or
+/// a thread, time is not skipped for one second of real time. A body that has not finished by then is
+/// considered hung, and time is skipped so that its `timeout` can expire.
 ///
 /// [`TestRun::takes`]: super::TestRun::takes
 #[derive(Clone)]
@@ -32,18 +31,18 @@ pub struct TestClock(Arc<Mutex<Time>>);
 struct Time {
     now: Timestamp,
     sleepers: BTreeMap<(Timestamp, u64), Sleeper>,
-    /// Sleepers so far, which tells them apart.
+    /// Number of sleepers so far; distinguishes sleepers that are due at the same time.
     tickets: u64,
-    /// Bodies that run.
+    /// Number of running bodies.
     bodies: usize,
-    /// Who waits for nothing to be left to wait for.
+    /// The task waiting in [`TestClock::stalled`].
     stalled: Option<Stalled>,
-    patience: StallTimeout,
+    stall_timeout: StallTimeout,
 }
 
 struct Sleeper {
     waker: Waker,
-    /// Whether a body sleeps, and nothing of the engine's.
+    /// Whether a body sleeps, rather than the engine.
     body: bool,
 }
 
@@ -52,10 +51,10 @@ struct Stalled {
     over: bool,
 }
 
-/// What is to happen outside while everybody waits.
-pub(super) trait Outside: Send + Sync {
-    /// Does what is due. Answers with whether anything was, else with when something will be.
-    fn act(&self, now: Timestamp) -> Result<(), Option<Timestamp>>;
+/// Source of scripted external events, such as callback completions.
+pub(super) trait ExternalEvents: Send + Sync {
+    /// Delivers the events that are due. Returns an error with the time of the next event if none was.
+    fn deliver_due(&self, now: Timestamp) -> Result<(), Option<Timestamp>>;
 }
 
 impl TestClock {
@@ -66,7 +65,7 @@ impl TestClock {
             tickets: 0,
             bodies: 0,
             stalled: None,
-            patience: StallTimeout::default(),
+            stall_timeout: StallTimeout::default(),
         })))
     }
 
@@ -74,12 +73,12 @@ impl TestClock {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same clock for the engine, whose timers are no body's.
+    /// A handle on this clock for the engine, whose timers do not count as sleeping bodies.
     pub(super) fn for_engine(&self) -> Arc<dyn Clock> {
         Arc::new(EngineClock(self.clone()))
     }
 
-    /// Moves time on.
+    /// Advances time.
     pub(super) fn advance(&self, by: Duration) {
         let mut time = self.time();
         let now = time.now.after(by);
@@ -91,15 +90,15 @@ impl TestClock {
         self.time().now = now;
     }
 
-    /// A body runs for as long as the answer is kept.
-    pub(super) fn hold(&self) -> Box<dyn Send + Sync> {
+    /// Counts a body as running until the returned guard is dropped.
+    pub(super) fn start_body(&self) -> Box<dyn Send + Sync> {
         let mut time = self.time();
         time.bodies += 1;
-        time.patience.renew();
-        Box::new(Held(self.clone()))
+        time.stall_timeout.renew();
+        Box::new(RunningBody(self.clone()))
     }
 
-    /// Ends when there is nothing left that could happen.
+    /// Completes when neither a timer nor an external event is left to wait for.
     pub(super) async fn stalled(&self) {
         std::future::poll_fn(|cx| {
             let mut time = self.time();
@@ -108,7 +107,7 @@ impl TestClock {
                 return Poll::Ready(());
             }
             if time.stalled.is_none() {
-                time.patience.renew();
+                time.stall_timeout.renew();
             }
             time.stalled = Some(Stalled {
                 waker: cx.waker().clone(),
@@ -119,26 +118,30 @@ impl TestClock {
         .await;
     }
 
-    /// Runs `future`, and skips time whenever it can do nothing but wait.
-    pub(super) async fn run<F: Future>(&self, outside: &dyn Outside, future: F) -> F::Output {
-        let signal = Arc::new(Signal::default());
+    /// Runs `future`, and skips time whenever everything waits.
+    pub(super) async fn run<F: Future>(
+        &self,
+        external: &dyn ExternalEvents,
+        future: F,
+    ) -> F::Output {
+        let signal = Arc::new(WakeSignal::default());
         let waker = Waker::from(Arc::clone(&signal));
         let mut future = pin!(future);
-        let mut quiet = 0;
+        let mut yields = 0;
         std::future::poll_fn(|cx| {
             signal.listen(cx.waker());
-            for _ in 0..TURNS {
+            for _ in 0..MAX_POLLS {
                 if signal.take() {
-                    quiet = 0;
-                    let mut inside = TaskContext::from_waker(&waker);
-                    if let Poll::Ready(output) = future.as_mut().poll(&mut inside) {
+                    yields = 0;
+                    let mut cx = TaskContext::from_waker(&waker);
+                    if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                         return Poll::Ready(output);
                     }
-                } else if quiet < YIELDS {
-                    quiet += 1;
+                } else if yields < YIELDS {
+                    yields += 1;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
-                } else if !self.skip(outside, cx.waker()) {
+                } else if !self.skip(external, cx.waker()) {
                     return Poll::Pending;
                 }
             }
@@ -148,10 +151,10 @@ impl TestClock {
         .await
     }
 
-    /// Everybody waits: lets the outside act, or goes on to the next timer. Answers with whether
-    /// somebody was woken; if not, `waker` is woken when patience has run out.
-    fn skip(&self, outside: &dyn Outside, waker: &Waker) -> bool {
-        let event = match outside.act(self.now()) {
+    /// Delivers due external events, or else skips to the next timer. Returns whether a task was woken. If not,
+    /// `waker` is woken when the stall timeout expires.
+    fn skip(&self, external: &dyn ExternalEvents, waker: &Waker) -> bool {
+        let event = match external.deliver_due(self.now()) {
             Ok(()) => return true,
             Err(next) => next,
         };
@@ -159,13 +162,15 @@ impl TestClock {
         let timer = time.sleepers.first_key_value().map(|((due, _), _)| *due);
         let sleeping = time.sleepers.values().filter(|one| one.body).count();
         match [timer, event].into_iter().flatten().min() {
-            Some(_) if time.bodies > sleeping && !time.patience.is_over_with_bodies(waker) => false,
+            Some(_) if time.bodies > sleeping && !time.stall_timeout.is_over_with_bodies(waker) => {
+                false
+            }
             Some(next) => {
                 time.reach(next);
                 true
             }
             None if time.bodies > 0 || time.stalled.is_none() => false,
-            None if !time.patience.is_over(waker) => false,
+            None if !time.stall_timeout.is_over(waker) => false,
             None => {
                 if let Some(stalled) = &mut time.stalled {
                     stalled.over = true;
@@ -178,7 +183,7 @@ impl TestClock {
 }
 
 impl Time {
-    /// It is `now`, or later: wakes whose time has come.
+    /// Sets the time to `now` unless it is later already, and wakes the sleepers that are due.
     fn reach(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         let later = self.sleepers.split_off(&(self.now.after(MILLISECOND), 0));
@@ -257,23 +262,23 @@ impl Drop for Sleep {
     }
 }
 
-struct Held(TestClock);
-
-impl Drop for Held {
+/// Counts a body as running until it is dropped.
+struct RunningBody(TestClock);
+impl Drop for RunningBody {
     fn drop(&mut self) {
         let mut time = self.0.time();
         time.bodies -= 1;
-        time.patience.renew();
+        time.stall_timeout.renew();
     }
 }
 
-/// Notes that the run was woken, and wakes who runs it.
-struct Signal {
+/// Records that the run was woken, and wakes the task that runs it.
+struct WakeSignal {
     woken: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
-impl Default for Signal {
+impl Default for WakeSignal {
     fn default() -> Self {
         Self {
             woken: AtomicBool::new(true),
@@ -282,7 +287,7 @@ impl Default for Signal {
     }
 }
 
-impl Signal {
+impl WakeSignal {
     fn listen(&self, waker: &Waker) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         *task = Some(waker.clone());
@@ -293,7 +298,7 @@ impl Signal {
     }
 }
 
-impl Wake for Signal {
+impl Wake for WakeSignal {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

@@ -1,4 +1,4 @@
-//! The process dies at every boundary of a run.
+//! Kills the process at every boundary of a run.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -13,12 +13,14 @@ use super::script::Pattern;
 use super::world::World;
 use crate::runtime::handler::{Durable, Handler, IntoHandler};
 
-/// Runs `handler` undisturbed, then lets its process die at each boundary of that run: before and after
-/// each body, before and after each checkpoint. Each time another process goes on, and has to come to
-/// the same end, with the same outcomes on record, without running a body whose outcome was recorded.
+/// Checks that `handler` survives a crash at any point.
 ///
-/// `state` makes the state anew for each run; it is the world outside too, so it lives on when a process
-/// dies. What `record!` gave in the undisturbed run it gives in all.
+/// Runs it undisturbed, then kills its process at each boundary of that run: before and after each body, and before
+/// and after each checkpoint. Each time another process resumes the execution. It must end the same way and with
+/// the same recorded outcomes, and must not run a body whose outcome was recorded.
+///
+/// `state` creates the state for each run. The state also represents the external world, so it survives the crash.
+/// `record!` returns the same values in all runs.
 ///
 /// ```
 /// use durable_core::testing::crash_everywhere;
@@ -29,8 +31,8 @@ use crate::runtime::handler::{Durable, Handler, IntoHandler};
 /// # }
 /// ```
 ///
-/// An `at_most_once` step that was cut off ends with an error of the kind
-/// [`Interrupted`](crate::ErrorKind::Interrupted), as it should: what the handler makes of that is not compared.
+/// An `at_most_once` step that was interrupted fails with [`Interrupted`](crate::ErrorKind::Interrupted), as it
+/// should. What the handler does after that error is not compared.
 pub fn crash_everywhere<F: IntoHandler, S>(
     _handler: F,
     state: impl Fn(&World) -> S + 'static,
@@ -43,12 +45,12 @@ where
     CrashEverywhere(Scenario::new(input, state))
 }
 
-/// Crashes to come. Made by [`crash_everywhere`], awaited for their [`Crashes`].
+/// A crash test that has not run yet. Returned by [`crash_everywhere`]; await it to get its [`Crashes`].
 #[must_use = "nothing crashes until it is awaited"]
 pub struct CrashEverywhere<H: Durable, S>(Scenario<H, S>);
 
 impl<H: Durable, S> CrashEverywhere<H, S> {
-    /// What the outside gives, said as for a [`TestRun`].
+    /// Configures external answers, failures and durations, as for a [`TestRun`].
     pub fn given(
         mut self,
         given: impl Fn(TestRun<'static, H, ()>) -> TestRun<'static, H, ()> + 'static,
@@ -57,34 +59,34 @@ impl<H: Durable, S> CrashEverywhere<H, S> {
         self
     }
 
-    /// What of the state has to be the same in the end, however often bodies ran: what a body that is
-    /// not idempotent would leave twice.
+    /// Compares this view of the state at the end of each run. It must be the same after a crash as without one, so
+    /// it reveals effects that are not idempotent.
     pub fn comparing<T: fmt::Debug>(mut self, view: impl Fn(&S) -> T + 'static) -> Self {
         self.0.view = Some(Box::new(move |state| format!("{:#?}", view(state))));
         self
     }
 
-    /// The value of this operation may be another in each run: its body makes random numbers, or reads
-    /// the clock.
+    /// Allows the value of this operation to differ between runs, for example because its body draws random numbers
+    /// or reads the clock.
     pub fn varies(mut self, name: &str) -> Self {
         self.0.varies.push(Pattern::new(name));
         self
     }
 }
 
-/// The crashes that changed nothing.
+/// Crashes that the handler survived.
 #[derive(Debug)]
 pub struct Crashes {
     boundaries: Vec<Boundary>,
 }
 
 impl Crashes {
-    /// How often the process died.
+    /// The number of crashes.
     pub fn count(&self) -> usize {
         self.boundaries.len()
     }
 
-    /// Where it died, in the order of the run.
+    /// The boundaries at which the process died, in the order of the run.
     pub fn boundaries(&self) -> &[Boundary] {
         &self.boundaries
     }
@@ -111,25 +113,27 @@ where
     async fn run(mut self) -> Result<Crashes, Finding> {
         let scenario = &mut self.0;
         scenario.named("crash-everywhere")?;
-        let mut quiet = scenario.play(Treatment::Quiet, &Arc::default()).await?;
-        let given = Arc::new(std::mem::take(&mut quiet.recorded));
-        let undisturbed = quiet.compare(&quiet, &scenario.varies);
-        if !undisturbed.is_empty() {
-            let text = undisturbed.join("\n  ");
+        let mut undisturbed = scenario
+            .play(Treatment::Undisturbed, &Arc::default())
+            .await?;
+        let reused = Arc::new(std::mem::take(&mut undisturbed.recorded));
+        let problems = undisturbed.compare(&undisturbed, &scenario.varies);
+        if !problems.is_empty() {
+            let text = problems.join("\n  ");
             return Err(Finding::new(format!(
                 "`{}` is not deterministic, even undisturbed:\n  {text}",
                 H::NAME
             )));
         }
         let mut boundaries = Vec::new();
-        let total = quiet.boundaries.len();
+        let total = undisturbed.boundaries.len();
         for at in 0..total {
-            let scene = scenario.play(Treatment::Crash(at), &given).await?;
-            let differences = quiet.compare(&scene, &scenario.varies);
-            let boundary = match &scene.died {
+            let snapshot = scenario.play(Treatment::Crash(at), &reused).await?;
+            let differences = undisturbed.compare(&snapshot, &scenario.varies);
+            let boundary = match &snapshot.died {
                 Some((boundary, _)) => boundary.clone(),
-                // The run took another way and has ended before.
-                None => quiet.boundaries[at].clone(),
+                // The run diverged and ended before it reached this boundary.
+                None => undisturbed.boundaries[at].clone(),
             };
             if !differences.is_empty() {
                 let text = format!(

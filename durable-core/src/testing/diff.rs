@@ -1,12 +1,12 @@
-//! What differs between two lists of lines.
+//! Line-based comparison of two texts.
 
-/// Larger comparisons are not worth their time: then everything between the common ends differs.
+/// Largest comparison, in cells of the table. Beyond it, everything between the common ends counts as different.
 const LARGEST: usize = 4_000_000;
 /// Equal lines shown around a difference.
 const CONTEXT: usize = 3;
 
-/// The lines of both, marked `-` where only `left` has them and `+` where only `right` has them;
-/// nothing when they are the same. Long runs of equal lines are left out.
+/// Returns the lines of both sides, marked `-` if only `left` has them and `+` if only `right` has them, or `None`
+/// if both are equal. Long runs of equal lines are left out.
 pub(super) fn diff<S: AsRef<str>>(left: &[S], right: &[S]) -> Option<String> {
     let left: Vec<&str> = left.iter().map(AsRef::as_ref).collect();
     let right: Vec<&str> = right.iter().map(AsRef::as_ref).collect();
@@ -93,7 +93,7 @@ mod tests {
     use super::diff;
 
     #[test]
-    fn only_what_differs_is_marked() {
+    fn only_differing_lines_are_marked() {
         let left = ["a", "b", "c", "d", "e", "f", "g", "h"];
         let right = ["a", "b", "c", "d", "e", "x", "g", "h"];
         let expected = "    … 2 the same\n    c\n    d\n    e\n  - f\n  + x\n    g\n    h\n";

@@ -1,4 +1,4 @@
-//! Histories as `durable show ID --json` writes them.
+//! Parses histories written by `durable show ID --json`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use crate::model::record::{Kind, Record, Status};
 use crate::store::{Execution, ExecutionStatus, NewExecution};
 use crate::{ExecutionId, Fingerprint, Occurrence, OperationId, Timestamp};
 
-/// Codec of a value that the file does not hold: none reads it.
+/// Codec of a value that the file leaves out. No codec has this name.
 const HIDDEN: &str = "hidden";
 
 /// An exported execution.
 pub(super) struct Export {
     pub(super) execution: Execution,
     pub(super) records: Vec<Record>,
-    /// The operations whose value is left out, with the reason.
+    /// Operations whose value is left out, with the reason.
     pub(super) hidden: BTreeMap<OperationId, String>,
-    /// Why the input is left out, if it is.
+    /// Reason why the input is left out, if it is.
     pub(super) input_hidden: Option<String>,
 }
 
@@ -27,29 +27,31 @@ impl Export {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let file = Exact::parse(text.as_bytes()).map_err(|error| error.to_string())?;
         if file["format"].as_u64() != Some(1) {
-            return Err("it is no history: write it with `durable show ID --json --full`".into());
+            return Err(
+                "it is not a history: write one with `durable show ID --json --full`".into(),
+            );
         }
-        let whole = &file["execution"];
-        let (input, input_hidden) = match payload(&whole["input"])? {
+        let fields = &file["execution"];
+        let (input, input_hidden) = match payload(&fields["input"])? {
             Ok(input) => (input, None),
             Err(why) => (Payload::json("null"), Some(why)),
         };
         let mut execution = Execution::queued(NewExecution::new(
-            parsed::<ExecutionId>(whole, "id")?,
-            text_of(whole, "handler")?,
+            parsed::<ExecutionId>(fields, "id")?,
+            text_of(fields, "handler")?,
             input,
-            time(whole, "created_at")?.ok_or("`created_at` is missing")?,
+            time(fields, "created_at")?.ok_or("`created_at` is missing")?,
         ));
-        let input_type = whole["input_type"].as_str();
+        let input_type = fields["input_type"].as_str();
         execution.input_type = input_type.map(|name| name.to_owned().into());
-        let status = text_of(whole, "status")?;
+        let status = text_of(fields, "status")?;
         execution.status = ExecutionStatus::from_word(status)
-            .ok_or_else(|| format!("there is no status `{status}`"))?;
-        execution.updated_at = time(whole, "updated_at")?.unwrap_or(execution.created_at);
-        execution.output = payload_if_any(&whole["output"])?.and_then(Result::ok);
-        execution.error = failure(&whole["error"])?;
-        execution.next = match whole["next"].as_str() {
-            Some(_) => Some(parsed(whole, "next")?),
+            .ok_or_else(|| format!("unknown status `{status}`"))?;
+        execution.updated_at = time(fields, "updated_at")?.unwrap_or(execution.created_at);
+        execution.output = payload_if_any(&fields["output"])?.and_then(Result::ok);
+        execution.error = failure(&fields["error"])?;
+        execution.next = match fields["next"].as_str() {
+            Some(_) => Some(parsed(fields, "next")?),
             None => None,
         };
         let operations = file["operations"]
@@ -73,7 +75,7 @@ impl Export {
 
 fn record(of: &Exact) -> Result<(Record, Option<String>), String> {
     let kind = text_of(of, "kind")?;
-    let kind = Kind::from_word(kind).ok_or_else(|| format!("there is no kind `{kind}`"))?;
+    let kind = Kind::from_word(kind).ok_or_else(|| format!("unknown kind `{kind}`"))?;
     let status = text_of(of, "status")?;
     let occurrence = match (of["key"].as_str(), of["turn"].as_u64()) {
         (Some(key), _) => Occurrence::Keyed(key.to_owned()),
@@ -95,8 +97,8 @@ fn record(of: &Exact) -> Result<(Record, Option<String>), String> {
         time(of, "started_at")?.ok_or("`started_at` is missing")?,
     );
     record.status =
-        Status::from_word(status).ok_or_else(|| format!("there is no status `{status}`"))?;
-    // Files of before it was exported are in the order of the records.
+        Status::from_word(status).ok_or_else(|| format!("unknown status `{status}`"))?;
+    // Files from before `order` was exported list the records in order.
     record.order = of["order"].as_u64().unwrap_or(seq);
     record.label = of["label"].as_str().map(str::to_owned);
     record.attempt = count(of, "attempts");
@@ -109,7 +111,7 @@ fn record(of: &Exact) -> Result<(Record, Option<String>), String> {
     record.extent = of["extent"].as_u64();
     if let Some(print) = of["fingerprint"].as_str() {
         let print = bytes_of(print).and_then(|bytes| bytes.try_into().ok());
-        let print = print.ok_or("its fingerprint is no hexadecimal number")?;
+        let print = print.ok_or("invalid `fingerprint`: expected 64 hexadecimal digits")?;
         record.fingerprint = Some(Fingerprint::from_bytes(print));
     }
     record.value_type = of["value_type"].as_str().map(|name| name.to_owned().into());
@@ -141,7 +143,7 @@ fn payload_if_any(of: &Exact) -> Result<Option<Result<Payload, String>>, String>
     payload(of).map(Some)
 }
 
-/// The value, or why the file does not hold it.
+/// Returns the value, or the reason why the file leaves it out.
 fn payload(of: &Exact) -> Result<Result<Payload, String>, String> {
     let codec = text_of(of, "codec")?.to_owned();
     let data = match (
@@ -150,10 +152,12 @@ fn payload(of: &Exact) -> Result<Result<Payload, String>, String> {
         of["hidden"].as_str(),
     ) {
         (Some(text), ..) => text.as_bytes().to_vec(),
-        (None, Some(hex), _) => bytes_of(hex).ok_or("its value is no hexadecimal number")?,
+        (None, Some(hex), _) => {
+            bytes_of(hex).ok_or("invalid value: expected pairs of hexadecimal digits")?
+        }
         (None, None, None) => of["json"].to_string().into_bytes(),
         (None, None, Some("long")) => {
-            return Ok(Err("it is too long to be written without `--full`".into()));
+            return Ok(Err("it is too long to be exported without `--full`".into()));
         }
         (None, None, Some(why)) => return Ok(Err(format!("it is {why}"))),
     };
@@ -169,7 +173,7 @@ fn failure(of: &Exact) -> Result<Option<OperationError>, String> {
     }
     let word = text_of(of, "kind")?;
     let kind =
-        ErrorKind::from_word(word).ok_or_else(|| format!("there is no kind of error `{word}`"))?;
+        ErrorKind::from_word(word).ok_or_else(|| format!("unknown kind of error `{word}`"))?;
     let message = of["message"].as_str().unwrap_or("(secret)");
     let mut error = OperationError::new(text_of(of, "operation")?, kind, message);
     error.attempts = count(of, "attempts");
@@ -205,7 +209,7 @@ fn time(of: &Exact, field: &str) -> Result<Option<Timestamp>, String> {
     };
     match Timestamp::parse(text) {
         Some(time) => Ok(Some(time)),
-        None => Err(format!("`{field}` is no time: {text:?}")),
+        None => Err(format!("invalid `{field}`: {text:?} is not a timestamp")),
     }
 }
 
@@ -213,7 +217,7 @@ fn id(text: &str) -> Result<OperationId, String> {
     let bytes = bytes_of(text).and_then(|bytes| bytes.try_into().ok());
     bytes
         .map(OperationId::from_bytes)
-        .ok_or_else(|| format!("{text:?} is no id of an operation"))
+        .ok_or_else(|| format!("invalid operation id {text:?}: expected 32 hexadecimal digits"))
 }
 
 fn bytes_of(hex: &str) -> Option<Vec<u8>> {

@@ -1,11 +1,11 @@
-//! What the tools of the testing kit have to say.
+//! Problems found by the tools of the testing kit.
 
 use std::fmt;
 
 use super::boundaries::Boundary;
 use crate::run::RunError;
 
-/// What a tool of the testing kit has found: two runs that should be the same are not.
+/// A problem found by a tool of the testing kit: two runs that should be the same differ.
 ///
 /// `Debug` shows the same text as `Display`, for `unwrap`.
 pub struct Finding {
@@ -28,7 +28,7 @@ impl Finding {
         }
     }
 
-    /// Where the process had died.
+    /// The boundary at which the process died, if the problem followed a crash.
     pub fn boundary(&self) -> Option<&Boundary> {
         self.boundary.as_ref()
     }

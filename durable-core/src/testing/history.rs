@@ -1,4 +1,4 @@
-//! What an execution has recorded, for assertions by name.
+//! Recorded operations of an execution, for assertions by name.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,14 +13,14 @@ use crate::model::record::{Kind, Record, Status};
 use crate::store::Execution;
 use crate::{ExecutionId, OperationId};
 
-/// Longest value that a line shows, in characters.
+/// Longest value shown in a line, in characters.
 const SHOWN: usize = 120;
 
-/// The recorded operations of one execution: each scope followed by what it holds, siblings in the
-/// order in which the code asked for them.
+/// Recorded operations of one execution. Each scope is followed by its contents; siblings are in the order in which
+/// the code registered them.
 ///
-/// Written with [`Display`](fmt::Display) it is one line for each operation, without times, so that
-/// the histories of two runs can be compared.
+/// [`Display`](fmt::Display) writes one line per operation, without times, so that the histories of two runs can be
+/// compared.
 #[derive(Debug, Clone)]
 pub struct History {
     execution: Execution,
@@ -35,7 +35,7 @@ pub struct Operation {
     depth: usize,
 }
 
-/// The operation with the scopes it is in: `files[a.csv]/parse`.
+/// Path of an operation: the scopes that contain it and its display name, such as `files[a.csv]/parse`.
 pub(super) fn path_in(scope: Option<&str>, record: &Record) -> String {
     match scope {
         Some(scope) => format!("{scope}/{}", record.display_name()),
@@ -44,29 +44,29 @@ pub(super) fn path_in(scope: Option<&str>, record: &Record) -> String {
 }
 
 impl History {
-    /// The history of `execution` with these records, in whatever order.
+    /// Creates the history of `execution` from its records, in any order.
     pub fn new(execution: Execution, records: Vec<Record>) -> Self {
-        let mut inside: HashMap<OperationId, Vec<Record>> = HashMap::new();
+        let mut nested: HashMap<OperationId, Vec<Record>> = HashMap::new();
         let known: Vec<OperationId> = records.iter().map(|record| record.id).collect();
         for mut record in records {
-            // What was recorded without its scope stands at the top.
+            // A record whose scope is missing is shown at the top level.
             if record.parent != OperationId::ROOT && !known.contains(&record.parent) {
                 record.parent = OperationId::ROOT;
             }
-            inside.entry(record.parent).or_default().push(record);
+            nested.entry(record.parent).or_default().push(record);
         }
-        for siblings in inside.values_mut() {
+        for siblings in nested.values_mut() {
             siblings.sort_by_key(|record| (record.order, record.seq));
         }
         let mut operations = Vec::new();
-        push(&mut operations, &mut inside, OperationId::ROOT, None, 0);
+        push(&mut operations, &mut nested, OperationId::ROOT, None, 0);
         Self {
             execution,
             operations,
         }
     }
 
-    /// The execution itself.
+    /// The execution.
     pub fn execution(&self) -> &Execution {
         &self.execution
     }
@@ -81,15 +81,15 @@ impl History {
         &self.operations
     }
 
-    /// The operations that `name` stands for: a path with its scopes (`files[a.csv]/parse`), an operation as
-    /// it is written (`load[3]`), or the name of a call site, for each of its runs (`load`).
+    /// The operations that `name` matches. A name is a path (`files[a.csv]/parse`), a display name (`load[3]`), or the
+    /// name of a call site, which matches all its occurrences (`load`).
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Operation> + use<'a> {
         let pattern = Pattern::new(name);
         let operations = self.operations.iter();
         operations.filter(move |operation| pattern.matches(&operation.path))
     }
 
-    /// The first operation that `name` stands for.
+    /// The first operation that `name` matches.
     pub fn get(&self, name: &str) -> Option<&Operation> {
         self.all(name).next()
     }
@@ -100,8 +100,8 @@ impl History {
         operations.map(|operation| operation.path()).collect()
     }
 
-    /// What differs from `other`, as lines marked `-` (only here) and `+` (only there); nothing when
-    /// they hold the same operations with the same outcomes in the same order.
+    /// Compares this history with `other`. Returns lines marked `-` (only in this one) and `+` (only in `other`), or
+    /// `None` if both contain the same operations with the same outcomes in the same order.
     pub fn diff(&self, other: &Self) -> Option<String> {
         diff(&self.lines(), &other.lines())
     }
@@ -113,19 +113,19 @@ impl History {
 
 fn push(
     operations: &mut Vec<Operation>,
-    inside: &mut HashMap<OperationId, Vec<Record>>,
+    nested: &mut HashMap<OperationId, Vec<Record>>,
     scope: OperationId,
     path: Option<&str>,
     depth: usize,
 ) {
-    for record in inside.remove(&scope).unwrap_or_default() {
+    for record in nested.remove(&scope).unwrap_or_default() {
         let (id, path) = (record.id, path_in(path, &record));
         operations.push(Operation {
             record,
             path: path.clone(),
             depth,
         });
-        push(operations, inside, id, Some(&path), depth + 1);
+        push(operations, nested, id, Some(&path), depth + 1);
     }
 }
 
@@ -140,27 +140,27 @@ impl fmt::Display for History {
 }
 
 impl Operation {
-    /// The operation as histories write it, with the scopes it is in.
+    /// The path: the scopes that contain the operation and its display name.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What it does.
+    /// The kind of operation.
     pub fn kind(&self) -> Kind {
         self.record.kind
     }
 
-    /// How far it has come.
+    /// The recorded status.
     pub fn status(&self) -> Status {
         self.record.status
     }
 
-    /// Attempts begun.
+    /// Number of attempts begun.
     pub fn attempts(&self) -> u32 {
         self.record.attempt
     }
 
-    /// The recorded value, decoded from JSON; nothing when there is none of this type.
+    /// The recorded value, decoded from JSON, or `None` if there is none of this type.
     pub fn value<T: DeserializeOwned>(&self) -> Option<T> {
         let payload = self.record.payload.as_ref()?;
         serde_json::from_slice(&payload.data).ok()
@@ -171,26 +171,27 @@ impl Operation {
         self.record.error.as_ref()
     }
 
-    /// Everything that is recorded.
+    /// The complete record.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// One line, with what two runs of the same code must have in common.
+    /// One line with the fields that two runs of the same code must have in common.
     pub(super) fn line(&self) -> String {
         let record = &self.record;
         let indent = "  ".repeat(self.depth);
-        let (written, kind, status) = (record.display_name(), record.kind, self.settled());
+        let (name, kind, status) = (record.display_name(), record.kind, self.status_word());
         let attempts = match record.attempt {
             0 | 1 => String::new(),
             attempts => format!(" after {attempts} attempts"),
         };
         let outcome = self.outcome();
-        format!("{indent}{written}  {kind} {status}{attempts}{outcome}")
+        format!("{indent}{name}  {kind} {status}{attempts}{outcome}")
     }
 
-    /// A timer that is over may or may not be recorded as such: its due time says it.
-    fn settled(&self) -> &'static str {
+    /// Word for the status. The end of a timer follows from its due time, so it may or may not be recorded: both read
+    /// the same.
+    fn status_word(&self) -> &'static str {
         match (self.record.kind, self.record.status) {
             (Kind::Wait, Status::Started | Status::Succeeded) => "started",
             (_, status) => status.as_str(),
@@ -207,7 +208,7 @@ impl Operation {
     }
 }
 
-/// The value in at most [`SHOWN`] characters.
+/// The value, shortened to [`SHOWN`] characters.
 pub(super) fn shown(payload: &Payload) -> String {
     match payload.as_text() {
         Some(text) => one_line(text),

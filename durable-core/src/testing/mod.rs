@@ -1,15 +1,15 @@
-//! The testing kit: handlers proven in milliseconds, in memory, with time that skips ahead.
+//! Testing kit: runs handlers in memory, in milliseconds, with a clock that skips waiting time.
 //!
-//! | what | for |
+//! | item | purpose |
 //! |---|---|
-//! | [`TestRun`] | one run, with answers from outside and failing bodies given by name |
-//! | [`crash_everywhere`] | the process dies at every boundary of a run: nothing changes |
-//! | [`shuffled`] | the scheduler decides otherwise: nothing changes |
-//! | [`names!`](crate::names) | the committed list of names: what executions in flight have recorded is found again |
-//! | [`replay`] | a recorded history against today's code: it goes on as it should |
+//! | [`TestRun`] | runs a handler once, with external answers and failing bodies given by operation name |
+//! | [`crash_everywhere`] | kills the process at every boundary of a run and checks that the result is the same |
+//! | [`shuffled`] | varies the order in which bodies and checkpoints finish and checks that the result is the same |
+//! | [`names!`](crate::names) | checks the code against a committed list of names, so that executions in flight find their records |
+//! | [`replay`] | replays a recorded history with the current code |
 //!
-//! Nothing here sleeps, opens a port or writes a file, so tests run in parallel. All of it takes a
-//! tokio runtime, of whatever flavour: `#[tokio::test]` will do.
+//! The kit does not sleep, open ports or write files, so tests can run in parallel. It needs a tokio runtime of
+//! either flavor; `#[tokio::test]` is enough.
 
 mod boundaries;
 mod clock;

@@ -1,4 +1,4 @@
-//! The committed list of names.
+//! Compares the code with the committed list of names.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,26 +11,26 @@ use crate::lock::{Difference, Lock, LockedHandler, compare};
 use crate::model::record::{Kind, Record};
 use crate::runtime::handler::{Durable, IntoHandler};
 
-/// The environment variable that says what to do with a lock.
+/// Environment variable that selects what to do with the file.
 const VARIABLE: &str = "DURABLE_LOCK";
 
-/// Checks that executions in flight find what they have recorded: compares the names of handlers with those
-/// in a file that is committed.
+/// Checks that executions in flight will find their records: compares the names of handlers and operations with a
+/// committed file.
 ///
-/// `names!("durable.lock", [import, order])` stands in a test. The path is that of a file in the package that is
-/// tested. What the code has in addition is fine. What the file has and the code has not, under that name or by
-/// `was`, fails the test with the difference and the line to write; so does another kind, and another way
-/// of telling runs apart.
+/// Call `names!("durable.lock", [import, order])` in a test. The path is relative to the package under test.
+/// Additions in the code are allowed. A name that is in the file must be in the code too, under that name or in a
+/// `was`, with the same kind and the same way to tell occurrences apart. Otherwise the test fails with the
+/// difference and the line to write.
 ///
-/// | `DURABLE_LOCK` | |
+/// | `DURABLE_LOCK` | effect |
 /// |---|---|
-/// | not set | additions are fine |
-/// | `update` | rewrites the file, additions and removals: `DURABLE_LOCK=update cargo test` |
-/// | `strict` | the file has to be up to date, for CI |
+/// | not set | additions are allowed |
+/// | `update` | rewrites the file with additions and removals: `DURABLE_LOCK=update cargo test` |
+/// | `strict` | the file must be up to date; for CI |
 ///
-/// The attribute does not know the types of values. With `observed = [&run, …]`, test runs or histories of
-/// these handlers, the file keeps the types that they have recorded, and a value that is of another type from
-/// then on fails the test. Types that nobody has observed stay as they are in the file.
+/// The attribute does not know the types of values. List test runs or histories of these handlers as
+/// `observed = [&run, …]` to record the types in the file. From then on, a value of another type fails the test.
+/// Types that are not observed stay as they are in the file.
 ///
 /// ```no_run
 /// # use durable_core::*;
@@ -43,7 +43,7 @@ const VARIABLE: &str = "DURABLE_LOCK";
 ///
 /// # Panics
 ///
-/// When executions in flight would not find what they have recorded, or the file cannot be read.
+/// Panics if executions in flight would not find their records, or if the file cannot be read.
 #[macro_export]
 macro_rules! names {
     ($path:expr, [$($handler:expr),* $(,)?] $(, observed = [$($run:expr),* $(,)?])? $(,)?) => {
@@ -54,15 +54,15 @@ macro_rules! names {
     };
 }
 
-/// The names of handlers, to be compared with a file. Made by `names!`.
+/// Names of handlers and their operations, to be compared with a file. Created by [`names!`](crate::names).
 #[derive(Debug, Default)]
 pub struct Names {
     handlers: Vec<LockedHandler>,
 }
 
-/// What tells the types of values: a test run, or a history.
+/// A source of value types: a test run or a history.
 pub trait Observed {
-    /// Name of the handler, and what is recorded of each of its runs.
+    /// The name of the handler and the records of each run.
     fn records(&self) -> Vec<(String, Vec<Record>)>;
 }
 
@@ -82,12 +82,12 @@ impl<O> Observed for TestOutcome<O> {
 }
 
 impl Names {
-    /// The names of no handler.
+    /// Creates an empty list.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same with those of this handler.
+    /// Adds the names of this handler.
     #[must_use]
     pub fn handler<F: IntoHandler>(mut self, _handler: F) -> Self
     where
@@ -97,7 +97,7 @@ impl Names {
         self
     }
 
-    /// The same with the types that a run has recorded.
+    /// Adds the types that a run has recorded.
     #[must_use]
     pub fn observed(mut self, run: &impl Observed) -> Self {
         for (name, records) in run.records() {
@@ -117,24 +117,24 @@ impl Names {
         }
     }
 
-    /// Compares them with the file at `path`, or rewrites it, as the environment says.
+    /// Compares the names with the file at `path`, or rewrites it, depending on the environment.
     ///
     /// # Panics
     ///
     /// See [`names!`](crate::names).
     #[track_caller]
     pub fn check(self, path: &str) {
-        let wanted = std::env::var(VARIABLE).unwrap_or_default();
-        let checked = self.check_as(Path::new(path), &wanted);
+        let mode = std::env::var(VARIABLE).unwrap_or_default();
+        let checked = self.check_as(Path::new(path), &mode);
         assert!(checked.is_ok(), "{}", checked.err().unwrap_or_default());
     }
 
-    /// The same as `wanted` says: nothing, `update` or `strict`.
+    /// Does the same for an explicit `mode`: empty, `update` or `strict`.
     ///
     /// # Errors
     ///
-    /// What the test fails with.
-    pub fn check_as(self, path: &Path, wanted: &str) -> Result<(), String> {
+    /// Returns the message that the test fails with.
+    pub fn check_as(self, path: &Path, mode: &str) -> Result<(), String> {
         let mut now = Lock::new(self.handlers);
         let shown = path.display();
         let text = match std::fs::read_to_string(path) {
@@ -148,34 +148,34 @@ impl Names {
         };
         now.keep_types(&locked);
         let new = now.to_string();
-        match wanted {
+        match mode {
             "update" if text.as_ref() == Some(&new) => Ok(()),
             "update" => write(path, &new).map_err(|error| format!("cannot write {shown}: {error}")),
             "" | "strict" if text.is_none() => Err(format!(
-                "there is no {shown} yet: write it with `{VARIABLE}=update cargo test`, and commit it"
+                "{shown} does not exist yet: create it with `{VARIABLE}=update cargo test`, and commit it"
             )),
             "" | "strict" => {
                 let found = compare(&locked, &now);
                 if !found.is_empty() {
-                    return Err(told(&shown.to_string(), &found, &locked, &now));
+                    return Err(report(&shown.to_string(), &found, &locked, &now));
                 }
-                if wanted == "strict" && text.as_ref() != Some(&new) {
+                if mode == "strict" && text.as_ref() != Some(&new) {
                     let difference = difference(&locked, &now);
                     return Err(format!(
-                        "{shown} is not up to date (- there, + in the code):\n{difference}\
-                         Write it with `{VARIABLE}=update cargo test`."
+                        "{shown} is not up to date (- file, + code):\n{difference}\
+                         Update it with `{VARIABLE}=update cargo test`."
                     ));
                 }
                 Ok(())
             }
             other => Err(format!(
-                "{VARIABLE} is {other:?}: leave it out, or write `update` or `strict`"
+                "invalid {VARIABLE} {other:?}: unset it, or use `update` or `strict`"
             )),
         }
     }
 }
 
-fn told(path: &str, found: &[Difference], locked: &Lock, now: &Lock) -> String {
+fn report(path: &str, found: &[Difference], locked: &Lock, now: &Lock) -> String {
     let mut text =
         format!("executions in flight would not find what {path} says they have recorded:\n");
     for one in found {
@@ -199,7 +199,7 @@ fn difference(locked: &Lock, now: &Lock) -> String {
     diff(&left, &right).unwrap_or_default()
 }
 
-/// Readers find the old file or the new one, never a part.
+/// Replaces the file atomically: readers see the old file or the new one.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
     std::fs::write(&unfinished, text)?;

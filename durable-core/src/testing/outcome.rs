@@ -1,10 +1,10 @@
-//! How a test run ended, and what can be asserted about it.
+//! Result of a test run, and assertions on it.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::boundaries::Watch;
+use super::boundaries::Boundaries;
 use super::diff::diff;
 use super::history::{History, Operation};
 use super::process::Stage;
@@ -18,21 +18,21 @@ use crate::run::{Report, RunError};
 use crate::runtime::handler::HandlerOutput;
 use crate::{ExecutionId, Timestamp};
 
-/// How far a test run has come.
+/// How a test run ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum End<O> {
     /// The handler returned this.
     Succeeded(O),
-    /// The handler ended with this error, or was cancelled.
+    /// The handler failed with this error, or was cancelled.
     Failed(OperationError),
     /// Code and history disagree.
     Blocked(String),
-    /// There were as many invocations as there may be; the next is due then, or when something happens.
+    /// The limit on invocations was reached. The next invocation is due at this time, or at the next external event.
     Suspended(Option<Timestamp>),
-    /// It waits for these operations, and nobody will end them.
+    /// The execution waits for these operations, and nothing in the test will complete them.
     Waits(Vec<String>),
-    /// It could not be run.
+    /// The execution could not be run.
     Refused(RunError),
 }
 
@@ -70,20 +70,20 @@ impl<O> fmt::Display for End<O> {
             Self::Succeeded(_) => f.write_str("it succeeded"),
             Self::Failed(error) => write!(f, "it failed: {error}"),
             Self::Blocked(report) => write!(f, "it is blocked: {report}"),
-            Self::Suspended(None) => f.write_str("it is suspended until something happens"),
+            Self::Suspended(None) => f.write_str("it is suspended until an external event"),
             Self::Suspended(Some(until)) => write!(f, "it is suspended until {until}"),
             Self::Waits(operations) => write!(
                 f,
-                "it waits for {}, and nobody ends that: say with what, such as \
+                "it waits for {}, and nothing in the test completes that: provide an answer, such as \
                  `.callback(\"name\", value)` or `.invoke(\"name\", |input| …)`",
                 operations.join(", ")
             ),
-            Self::Refused(error) => write!(f, "it was not run: {error}"),
+            Self::Refused(error) => write!(f, "it could not be run: {error}"),
         }
     }
 }
 
-/// What came of a test run.
+/// Result of a test run.
 #[derive(Debug)]
 #[must_use = "a test asserts something about its run"]
 pub struct TestOutcome<O> {
@@ -94,7 +94,7 @@ pub struct TestOutcome<O> {
     begun: Vec<(String, u32)>,
 }
 
-/// Why there is no output, with the history of the run.
+/// Error returned when a run has no output. Shows how the run ended and its history.
 ///
 /// `Debug` shows the same text as `Display`, for `unwrap`.
 pub struct NoOutput(String);
@@ -118,7 +118,7 @@ impl<O> TestOutcome<O> {
         world: &World,
         id: &ExecutionId,
         end: End<O>,
-        watch: &Watch,
+        boundaries: &Boundaries,
         report: Report<Payload>,
     ) -> Self {
         let mut others = world.histories().await.unwrap_or_default();
@@ -128,20 +128,20 @@ impl<O> TestOutcome<O> {
             history: world.history(id).await,
             others,
             report,
-            begun: watch.begun().into_values().collect(),
+            begun: boundaries.begun().into_values().collect(),
         }
     }
 
-    /// How far it has come.
+    /// How the run ended.
     pub fn end(&self) -> &End<O> {
         &self.end
     }
 
-    /// What the handler returned.
+    /// The value that the handler returned.
     ///
     /// # Errors
     ///
-    /// Why there is no output, with the history.
+    /// Returns [`NoOutput`], which shows how the run ended and its history, if the handler did not succeed.
     pub fn output(&self) -> Result<&O, NoOutput> {
         match &self.end {
             End::Succeeded(output) => Ok(output),
@@ -149,11 +149,11 @@ impl<O> TestOutcome<O> {
         }
     }
 
-    /// The same, taken out.
+    /// Returns the value that the handler returned.
     ///
     /// # Errors
     ///
-    /// Those of [`output`](Self::output).
+    /// Returns the errors of [`output`](Self::output).
     pub fn into_output(self) -> Result<O, NoOutput> {
         let text = self.to_string();
         match self.end {
@@ -162,7 +162,7 @@ impl<O> TestOutcome<O> {
         }
     }
 
-    /// What the handler failed with, or the cancellation.
+    /// The error that the handler failed with, or the cancellation.
     pub fn error(&self) -> Option<&OperationError> {
         match &self.end {
             End::Failed(error) => Some(error),
@@ -170,7 +170,7 @@ impl<O> TestOutcome<O> {
         }
     }
 
-    /// Why code and history disagree.
+    /// The report about how code and history disagree, if the execution is blocked.
     pub fn blocked(&self) -> Option<&str> {
         match &self.end {
             End::Blocked(report) => Some(report),
@@ -183,51 +183,51 @@ impl<O> TestOutcome<O> {
         &self.history
     }
 
-    /// The histories of the other executions in its world: invoked ones, and those that went on in its
-    /// place.
+    /// The histories of the other executions in the same world: invoked executions, and those started by
+    /// `continue_as!`.
     pub fn others(&self) -> &[History] {
         &self.others
     }
 
-    /// Times the handler was run from the top.
+    /// Number of invocations: times the handler was run from the top.
     pub fn invocations(&self) -> u64 {
         self.report.invocations
     }
 
-    /// Attempts at the operation `name`, as recorded.
+    /// Number of attempts recorded for the operation `name`.
     pub fn attempts(&self, name: &str) -> u32 {
         self.history.get(name).map_or(0, Operation::attempts)
     }
 
-    /// How often a body of `name` began, failing ones that the test gave included.
+    /// Number of times a body of `name` began, including attempts that the test made fail.
     pub fn ran(&self, name: &str) -> u32 {
         let pattern = super::script::Pattern::new(name);
         let matching = self.begun.iter().filter(|(path, _)| pattern.matches(path));
         matching.map(|(_, count)| count).sum()
     }
 
-    /// Differences between history and code that are no errors.
+    /// Harmless differences between history and code.
     pub fn drift(&self) -> &[Drift] {
         &self.report.drift
     }
 
-    /// What the handler awaits besides durable calls.
+    /// Warnings about futures that the handler awaits besides durable calls.
     pub fn warnings(&self) -> &[String] {
         &self.report.warnings
     }
 
-    /// Asserts that the history holds exactly these operations, in this order.
+    /// Asserts that the history consists of exactly these operations, in this order.
     ///
     /// # Panics
     ///
-    /// With the differences, if it does not.
+    /// Panics with the differences if it does not.
     #[track_caller]
     pub fn assert_names<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> &Self {
         let expected: Vec<&str> = names.into_iter().collect();
         let difference = diff(&expected, &self.history.names());
         assert!(
             difference.is_none(),
-            "the history of `{}` is another (- expected, + recorded):\n{}{}",
+            "the history of `{}` differs (- expected, + recorded):\n{}{}",
             self.history.id(),
             difference.unwrap_or_default(),
             self.end
@@ -235,11 +235,11 @@ impl<O> TestOutcome<O> {
         self
     }
 
-    /// Asserts that the history is that of `other`.
+    /// Asserts that the history equals that of `other`.
     ///
     /// # Panics
     ///
-    /// With the differences, if it is not.
+    /// Panics with the differences if it does not.
     #[track_caller]
     pub fn assert_same_history<P>(&self, other: &TestOutcome<P>) -> &Self {
         let difference = self.history.diff(&other.history);
@@ -257,7 +257,7 @@ impl<O> TestOutcome<O> {
     ///
     /// # Panics
     ///
-    /// With the history, if it has not.
+    /// Panics with the history if it has not.
     #[track_caller]
     pub fn assert_value<T: Serialize>(&self, name: &str, value: T) -> &Self {
         let expected = codec::encode_one_way(&value).ok();
@@ -267,7 +267,7 @@ impl<O> TestOutcome<O> {
         assert!(
             expected.is_some() && recorded == expected,
             "`{name}` was expected to end with {}, {}\n{self}",
-            written(expected.as_ref()),
+            display(expected.as_ref()),
             match found {
                 None => "but is not recorded".to_owned(),
                 Some(operation) => format!("but is recorded as\n    {}", operation.line()),
@@ -277,7 +277,7 @@ impl<O> TestOutcome<O> {
     }
 }
 
-fn written(value: Option<&Exact>) -> String {
+fn display(value: Option<&Exact>) -> String {
     value.map_or("a value that JSON cannot hold".into(), ToString::to_string)
 }
 

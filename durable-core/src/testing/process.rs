@@ -1,4 +1,4 @@
-//! One process of a test: runs an execution until it ends, or until the process dies.
+//! A process of a test: runs an execution until it ends or the process dies.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::boundaries::{Boundary, Recorded, Treatment, Watch, Watcher};
+use super::boundaries::{Boundaries, Boundary, BoundaryObserver, RecordedValues, Treatment};
 use super::script::Script;
 use super::store::Process as Store;
 use super::world::{Answers, World, path_of};
@@ -20,35 +20,35 @@ use crate::runtime::handler::Handler;
 use crate::store::{AdminStore, ExecutionStore as _, StoreError};
 use crate::{Clock as _, ExecutionId, Timestamp};
 
-/// How far a process has come with an execution.
+/// State of an execution after a process has run it.
 pub(super) enum Stage {
     Succeeded(Payload),
     /// Failed or cancelled.
     Failed(OperationError),
     Blocked(String),
-    /// An invocation has ended; the next is due then, or when something happens.
+    /// An invocation has ended. The next is due at this time, or at the next external event.
     Suspended(Option<Timestamp>),
-    /// It waits for these operations, and nothing will ever happen.
+    /// The execution waits for these operations, and nothing will complete them.
     Waits(Vec<String>),
     Died(Boundary),
 }
 
-/// A process that runs one execution, and those that go on in its place.
+/// A process that runs one execution and those that it continues as.
 pub(super) struct Process<'a, H, S> {
     world: World,
-    pub(super) watch: Arc<Watch>,
-    outside: Answers,
+    pub(super) boundaries: Arc<Boundaries>,
+    answers: Answers,
     pub(super) invocations: Invocations<'a, H, S>,
-    /// What the invocation before has left to wait for.
-    rest: Option<(Option<Timestamp>, u64)>,
+    /// What the suspended execution waits for: a time, and changes after this version.
+    suspended: Option<(Option<Timestamp>, u64)>,
 }
 
-/// What a process is run with.
+/// Parameters of a process.
 pub(super) struct Setup {
     pub(super) world: World,
     pub(super) script: Arc<Script>,
     pub(super) treatment: Treatment,
-    pub(super) given: Arc<Recorded>,
+    pub(super) reused: Arc<RecordedValues>,
     pub(super) budget: Option<Duration>,
 }
 
@@ -60,36 +60,36 @@ where
     pub(super) fn new(id: ExecutionId, state: &'a S, setup: Setup) -> Self {
         let (world, script) = (setup.world, setup.script);
         let clock = world.clock();
-        let watch = Watch::new(
+        let boundaries = Boundaries::new(
             clock.clone(),
             Arc::clone(&script),
             setup.treatment,
-            setup.given,
+            setup.reused,
         );
-        let store = Store::new(world.store(), Arc::clone(&watch), Arc::clone(&script));
+        let store = Store::new(world.store(), Arc::clone(&boundaries), Arc::clone(&script));
         let conditions = Conditions {
             store,
             clock: clock.for_engine(),
-            observer: Arc::new(Watcher(Arc::clone(&watch))),
+            observer: Arc::new(BoundaryObserver(Arc::clone(&boundaries))),
             budget: setup.budget,
         };
         Self {
-            outside: Answers {
+            answers: Answers {
                 world: world.clone(),
                 script,
             },
             world,
-            watch,
+            boundaries,
             invocations: Invocations::new(id, state, conditions),
-            rest: None,
+            suspended: None,
         }
     }
 
-    /// Runs until the execution ends, the process dies, or there were `most` invocations.
-    pub(super) async fn run(&mut self, most: u64) -> Result<Stage, RunError> {
+    /// Runs until the execution ends, the process dies, or the limit on invocations is reached.
+    pub(super) async fn run(&mut self, max_invocations: u64) -> Result<Stage, RunError> {
         loop {
             match self.step().await? {
-                Stage::Suspended(until) if self.invocations.count() >= most => {
+                Stage::Suspended(until) if self.invocations.count() >= max_invocations => {
                     return Ok(Stage::Suspended(until));
                 }
                 Stage::Suspended(_) => {}
@@ -101,33 +101,33 @@ where
     /// Waits until the next invocation is due, and runs it.
     pub(super) async fn step(&mut self) -> Result<Stage, RunError> {
         let clock = self.world.clock();
-        if let Some((until, seen)) = self.rest.take() {
+        if let Some((until, seen)) = self.suspended.take() {
             let id = self.invocations.id();
-            let waited = due(&self.world, id, until, seen);
-            if !clock.run(&self.outside, waited).await? {
+            let waited = wait_until_due(&self.world, id, until, seen);
+            if !clock.run(&self.answers, waited).await? {
                 if let Some(report) = self.invocations.blocked_child() {
                     return Ok(Stage::Blocked(report));
                 }
                 let waiting = self.waiting().await?;
-                self.rest = Some((until, seen));
+                self.suspended = Some((until, seen));
                 return Ok(Stage::Waits(waiting));
             }
         }
-        let watch = Arc::clone(&self.watch);
+        let boundaries = Arc::clone(&self.boundaries);
         let ended = {
             let mut next = pin!(self.invocations.next());
             let died = poll_fn(|cx| match next.as_mut().poll(cx) {
                 Poll::Ready(ended) => Poll::Ready(Ok(ended)),
-                Poll::Pending => match watch.died() {
+                Poll::Pending => match boundaries.died() {
                     Some(boundary) => Poll::Ready(Err(boundary)),
-                    None if watch.is_over() => Poll::Ready(Ok(Ok(Ended::Suspended {
+                    None if boundaries.is_replay_over() => Poll::Ready(Ok(Ok(Ended::Suspended {
                         wake_at: None,
                         seen: 0,
                     }))),
                     None => Poll::Pending,
                 },
             });
-            match clock.run(&self.outside, died).await {
+            match clock.run(&self.answers, died).await {
                 Ok(ended) => ended?,
                 Err(boundary) => return Ok(Stage::Died(boundary)),
             }
@@ -138,7 +138,7 @@ where
             Ended::Blocked(report) => Stage::Blocked(report),
             Ended::Continued(_) => Stage::Suspended(Some(clock.now())),
             Ended::Suspended { wake_at, seen } => {
-                self.rest = Some((wake_at, seen));
+                self.suspended = Some((wake_at, seen));
                 Stage::Suspended(wake_at)
             }
         })
@@ -149,19 +149,20 @@ where
         self.invocations.drift()
     }
 
-    /// The operations that have not ended.
+    /// Descriptions of the operations that have not ended.
     async fn waiting(&self) -> Result<Vec<String>, StoreError> {
         let records = self.world.store().history(self.invocations.id()).await?;
         let open = records.iter().filter(|record| {
             !record.kind.is_scope() && matches!(record.status, Status::Started | Status::Pending)
         });
-        let written = open.map(|record| format!("{} `{}`", record.kind, path_of(&records, record)));
-        Ok(written.collect())
+        let descriptions =
+            open.map(|record| format!("{} `{}`", record.kind, path_of(&records, record)));
+        Ok(descriptions.collect())
     }
 }
 
-/// Waits for a time or a change from outside. Answers with whether there will ever be one.
-async fn due(
+/// Waits for a time or an external event. Returns false if neither will ever come.
+async fn wait_until_due(
     world: &World,
     id: &ExecutionId,
     until: Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! Recorded histories against today's code.
+//! Replays recorded histories with the current code.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -9,15 +9,15 @@ use std::pin::Pin;
 use super::export::Export;
 use super::finding::Finding;
 use super::process::Stage;
-use super::rerun::{Rerun, other_end, rerun};
+use super::rerun::{Rerun, different_end, rerun};
 use crate::engine::Drift;
 use crate::runtime::handler::{Handler, IntoHandler};
 
-/// Runs `handler` against the recorded history in `file`, without running a single body: what would
-/// become of the execution if this code took it over?
+/// Replays the recorded history in `file` with the current code of `handler`, without running any body. Shows what
+/// would happen if this code resumed the execution.
 ///
-/// The file is what `durable show ID --json --full` prints; a folder stands for all its `.json` files. It is
-/// looked for from the folder of the package that is tested.
+/// The file is the output of `durable show ID --json --full`. A folder means all its `.json` files. Paths are
+/// relative to the package under test.
 ///
 /// ```no_run
 /// use durable_core::testing::replay;
@@ -27,9 +27,9 @@ use crate::runtime::handler::{Handler, IntoHandler};
 /// # }
 /// ```
 ///
-/// Awaited, it says what was replayed, or fails with a [`Finding`]: the steps that would run again, the
-/// records that the code never asks for, the values that it cannot read. Values that are left out of the
-/// file because they are secret or sealed cannot be checked, nor what comes after them: that is said.
+/// Awaiting it returns what was replayed, or a [`Finding`] that lists the steps that would run again, the records
+/// that the code never reaches, and the values that it cannot decode. Values that are left out of the file because
+/// they are secret or sealed cannot be checked, nor can anything after them; [`Replayed::notes`] lists those.
 pub fn replay<F: IntoHandler>(
     _handler: F,
     file: impl AsRef<Path>,
@@ -41,7 +41,7 @@ pub fn replay<F: IntoHandler>(
     }
 }
 
-/// A replay to come. Made by [`replay`], awaited for its [`Replayed`].
+/// A replay that has not run yet. Returned by [`replay`]; await it to get its [`Replayed`].
 #[must_use = "nothing is replayed until it is awaited"]
 pub struct Replay<'a, H, S> {
     path: PathBuf,
@@ -50,7 +50,7 @@ pub struct Replay<'a, H, S> {
 }
 
 impl<'a, H, S> Replay<'a, H, S> {
-    /// The state that the handler takes by reference. No body sees it.
+    /// Sets the state that the handler takes by reference. No body runs, so none uses it.
     pub fn state<T>(self, state: &T) -> Replay<'_, H, T> {
         Replay {
             path: self.path,
@@ -60,7 +60,7 @@ impl<'a, H, S> Replay<'a, H, S> {
     }
 }
 
-/// The histories that today's code goes on with as it should.
+/// Histories that the current code replays without problems.
 #[derive(Debug)]
 pub struct Replayed {
     notes: Vec<String>,
@@ -68,12 +68,12 @@ pub struct Replayed {
 }
 
 impl Replayed {
-    /// How many histories were replayed.
+    /// The number of histories replayed.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// What could not be checked, and why.
+    /// Parts that could not be checked, with the reason.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -96,16 +96,16 @@ where
             };
             let mut found = Vec::new();
             for file in &files {
-                let one = one::<H, S>(file, self.state).await?;
-                let named = |text: &String| format!("{}: {text}", file.display());
-                found.extend(one.problems.iter().map(named));
-                replayed.notes.extend(one.notes.iter().map(named));
+                let checked = replay_file::<H, S>(file, self.state).await?;
+                let with_file = |text: &String| format!("{}: {text}", file.display());
+                found.extend(checked.problems.iter().map(with_file));
+                replayed.notes.extend(checked.notes.iter().map(with_file));
             }
             if found.is_empty() {
                 return Ok(replayed);
             }
             Err(Finding::new(format!(
-                "`{}` does not go on with what is recorded:\n  {}",
+                "`{}` does not match its recorded histories:\n  {}",
                 H::NAME,
                 found.join("\n  ")
             )))
@@ -116,7 +116,7 @@ where
 fn files(path: &Path) -> Result<Vec<PathBuf>, Finding> {
     let unreadable = |error| {
         Finding::new(format!(
-            "cannot read histories at {}: {error}",
+            "cannot read histories in {}: {error}",
             path.display()
         ))
     };
@@ -143,14 +143,14 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Finding> {
     Ok(files)
 }
 
-/// What one history shows.
+/// Result of replaying one history.
 #[derive(Default)]
 struct Verdict {
     problems: Vec<String>,
     notes: Vec<String>,
 }
 
-async fn one<H, S>(file: &Path, state: &S) -> Result<Verdict, Finding>
+async fn replay_file<H, S>(file: &Path, state: &S) -> Result<Verdict, Finding>
 where
     S: Sync,
     H: Handler<S>,
@@ -162,7 +162,7 @@ where
     if handler != H::NAME && !H::manifest().was.contains(&handler.as_str()) {
         let name = H::NAME;
         return Err(unusable(format!(
-            "it is of the handler `{handler}`, not of `{name}`"
+            "it belongs to the handler `{handler}`, not to `{name}`"
         )));
     }
     if let Some(why) = &export.input_hidden {
@@ -173,28 +173,29 @@ where
         });
     }
     let rerun = rerun::<H, S>(&export.execution, &export.records, state).await?;
-    Ok(Look { export, rerun }.verdict())
+    Ok(Comparison { export, rerun }.verdict())
 }
 
-struct Look {
+/// A recorded history and its replay.
+struct Comparison {
     export: Export,
     rerun: Rerun,
 }
 
-impl Look {
+impl Comparison {
     fn verdict(&self) -> Verdict {
         let (mut problems, mut notes) = (Vec::new(), Vec::new());
         let blocked = match &self.rerun.stage {
             Stage::Blocked(report) => Some(report),
             _ => None,
         };
-        let (mut blind, mut by_what_is_hidden) = (false, false);
+        let (mut incomplete, mut blocked_by_hidden_value) = (false, false);
         for (id, path, message) in &self.rerun.undecodable {
             let blocks = blocked == Some(message);
             match self.export.hidden.get(id) {
                 Some(why) => {
-                    blind = true;
-                    by_what_is_hidden |= blocks;
+                    incomplete = true;
+                    blocked_by_hidden_value |= blocks;
                     notes.push(format!("nothing after `{path}` can be checked: {why}"));
                 }
                 None if blocks => {}
@@ -202,8 +203,8 @@ impl Look {
             }
         }
         match blocked {
-            Some(report) if !by_what_is_hidden => problems.push(report.clone()),
-            None if !blind && problems.is_empty() => problems.extend(self.differences()),
+            Some(report) if !blocked_by_hidden_value => problems.push(report.clone()),
+            None if !incomplete && problems.is_empty() => problems.extend(self.differences()),
             _ => {}
         }
         Verdict { problems, notes }
@@ -215,27 +216,32 @@ impl Look {
             .rerun
             .live
             .iter()
-            .filter(|live| !live.under_way)
+            .filter(|live| !live.started)
             .map(|live| &*live.path)
             .collect();
         let mut found: Vec<String> = self.rerun.drift.iter().map(Drift::to_string).collect();
-        // Who goes on beyond what is recorded runs something new, as every run does.
-        let left: Vec<String> = self.rerun.drift_so_far.iter().filter_map(unasked).collect();
-        if !new.is_empty() && (ended || !left.is_empty()) {
+        // A run that continues past the end of its history always runs something new. That alone is not a problem.
+        let unreached: Vec<String> = self
+            .rerun
+            .drift_so_far
+            .iter()
+            .filter_map(not_reached)
+            .collect();
+        if !new.is_empty() && (ended || !unreached.is_empty()) {
             found.extend(
                 new.iter()
                     .map(|path| format!("`{path}` would run: it is not recorded")),
             );
-            found.extend(left);
+            found.extend(unreached);
         } else if self.rerun.live.is_empty() {
-            found.extend(other_end(&self.export.execution, &self.rerun.stage));
+            found.extend(different_end(&self.export.execution, &self.rerun.stage));
         }
         found
     }
 }
 
-/// What there is to say of a record that the code has not come to.
-fn unasked(drift: &Drift) -> Option<String> {
+/// Describes a record that the code has not reached.
+fn not_reached(drift: &Drift) -> Option<String> {
     let Drift::Orphaned {
         operation,
         successor,
@@ -243,7 +249,7 @@ fn unasked(drift: &Drift) -> Option<String> {
     else {
         return None;
     };
-    let text = format!("`{operation}` is recorded, but the code had not asked for it by then");
+    let text = format!("`{operation}` is recorded, but the code has not reached it");
     Some(match successor {
         Some(successor) => format!("{text}, while {successor}"),
         None => text,

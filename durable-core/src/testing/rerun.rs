@@ -1,4 +1,4 @@
-//! Runs a handler from the top against a whole history, without running a single body.
+//! Runs a handler from the top against a complete history, without running any body.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,26 +19,26 @@ use crate::store::{
 };
 use crate::{ExecutionId, OperationId, Timestamp};
 
-/// What a handler made of a history.
+/// Result of running a handler against a history.
 pub(super) struct Rerun {
     pub(super) stage: Stage,
-    /// Operations that would run, in the order in which they were come to.
+    /// Operations that would run, in the order in which the code reached them.
     pub(super) live: Vec<Live>,
     pub(super) drift: Vec<Drift>,
-    /// The same as far as the handler came, if it did not return.
+    /// Drift found up to where the handler stopped, if it did not return.
     pub(super) drift_so_far: Vec<Drift>,
-    /// Values that the code cannot read, with the reason.
+    /// Values that the code cannot decode: operation, path and reason.
     pub(super) undecodable: Vec<(OperationId, String, String)>,
 }
 
 /// An operation that would run.
 pub(super) struct Live {
     pub(super) path: String,
-    /// Whether the history has it, begun and not ended.
-    pub(super) under_way: bool,
+    /// Whether the history records its start, without an outcome.
+    pub(super) started: bool,
 }
 
-/// Runs `H` against `records`, as far as they go.
+/// Runs `H` against `records`, as far as they reach.
 pub(super) async fn rerun<H, S>(
     execution: &Execution,
     records: &[Record],
@@ -57,20 +57,20 @@ where
         world,
         script: Arc::new(Script::default()),
         treatment: Treatment::Replay(known),
-        given: Arc::default(),
+        reused: Arc::default(),
         budget: None,
     };
     let mut process = Process::<H, S>::new(id, state, setup);
     let stage = process.run(1).await?;
-    let watch = Arc::clone(&process.watch);
-    let under_way = |body: &Body| records.iter().any(|r| r.id == body.id);
-    let bodies = watch.live().into_iter().map(|body| Live {
-        under_way: under_way(&body),
+    let boundaries = Arc::clone(&process.boundaries);
+    let started = |body: &Body| records.iter().any(|r| r.id == body.id);
+    let bodies = boundaries.live().into_iter().map(|body| Live {
+        started: started(&body),
         path: body.path,
     });
-    let new = watch.new_operations().into_iter().map(|path| Live {
+    let new = boundaries.new_operations().into_iter().map(|path| Live {
         path,
-        under_way: false,
+        started: false,
     });
     let mut live: Vec<Live> = bodies.collect();
     for one in new {
@@ -78,26 +78,26 @@ where
             live.push(one);
         }
     }
-    let (drift_so_far, moved_into) = watch.last_invocation();
-    // Where what is recorded has moved into a new scope, nothing but that is new about it.
+    let (drift_so_far, moved_into) = boundaries.last_invocation();
+    // A new scope that recorded operations have moved into does not count as new.
     live.retain(|one| !moved_into.contains(&one.path));
     Ok(Rerun {
         drift: process.drift(),
         drift_so_far,
-        undecodable: watch.undecodable(),
+        undecodable: boundaries.undecodable(),
         stage,
         live,
     })
 }
 
-/// The moment at which the history was written: what was due by then is over, what was not is not.
+/// The time at which the history was written. Timers that were due by then have fired, later ones have not.
 fn latest(execution: &Execution, records: &[Record]) -> Timestamp {
     let ended = execution
         .status
         .is_terminal()
         .then_some(execution.updated_at);
     let times = records.iter().flat_map(|record| {
-        // An ended execution has waited for all that it waited for.
+        // An execution that has ended has waited for all its timers.
         let due = record.due_at.filter(|_| {
             execution.status.is_terminal()
                 && record.kind == Kind::Wait
@@ -134,7 +134,7 @@ async fn import(world: &World, execution: &Execution, records: &[Record]) -> Res
     Ok(())
 }
 
-/// What a replay of a whole history that has ended shows about the handler, in words.
+/// Describes the differences between completed histories and their replay.
 pub(super) async fn differences<H, S>(
     histories: &[History],
     first: &ExecutionId,
@@ -156,19 +156,19 @@ where
         let rerun = rerun::<H, S>(execution, &records, state).await?;
         found.extend(rerun.live.iter().map(|live| {
             let path = &live.path;
-            format!("a replay asks for `{path}`, which the run before never came to")
+            format!("the replay reaches `{path}`, which the original run never reached")
         }));
         found.extend(rerun.drift.iter().map(ToString::to_string));
         if rerun.live.is_empty() {
-            found.extend(other_end(execution, &rerun.stage));
+            found.extend(different_end(execution, &rerun.stage));
         }
         next.clone_from(&execution.next);
     }
     Ok(found)
 }
 
-/// How the end of a replay differs from the recorded one.
-pub(super) fn other_end(execution: &Execution, stage: &Stage) -> Option<String> {
+/// Describes how the end of a replay differs from the recorded one, if it does.
+pub(super) fn different_end(execution: &Execution, stage: &Stage) -> Option<String> {
     let (recorded, now) = match (execution.status, stage) {
         (ExecutionStatus::Succeeded, Stage::Succeeded(output)) => {
             let recorded = execution.output.as_ref()?;
@@ -188,15 +188,15 @@ pub(super) fn other_end(execution: &Execution, stage: &Stage) -> Option<String> 
             (recorded.to_string(), error.to_string())
         }
         (ExecutionStatus::Continued, Stage::Suspended(_)) => return None,
-        (_, Stage::Blocked(report)) => return Some(format!("a replay is blocked: {report}")),
+        (_, Stage::Blocked(report)) => return Some(format!("the replay is blocked: {report}")),
         (status, _) if status.is_terminal() => {
             return Some(format!(
-                "the run had {status}, a replay of it does not come to that"
+                "the recorded run is {status}, but its replay does not end"
             ));
         }
         _ => return None,
     };
     Some(format!(
-        "a replay ends otherwise:\n    - {recorded}\n    + {now}"
+        "the replay ends differently:\n    - {recorded}\n    + {now}"
     ))
 }

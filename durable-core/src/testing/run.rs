@@ -1,4 +1,4 @@
-//! One run of a handler, with everything that comes from outside given by name.
+//! A single run of a handler, with external answers given by operation name.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::run::RunError;
 use crate::runtime::handler::{Durable, Handler, IntoHandler};
 use crate::{ExecutionId, InvalidExecutionId};
 
-/// A run of a handler in memory, where waits take no time.
+/// A run of a handler in memory that does not spend real time on waits.
 ///
 /// ```
 /// use durable_core::testing::TestRun;
@@ -35,20 +35,20 @@ use crate::{ExecutionId, InvalidExecutionId};
 /// # }
 /// ```
 ///
-/// Names of operations are given as a path with its scopes (`files[a.csv]/load[3]`), as histories write
-/// the operation (`load[3]`), or as the name of a call site, for each of its runs (`load`).
+/// An operation name is a path with its scopes (`files[a.csv]/load[3]`), a display name (`load[3]`), or the name of a
+/// call site, which matches all its occurrences (`load`).
 #[must_use = "a test run does nothing until it is run"]
 pub struct TestRun<'a, H, S> {
     world: World,
     script: Script,
     state: &'a S,
     budget: Option<Duration>,
-    most: u64,
+    max_invocations: u64,
     handler: PhantomData<fn() -> H>,
 }
 
 impl<H: Durable> TestRun<'static, H, ()> {
-    /// A run of `handler`, in a world of its own.
+    /// Creates a run of `handler` in a new world.
     pub fn new<F: IntoHandler<Handler = H>>(_handler: F) -> Self {
         Self::of_handler()
     }
@@ -59,62 +59,62 @@ impl<H: Durable> TestRun<'static, H, ()> {
             script: Script::default(),
             state: &(),
             budget: None,
-            most: u64::MAX,
+            max_invocations: u64::MAX,
             handler: PhantomData,
         }
     }
 }
 
 impl<'a, H: Durable, S> TestRun<'a, H, S> {
-    /// What was said about the outside, and the time of an invocation.
+    /// The scripted answers and the time limit of an invocation.
     pub(super) fn into_script(self) -> (Script, Option<Duration>) {
         (self.script, self.budget)
     }
 
-    /// The state that the handler takes by reference.
+    /// Sets the state that the handler takes by reference.
     pub fn state<T>(self, state: &T) -> TestRun<'_, H, T> {
         TestRun {
             world: self.world,
             script: self.script,
             state,
             budget: self.budget,
-            most: self.most,
+            max_invocations: self.max_invocations,
             handler: PhantomData,
         }
     }
 
-    /// What the execution runs in: for a state that needs a client or the clock.
+    /// The world that the execution runs in, for a state that needs a client or the clock.
     pub fn world(&self) -> World {
         self.world.clone()
     }
 
-    /// Runs in this world, with the executions and the time that are there.
+    /// Runs in this world, with its executions and its current time.
     pub fn within(mut self, world: &World) -> Self {
         self.world = world.clone();
         self
     }
 
-    /// Answers the callback `name` with this value, as soon as it is waited for.
+    /// Completes the callback `name` with this value as soon as the execution waits for it.
     pub fn callback<T: Serialize>(self, name: &str, value: T) -> Self {
         self.callback_after(name, Duration::ZERO, value)
     }
 
-    /// Answers the callback `name` with this value, so long after its start.
+    /// Completes the callback `name` with this value, this long after its start.
     pub fn callback_after<T: Serialize>(mut self, name: &str, after: Duration, value: T) -> Self {
         let outcome = script::succeed(name, &value);
         self.script.callback(name, after, outcome);
         self
     }
 
-    /// Ends the callback `name` with this error, as soon as it is waited for.
+    /// Fails the callback `name` with this error as soon as the execution waits for it.
     pub fn fail_callback(mut self, name: &str, error: impl Into<BoxError>) -> Self {
         let outcome = script::fail(name, error);
         self.script.callback(name, Duration::ZERO, outcome);
         self
     }
 
-    /// Answers for the other execution that `name` stands for: the operation, or the function it runs.
-    /// That is not run.
+    /// Replaces the invoked execution that `name` matches, by the name of the operation or of the function it runs, with
+    /// this answer. The function does not run.
     pub fn invoke<I, O, E>(
         mut self,
         name: &str,
@@ -129,8 +129,8 @@ impl<'a, H: Durable, S> TestRun<'a, H, S> {
         self
     }
 
-    /// The first `times` attempts at each operation that `name` stands for fail with this error. Their
-    /// bodies are not run.
+    /// Makes the first `times` attempts at each operation that `name` matches fail with this error, without running
+    /// their bodies.
     pub fn fail_step<E>(mut self, name: &str, error: E, times: u32) -> Self
     where
         E: Into<BoxError> + Clone + Send + Sync + 'static,
@@ -139,29 +139,28 @@ impl<'a, H: Durable, S> TestRun<'a, H, S> {
         self
     }
 
-    /// The first `times` attempts at each operation that `name` stands for take longer than they may.
-    /// Their bodies are not run.
+    /// Makes the first `times` attempts at each operation that `name` matches time out, without running their bodies.
     pub fn time_out_step(mut self, name: &str, times: u32) -> Self {
         self.script.time_out_step(name, times);
         self
     }
 
-    /// The body of `name` takes this long, each time.
+    /// Sets how much virtual time each run of the body of `name` takes.
     pub fn takes(mut self, name: &str, duration: Duration) -> Self {
         self.script.takes(name, duration);
         self
     }
 
-    /// How long one invocation may take, as with [`Run::budget`](crate::Run::budget). How long bodies
-    /// take is said with [`takes`](Self::takes).
+    /// Limits the time of one invocation, as [`Run::budget`](crate::Run::budget) does. Set how long bodies take with
+    /// [`takes`](Self::takes).
     pub fn budget(mut self, limit: Duration) -> Self {
         self.budget = Some(limit);
         self
     }
 
-    /// At most this many invocations; each wait ends one.
-    pub fn invocations(mut self, most: u64) -> Self {
-        self.most = most;
+    /// Limits the number of invocations. Each wait ends one.
+    pub fn invocations(mut self, limit: u64) -> Self {
+        self.max_invocations = limit;
         self
     }
 }
@@ -171,15 +170,15 @@ where
     S: Sync,
     H: Handler<S>,
 {
-    /// Runs the handler as the execution `id`, to its end or as far as it can come.
+    /// Runs the handler as the execution `id`, until it ends or cannot continue.
     pub async fn run(self, id: &str, input: H::Input) -> TestOutcome<H::Output> {
-        let most = self.most;
+        let limit = self.max_invocations;
         let mut stepper = self.start(id, input).await;
-        while stepper.count() < most && stepper.invocation().await {}
+        while stepper.count() < limit && stepper.invocation().await {}
         stepper.finish().await
     }
 
-    /// Starts the execution `id`, to be run one invocation after another.
+    /// Starts the execution `id`, to be run one invocation at a time.
     pub async fn start(self, id: &str, input: H::Input) -> Stepper<'a, H, S> {
         let parsed = id.parse();
         let parsed = parsed.map_err(|error: InvalidExecutionId| RunError::Usage(error.to_string()));
@@ -195,8 +194,8 @@ where
         let setup = Setup {
             world: self.world.clone(),
             script: Arc::new(self.script),
-            treatment: Treatment::Quiet,
-            given: Arc::default(),
+            treatment: Treatment::Undisturbed,
+            reused: Arc::default(),
             budget: self.budget,
         };
         Stepper {
@@ -208,7 +207,7 @@ where
     }
 }
 
-/// An execution that is run one invocation after another. Made by [`TestRun::start`].
+/// An execution that is run one invocation at a time. Created by [`TestRun::start`].
 pub struct Stepper<'a, H, S> {
     process: Process<'a, H, S>,
     world: World,
@@ -221,8 +220,8 @@ where
     S: Sync,
     H: Handler<S>,
 {
-    /// Skips time until the next invocation is due and runs it. Answers with whether there is
-    /// another: not once the execution has ended, or waits for what nobody will give it.
+    /// Skips time until the next invocation is due and runs it. Returns whether another one follows: false once the
+    /// execution has ended, or waits for something that the test does not provide.
     pub async fn invocation(&mut self) -> bool {
         if matches!(
             self.stage,
@@ -233,12 +232,12 @@ where
         matches!(self.stage, Some(Ok(Stage::Suspended(_))))
     }
 
-    /// Invocations so far.
+    /// Number of invocations so far.
     pub fn count(&self) -> u64 {
         self.process.invocations.count()
     }
 
-    /// What the execution runs in, to act between two invocations.
+    /// The world that the execution runs in, to act between two invocations.
     pub fn world(&self) -> &World {
         &self.world
     }
@@ -248,17 +247,17 @@ where
         self.world.history(&self.id).await
     }
 
-    /// Moves the time on.
+    /// Advances the clock.
     pub fn skip(&self, time: Duration) {
         self.world.clock().advance(time);
     }
 
-    /// What has become of it, as of the last invocation.
+    /// Returns the result as of the last invocation.
     pub async fn finish(self) -> TestOutcome<H::Output> {
         let end = End::of(self.stage);
-        let watch = Arc::clone(&self.process.watch);
-        let nothing = RunError::Usage("the output is told by the end of the run".into());
-        let report = self.process.invocations.report(Err(nothing));
-        TestOutcome::new(&self.world, &self.id, end, &watch, report).await
+        let boundaries = Arc::clone(&self.process.boundaries);
+        let no_output = RunError::Usage("the output is in the end of the run".into());
+        let report = self.process.invocations.report(Err(no_output));
+        TestOutcome::new(&self.world, &self.id, end, &boundaries, report).await
     }
 }

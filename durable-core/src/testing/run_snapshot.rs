@@ -1,8 +1,8 @@
-//! What came of one whole run, and what of it another run has to have in common.
+//! Result of a completed run, and the comparison of two of them.
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::boundaries::{Boundary, Key, Recorded};
+use super::boundaries::{Boundary, Key, RecordedValues};
 use super::diff::diff;
 use super::history::{History, Operation, shown};
 use super::process::Stage;
@@ -12,112 +12,113 @@ use crate::engine::Drift;
 use crate::model::error::ErrorKind;
 use crate::model::record::{Kind, Status};
 
-/// What came of one whole run.
+/// Result of a completed run.
 pub(super) struct RunSnapshot {
     /// How it ended, in words.
     pub(super) end: String,
     pub(super) histories: Vec<History>,
     pub(super) begun: BTreeMap<Key, (String, u32)>,
     pub(super) boundaries: Vec<Boundary>,
-    pub(super) recorded: Recorded,
+    pub(super) recorded: RecordedValues,
     pub(super) drift: Vec<Drift>,
-    /// What the test sees of the state.
+    /// The view of the state that the test compares.
     pub(super) view: Option<String>,
-    /// Where its first process died, and what was settled by then.
+    /// Where its first process died, and which operations had a final outcome by then.
     pub(super) died: Option<(Boundary, HashSet<Key>)>,
     /// Bodies that began after that.
     pub(super) begun_after: BTreeMap<Key, (String, u32)>,
 }
 
-/// A settled operation, as a line, and how far it is compared.
+/// An operation with a final outcome: its line, and how strictly it is compared.
 struct Outcome {
     path: String,
     line: String,
-    /// Not compared at all.
-    free: bool,
-    /// Compared only where the other run has it.
-    may_lack: bool,
+    /// Excluded from the comparison.
+    excluded: bool,
+    /// Compared only if the other run has it.
+    optional: bool,
 }
 
-/// The scopes whose inside two runs may disagree about. Scopes come before what they hold.
+/// Scopes whose contents may differ between two runs. Scopes come before their contents.
 #[derive(Default)]
 struct Scopes {
-    /// Races: what their losers came to depends on when they were given up.
+    /// Races. How far a losing arm gets depends on when it was dropped.
     races: Vec<String>,
-    /// What may be complete before all of it has ended.
-    fans: Vec<String>,
+    /// Maps and parallel branches, which may complete before all branches have ended.
+    fan_outs: Vec<String>,
 }
 
 impl Scopes {
     fn outcome(&mut self, operation: &Operation) -> Outcome {
         let (path, kind) = (operation.path(), operation.kind());
-        let inside = |scopes: &[String]| {
+        let nested_in = |scopes: &[String]| {
             let mut scopes = scopes.iter();
             scopes.any(|scope| {
                 path.strip_prefix(&**scope)
                     .is_some_and(|rest| rest.starts_with('/'))
             })
         };
-        // Where batches begin and end depends on whether one was cut off.
-        let free = inside(&self.races) || matches!(kind, Kind::Batch | Kind::Wait);
-        let may_lack = inside(&self.fans);
+        // A crash changes where batches begin and end.
+        let excluded = nested_in(&self.races) || matches!(kind, Kind::Batch | Kind::Wait);
+        let optional = nested_in(&self.fan_outs);
         match kind {
             Kind::Race => self.races.push(path.to_owned()),
-            Kind::Map | Kind::Parallel => self.fans.push(path.to_owned()),
+            Kind::Map | Kind::Parallel => self.fan_outs.push(path.to_owned()),
             _ => {}
         }
         Outcome {
             path: path.to_owned(),
             line: line(operation),
-            free,
-            may_lack,
+            excluded,
+            optional,
         }
     }
 }
 
 impl RunSnapshot {
-    /// What `other` does not have in common with it, in words; nothing if it is the same. The values of
-    /// what `varies` may differ.
+    /// Describes how `other` differs from this run. Returns nothing if they agree. The values of operations that match
+    /// `varies` may differ.
     pub(super) fn compare(&self, other: &Self, varies: &[Pattern]) -> Vec<String> {
         let mut found = other.ran_again(self);
-        // That it is not known whether a body has run is the right answer to a crash in it: what
-        // follows from that is another story.
+        // After a crash in an `at_most_once` body, "interrupted" is the right outcome. What the handler does then is not
+        // compared.
         if other.is_interrupted() {
             return found;
         }
-        found.extend(difference("how it ends", &[&self.end], &[&other.end]));
+        found.extend(difference("the end", &[&self.end], &[&other.end]));
         let drift: Vec<String> = other.drift.iter().map(ToString::to_string).collect();
         found.extend((!drift.is_empty()).then(|| format!("drift:\n    {}", drift.join("\n    "))));
         let (left, right) = self.outcomes(other, varies);
-        found.extend(difference("what is recorded", &left, &right));
+        found.extend(difference("the recorded outcomes", &left, &right));
         if let (Some(left), Some(right)) = (&self.view, &other.view) {
             let (left, right): (Vec<_>, Vec<_>) = (left.lines().collect(), right.lines().collect());
-            found.extend(difference("what is seen of the state", &left, &right));
+            found.extend(difference("the compared state", &left, &right));
         }
         found
     }
 
-    /// The recorded outcomes that both have to agree on, as lines.
+    /// The recorded outcomes on which both runs must agree, as lines.
     fn outcomes(&self, other: &Self, varies: &[Pattern]) -> (Vec<String>, Vec<String>) {
         let (left, right) = (self.settled(), other.settled());
-        let agree = |(key, line): (&Key, &Outcome), there: &BTreeMap<Key, Outcome>| {
+        let agree = |(key, line): (&Key, &Outcome), other: &BTreeMap<Key, Outcome>| {
             let varies = varies.iter().any(|of| of.matches(&line.path));
-            match there.get(key) {
-                _ if line.free || varies => false,
-                None => !line.may_lack,
+            match other.get(key) {
+                _ if line.excluded || varies => false,
+                None => !line.optional,
                 Some(_) => true,
             }
         };
-        let lines = |of: &BTreeMap<Key, Outcome>, there: &BTreeMap<Key, Outcome>| {
-            let wanted = of.iter().filter(|one| agree(*one, there));
-            let mut lines: Vec<String> = wanted.map(|(_, outcome)| outcome.line.clone()).collect();
+        let lines = |of: &BTreeMap<Key, Outcome>, other: &BTreeMap<Key, Outcome>| {
+            let compared = of.iter().filter(|one| agree(*one, other));
+            let mut lines: Vec<String> =
+                compared.map(|(_, outcome)| outcome.line.clone()).collect();
             lines.sort();
             lines
         };
         (lines(&left, &right), lines(&right, &left))
     }
 
-    /// Whether an operation ended because it is not known whether its body had run.
+    /// Reports whether an operation failed because its body may have been interrupted.
     fn is_interrupted(&self) -> bool {
         operations(&self.histories).any(|(_, operation)| {
             let error = operation.error();
@@ -125,8 +126,7 @@ impl RunSnapshot {
         })
     }
 
-    /// The bodies that began although their outcome was in the store, or more often than one crash
-    /// explains.
+    /// Describes the bodies that ran although their outcome was in the store, or more often than one crash explains.
     fn ran_again(&self, undisturbed: &Self) -> Vec<String> {
         let Some((_, settled)) = &self.died else {
             return Vec::new();
@@ -147,7 +147,7 @@ impl RunSnapshot {
         again.chain(too_often).collect()
     }
 
-    /// The operations that have ended, those apart about which two runs may disagree.
+    /// The operations that have ended and were not cancelled.
     fn settled(&self) -> BTreeMap<Key, Outcome> {
         let mut outcomes = BTreeMap::new();
         for history in &self.histories {
@@ -164,7 +164,7 @@ impl RunSnapshot {
         outcomes
     }
 
-    /// What was decided by who came first: another order may decide otherwise.
+    /// Outcomes that depend on which branch finished first. A different order may change them.
     pub(super) fn decisions(&self) -> Vec<(String, String)> {
         let deciding = operations(&self.histories).filter(|(_, operation)| {
             matches!(operation.kind(), Kind::Race | Kind::Map | Kind::Parallel)
@@ -210,7 +210,7 @@ pub(super) fn ended(stage: &Stage) -> String {
         Stage::Failed(error) => format!("it fails: {error}"),
         Stage::Blocked(report) => format!("it is blocked: {report}"),
         Stage::Suspended(_) => "it is suspended".to_owned(),
-        Stage::Waits(operations) => format!("it waits for ever for {}", operations.join(", ")),
+        Stage::Waits(operations) => format!("it waits indefinitely for {}", operations.join(", ")),
         Stage::Died(boundary) => format!("its process dies {boundary}"),
     }
 }

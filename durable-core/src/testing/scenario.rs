@@ -1,9 +1,9 @@
-//! FullResult runs, each in a world of its own.
+//! Complete runs, each in a new world.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::boundaries::{Recorded, Treatment, settled};
+use super::boundaries::{RecordedValues, Treatment, settled};
 use super::finding::Finding;
 use super::process::{Process, Setup, Stage};
 use super::run::TestRun;
@@ -17,7 +17,7 @@ use crate::{ExecutionId, InvalidExecutionId};
 type Given<H> = Box<dyn Fn(TestRun<'static, H, ()>) -> TestRun<'static, H, ()>>;
 type View<S> = Box<dyn Fn(&S) -> String>;
 
-/// How a handler is run, again and again.
+/// How to run a handler repeatedly.
 pub(super) struct Scenario<H: Durable, S> {
     pub(super) id: ExecutionId,
     pub(super) input: H::Input,
@@ -49,11 +49,11 @@ where
         Ok(())
     }
 
-    /// Runs it in a fresh world; after the process has died, in another one to the end.
+    /// Runs the handler in a new world. If its process dies, another process in the same world resumes the execution.
     pub(super) async fn play(
         &self,
         treatment: Treatment,
-        given: &Arc<Recorded>,
+        reused: &Arc<RecordedValues>,
     ) -> Result<RunSnapshot, Finding> {
         let world = World::new();
         world.start::<H>(&self.id, &self.input).await?;
@@ -64,25 +64,26 @@ where
             world: world.clone(),
             script: Arc::clone(&script),
             treatment,
-            given: Arc::clone(given),
+            reused: Arc::clone(reused),
             budget,
         };
         let mut first = Process::<H, S>::new(self.id.clone(), &state, setup(treatment));
         let mut stage = first.run(u64::MAX).await?;
-        let watch = Arc::clone(&first.watch);
+        let boundaries = Arc::clone(&first.boundaries);
         let mut invocations = first.invocations;
         let (mut died, mut begun_after) = (None, BTreeMap::new());
         if let Stage::Died(boundary) = stage {
             drop(invocations);
             let histories = world.histories().await.map_err(RunError::from)?;
             died = Some((boundary, settled(records(&histories))));
-            let mut second = Process::<H, S>::new(self.id.clone(), &state, setup(Treatment::Quiet));
+            let mut second =
+                Process::<H, S>::new(self.id.clone(), &state, setup(Treatment::Undisturbed));
             stage = second.run(u64::MAX).await?;
-            begun_after = second.watch.begun();
+            begun_after = second.boundaries.begun();
             invocations = second.invocations;
         }
-        let nothing = RunError::Usage(String::new());
-        let mut begun = watch.begun();
+        let no_output = RunError::Usage(String::new());
+        let mut begun = boundaries.begun();
         for (key, (path, count)) in &begun_after {
             begun
                 .entry(key.clone())
@@ -93,9 +94,9 @@ where
             end: ended(&stage),
             histories: world.histories().await.map_err(RunError::from)?,
             begun,
-            boundaries: watch.boundaries(),
-            recorded: watch.take_recorded(),
-            drift: invocations.report(Err(nothing)).drift,
+            boundaries: boundaries.passed(),
+            recorded: boundaries.take_recorded(),
+            drift: invocations.report(Err(no_output)).drift,
             view: self.view.as_ref().map(|view| view(&state)),
             died,
             begun_after,

@@ -1,4 +1,4 @@
-//! What a test says about the outside, by name.
+//! Scripted answers, failures and durations of a test, by operation name.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::model::payload::Payload;
 use crate::model::record::Completion;
 use crate::runtime::failure::{Failure, IntoFailure};
 
-/// Which operations an entry is about.
+/// Pattern for operation names.
 ///
-/// A path with its scopes (`files[a.csv]/load[3]`), an operation as histories write it (`load[3]`), or
-/// the name of a call site, for each of its runs (`load`).
+/// A path with its scopes (`files[a.csv]/load[3]`), a display name (`load[3]`), or the name of a call site, which
+/// matches all its occurrences (`load`).
 #[derive(Debug, Clone)]
 pub(super) struct Pattern(String);
 
@@ -24,12 +24,12 @@ impl Pattern {
     }
 
     pub(super) fn matches(&self, path: &str) -> bool {
-        let written = last(path);
-        self.0 == path || self.0 == written || self.0 == name(written)
+        let display_name = last(path);
+        self.0 == path || self.0 == display_name || self.0 == name(display_name)
     }
 }
 
-/// The operation without the scopes it is in. A slash in a key is none between scopes.
+/// The display name at the end of a path. A slash inside a key does not separate scopes.
 pub(super) fn last(path: &str) -> &str {
     let mut depth = 0_u32;
     let mut start = 0;
@@ -44,14 +44,14 @@ pub(super) fn last(path: &str) -> &str {
     &path[start..]
 }
 
-fn name(written: &str) -> &str {
-    written.split('[').next().unwrap_or(written)
+fn name(display_name: &str) -> &str {
+    display_name.split('[').next().unwrap_or(display_name)
 }
 
 type MakeFailure = Box<dyn Fn() -> Failure + Send + Sync>;
 type Child = Box<dyn Fn(&Payload) -> Completion + Send + Sync>;
 
-/// Everything that a test has said.
+/// All scripted answers, failures and durations of a test.
 #[derive(Default)]
 pub(super) struct Script {
     callbacks: Vec<(Pattern, Duration, Completion)>,
@@ -75,7 +75,7 @@ impl Script {
 
     pub(super) fn time_out_step(&mut self, name: &str, times: u32) {
         let fail = || {
-            let message = "the attempt took too long, as the test says";
+            let message = "the attempt timed out, as scripted by the test";
             Failure::of_engine(ErrorKind::TimedOut, message.to_owned())
         };
         self.failures
@@ -100,8 +100,10 @@ impl Script {
         let child = move |input: &Payload| {
             let answered = serde_json::from_slice(&input.data)
                 .map_err(|error| {
-                    let wants = std::any::type_name::<I>();
-                    BoxError::from(format!("its input does not decode as `{wants}`: {error}"))
+                    let expected = std::any::type_name::<I>();
+                    BoxError::from(format!(
+                        "its input does not decode as `{expected}`: {error}"
+                    ))
                 })
                 .and_then(|input| answer(input).map_err(Into::into));
             match answered {
@@ -112,7 +114,7 @@ impl Script {
         self.children.push((Pattern::new(name), Box::new(child)));
     }
 
-    /// What the callback at `path` is answered with, and how long after its start.
+    /// The answer to the callback at `path`, and how long after its start it comes.
     pub(super) fn answer(&self, path: &str) -> Option<(Duration, &Completion)> {
         let entry = self.callbacks.iter().find(|(of, ..)| of.matches(path));
         entry.map(|(_, after, outcome)| (*after, outcome))
@@ -126,16 +128,14 @@ impl Script {
         !self.children.is_empty()
     }
 
-    /// What the other execution that `path` waits for ends with. It is known by that or by its
-    /// handler.
+    /// The result of the invoked execution, matched by the path of the operation or by the handler.
     pub(super) fn child(&self, path: &str, handler: &str, input: &Payload) -> Option<Completion> {
         let known = |of: &Pattern| of.matches(path) || of.matches(handler);
         let entry = self.children.iter().find(|(of, _)| known(of));
         entry.map(|(_, answer)| answer(input))
     }
 
-    /// What stands in the place of this attempt at `path`. Entries for the same operation follow one
-    /// another.
+    /// The failure that replaces this attempt at `path`. Entries for the same operation apply one after another.
     pub(super) fn failure(&self, path: &str, attempt: u32) -> Option<Failure> {
         let mut until = 0;
         let matching = self.failures.iter().filter(|(of, ..)| of.matches(path));
@@ -148,14 +148,14 @@ impl Script {
         None
     }
 
-    /// How long the body at `path` takes.
+    /// The virtual time that the body at `path` takes.
     pub(super) fn duration(&self, path: &str) -> Duration {
         let entry = self.durations.iter().find(|(of, _)| of.matches(path));
         entry.map_or(Duration::ZERO, |(_, duration)| *duration)
     }
 }
 
-/// The outcome with this value; what cannot be encoded is an error of the script's.
+/// A completion with this value, or with an error if it cannot be encoded.
 pub(super) fn succeed<T: Serialize>(name: &str, value: &T) -> Completion {
     match codec::encode_one_way(value) {
         Ok(text) => Completion::Succeed(Payload::json(text)),
@@ -166,7 +166,7 @@ pub(super) fn succeed<T: Serialize>(name: &str, value: &T) -> Completion {
     }
 }
 
-/// The outcome with this error.
+/// A completion with this error.
 pub(super) fn fail(name: &str, error: impl Into<BoxError>) -> Completion {
     Completion::Fail(error_of(name, &error.into()))
 }
@@ -180,10 +180,10 @@ mod tests {
     use super::Pattern;
 
     #[test]
-    fn a_name_stands_for_its_runs_and_a_path_for_itself() {
+    fn a_name_matches_all_occurrences_and_a_path_only_itself() {
         let path = "files[in/a.csv]/load[3]";
-        for fitting in [path, "load[3]", "load"] {
-            assert!(Pattern::new(fitting).matches(path), "{fitting}");
+        for matching in [path, "load[3]", "load"] {
+            assert!(Pattern::new(matching).matches(path), "{matching}");
         }
         for other in ["files", "load[4]", "a.csv]/load[3]", "load[3"] {
             assert!(!Pattern::new(other).matches(path), "{other}");

@@ -1,4 +1,4 @@
-//! The scheduler decides otherwise, and the process has other random numbers, maps and times.
+//! Runs a handler repeatedly, in different orders, at different times and with different random numbers.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -15,19 +15,21 @@ use super::script::Pattern;
 use super::world::World;
 use crate::runtime::handler::{Durable, Handler, IntoHandler};
 
-/// How often a handler is run unless told otherwise.
+/// Default number of runs compared with the first.
 const ROUNDS: u32 = 12;
 
-/// Runs `handler` again and again, each time with bodies and checkpoints held up at random, so that what
-/// runs at once ends in another order; and replays each of those runs from its history. All of them
-/// have to agree, and no replay may ask for anything that its run did not.
+/// Checks that `handler` is deterministic.
+///
+/// Runs it repeatedly, delaying bodies and checkpoints at random so that concurrent operations finish in a different
+/// order, and replays each of those runs from its history. All runs must agree, and no replay may reach an operation
+/// that its run did not.
 ///
 /// That finds what the attribute cannot see: helpers that read the clock, draw random numbers, count in a
-/// `static` or iterate a `HashMap`. A clock is read a millisecond later in each run: what rounds to
-/// days looks right.
+/// `static` or iterate over a `HashMap`. Each run starts at least a millisecond after the previous one. A clock value
+/// rounded to days therefore looks deterministic.
 ///
-/// `state` makes the state anew for each run. What `record!` gave in the first run it gives in all. Where
-/// another order makes another arm of a `race!` win, the run is only compared with its own replay.
+/// `state` creates the state for each run. `record!` returns the same values in all runs. If a different order lets
+/// a different arm of a `race!` win, the run is only compared with its own replay.
 ///
 /// ```
 /// use durable_core::testing::shuffled;
@@ -37,7 +39,7 @@ const ROUNDS: u32 = 12;
 /// # }
 /// ```
 ///
-/// The order is drawn from a seed that a finding names; `DURABLE_SEED` sets it.
+/// The order comes from a random seed that a finding names. Set `DURABLE_SEED` to repeat it.
 pub fn shuffled<F: IntoHandler, S>(
     _handler: F,
     state: impl Fn(&World) -> S + 'static,
@@ -54,7 +56,7 @@ where
     }
 }
 
-/// Runs to come. Made by [`shuffled`], awaited for its [`Shuffles`].
+/// Runs that have not started yet. Returned by [`shuffled`]; await it to get its [`Shuffles`].
 #[must_use = "nothing runs until it is awaited"]
 pub struct Shuffled<H: Durable, S> {
     scenario: Scenario<H, S>,
@@ -63,7 +65,7 @@ pub struct Shuffled<H: Durable, S> {
 }
 
 impl<H: Durable, S> Shuffled<H, S> {
-    /// What the outside gives, said as for a [`TestRun`].
+    /// Configures external answers, failures and durations, as for a [`TestRun`].
     pub fn given(
         mut self,
         given: impl Fn(TestRun<'static, H, ()>) -> TestRun<'static, H, ()> + 'static,
@@ -72,27 +74,27 @@ impl<H: Durable, S> Shuffled<H, S> {
         self
     }
 
-    /// The value of this operation may be another in each run: its body makes random numbers, or reads
-    /// the clock.
+    /// Allows the value of this operation to differ between runs, for example because its body draws random numbers
+    /// or reads the clock.
     pub fn varies(mut self, name: &str) -> Self {
         self.scenario.varies.push(Pattern::new(name));
         self
     }
 
-    /// How many runs to compare with the first.
+    /// Sets how many runs to compare with the first.
     pub fn rounds(mut self, rounds: u32) -> Self {
         self.rounds = rounds;
         self
     }
 
-    /// The seed that orders are drawn from.
+    /// Sets the seed of the random orders.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 }
 
-/// The runs that were the same.
+/// Runs that agreed.
 #[derive(Debug)]
 pub struct Shuffles {
     rounds: u32,
@@ -101,17 +103,17 @@ pub struct Shuffles {
 }
 
 impl Shuffles {
-    /// How many runs there were beside the first.
+    /// The number of runs after the first.
     pub fn rounds(&self) -> u32 {
         self.rounds
     }
 
-    /// In how many of them another arm of a `race!` won, or a `map!` was complete otherwise.
+    /// The number of runs in which a different arm of a `race!` won or a `map!` or `parallel!` had a different result.
     pub fn decided_otherwise(&self) -> u32 {
         self.decided_otherwise
     }
 
-    /// The seed that orders were drawn from.
+    /// The seed of the random orders.
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -139,19 +141,21 @@ where
         let seed = self.seed.map_or_else(seed_of_environment, Ok)?;
         let scenario = &mut self.scenario;
         scenario.named("shuffled")?;
-        let mut first = scenario.play(Treatment::Quiet, &Arc::default()).await?;
-        let given = Arc::new(std::mem::take(&mut first.recorded));
+        let mut first = scenario
+            .play(Treatment::Undisturbed, &Arc::default())
+            .await?;
+        let reused = Arc::new(std::mem::take(&mut first.recorded));
         let mut decided_otherwise = 0;
         for round in 0..=self.rounds {
-            later();
-            let scene = match round {
+            wait_for_next_millisecond();
+            let snapshot = match round {
                 0 => None,
                 round => {
                     let random = fastrand::Rng::with_seed(seed.wrapping_add(u64::from(round)));
-                    Some(scenario.play(Treatment::HoldUp(random), &given).await?)
+                    Some(scenario.play(Treatment::Delay(random), &reused).await?)
                 }
             };
-            let run = scene.as_ref().unwrap_or(&first);
+            let run = snapshot.as_ref().unwrap_or(&first);
             let mut found = if run.decisions() == first.decisions() {
                 first.compare(run, &scenario.varies)
             } else {
@@ -181,15 +185,15 @@ fn seed_of_environment() -> Result<u64, Finding> {
     match std::env::var("DURABLE_SEED") {
         Ok(seed) => seed.parse().map_err(|_| {
             Finding::new(format!(
-                "the environment variable DURABLE_SEED is no number: {seed:?}"
+                "invalid environment variable DURABLE_SEED={seed:?}: expected an integer from 0 to 2^64 - 1"
             ))
         }),
         Err(_) => Ok(fastrand::u64(..)),
     }
 }
 
-/// Lets the machine's clock come to its next millisecond, so that whoever reads it sees another time.
-fn later() {
+/// Waits until the system clock shows the next millisecond, so that code that reads it sees a different time.
+fn wait_for_next_millisecond() {
     let millis = |time: SystemTime| {
         let since = time.duration_since(SystemTime::UNIX_EPOCH);
         since.map_or(0, |since| since.as_millis())

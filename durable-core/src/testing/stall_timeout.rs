@@ -1,4 +1,4 @@
-//! How long real work is waited for before virtual time goes on without it.
+//! Real-time limit on how long virtual time stands still for work that does not finish.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -6,24 +6,24 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-/// A body that has not come by then hangs.
+/// A body that has not finished by then is considered hung.
 const WITH_BODIES: Duration = Duration::from_secs(1);
-/// An answer that has not come by then, from another thread of the test, does not come.
-const WITHOUT: Duration = Duration::from_millis(50);
+/// An external answer that has not come by then, for example from another thread of the test, is not expected.
+const WITHOUT_BODIES: Duration = Duration::from_millis(50);
 
-/// Real time that may pass until somebody moves. Begins anew whenever a body begins or ends.
+/// Real time that may pass without progress. Starts again whenever a body begins or ends.
 #[derive(Default)]
 pub(super) struct StallTimeout {
-    /// The period that has run out last, shared with the thread that waits.
-    over: Arc<AtomicU64>,
+    /// The period that expired last, shared with the alarm thread.
+    expired: Arc<AtomicU64>,
     period: u64,
-    asked: Option<u64>,
+    alarm_set: Option<u64>,
 }
 
 struct Alarm {
     at: Instant,
     period: u64,
-    over: Arc<AtomicU64>,
+    expired: Arc<AtomicU64>,
     waker: Waker,
 }
 
@@ -37,24 +37,24 @@ impl StallTimeout {
     }
 
     pub(super) fn is_over(&mut self, waker: &Waker) -> bool {
-        self.is_over_after(WITHOUT, waker)
+        self.is_over_after(WITHOUT_BODIES, waker)
     }
 
     fn is_over_after(&mut self, limit: Duration, waker: &Waker) -> bool {
-        // Periods are counted from 1 here, so that none has run out in the beginning.
+        // Periods count from 1 here, because 0 means that none has expired.
         let period = self.period + 1;
-        if self.over.load(Ordering::Acquire) == period {
+        if self.expired.load(Ordering::Acquire) == period {
             return true;
         }
-        if self.asked != Some(period) {
-            self.asked = Some(period);
+        if self.alarm_set != Some(period) {
+            self.alarm_set = Some(period);
             let alarm = Alarm {
                 at: Instant::now() + limit,
                 period,
-                over: Arc::clone(&self.over),
+                expired: Arc::clone(&self.expired),
                 waker: waker.clone(),
             };
-            // Only a thread that never started does not listen: then nothing is ever given up.
+            // Sending fails only if the thread could not be started. Then no limit ever expires.
             let _ = alarms().send(alarm);
         }
         false
@@ -66,22 +66,22 @@ fn alarms() -> &'static Sender<Alarm> {
     static ALARMS: OnceLock<Sender<Alarm>> = OnceLock::new();
     ALARMS.get_or_init(|| {
         let (sender, alarms) = channel();
-        let thread = std::thread::Builder::new().name("durable-test-patience".into());
-        if let Err(error) = thread.spawn(move || ring_all(&alarms)) {
-            tracing::error!(%error, "no thread to wait for bodies that hang");
+        let thread = std::thread::Builder::new().name("durable-test-stall".into());
+        if let Err(error) = thread.spawn(move || ring_alarms(&alarms)) {
+            tracing::error!(%error, "cannot start the thread that detects hung bodies");
         }
         sender
     })
 }
 
-fn ring_all(incoming: &Receiver<Alarm>) {
+fn ring_alarms(incoming: &Receiver<Alarm>) {
     let mut alarms: Vec<Alarm> = Vec::new();
     loop {
         let now = Instant::now();
         alarms.retain(|alarm| {
             let due = alarm.at <= now;
             if due {
-                alarm.over.store(alarm.period, Ordering::Release);
+                alarm.expired.store(alarm.period, Ordering::Release);
                 alarm.waker.wake_by_ref();
             }
             !due

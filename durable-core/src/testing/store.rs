@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::boundaries::{Boundary, Watch};
+use super::boundaries::{Boundaries, Boundary};
 use super::history::path_in;
 use super::script::Script;
 use crate::model::record::{Completion, Record};
@@ -19,17 +19,21 @@ use crate::{BoxFuture, ExecutionId, OperationId};
 /// A handle on the store of a test: dropped, its leases are those of a dead process.
 pub(super) struct Process {
     store: MemoryStore,
-    watch: Arc<Watch>,
+    boundaries: Arc<Boundaries>,
     script: Arc<Script>,
     /// Where the operations stand, as far as this process has written or read them.
     paths: Mutex<HashMap<(ExecutionId, OperationId), String>>,
 }
 
 impl Process {
-    pub(super) fn new(store: MemoryStore, watch: Arc<Watch>, script: Arc<Script>) -> Arc<Self> {
+    pub(super) fn new(
+        store: MemoryStore,
+        boundaries: Arc<Boundaries>,
+        script: Arc<Script>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
-            watch,
+            boundaries,
             script,
             paths: Mutex::default(),
         })
@@ -51,7 +55,8 @@ impl Process {
     fn describe(&self, execution: &ExecutionId, batch: &Batch) -> String {
         let paths = self.learn(execution, &batch.records);
         for (record, path) in batch.records.iter().zip(&paths) {
-            self.watch.writes((execution.clone(), record.id), path);
+            self.boundaries
+                .note_write((execution.clone(), record.id), path);
         }
         let written = batch.records.iter().zip(paths);
         let mut parts: Vec<String> = written
@@ -127,13 +132,13 @@ impl CheckpointStore for Process {
         Box::pin(async move {
             let what = self.describe(&fence.execution, &batch);
             let before = Boundary::BeforeCheckpoint(what.clone());
-            self.watch.pass(before).await;
+            self.boundaries.pass(before).await;
             let mut ack = self.store.checkpoint(fence, Arc::clone(&batch)).await?;
             if self.script.has_children() && self.answer_children(&batch).await? {
                 // The same batch again changes nothing, and hears of what has ended meanwhile.
                 ack = self.store.checkpoint(fence, batch).await?;
             }
-            self.watch.pass(Boundary::AfterCheckpoint(what)).await;
+            self.boundaries.pass(Boundary::AfterCheckpoint(what)).await;
             Ok(ack)
         })
     }

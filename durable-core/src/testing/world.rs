@@ -1,11 +1,11 @@
-//! What the executions of a test run in.
+//! Store, clock and client shared by the executions of a test.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use super::clock::{Outside, TestClock};
+use super::clock::{ExternalEvents, TestClock};
 use super::history::{History, path_in};
 use super::script::Script;
 use crate::model::payload::Payload;
@@ -19,8 +19,8 @@ use crate::store::{
 };
 use crate::{Client, Clock as _, ExecutionId, OperationId, Timestamp};
 
-/// What the executions of one test run in: a store in memory, a clock that skips ahead, and a client
-/// for whatever plays the outside.
+/// Environment of a test: a store in memory, a clock that skips ahead, and a client with which the test acts as
+/// external systems and operators.
 #[derive(Clone, Debug)]
 pub struct World {
     store: MemoryStore,
@@ -34,12 +34,12 @@ impl World {
         Self { store, clock }
     }
 
-    /// A client of the store, to complete callbacks and to cancel.
+    /// Returns a client of the store, to complete callbacks and to cancel executions.
     pub fn client(&self) -> Client {
         Client::new(self.store.clone()).clock(self.clock.for_engine())
     }
 
-    /// The clock that everything here goes by.
+    /// The clock that the store, the client and the executions use.
     pub fn clock(&self) -> TestClock {
         self.clock.clone()
     }
@@ -49,7 +49,7 @@ impl World {
         self.store.clone()
     }
 
-    /// Starts an execution, unless it is there.
+    /// Starts an execution unless it exists.
     pub(super) async fn start<H: Durable>(
         &self,
         id: &ExecutionId,
@@ -82,7 +82,7 @@ impl World {
         Ok(histories)
     }
 
-    /// The history of this execution; empty when it was never started.
+    /// The history of this execution. Empty if it was never started.
     pub(super) async fn history(&self, id: &ExecutionId) -> History {
         let records = self.store.history(id).await.unwrap_or_default();
         let execution = self.store.get(id).await;
@@ -114,18 +114,18 @@ fn never_started(id: &ExecutionId) -> Execution {
     ))
 }
 
-/// Answers callbacks as a script says.
+/// Completes callbacks with the answers of a script.
 pub(super) struct Answers {
     pub(super) world: World,
     pub(super) script: Arc<Script>,
 }
 
-impl Outside for Answers {
-    fn act(&self, now: Timestamp) -> Result<(), Option<Timestamp>> {
+impl ExternalEvents for Answers {
+    fn deliver_due(&self, now: Timestamp) -> Result<(), Option<Timestamp>> {
         if !self.script.has_callbacks() {
             return Err(None);
         }
-        // The store is in memory: nothing of it is ever waited for.
+        // The store is in memory, so its futures never wait.
         let answered = self.answer(now).now_or_never();
         answered.and_then(Result::ok).unwrap_or(Err(None))
     }
@@ -151,7 +151,7 @@ impl Answers {
         Ok(if acted { Ok(()) } else { Err(next) })
     }
 
-    /// The callbacks that wait and that the script knows.
+    /// The open callbacks that the script answers: due time, handle and outcome.
     fn due<'a>(&'a self, records: &'a [Record]) -> Vec<(Timestamp, &'a str, &'a Completion)> {
         let waiting = records
             .iter()
@@ -167,7 +167,7 @@ impl Answers {
 }
 
 impl Answers {
-    /// A callback with a `submit` is known by the name of its scope as well.
+    /// Returns the answer to a callback. A callback with `submit` is also found by the name of its scope.
     fn answer_to(&self, records: &[Record], record: &Record) -> Option<(Duration, &Completion)> {
         self.script.answer(&path_of(records, record)).or_else(|| {
             let scope = records.iter().find(|one| one.id == record.parent)?;

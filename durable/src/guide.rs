@@ -17,14 +17,14 @@
 // this documentation the links lead to modules.
 
 #[doc = "[upgrades]: crate::guide::upgrades"]
-#[doc = "[`shuffled`]: crate::guide::testing#another-order"]
+#[doc = "[`shuffled`]: crate::guide::testing#different-orders"]
 #[doc = ""]
 #[doc = include_str!("../docs/determinism.md")]
 pub mod determinism {}
 
 #[doc = "[determinism]: crate::guide::determinism"]
 #[doc = "[values]: crate::guide::values"]
-#[doc = "[`crash_everywhere`]: crate::guide::testing#a-crash-at-every-boundary"]
+#[doc = "[`crash_everywhere`]: crate::guide::testing#crashes-at-every-boundary"]
 #[doc = ""]
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}

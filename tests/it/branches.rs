@@ -1,4 +1,4 @@
-//! Many things at once: maps over lists that change, races that are replayed.
+//! Concurrency: maps over changing lists, races and their replay, completion policies.
 
 use durable::prelude::*;
 use durable::store::{AdminStore, MemoryStore};
@@ -59,7 +59,7 @@ async fn never(seen: &Effects) -> Result<(), String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_is_just_an_arm_and_losing_timers_are_cancelled() {
+async fn a_timer_can_win_a_race_and_losing_timers_are_cancelled() {
     let (store, seen) = (MemoryStore::new(), Effects::default());
     let run = durable::run(timed, "a", ()).clock(TokioClock::shared());
     let run = run.state(&seen).store(store.clone());
@@ -87,7 +87,7 @@ mod lists {
         Ok(receipts.into_values()?)
     }
 
-    /// The list grew at the front and was reordered.
+    /// The list has a new first item and is reordered.
     #[durable(name = "lists")]
     pub(super) async fn after(effects: &Effects) -> Result<Vec<String>, BoxError> {
         let orders = vec![7, 3, 1, 2];
@@ -105,7 +105,7 @@ async fn pay(effects: &Effects, order: u32) -> Result<String, String> {
 }
 
 #[tokio::test]
-async fn a_reordered_and_grown_list_answers_from_the_right_records() {
+async fn a_reordered_and_extended_list_uses_the_right_records() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let probe = process(&memory, Crash::After(1));
     let run = durable::run(lists::before, "a", ()).state(&effects);
@@ -119,7 +119,11 @@ async fn a_reordered_and_grown_list_answers_from_the_right_records() {
         receipts,
         ["receipt 7", "receipt 3", "receipt 1", "receipt 2"]
     );
-    assert_eq!(effects.all()[3..], ["charged 7"], "nobody is charged twice");
+    assert_eq!(
+        effects.all()[3..],
+        ["charged 7"],
+        "no order is charged twice"
+    );
 }
 
 #[durable]
@@ -165,7 +169,7 @@ fn describe(batch: &BatchResult<u32>) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn policies_decide_when_it_is_enough_and_a_replay_does_not_decide_anew() {
+async fn completion_policies_give_the_same_result_on_replay() {
     for (policy, expected) in [
         (0, ("FSFS", Reason::AllCompleted)),
         (1, ("FS--", Reason::MinSuccessfulReached)),
@@ -188,7 +192,7 @@ async fn abandons(pause: &u32) -> Result<(), BoxError> {
         "quick" => { Ok(step!("quick", jitter("quick").await).await?) },
         "slow" => {
             step!("begins", jitter("begins").await).await?;
-            // Decides how far this branch gets before the other one ends.
+            // Determines how far this branch gets before the other one ends.
             #[durable(allow(D022))]
             yields(*pause).await;
             Ok(step!("hangs", hangs().await).await?)
@@ -202,7 +206,7 @@ async fn abandons(pause: &u32) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Moves the beginning of what follows to another turn of the scheduler.
+/// Delays the following code by this many turns of the scheduler.
 async fn yields(times: u32) {
     for _ in 0..times {
         tokio::task::yield_now().await;
@@ -223,7 +227,10 @@ async fn abandoned_branches_never_checkpoint_afterwards() {
         let mut over = false;
         for record in batches.iter().flat_map(|batch| &batch.records) {
             let at_the_top = record.parent == durable::OperationId::ROOT;
-            assert!(at_the_top || !over, "{pause}: {record:?} came late");
+            assert!(
+                at_the_top || !over,
+                "{pause}: {record:?} was written after the end"
+            );
             over |= record.name == "both" && record.status.is_terminal();
         }
         assert!(over);
@@ -231,7 +238,7 @@ async fn abandoned_branches_never_checkpoint_afterwards() {
 }
 
 #[durable]
-async fn none_at_once(_n: u32) -> Result<(), BoxError> {
+async fn no_concurrency(_n: u32) -> Result<(), BoxError> {
     let _ = map!("map", vec![1], concurrency = 0, |item| {
         Ok::<u32, String>(item)
     })
@@ -240,9 +247,9 @@ async fn none_at_once(_n: u32) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_concurrency_of_zero_is_refused_before_anything_is_written() {
+async fn a_concurrency_of_zero_is_an_error_before_anything_is_written() {
     let store = MemoryStore::new();
-    let error = durable::run(none_at_once, "a", 0)
+    let error = durable::run(no_concurrency, "a", 0)
         .store(store.clone())
         .await;
     let text = error.unwrap_err().to_string();
@@ -280,7 +287,7 @@ async fn first_of_two(seen: &Effects) -> Result<(), BoxError> {
         ["a", "b"],
         key = |item| item,
         complete = Complete::first_success(),
-        |item| { Ok(step!("work", jitterless(seen, item).await).await?) }
+        |item| { Ok(step!("work", note_item(seen, item).await).await?) }
     )
     .await;
     seen.note(format!("{:?}", result.branches()));
@@ -289,7 +296,7 @@ async fn first_of_two(seen: &Effects) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_abandoned_stays_abandoned() {
+async fn abandoned_branches_stay_abandoned() {
     let seen = Effects::default();
     let run = durable::run(first_of_two, "a", ()).clock(TokioClock::shared());
     run.state(&seen).store(MemoryStore::new()).await.unwrap();
@@ -302,7 +309,7 @@ async fn what_was_abandoned_stays_abandoned() {
     assert_eq!(seen[0], seen[1]);
 }
 
-async fn jitterless(seen: &Effects, item: &str) -> Result<String, String> {
+async fn note_item(seen: &Effects, item: &str) -> Result<String, String> {
     seen.note(item);
     Ok(item.to_owned())
 }
@@ -334,14 +341,14 @@ async fn the_winner_is_recorded_before_its_arm_runs() {
 }
 
 #[durable]
-async fn asks(seen: &Effects) -> Result<u32, BoxError> {
+async fn waits_for_answer(seen: &Effects) -> Result<u32, BoxError> {
     let answer = callback!("answer", timeout = Duration::from_secs(7200));
     seen.note(answer.id().await);
     Ok(answer.await?)
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_between_the_last_look_and_the_suspension_is_not_lost() {
+async fn an_answer_that_arrives_during_the_suspension_is_not_lost() {
     let (memory, seen) = (MemoryStore::new(), Effects::default());
     let probe = process(&memory, Crash::Never);
     let (client, ids) = (durable::Client::new(memory.clone()), seen.clone());
@@ -351,13 +358,13 @@ async fn an_answer_between_the_last_look_and_the_suspension_is_not_lost() {
             Some(durable::store::ExecutionUpdate::Suspend { .. })
         );
         if let (true, Some(id)) = (suspends, ids.all().first()) {
-            // It is closed the second time.
+            // The second attempt fails because the callback is closed.
             let _ = futures::FutureExt::now_or_never(client.complete(id, &7));
         }
     }));
     let clock = TokioClock::shared();
     let begin = clock.now();
-    let run = durable::run(asks, "a", ()).clock(clock.clone());
+    let run = durable::run(waits_for_answer, "a", ()).clock(clock.clone());
     assert_eq!(run.state(&seen).store(probe).await.unwrap(), 7);
     assert!(
         clock.now().since(begin) < Duration::from_secs(60),
@@ -366,7 +373,10 @@ async fn an_answer_between_the_last_look_and_the_suspension_is_not_lost() {
 }
 
 #[durable]
-async fn at_run_time(effects: &Effects, regions: Vec<String>) -> Result<Vec<String>, BoxError> {
+async fn dynamic_branches(
+    effects: &Effects,
+    regions: Vec<String>,
+) -> Result<Vec<String>, BoxError> {
     let ends = parallel!(
         "regions",
         regions,
@@ -385,10 +395,10 @@ fn note_region(effects: &Effects, region: &str) -> Result<String, String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn branches_may_be_made_at_run_time() {
+async fn branches_can_be_created_at_run_time() {
     let (store, effects) = (MemoryStore::new(), Effects::default());
     let regions = vec!["north".to_owned(), "south".to_owned()];
-    let run = durable::run(at_run_time, "a", regions).clock(TokioClock::shared());
+    let run = durable::run(dynamic_branches, "a", regions).clock(TokioClock::shared());
     let run = run.state(&effects).store(store.clone());
     assert_eq!(
         run.await.unwrap(),

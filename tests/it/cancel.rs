@@ -1,4 +1,4 @@
-//! Cancellation, and what takes finished steps back.
+//! Cancellation and undo.
 
 use durable::prelude::*;
 use durable::store::{AdminStore, ExecutionStatus, ExecutionStore, MemoryStore};
@@ -15,7 +15,7 @@ async fn note(effects: &Effects, what: &str) -> Result<String, String> {
     Ok(what.to_owned())
 }
 
-async fn take_back(effects: &Effects, what: String) -> Result<(), String> {
+async fn undo(effects: &Effects, what: String) -> Result<(), String> {
     effects.note(format!("undo {what}"));
     Ok(())
 }
@@ -24,14 +24,14 @@ async fn take_back(effects: &Effects, what: String) -> Result<(), String> {
 async fn trip(effects: &Effects, fails: bool) -> Result<(), BoxError> {
     step!(
         "flight",
-        undo = |done| take_back(effects, done).await,
+        undo = |done| undo(effects, done).await,
         note(effects, "flight").await
     )
     .await?;
     let hotels = scope!("hotels", {
         step!(
             "hotel",
-            undo = |done| take_back(effects, done).await,
+            undo = |done| undo(effects, done).await,
             note(effects, "hotel").await
         )
         .await?;
@@ -50,7 +50,7 @@ async fn trip(effects: &Effects, fails: bool) -> Result<(), BoxError> {
 async fn car(effects: &Effects, _unused: ()) -> Result<(), BoxError> {
     step!(
         "car",
-        undo = |done| take_back(effects, done).await,
+        undo = |done| undo(effects, done).await,
         note(effects, "car").await
     )
     .await?;
@@ -58,7 +58,7 @@ async fn car(effects: &Effects, _unused: ()) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_takes_finished_steps_back_last_first() {
+async fn a_failure_undoes_finished_steps_in_reverse_order() {
     let (store, effects) = (MemoryStore::new(), Effects::default());
     let run = durable::run(trip, "a", true).clock(TokioClock::shared());
     let error = run.state(&effects).store(store.clone()).await.unwrap_err();
@@ -78,11 +78,11 @@ async fn a_failure_takes_finished_steps_back_last_first() {
     let undone = history
         .iter()
         .filter(|record| record.kind == durable::Kind::Undo);
-    assert_eq!(undone.count(), 3, "each is a step of its own");
+    assert_eq!(undone.count(), 3, "each undo is an operation");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_takes_nothing_back() {
+async fn a_success_undoes_nothing() {
     let effects = Effects::default();
     let run = durable::run(trip, "a", false).clock(TokioClock::shared());
     run.state(&effects).store(MemoryStore::new()).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_success_takes_nothing_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_at_any_checkpoint_takes_each_step_back_once() {
+async fn a_crash_at_any_checkpoint_undoes_each_step_once() {
     let quiet = process(&MemoryStore::new(), Crash::Never);
     let effects = Effects::default();
     let run = durable::run(trip, "a", true).clock(TokioClock::shared());
@@ -122,7 +122,7 @@ async fn a_crash_at_any_checkpoint_takes_each_step_back_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_execution_stops_and_takes_back_what_it_did() {
+async fn a_cancelled_execution_stops_and_undoes_its_steps() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let client = Client::new(memory.clone()).clock(TokioClock::shared());
     let run = durable::run(trip, "a", false).clock(TokioClock::shared());
@@ -158,7 +158,7 @@ async fn stubborn(effects: &Effects) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_taken_back_is_reported_by_name() {
+async fn a_failed_undo_is_reported_by_name() {
     let effects = Effects::default();
     let run = durable::run(stubborn, "a", ()).clock(TokioClock::shared());
     let error = run
@@ -175,17 +175,17 @@ async fn what_could_not_be_taken_back_is_reported_by_name() {
 async fn listens(effects: &Effects) -> Result<(), BoxError> {
     step!("long", |step| {
         step.cancelled().await;
-        effects.note("was told");
+        effects.note("was cancelled");
         Ok(())
     })
     .await?;
-    effects.note("went on");
+    effects.note("continued");
     step!("after", note(effects, "after").await).await?;
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_running_body_is_told_and_its_outcome_is_recorded() {
+async fn a_running_body_learns_of_the_cancellation_and_its_outcome_is_recorded() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let client = Client::new(memory.clone());
     let run = durable::run(listens, "a", ()).clock(TokioClock::shared());
@@ -196,7 +196,7 @@ async fn a_running_body_is_told_and_its_outcome_is_recorded() {
     };
     let (ended, ()) = tokio::join!(run, cancel);
     ended.unwrap_err();
-    assert_eq!(effects.all(), ["was told", "went on"]);
+    assert_eq!(effects.all(), ["was cancelled", "continued"]);
     let history = memory.history(&id("a")).await.unwrap();
     assert_eq!(history.len(), 1);
     assert_eq!(history[0].status, durable::Status::Succeeded);
@@ -216,7 +216,7 @@ async fn child(effects: &Effects, n: u32) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_child_is_its_parents_error() {
+async fn a_cancelled_child_is_an_error_of_its_parent() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let client = Client::new(memory.clone());
     let run = durable::run(waits_for_child, "a", ()).clock(TokioClock::shared());
@@ -253,7 +253,7 @@ async fn cancelling_the_parent_cancels_the_child_it_waits_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_is_started_exactly_once_whatever_crashes() {
+async fn a_child_is_started_exactly_once_despite_crashes() {
     for crash in (1..=8).flat_map(|n| [Crash::Before(n), Crash::After(n)]) {
         let (memory, effects) = (MemoryStore::new(), Effects::default());
         let probe = process(&memory, crash);
@@ -279,15 +279,15 @@ async fn begins_after_cancel(effects: &Effects) -> Result<(), BoxError> {
         Ok(())
     })
     .await?;
-    let asked = callback!("late", timeout = Duration::from_secs(9));
-    effects.note(asked.id().await);
-    let _: String = asked.await?;
+    let answer = callback!("late", timeout = Duration::from_secs(9));
+    effects.note(answer.id().await);
+    let _: String = answer.await?;
     invoke!("child", child(1)).await?;
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_begun_for_an_execution_that_is_cancelled() {
+async fn a_cancelled_execution_begins_no_operations() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let client = Client::new(memory.clone());
     let run = durable::run(begins_after_cancel, "a", ()).clock(TokioClock::shared());
@@ -305,11 +305,11 @@ async fn nothing_is_begun_for_an_execution_that_is_cancelled() {
 
 #[durable]
 async fn caller(_effects: &Effects, n: u32) -> Result<u32, BoxError> {
-    Ok(call!(goes_on(n)).await?)
+    Ok(call!(continues(n)).await?)
 }
 
 #[durable]
-async fn goes_on(_effects: &Effects, n: u32) -> Result<u32, BoxError> {
+async fn continues(_effects: &Effects, n: u32) -> Result<u32, BoxError> {
     continue_as!(n + 1).await
 }
 
@@ -320,18 +320,18 @@ async fn a_called_function_cannot_end_its_callers_execution() {
     let error = run.store(MemoryStore::new()).await.unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("`goes_on` was called within an execution of `caller`"),
+        text.contains("`continues` was called within an execution of `caller`"),
         "{text}"
     );
 }
 
 #[durable]
 async fn overtakes(effects: &Effects) -> Result<(), BoxError> {
-    let slow = step!("slow", undo = |done| take_back(effects, done).await, {
+    let slow = step!("slow", undo = |done| undo(effects, done).await, {
         tokio::time::sleep(Duration::from_secs(9)).await;
         note(effects, "slow").await
     });
-    let quick = step!("quick", undo = |done| take_back(effects, done).await, {
+    let quick = step!("quick", undo = |done| undo(effects, done).await, {
         note(effects, "quick").await
     });
     let (slow, quick) = tokio::join!(slow, quick);
@@ -342,7 +342,7 @@ async fn overtakes(effects: &Effects) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_finished_last_is_taken_back_first_on_a_replay_too() {
+async fn the_last_finished_step_is_undone_first_also_on_replay() {
     let effects = Effects::default();
     let run = durable::run(overtakes, "a", ()).clock(TokioClock::shared());
     let run = run.state(&effects).store(MemoryStore::new());

@@ -1,4 +1,4 @@
-//! Executions that go on as others.
+//! Executions that continue as others.
 
 use durable::prelude::*;
 use durable::store::{AdminStore, ExecutionStatus, MemoryStore};
@@ -21,12 +21,12 @@ async fn chained(seen: &Effects, n: u32) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn chains_of_ids_with_tildes_stay_apart() {
+async fn chains_of_ids_with_tildes_do_not_collide() {
     let (memory, seen) = (MemoryStore::new(), Effects::default());
     for name in ["job~abc", "job~def", "job"] {
         let run = durable::run(chained, name, 1).clock(TokioClock::shared());
         let last = run.state(&seen).store(memory.clone()).await.unwrap();
-        assert!(last.starts_with(name), "{name} went on as {last}");
+        assert!(last.starts_with(name), "{name} continued as {last}");
     }
     assert_eq!(seen.all().len(), 3 + 2 * 3, "{:?}", seen.all());
 }

@@ -1,4 +1,4 @@
-//! What a step costs, counted.
+//! Costs of a step, counted.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn sequential(n: u32) -> Result<u32, BoxError> {
 }
 
 #[tokio::test]
-async fn a_sequential_step_is_one_commit_without_a_start_of_its_own() {
+async fn a_sequential_step_is_one_commit_without_a_separate_start() {
     let memory = MemoryStore::new();
     let probe = process(&memory, Crash::Never);
     let total = durable::run(sequential, "a", 20).store(probe.clone()).await;
@@ -47,7 +47,7 @@ async fn a_sequential_step_is_one_commit_without_a_start_of_its_own() {
 }
 
 #[tokio::test]
-async fn so_it_is_in_a_file() {
+async fn a_sequential_step_is_one_commit_in_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("a.db")).await.unwrap();
     let before = store.stats();
@@ -57,7 +57,7 @@ async fn so_it_is_in_a_file() {
     assert_eq!(
         stats.commits - before.commits,
         20 + 3,
-        "one a step; one each for start, claim and end"
+        "one per step; one each for start, claim and end"
     );
 }
 
@@ -79,7 +79,7 @@ async fn slow(millis: u64) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_goes_alone_only_once_its_body_has_run_for_half_a_second() {
+async fn a_start_is_written_alone_only_after_its_body_has_run_for_half_a_second() {
     for (millis, lone_starts) in [(499, 0), (501, 3)] {
         let memory = MemoryStore::new();
         let probe = process(&memory, Crash::Never);
@@ -139,12 +139,12 @@ async fn a_resume_is_one_read_and_a_wait_is_one_commit() {
     assert_eq!(
         probe.checkpoints.load(SeqCst),
         5 + 1,
-        "the START of a wait and the suspension are one"
+        "the START of a wait and the suspension are one commit"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn short_waits_are_waited_for_in_place() {
+async fn short_waits_do_not_suspend() {
     let memory = MemoryStore::new();
     let report = durable::run(waits, "a", 5)
         .clock(TokioClock::shared())

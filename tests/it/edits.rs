@@ -1,4 +1,4 @@
-//! The code changes while an execution is half finished.
+//! Code changes while an execution is in flight.
 
 use durable::prelude::*;
 use durable::store::MemoryStore;
@@ -28,7 +28,7 @@ mod before {
 mod after {
     use super::*;
 
-    /// A step inserted before, two swapped, one deleted after.
+    /// One step inserted before, two swapped, one deleted.
     #[durable(name = "edited")]
     pub(super) async fn edited(effects: &Effects) -> Result<String, BoxError> {
         let new = step!("new", note(effects, "new").await).await?;
@@ -61,7 +61,7 @@ mod after {
     }
 }
 
-/// An execution that died right after its third step was recorded.
+/// An execution whose process died right after its third step was recorded.
 async fn half_finished() -> (MemoryStore, Effects) {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let probe = process(&memory, Crash::After(3));
@@ -74,8 +74,8 @@ async fn half_finished() -> (MemoryStore, Effects) {
     (memory, Effects::default())
 }
 
-/// Goes on with another version of the code.
-macro_rules! go_on {
+/// Resumes the execution with another version of the code.
+macro_rules! resume {
     ($handler:expr) => {{
         let (memory, effects) = half_finished().await;
         let report: Report<String> = durable::run($handler, "a", ())
@@ -89,7 +89,7 @@ macro_rules! go_on {
 
 #[tokio::test]
 async fn inserted_swapped_and_deleted_steps_keep_the_right_values() {
-    let (report, effects) = go_on!(after::edited);
+    let (report, effects) = resume!(after::edited);
     assert_eq!(
         report.output.unwrap(),
         "value of new, value of b, value of a, value of c"
@@ -102,27 +102,27 @@ async fn inserted_swapped_and_deleted_steps_keep_the_right_values() {
 
 #[tokio::test]
 async fn a_rename_without_was_runs_that_one_step_again_and_is_reported() {
-    let (report, effects) = go_on!(after::renamed);
+    let (report, effects) = resume!(after::renamed);
     assert_eq!(
         report.output.unwrap(),
         "value of a, value of charge, value of c"
     );
     assert_eq!(effects, ["charge"]);
-    // Nothing says that `charge` was `b`, so no guess is made.
+    // Nothing says that `charge` was `b`, so the report contains no hint.
     let drift: Vec<String> = report.drift.iter().map(ToString::to_string).collect();
     assert_eq!(drift, ["`b` is recorded, but the code never asked for it"]);
 }
 
 #[tokio::test]
-async fn a_rename_with_was_does_not() {
-    let (report, effects) = go_on!(after::renamed_with_was);
+async fn a_rename_with_was_runs_nothing_again() {
+    let (report, effects) = resume!(after::renamed_with_was);
     assert_eq!(report.output.unwrap(), "value of a, value of b, value of c");
     assert_eq!(effects, Vec::<String>::new());
     assert_eq!(report.drift, []);
 }
 
 #[tokio::test]
-async fn another_kind_blocks_until_a_build_fits_again() {
+async fn a_different_kind_blocks_until_a_rollback() {
     let (memory, effects) = half_finished().await;
     let run = durable::run(after::other_kind, "a", ()).state(&effects);
     let error = run.store(process(&memory, Crash::Never)).await.unwrap_err();
@@ -132,7 +132,7 @@ async fn another_kind_blocks_until_a_build_fits_again() {
     assert!(report.contains("wait `a` (tests/it/edits.rs:"), "{report}");
     assert!(report.contains("started at tests/it/edits.rs:"), "{report}");
 
-    // A rollback goes on as if nothing had happened.
+    // A rollback resumes the execution normally.
     let run = durable::run(before::handler, "a", ()).state(&effects);
     let output = run.store(process(&memory, Crash::Never)).await;
     assert_eq!(
@@ -169,7 +169,7 @@ mod scopes {
 }
 
 #[tokio::test]
-async fn a_renamed_scope_with_was_keeps_everything_in_it() {
+async fn a_renamed_scope_with_was_keeps_its_contents() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let probe = process(&memory, Crash::After(1));
     let run = durable::run(scopes::old, "a", ())
@@ -199,7 +199,7 @@ fn double(n: u32) -> Result<u32, String> {
 }
 
 #[tokio::test]
-async fn a_renamed_handler_with_was_goes_on_with_its_executions() {
+async fn a_renamed_handler_with_was_resumes_its_executions() {
     let memory = MemoryStore::new();
     let store = process(&memory, Crash::Never);
     durable::run(old_name, "a", 2)

@@ -15,7 +15,7 @@ struct TransientError {
 
 impl fmt::Display for TransientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the far side is busy")
+        f.write_str("the server is busy")
     }
 }
 
@@ -30,7 +30,7 @@ fn busy() -> Result<(), TransientError> {
     Err(TransientError { cause })
 }
 
-/// What the handler sees of every error, run after run.
+/// Notes every error as the handler sees it, live and on replay.
 #[durable]
 async fn failing(seen: &Effects) -> Result<(), BoxError> {
     let typed = step!("typed", retry = Retry::none(), busy()).await;
@@ -87,7 +87,7 @@ async fn replayed_errors_equal_live_ones() {
     for (error, parts) in seen.iter().zip([
         &[
             "\"typed\"",
-            "the far side is busy",
+            "the server is busy",
             "TransientError",
             "invalid digit",
         ][..],
@@ -96,7 +96,7 @@ async fn replayed_errors_equal_live_ones() {
         &["\"panic\"", "kaboom 7", "panicked at tests/it/errors.rs:"],
         &["\"slow\"", "TimedOut", "1ms"],
         &["\"scope\"", "scope/inner"],
-        &["\"fails\"", "the far side is busy"],
+        &["\"fails\"", "the server is busy"],
     ]) {
         for part in parts {
             assert!(error.contains(part), "{part} is missing in {error}");
@@ -104,9 +104,9 @@ async fn replayed_errors_equal_live_ones() {
     }
 }
 
-/// The ways out of a body with `?`, each with an error type of its own.
+/// All the ways to leave a body with `?`, each with a different error type.
 #[durable]
-async fn leaving(_: &Effects) -> Result<Vec<(String, u32)>, BoxError> {
+async fn exits(_: &Effects) -> Result<Vec<(String, u32)>, BoxError> {
     let retry = Retry::none;
     let branch = step!("branch", retry = retry(), {
         "1".parse::<u8>()?;
@@ -157,9 +157,9 @@ impl From<fmt::Error> for TransientError {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_way_out_of_a_body_keeps_its_error_type() {
+async fn every_exit_of_a_body_keeps_its_error_type() {
     let seen = Effects::default();
-    let run = durable::run(leaving, "a", ()).clock(TokioClock::shared());
+    let run = durable::run(exits, "a", ()).clock(TokioClock::shared());
     let ends = run.state(&seen).store(MemoryStore::new()).await.unwrap();
     let of = |name: &str| (name.to_owned(), 1);
     let own = of("it::errors::TransientError");
@@ -168,7 +168,7 @@ async fn every_way_out_of_a_body_keeps_its_error_type() {
 }
 
 #[durable]
-async fn choosy(seen: &Effects) -> Result<(), BoxError> {
+async fn retries(seen: &Effects) -> Result<(), BoxError> {
     let hour = Duration::from_secs(3600);
     let policy = Retry::fixed(hour).attempts(3);
     let only_transient = policy.clone().when(|error| error.is::<TransientError>());
@@ -202,7 +202,7 @@ async fn choosy(seen: &Effects) -> Result<(), BoxError> {
 #[tokio::test(start_paused = true)]
 async fn retries_follow_their_policy() {
     let seen = Effects::default();
-    let run = durable::run(choosy, "a", ()).clock(TokioClock::shared());
+    let run = durable::run(retries, "a", ()).clock(TokioClock::shared());
     run.state(&seen).store(MemoryStore::new()).await.unwrap();
     let counts = ["retried", "refused", "fatal", "panics"].map(|name| seen.count(name));
     assert_eq!(counts, [3, 1, 1, 3]);
@@ -225,7 +225,7 @@ async fn oversize(_n: u32) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_over_the_limit_is_that_steps_error_and_a_scopes_is_rebuilt() {
+async fn a_value_over_the_limit_fails_a_step_and_is_rebuilt_for_a_scope() {
     let limits = Capabilities::unlimited(Durability::Memory).with_max_value(1000);
     let store = MemoryStore::with_capabilities(limits);
     let run = durable::run(oversize, "a", 0).clock(TokioClock::shared());
@@ -243,7 +243,7 @@ async fn unrecordable(_n: u32) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_form_without_err_ends_the_execution_with_its_error() {
+async fn a_failed_form_without_a_result_fails_the_execution() {
     let run = durable::run(unrecordable, "a", 0).store(MemoryStore::new());
     let RunError::Failed(error) = run.await.unwrap_err() else {
         panic!("not failed");
@@ -259,7 +259,7 @@ async fn panics(_n: u32) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_handler_is_its_recorded_failure() {
+async fn a_panic_of_the_handler_is_recorded_as_its_failure() {
     let store = MemoryStore::new();
     for _ in 0..2 {
         let error = durable::run(panics, "a", 0).store(store.clone()).await;
@@ -284,7 +284,7 @@ async fn read_as_number(_n: u32) -> Result<u32, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recorded_value_of_another_type_says_so() {
+async fn a_recorded_value_of_a_different_type_is_reported() {
     let memory = MemoryStore::new();
     let probe = process(&memory, Crash::After(2));
     let run = durable::run(recorded_as_text, "a", 0).clock(TokioClock::shared());

@@ -1,4 +1,4 @@
-//! What the README promises.
+//! The guarantees of the README.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
@@ -46,12 +46,16 @@ const RESULT: &str = "day 20002; part 0; part 1; left right; called 2 once";
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_at_any_checkpoint_changes_neither_result_nor_recorded_effects() {
-    let quiet = process(&MemoryStore::new(), Crash::Never);
+    let undisturbed = process(&MemoryStore::new(), Crash::Never);
     let effects = Effects::default();
     let run = durable::run(every_form, "a", 2).clock(TokioClock::shared());
-    let output = run.state(&effects).store(quiet.clone()).await.unwrap();
+    let output = run
+        .state(&effects)
+        .store(undisturbed.clone())
+        .await
+        .unwrap();
     assert_eq!(output, RESULT);
-    let checkpoints = quiet.checkpoints.load(SeqCst);
+    let checkpoints = undisturbed.checkpoints.load(SeqCst);
     assert!(checkpoints > 5);
     for n in 1..=checkpoints {
         for crash in [Crash::Before(n), Crash::After(n)] {
@@ -67,7 +71,7 @@ async fn a_crash_at_any_checkpoint_changes_neither_result_nor_recorded_effects()
             let output = run.state(&effects).store(store).await;
             match output {
                 Ok(output) => assert_eq!(output, RESULT, "{crash:?}"),
-                // The one step that may not run twice, cut off between START and outcome.
+                // The step that must not run twice, interrupted between its START and its outcome.
                 Err(RunError::Failed(error)) => {
                     assert!(
                         error.to_string().contains("`inner/once`"),
@@ -90,7 +94,7 @@ async fn a_crash_at_any_checkpoint_changes_neither_result_nor_recorded_effects()
 }
 
 #[tokio::test]
-async fn a_finished_execution_answers_without_running() {
+async fn a_finished_execution_returns_its_output_without_running() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     for _ in 0..2 {
         let run = durable::run(inner, "a", 1).state(&effects);
@@ -101,7 +105,7 @@ async fn a_finished_execution_answers_without_running() {
 }
 
 #[tokio::test]
-async fn another_input_under_the_same_id_names_both() {
+async fn a_different_input_for_the_same_id_is_an_error_that_names_both() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let first = durable::run(inner, "a", 1).state(&effects);
     first.store(process(&memory, Crash::Never)).await.unwrap();
@@ -128,7 +132,7 @@ async fn another_input_under_the_same_id_names_both() {
 }
 
 #[tokio::test]
-async fn an_execution_that_another_process_holds_is_left_alone() {
+async fn an_execution_with_a_live_lease_is_an_error() {
     let memory = MemoryStore::new();
     let (gate, effects) = (tokio::sync::Semaphore::new(0), Effects::default());
     let state = (gate, effects);
@@ -177,7 +181,7 @@ async fn keys(_unused: u32) -> Result<Vec<String>, BoxError> {
 }
 
 #[tokio::test]
-async fn idempotency_keys_are_stable_and_told_apart() {
+async fn idempotency_keys_are_stable_and_distinct() {
     let run = durable::run(keys, "exec", 0);
     let first = run.store(MemoryStore::new()).await.unwrap();
     let again = durable::run(keys, "exec", 0)
@@ -203,7 +207,7 @@ async fn fail_twice(calls: &AtomicU32) -> Result<u32, String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_delay_is_durable_and_costs_no_process() {
+async fn a_retry_delay_is_durable_and_suspends() {
     let (memory, calls) = (MemoryStore::new(), AtomicU32::new(0));
     let run = durable::run(retried, "a", ()).clock(TokioClock::shared());
     let probe = process(&memory, Crash::Never);

@@ -1,29 +1,29 @@
-//! What a user may rely on, shown with the attribute, the engine and a store together.
+//! Guarantees of the public API, tested with the attribute, the engine and a store together.
 
 mod branches;
 mod cancel;
 mod chains;
+mod children;
+mod codec_errors;
 mod counters;
 mod edits;
 mod errors;
-mod families;
-mod fan;
-mod growth;
+mod fan_out;
+mod full_results;
 mod guarantees;
-mod interrupted;
+mod interruptions;
 mod minimal_store;
 mod moves;
+mod operation_futures;
 mod operations;
 mod options;
 mod panics;
+mod pitfalls;
 mod random;
-mod refusals;
+mod scaling;
 mod slicing;
-mod slow;
+mod slow_writes;
 mod support;
-mod traps;
-mod twins;
+mod undecodable;
 mod undo;
-mod unreadable;
 mod values;
-mod wholes;

@@ -1,6 +1,6 @@
 //! Call sites that move to other scopes while executions are in flight.
 
+mod ambiguous;
 mod deploy;
-mod flight;
-mod shapes;
-mod unknown;
+mod in_progress;
+mod scopes;

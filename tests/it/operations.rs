@@ -10,7 +10,7 @@ use futures::future::join_all;
 
 use crate::support::{Crash, Effects, Probe, TokioClock, process};
 
-/// What the handlers here work with.
+/// State of the handlers.
 pub(crate) struct World {
     pub(crate) effects: Effects,
     pub(crate) memory: MemoryStore,
@@ -22,7 +22,7 @@ impl World {
         Self { effects, memory }
     }
 
-    /// The same on the store of a test.
+    /// A state on the store of a test run.
     fn of(world: &durable::testing::World) -> Self {
         let (effects, memory) = (Effects::default(), world.store());
         Self { effects, memory }
@@ -34,7 +34,7 @@ impl World {
         Ok(what)
     }
 
-    /// Answers a callback, as an outside party that gives the same answer twice.
+    /// Completes a callback, like an external party that may send the same answer twice.
     async fn answer(&self, id: &str, number: u32) -> Result<(), BoxError> {
         let outcome = Completion::Succeed(Payload::json(number.to_string()));
         let now = Timestamp::from_millis(1_800_000_000_000);
@@ -43,7 +43,7 @@ impl World {
     }
 }
 
-async fn go<F>(
+async fn run_on<F>(
     handler: F,
     world: &World,
     store: &std::sync::Arc<Probe>,
@@ -65,8 +65,8 @@ where
     store.survive(run.report()).await
 }
 
-/// Runs `handler` undisturbed, then lets its process die at every boundary; each time the output must be the same, and
-/// what was recorded must not run again.
+/// Runs `handler` undisturbed, then kills its process at every boundary. The output must be the same each time, and
+/// recorded bodies must not run again.
 async fn everywhere<F>(handler: F, output: &str, invocations: u64)
 where
     F: IntoHandler + Copy,
@@ -83,22 +83,22 @@ where
     with_waits_in_memory(handler, output).await;
 }
 
-/// The same around each checkpoint, where the handler stays in memory while it waits, as the kit's never do.
+/// Does the same around each checkpoint with waits in memory, which the testing kit always suspends.
 async fn with_waits_in_memory<F>(handler: F, output: &str)
 where
     F: IntoHandler + Copy,
     F::Handler: Handler<World> + Durable<Input = u32, Output = String>,
 {
-    let quiet = World::new();
-    let store = process(&quiet.memory, Crash::Never);
-    go(handler, &quiet, &store, true).await.unwrap();
+    let undisturbed = World::new();
+    let store = process(&undisturbed.memory, Crash::Never);
+    run_on(handler, &undisturbed, &store, true).await.unwrap();
     for n in 1..=store.checkpoints.load(SeqCst) {
         for crash in [Crash::Before(n), Crash::After(n)] {
             let world = World::new();
-            let died = go(handler, &world, &process(&world.memory, crash), true).await;
+            let died = run_on(handler, &world, &process(&world.memory, crash), true).await;
             assert!(died.is_none(), "{crash:?} did not crash");
             let store = process(&world.memory, Crash::Never);
-            let report = go(handler, &world, &store, true).await.unwrap();
+            let report = run_on(handler, &world, &store, true).await.unwrap();
             assert_eq!(report.output.unwrap(), output, "{crash:?}");
             assert!(report.drift.is_empty(), "{crash:?}: {:?}", report.drift);
         }
@@ -120,10 +120,10 @@ async fn polls(world: &World, most: u32) -> Result<String, BoxError> {
         });
         found.push(check.await?);
     }
-    let given_up = poll!("never", every = every, attempts = 2, {
+    let exhausted = poll!("never", every = every, attempts = 2, {
         Ok(ControlFlow::<(), ()>::Continue(()))
     });
-    found.push(given_up.await.unwrap_err().to_string());
+    found.push(exhausted.await.unwrap_err().to_string());
     Ok(found.join(", "))
 }
 
@@ -157,7 +157,7 @@ async fn callbacks(world: &World, number: u32) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callback_is_answered_from_outside_or_in_time_given_up() {
+async fn a_callback_is_completed_or_times_out() {
     everywhere(callbacks, "3 4 TimedOut TimedOut", 3).await;
 }
 
@@ -199,7 +199,7 @@ async fn counts_down(world: &World, number: u32) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_chain_goes_on_with_a_fresh_history() {
+async fn a_chain_continues_with_an_empty_history() {
     everywhere(counts_down, "a~4", 4).await;
 }
 
@@ -240,7 +240,7 @@ async fn maps(world: &World, number: u32) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_map_runs_its_items_in_scopes_of_their_own() {
+async fn a_map_runs_each_item_in_its_own_scope() {
     let keyed = "[\"again keyed w0\", \"again keyed w1\", \"again keyed w2\"]";
     let flat = "[\"second flat w0\", \"second flat w1\", \"second flat w2\"]";
     everywhere(
@@ -278,7 +278,7 @@ async fn parallels(world: &World, number: u32) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parallel_branches_have_names_of_their_own() {
+async fn parallel_branches_have_their_own_names() {
     everywhere(
         parallels,
         "[\"mail 3\", \"post\"] [\"fast\"] min_successful_reached",
@@ -332,8 +332,10 @@ async fn in_batches(world: &World, number: u32) -> Result<String, BoxError> {
 async fn batches_cover_every_item_once() {
     everywhere(in_batches, "435", 1).await;
     let world = World::new();
-    let quiet = process(&world.memory, Crash::Never);
-    go(in_batches, &world, &quiet, false).await.unwrap();
+    let undisturbed = process(&world.memory, Crash::Never);
+    run_on(in_batches, &world, &undisturbed, false)
+        .await
+        .unwrap();
     let sizes = ["batch of 10", "batch of 12", "batch of 8"];
     assert_eq!(world.effects.all(), sizes);
 }
@@ -372,7 +374,7 @@ async fn saga(world: &World, number: u32) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_done_is_undone_in_reverse() {
+async fn finished_steps_are_undone_in_reverse() {
     let undone = [
         "cancel meal 1",
         "cancel meal 0",
@@ -381,25 +383,25 @@ async fn what_was_done_is_undone_in_reverse() {
     ];
     let world = World::new();
     let store = process(&world.memory, Crash::Never);
-    let suspend_after = go(saga, &world, &store, true).await.unwrap();
+    let suspend_after = run_on(saga, &world, &store, true).await.unwrap();
     suspend_after.output.unwrap_err();
     assert_eq!(world.effects.all()[4..], undone, "in one invocation");
     let world = World::new();
-    let quiet = process(&world.memory, Crash::Never);
-    let report = go(saga, &world, &quiet, false).await.unwrap();
+    let undisturbed = process(&world.memory, Crash::Never);
+    let report = run_on(saga, &world, &undisturbed, false).await.unwrap();
     report.output.unwrap_err();
     let effects = world.effects.all();
     assert_eq!(effects[..4], ["room 3", "seat", "meal 0", "meal 1"]);
     assert_eq!(effects[4..], undone);
-    let checkpoints = quiet.checkpoints.load(SeqCst);
+    let checkpoints = undisturbed.checkpoints.load(SeqCst);
     for n in 1..=checkpoints {
         for crash in [Crash::Before(n), Crash::After(n)] {
             let world = World::new();
             let probe = process(&world.memory, crash);
-            assert!(go(saga, &world, &probe, false).await.is_none());
+            assert!(run_on(saga, &world, &probe, false).await.is_none());
             drop(probe);
             let store = process(&world.memory, Crash::Never);
-            go(saga, &world, &store, false)
+            run_on(saga, &world, &store, false)
                 .await
                 .unwrap()
                 .output
@@ -418,8 +420,8 @@ async fn what_was_done_is_undone_in_reverse() {
 #[tokio::test(start_paused = true)]
 async fn flat_branches_leave_no_record() {
     let world = World::new();
-    let quiet = process(&world.memory, Crash::Never);
-    go(maps, &world, &quiet, false).await.unwrap();
+    let undisturbed = process(&world.memory, Crash::Never);
+    run_on(maps, &world, &undisturbed, false).await.unwrap();
     let records = world.memory.history(&"a".parse().unwrap()).await.unwrap();
     let of = |name: &str| {
         records
@@ -428,14 +430,14 @@ async fn flat_branches_leave_no_record() {
             .unwrap()
             .id
     };
-    let inside = |name: &str| {
-        let inside = records.iter().filter(|record| record.parent == of(name));
-        inside
+    let contents = |name: &str| {
+        let contents = records.iter().filter(|record| record.parent == of(name));
+        contents
             .map(|record| record.display_name())
             .collect::<Vec<_>>()
     };
-    assert_eq!(inside("keyed"), ["item[w0]", "item[w1]", "item[w2]"]);
-    let mut flat = inside("flat");
+    assert_eq!(contents("keyed"), ["item[w0]", "item[w1]", "item[w2]"]);
+    let mut flat = contents("flat");
     flat.sort();
     assert_eq!(flat[..3], ["first", "first", "first"]);
     assert_eq!((flat.len(), &*flat[3], &*flat[6]), (9, "second", "wait"));

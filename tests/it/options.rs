@@ -1,4 +1,4 @@
-//! Per-operation codecs, labels, and where an invoked function runs.
+//! Codecs and labels per operation, and functions that `invoke!` names at run time.
 
 use durable::prelude::*;
 use durable::store::{
@@ -9,7 +9,7 @@ use durable::{Codec, Completion, Kind, Payload, Record, Text};
 use crate::operations::World;
 use crate::support::{Crash, TokioClock, process};
 
-/// Text in capitals, and no JSON.
+/// Writes text in capitals, which is not JSON.
 struct Shout;
 
 impl Codec<String> for Shout {
@@ -25,7 +25,7 @@ impl Codec<String> for Shout {
     }
 }
 
-/// The values of a result in one line.
+/// Writes the values of a result in one line.
 pub(crate) struct Line;
 
 impl Codec<BatchResult<String>> for Line {
@@ -50,7 +50,7 @@ fn of<'a>(history: &'a [Record], name: &str) -> &'a Record {
     history.iter().find(|record| record.name == name).unwrap()
 }
 
-/// Codec and text of a record's value.
+/// The codec and the text of a recorded value.
 fn value<'a>(history: &'a [Record], name: &str) -> (&'a str, &'a str) {
     let payload = of(history, name).payload.as_ref().unwrap();
     (&payload.codec, std::str::from_utf8(&payload.data).unwrap())
@@ -96,7 +96,7 @@ async fn encodes(world: &World) -> Result<Vec<String>, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_operation_may_have_codecs_of_its_own() {
+async fn each_operation_can_have_its_own_codecs() {
     let world = World::new();
     let run = durable::run(encodes, "a", ()).clock(TokioClock::shared());
     let run = run.state(&world).store(world.memory.clone());
@@ -141,7 +141,7 @@ mod later {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_needs_the_codec_it_was_recorded_with() {
+async fn a_result_blocks_without_the_codec_that_wrote_it() {
     let world = World::new();
     let first = process(&world.memory, Crash::After(2));
     let run = durable::run(forgotten_codec, "a", ()).clock(TokioClock::shared());
@@ -151,20 +151,23 @@ async fn a_result_needs_the_codec_it_was_recorded_with() {
     let run = durable::run(later::forgotten_codec, "a", ()).state(&world);
     let error = run.store(world.memory.clone()).await.unwrap_err();
     let text = error.to_string();
-    let said = "give the `result_codec` that is called `line` back";
-    assert!(text.contains("blocked") && text.contains(said), "{text}");
+    let remedy = "give the `result_codec` that is called `line` back";
+    assert!(text.contains("blocked") && text.contains(remedy), "{text}");
 }
 
 #[durable]
-async fn asks(world: &World, answer: Option<String>) -> Result<(String, Option<u32>), BoxError> {
+async fn waits_for_answers(
+    world: &World,
+    answer: Option<String>,
+) -> Result<(String, Option<u32>), BoxError> {
     let raw = callback!("raw", codec = Text);
     let id = raw.id().await;
-    step!("answer", answers(world, &id, answer.as_deref()).await).await?;
-    let none = callback!("none", submit = |id| answers(world, id, None).await);
+    step!("answer", complete(world, &id, answer.as_deref()).await).await?;
+    let none = callback!("none", submit = |id| complete(world, id, None).await);
     Ok((raw.await?, none.await?))
 }
 
-async fn answers(world: &World, id: &str, answer: Option<&str>) -> Result<(), BoxError> {
+async fn complete(world: &World, id: &str, answer: Option<&str>) -> Result<(), BoxError> {
     let payload = Payload {
         codec: "".into(),
         data: answer.unwrap_or_default().to_owned().into(),
@@ -175,11 +178,11 @@ async fn answers(world: &World, id: &str, answer: Option<&str>) -> Result<(), Bo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callback_is_answered_with_any_text_or_with_nothing() {
+async fn a_callback_can_be_completed_with_any_text_or_nothing() {
     for answer in [Some("{\"approved\": true}"), Some("yes"), None] {
         let world = World::new();
         let given = answer.map(str::to_owned);
-        let run = durable::run(asks, "a", given).clock(TokioClock::shared());
+        let run = durable::run(waits_for_answers, "a", given).clock(TokioClock::shared());
         let output = run.state(&world).store(world.memory.clone()).await.unwrap();
         assert_eq!(output, (answer.unwrap_or_default().to_owned(), None));
     }
@@ -205,7 +208,7 @@ async fn labels(_world: &World) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_map_and_its_items_have_labels_of_their_own() {
+async fn a_map_and_its_items_have_labels() {
     let world = World::new();
     let run = durable::run(labels, "a", ()).clock(TokioClock::shared());
     let error = run
@@ -218,13 +221,13 @@ async fn a_map_and_its_items_have_labels_of_their_own() {
         "{error}"
     );
     let history = history(&world).await;
-    let written: Vec<String> = history.iter().map(Record::display_name).collect();
-    assert_eq!(written[..3], ["2 files", "file a.csv", "parse"]);
-    assert!(written.contains(&"file b.csv".to_owned()));
+    let names: Vec<String> = history.iter().map(Record::display_name).collect();
+    assert_eq!(names[..3], ["2 files", "file a.csv", "parse"]);
+    assert!(names.contains(&"file b.csv".to_owned()));
     assert_eq!(
         &*of(&history, "item").name,
         "item",
-        "no part of the identity"
+        "labels are not part of the identity"
     );
 }
 
@@ -233,7 +236,7 @@ async fn target(number: u32) -> Result<String, BoxError> {
     Ok(format!("ran {number}"))
 }
 
-/// Input as text that the other side reads as JSON, the result as the text that it wrote.
+/// Writes the input multiplied by ten, to show which codec wrote it.
 struct Quoted;
 
 impl Codec<u32> for Quoted {
@@ -275,7 +278,10 @@ async fn an_invoke_names_its_function_at_run_time() {
     let world = World::new();
     let run = durable::run(invokes, "a", "live".to_owned()).clock(TokioClock::shared());
     let output = run.state(&world).store(world.memory.clone()).await.unwrap();
-    assert_eq!(output, "\"ran 40\"", "the result as it was written");
+    assert_eq!(
+        output, "\"ran 40\"",
+        "the result as the other side wrote it"
+    );
     let refused = "`tenant` failed: this store knows no tenants: leave the option `tenant` out";
     assert_eq!(world.effects.all(), [refused]);
     let history = history(&world).await;
@@ -348,7 +354,7 @@ async fn fails(world: &World, id: &str) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_submitted_callback_stands_in_a_scope_with_its_step() {
+async fn a_callback_with_submit_is_a_scope_with_its_step() {
     for forgets in [false, true] {
         let world = World::new();
         let store = std::sync::Arc::new(world.memory.clone());
@@ -409,11 +415,11 @@ async fn a_submitted_callback_stands_in_a_scope_with_its_step() {
     }
 }
 
-/// The START of a callback is queued where it is evaluated.
+/// Evaluates callbacks before it awaits them.
 #[durable]
 async fn early(world: &World) -> Result<u32, BoxError> {
-    let one = callback!("one", submit = |id| answers(world, id, Some("1")).await);
-    let other = callback!("other", submit = |id| answers(world, id, Some("2")).await);
+    let one = callback!("one", submit = |id| complete(world, id, Some("1")).await);
+    let other = callback!("other", submit = |id| complete(world, id, Some("2")).await);
     step!("before", world.note("before").await).await?;
     let other: u32 = other.await?;
     let one: u32 = one.await?;
@@ -421,7 +427,7 @@ async fn early(world: &World) -> Result<u32, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_submitted_callback_begins_where_it_is_evaluated() {
+async fn a_callback_with_submit_begins_where_it_is_evaluated() {
     let world = World::new();
     let run = durable::run(early, "a", ()).clock(TokioClock::shared());
     let output = run.state(&world).store(world.memory.clone()).await.unwrap();

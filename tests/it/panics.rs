@@ -1,4 +1,4 @@
-//! A panic fails what it happens in, and nothing around it.
+//! A panic fails the operation that it happens in, and nothing around it.
 
 use durable::prelude::*;
 use durable::store::MemoryStore;
@@ -16,7 +16,7 @@ async fn checked(_app: &Effects, n: u32) -> Result<u32, BoxError> {
     Ok(odd(n))
 }
 
-/// Notes on every run what each panic became.
+/// Notes the error of each panic, live and on replay.
 #[durable]
 async fn panicking(app: &Effects) -> Result<(), BoxError> {
     let in_a_scope = scope!("scope", {
@@ -44,11 +44,14 @@ async fn panicking(app: &Effects) -> Result<(), BoxError> {
         .await)
     })
     .await;
-    assert_eq!(nested?, 7, "a scope around it goes on");
+    assert_eq!(nested?, 7, "the enclosing scope continues");
     for error in [in_a_scope, in_a_call, in_a_race].map(Result::unwrap_err) {
         app.note(format!("{error:?}"));
     }
-    for outcome in [mapped, parallel].iter().flat_map(|whole| whole.branches()) {
+    for outcome in [mapped, parallel]
+        .iter()
+        .flat_map(|result| result.branches())
+    {
         app.note(match outcome {
             BranchOutcome::Failed(error) => format!("{error:?}"),
             other => format!("{other:?}"),
@@ -89,7 +92,7 @@ async fn a_panic_fails_the_scope_call_or_branch_it_happens_in() {
     }
 }
 
-/// Panics in its own code once it is told to.
+/// Continues after a scope. [`later::late`] panics in that scope.
 #[durable]
 async fn late(app: &Effects) -> Result<u32, BoxError> {
     let n = scope!("scope", {
@@ -117,7 +120,7 @@ mod later {
 }
 
 #[tokio::test]
-async fn a_settled_scope_is_answered_whatever_its_body_would_do_now() {
+async fn a_finished_scope_returns_its_record_even_if_its_body_panics_now() {
     let (memory, app) = (MemoryStore::new(), Effects::default());
     let probe = process(&memory, Crash::After(2));
     let run = durable::run(late, "a", ()).state(&app).store(probe.clone());
@@ -127,7 +130,7 @@ async fn a_settled_scope_is_answered_whatever_its_body_would_do_now() {
     assert_eq!(run.store(process(&memory, Crash::Never)).await.unwrap(), 5);
 }
 
-/// The arm that loses comes, on a replay, to a line that it never reached.
+/// On a replay the losing arm reaches a line that it never reached before.
 #[durable]
 async fn loses(app: &Effects) -> Result<u32, BoxError> {
     let both = race!("race", {
@@ -145,7 +148,7 @@ async fn loses(app: &Effects) -> Result<u32, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_panics_nowhere_the_first_run_did_not() {
+async fn a_replay_does_not_panic_where_the_first_run_did_not() {
     let app = Effects::default();
     let run = durable::run(loses, "a", ())
         .state(&app)
@@ -155,21 +158,24 @@ async fn a_replay_panics_nowhere_the_first_run_did_not() {
 }
 
 #[durable]
-async fn outside_of_all(_app: &Effects) -> Result<u32, BoxError> {
+async fn panics_outside_of_scopes(_app: &Effects) -> Result<u32, BoxError> {
     let n = step!("inner", Ok::<_, String>(4)).await?;
     Ok(odd(n))
 }
 
 #[tokio::test]
-async fn a_panic_of_the_handler_is_told_like_any_other() {
+async fn a_panic_of_the_handler_has_the_same_form() {
     let app = Effects::default();
-    let run = durable::run(outside_of_all, "a", ()).state(&app);
+    let run = durable::run(panics_outside_of_scopes, "a", ()).state(&app);
     let Err(RunError::Failed(error)) = run.store(MemoryStore::new()).await else {
         panic!("not failed");
     };
-    let told: fn(&OperationError) -> (&str, ErrorKind, &str) =
+    let parts: fn(&OperationError) -> (&str, ErrorKind, &str) =
         |error| (error.operation(), error.kind(), error.type_name());
-    assert_eq!(told(&error), ("outside_of_all", ErrorKind::Failed, "panic"));
+    assert_eq!(
+        parts(&error),
+        ("panics_outside_of_scopes", ErrorKind::Failed, "panic")
+    );
     assert!(
         error.message().contains("panicked at tests/it/panics.rs:"),
         "{error}"

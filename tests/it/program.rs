@@ -1,4 +1,4 @@
-//! Random nested programs of durable operations, for whatever runs them.
+//! Random nested programs of durable operations. Shared by several test suites.
 
 use durable::StepInfo;
 use durable::prelude::*;

@@ -1,4 +1,4 @@
-//! Random nested programs: whatever interrupts them, they end with the same result.
+//! Random nested programs end with the same result, whatever interrupts them.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -14,21 +14,21 @@ mod program;
 use crate::support::{Crash, Effects, TokioClock, process};
 use program::{Node, run};
 
-/// What a program acts upon.
+/// State of the programs.
 pub(crate) struct World {
     effects: Effects,
     client: Client,
 }
 
 impl World {
-    /// Bytes of what is large.
+    /// Size of the padding in a large value, in bytes.
     pub(crate) const LARGE: usize = 100;
 
     pub(crate) fn note(&self, operation: &str) {
         self.effects.note(operation);
     }
 
-    /// An outside party that answers at once, and is asked again after a crash.
+    /// Completes a callback, like an external party that answers at once and again after a crash.
     pub(crate) async fn answer(&self, callback: String, n: u32) -> Result<(), BoxError> {
         match self.client.complete(&callback, &n).await {
             Err(error) if error.kind() != StoreErrorKind::Conflict => Err(error.into()),
@@ -37,33 +37,33 @@ impl World {
     }
 }
 
-/// How a program is treated.
+/// Conditions of a run.
 #[derive(Clone, Copy)]
 struct Treatment {
     crash: Crash,
-    /// Largest value the store takes.
+    /// Largest value that the store accepts.
     limit: usize,
-    /// When the execution is cancelled, in seconds.
+    /// Time of the cancellation, in seconds.
     cancel: Option<u64>,
 }
 
 impl Treatment {
-    const QUIET: Self = Self {
+    const UNDISTURBED: Self = Self {
         crash: Crash::Never,
         limit: 1 << 20,
         cancel: None,
     };
 }
 
-/// What came of a program.
+/// Result of a program.
 struct End {
     result: Result<String, String>,
     checkpoints: u64,
-    /// None when not even the input fits into the store.
+    /// `None` if the input does not fit into the store.
     status: Option<ExecutionStatus>,
 }
 
-/// Runs the program in one process after another until it ends; the first dies as told.
+/// Runs the program in one process after another until it ends. The first dies as `treatment` says.
 async fn end_of(node: &Node, treatment: Treatment) -> End {
     let limits = Capabilities::unlimited(Durability::Memory).with_max_value(treatment.limit);
     let memory = MemoryStore::with_capabilities(limits);
@@ -100,7 +100,7 @@ async fn end_of(node: &Node, treatment: Treatment) -> End {
     }
 }
 
-/// The generator, by a seed that is printed and may be given.
+/// Random numbers from a seed that is printed and can be set in the environment.
 fn random() -> fastrand::Rng {
     let seed = match std::env::var("DURABLE_SEED") {
         Ok(seed) => seed.parse().expect("DURABLE_SEED is a number"),
@@ -110,16 +110,16 @@ fn random() -> fastrand::Rng {
     fastrand::Rng::with_seed(seed)
 }
 
-/// An uninterrupted run and one interrupted at each boundary end alike.
-async fn is_the_same_whatever_interrupts(node: &Node, treatment: Treatment) -> End {
-    let quiet = end_of(node, treatment).await;
-    for n in 1..=quiet.checkpoints {
+/// Checks that an interruption at each boundary does not change the result.
+async fn survives_interruptions(node: &Node, treatment: Treatment) -> End {
+    let undisturbed = end_of(node, treatment).await;
+    for n in 1..=undisturbed.checkpoints {
         for crash in [Crash::Before(n), Crash::After(n)] {
             let ended = end_of(node, Treatment { crash, ..treatment }).await;
-            assert_eq!(ended.result, quiet.result, "{crash:?} of {node:?}");
+            assert_eq!(ended.result, undisturbed.result, "{crash:?} of {node:?}");
         }
     }
-    quiet
+    undisturbed
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,31 +127,35 @@ async fn an_interruption_at_any_boundary_changes_no_result() {
     let mut random = random();
     for _ in 0..25 {
         let node = Node::random(&mut random, 3, false);
-        let quiet = is_the_same_whatever_interrupts(&node, Treatment::QUIET).await;
-        assert!(quiet.result.is_ok(), "{node:?}: {:?}", quiet.result);
+        let undisturbed = survives_interruptions(&node, Treatment::UNDISTURBED).await;
+        assert!(
+            undisturbed.result.is_ok(),
+            "{node:?}: {:?}",
+            undisturbed.result
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_does_it_change_an_error() {
+async fn an_interruption_at_any_boundary_changes_no_error() {
     let mut random = random();
     for _ in 0..25 {
         let node = Node::random(&mut random, 3, true);
-        is_the_same_whatever_interrupts(&node, Treatment::QUIET).await;
+        survives_interruptions(&node, Treatment::UNDISTURBED).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn nor_what_is_over_a_limit() {
+async fn an_interruption_at_any_boundary_changes_no_error_of_a_limit() {
     let mut random = random();
     for _ in 0..25 {
         let node = Node::random(&mut random, 3, false);
         let limit = random.usize(4..60);
-        is_the_same_whatever_interrupts(
+        survives_interruptions(
             &node,
             Treatment {
                 limit,
-                ..Treatment::QUIET
+                ..Treatment::UNDISTURBED
             },
         )
         .await;
@@ -159,17 +163,17 @@ async fn nor_what_is_over_a_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_program_ends_at_once_and_says_so() {
+async fn a_cancelled_program_ends_with_the_cancellation() {
     let mut random = random();
     for _ in 0..200 {
         let node = Node::random(&mut random, 3, true);
         let cancel = Some(random.u64(..200));
-        let quiet = end_of(&node, Treatment::QUIET).await;
+        let undisturbed = end_of(&node, Treatment::UNDISTURBED).await;
         let ended = end_of(
             &node,
             Treatment {
                 cancel,
-                ..Treatment::QUIET
+                ..Treatment::UNDISTURBED
             },
         )
         .await;
@@ -177,7 +181,7 @@ async fn a_cancelled_program_ends_at_once_and_says_so() {
             let text = ended.result.unwrap_err();
             assert!(text.contains("cancelled"), "{node:?}: {text}");
         } else {
-            assert_eq!(ended.result, quiet.result, "{cancel:?} of {node:?}");
+            assert_eq!(ended.result, undisturbed.result, "{cancel:?} of {node:?}");
         }
     }
 }

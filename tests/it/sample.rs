@@ -1,4 +1,4 @@
-//! Random values of every shape that serde knows, for whatever carries them. `Debug` shows floats by their bits.
+//! Random values of every shape that serde supports. `Debug` shows floats by their bits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -12,11 +12,11 @@ mod maker;
 
 use maker::Maker;
 
-/// Which floats there are.
+/// Selects the floats of a sample.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Floats {
     Finite,
-    /// Those of all bits: NaN and infinities too.
+    /// All bit patterns, NaN and infinities included.
     Any,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Single {
     }
 }
 
-/// Bytes that say so: a list in JSON, as they are in a binary format.
+/// Serializes as bytes: a list in JSON, raw bytes in a binary format.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Blob(pub(crate) Vec<u8>);
 
@@ -132,7 +132,7 @@ pub(crate) struct Flat<T> {
     more: BTreeMap<String, T>,
 }
 
-/// A value in every shape.
+/// A value in every shape that serde supports.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Shapes<T> {
     external: Vec<External<T>>,
@@ -143,7 +143,7 @@ pub(crate) struct Shapes<T> {
     named: BTreeMap<String, T>,
 }
 
-/// Of serde's shapes those that need no buffer, which 128 bits do not pass.
+/// The shapes that need no buffer in serde. 128-bit integers do not pass through that buffer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Plain<T> {
     external: Vec<External<T>>,
@@ -154,16 +154,16 @@ pub(crate) struct Plain<T> {
     decided: BTreeMap<bool, T>,
 }
 
-type Whole = (i8, i16, i32, i64, u8, u16, u32, u64);
+type Integers = (i8, i16, i32, i64, u8, u16, u32, u64);
 
-/// What every codec carries.
+/// Values that every codec can represent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Sample {
     doubles: Vec<Double>,
     singles: Vec<Single>,
     double: Shapes<Double>,
     single: Shapes<Single>,
-    whole: Vec<Whole>,
+    integers: Vec<Integers>,
     signed: Shapes<i64>,
     unsigned: Shapes<u64>,
     wide: Plain<i128>,
@@ -179,7 +179,7 @@ pub(crate) struct Sample {
     outcome: Result<Double, String>,
 }
 
-/// What JSON cannot carry.
+/// Values that JSON cannot represent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Binary {
     sample: Sample,
@@ -189,7 +189,7 @@ pub(crate) struct Binary {
     by_number: Inner<Untagged<BTreeMap<u64, u8>>>,
 }
 
-/// The generator, by a seed that is printed and may be given.
+/// Random numbers from a seed that is printed and can be set in the environment.
 pub(crate) fn random() -> fastrand::Rng {
     let seed = match std::env::var("DURABLE_SEED") {
         Ok(seed) => seed.parse().expect("DURABLE_SEED is a number"),
@@ -227,7 +227,7 @@ pub(crate) fn bytes_of(seed: u64) -> Vec<u8> {
     Maker { random, floats }.bytes()
 }
 
-/// How often each value was seen, by the name of where it came from.
+/// Counts how often a value was seen at each place.
 pub(crate) fn count(seen: &[(String, String)]) -> HashMap<&str, usize> {
     let mut counts = HashMap::new();
     for (place, _) in seen {

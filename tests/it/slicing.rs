@@ -1,4 +1,4 @@
-//! Loops that slice themselves.
+//! Slicing: long loops split into invocations under a budget.
 
 use durable::prelude::*;
 use durable::store::MemoryStore;
@@ -6,7 +6,7 @@ use durable::{ErrorKind, RunError};
 
 use crate::support::{Crash, Effects, TokioClock, process};
 
-/// A body that takes this long.
+/// A body that takes this much time.
 async fn work(effects: &Effects, what: String, time: Duration) -> Result<(), String> {
     tokio::time::sleep(time).await;
     effects.note(what);
@@ -35,16 +35,16 @@ async fn a_loop_of_a_hundred_steps_under_a_budget_of_five_takes_twenty_invocatio
     report.output.unwrap();
     assert_eq!(report.invocations, 20);
     assert_eq!(effects.all().len(), 100);
-    let mut once = effects.all();
-    once.sort();
-    once.dedup();
-    assert_eq!(once.len(), 100, "each body ran once");
+    let mut distinct = effects.all();
+    distinct.sort();
+    distinct.dedup();
+    assert_eq!(distinct.len(), 100, "each body ran once");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_body_of_an_invocation_always_runs() {
     let effects = Effects::default();
-    let report = durable::run(unseen, "a", ())
+    let report = durable::run(two_steps, "a", ())
         .state(&effects)
         .clock(TokioClock::shared())
         .budget_with_reserve(Duration::from_secs(1), Duration::from_secs(2))
@@ -56,7 +56,7 @@ async fn the_first_body_of_an_invocation_always_runs() {
 }
 
 #[durable]
-async fn unseen(effects: &Effects) -> Result<(), BoxError> {
+async fn two_steps(effects: &Effects) -> Result<(), BoxError> {
     step!(
         "short",
         work(effects, "short".into(), Duration::from_secs(3)).await
@@ -71,9 +71,9 @@ async fn unseen(effects: &Effects) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unseen_site_is_taken_for_the_longest_of_any() {
+async fn an_unknown_site_is_estimated_by_the_longest_known_one() {
     let effects = Effects::default();
-    let report = durable::run(unseen, "a", ())
+    let report = durable::run(two_steps, "a", ())
         .state(&effects)
         .clock(TokioClock::shared())
         .budget_with_reserve(Duration::from_secs(5), Duration::ZERO)
@@ -106,7 +106,7 @@ async fn timed(effects: &Effects, seconds: u64) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_says_what_a_site_needs() {
+async fn a_timeout_is_the_estimate_of_a_site() {
     for (seconds, invocations, outcome) in
         [(3, 1, "fits"), (5, 2, "fits"), (11, 1, "can never finish")]
     {
@@ -134,9 +134,9 @@ async fn too_long(effects: &Effects) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A platform that kills the process when the time is up.
+/// Runs on a platform that kills the process when its time is up.
 #[tokio::test(start_paused = true)]
-async fn a_step_that_is_cut_off_every_time_fails_and_says_so() {
+async fn a_step_that_is_always_interrupted_fails() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let mut kills = 0;
     let error = loop {
@@ -149,7 +149,7 @@ async fn a_step_that_is_cut_off_every_time_fails_and_says_so() {
             Err(_) => kills += 1,
             Ok(ended) => break ended.unwrap_err(),
         }
-        assert!(kills < 10, "it loops for ever");
+        assert!(kills < 10, "it loops forever");
     };
     let RunError::Failed(error) = error else {
         panic!("{error}");
@@ -197,7 +197,7 @@ async fn batches_start_small_and_grow_towards_their_target() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resumed_run_covers_the_same_items() {
+async fn resumed_batches_cover_the_same_items() {
     for crash in (1..=7).flat_map(|n| [Crash::Before(n), Crash::After(n)]) {
         let (memory, effects) = (MemoryStore::new(), Effects::default());
         let probe = process(&memory, crash);
@@ -212,7 +212,7 @@ async fn a_resumed_run_covers_the_same_items() {
 }
 
 #[durable]
-async fn kinds(_n: u32) -> Result<(), BoxError> {
+async fn no_items(_n: u32) -> Result<(), BoxError> {
     let items: Vec<u32> = Vec::new();
     let none = batches!("none", items, |batch| Ok::<usize, String>(batch.len())).await?;
     assert!(none.is_empty());
@@ -222,7 +222,7 @@ async fn kinds(_n: u32) -> Result<(), BoxError> {
 
 #[tokio::test]
 async fn no_items_are_no_batches() {
-    let report = durable::run(kinds, "a", 0)
+    let report = durable::run(no_items, "a", 0)
         .store(MemoryStore::new())
         .report()
         .await;
@@ -230,9 +230,9 @@ async fn no_items_are_no_batches() {
     assert_eq!(report.records_written, 0);
 }
 
-/// Hangs on the first batch until it is told not to.
+/// Hangs in the first batch until it has noted more than one.
 #[durable]
-async fn cut_off(effects: &Effects, n: u32) -> Result<u32, BoxError> {
+async fn interrupted(effects: &Effects, n: u32) -> Result<u32, BoxError> {
     let items: Vec<u32> = (0..n).collect();
     let counts = batches!("count", items, max = 10, |batch| {
         effects.note(format!("{}..{}", batch[0], batch[batch.len() - 1] + 1));
@@ -246,16 +246,16 @@ async fn cut_off(effects: &Effects, n: u32) -> Result<u32, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_a_batch_that_was_cut_off_is_halved() {
+async fn only_an_interrupted_batch_is_halved() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
-    let run = durable::run(cut_off, "a", 25).clock(TokioClock::shared());
+    let run = durable::run(interrupted, "a", 25).clock(TokioClock::shared());
     let run = run
         .state(&effects)
         .store(process(&memory, Crash::Never))
         .into_future();
     let killed = tokio::time::timeout(Duration::from_secs(5), run).await;
     assert!(killed.is_err());
-    let run = durable::run(cut_off, "a", 25).clock(TokioClock::shared());
+    let run = durable::run(interrupted, "a", 25).clock(TokioClock::shared());
     let run = run.state(&effects).store(process(&memory, Crash::Never));
     assert_eq!(run.await.unwrap(), 25);
     assert_eq!(

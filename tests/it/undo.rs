@@ -1,4 +1,4 @@
-//! What takes finished steps back, after a crash, a delay or a panic too.
+//! Undo bodies after a failure, a cancellation, a delay or a panic.
 
 use durable::prelude::*;
 use durable::store::{Capabilities, Durability, ExecutionStatus, ExecutionStore, MemoryStore};
@@ -15,7 +15,7 @@ async fn note(effects: &Effects, what: &str) -> Result<String, String> {
     Ok(what.to_owned())
 }
 
-async fn unwilling(effects: &Effects, what: String) -> Result<(), String> {
+async fn undo_on_second_attempt(effects: &Effects, what: String) -> Result<(), String> {
     effects.note(format!("undo {what}"));
     if effects.count(&format!("undo {what}")) < 2 {
         return Err("not now".into());
@@ -28,7 +28,7 @@ async fn failed_scope(effects: &Effects) -> Result<(), BoxError> {
     let booked = scope!("booking", {
         step!(
             "flight",
-            undo = |done| unwilling(effects, done).await,
+            undo = |done| undo_on_second_attempt(effects, done).await,
             note(effects, "flight").await
         )
         .await?;
@@ -61,7 +61,7 @@ async fn failed_branch(effects: &Effects) -> Result<(), BoxError> {
         |item| {
             step!(
                 "flight",
-                undo = |done| unwilling(effects, done).await,
+                undo = |done| undo_on_second_attempt(effects, done).await,
                 note(effects, item).await
             )
             .await?;
@@ -87,11 +87,11 @@ async fn undo_in_failed_and_abandoned_branches_is_retried() {
 }
 
 #[durable]
-async fn waits_inside(effects: &Effects) -> Result<(), BoxError> {
+async fn waits_in_scope(effects: &Effects) -> Result<(), BoxError> {
     let booked = scope!("booking", {
         step!(
             "flight",
-            undo = |done| take_back(effects, done).await,
+            undo = |done| undo(effects, done).await,
             note(effects, "flight").await
         )
         .await?;
@@ -103,10 +103,10 @@ async fn waits_inside(effects: &Effects) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelling_inside_a_scope_takes_steps_back() {
+async fn cancelling_in_a_scope_undoes_its_steps() {
     let (memory, effects) = (MemoryStore::new(), Effects::default());
     let client = Client::new(memory.clone());
-    let run = durable::run(waits_inside, "a", ()).clock(TokioClock::shared());
+    let run = durable::run(waits_in_scope, "a", ()).clock(TokioClock::shared());
     let run = run.state(&effects).store(memory.clone()).into_future();
     let cancel = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -121,7 +121,7 @@ async fn cancelling_inside_a_scope_takes_steps_back() {
 async fn lost_race(effects: &Effects) -> Result<(), BoxError> {
     race!("race", {
         "work" => async {
-            let done = step!("flight", undo = |done| unwilling(effects, done).await, note(effects, "flight").await).await;
+            let done = step!("flight", undo = |done| undo_on_second_attempt(effects, done).await, note(effects, "flight").await).await;
             wait!("long", Duration::from_secs(600)).await;
             done.map(|_| ())
         } => (),
@@ -143,7 +143,7 @@ async fn undo_of_a_losing_arm_is_retried() {
     );
 }
 
-async fn take_back(effects: &Effects, what: String) -> Result<(), String> {
+async fn undo(effects: &Effects, what: String) -> Result<(), String> {
     effects.note(format!("undo {what}"));
     Ok(())
 }
@@ -152,7 +152,7 @@ async fn take_back(effects: &Effects, what: String) -> Result<(), String> {
 async fn panics_itself(effects: &Effects) -> Result<(), BoxError> {
     step!(
         "flight",
-        undo = |done| take_back(effects, done).await,
+        undo = |done| undo(effects, done).await,
         note(effects, "flight").await
     )
     .await?;
@@ -162,7 +162,7 @@ async fn panics_itself(effects: &Effects) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_the_handler_takes_steps_back() {
+async fn a_panic_of_the_handler_undoes_its_steps() {
     let effects = Effects::default();
     let run = durable::run(panics_itself, "a", ()).clock(TokioClock::shared());
     let error = run
@@ -187,7 +187,7 @@ fn panics_once(effects: &Effects) -> u32 {
 async fn panicking_record(effects: &Effects) -> Result<u32, BoxError> {
     step!(
         "flight",
-        undo = |done| unwilling(effects, done).await,
+        undo = |done| undo_on_second_attempt(effects, done).await,
         note(effects, "flight").await
     )
     .await?;
@@ -197,7 +197,7 @@ async fn panicking_record(effects: &Effects) -> Result<u32, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_a_record_is_final() {
+async fn a_panic_in_a_record_is_not_retried() {
     let effects = Effects::default();
     let run = durable::run(panicking_record, "a", ()).clock(TokioClock::shared());
     let output = run.state(&effects).store(MemoryStore::new()).await;
@@ -220,7 +220,7 @@ async fn too_much_to_return(effects: &Effects) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_output_over_the_limit_is_an_error_that_is_undone() {
+async fn an_output_over_the_limit_fails_and_undoes() {
     let limits = Capabilities::unlimited(Durability::Memory).with_max_value(1000);
     let (memory, effects) = (MemoryStore::with_capabilities(limits), Effects::default());
     let run = durable::run(too_much_to_return, "a", ()).clock(TokioClock::shared());

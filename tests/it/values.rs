@@ -1,24 +1,22 @@
-//! Values come back from a checkpoint bit for bit, and what cannot is refused.
-
-use durable::store::Store;
+//! Values come back from a checkpoint bit for bit; values that would not are rejected.
 
 use std::sync::{Arc, Mutex};
 
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::{AesGcm, ExecutionStore, MemoryStore, SealedStore, StoreErrorKind};
+use durable::store::{AesGcm, ExecutionStore as _, MemoryStore, SealedStore, Store, StoreErrorKind};
 use durable::{Client, Codec, Json, MessagePack, Raw, Text};
 
-#[path = "carry.rs"]
-mod carry;
+#[path = "round_trip.rs"]
+mod round_trip;
 #[path = "sample.rs"]
 mod sample;
 
 use crate::support::{Crash, TokioClock, process};
-use carry::{Parcel, carry, carry_binary, faults};
+use round_trip::{Parcel, carry, carry_binary, faults};
 use sample::{Binary, Sample, bytes_of, random};
 
-/// What the handlers see, and who answers them.
+/// Notes the values that the handlers see, and completes their callbacks.
 pub(crate) struct World {
     seen: Mutex<Vec<(String, String)>>,
     client: Client,
@@ -37,7 +35,7 @@ impl World {
     }
 
     pub(crate) async fn answer(&self, callback: String, value: &Sample) -> Result<(), BoxError> {
-        settled(self.client.complete(&callback, value).await)
+        ignore_conflict(self.client.complete(&callback, value).await)
     }
 
     pub(crate) async fn answer_bytes(
@@ -45,20 +43,20 @@ impl World {
         callback: String,
         value: Vec<u8>,
     ) -> Result<(), BoxError> {
-        settled(self.client.complete_with(&callback, Raw, &value).await)
+        ignore_conflict(self.client.complete_with(&callback, Raw, &value).await)
     }
 }
 
-/// A submit step may run again.
-fn settled(outcome: Result<(), durable::store::StoreError>) -> Result<(), BoxError> {
+/// Ignores conflicts, because a submit step may run again.
+fn ignore_conflict(outcome: Result<(), durable::store::StoreError>) -> Result<(), BoxError> {
     match outcome {
         Err(error) if error.kind() != StoreErrorKind::Conflict => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Carries samples of these seeds through the store, live and replayed.
-async fn carries(store: Arc<dyn Store>, seeds: &[u64]) {
+/// Passes samples of these seeds through the store, live and replayed.
+async fn round_trip(store: Arc<dyn Store>, seeds: &[u64]) {
     for &seed in seeds {
         let world = World::new(&store);
         let parcel = Parcel::Carry(seed, Box::new(Sample::of(seed)));
@@ -73,7 +71,7 @@ async fn carries(store: Arc<dyn Store>, seeds: &[u64]) {
     }
 }
 
-async fn carries_binary(store: Arc<dyn Store>, seeds: &[u64]) {
+async fn round_trip_binary(store: Arc<dyn Store>, seeds: &[u64]) {
     for &seed in seeds {
         let world = World::new(&store);
         let run = durable::run(carry_binary, format!("binary-{seed}"), seed)
@@ -96,30 +94,30 @@ fn seeds(count: usize) -> Vec<u64> {
     (0..count).map(|_| random.u64(..)).collect()
 }
 
-async fn comes_back(store: impl Store, count: usize) {
+async fn round_trip_all(store: impl Store, count: usize) {
     let store: Arc<dyn Store> = Arc::new(store);
     let seeds = seeds(count);
-    carries(Arc::clone(&store), &seeds).await;
-    carries_binary(store, &seeds).await;
+    round_trip(Arc::clone(&store), &seeds).await;
+    round_trip_binary(store, &seeds).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_value_comes_back_from_memory() {
-    comes_back(MemoryStore::new(), 30).await;
+async fn every_value_survives_the_memory_store() {
+    round_trip_all(MemoryStore::new(), 30).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_value_comes_back_from_sqlite() {
+async fn every_value_survives_the_sqlite_store() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("a.db")).await.unwrap();
-    comes_back(store, 15).await;
+    round_trip_all(store, 15).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_value_comes_back_sealed() {
+async fn every_value_survives_the_sealed_store() {
     let sealing = AesGcm::new("k1", &[7; 32]);
     let store = SealedStore::new(MemoryStore::new(), [sealing]).unwrap();
-    comes_back(store, 15).await;
+    round_trip_all(store, 15).await;
 }
 
 fn through<T, C: Codec<T>>(codec: &C, value: &T) -> T {
@@ -127,7 +125,7 @@ fn through<T, C: Codec<T>>(codec: &C, value: &T) -> T {
 }
 
 #[test]
-fn codecs_give_back_random_bit_patterns() {
+fn codecs_preserve_random_bit_patterns() {
     let mut random = random();
     for _ in 0..100_000 {
         let (double, single) = (
@@ -211,7 +209,7 @@ async fn counts(_state: &(), from: u128) -> Result<u128, BoxError> {
 }
 
 #[tokio::test]
-async fn inputs_beyond_64_bits_are_told_apart() {
+async fn inputs_beyond_64_bits_are_distinguished() {
     let store = Arc::new(MemoryStore::new());
     let run = |from| durable::run(counts, "a", from).store(Arc::clone(&store));
     assert_eq!(run(1 << 100).await.unwrap(), (1 << 100) + 1);
@@ -230,8 +228,8 @@ async fn quoted(rate: &f64, n: u32) -> Result<u32, BoxError> {
 }
 
 #[tokio::test]
-async fn an_input_that_was_recorded_inexactly_is_still_the_same() {
-    // What was recorded for the first before floats were read exactly is what stands for the second now.
+async fn an_input_recorded_inexactly_by_an_older_release_still_matches() {
+    // Older releases read the first number as the second one, so a record of the second matches both.
     let (rate, read_as) = (435.238_373_872_940_77, 435.238_373_872_940_8);
     for (now, same) in [(rate, true), (read_as, true), (435.2, false)] {
         let memory = MemoryStore::new();

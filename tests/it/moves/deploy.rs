@@ -1,4 +1,4 @@
-//! Runs one build until it stops, then another one over what that has recorded.
+//! Runs one build until it waits, then another build on its history.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{Crash, Effects, Probe, TokioClock};
 
-/// What bodies did, and whether the step that stops the first build ends.
+/// Effects of the bodies, and whether the step that stops the first build may end.
 #[derive(Default)]
 pub(super) struct World {
     pub(super) effects: Effects,
@@ -29,7 +29,7 @@ impl World {
         Err("not now".into())
     }
 
-    /// Never ends in the first build, so that this is where its process dies.
+    /// Hangs in the first build, so that its process dies here.
     pub(super) async fn rest(&self) -> Result<(), BoxError> {
         if !self.open.load(SeqCst) {
             std::future::pending::<()>().await;
@@ -38,12 +38,12 @@ impl World {
     }
 }
 
-/// Where the executions are kept.
+/// Store of the executions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
     Memory,
     Sqlite,
-    /// In a store that gives away nothing of what stands in an ended scope.
+    /// A store that does not return the contents of ended scopes.
     Forgetful,
 }
 
@@ -76,7 +76,7 @@ impl Deploy {
         }
     }
 
-    /// Runs a build until it waits, then ends its process. Answers with what it did.
+    /// Runs a build until it waits, then kills its process. Returns its effects.
     pub(super) async fn first<F>(&self, handler: F) -> Vec<String>
     where
         F: IntoHandler,
@@ -88,8 +88,8 @@ impl Deploy {
             .state(&self.world);
         let run = run.store(probe).into_future();
         tokio::select! {
-            ended = run => panic!("it waits on the way: {ended:?}"),
-            () = pass(Duration::from_millis(50), 40) => {}
+            ended = run => panic!("it did not wait: {ended:?}"),
+            () = advance(Duration::from_millis(50), 40) => {}
         }
         self.world.open.store(true, SeqCst);
         self.world.effects.take()
@@ -108,20 +108,20 @@ impl Deploy {
         let run = run.store(probe.clone()).report();
         tokio::select! {
             report = probe.survive(run) => report,
-            () = pass(Duration::from_secs(60), u32::MAX) => None,
+            () = advance(Duration::from_secs(60), u32::MAX) => None,
         }
     }
 
-    /// The history as it is written: operations with the names of their scopes.
+    /// The recorded history.
     pub(super) async fn history(&self) -> Vec<durable::Record> {
         let store = self.process(Crash::Never).await;
         store.history(&"a".parse().unwrap()).await.unwrap()
     }
 }
 
-/// Lets time pass in this many steps, and other threads do their work in each: a paused clock would not wait for
+/// Advances time in this many steps. Lets other threads work in between, because a paused clock does not wait for
 /// them.
-async fn pass(step: Duration, steps: u32) {
+async fn advance(step: Duration, steps: u32) {
     for _ in 0..steps {
         let work = || std::thread::sleep(Duration::from_millis(2));
         tokio::task::spawn_blocking(work).await.unwrap();
@@ -129,8 +129,8 @@ async fn pass(step: Duration, steps: u32) {
     }
 }
 
-/// The second build goes on with what the first recorded, on every store and after a crash around each of its
-/// checkpoints: it ends with `output`, repeats nothing, does `anew` only, and finds nothing missing.
+/// Checks, on every store and after a crash around each checkpoint, that the second build resumes the history of the
+/// first: it returns `output`, repeats no body, runs exactly the new bodies `anew`, and reports no drift.
 pub(super) async fn everywhere<A, B>(before: A, after: B, output: &str, anew: &[&str])
 where
     A: IntoHandler + Copy,
@@ -148,7 +148,7 @@ where
     .await;
 }
 
-/// The same on these stores.
+/// Checks the same on these stores.
 pub(super) async fn on<A, B>(kept: &[Kept], before: A, after: B, output: &str, anew: &[&str])
 where
     A: IntoHandler + Copy,
@@ -170,18 +170,18 @@ where
                 Some(report) => report,
                 None => deploy.then(after, Crash::Never).await.unwrap(),
             };
-            let place = format!("{kept:?} {crash:?}");
-            assert_eq!(report.output.unwrap(), output, "{place}");
-            assert_eq!(report.drift, [], "{place}");
+            let case = format!("{kept:?} {crash:?}");
+            assert_eq!(report.output.unwrap(), output, "{case}");
+            assert_eq!(report.drift, [], "{case}");
             let again = deploy.world.effects.take();
             assert!(
                 !again.iter().any(|what| done.contains(what)),
-                "{place}: {again:?}"
+                "{case}: {again:?}"
             );
-            assert_eq!(again, anew, "{place}");
+            assert_eq!(again, anew, "{case}");
             let history = deploy.history().await;
             let kept_ids = history.iter().take(ids.len()).map(|record| record.id);
-            assert!(kept_ids.eq(ids), "{place}: a record keeps its id");
+            assert!(kept_ids.eq(ids), "{case}: a record keeps its id");
         }
     }
 }

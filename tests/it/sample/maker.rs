@@ -1,11 +1,11 @@
-//! How samples are made: what is odd is as likely as what is not.
+//! Creates random samples in which unusual values are as likely as ordinary ones.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
 
-/// What makes samples.
+/// Generator of samples.
 pub(super) struct Maker {
     pub(super) random: fastrand::Rng,
     pub(super) floats: Floats,
@@ -13,7 +13,7 @@ pub(super) struct Maker {
 
 impl Maker {
     fn double(&mut self) -> Double {
-        const ODD: [u64; 9] = [
+        const UNUSUAL: [u64; 9] = [
             0x8000_0000_0000_0000,
             0x0000_0000_0000_0001,
             0x000f_ffff_ffff_ffff,
@@ -27,9 +27,9 @@ impl Maker {
         loop {
             let random = &mut self.random;
             let value = match random.u32(..4) {
-                0 => f64::from_bits(ODD[random.usize(..ODD.len())]),
+                0 => f64::from_bits(UNUSUAL[random.usize(..UNUSUAL.len())]),
                 1 => f64::from_bits(random.u64(..)),
-                // Such as prices.
+                // Products such as prices, which need many digits.
                 _ => (random.u32(..10_000) as f64 / 100.0) * (random.u32(..200) as f64 / 100.0),
             };
             if value.is_finite() || self.floats == Floats::Any {
@@ -39,10 +39,10 @@ impl Maker {
     }
 
     fn single(&mut self) -> Single {
-        // Its shortest decimal, read as an `f64`, lies between two of its kind.
-        const TWISTED: u32 = 0x15ae_43fd;
-        const ODD: [u32; 6] = [
-            TWISTED,
+        // The shortest decimal of this `f32`, read as an `f64`, lies halfway between two `f32` values.
+        const HALFWAY: u32 = 0x15ae_43fd;
+        const UNUSUAL: [u32; 6] = [
+            HALFWAY,
             0x8000_0000,
             1,
             0x7f7f_ffff,
@@ -52,7 +52,7 @@ impl Maker {
         loop {
             let random = &mut self.random;
             let value = match random.u32(..3) {
-                0 => f32::from_bits(ODD[random.usize(..ODD.len())]),
+                0 => f32::from_bits(UNUSUAL[random.usize(..UNUSUAL.len())]),
                 1 => f32::from_bits(random.u32(..)),
                 _ => random.u32(..10_000) as f32 / 100.0,
             };
@@ -62,7 +62,7 @@ impl Maker {
         }
     }
 
-    /// Small ones and extreme ones are as likely as others.
+    /// Random integers in which small and extreme values are as likely as others.
     fn bits(&mut self) -> u128 {
         let random = &mut self.random;
         match random.u32(..5) {
@@ -75,7 +75,7 @@ impl Maker {
     }
 
     fn letter(&mut self) -> char {
-        const ODD: [char; 12] = [
+        const UNUSUAL: [char; 12] = [
             '\0',
             '"',
             '\\',
@@ -90,7 +90,7 @@ impl Maker {
             '\u{10ffff}',
         ];
         match self.random.bool() {
-            true => ODD[self.random.usize(..ODD.len())],
+            true => UNUSUAL[self.random.usize(..UNUSUAL.len())],
             false => self.random.char(..),
         }
     }
@@ -104,7 +104,7 @@ impl Maker {
         (0..count).map(|_| self.random.u8(..)).collect()
     }
 
-    fn whole(&mut self) -> Whole {
+    fn integers(&mut self) -> Integers {
         let mut bits = || self.bits();
         (
             bits() as i8,
@@ -198,7 +198,7 @@ impl Maker {
             singles: self.some(Self::single),
             double: self.shapes(Self::double),
             single: self.shapes(Self::single),
-            whole: self.some(Self::whole),
+            integers: self.some(Self::integers),
             signed: self.shapes(|maker| maker.bits() as i64),
             unsigned: self.shapes(|maker| maker.bits() as u64),
             wide: self.plain(|maker| maker.bits() as i128),

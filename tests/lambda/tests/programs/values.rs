@@ -5,15 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 use durable::{BoxError, Codec as _, Json};
 use durable_lambda_tests::{ExecutionOutcome, Fake};
 
-#[path = "../../../it/carry.rs"]
-mod carry;
+#[path = "../../../it/round_trip.rs"]
+mod round_trip;
 #[path = "../../../it/sample.rs"]
 mod sample;
 
 use crate::external::ExternalParties;
 use crate::harness::config;
 use crate::subject::{self, Log};
-use carry::{Parcel, carry, carry_binary, faults};
+use round_trip::{Parcel, carry, carry_binary, faults};
 use sample::{Binary, Sample, bytes_of, random};
 
 /// State of the handlers, which log the values they receive.

@@ -1,10 +1,10 @@
-//! Moves that no record answers for certain.
+//! Moves that cannot be resolved from the records.
 
 use durable::RunError;
 use durable::prelude::*;
 
 use super::deploy::{Deploy, Kept, World};
-use super::shapes::builds;
+use super::scopes::builds;
 use crate::support::Crash;
 
 fn blocked(report: durable::Report<String>) -> String {
@@ -14,9 +14,9 @@ fn blocked(report: durable::Report<String>) -> String {
     }
 }
 
-/// A store that gives nothing away of an ended scope cannot say what was done in it.
+/// A store that does not return the contents of an ended scope cannot tell what ran in it.
 #[tokio::test(start_paused = true)]
-async fn a_move_out_of_an_ended_scope_that_is_hidden_blocks() {
+async fn a_move_out_of_an_ended_scope_blocks_if_its_contents_are_hidden() {
     builds!(world, {
         scope!("pay", { Ok(step!("charge", world.note("charge").await).await?) }).await?;
         step!("rest", world.rest().await).await?;
@@ -30,7 +30,7 @@ async fn a_move_out_of_an_ended_scope_that_is_hidden_blocks() {
     deploy.first(before::handler).await;
     let report = blocked(deploy.then(after::handler, Crash::Never).await.unwrap());
     for part in [
-        "step `charge` (tests/it/moves/unknown.rs:",
+        "step `charge` (tests/it/moves/ambiguous.rs:",
         "`was = \"/pay/charge\"`",
         "the scope `pay`, which has ended",
         "leave `was` out",
@@ -40,16 +40,16 @@ async fn a_move_out_of_an_ended_scope_that_is_hidden_blocks() {
     assert_eq!(
         deploy.world.effects.all(),
         Vec::<String>::new(),
-        "nothing is run"
+        "nothing runs"
     );
-    // The build before goes on.
+    // The previous build resumes the execution.
     let report = deploy.then(before::handler, Crash::Never).await.unwrap();
     assert_eq!(report.output.unwrap(), "");
 }
 
-/// The same where the scope is still there, and answers from its record.
+/// The same if the scope still exists and returns its recorded outcome.
 #[tokio::test(start_paused = true)]
-async fn a_move_out_of_an_ended_scope_that_is_asked_for_blocks() {
+async fn a_move_out_of_an_ended_scope_blocks_if_the_scope_still_exists() {
     builds!(world, {
         scope!("pay", { Ok(step!("charge", world.note("charge").await).await?) }).await?;
         let items = map!("items", [1], key = |item| item, |_| { Ok(step!("post", world.note("post").await).await?) });
@@ -78,13 +78,13 @@ async fn a_move_out_of_an_ended_scope_that_is_asked_for_blocks() {
     assert_eq!(
         deploy.world.effects.all(),
         Vec::<String>::new(),
-        "nothing is run"
+        "nothing runs"
     );
 }
 
-/// An execution that the new build has begun shows that nothing was done in the scope before.
+/// A scope that `was` paths lead into is recorded with its contents, which shows that the call sites did not run there.
 #[tokio::test(start_paused = true)]
-async fn a_scope_that_was_left_shows_what_it_holds() {
+async fn a_scope_that_call_sites_left_keeps_its_contents() {
     #[durable]
     async fn handler(world: &World) -> Result<String, BoxError> {
         scope!("pay", {
@@ -139,7 +139,7 @@ async fn a_scope_that_was_left_shows_what_it_holds() {
     assert_eq!(report.drift, []);
 }
 
-/// One record answers one call site: the second that claims to have been it stops the execution.
+/// One record answers one call site. A second call site that names it blocks the execution.
 #[tokio::test(start_paused = true)]
 async fn two_successors_of_one_call_site_block() {
     builds!(world, {
@@ -162,7 +162,7 @@ async fn two_successors_of_one_call_site_block() {
         );
         assert_eq!(
             report
-                .matches("step `charge` (tests/it/moves/unknown.rs:")
+                .matches("step `charge` (tests/it/moves/ambiguous.rs:")
                 .count(),
             2,
             "{report}"
@@ -171,9 +171,9 @@ async fn two_successors_of_one_call_site_block() {
     }
 }
 
-/// A timer that its race has given up is not gone on with elsewhere.
+/// A timer that was cancelled with its race is not resumed elsewhere.
 #[tokio::test(start_paused = true)]
-async fn a_timer_that_was_given_up_begins_anew() {
+async fn a_cancelled_timer_starts_again() {
     builds!(world, {
         race!("first", {
             "work" => step!("work", world.note("work").await) => (),
@@ -197,9 +197,9 @@ async fn a_timer_that_was_given_up_begins_anew() {
     }
 }
 
-/// Of a scope that call sites have left, what nothing asks for is told by itself.
+/// The remaining contents of a scope that call sites have left are reported one by one.
 #[tokio::test(start_paused = true)]
-async fn what_is_left_in_a_scope_that_is_gone_is_told() {
+async fn remaining_contents_of_a_removed_scope_are_reported() {
     builds!(world, {
         scope!("pay", {
             step!("charge", world.note("charge").await).await?;

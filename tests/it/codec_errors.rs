@@ -1,4 +1,4 @@
-//! What a codec would not give back is refused.
+//! Codecs reject values that would not come back.
 
 use durable::{Codec, Json, MessagePack};
 
@@ -29,7 +29,7 @@ impl Order {
 }
 
 #[test]
-fn json_refuses_what_it_would_not_give_back_and_says_where() {
+fn json_rejects_values_that_it_cannot_represent_and_names_the_location() {
     let mut order = Order::sound();
     assert_eq!(through(&Json, &order), order);
     order.prices[1] = f64::NAN;
@@ -65,7 +65,7 @@ fn json_refuses_what_it_would_not_give_back_and_says_where() {
 }
 
 #[test]
-fn some_of_nothing_is_refused() {
+fn some_of_nothing_is_rejected() {
     let mut order = Order::sound();
     order.note = Some(None);
     let values = vec![order];
@@ -82,20 +82,20 @@ fn some_of_nothing_is_refused() {
     assert_eq!(through(&Json, &None::<Option<u8>>), None);
 }
 
-/// Where `null` and nothing are told apart.
+/// Distinguishes `null` from a missing field.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Patch {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "given"
+        deserialize_with = "present"
     )]
     name: Option<Option<String>>,
     #[serde(deserialize_with = "nan_if_null")]
     rate: f64,
 }
 
-fn given<'de, D: serde::Deserializer<'de>>(of: D) -> Result<Option<Option<String>>, D::Error> {
+fn present<'de, D: serde::Deserializer<'de>>(of: D) -> Result<Option<Option<String>>, D::Error> {
     serde::Deserialize::deserialize(of).map(Some)
 }
 
@@ -105,7 +105,7 @@ fn nan_if_null<'de, D: serde::Deserializer<'de>>(of: D) -> Result<f64, D::Error>
 }
 
 #[test]
-fn a_type_that_reads_null_as_what_it_wrote_is_let_through() {
+fn a_type_that_restores_its_value_from_null_is_accepted() {
     for name in [None, Some(None), Some(Some("a".to_owned()))] {
         let patch = Patch {
             name,

@@ -1,4 +1,4 @@
-//! Stores that keep nothing of what stands in a finished scope.
+//! Complete results of maps, on stores that do not keep the contents of finished scopes.
 
 use durable::prelude::*;
 use durable::store::{AdminStore, Capabilities, Durability, MemoryStore};
@@ -10,7 +10,7 @@ use crate::operations::World;
 use crate::options::Line;
 use crate::support::{Crash, Probe, TokioClock};
 
-/// Runs `handler` with nothing suspend_after and nothing kept, on a store with this limit.
+/// Runs `handler` without waits in memory, on such a store with this limit.
 macro_rules! forgetful {
     ($handler:expr, $world:expr, $limit:expr) => {{
         let limits = Capabilities::unlimited(Durability::Memory).with_max_value($limit);
@@ -33,8 +33,8 @@ async fn value(memory: &MemoryStore, name: &str) -> Option<(String, String)> {
     Some((payload.codec.to_string(), text))
 }
 
-/// What came of a map, in words.
-fn words<T: std::fmt::Debug>(result: &BatchResult<T>) -> String {
+/// Describes the result of a map.
+fn describe<T: std::fmt::Debug>(result: &BatchResult<T>) -> String {
     let branches = result.branches().iter().map(|branch| match branch {
         BranchOutcome::Succeeded(value) => format!("{value:?}"),
         BranchOutcome::Failed(error) => error.message().to_owned(),
@@ -49,7 +49,7 @@ fn words<T: std::fmt::Debug>(result: &BatchResult<T>) -> String {
 async fn maps(world: &World) -> Result<Vec<String>, BoxError> {
     let replays = world.effects.count("replay");
     world.effects.note("replay");
-    // Another order and a new item, once it has finished.
+    // A different order and a new item after the map has finished.
     let items: &[&str] = match replays {
         0 | 1 => &["a", "b", "c", "d"],
         _ => &["e", "d", "b", "a", "c"],
@@ -82,10 +82,10 @@ async fn maps(world: &World) -> Result<Vec<String>, BoxError> {
     });
     let both = both.await;
     wait!("last", 1.hours()).await;
-    Ok(vec![words(&map), words(&flat), words(&both)])
+    Ok(vec![describe(&map), describe(&flat), describe(&both)])
 }
 
-/// Halves of numbers, in words.
+/// Writes numbers as halves, in words.
 struct Halves;
 
 impl Codec<f64> for Halves {
@@ -102,11 +102,11 @@ impl Codec<f64> for Halves {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_finished_map_answers_from_its_own_record() {
+async fn a_finished_map_returns_its_recorded_result() {
     let world = World::new();
     let (report, memory) = forgetful!(maps, world, 10_000);
     let output = report.output.unwrap();
-    // The last run has seen the list in another order.
+    // The last run saw the list in a different order.
     let map = "min_successful_reached not started \"d\" no b abandoned \"c\"";
     assert_eq!(
         output,
@@ -116,13 +116,13 @@ async fn a_finished_map_answers_from_its_own_record() {
             "all_completed \"\\\"mail\\\"\" \"1\""
         ]
     );
-    for once in ["c", "d", "\"mail\""] {
-        assert_eq!(world.effects.count(once), 1, "{once}");
+    for name in ["c", "d", "\"mail\""] {
+        assert_eq!(world.effects.count(name), 1, "{name}");
     }
     assert_eq!(
         world.effects.count("a") + world.effects.count("e"),
         0,
-        "nothing is run"
+        "nothing runs again"
     );
     let (codec, text) = value(&memory, "map").await.unwrap();
     assert_eq!(codec, "batch");
@@ -139,7 +139,7 @@ async fn a_finished_map_answers_from_its_own_record() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_keeps_children_keeps_a_summary() {
+async fn a_store_that_keeps_children_stores_a_summary() {
     let world = World::new();
     let run = durable::run(maps, "a", ()).clock(TokioClock::shared());
     let run = run.state(&world).store(world.memory.clone());
@@ -217,7 +217,7 @@ async fn books(world: &World) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_be_taken_back_is_kept() {
+async fn contents_with_undo_are_kept() {
     let world = World::new();
     let (report, memory) = forgetful!(books, world, 10_000);
     report.output.unwrap_err();
@@ -251,7 +251,7 @@ async fn calls(world: &World) -> Result<u32, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_race_and_scopes_answer_without_running_again() {
+async fn finished_races_and_scopes_do_not_run_again() {
     let world = World::new();
     let (report, _) = forgetful!(calls, world, 10_000);
     assert_eq!(report.output.unwrap(), 12);
@@ -275,12 +275,12 @@ async fn slowly(world: &World) -> Result<Vec<String>, BoxError> {
 mod later {
     use super::*;
 
-    /// The same, with something to take back.
+    /// The same handler with an undo body.
     #[durable(name = "slowly")]
     pub(super) async fn undoes(world: &World) -> Result<Vec<String>, BoxError> {
         let map = map!("map", ["quick", "slow"], |item| {
             let noted = step!(
-                undo = |_noted| world.note("taken back").await.map(drop),
+                undo = |_noted| world.note("undone").await.map(drop),
                 world.note(item).await
             );
             Ok(noted.await?)
@@ -292,7 +292,7 @@ mod later {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ended_in_an_earlier_invocation_is_part_of_the_whole() {
+async fn items_of_earlier_invocations_are_in_the_result() {
     let world = World::new();
     let (report, memory) = forgetful!(slowly, world, 10_000);
     assert_eq!(report.output.unwrap(), ["quick", "slow"]);
@@ -304,7 +304,7 @@ async fn what_ended_in_an_earlier_invocation_is_part_of_the_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recorded_whole_is_not_entered_for_an_undo_that_came_later() {
+async fn a_recorded_result_ignores_an_undo_body_added_later() {
     let world = World::new();
     let forgetful = |crash| Probe::forgetful_until(Arc::new(world.memory.clone()), crash);
     let clock = TokioClock::shared();

@@ -1,4 +1,4 @@
-//! Handlers that carry samples through every place that keeps a value, for whatever runs them.
+//! Handlers that pass samples through every place that stores a value. Shared by several test suites.
 
 use std::fmt::Debug;
 
@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 use super::World;
 use super::sample::{Binary, Sample, bytes_of};
 
-/// What the handler is to do with a sample.
+/// Tells the handler what to do with a sample.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Parcel {
-    /// Carry it through every place.
+    /// Pass it through every place.
     Carry(u64, Box<Sample>),
     /// Return it.
     Echo(Box<Sample>),
 }
 
-async fn made(seed: u64) -> Result<Sample, BoxError> {
+async fn sample(seed: u64) -> Result<Sample, BoxError> {
     Ok(Sample::of(seed))
 }
 
-/// Everything is seen live and, since it waits in between and at the end, on replay.
+/// Notes each value live and, because the handler waits in between and at the end, on replay.
 #[durable]
 pub(crate) async fn carry(world: &World, parcel: Parcel) -> Result<Sample, BoxError> {
     let (seed, given) = match parcel {
@@ -30,7 +30,7 @@ pub(crate) async fn carry(world: &World, parcel: Parcel) -> Result<Sample, BoxEr
         Parcel::Echo(given) => return Ok(*given),
     };
     saw(world, "input", &given);
-    let step = step!("step", made(seed).await).await?;
+    let step = step!("step", sample(seed).await).await?;
     saw(world, "step", &step);
     let record = record!("record", Sample::of(seed)).await;
     saw(world, "record", &record);
@@ -72,7 +72,7 @@ pub(crate) async fn carry(world: &World, parcel: Parcel) -> Result<Sample, BoxEr
     Ok(step)
 }
 
-/// The same for what JSON cannot carry.
+/// Does the same for values that JSON cannot represent.
 #[durable]
 pub(crate) async fn carry_binary(world: &World, seed: u64) -> Result<String, BoxError> {
     let step = step!(
@@ -134,7 +134,7 @@ fn saw(world: &World, place: &str, value: &impl Debug) {
     world.saw(place, format!("{value:?}"));
 }
 
-/// What is wrong with what was seen: another value than this, or one that was not seen again on replay.
+/// Describes values that differ from the expected ones, or that were not seen again on replay.
 pub(crate) fn faults(seen: &[(String, String)], expected: impl Fn(&str) -> String) -> Vec<String> {
     let counts = super::sample::count(seen);
     let once = counts.iter().filter(|(_, count)| **count < 2);

@@ -1,4 +1,4 @@
-//! What happens to branches, races and undo bodies when lists change, results are large or executions are cancelled.
+//! Branches, races and undo bodies with changing lists, large results and cancellation.
 
 use durable::prelude::*;
 use durable::store::{AdminStore, Capabilities, Durability, ExecutionStore, MemoryStore};
@@ -7,7 +7,7 @@ use durable::{RunError, Status, Timestamp};
 use crate::operations::World;
 use crate::support::TokioClock;
 
-/// The list that [`listed`] goes over, as it is when asked; once it has failed to go on it is another.
+/// Maps over a list that differs in the second invocation.
 #[durable]
 async fn listed(world: &World) -> Result<Vec<String>, BoxError> {
     let list: &[&str] = match world.effects.all().len() {
@@ -25,7 +25,7 @@ async fn listed(world: &World) -> Result<Vec<String>, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reordered_list_answers_from_the_right_records() {
+async fn a_reordered_list_uses_the_right_records() {
     let world = World::new();
     let run = durable::run(listed, "a", ())
         .clock(TokioClock::shared())
@@ -147,7 +147,7 @@ async fn flight(world: &World) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_execution_takes_back_what_it_did_and_says_what_it_could_not() {
+async fn a_cancelled_execution_undoes_its_steps_and_reports_failed_undos() {
     for suspend_after in [Duration::ZERO, Duration::from_secs(600)] {
         let world = World::new();
         let run = durable::run(books, "a", ())

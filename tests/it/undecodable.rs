@@ -1,4 +1,4 @@
-//! A build that cannot read what is recorded blocks, and a build that can resumes.
+//! A build that cannot decode a record blocks the execution; a build that can resumes it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -12,11 +12,11 @@ use tokio::sync::Notify;
 
 use crate::support::{Crash, Effects, process};
 
-/// What the handlers of a test share: their last body hangs until it is told otherwise.
+/// State of the handlers. Their last body hangs until `resumed` is set.
 #[derive(Default)]
 struct App {
     effects: Effects,
-    goes_on: AtomicBool,
+    resumed: AtomicBool,
     reached: Notify,
 }
 
@@ -28,7 +28,7 @@ impl App {
 
     async fn last(&self) -> Result<(), String> {
         self.effects.note("last");
-        if !self.goes_on.load(SeqCst) {
+        if !self.resumed.load(SeqCst) {
             self.reached.notify_one();
             std::future::pending::<()>().await;
         }
@@ -36,13 +36,13 @@ impl App {
     }
 }
 
-/// Where the executions of a test are kept; opened anew, it is that of another process.
-enum Place {
+/// Storage of the executions. Each `open` is a new process.
+enum Storage {
     Memory(MemoryStore),
     File(tempfile::TempDir),
 }
 
-impl Place {
+impl Storage {
     fn all() -> [Self; 2] {
         [
             Self::Memory(MemoryStore::new()),
@@ -69,42 +69,42 @@ async fn history(store: &dyn Store) -> Vec<Record> {
     store.history(&id()).await.unwrap()
 }
 
-/// Runs `$old` until its last body hangs, then `$new`, which is blocked with a report that says all of `$says`, and
-/// then `$old` to its end.
+/// Runs `$old` until its last body hangs, then `$new`, which must block with a report that contains all of `$parts`,
+/// and finally `$old` to its end.
 macro_rules! blocks {
-    ($old:path, $new:path, $says:expr) => {
-        blocks!($old, $new, $says, ())
+    ($old:path, $new:path, $parts:expr) => {
+        blocks!($old, $new, $parts, ())
     };
-    ($old:path, $new:path, $says:expr, $input:expr) => {
-        for place in Place::all() {
+    ($old:path, $new:path, $parts:expr, $input:expr) => {
+        for storage in Storage::all() {
             let app = App::default();
             {
                 let run = durable::run($old, "a", $input).state(&app);
                 tokio::select! {
-                    ended = run.store(place.open().await).into_future() => panic!("{ended:?}"),
+                    ended = run.store(storage.open().await).into_future() => panic!("{ended:?}"),
                     () = app.reached.notified() => {}
                 }
             }
-            let (before, done) = (history(&*place.open().await).await, app.effects.all());
+            let (before, done) = (history(&*storage.open().await).await, app.effects.all());
             let run = durable::run($new, "a", $input).state(&app);
-            let ended = run.store(place.open().await).await;
+            let ended = run.store(storage.open().await).await;
             let Err(RunError::Blocked(report)) = ended else {
                 panic!("not blocked: {:?}", ended.map(|_| ()));
             };
-            for text in $says {
+            for text in $parts {
                 assert!(report.contains(text), "{text:?} is missing in:\n{report}");
             }
             {
-                let store = place.open().await;
+                let store = storage.open().await;
                 assert_eq!(history(&*store).await, before, "nothing was written");
                 let execution = store.get(&id()).await.unwrap();
                 assert_eq!(execution.status, ExecutionStatus::Blocked);
                 assert_eq!(execution.report.as_deref(), Some(&*report));
             }
             assert_eq!(app.effects.all(), done, "nothing was run");
-            app.goes_on.store(true, SeqCst);
+            app.resumed.store(true, SeqCst);
             let run = durable::run($old, "a", $input).state(&app);
-            run.store(place.open().await).await.unwrap();
+            run.store(storage.open().await).await.unwrap();
             let all = app.effects.all();
             let again = all.iter().filter(|noted| *noted != "last").count();
             let first = done.iter().filter(|noted| *noted != "last").count();
@@ -125,7 +125,7 @@ mod steps {
 
     #[durable(name = "steps")]
     pub(super) async fn number(app: &App) -> Result<u32, BoxError> {
-        // A handler that would go on without the value cannot: it never learns.
+        // The handler would continue without the value, but it is stopped first.
         let read = step!("read", app.note("read", 7_u32)).await.unwrap_or(0);
         step!("new", app.note("new", ())).await?;
         Ok(read)
@@ -139,9 +139,9 @@ async fn a_step_with_another_type() {
         steps::number,
         [
             "the recorded value of `read`:",
-            "the code asks for  step `read` (tests/it/unreadable.rs:",
+            "the code asks for  step `read` (tests/it/undecodable.rs:",
             "type `u32`, codec `json`",
-            "step `read`, succeeded (started at tests/it/unreadable.rs:",
+            "step `read`, succeeded (started at tests/it/undecodable.rs:",
             "type `alloc::string::String`, 11 bytes of codec `json`",
             "invalid type: string, expected u32",
             "let `u32` read the old form too",
@@ -167,10 +167,10 @@ mod codecs {
     }
 }
 
-mod beside {
+mod concurrent {
     use super::*;
 
-    /// What begins beside the step that cannot be read.
+    /// Starts other operations next to the step that cannot be decoded.
     #[durable(name = "steps")]
     pub(super) async fn number(app: &App) -> Result<u32, BoxError> {
         let answer = async {
@@ -190,10 +190,10 @@ mod beside {
 }
 
 #[tokio::test]
-async fn nothing_begins_beside_what_cannot_be_read() {
+async fn nothing_starts_next_to_an_undecodable_value() {
     blocks!(
         steps::text,
-        beside::number,
+        concurrent::number,
         ["the recorded value of `read`"]
     );
 }
@@ -213,7 +213,7 @@ async fn a_step_with_another_codec() {
 mod secrets {
     use super::*;
 
-    /// A codec whose errors tell the value.
+    /// A codec whose errors contain the value.
     struct Talkative;
 
     impl Codec<u32> for Talkative {
@@ -243,7 +243,7 @@ mod secrets {
 }
 
 #[tokio::test]
-async fn a_secret_value_is_in_no_report() {
+async fn a_secret_value_is_not_in_the_report() {
     blocks!(
         secrets::text,
         secrets::number,
@@ -264,24 +264,24 @@ mod panics {
     use super::*;
 
     #[durable(name = "panics")]
-    pub(super) async fn sane(app: &App) -> Result<(), BoxError> {
+    pub(super) async fn decodes(app: &App) -> Result<(), BoxError> {
         step!("read", app.note("read", ())).await?;
         Ok(step!("last", app.last().await).await?)
     }
 
     #[durable(name = "panics")]
-    pub(super) async fn insane(app: &App) -> Result<(), BoxError> {
+    pub(super) async fn panics(app: &App) -> Result<(), BoxError> {
         step!("read", app.note("read", Explosive)).await?;
         Ok(())
     }
 }
 
 #[tokio::test]
-async fn a_type_that_panics_while_it_is_read() {
+async fn a_type_that_panics_while_decoding() {
     blocks!(
-        panics::sane,
-        panics::insane,
-        ["panicked at tests/it/unreadable.rs:"]
+        panics::decodes,
+        panics::panics,
+        ["panicked at tests/it/undecodable.rs:"]
     );
 }
 
@@ -355,7 +355,7 @@ mod polls {
     }
 }
 
-/// The time in two hours.
+/// A clock that is two hours ahead.
 struct Later;
 
 impl durable::Clock for Later {
@@ -388,9 +388,9 @@ async fn the_state_of_a_poll_with_another_type() {
     };
     for text in [
         "the recorded state of `ready`:",
-        "poll `ready` (tests/it/unreadable.rs:",
-        "type `it::unreadable::polls::Cursor`, codec `json`",
-        "pending (started at tests/it/unreadable.rs:",
+        "poll `ready` (tests/it/undecodable.rs:",
+        "type `it::undecodable::polls::Cursor`, codec `json`",
+        "pending (started at tests/it/undecodable.rs:",
         "type `u32`, 1 bytes of codec `json`",
         "invalid type: integer, expected struct Cursor",
     ] {
@@ -430,15 +430,15 @@ mod races {
 }
 
 #[tokio::test]
-async fn a_race_whose_winner_is_gone() {
+async fn a_race_without_its_recorded_winner() {
     blocks!(
         races::old,
         races::without_the_winner,
         [
             "the recorded winner of `first`:",
-            "race `first` (tests/it/unreadable.rs:",
+            "race `first` (tests/it/undecodable.rs:",
             "one of the arms `fast`, `slow`",
-            "race `first`, succeeded (started at tests/it/unreadable.rs:",
+            "race `first`, succeeded (started at tests/it/undecodable.rs:",
             "the arm `quick` has won, and there is no arm of that name",
             "give the arm the name `quick` back",
         ]
@@ -448,7 +448,7 @@ async fn a_race_whose_winner_is_gone() {
 mod maps {
     use super::*;
 
-    /// All values in one line.
+    /// Writes all values in one line.
     struct Line;
 
     impl Codec<BatchResult<u32>> for Line {
@@ -518,7 +518,7 @@ async fn a_branch_with_another_type() {
 }
 
 #[tokio::test]
-async fn a_whole_result_without_its_codec() {
+async fn a_map_result_without_its_codec() {
     blocks!(
         maps::line,
         maps::no_line,
@@ -578,7 +578,7 @@ mod scopes {
         Ok(child)
     }
 
-    /// The handler of the child has another output in this build.
+    /// The child's handler has a different output in this build.
     #[durable(name = "invokes")]
     pub(super) async fn invokes_after(app: &App) -> Result<String, BoxError> {
         let child = invoke!("child", text()).await.unwrap_or_default();
@@ -605,7 +605,7 @@ mod scopes {
 
 #[tokio::test]
 async fn scopes_calls_and_batches_with_another_type() {
-    let says = |name| {
+    let report_of = |name| {
         [
             name,
             "type `u32`, 1 bytes",
@@ -615,31 +615,31 @@ async fn scopes_calls_and_batches_with_another_type() {
     blocks!(
         scopes::before,
         scopes::after,
-        says("the recorded value of `part`:")
+        report_of("the recorded value of `part`:")
     );
     blocks!(
         scopes::calls_before,
         scopes::calls_after,
-        says("the recorded value of `called`:")
+        report_of("the recorded value of `called`:")
     );
     blocks!(
         scopes::batches_before,
         scopes::batches_after,
-        says("the recorded value of `sum[")
+        report_of("the recorded value of `sum[")
     );
     blocks!(
         scopes::invokes_before,
         scopes::invokes_after,
         [
             "the recorded value of `child`:",
-            "invoke `child` (tests/it/unreadable.rs:",
+            "invoke `child` (tests/it/undecodable.rs:",
             "type `alloc::string::String`, codec `json`",
             "invalid type: integer, expected a string",
         ]
     );
 }
 
-/// What it writes it does not read.
+/// A type that cannot decode what it encodes.
 #[derive(Serialize)]
 pub(crate) struct OneWay {
     pub(crate) n: u32,
@@ -658,7 +658,7 @@ async fn one_way(_app: &App) -> Result<u32, BoxError> {
 }
 
 #[tokio::test]
-async fn a_value_that_the_build_that_wrote_it_cannot_read() {
+async fn a_value_that_its_own_build_cannot_decode() {
     let app = App::default();
     let ended = durable::run(one_way, "a", ())
         .state(&app)
@@ -673,12 +673,12 @@ async fn a_value_that_the_build_that_wrote_it_cannot_read() {
     );
 }
 
-/// An answer of the wrong type from outside.
-mod outside {
+/// Answers of the wrong type from external parties.
+mod external {
     use super::*;
 
     #[durable]
-    pub(super) async fn asks(_app: &App) -> Result<String, BoxError> {
+    pub(super) async fn waits_for_answers(_app: &App) -> Result<String, BoxError> {
         let callback = callback!("answer");
         let answered: Result<u32, _> = callback.await;
         let child: Result<u32, _> = invoke!("child", "elsewhere", 1).await;
@@ -690,9 +690,9 @@ mod outside {
 }
 
 #[tokio::test]
-async fn what_the_outside_gives_in_a_wrong_type_is_an_error_of_the_call() {
+async fn an_external_answer_of_the_wrong_type_is_an_error_of_the_call() {
     let app = App::default();
-    let run = durable::testing::TestRun::new(outside::asks).state(&app);
+    let run = durable::testing::TestRun::new(external::waits_for_answers).state(&app);
     let run = run
         .callback("answer", "seven")
         .invoke("child", |_: u32| Ok::<_, String>("eight"));
@@ -704,9 +704,9 @@ async fn what_the_outside_gives_in_a_wrong_type_is_an_error_of_the_call() {
     );
 }
 
-/// A record of a `map!` that holds no summary.
+/// A record of a `map!` with a damaged summary.
 #[tokio::test]
-async fn a_summary_that_is_none() {
+async fn a_damaged_map_summary() {
     use durable::store::{Batch, ExecutionUpdate};
     let (memory, app) = (MemoryStore::new(), App::default());
     {
@@ -754,7 +754,7 @@ async fn a_summary_that_is_none() {
     );
     records[0].payload = summary;
     put(records).await;
-    app.goes_on.store(true, SeqCst);
+    app.resumed.store(true, SeqCst);
     let run = durable::run(maps::numbers, "a", ()).state(&app);
     assert_eq!(
         run.store(process(&memory, Crash::Never)).await.unwrap(),

@@ -1,4 +1,4 @@
-//! Bodies that end their process.
+//! Bodies that kill their process.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ struct App {
     died: Arc<Notify>,
 }
 
-/// A body that takes the whole process down.
+/// Kills the process.
 async fn die(app: &App) -> Result<(), String> {
     app.effects.note("ran");
     app.died.notify_one();
@@ -39,8 +39,8 @@ fn fine(app: &App) -> Result<(), String> {
     Ok(())
 }
 
-/// Runs until the end, or until the body has taken the process down.
-macro_rules! process_lives {
+/// Runs until the end, or until the body has killed the process.
+macro_rules! run_process {
     ($handler:expr, $memory:expr, $app:expr) => {{
         let run = durable::run($handler, "a", ())
             .state(&$app)
@@ -55,7 +55,7 @@ macro_rules! process_lives {
 }
 
 #[tokio::test]
-async fn a_step_that_kills_its_process_is_given_up_instead_of_looping_for_ever() {
+async fn a_step_that_keeps_killing_its_process_fails() {
     let memory = MemoryStore::new();
     let app = App {
         effects: Effects::default(),
@@ -63,11 +63,11 @@ async fn a_step_that_kills_its_process_is_given_up_instead_of_looping_for_ever()
     };
     let mut deaths = 0;
     let error = loop {
-        match process_lives!(poison, memory, app) {
+        match run_process!(poison, memory, app) {
             None => deaths += 1,
             Some(ended) => break ended.unwrap_err(),
         }
-        assert!(deaths < 10, "it loops for ever");
+        assert!(deaths < 10, "it loops forever");
     };
     let RunError::Failed(error) = error else {
         panic!("{error}");
@@ -75,7 +75,7 @@ async fn a_step_that_kills_its_process_is_given_up_instead_of_looping_for_ever()
     let text = error.to_string();
     assert!(text.contains("`poison` was interrupted"), "{text}");
     assert!(text.contains("started 3 times"), "{text}");
-    // Once unnoticed, before its START was written, then three times counted.
+    // One interruption before its START was written, which is not counted, and three that are.
     assert_eq!(deaths, 4);
     assert_eq!(app.effects.count("fine"), 1);
 }
@@ -87,8 +87,8 @@ async fn at_most_once_is_not_run_again_by_a_new_process() {
         effects: Effects::default(),
         died: Arc::default(),
     };
-    assert!(process_lives!(poison_once, memory, app).is_none());
-    let ended = process_lives!(poison_once, memory, app).unwrap();
+    assert!(run_process!(poison_once, memory, app).is_none());
+    let ended = run_process!(poison_once, memory, app).unwrap();
     let RunError::Failed(error) = ended.unwrap_err() else {
         panic!("not failed");
     };
@@ -99,21 +99,21 @@ async fn at_most_once_is_not_run_again_by_a_new_process() {
 #[durable]
 async fn caught(app: &App) -> Result<String, BoxError> {
     match step!("poison", at_most_once, die(app).await).await {
-        Err(error) if error.kind() == ErrorKind::Interrupted => Ok("asked a person".to_owned()),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok("unknown outcome".to_owned()),
         other => Err(format!("{other:?}").into()),
     }
 }
 
 #[tokio::test]
-async fn an_ambiguous_outcome_is_a_value_to_match() {
+async fn an_unknown_outcome_is_an_error_kind_to_match() {
     let memory = MemoryStore::new();
     let app = App {
         effects: Effects::default(),
         died: Arc::default(),
     };
-    assert!(process_lives!(caught, memory, app).is_none());
-    let ended = process_lives!(caught, memory, app).unwrap();
-    assert_eq!(ended.unwrap(), "asked a person");
+    assert!(run_process!(caught, memory, app).is_none());
+    let ended = run_process!(caught, memory, app).unwrap();
+    assert_eq!(ended.unwrap(), "unknown outcome");
 }
 
 #[durable]
@@ -123,7 +123,7 @@ async fn hangs(app: &App) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_process_whose_lease_was_taken_stops_in_the_middle_of_a_body() {
+async fn a_process_that_lost_its_lease_stops_during_a_body() {
     let memory = MemoryStore::new();
     let app = App {
         effects: Effects::default(),
@@ -134,7 +134,7 @@ async fn a_process_whose_lease_was_taken_stops_in_the_middle_of_a_body() {
         .state(&app)
         .lease(Duration::from_millis(90))
         .store(probe.clone());
-    let thief = async {
+    let other_process = async {
         app.died.notified().await;
         let later = durable::Timestamp::from(std::time::SystemTime::now());
         let later = later.after(Duration::from_secs(3600));
@@ -147,14 +147,14 @@ async fn a_process_whose_lease_was_taken_stops_in_the_middle_of_a_body() {
     };
     let ended = tokio::select! {
         ended = run.into_future() => ended,
-        () = thief => unreachable!(),
+        () = other_process => unreachable!(),
     };
     let RunError::Store(error) = ended.unwrap_err() else {
-        panic!("not the store's error");
+        panic!("not a store error");
     };
     assert_eq!(error.kind(), StoreErrorKind::FenceLost);
     let checkpoints = probe.checkpoints.load(std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(checkpoints, 0, "it did not have to try to write first");
+    assert_eq!(checkpoints, 0, "it stopped without trying to write");
 }
 
 #[durable]
@@ -165,7 +165,7 @@ async fn poisoned_batch(app: &App) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_batch_that_kills_its_process_is_given_up_like_a_step() {
+async fn a_batch_that_keeps_killing_its_process_fails() {
     let memory = MemoryStore::new();
     let app = App {
         effects: Effects::default(),
@@ -173,18 +173,18 @@ async fn a_batch_that_kills_its_process_is_given_up_like_a_step() {
     };
     let mut deaths = 0;
     let ended = loop {
-        match process_lives!(poisoned_batch, memory, app) {
+        match run_process!(poisoned_batch, memory, app) {
             None => deaths += 1,
             Some(ended) => break ended,
         }
-        assert!(deaths < 10, "it loops for ever");
+        assert!(deaths < 10, "it loops forever");
     };
     let text = ended.unwrap_err().to_string();
     assert!(text.contains("was interrupted"), "{text}");
     assert_eq!(deaths, 4);
 }
 
-/// A clock that somebody has set wrong, by milliseconds.
+/// A clock that is off by this many milliseconds.
 struct WrongClock(Arc<dyn Clock>, i64);
 
 impl Clock for WrongClock {

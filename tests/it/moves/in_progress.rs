@@ -1,4 +1,4 @@
-//! Operations that move while they are under way.
+//! Operations that move while they are in progress.
 
 use durable::store::CallbackStore;
 
@@ -6,12 +6,12 @@ use durable::prelude::*;
 use durable::{Completion, Kind, Payload, Status, Timestamp};
 
 use super::deploy::{Deploy, Kept, World};
-use super::shapes::builds;
+use super::scopes::builds;
 use crate::support::Crash;
 
 const ALL: [Kept; 3] = [Kept::Memory, Kept::Sqlite, Kept::Forgetful];
 
-async fn rests(deploy: &Deploy, kind: Kind) -> durable::Record {
+async fn record_of(deploy: &Deploy, kind: Kind) -> durable::Record {
     let history = deploy.history().await;
     history
         .into_iter()
@@ -19,9 +19,9 @@ async fn rests(deploy: &Deploy, kind: Kind) -> durable::Record {
         .unwrap()
 }
 
-/// A timer goes on from when it was started.
+/// A timer keeps its start.
 #[tokio::test(start_paused = true)]
-async fn a_timer() {
+async fn a_timer_keeps_its_due_time() {
     builds!(world, {
         let _ = world;
         wait!("pause", 1.hour()).await;
@@ -38,11 +38,11 @@ async fn a_timer() {
     for kept in ALL {
         let deploy = Deploy::new(kept);
         deploy.first(before::handler).await;
-        let began = rests(&deploy, Kind::Wait).await;
+        let began = record_of(&deploy, Kind::Wait).await;
         let report = deploy.then(after::handler, Crash::Never).await.unwrap();
         assert_eq!(report.output.unwrap(), "slept");
         assert_eq!(report.drift, []);
-        let ended = rests(&deploy, Kind::Wait).await;
+        let ended = record_of(&deploy, Kind::Wait).await;
         assert_eq!(ended.id, began.id);
         assert_eq!(ended.parent, began.parent);
         assert_eq!(ended.status, Status::Succeeded);
@@ -51,9 +51,9 @@ async fn a_timer() {
     }
 }
 
-/// A step between two attempts goes on with the attempt that is due.
+/// A step between two attempts continues with the next attempt.
 #[tokio::test(start_paused = true)]
-async fn a_step_between_two_attempts() {
+async fn a_step_keeps_its_attempts() {
     builds!(world, {
         scope!("pay", {
             let later = Retry::fixed(1.hour());
@@ -79,9 +79,9 @@ async fn a_step_between_two_attempts() {
     }
 }
 
-/// A body that may have run is not run a second time, wherever it stands now.
+/// A body that may have run does not run again, wherever its call site is now.
 #[tokio::test(start_paused = true)]
-async fn an_at_most_once_step_that_was_cut_off() {
+async fn an_interrupted_at_most_once_step_stays_interrupted() {
     builds!(world, {
         scope!("pay", { Ok(step!("charge", at_most_once, world.rest().await).await?) }).await?;
         Ok(String::new())
@@ -100,7 +100,7 @@ async fn an_at_most_once_step_that_was_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callback_that_was_handed_out() {
+async fn a_callback_keeps_its_id() {
     builds!(world, {
         let _ = world;
         scope!("approval", { Ok(callback!("asked").await?) }).await.map_err(Into::into)
@@ -112,11 +112,11 @@ async fn a_callback_that_was_handed_out() {
     for kept in ALL {
         let deploy = Deploy::new(kept);
         deploy.first(before::handler).await;
-        let asked = rests(&deploy, Kind::Callback).await;
+        let callback = record_of(&deploy, Kind::Callback).await;
         let store = deploy.process(Crash::Never).await;
         let answer = Completion::Succeed(Payload::json("\"yes\""));
         let now = Timestamp::from_millis(1_800_000_100_000);
-        let id = asked.handle.unwrap().parse().unwrap();
+        let id = callback.handle.unwrap().parse().unwrap();
         store.complete(&id, answer, now).await.unwrap();
         drop(store);
         let report = deploy.then(after::handler, Crash::Never).await.unwrap();
@@ -132,7 +132,7 @@ async fn child(world: &World) -> Result<String, BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_invoked_execution() {
+async fn an_invoked_execution_stays_the_child() {
     builds!(world, {
         let _ = world;
         Ok(invoke!("child", child()).await?)
@@ -146,10 +146,10 @@ async fn an_invoked_execution() {
     for kept in ALL {
         let deploy = Deploy::new(kept);
         deploy.first(before::handler).await;
-        let began = rests(&deploy, Kind::Invoke).await;
+        let began = record_of(&deploy, Kind::Invoke).await;
         let report = deploy.then(after::handler, Crash::Never).await.unwrap();
         assert_eq!(report.output.unwrap(), "child");
-        let ended = rests(&deploy, Kind::Invoke).await;
+        let ended = record_of(&deploy, Kind::Invoke).await;
         assert_eq!((ended.id, ended.handle), (began.id, began.handle));
         assert_eq!(deploy.world.effects.all(), ["child"]);
     }

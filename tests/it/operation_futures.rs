@@ -1,4 +1,4 @@
-//! Several futures of one operation.
+//! Several futures that belong to one operation.
 
 use durable::Client;
 use durable::prelude::*;
@@ -10,16 +10,16 @@ use crate::support::{Effects, TokioClock};
 async fn both_at_once(seen: &Effects) -> Result<String, BoxError> {
     let approval = callback!("approval");
     let id = approval.id();
-    let hand_out = async {
+    let note_id = async {
         seen.note(id.await);
     };
-    let (answer, ()) = futures::future::join(approval, hand_out).await;
+    let (answer, ()) = futures::future::join(approval, note_id).await;
     let answer: String = answer?;
     Ok(answer)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_callback_is_awaited_beside_its_id() {
+async fn a_callback_can_be_awaited_together_with_its_id() {
     let (memory, seen) = (MemoryStore::new(), Effects::default());
     let client = Client::new(memory.clone());
     let run = durable::run(both_at_once, "a", ()).clock(TokioClock::shared());

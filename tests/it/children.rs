@@ -1,4 +1,4 @@
-//! Executions that others wait for: whose they are, and what becomes of those that wait when they are blocked.
+//! Invoked executions: who owns their ids, and what happens to parents of blocked children.
 
 use durable::prelude::*;
 use durable::store::{AdminStore, ExecutionStatus, ExecutionStore, MemoryStore, NewExecution};
@@ -23,7 +23,7 @@ fn double(app: &Effects, n: u32) -> Result<u32, String> {
 
 #[durable]
 async fn parent(app: &Effects, n: u32) -> Result<u32, BoxError> {
-    app.note("asks");
+    app.note("invoked");
     Ok(invoke!("child", child(n)).await?)
 }
 
@@ -32,7 +32,7 @@ async fn parent_by_name(n: u32) -> Result<u32, BoxError> {
     Ok(invoke!("child", "child", n).await?)
 }
 
-/// The id that the child of an execution `a` has.
+/// Returns the id of the child of an execution `a`.
 async fn id_of_the_child() -> ExecutionId {
     let (store, app) = (MemoryStore::new(), Effects::default());
     let run = durable::run(parent, "a", 1).state(&app);
@@ -55,7 +55,7 @@ fn failure(ended: Result<u32, RunError>) -> durable::OperationError {
 }
 
 #[tokio::test]
-async fn an_id_that_belongs_to_another_execution_fails_the_call_at_once() {
+async fn a_child_id_that_belongs_to_another_execution_fails_the_call() {
     let taken = id_of_the_child().await;
     for by_name in [false, true] {
         let (store, app) = (MemoryStore::new(), Effects::default());
@@ -80,7 +80,7 @@ async fn an_id_that_belongs_to_another_execution_fails_the_call_at_once() {
             }
         }
         let there = store.get(&taken).await.unwrap();
-        assert_eq!(there.status, ExecutionStatus::Queued, "it is left alone");
+        assert_eq!(there.status, ExecutionStatus::Queued, "it is unchanged");
 
         // Once the id is free, a retry starts the child.
         if !by_name {
@@ -100,7 +100,7 @@ async fn an_id_that_belongs_to_another_execution_fails_the_call_at_once() {
 }
 
 #[tokio::test]
-async fn what_a_deleted_execution_had_started_answers_no_other() {
+async fn children_of_a_deleted_execution_do_not_answer_its_successor() {
     let (store, app) = (MemoryStore::new(), Effects::default());
     let run = durable::run(parent, "a", 1).state(&app);
     assert_eq!(run.store(store.clone()).await.unwrap(), 2);
@@ -117,7 +117,7 @@ async fn what_a_deleted_execution_had_started_answers_no_other() {
 }
 
 #[tokio::test]
-async fn a_child_is_found_again_wherever_the_process_dies() {
+async fn a_child_is_found_again_after_any_crash() {
     let checkpoints = {
         let (store, app) = (MemoryStore::new(), Effects::default());
         let probe = process(&store, Crash::Never);
@@ -149,7 +149,7 @@ async fn a_child_is_found_again_wherever_the_process_dies() {
 mod retyped {
     use super::*;
 
-    /// In this build the value of the step has another type.
+    /// The step has a different type in this build.
     #[durable]
     pub(super) async fn child(app: &Effects, n: u32) -> Result<u32, BoxError> {
         let text = step!("double", double(app, n).map(|n| n.to_string())).await;
@@ -159,7 +159,7 @@ mod retyped {
 
     #[durable]
     pub(super) async fn parent(app: &Effects, n: u32) -> Result<u32, BoxError> {
-        app.note("asks");
+        app.note("invoked");
         Ok(invoke!("child", child(n)).await?)
     }
 
@@ -169,7 +169,7 @@ mod retyped {
     }
 }
 
-mod fitting {
+mod compatible {
     use super::*;
 
     #[durable]
@@ -180,7 +180,7 @@ mod fitting {
     }
 
     async fn end(app: &Effects) -> Result<u32, String> {
-        if app.count("goes on") == 0 {
+        if app.count("continues") == 0 {
             app.note("end");
             std::future::pending::<()>().await;
         }
@@ -189,7 +189,7 @@ mod fitting {
 
     #[durable]
     pub(super) async fn parent(app: &Effects, n: u32) -> Result<u32, BoxError> {
-        app.note("asks");
+        app.note("invoked");
         Ok(invoke!("child", child(n)).await?)
     }
 
@@ -208,10 +208,10 @@ async fn histories(store: &MemoryStore) -> Vec<Vec<Record>> {
 }
 
 #[tokio::test]
-async fn a_blocked_child_ends_the_run_that_waits_for_it() {
+async fn a_blocked_child_ends_the_run_of_its_parent() {
     let (store, app) = (MemoryStore::new(), Effects::default());
     {
-        let run = durable::run(fitting::grandparent, "a", 3).state(&app);
+        let run = durable::run(compatible::grandparent, "a", 3).state(&app);
         let run = run.store(process(&store, Crash::Never)).into_future();
         let hangs = async {
             while app.count("end") == 0 {
@@ -227,7 +227,7 @@ async fn a_blocked_child_ends_the_run_that_waits_for_it() {
     let run = durable::run(retyped::grandparent, "a", 3).state(&app);
     let run = run.store(process(&store, Crash::Never)).into_future();
     let ended = tokio::time::timeout(Duration::from_secs(20), run).await;
-    let Err(RunError::Blocked(report)) = ended.expect("it waits for ever") else {
+    let Err(RunError::Blocked(report)) = ended.expect("it waits forever") else {
         panic!("not blocked");
     };
     let all = store.list(Default::default()).await.unwrap();
@@ -246,27 +246,27 @@ async fn a_blocked_child_ends_the_run_that_waits_for_it() {
     }
     assert_eq!(histories(&store).await, before);
 
-    app.note("goes on");
-    let run = durable::run(fitting::grandparent, "a", 3).state(&app);
+    app.note("continues");
+    let run = durable::run(compatible::grandparent, "a", 3).state(&app);
     assert_eq!(run.store(process(&store, Crash::Never)).await.unwrap(), 6);
     assert_eq!(app.count("double"), 1);
 }
 
 #[durable]
 async fn undecodable_child(_app: &Effects, _n: u32) -> Result<u32, BoxError> {
-    let odd = step!("odd", Ok::<_, String>(crate::unreadable::OneWay { n: 7 })).await;
+    let odd = step!("odd", Ok::<_, String>(crate::undecodable::OneWay { n: 7 })).await;
     Ok(odd?.n)
 }
 
 #[durable]
-async fn waits_for_it(_app: &Effects, n: u32) -> Result<u32, BoxError> {
+async fn waits_for_child(_app: &Effects, n: u32) -> Result<u32, BoxError> {
     Ok(invoke!(undecodable_child(n)).await?)
 }
 
 #[tokio::test]
-async fn a_test_run_tells_of_a_blocked_child() {
+async fn a_test_run_reports_a_blocked_child() {
     let app = Effects::default();
-    let run = TestRun::new(waits_for_it).state(&app).run("a", 1).await;
+    let run = TestRun::new(waits_for_child).state(&app).run("a", 1).await;
     let text = run.output().unwrap_err().to_string();
     for said in [
         "it is blocked",
@@ -283,7 +283,7 @@ mod chains {
     #[durable]
     pub(super) async fn books(app: &Effects, n: u32) -> Result<u32, BoxError> {
         scope!("trip", {
-            step!("flight", undo = |n| take_back(app, n).await, double(app, n)).await?;
+            step!("flight", undo = |n| undo(app, n).await, double(app, n)).await?;
             Ok(())
         })
         .await?;
@@ -293,9 +293,9 @@ mod chains {
         continue_as!(n + 1).await
     }
 
-    /// The same, with what may have to be taken back left out.
+    /// The same handler without the undo body.
     #[durable(name = "books")]
-    pub(super) async fn mended(app: &Effects, n: u32) -> Result<u32, BoxError> {
+    pub(super) async fn fixed(app: &Effects, n: u32) -> Result<u32, BoxError> {
         scope!("trip", {
             step!("flight", double(app, n)).await?;
             Ok(())
@@ -307,14 +307,14 @@ mod chains {
         continue_as!(n + 1).await
     }
 
-    async fn take_back(app: &Effects, n: u32) -> Result<(), String> {
+    async fn undo(app: &Effects, n: u32) -> Result<(), String> {
         app.note(format!("undo {n}"));
         Ok(())
     }
 }
 
 #[tokio::test]
-async fn a_chain_does_not_go_on_over_steps_that_could_be_taken_back() {
+async fn a_chain_does_not_continue_past_steps_with_undo() {
     let (store, app) = (MemoryStore::new(), Effects::default());
     let run = durable::run(chains::books, "a", 1).state(&app);
     let ended = run.store(store.clone()).await;
@@ -329,8 +329,8 @@ async fn a_chain_does_not_go_on_over_steps_that_could_be_taken_back() {
         assert!(report.contains(said), "{said} is missing in {report}");
     }
     assert_eq!(store.list(Default::default()).await.unwrap().len(), 1);
-    assert_eq!(app.all(), ["double"], "nothing is taken back");
-    let run = durable::run(chains::mended, "a", 1).state(&app);
+    assert_eq!(app.all(), ["double"], "nothing is undone");
+    let run = durable::run(chains::fixed, "a", 1).state(&app);
     assert_eq!(run.store(store.clone()).await.unwrap(), 3);
     assert_eq!(app.all().len(), 3);
     assert_eq!(app.count("double"), 3);

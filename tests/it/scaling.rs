@@ -1,4 +1,4 @@
-//! Time that grows with the history, and no faster.
+//! Running time grows linearly with the history.
 
 use durable::Drift;
 use durable::prelude::*;

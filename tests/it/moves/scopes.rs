@@ -1,20 +1,20 @@
-//! Where a call site may move from, and to.
+//! Scopes that a call site can move out of and into.
 
 use durable::prelude::*;
 
 use super::deploy::{Kept, World, everywhere, on};
 
-/// Two builds of one handler.
+/// Declares two builds of one handler.
 macro_rules! builds {
     ($world:ident, $before:block => $after:block) => {
         mod before {
-            #[allow(unused_imports, reason = "not every build needs all")]
+            #[allow(unused_imports, reason = "not every build uses everything")]
             use super::*;
             #[durable]
             pub(super) async fn handler($world: &World) -> Result<String, BoxError> $before
         }
         mod after {
-            #[allow(unused_imports, reason = "not every build needs all")]
+            #[allow(unused_imports, reason = "not every build uses everything")]
             use super::*;
             #[durable]
             pub(super) async fn handler($world: &World) -> Result<String, BoxError> $after
@@ -77,8 +77,8 @@ async fn out_of_a_scope_that_has_ended() {
         step!("rest", world.rest().await).await?;
         Ok(charge)
     });
-    let whole = [Kept::Memory, Kept::Sqlite];
-    on(&whole, before::handler, after::handler, "charge", &[]).await;
+    let stores = [Kept::Memory, Kept::Sqlite];
+    on(&stores, before::handler, after::handler, "charge", &[]).await;
 }
 
 #[durable]
@@ -107,7 +107,7 @@ async fn into_a_called_function() {
     everywhere(before::handler, after::handler, "charge", &["print"]).await;
 }
 
-/// In the called function the innermost key is that of its call.
+/// In the called function, the innermost key is that of the call.
 #[tokio::test(start_paused = true)]
 async fn into_a_function_that_is_called_for_each_key() {
     builds!(world, {
@@ -181,7 +181,7 @@ async fn into_the_items_of_a_map_and_another_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn into_a_flat_map_and_from_a_turn() {
+async fn from_ordered_occurrences_into_a_flat_map() {
     builds!(world, {
         for turn in ["zero", "one"] {
             step!("load", ordered, world.note(turn).await).await?;
@@ -222,7 +222,7 @@ async fn out_of_the_items_of_a_map() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn out_of_a_flat_map_by_its_written_key() {
+async fn out_of_a_flat_map_by_an_escaped_key() {
     builds!(world, {
         map!("files", ["x]", "y"], flat, key = |file| file, |file| {
             let file = step!("load", world.note(file).await).await?;
@@ -278,9 +278,9 @@ async fn between_branches_and_nested_scopes() {
     everywhere(before::handler, after::handler, "mailpost", &[]).await;
 }
 
-/// What stands in a scope that moves keeps its place in it; so does what is new in it.
+/// The contents of a moved scope keep their place in it, and so do new operations in it.
 #[tokio::test(start_paused = true)]
-async fn a_whole_scope_into_another_one() {
+async fn a_scope_with_its_contents_into_another_one() {
     builds!(world, {
         scope!("pay", {
             let charge = step!("charge", world.note("charge").await).await?;
@@ -304,9 +304,9 @@ async fn a_whole_scope_into_another_one() {
         .await
         .map_err(Into::into)
     });
-    let whole = [Kept::Memory, Kept::Sqlite];
+    let stores = [Kept::Memory, Kept::Sqlite];
     on(
-        &whole,
+        &stores,
         before::handler,
         after::handler,
         "chargenew",
@@ -315,9 +315,9 @@ async fn a_whole_scope_into_another_one() {
     .await;
 }
 
-/// What finished before is taken back where it is now.
+/// A step that finished before the move is undone at its new place.
 #[tokio::test(start_paused = true)]
-async fn an_undo_body_moves_along() {
+async fn an_undo_body_moves_with_its_step() {
     builds!(world, {
         step!("book", undo = |_| async { Ok::<_, BoxError>(()) }.await, world.note("book").await).await?;
         step!("rest", world.rest().await).await?;

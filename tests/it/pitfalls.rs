@@ -1,4 +1,4 @@
-//! What peers trip over.
+//! Pitfalls of other engines.
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -10,7 +10,7 @@ use durable::{Repeat, RunError};
 use crate::support::{Crash, Effects, TokioClock, process};
 
 #[durable]
-async fn claims_twice(_n: u32) -> Result<(), BoxError> {
+async fn duplicate_keys(_n: u32) -> Result<(), BoxError> {
     let first = step!("same", key = "k", Ok::<_, String>(1)).await?;
     for key in ["k", "l"] {
         step!("other", key = key, Ok::<_, String>(first)).await?;
@@ -22,14 +22,16 @@ async fn claims_twice(_n: u32) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn two_claims_of_one_identity_block_and_name_both() {
-    let run = durable::run(claims_twice, "a", 0).store(MemoryStore::new());
+async fn a_duplicate_identity_blocks_and_both_sites_are_named() {
+    let run = durable::run(duplicate_keys, "a", 0).store(MemoryStore::new());
     let RunError::Blocked(report) = run.await.unwrap_err() else {
         panic!("not blocked");
     };
     assert!(report.contains("`twice[m]` was claimed twice"), "{report}");
     assert_eq!(
-        report.matches("step `twice` (tests/it/traps.rs:").count(),
+        report
+            .matches("step `twice` (tests/it/pitfalls.rs:")
+            .count(),
         2
     );
 }
@@ -60,19 +62,19 @@ async fn a_looped_wait_waits_every_time() {
     );
 }
 
-/// Polls its first future until the second is ready, then never again.
-async fn loses_interest<A, B>(first: A, second: B) -> Option<B::Output>
+/// Polls its first future once, then only the second until it is ready.
+async fn poll_first_once<A, B>(first: A, second: B) -> Option<B::Output>
 where
     A: Future,
     B: Future,
 {
     let (mut first, mut second) = (Box::pin(first), Box::pin(second));
-    let mut bored = false;
+    let mut polled = false;
     std::future::poll_fn(|cx| {
-        if !bored && Pin::new(&mut first).poll(cx).is_ready() {
+        if !polled && Pin::new(&mut first).poll(cx).is_ready() {
             return Poll::Ready(None);
         }
-        bored = true;
+        polled = true;
         Pin::new(&mut second).poll(cx).map(Some)
     })
     .await
@@ -87,19 +89,19 @@ async fn abandons(seen: &Effects) -> Result<(), BoxError> {
         Ok::<_, String>(())
     });
     let hour = wait!("hour", Duration::from_secs(3600));
-    loses_interest(body, hour).await;
+    poll_first_once(body, hour).await;
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_its_combinator_stops_polling_does_not_hold_off_suspension() {
+async fn a_body_that_is_no_longer_polled_does_not_prevent_suspension() {
     let (memory, seen) = (MemoryStore::new(), Effects::default());
     let run = durable::run(abandons, "a", ()).clock(TokioClock::shared());
     let store = process(&memory, Crash::Never);
     let report = run.state(&seen).store(store).report().await;
     report.output.unwrap();
     assert_eq!(report.invocations, 2, "it suspended for the hour");
-    assert_eq!(seen.count("began"), 2, "and may run again");
+    assert_eq!(seen.count("began"), 2, "and ran again");
     assert_eq!(seen.count("ended"), 0);
 }
 
@@ -118,7 +120,7 @@ async fn foreign_beside_wait(seen: &Effects) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_foreign_future_beside_a_wait_does_not_hold_off_suspension() {
+async fn a_foreign_future_next_to_a_wait_does_not_prevent_suspension() {
     let seen = Effects::default();
     let run = durable::run(foreign_beside_wait, "a", ()).clock(TokioClock::shared());
     let report = run.state(&seen).store(MemoryStore::new()).report().await;
@@ -129,13 +131,13 @@ async fn a_foreign_future_beside_a_wait_does_not_hold_off_suspension() {
 #[durable]
 async fn foreign_alone(_n: u32) -> Result<(), BoxError> {
     step!("before", Ok::<_, String>(())).await?;
-    // What is not refused here is what the driver warns of.
+    // The compiler allows it here, so the driver warns at run time.
     #[durable(allow(D022))]
     helper().await;
     Ok(())
 }
 
-/// Out of the macro's sight.
+/// A helper, which the attribute does not see.
 async fn helper() {
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -143,20 +145,20 @@ async fn helper() {
 }
 
 #[tokio::test]
-async fn a_foreign_future_alone_is_waited_for_with_one_warning() {
+async fn a_foreign_future_alone_is_awaited_with_one_warning() {
     let run = durable::run(foreign_alone, "a", 0).store(MemoryStore::new());
     let report = run.report().await;
     report.output.unwrap();
     assert_eq!(report.warnings.len(), 1);
     let warning = &report.warnings[0];
     assert!(
-        warning.contains("step `before` (tests/it/traps.rs:"),
+        warning.contains("step `before` (tests/it/pitfalls.rs:"),
         "{warning}"
     );
 }
 
 #[durable]
-async fn swallows(seen: &Effects) -> Result<(), BoxError> {
+async fn catches(seen: &Effects) -> Result<(), BoxError> {
     let outcome = futures::future::FutureExt::catch_unwind(std::panic::AssertUnwindSafe(async {
         wait!("hour", key = 1, Duration::from_secs(3600)).await;
         Ok::<(), BoxError>(())
@@ -169,9 +171,9 @@ async fn swallows(seen: &Effects) -> Result<(), BoxError> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_suspension_cannot_be_seen_or_swallowed() {
+async fn a_suspension_cannot_be_caught() {
     let seen = Effects::default();
-    let run = durable::run(swallows, "a", ()).clock(TokioClock::shared());
+    let run = durable::run(catches, "a", ()).clock(TokioClock::shared());
     let report = run.state(&seen).store(MemoryStore::new()).report().await;
     report.output.unwrap();
     assert_eq!(report.invocations, 2);
@@ -185,7 +187,7 @@ async fn lossy(_n: u32) -> Result<(f32, f32), BoxError> {
     Ok((first, first))
 }
 
-/// Keeps whole numbers only.
+/// Encodes the nearest integer.
 struct Rounding;
 
 impl durable::Codec<f32> for Rounding {
@@ -201,7 +203,7 @@ impl durable::Codec<f32> for Rounding {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lossy_codec_shows_on_the_first_run() {
+async fn a_lossy_codec_changes_the_value_on_the_first_run_too() {
     let run = durable::run(lossy, "a", 0).clock(TokioClock::shared());
     let value = run.store(MemoryStore::new()).await.unwrap();
     assert_eq!(value, (2.0, 2.0));
@@ -212,7 +214,7 @@ fn the_manifest_lists_every_site() {
     fn manifest<F: durable::IntoHandler>(_: F) -> &'static durable::Manifest {
         <F::Handler as durable::Durable>::manifest()
     }
-    let manifest = manifest(claims_twice);
+    let manifest = manifest(duplicate_keys);
     let sites: Vec<_> = manifest
         .sites
         .iter()
@@ -232,16 +234,16 @@ fn the_manifest_lists_every_site() {
             .windows(2)
             .all(|pair| pair[0].line < pair[1].line)
     );
-    assert_eq!(manifest.sites[0].file, "tests/it/traps.rs");
+    assert_eq!(manifest.sites[0].file, "tests/it/pitfalls.rs");
     assert_ne!(manifest.structural_hash(), 0);
 }
 
 #[tokio::test]
-async fn clocks_that_jump_do_not_repeat_or_lose_anything() {
+async fn a_jumping_clock_repeats_and_loses_nothing() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    /// Every look at it jumps, back and forth.
+    /// Jumps forward and back with every call.
     struct Jumping(AtomicI64);
     impl durable::Clock for Jumping {
         fn now(&self) -> durable::Timestamp {
@@ -256,14 +258,14 @@ async fn clocks_that_jump_do_not_repeat_or_lose_anything() {
 
     let seen = Effects::default();
     let clock: Arc<dyn durable::Clock> = Arc::new(Jumping(AtomicI64::new(0)));
-    let run = durable::run(jumpy, "a", 5).clock(clock);
+    let run = durable::run(steps_and_waits, "a", 5).clock(clock);
     let total = run.state(&seen).store(MemoryStore::new()).await.unwrap();
     assert_eq!(total, 10);
     assert_eq!(seen.all().len(), 5);
 }
 
 #[durable]
-async fn jumpy(seen: &Effects, n: u32) -> Result<u32, BoxError> {
+async fn steps_and_waits(seen: &Effects, n: u32) -> Result<u32, BoxError> {
     let mut total = 0;
     for i in 0..n {
         total += step!("add", key = i, {

@@ -1,4 +1,4 @@
-//! Slow writes: what goes on beside them.
+//! Slow writes, and what runs at the same time.
 
 use durable::prelude::*;
 use durable::store::MemoryStore;
@@ -23,7 +23,7 @@ async fn short_beside_long(effects: &Effects) -> Result<(), BoxError> {
         Ok::<_, BoxError>(())
     };
     let later = async {
-        // Holds the execution up without being a call of its own.
+        // Delays the execution without a durable call.
         #[durable(allow(D022))]
         foreign(Duration::from_millis(20)).await;
         step!("two", takes(effects, "two", Duration::from_secs(30)).await).await?;
@@ -55,7 +55,9 @@ fn a_slow_write_beside_a_body_does_not_spin() {
         });
         done.send(()).unwrap();
     });
-    ended.recv_timeout(Duration::from_secs(10)).expect("spins");
+    ended
+        .recv_timeout(Duration::from_secs(10))
+        .expect("the driver spins");
 }
 
 #[durable]

@@ -1,4 +1,4 @@
-//! What a worker does when nothing goes wrong.
+//! Workers in normal operation.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ async fn another_add(n: u32) -> Result<u32, BoxError> {
     Ok(n)
 }
 
-/// Every store there is, empty.
+/// All embedded stores, empty.
 async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = SqliteStore::open(directory.path().join("a.db"))
@@ -83,7 +83,7 @@ fn app() -> (Arc<App>, Effects) {
 }
 
 #[tokio::test]
-async fn executions_are_run_and_answered() {
+async fn started_executions_run_and_return_their_output() {
     for (store, _kept) in stores().await {
         let (app, effects) = app();
         let worker = Worker::new(store.clone()).state(app).register(add);
@@ -94,14 +94,14 @@ async fn executions_are_run_and_answered() {
         let again = client.start(add, "a", 4).await.unwrap();
         assert_eq!(again.result().await.unwrap(), 6);
         assert_eq!(effects.count("term"), 4);
-        let taken = client.start(add, "a", 5).await.unwrap_err();
-        assert!(matches!(taken, RunError::IdInUse(_)), "{taken}");
+        let conflict = client.start(add, "a", 5).await.unwrap_err();
+        assert!(matches!(conflict, RunError::IdInUse(_)), "{conflict}");
         serving.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_at_once_on_many_threads() {
+async fn many_executions_run_on_many_threads() {
     for (store, _kept) in stores().await {
         let (app, effects) = app();
         let worker = Worker::new(store.clone()).state(app).register(add);
@@ -124,7 +124,7 @@ async fn many_at_once_on_many_threads() {
 }
 
 #[tokio::test]
-async fn long_waits_are_rows_and_short_ones_are_resident() {
+async fn long_waits_suspend_and_short_ones_stay_in_memory() {
     for (store, _kept) in stores().await {
         let (app, effects) = app();
         let worker = Worker::new(store.clone()).state(app).register(sleeper);
@@ -138,7 +138,7 @@ async fn long_waits_are_rows_and_short_ones_are_resident() {
         short.result().await.unwrap();
         let long = client.start(sleeper, "long", 1200).await.unwrap();
         until(async || status(&*store, "long").await == ExecutionStatus::Suspended).await;
-        // The only slot is free while it sleeps.
+        // The only slot is free while the execution is suspended.
         client
             .start(sleeper, "other", 1)
             .await
@@ -154,7 +154,7 @@ async fn long_waits_are_rows_and_short_ones_are_resident() {
 }
 
 #[tokio::test]
-async fn an_execution_starts_when_it_is_to() {
+async fn an_execution_starts_at_its_scheduled_time() {
     for (store, _kept) in stores().await {
         let (app, effects) = app();
         let serving = Serving::begin(Worker::new(store.clone()).state(app).register(add));
@@ -172,7 +172,7 @@ async fn an_execution_starts_when_it_is_to() {
 }
 
 #[tokio::test]
-async fn callbacks_wake_what_waits_for_them() {
+async fn a_completed_callback_resumes_its_execution() {
     for (store, _kept) in stores().await {
         let serving = Serving::begin(Worker::new(store.clone()).register(answered));
         let client = Client::new(store.clone());
@@ -194,14 +194,14 @@ async fn invoked_executions_are_run_by_workers() {
         let serving = Serving::begin(worker.register(add));
         let client = Client::new(store.clone());
         let handle = client.start(parent, "p", 3).await.unwrap();
-        // `stateless` is registered nowhere: the parent's worker runs it where it is invoked.
+        // `stateless` is registered nowhere, so the parent's worker runs it itself.
         assert_eq!(handle.result().await.unwrap(), 3 + 6);
         serving.stop().await;
     }
 }
 
 #[tokio::test]
-async fn two_handlers_of_one_name_are_an_error() {
+async fn two_handlers_with_one_name_are_an_error() {
     let (app, _) = app();
     let worker = Worker::new(MemoryStore::new())
         .state(app)
@@ -227,7 +227,7 @@ async fn two_handlers_of_one_name_are_an_error() {
 }
 
 #[tokio::test]
-async fn unknown_handlers_are_left_for_a_worker_that_knows_them() {
+async fn unknown_handlers_are_left_to_a_worker_that_knows_them() {
     for (store, _kept) in stores().await {
         let (app, _) = app();
         let client = Client::new(store.clone());

@@ -1,7 +1,7 @@
-//! Worker processes that are killed at random: every execution ends, with the right result, and
-//! nothing is done by two at once.
+//! Kills worker processes at random. Every execution must end with the right result, and no two processes may run
+//! the same execution at the same time.
 //!
-//! `DURABLE_CHAOS_SECONDS` says for how long workers are killed, `DURABLE_CHAOS_SEED` how.
+//! `DURABLE_CHAOS_SECONDS` sets how long workers are killed, `DURABLE_CHAOS_SEED` the random numbers.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 const EXECUTIONS: u64 = 500;
 const WORKERS: usize = 3;
 
-/// What bodies leave behind, whether or not their outcome is recorded.
+/// Log of the bodies, independent of their recorded outcomes.
 struct Log {
     file: Mutex<File>,
 }
@@ -38,7 +38,7 @@ impl Log {
     }
 
     fn write(&self, line: &str) {
-        // One call, so that a kill leaves no half line.
+        // Written in one call, so that a kill leaves no partial line.
         self.file
             .lock()
             .unwrap()
@@ -54,7 +54,7 @@ fn nanos() -> u128 {
         .as_nanos()
 }
 
-/// What a step returns: what it was asked for, and who answered.
+/// Output of a step: the requested value, and a number that identifies the run of the body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Answer {
     value: u64,
@@ -78,7 +78,7 @@ async fn flaky(log: &Log, step: &StepInfo, value: u64) -> Result<Answer, String>
     Err("not this time".to_owned())
 }
 
-fn hand_out(log: &Log, id: &str) -> Result<(), String> {
+fn log_callback(log: &Log, id: &str) -> Result<(), String> {
     log.write(&format!("callback {} {id}\n", nanos()));
     Ok(())
 }
@@ -101,7 +101,7 @@ async fn chaos(log: &Log, (n, nap): (u64, u64)) -> Result<Vec<Answer>, BoxError>
         .await?,
     );
     wait!("nap", Duration::from_millis(nap * (n % 7))).await;
-    let answer: u64 = callback!("asked", submit = |id| hand_out(log, id)).await?;
+    let answer: u64 = callback!("asked", submit = |id| log_callback(log, id)).await?;
     for i in 4..7 {
         answers.push(step!("second", key = i, |step| body(log, step, n + i).await).await?);
     }
@@ -121,7 +121,7 @@ async fn chaos(log: &Log, (n, nap): (u64, u64)) -> Result<Vec<Answer>, BoxError>
     Ok(answers)
 }
 
-/// A worker process. Nothing when it is run as a test.
+/// The main function of a worker process. Does nothing when it runs as a normal test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(path) = std::env::var("DURABLE_CHAOS_PATH") else {
@@ -146,7 +146,7 @@ fn spawn(path: &Path) -> Child {
     command.spawn().unwrap()
 }
 
-/// The worker processes, and when each was killed.
+/// The worker processes, and the times at which they were killed.
 struct Workers {
     path: PathBuf,
     running: Vec<Child>,
@@ -164,13 +164,13 @@ impl Workers {
 
     fn kill(&mut self, index: usize) {
         let victim = &mut self.running[index];
-        // Before the signal is sent it was surely alive.
+        // The process is certainly alive before the signal is sent.
         self.killed.insert(victim.id(), nanos());
         victim.kill().unwrap();
         victim.wait().unwrap();
     }
 
-    fn revive(&mut self, index: usize) {
+    fn restart(&mut self, index: usize) {
         self.running[index] = spawn(&self.path);
     }
 }
@@ -184,7 +184,7 @@ impl Drop for Workers {
     }
 }
 
-/// Lines that begin with `word`, of all processes there ever were.
+/// Lines that begin with `word`, from all processes so far.
 fn lines(path: &Path, word: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
@@ -201,7 +201,7 @@ fn lines(path: &Path, word: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Every outcome that is ever written is noted by the database itself.
+/// Lets the database itself log every outcome that is written.
 fn audit(path: &Path) {
     let conn = rusqlite::Connection::open(path).unwrap();
     conn.execute_batch(
@@ -212,7 +212,7 @@ fn audit(path: &Path) {
     .unwrap();
 }
 
-/// Completes every callback that was handed out and not completed yet.
+/// Completes every callback in the log that is not completed yet.
 async fn complete(client: &Client, path: &Path, done: &mut HashMap<String, bool>) {
     for line in lines(path, "callback") {
         let id = line[2].clone();
@@ -220,7 +220,7 @@ async fn complete(client: &Client, path: &Path, done: &mut HashMap<String, bool>
             continue;
         }
         let completed = client.complete(&id, &17_u64).await.is_ok();
-        // One whose START was lost with its process is handed out again under another id.
+        // A callback whose START was lost with its process gets a new id.
         done.insert(id, completed);
     }
 }
@@ -238,7 +238,7 @@ async fn all_ended(store: &SqliteStore) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn workers_that_are_killed_at_random_lose_nothing_and_do_nothing_twice() {
+async fn killing_workers_at_random_loses_and_repeats_nothing() {
     let seconds = std::env::var("DURABLE_CHAOS_SECONDS").map_or(5, |text| text.parse().unwrap());
     let seed = std::env::var("DURABLE_CHAOS_SEED")
         .map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
@@ -249,7 +249,7 @@ async fn workers_that_are_killed_at_random_lose_nothing_and_do_nothing_twice() {
     let store = SqliteStore::open(&path).await.unwrap();
     audit(&path);
     let client = Client::new(store.clone());
-    // Two waits of three naps on average: the work lasts for as long as workers are killed.
+    // Two waits of three naps on average make the work last as long as workers are killed.
     let nap = seconds * 1000 / 8;
     for n in 0..EXECUTIONS {
         client
@@ -267,7 +267,7 @@ async fn workers_that_are_killed_at_random_lose_nothing_and_do_nothing_twice() {
         workers.kill(index);
         kills += 1;
         tokio::time::sleep(Duration::from_millis(random.u64(0..200))).await;
-        workers.revive(index);
+        workers.restart(index);
     }
     while !all_ended(&store).await {
         assert!(
@@ -280,12 +280,12 @@ async fn workers_that_are_killed_at_random_lose_nothing_and_do_nothing_twice() {
     println!("{kills} kills");
     let killed = std::mem::take(&mut workers.killed);
     drop(workers);
-    right_results(&client).await;
-    written_once(&path);
-    nothing_overlaps(&path, &killed);
+    assert_results(&client).await;
+    assert_written_once(&path);
+    assert_no_overlap(&path, &killed);
 }
 
-async fn right_results(client: &Client) {
+async fn assert_results(client: &Client) {
     for n in 0..EXECUTIONS {
         let handle = client.handle(chaos, &format!("run-{n:03}")).unwrap();
         let mut answers = handle.result().await.unwrap();
@@ -293,7 +293,7 @@ async fn right_results(client: &Client) {
         assert_eq!(asked.value, 17);
         let values: Vec<_> = answers.iter().map(|answer| answer.value).collect();
         assert_eq!(values, (n..n + 10).collect::<Vec<_>>(), "run-{n:03}");
-        // What the handler ended with is what was recorded, and nothing else.
+        // The handler's output consists of the recorded outcomes.
         let history = client.history(handle.id()).await.unwrap();
         let steps = history
             .iter()
@@ -306,8 +306,8 @@ async fn right_results(client: &Client) {
     }
 }
 
-/// No outcome was written twice.
-fn written_once(path: &Path) {
+/// Checks that no outcome was written twice.
+fn assert_written_once(path: &Path) {
     let conn = rusqlite::Connection::open(path).unwrap();
     let (all, places): (i64, i64) = conn
         .query_row(
@@ -320,19 +320,19 @@ fn written_once(path: &Path) {
     assert!(all >= EXECUTIONS.cast_signed() * 13);
 }
 
-/// While a body of an execution runs in a process that lives, no other process runs one of it.
-fn nothing_overlaps(path: &Path, killed: &HashMap<u32, u128>) {
+/// Checks that while a live process runs a body of an execution, no other process does.
+fn assert_no_overlap(path: &Path, killed: &HashMap<u32, u128>) {
     let ends: HashMap<_, u128> = lines(path, "end")
         .into_iter()
         .map(|line| (line[line.len() - 1].clone(), line[1].parse().unwrap()))
         .collect();
     let mut of_execution = BTreeMap::<String, Vec<(u128, u128, u32)>>::new();
-    let mut cut_off = 0;
+    let mut interrupted = 0;
     for line in lines(path, "begin") {
         let (pid, nonce) = (line[line.len() - 2].parse().unwrap(), &line[line.len() - 1]);
         let begin = line[1].parse().unwrap();
         let end = ends.get(nonce).copied().unwrap_or_else(|| {
-            cut_off += 1;
+            interrupted += 1;
             killed.get(&pid).copied().unwrap_or(u128::MAX)
         });
         of_execution
@@ -346,9 +346,12 @@ fn nothing_overlaps(path: &Path, killed: &HashMap<u32, u128>) {
             let ((_, end, before), (begin, _, after)) = (pair[0], pair[1]);
             assert!(
                 begin >= end,
-                "{execution}: {before} and {after} ran bodies of it at once"
+                "{execution}: {before} and {after} ran bodies at the same time"
             );
         }
     }
-    println!("{} bodies, {cut_off} of them cut off", ends.len() + cut_off);
+    println!(
+        "{} bodies, {interrupted} of them interrupted",
+        ends.len() + interrupted
+    );
 }

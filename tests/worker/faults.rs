@@ -1,4 +1,4 @@
-//! Disks and clocks that do not do as they should.
+//! Faulty disks and clocks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -33,7 +33,7 @@ async fn sleeper(effects: &Effects, until: i64) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_store_file_that_is_deleted_ends_the_worker_with_the_reason() {
+async fn a_deleted_store_file_ends_the_worker_with_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -54,7 +54,7 @@ async fn a_store_file_that_is_deleted_ends_the_worker_with_the_reason() {
         error.to_string().contains("was deleted or replaced"),
         "{error}"
     );
-    // Nothing is acknowledged that would be lost.
+    // No write is acknowledged that would be lost.
     let refused = client.start(long, "b", 1).await.unwrap_err();
     assert!(
         refused.to_string().contains("Put the file back"),
@@ -63,7 +63,7 @@ async fn a_store_file_that_is_deleted_ends_the_worker_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_store_file_that_comes_back_is_used_again() {
+async fn a_restored_store_file_is_used_again() {
     let directory = tempfile::tempdir().unwrap();
     let (path, aside) = (
         directory.path().join("a.db"),
@@ -91,8 +91,8 @@ async fn a_store_file_that_comes_back_is_used_again() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_in_mid_run_is_waited_for() {
-    // A process of its own, whose files may not grow beyond a size: writes fail as on a full disk.
+fn work_resumes_after_a_full_disk() {
+    // A separate process whose files may not grow beyond a limit: writes fail as on a full disk.
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let exe = std::env::current_exe().unwrap();
@@ -105,17 +105,17 @@ fn a_full_disk_in_mid_run_is_waited_for() {
         .env("DURABLE_FULL_DISK", &path)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
-        "{said}{}",
+        "{stdout}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(said.contains("@full"), "{said}");
-    assert!(said.contains("@done"), "{said}");
+    assert!(stdout.contains("@full"), "{stdout}");
+    assert!(stdout.contains("@done"), "{stdout}");
 }
 
-/// Runs until the limit of its process stops it, raises the limit and goes on.
+/// Runs into the file size limit, raises it and continues.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn full_disk_child() {
@@ -127,7 +127,7 @@ async fn full_disk_child() {
     let serving = Serving::begin(worker);
     let client = Client::new(store.clone());
     let handle = client.start(bulky, "a", 40).await.unwrap();
-    // Other writes fail with a clear error meanwhile.
+    // Other writes fail with a clear error until then.
     let mut why = None;
     for n in 0..2000 {
         if let Err(error) = client.start(bulky, format!("small-{n}"), 0).await {
@@ -190,7 +190,7 @@ impl Clock for Settable {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_forth_wakes_what_is_due_and_takes_nothing_over() {
+async fn setting_the_clock_forward_fires_timers_and_takes_no_lease_over() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path().join("a.db"))
         .await
@@ -205,15 +205,15 @@ async fn a_clock_that_is_set_forth_wakes_what_is_due_and_takes_nothing_over() {
     };
     let workers = [Serving::begin(worker()), Serving::begin(worker())];
     let client = Client::new(store.clone()).clock(Arc::new(clock.clone()));
-    let until_then = clock.now().after(Duration::from_secs(3600)).as_millis();
-    let asleep = client.start(sleeper, "asleep", until_then).await.unwrap();
+    let due = clock.now().after(Duration::from_secs(3600)).as_millis();
+    let asleep = client.start(sleeper, "asleep", due).await.unwrap();
     let busy = client.start(long, "busy", 400).await.unwrap();
     until(async || status(&store, "asleep").await == ExecutionStatus::Suspended).await;
     until(async || effects.all().len() > 20).await;
     clock.shift(4000);
     asleep.result().await.unwrap();
     assert_eq!(busy.result().await.unwrap(), (0..400).sum::<u32>());
-    // Every lease had run out by the new time, and none was lost: each body ran once.
+    // Every lease had expired at the new time, and none was taken over: each body ran once.
     assert_eq!(effects.all().len(), 401);
     for worker in workers {
         worker.stop().await;
@@ -221,7 +221,7 @@ async fn a_clock_that_is_set_forth_wakes_what_is_due_and_takes_nothing_over() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_keeps_work_going() {
+async fn setting_the_clock_back_does_not_stop_work() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path().join("a.db"))
         .await

@@ -1,4 +1,4 @@
-//! Inputs that a build cannot read.
+//! Inputs that a build cannot decode.
 
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
@@ -61,7 +61,7 @@ fn value(n: u32) -> Result<u32, BoxError> {
     Ok(n)
 }
 
-/// The report that `handler` is blocked with.
+/// Waits until the execution is blocked and returns the report.
 async fn blocked(store: &dyn Store) -> String {
     until(async || status(store, "a").await == ExecutionStatus::Blocked).await;
     store
@@ -83,14 +83,14 @@ async fn retyped<S: Store + Clone>(store: S) {
     serving.stop().await;
     let before = client.history(&id).await.unwrap();
 
-    // It is due at once.
+    // A retry makes it due immediately.
     client
         .retry(&id, &durable::RetryFrom::Failure)
         .await
         .unwrap();
     let serving = Serving::begin(Worker::new(store.clone()).register(priced::order));
     let report = blocked(&store).await;
-    for said in [
+    for part in [
         "the recorded input of `order`:",
         "type `worker::inputs::Priced`, codec `json`",
         "type `worker::inputs::Order`, 12 bytes of codec `json`",
@@ -98,7 +98,7 @@ async fn retyped<S: Store + Clone>(store: S) {
         "#[serde(default)]",
         "The handler did not run",
     ] {
-        assert!(report.contains(said), "{said} is missing in:\n{report}");
+        assert!(report.contains(part), "{part} is missing in:\n{report}");
     }
     assert_eq!(client.history(&id).await.unwrap(), before);
     serving.stop().await;
@@ -115,7 +115,7 @@ async fn retyped<S: Store + Clone>(store: S) {
 }
 
 #[tokio::test]
-async fn an_input_with_another_type_blocks_until_a_build_reads_it() {
+async fn an_input_of_a_different_type_blocks_until_a_build_decodes_it() {
     retyped(MemoryStore::new()).await;
     let folder = tempfile::tempdir().unwrap();
     retyped(SqliteStore::open(folder.path().join("a.db")).await.unwrap()).await;
@@ -140,7 +140,7 @@ async fn cancelled<S: Store + Clone>(store: S) {
 }
 
 #[tokio::test]
-async fn an_execution_with_an_input_that_nothing_reads_can_be_cancelled() {
+async fn an_execution_with_an_undecodable_input_can_be_cancelled() {
     cancelled(MemoryStore::new()).await;
     let folder = tempfile::tempdir().unwrap();
     cancelled(SqliteStore::open(folder.path().join("a.db")).await.unwrap()).await;

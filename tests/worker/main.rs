@@ -1,4 +1,4 @@
-//! Workers and clients, as programs use them.
+//! Workers and clients, used as in a program.
 
 mod basics;
 mod chaos;

@@ -1,4 +1,4 @@
-//! What operators do, while workers run.
+//! Actions of operators while workers run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,7 +11,7 @@ use durable::{Bulk, Client, RetryFrom, Worker};
 
 use crate::support::{Effects, Serving, status, until};
 
-/// How many bodies run at once, in all and at most.
+/// Counts how many executions run at once, now and at most.
 #[derive(Default)]
 struct Meter {
     now: AtomicU32,
@@ -23,7 +23,7 @@ struct Meter {
 #[durable]
 async fn metered(meter: &Meter, name: String) -> Result<(), BoxError> {
     step!("work", work(meter, &name).await).await?;
-    // It counts while it sleeps, too.
+    // A waiting execution counts too.
     wait!(Duration::from_millis(30)).await;
     step!("done", done(meter)).await?;
     Ok(())
@@ -44,12 +44,12 @@ fn done(meter: &Meter) -> Result<(), BoxError> {
 
 #[durable]
 async fn payment(meter: &Meter, n: u32) -> Result<u32, BoxError> {
-    let a = step!("reserve", once(meter, "reserve", n)).await?;
+    let a = step!("reserve", note(meter, "reserve", n)).await?;
     let b = step!("pay", retry = Retry::none(), pay(meter, a)).await?;
-    Ok(b + step!("ship", once(meter, "ship", 1)).await?)
+    Ok(b + step!("ship", note(meter, "ship", 1)).await?)
 }
 
-fn once(meter: &Meter, name: &str, n: u32) -> Result<u32, BoxError> {
+fn note(meter: &Meter, name: &str, n: u32) -> Result<u32, BoxError> {
     meter.effects.note(name);
     Ok(n)
 }
@@ -65,13 +65,13 @@ fn pay(meter: &Meter, n: u32) -> Result<u32, BoxError> {
 #[durable]
 async fn outer(meter: &Meter, n: u32) -> Result<u32, BoxError> {
     let paid = invoke!("inner", payment(n)).await?;
-    step!("note", once(meter, "outer", 1)).await?;
+    step!("note", note(meter, "outer", 1)).await?;
     Ok(paid)
 }
 
 #[durable]
 async fn ticking(meter: &Meter) -> Result<(), BoxError> {
-    step!("tick", once(meter, "tick", 1)).await?;
+    step!("tick", note(meter, "tick", 1)).await?;
     Ok(())
 }
 
@@ -80,7 +80,7 @@ async fn chain(n: u32) -> Result<u32, BoxError> {
     if n < 3 {
         continue_as!(n + 1).await
     }
-    let answer: u32 = callback!("go on").await?;
+    let answer: u32 = callback!("continue").await?;
     Ok(n + answer)
 }
 
@@ -96,7 +96,7 @@ async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
 }
 
 #[tokio::test]
-async fn a_queue_lets_so_many_run_whatever_the_number_of_workers() {
+async fn a_queue_limits_concurrency_across_workers() {
     for (store, _kept) in stores().await {
         let meter = Arc::new(Meter::default());
         let limits = Queue {
@@ -128,7 +128,7 @@ async fn a_queue_lets_so_many_run_whatever_the_number_of_workers() {
 }
 
 #[tokio::test]
-async fn executions_of_a_key_run_one_after_the_other() {
+async fn executions_of_a_key_run_one_at_a_time() {
     for (store, _kept) in stores().await {
         let meter = Arc::new(Meter::default());
         let limits = Queue {
@@ -165,7 +165,7 @@ async fn executions_of_a_key_run_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_rate_is_kept() {
+async fn a_queue_limits_the_rate() {
     let store = MemoryStore::new();
     let rate = Some(Rate {
         starts: 2,
@@ -212,13 +212,13 @@ async fn a_rate_is_kept() {
 }
 
 #[tokio::test]
-async fn paused_executions_stop_at_the_next_boundary_and_go_on_later() {
+async fn paused_executions_stop_at_the_next_boundary_until_resumed() {
     for (store, _kept) in stores().await {
         let meter = Arc::new(Meter::default());
         let worker = Worker::new(store.clone())
             .state(meter.clone())
             .register(metered);
-        // It waits in memory when it is paused.
+        // The execution waits in memory when it is paused.
         let serving = Serving::begin(worker.suspend_after(Duration::from_secs(60)));
         let client = Client::new(store.clone());
         let handle = client.start(metered, "a", "a".to_owned()).await.unwrap();
@@ -235,7 +235,7 @@ async fn paused_executions_stop_at_the_next_boundary_and_go_on_later() {
 }
 
 #[tokio::test]
-async fn a_failed_execution_is_retried_from_where_it_failed() {
+async fn a_retry_starts_where_the_execution_failed() {
     for (store, _kept) in stores().await {
         let meter = Arc::new(Meter::default());
         meter.broken.store(true, Ordering::SeqCst);
@@ -252,13 +252,13 @@ async fn a_failed_execution_is_retried_from_where_it_failed() {
             .await
             .unwrap();
         assert_eq!(handle.result().await.unwrap(), 41);
-        // Whoever was invoked and failed runs again, too, and tells its parent.
+        // A failed child runs again too and notifies its parent.
         client
             .retry(nested.id(), &RetryFrom::Failure)
             .await
             .unwrap();
         assert_eq!(nested.result().await.unwrap(), 51);
-        assert_eq!(meter.effects.count("reserve"), 2, "it kept its value");
+        assert_eq!(meter.effects.count("reserve"), 2, "the step kept its value");
         let again = RetryFrom::Operation("pay".to_owned());
         client.retry(handle.id(), &again).await.unwrap();
         assert_eq!(handle.result().await.unwrap(), 41);
@@ -274,7 +274,7 @@ async fn a_failed_execution_is_retried_from_where_it_failed() {
 }
 
 #[tokio::test]
-async fn many_are_retried_and_removed_by_a_filter() {
+async fn executions_are_retried_and_deleted_by_filter() {
     let store = MemoryStore::new();
     let meter = Arc::new(Meter::default());
     meter.broken.store(true, Ordering::SeqCst);
@@ -312,7 +312,7 @@ async fn many_are_retried_and_removed_by_a_filter() {
 }
 
 #[tokio::test]
-async fn workers_fire_schedules_once() {
+async fn each_firing_of_a_schedule_starts_one_execution() {
     for (store, _kept) in stores().await {
         let meter = Arc::new(Meter::default());
         let worker = || {
@@ -345,7 +345,7 @@ async fn workers_fire_schedules_once() {
 }
 
 #[tokio::test]
-async fn links_of_a_chain_are_kept_while_it_goes_on() {
+async fn links_of_a_chain_are_kept_until_it_ends() {
     for (store, _kept) in stores().await {
         let serving = Serving::begin(Worker::new(store.clone()).register(chain));
         let client = Client::new(store.clone());

@@ -1,4 +1,4 @@
-//! What a worker does when something goes wrong.
+//! Workers under failures: panics, stops, store errors, crashes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -59,7 +59,7 @@ fn gate() -> Arc<Gate> {
 }
 
 #[tokio::test]
-async fn a_panic_ends_its_execution_and_nothing_else() {
+async fn a_panic_fails_only_its_execution() {
     let store = MemoryStore::new();
     let worker = Worker::new(store.clone()).register(panics).register(fine);
     let serving = Serving::begin(worker);
@@ -73,7 +73,7 @@ async fn a_panic_ends_its_execution_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_drain_stops_at_the_next_checkpoint_and_loses_nothing() {
+async fn a_graceful_stop_suspends_at_the_next_checkpoint() {
     let store = MemoryStore::new();
     let gate = gate();
     let client = Client::new(store.clone());
@@ -87,13 +87,13 @@ async fn a_drain_stops_at_the_next_checkpoint_and_loses_nothing() {
     gate.entered.notified().await;
     let stopping = tokio::spawn(serving.stop());
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(!stopping.is_finished(), "it waits for the body");
+    assert!(!stopping.is_finished(), "the worker waits for the body");
     gate.opened.notify_one();
     stopping.await.unwrap();
     assert_eq!(
         gate.effects.all(),
         ["first"],
-        "nothing begins once it drains"
+        "no body starts after the stop"
     );
     let execution = client.describe(handle.id()).await.unwrap();
     assert_eq!(execution.status, ExecutionStatus::Suspended);
@@ -106,7 +106,7 @@ async fn a_drain_stops_at_the_next_checkpoint_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn bodies_that_do_not_end_in_time_are_interrupted() {
+async fn bodies_that_exceed_the_grace_period_are_interrupted() {
     let store = MemoryStore::new();
     let gate = gate();
     let client = Client::new(store.clone());
@@ -119,7 +119,7 @@ async fn bodies_that_do_not_end_in_time_are_interrupted() {
     let serving = Serving::begin(worker().grace(Duration::from_millis(50)));
     gate.entered.notified().await;
     serving.stop().await;
-    // Another handle of the store is another process to it.
+    // To the store, each handle is a separate process.
     let serving = Serving::begin(worker());
     gate.entered.notified().await;
     gate.opened.notify_one();
@@ -129,19 +129,19 @@ async fn bodies_that_do_not_end_in_time_are_interrupted() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_for_a_while_ends_no_worker() {
+async fn temporary_store_errors_do_not_end_the_worker() {
     let store = MemoryStore::new();
     let faulty = Arc::new(Faulty::new(store.clone(), 5, 3));
     let serving = Serving::begin(Worker::new(faulty.clone()).register(fine));
     let handle = Client::new(store).start(fine, "a", 1).await.unwrap();
     assert_eq!(handle.result().await.unwrap(), 2);
-    // Delays double: no hot loop.
+    // Delays double, so there is no hot loop.
     assert!(faulty.calls.load(Ordering::SeqCst) < 20);
     serving.stop().await;
 }
 
 #[tokio::test]
-async fn an_execution_whose_checkpoint_fails_for_long_is_given_back_and_tried_again() {
+async fn an_execution_whose_checkpoint_fails_is_released_and_retried() {
     let store = MemoryStore::new();
     let faulty = Arc::new(Faulty {
         kind: StoreErrorKind::Conflict,
@@ -154,7 +154,7 @@ async fn an_execution_whose_checkpoint_fails_for_long_is_given_back_and_tried_ag
 }
 
 #[tokio::test]
-async fn what_a_store_cannot_read_or_hold_is_blocked_with_the_report() {
+async fn a_corrupt_history_blocks_with_a_report() {
     let store = MemoryStore::new();
     let faulty = Arc::new(Faulty {
         kind: StoreErrorKind::Corrupt,
@@ -174,7 +174,7 @@ async fn what_a_store_cannot_read_or_hold_is_blocked_with_the_report() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_stays_unusable_ends_the_worker() {
+async fn an_unusable_store_ends_the_worker() {
     let faulty = Faulty {
         kind: StoreErrorKind::Unusable,
         ..Faulty::new(MemoryStore::new(), u32::MAX, 0)
@@ -185,7 +185,7 @@ async fn a_store_that_stays_unusable_ends_the_worker() {
     assert_eq!(error.to_string(), "the worker has stopped: out of order");
 }
 
-/// A handler that takes its process down.
+/// State of a handler that kills its process.
 struct Poison {
     store: MemoryStore,
     runs: AtomicU32,
@@ -194,7 +194,7 @@ struct Poison {
 
 #[durable]
 async fn poison(app: &Poison) -> Result<(), BoxError> {
-    // Counts the runs, of which none ends.
+    // Counts the runs, none of which ends.
     #[durable(allow(D023))]
     app.runs.fetch_add(1, Ordering::SeqCst);
     app.died.notify_one();
@@ -203,7 +203,7 @@ async fn poison(app: &Poison) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn an_execution_that_ends_its_process_again_and_again_is_blocked() {
+async fn an_execution_that_keeps_killing_its_process_is_blocked() {
     let store = MemoryStore::new();
     let client = Client::new(store.clone());
     let handle = client.start(poison, "a", ()).await.unwrap();
@@ -213,7 +213,7 @@ async fn an_execution_that_ends_its_process_again_and_again_is_blocked() {
         died: Notify::new(),
     });
     for _ in 0..3 {
-        // Each clone of the store is a process of its own to it.
+        // To the store, each clone is a separate process.
         let worker = Worker::new(app.store.clone())
             .state(app.clone())
             .register(poison);

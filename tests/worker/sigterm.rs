@@ -1,4 +1,4 @@
-//! A worker process that is asked to stop ends by itself, and loses nothing.
+//! A worker process that receives SIGTERM exits gracefully.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -33,18 +33,18 @@ async fn work(path: &Path, step: &StepInfo, key: u64) -> Result<u64, String> {
     Ok(key)
 }
 
-struct Place(PathBuf);
+struct StorePath(PathBuf);
 
 #[durable]
-async fn slow(place: &Place, first: u64) -> Result<u64, BoxError> {
+async fn slow(path: &StorePath, first: u64) -> Result<u64, BoxError> {
     let mut sum = first;
     for key in 0..STEPS {
-        sum += step!("work", key = key, |step| work(&place.0, step, key).await).await?;
+        sum += step!("work", key = key, |step| work(&path.0, step, key).await).await?;
     }
     Ok(sum)
 }
 
-/// A worker process that runs until it is asked to stop. Nothing when it is run as a test.
+/// The main function of a worker process, which runs until SIGTERM. Does nothing when it runs as a normal test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
     let Ok(path) = std::env::var("DURABLE_SIGTERM_PATH") else {
@@ -53,7 +53,7 @@ async fn child() {
     let path = PathBuf::from(path);
     let store = SqliteStore::open(&path).await.unwrap();
     Worker::new(store)
-        .state(Place(path))
+        .state(StorePath(path))
         .register(slow)
         .run()
         .await
@@ -85,7 +85,7 @@ fn terminate(child: &mut Child) {
     );
     assert!(
         child.wait().unwrap().success(),
-        "it ends by itself, and well"
+        "it exits by itself, with success"
     );
 }
 
@@ -95,14 +95,14 @@ fn effects(path: &Path) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_that_is_asked_to_stop_lets_bodies_end_and_begins_no_other() {
+async fn a_worker_that_receives_sigterm_ends_its_bodies_and_starts_no_others() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.db");
     let client = Client::new(SqliteStore::open(&path).await.unwrap());
     for n in 0..EXECUTIONS {
         client.start(slow, format!("slow-{n}"), n).await.unwrap();
     }
-    // Each of these processes is asked to stop in the middle of bodies.
+    // Each of these processes receives SIGTERM while bodies run.
     for stopped in 1..=2 {
         let mut worker = spawn(&path);
         let seen = effects(&path).len();
@@ -114,11 +114,11 @@ async fn a_worker_that_is_asked_to_stop_lets_bodies_end_and_begins_no_other() {
         assert_eq!(
             begun.len(),
             ended.len(),
-            "bodies that run may end, after stop {stopped}"
+            "running bodies end, after stop {stopped}"
         );
         assert!(
             begun.len() < (EXECUTIONS * STEPS) as usize,
-            "it was asked in the middle"
+            "the stop came while work was left"
         );
     }
     let mut last = spawn(&path);
@@ -129,7 +129,7 @@ async fn a_worker_that_is_asked_to_stop_lets_bodies_end_and_begins_no_other() {
         let history = client.history(&id.parse().unwrap()).await.unwrap();
         assert!(
             history.iter().all(|record| record.interruptions == 0),
-            "nothing was cut off"
+            "no body was interrupted"
         );
     }
     terminate(&mut last);

@@ -1,4 +1,4 @@
-//! Builds side by side: what one cannot run, another goes on with.
+//! Several builds at once: what one build cannot run, another one resumes.
 
 use durable::prelude::*;
 use durable::store::{ExecutionStatus, MemoryStore};
@@ -10,7 +10,7 @@ fn value(n: u32) -> Result<u32, BoxError> {
     Ok(n)
 }
 
-/// The handler as different builds of a program have it.
+/// The handler in different builds of a program.
 mod first {
     use super::*;
 
@@ -22,7 +22,7 @@ mod first {
     }
 }
 
-/// It asks for the record of `reserve` as something else.
+/// Uses the name of the step `reserve` for a wait.
 mod broken {
     use super::*;
 
@@ -34,7 +34,7 @@ mod broken {
     }
 }
 
-/// The same mistake in another place: another build that does not fit.
+/// Makes the same mistake in a different build.
 mod broken_again {
     use super::*;
 
@@ -57,7 +57,7 @@ mod fixed {
     }
 }
 
-/// An execution that the first build has brought to its callback.
+/// Starts an execution that waits for its callback, and returns the callback's id.
 async fn waiting(store: &MemoryStore) -> (Client, String) {
     let client = Client::new(store.clone());
     let serving = Serving::begin(Worker::new(store.clone()).register(first::order));
@@ -69,7 +69,7 @@ async fn waiting(store: &MemoryStore) -> (Client, String) {
 }
 
 #[tokio::test]
-async fn a_blocked_execution_goes_on_once_a_build_that_fits_appears() {
+async fn a_blocked_execution_resumes_with_a_compatible_build() {
     let store = MemoryStore::new();
     let (client, callback) = waiting(&store).await;
     let broken = Serving::begin(Worker::new(store.clone()).register(broken::order));
@@ -78,7 +78,7 @@ async fn a_blocked_execution_goes_on_once_a_build_that_fits_appears() {
     let id = "a".parse().unwrap();
     let report = client.describe(&id).await.unwrap().report.unwrap();
     assert!(report.contains("reserve"), "{report}");
-    // The build that it blocked under does not try it again.
+    // The build that blocked it does not try again.
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(status(&store, "a").await, ExecutionStatus::Blocked);
     let fixed = Serving::begin(Worker::new(store.clone()).register(fixed::order));
@@ -90,7 +90,7 @@ async fn a_blocked_execution_goes_on_once_a_build_that_fits_appears() {
 }
 
 #[tokio::test]
-async fn two_builds_that_do_not_fit_do_not_hand_it_to_and_fro() {
+async fn two_incompatible_builds_do_not_retry_endlessly() {
     let store = MemoryStore::new();
     let (client, callback) = waiting(&store).await;
     let one = Serving::begin(Worker::new(store.clone()).register(broken::order));
@@ -98,7 +98,7 @@ async fn two_builds_that_do_not_fit_do_not_hand_it_to_and_fro() {
     client.complete(&callback, &1).await.unwrap();
     let id = "a".parse().unwrap();
     until(async || status(&store, "a").await == ExecutionStatus::Blocked).await;
-    // Time enough for both to have had their try.
+    // Enough time for both to try it.
     tokio::time::sleep(Duration::from_millis(2500)).await;
     let before = client.describe(&id).await.unwrap().updated_at;
     tokio::time::sleep(Duration::from_millis(3000)).await;
@@ -112,7 +112,7 @@ async fn two_builds_that_do_not_fit_do_not_hand_it_to_and_fro() {
 }
 
 #[tokio::test]
-async fn another_name_of_the_build_is_another_try() {
+async fn a_new_build_name_tries_again() {
     let store = MemoryStore::new();
     let (client, callback) = waiting(&store).await;
     let broken = || Worker::new(store.clone()).register(broken::order);
@@ -122,7 +122,7 @@ async fn another_name_of_the_build_is_another_try() {
     let id = "a".parse().unwrap();
     let before = client.describe(&id).await.unwrap().updated_at;
     serving.stop().await;
-    let serving = Serving::begin(broken().build("with a fix in what it calls"));
+    let serving = Serving::begin(broken().build("with a fixed dependency"));
     until(async || {
         let now = client.describe(&id).await.unwrap();
         now.status == ExecutionStatus::Blocked && now.updated_at > before

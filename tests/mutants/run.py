@@ -3,12 +3,13 @@
 
     tests/mutants/run.py             run all mutants
     tests/mutants/run.py fence race  run the mutants whose names contain one of the words
+    tests/mutants/run.py --check     only check that every mutant applies to the sources; takes no time
 
 The script works on a copy of the files known to git and leaves the checkout unchanged. Each mutant replaces a text
 that must occur exactly once; a mutant that no longer applies is an error. The test suites run in order until one
 fails, which kills the mutant. The exit code is 0 if all mutants are killed.
 
-CI does not run this script, because it builds the engine once for each mutant.
+CI only runs `--check`, because a full run builds the engine once for each mutant.
 """
 
 import os
@@ -24,7 +25,7 @@ CORE = "durable-core/src/"
 SUITES = {
     "engine": ["-p", "durable-core", "--features", "testing,conformance", "--lib"],
     "kit": ["-p", "durable-tests", "--test", "kit"],
-    "whole": ["-p", "durable-tests", "--test", "it"],
+    "integration": ["-p", "durable-tests", "--test", "it"],
 }
 
 # name, file, text to replace, replacement
@@ -107,8 +108,17 @@ MUTANTS = [
 ]
 
 
-def copy_sources(into):
-    root = pathlib.Path(__file__).resolve().parents[2]
+def apply(root, mutant):
+    """Returns the path of the mutant's file, its text, and its text with the mutant."""
+    name, file, original, replacement = mutant
+    path = root / CORE / file
+    text = path.read_text() if path.exists() else ""
+    if text.count(original) != 1:
+        sys.exit(f"`{name}` does not apply: its text occurs {text.count(original)} times in {CORE}{file}")
+    return path, text, text.replace(original, replacement)
+
+
+def copy_sources(into, root):
     files = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=root, check=True, capture_output=True, text=True,
@@ -120,7 +130,6 @@ def copy_sources(into):
             target.parent.mkdir(parents=True, exist_ok=True)
             # The copy gets the current time, which makes it newer than the build outputs of an earlier copy.
             shutil.copy(source, target)
-    return root
 
 
 def run_suites(folder, env):
@@ -143,24 +152,28 @@ def run_suites(folder, env):
 
 def main():
     words = sys.argv[1:]
+    root = pathlib.Path(__file__).resolve().parents[2]
+    if words == ["--check"]:
+        for mutant in MUTANTS:
+            apply(root, mutant)
+        print(f"all {len(MUTANTS)} mutants apply")
+        return
     mutants = [mutant for mutant in MUTANTS if not words or any(word in mutant[0] for word in words)]
     survivors = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary) / "durable"
-        root = copy_sources(folder)
+        copy_sources(folder, root)
         env = dict(os.environ, RUSTFLAGS="-Awarnings", RUST_BACKTRACE="0")
         env.setdefault("CARGO_TARGET_DIR", str(root / "target"))
         env["CARGO_TARGET_DIR"] = str(pathlib.Path(env["CARGO_TARGET_DIR"]) / "mutants")
         failed, reason = run_suites(folder, env)
         if failed:
             sys.exit(f"the suite `{failed}` fails without a mutant: {reason[-2000:]}")
-        for name, file, original, replacement in mutants:
-            path = folder / CORE / file
-            text = path.read_text()
-            if text.count(original) != 1:
-                sys.exit(f"`{name}` does not apply: its text occurs {text.count(original)} times in {file}")
+        for mutant in mutants:
+            name = mutant[0]
+            path, text, mutated = apply(folder, mutant)
             start = time.monotonic()
-            path.write_text(text.replace(original, replacement))
+            path.write_text(mutated)
             failed, reason = run_suites(folder, env)
             path.write_text(text)
             took = time.monotonic() - start

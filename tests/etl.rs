@@ -1,4 +1,4 @@
-//! The example `etl`, run as its users run it: killed, resumed, fed with bad files.
+//! Tests of the example `etl` as a program: killed, resumed, given invalid files.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,8 +18,9 @@ use files::{HEADER, ROW, small};
 use load::{Load, Rows};
 
 const KILLS: u32 = 25;
-/// Loads are killed at random moments, from the start of the process to its end, and resumed
-/// until they are complete; then the next load begins, until there were enough kills.
+
+/// Kills loads at random moments between the start and the end of the process, and resumes them until they are
+/// complete. Starts new loads until there were enough kills.
 #[tokio::test]
 async fn survives_sigkill_at_any_moment() {
     let seed = match std::env::var("ETL_SEED") {
@@ -29,23 +30,23 @@ async fn survives_sigkill_at_any_moment() {
             .unwrap()
             .as_secs(),
     };
-    println!("ETL_SEED={seed} chooses the same moments again");
+    println!("ETL_SEED={seed} repeats the same moments");
     let mut random = fastrand::Rng::with_seed(seed);
     let started = Instant::now();
     let undisturbed = Load::new();
     undisturbed.finish(&[]);
-    let whole = started.elapsed();
+    let duration = started.elapsed();
     let expected = undisturbed.rows();
 
-    let (mut kills, mut loads, mut carried_on) = (0, 0, 0);
+    let (mut kills, mut loads, mut resumed) = (0, 0, 0);
     while kills < KILLS {
         loads += 1;
         let load = Load::new();
         loop {
-            let moment = whole.mul_f64(random.f64());
+            let moment = duration.mul_f64(random.f64());
             let limit = if kills < KILLS { moment } else { Duration::MAX };
             let settled = load.settled().await;
-            carried_on += u32::from(!settled.is_empty());
+            resumed += u32::from(!settled.is_empty());
             if run_for(&load, limit, &settled) {
                 break;
             }
@@ -53,12 +54,12 @@ async fn survives_sigkill_at_any_moment() {
         }
         check_complete(&load, &expected);
     }
-    println!("{kills} kills in {loads} loads, {carried_on} of them after the first outcome");
-    assert!(carried_on > 0);
+    println!("{kills} kills in {loads} loads, {resumed} of them after the first outcome");
+    assert!(resumed > 0);
 }
 
-/// Runs until it is complete or `limit` has passed; then it is killed. Answers whether it is
-/// complete. No step may run whose outcome is in `settled`.
+/// Runs the load until it is complete or `limit` has passed, and then kills it. Returns whether it is complete. No step
+/// may run whose outcome is in `settled`.
 fn run_for(load: &Load, limit: Duration, settled: &HashSet<String>) -> bool {
     let before = load.effects().len();
     let mut child = load.command(&[]).stdout(Stdio::null()).spawn().unwrap();
@@ -77,7 +78,7 @@ fn run_for(load: &Load, limit: Duration, settled: &HashSet<String>) -> bool {
     for step in &load.effects()[before..] {
         assert!(!settled.contains(step), "{step} ran again");
     }
-    // It may have ended by itself just before the signal.
+    // The process may have ended just before the signal.
     assert!(status.success() || killed, "{status}");
     status.success()
 }
@@ -91,7 +92,7 @@ fn check_complete(load: &Load, expected: &Rows) {
 }
 
 #[test]
-fn a_crash_in_a_batch_leaves_the_batches_before() {
+fn a_crash_in_a_batch_keeps_the_earlier_batches() {
     let load = Load::new();
     let crashed = load.run(&["--crash-after", "7"]);
     assert_eq!(crashed.status.signal(), Some(9));
@@ -99,17 +100,20 @@ fn a_crash_in_a_batch_leaves_the_batches_before() {
     let effects = load.effects();
     assert_eq!(effects.last().unwrap(), "load[7]");
 
-    let said = load.finish(&[]);
-    assert!(said.contains("7 steps are already in the store"), "{said}");
+    let output = load.finish(&[]);
     assert!(
-        said.contains("7 steps replayed from checkpoints, 16 ran"),
-        "{said}"
+        output.contains("7 steps are already in the store"),
+        "{output}"
+    );
+    assert!(
+        output.contains("7 steps replayed from checkpoints, 16 ran"),
+        "{output}"
     );
     assert_eq!(load.effects()[effects.len()], "load[7]");
     assert_eq!(load.number("count(*)"), 10_000);
 }
 
-/// A process may die after a batch is in the target and before its outcome is in the store.
+/// Simulates a process that dies after a batch is in the target and before its outcome is in the store.
 #[test]
 fn batches_loaded_without_a_record_are_loaded_again() {
     let load = Load::new();
@@ -123,10 +127,10 @@ fn batches_loaded_without_a_record_are_loaded_again() {
             None => drop(fs::remove_file(file)),
         }
     }
-    let said = load.finish(&[]);
+    let output = load.finish(&[]);
     assert!(
-        said.contains("7 steps replayed from checkpoints, 16 ran"),
-        "{said}"
+        output.contains("7 steps replayed from checkpoints, 16 ran"),
+        "{output}"
     );
     check_complete(&load, &load.rows());
 }
@@ -137,14 +141,14 @@ fn a_second_run_does_nothing() {
     load.finish(&[]);
     let effects = load.effects();
     assert_eq!(effects.len(), 23);
-    let said = load.finish(&[]);
-    assert!(said.contains("Nothing to do"), "{said}");
-    assert!(said.contains("--id"), "{said}");
+    let output = load.finish(&[]);
+    assert!(output.contains("Nothing to do"), "{output}");
+    assert!(output.contains("--id"), "{output}");
     assert_eq!(load.effects(), effects);
 }
 
 #[test]
-fn batches_may_have_any_size() {
+fn batches_can_have_any_size() {
     let load = Load::new();
     load.finish(&["--batch", "9999"]);
     assert_eq!(load.effects().len(), 5);
@@ -152,7 +156,7 @@ fn batches_may_have_any_size() {
 }
 
 #[test]
-fn another_input_under_the_same_id_is_refused() {
+fn a_different_input_for_the_same_id_is_an_error() {
     let load = Load::of(small());
     load.finish(&[]);
     let error = load.fail(&["--batch", "7"]);
@@ -167,19 +171,19 @@ fn another_input_under_the_same_id_is_refused() {
 }
 
 #[test]
-fn the_report_is_text_and_chart() {
+fn the_report_consists_of_text_and_a_chart() {
     let load = Load::new();
-    let said = load.finish(&[]);
+    let output = load.finish(&[]);
     let text = load.read("report.txt");
-    assert!(said.contains(&text), "{said}");
-    for fact in [
+    assert!(output.contains(&text), "{output}");
+    for part in [
         "10,000",
         "$40,545,276",
         "Unknown bird - small",
         "3,572",
         "$7,991,378",
     ] {
-        assert!(text.contains(fact), "{fact} is not in\n{text}");
+        assert!(text.contains(part), "{part} is not in\n{text}");
     }
     let chart = load.read("report.svg");
     assert!(chart.starts_with("<svg "));
@@ -202,7 +206,7 @@ fn the_report_is_text_and_chart() {
 }
 
 #[test]
-fn fresh_forgets_the_default_store() {
+fn fresh_deletes_the_default_store() {
     let load = Load::of(small());
     let name = format!("fresh-{}", std::process::id());
     let source = load.path(&format!("{name}.csv"));

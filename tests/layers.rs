@@ -1,4 +1,4 @@
-//! The direction of `use` between the folders of the core: a layer names only layers below it.
+//! Checks the direction of `use` between the folders of the core: a layer may only name the layers below it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The folders of `durable-core/src`, lowest first. Those on one line do not name each other.
+/// Folders of `durable-core/src`, lowest first. Folders on one line do not name each other.
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["store"],
@@ -22,14 +22,14 @@ const LAYERS: &[&[&str]] = &[
     &["testing"],
 ];
 
-/// Files that stand alone: they name nothing of the crate.
+/// Files that name no other part of the crate.
 const LEAVES: &[&str] = &["handler", "replay", "signal"];
 
-/// Exported macros, which belong to the root.
+/// Exported macros, which belong to the root of the crate.
 const MACROS: &[&str] = &["names", "__handler", "__site"];
 
-/// Layers whose own files name each other in one direction only, too.
-const LAYERED_INSIDE: &[&str] = &["model", "runtime"];
+/// Layers whose files must also name each other in one direction only.
+const ORDERED_LAYERS: &[&str] = &["model", "runtime"];
 
 #[test]
 fn a_layer_names_only_layers_below_it() {
@@ -51,7 +51,7 @@ fn a_layer_names_only_layers_below_it() {
 
 #[test]
 fn files_of_a_layer_name_each_other_in_one_direction() {
-    for layer in LAYERED_INSIDE {
+    for layer in ORDERED_LAYERS {
         let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for source in Source::all() {
             let [in_layer, file, ..] = &*source.module else {
@@ -68,13 +68,13 @@ fn files_of_a_layer_name_each_other_in_one_direction() {
                 .extend(named.cloned());
         }
         assert!(!names.is_empty(), "`{layer}` has no files");
-        // Files that name no other file of what is left come off until nothing is left.
+        // Remove files that name none of the remaining files, until nothing remains.
         while !names.is_empty() {
             let leaf = names
                 .iter()
                 .find(|(_, named)| named.iter().all(|file| !names.contains_key(file)));
             let Some(leaf) = leaf.map(|(file, _)| file.clone()) else {
-                panic!("files of `{layer}` name each other in a circle: {names:#?}");
+                panic!("files of `{layer}` name each other in a cycle: {names:#?}");
             };
             names.remove(&leaf);
         }
@@ -86,12 +86,12 @@ fn rank(module: &str) -> usize {
         return 0;
     }
     let layer = LAYERS.iter().position(|layer| layer.contains(&module));
-    layer.unwrap_or_else(|| panic!("`{module}` has no place in LAYERS"))
+    layer.unwrap_or_else(|| panic!("`{module}` is missing from LAYERS"))
 }
 
 struct Source {
     file: PathBuf,
-    /// Where the file stands: `runtime::operation::step`.
+    /// The module path of the file, such as `runtime::operation::step`.
     module: Vec<String>,
     /// Every path of the crate that it names, resolved to the module that defines the item.
     paths: Vec<Vec<String>>,
@@ -111,13 +111,13 @@ impl Source {
         sources.sort_by(|a, b| a.file.cmp(&b.file));
         assert!(
             sources.len() > 100,
-            "the sources are not at {}",
+            "found too few source files in {}",
             root.display()
         );
         sources
     }
 
-    /// None for the root and for unit tests, which may name what they test.
+    /// Reads a source file. Returns `None` for the root of the crate and for unit tests, which may name anything.
     fn read(root: &Path, file: &Path, exports: &BTreeMap<String, Vec<String>>) -> Option<Self> {
         let relative = file.strip_prefix(root).unwrap().to_owned();
         let mut module: Vec<String> = relative
@@ -140,7 +140,7 @@ impl Source {
             .filter_map(|line| line.split("//").next())
             .collect::<Vec<_>>()
             .join("\n");
-        // Unit tests at the end of a file.
+        // Drop the unit tests at the end of the file.
         let code = code
             .split("#[cfg(test)]\nmod tests {")
             .next()
@@ -175,7 +175,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Items that the root re-exports, with the module that each comes from.
+/// Items that the root re-exports, with the module path of each.
 fn exports(lib: &str) -> BTreeMap<String, Vec<String>> {
     let uses = lib
         .split("pub use ")
@@ -187,7 +187,7 @@ fn exports(lib: &str) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// Every path that begins with `crate` or `super`.
+/// All paths that start with `crate` or `super`.
 fn named(code: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     for start in ["crate::", "super::"] {
@@ -212,7 +212,7 @@ fn named(code: &str) -> Vec<Vec<String>> {
     paths
 }
 
-/// `a::{b, c::d}` as `a::b` and `a::c::d`.
+/// Expands `a::{b, c::d}` to `a::b` and `a::c::d`.
 fn expand(text: &str) -> Vec<Vec<String>> {
     let text = text.replace(" as ", "::as::");
     let text: String = text.split_whitespace().collect();
@@ -246,14 +246,14 @@ fn expand(text: &str) -> Vec<Vec<String>> {
     items
 }
 
-/// The path from the root of the crate, without `crate`.
+/// Resolves a path to a path from the root of the crate, without `crate`.
 fn absolute(module: &[String], path: &[String]) -> Option<Vec<String>> {
     let ups = path.iter().take_while(|part| *part == "super").count();
     let path = match ups {
         0 => path[1..].to_vec(),
         _ => {
-            let around = &module[..module.len().checked_sub(ups)?];
-            around.iter().chain(&path[ups..]).cloned().collect()
+            let parent = &module[..module.len().checked_sub(ups)?];
+            parent.iter().chain(&path[ups..]).cloned().collect()
         }
     };
     (!path.is_empty()).then_some(path)

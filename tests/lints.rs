@@ -1,4 +1,4 @@
-//! Lints that the output of the attribute must not trip, whatever a user denies. Checked by clippy.
+//! The output of the attribute must not trigger lints, whatever a user denies. Checked when clippy runs.
 #![deny(warnings, clippy::all, clippy::pedantic, clippy::nursery, missing_docs)]
 #![deny(missing_debug_implementations, unused_qualifications, unreachable_pub)]
 #![deny(

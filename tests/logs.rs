@@ -1,6 +1,6 @@
-//! A log line of a handler appears once, however often it is resumed.
+//! A log line of a handler is written once, however often the handler is resumed.
 //!
-//! A binary of its own: which spans are on is decided for the whole process.
+//! This is a separate test binary, because enabled spans are a setting of the whole process.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 
 use tokio::time::Instant;
 
-/// A clock that follows tokio's, which a paused runtime moves on whenever nothing runs.
+/// A clock that follows tokio's, which a paused runtime advances whenever nothing runs.
 struct TokioClock(Instant);
 
 impl durable::Clock for TokioClock {
@@ -40,7 +40,7 @@ impl Write for Lines {
 }
 
 #[durable]
-async fn talks(_n: u32) -> Result<(), BoxError> {
+async fn logs_progress(_n: u32) -> Result<(), BoxError> {
     tracing::info!("begins");
     step!("work", {
         tracing::info!("works");
@@ -69,7 +69,7 @@ async fn talks(_n: u32) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What is logged while `handler` runs, as often as it is resumed.
+/// Returns the log of running `handler` to its end.
 fn logged<F>(handler: F, filter: ReplayFilter, limit: usize, invocations: u64) -> String
 where
     F: IntoHandler,
@@ -106,7 +106,7 @@ fn count(text: &str, line: &str) -> usize {
 
 #[test]
 fn lines_appear_once_in_each_scope() {
-    let text = logged(talks, ReplayFilter::new(), 10_000, 4);
+    let text = logged(logs_progress, ReplayFilter::new(), 10_000, 4);
     for line in [
         "begins",
         "works",
@@ -126,13 +126,13 @@ fn lines_appear_once_in_each_scope() {
 }
 
 #[test]
-fn replayed_lines_are_let_through_on_request() {
-    let text = logged(talks, ReplayFilter::new().replayed(true), 10_000, 4);
+fn replayed_lines_are_written_on_request() {
+    let text = logged(logs_progress, ReplayFilter::new().replayed(true), 10_000, 4);
     assert_eq!(count(&text, "begins"), 4, "{text}");
     assert_eq!(
         count(&text, "works"),
         1,
-        "a body that is not run logs nothing"
+        "a body that does not run logs nothing"
     );
     assert_eq!(count(&text, "left waited"), 2, "{text}");
     assert_eq!(count(&text, "ends"), 1, "{text}");
@@ -142,27 +142,27 @@ async fn lines(text: &str) -> Result<String, String> {
     Ok(text.repeat(40))
 }
 
-/// Scopes that are entered again although they have ended: their values are too large, or a step in
-/// them may be taken back.
+/// Scopes that are entered again on a replay although they have ended, because their values are too large or because
+/// a step in them has an undo body.
 #[durable]
-async fn entered_again(_n: u32) -> Result<(), BoxError> {
+async fn reentered_scopes(_n: u32) -> Result<(), BoxError> {
     let large = scope!("large", {
         tracing::info!("large begins");
         let part = step!(lines("l").await).await?;
-        tracing::info!("large goes on");
+        tracing::info!("large continues");
         Ok(part.clone() + &part)
     });
     large.await?;
     let undoes = scope!("undoes", {
         step!(undo = |_lines| Ok(()), lines("u").await).await?;
-        tracing::info!("undoes goes on");
+        tracing::info!("undoes continues");
         Ok(())
     });
     undoes.await?;
     let map = map!("map", 0..2, |n| {
         tracing::info!("item {n} begins");
         let part = step!(lines("m").await).await?;
-        tracing::info!("item {n} goes on");
+        tracing::info!("item {n} continues");
         Ok(part.clone() + &part)
     });
     map.await;
@@ -174,21 +174,21 @@ async fn entered_again(_n: u32) -> Result<(), BoxError> {
 }
 
 #[test]
-fn what_has_ended_and_is_entered_again_logs_nothing() {
-    let text = logged(entered_again, ReplayFilter::new(), 50, 3);
+fn reentered_scopes_log_nothing_again() {
+    let text = logged(reentered_scopes, ReplayFilter::new(), 50, 3);
     for line in [
         "large begins",
-        "large goes on",
-        "undoes goes on",
+        "large continues",
+        "undoes continues",
         "item 0 begins",
-        "item 1 goes on",
+        "item 1 continues",
         "before the wait",
         "after the wait",
     ] {
         assert_eq!(count(&text, line), 1, "{line:?} in\n{text}");
     }
-    let all = logged(entered_again, ReplayFilter::new().replayed(true), 50, 3);
-    assert_eq!(count(&all, "large goes on"), 3, "{all}");
+    let all = logged(reentered_scopes, ReplayFilter::new().replayed(true), 50, 3);
+    assert_eq!(count(&all, "large continues"), 3, "{all}");
 }
 
 #[durable]

@@ -1,4 +1,4 @@
-//! Files that are not as tidy as the one in the repository.
+//! Source files that are untidy or invalid.
 
 use std::fs;
 
@@ -49,7 +49,7 @@ fn cells_are_cleaned() {
 }
 
 #[test]
-fn a_bad_file_is_refused_before_anything_is_written() {
+fn an_invalid_file_is_an_error_before_anything_is_written() {
     let rows = |row: &str| format!("{HEADER}\n{ROW}\n{row}\n");
     let cases: [(Vec<u8>, &[&str]); 9] = [
         (b"".into(), &["is empty"]),
@@ -101,7 +101,7 @@ fn a_bad_file_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn what_cannot_be_used_is_named() {
+fn an_unusable_file_is_named_in_the_error() {
     let load = Load::of(small());
     fs::remove_file(&load.source).unwrap();
     assert!(load.fail(&[]).contains("source.csv"));
@@ -109,7 +109,7 @@ fn what_cannot_be_used_is_named() {
     let load = Load::of(small());
     fs::write(
         load.path("target.db"),
-        "no database, but long enough for one\n".repeat(100),
+        "not a database, but long enough for one\n".repeat(100),
     )
     .unwrap();
     assert!(load.fail(&[]).contains("target.db"));

@@ -1,4 +1,4 @@
-//! The example as a process, with a folder of its own to work in.
+//! Runs the example as a process in its own folder.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,17 +10,17 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
-/// The rows of a target, each with its line first.
+/// Rows of a target, each with its line number first.
 pub(crate) type Rows = Vec<Vec<Value>>;
 
-/// Everything one load reads and writes.
+/// Files that one load reads and writes.
 pub(crate) struct Load {
     folder: TempDir,
     pub(crate) source: PathBuf,
 }
 
 impl Load {
-    /// A load of the 10 000 reports.
+    /// Creates a load of the data in the repository: 10 000 reports.
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -28,7 +28,7 @@ impl Load {
         }
     }
 
-    /// A load of another file.
+    /// Creates a load of a file with this content.
     pub(crate) fn of(text: impl AsRef<[u8]>) -> Self {
         let mut load = Self::new();
         load.source = load.path("source.csv");
@@ -40,7 +40,7 @@ impl Load {
         self.folder.path().join(name)
     }
 
-    /// The program with everything in this folder, and `more` arguments.
+    /// Returns a command that runs the program in this folder, with `more` arguments.
     pub(crate) fn command(&self, more: &[&str]) -> Command {
         let mut command = program();
         let paths = [
@@ -62,7 +62,7 @@ impl Load {
         self.command(more).output().unwrap()
     }
 
-    /// Runs to the end, which must be a good one.
+    /// Runs the program, which must succeed, and returns its output.
     pub(crate) fn finish(&self, more: &[&str]) -> String {
         let output = self.run(more);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -70,7 +70,7 @@ impl Load {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs to an end that must be an error, and no panic.
+    /// Runs the program, which must fail with an error and without a panic, and returns the error.
     pub(crate) fn fail(&self, more: &[&str]) -> String {
         let output = self.run(more);
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -79,15 +79,15 @@ impl Load {
         stderr
     }
 
-    /// The steps whose bodies have begun, in order.
+    /// The steps whose bodies began, in order.
     pub(crate) fn effects(&self) -> Vec<String> {
         let log = fs::read_to_string(self.path("effects.log")).unwrap_or_default();
         let step = |line: &str| line.split(' ').next().map(str::to_owned);
         log.lines().filter_map(step).collect()
     }
 
-    /// The steps whose outcomes are in the store. Looks at a copy, so that the next process finds
-    /// the files exactly as the last one left them.
+    /// The steps whose outcomes are in the store. Reads a copy, so that the next process finds the files exactly as the
+    /// last one left them.
     pub(crate) async fn settled(&self) -> HashSet<String> {
         let copy = tempfile::tempdir().unwrap();
         for name in ["store.db", "store.db-wal"] {
@@ -121,7 +121,7 @@ impl Load {
             .unwrap()
     }
 
-    /// What SQLite computes over the target.
+    /// Evaluates an SQL expression over the target.
     pub(crate) fn number(&self, expression: &str) -> i64 {
         let target = Connection::open(self.path("target.db")).unwrap();
         let query = format!("SELECT {expression} FROM bird_strikes");
@@ -137,7 +137,7 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The example, built with the features of these tests.
+/// The example program, built together with the tests.
 pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_etl"))
 }

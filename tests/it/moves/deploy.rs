@@ -1,12 +1,13 @@
 //! Runs one build until it waits, then another build on its history.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use durable::sqlite::SqliteStore;
 use durable::store::{AdminStore, MemoryStore, Store};
-use durable::{BoxError, Durable, Handler, IntoHandler, Report};
+use durable::{BoxError, Durable, Handler, IntoHandler, OperationId, Record, Report, Status};
 use tempfile::TempDir;
 
 use crate::support::{Crash, Effects, Probe, TokioClock};
@@ -86,10 +87,10 @@ impl Deploy {
         let run = durable::run(handler, "a", ())
             .clock(TokioClock::shared())
             .state(&self.world);
-        let run = run.store(probe).into_future();
+        let run = run.store(probe.clone()).into_future();
         tokio::select! {
             ended = run => panic!("it did not wait: {ended:?}"),
-            () = advance(Duration::from_millis(50), 40) => {}
+            () = self.until_idle(&probe) => {}
         }
         self.world.open.store(true, SeqCst);
         self.world.effects.take()
@@ -108,25 +109,78 @@ impl Deploy {
         let run = run.store(probe.clone()).report();
         tokio::select! {
             report = probe.survive(run) => report,
-            () = advance(Duration::from_secs(60), u32::MAX) => None,
+            () = self.advance_forever() => None,
+        }
+    }
+
+    /// Advances time by two seconds, enough for the START of a step that hangs, and completes once everything that the
+    /// process wrote is in the store.
+    async fn until_idle(&self, probe: &Probe) {
+        if self.kept != Kept::Sqlite {
+            return tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        for _ in 0..10 {
+            pass(Duration::from_millis(200)).await;
+        }
+        let (mut batches, mut idle) = (0, 0);
+        while idle < 10 {
+            pass(Duration::ZERO).await;
+            let written = probe.batches.lock().unwrap().clone();
+            idle = if written.len() == batches {
+                idle + 1
+            } else {
+                0
+            };
+            batches = written.len();
+            let stored = self.all_records().await;
+            let latest: HashMap<_, _> = written
+                .iter()
+                .flat_map(|batch| &batch.records)
+                .map(|record| (record.id, record.status))
+                .collect();
+            if !latest
+                .iter()
+                .all(|(id, status)| stored.contains(&(*id, *status)))
+            {
+                idle = 0;
+            }
+        }
+    }
+
+    /// The records of all executions, children included.
+    async fn all_records(&self) -> HashSet<(OperationId, Status)> {
+        let store = self.process(Crash::Never).await;
+        let mut records = HashSet::new();
+        for execution in store.list(Default::default()).await.unwrap() {
+            let history = store.history(&execution.id).await.unwrap();
+            records.extend(history.iter().map(|record| (record.id, record.status)));
+        }
+        records
+    }
+
+    /// Lets time pass until the process ends.
+    async fn advance_forever(&self) {
+        loop {
+            match self.kept {
+                Kept::Sqlite => pass(Duration::from_secs(60)).await,
+                Kept::Memory | Kept::Forgetful => std::future::pending().await,
+            }
         }
     }
 
     /// The recorded history.
-    pub(super) async fn history(&self) -> Vec<durable::Record> {
+    pub(super) async fn history(&self) -> Vec<Record> {
         let store = self.process(Crash::Never).await;
         store.history(&"a".parse().unwrap()).await.unwrap()
     }
 }
 
-/// Advances time in this many steps. Lets other threads work in between, because a paused clock does not wait for
-/// them.
-async fn advance(step: Duration, steps: u32) {
-    for _ in 0..steps {
-        let work = || std::thread::sleep(Duration::from_millis(2));
-        tokio::task::spawn_blocking(work).await.unwrap();
-        tokio::time::advance(step).await;
-    }
+/// Advances a paused clock by this much, after a moment of real time. SQLite works in threads, which a paused clock does
+/// not wait for.
+async fn pass(time: Duration) {
+    let work = || std::thread::sleep(Duration::from_millis(2));
+    tokio::task::spawn_blocking(work).await.unwrap();
+    tokio::time::advance(time).await;
 }
 
 /// Checks, on every store and after a crash around each checkpoint, that the second build resumes the history of the

@@ -46,7 +46,10 @@ async fn a_deleted_store_file_ends_the_worker_with_an_error() {
     client.start(long, "a", 10_000).await.unwrap();
     until(async || effects.all().len() > 20).await;
     std::fs::remove_file(&path).unwrap();
+    // Skips the time for which the worker tries again.
+    tokio::time::pause();
     let error = serving.ended().await.unwrap_err();
+    tokio::time::resume();
     assert!(
         matches!(&error, WorkerError::Store(error) if error.kind() == StoreErrorKind::Unusable)
     );

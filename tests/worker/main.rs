@@ -2,6 +2,7 @@
 
 mod basics;
 mod chaos;
+mod clock;
 mod faults;
 mod inputs;
 mod operators;

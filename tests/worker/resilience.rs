@@ -8,6 +8,7 @@ use durable::store::{ExecutionStatus, MemoryStore, StoreErrorKind};
 use durable::{Client, Worker, WorkerError};
 use tokio::sync::Notify;
 
+use crate::clock::PausedClock;
 use crate::support::{Effects, Faulty, Serving, status};
 
 #[durable]
@@ -128,12 +129,21 @@ async fn bodies_that_exceed_the_grace_period_are_interrupted() {
     serving.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn temporary_store_errors_do_not_end_the_worker() {
-    let store = MemoryStore::new();
+    let clock = PausedClock::shared();
+    let store = MemoryStore::with_clock(Arc::clone(&clock));
     let faulty = Arc::new(Faulty::new(store.clone(), 5, 3));
-    let serving = Serving::begin(Worker::new(faulty.clone()).register(fine));
-    let handle = Client::new(store).start(fine, "a", 1).await.unwrap();
+    let serving = Serving::begin(
+        Worker::new(faulty.clone())
+            .clock(Arc::clone(&clock))
+            .register(fine),
+    );
+    let handle = Client::new(store)
+        .clock(clock)
+        .start(fine, "a", 1)
+        .await
+        .unwrap();
     assert_eq!(handle.result().await.unwrap(), 2);
     // Delays double, so there is no hot loop.
     assert!(faulty.calls.load(Ordering::SeqCst) < 20);

@@ -1,9 +1,12 @@
 //! Several builds at once: what one build cannot run, another one resumes.
 
+use std::sync::Arc;
+
 use durable::prelude::*;
 use durable::store::{ExecutionStatus, MemoryStore};
-use durable::{Client, Worker};
+use durable::{Client, Clock, Worker};
 
+use crate::clock::PausedClock;
 use crate::support::{Serving, status, until};
 
 fn value(n: u32) -> Result<u32, BoxError> {
@@ -57,10 +60,14 @@ mod fixed {
     }
 }
 
+fn worker(store: &MemoryStore, clock: &Arc<dyn Clock>) -> Worker<()> {
+    Worker::new(store.clone()).clock(Arc::clone(clock))
+}
+
 /// Starts an execution that waits for its callback, and returns the callback's id.
-async fn waiting(store: &MemoryStore) -> (Client, String) {
-    let client = Client::new(store.clone());
-    let serving = Serving::begin(Worker::new(store.clone()).register(first::order));
+async fn waiting(store: &MemoryStore, clock: &Arc<dyn Clock>) -> (Client, String) {
+    let client = Client::new(store.clone()).clock(Arc::clone(clock));
+    let serving = Serving::begin(worker(store, clock).register(first::order));
     let handle = client.start(first::order, "a", 7).await.unwrap();
     until(async || status(store, "a").await == ExecutionStatus::Suspended).await;
     let history = client.history(handle.id()).await.unwrap();
@@ -68,11 +75,12 @@ async fn waiting(store: &MemoryStore) -> (Client, String) {
     (client, history[1].handle.clone().unwrap())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_blocked_execution_resumes_with_a_compatible_build() {
-    let store = MemoryStore::new();
-    let (client, callback) = waiting(&store).await;
-    let broken = Serving::begin(Worker::new(store.clone()).register(broken::order));
+    let clock = PausedClock::shared();
+    let store = MemoryStore::with_clock(Arc::clone(&clock));
+    let (client, callback) = waiting(&store, &clock).await;
+    let broken = Serving::begin(worker(&store, &clock).register(broken::order));
     client.complete(&callback, &1).await.unwrap();
     until(async || status(&store, "a").await == ExecutionStatus::Blocked).await;
     let id = "a".parse().unwrap();
@@ -81,7 +89,7 @@ async fn a_blocked_execution_resumes_with_a_compatible_build() {
     // The build that blocked it does not try again.
     tokio::time::sleep(Duration::from_millis(2500)).await;
     assert_eq!(status(&store, "a").await, ExecutionStatus::Blocked);
-    let fixed = Serving::begin(Worker::new(store.clone()).register(fixed::order));
+    let fixed = Serving::begin(worker(&store, &clock).register(fixed::order));
     until(async || status(&store, "a").await == ExecutionStatus::Succeeded).await;
     let handle = client.handle(fixed::order, "a").unwrap();
     assert_eq!(handle.result().await.unwrap(), 9);
@@ -89,12 +97,13 @@ async fn a_blocked_execution_resumes_with_a_compatible_build() {
     fixed.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_incompatible_builds_do_not_retry_endlessly() {
-    let store = MemoryStore::new();
-    let (client, callback) = waiting(&store).await;
-    let one = Serving::begin(Worker::new(store.clone()).register(broken::order));
-    let two = Serving::begin(Worker::new(store.clone()).register(broken_again::order));
+    let clock = PausedClock::shared();
+    let store = MemoryStore::with_clock(Arc::clone(&clock));
+    let (client, callback) = waiting(&store, &clock).await;
+    let one = Serving::begin(worker(&store, &clock).register(broken::order));
+    let two = Serving::begin(worker(&store, &clock).register(broken_again::order));
     client.complete(&callback, &1).await.unwrap();
     let id = "a".parse().unwrap();
     until(async || status(&store, "a").await == ExecutionStatus::Blocked).await;
@@ -111,11 +120,12 @@ async fn two_incompatible_builds_do_not_retry_endlessly() {
     two.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_new_build_name_tries_again() {
-    let store = MemoryStore::new();
-    let (client, callback) = waiting(&store).await;
-    let broken = || Worker::new(store.clone()).register(broken::order);
+    let clock = PausedClock::shared();
+    let store = MemoryStore::with_clock(Arc::clone(&clock));
+    let (client, callback) = waiting(&store, &clock).await;
+    let broken = || worker(&store, &clock).register(broken::order);
     let serving = Serving::begin(broken());
     client.complete(&callback, &1).await.unwrap();
     until(async || status(&store, "a").await == ExecutionStatus::Blocked).await;

@@ -81,11 +81,7 @@ async fn steps_of_killed_processes_run_again() {
 /// The service does not count interruptions, so each is recorded as an operation once the step is a minute old.
 #[tokio::test]
 async fn steps_fail_after_repeated_interruptions() {
-    let config = Config {
-        speedup: 1.0,
-        ..with_deadline(Duration::from_secs(1))
-    };
-    let harness = Harness::new("never_ends", config).await;
+    let harness = Harness::new("never_ends", with_deadline(Duration::from_secs(1))).await;
     let execution = harness.start(json!(null));
     let outcome = |recording: &Recording| recording.invocations.first()?.end.clone();
     assert_eq!(

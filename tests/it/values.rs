@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
-use durable::store::{AesGcm, ExecutionStore as _, MemoryStore, SealedStore, Store, StoreErrorKind};
+use durable::store::{
+    AesGcm, ExecutionStore as _, MemoryStore, SealedStore, Store, StoreErrorKind,
+};
 use durable::{Client, Codec, Json, MessagePack, Raw, Text};
 
 #[path = "round_trip.rs"]

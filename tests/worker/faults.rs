@@ -142,7 +142,7 @@ async fn full_disk_child() {
     let why = why.expect("the disk is never full");
     println!("@full {why}");
     assert!(
-        why.contains("nothing was changed") || why.contains("look at the disk"),
+        why.contains("nothing was changed") || why.contains("check the disk"),
         "{why}"
     );
     let pid = std::process::id().to_string();

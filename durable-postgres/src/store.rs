@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use durable_core::store::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
-    ClaimRequest, Claimed, Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease,
-    NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started,
-    StoreError, StoreErrorKind, WorkStore, WorkerFilter,
+    ClaimRequest, Claimed, Counts, Durability, Execution, ExecutionStore, Fence, Filter, Firing,
+    Lease, NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore,
+    Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
 
-use crate::admin::{ApplyChange, History, List};
+use crate::admin::{ApplyChange, CountAll, History, List};
 use crate::checkpoint::{Checkpoint, Linked, Load};
 use crate::claim::{Claim, Renew, claim};
 use crate::claim_due::ClaimBatch;
@@ -337,6 +337,10 @@ impl CallbackStore for PostgresStore {
 }
 
 impl AdminStore for PostgresStore {
+    fn counts(&self, limit: usize) -> BoxFuture<'_, Result<Counts, StoreError>> {
+        Box::pin(self.inner.database.run(CountAll(limit)))
+    }
+
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         Box::pin(self.inner.database.run(List(filter)))
     }

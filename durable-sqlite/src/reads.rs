@@ -4,7 +4,7 @@ use std::path::Path;
 
 use durable_core::store::notifier::Changes;
 use durable_core::store::{
-    Execution, ExecutionStatus, Filter, ScheduleEntry, StoreError, StoreErrorKind,
+    Count, Counts, Execution, ExecutionStatus, Filter, ScheduleEntry, StoreError, StoreErrorKind,
 };
 use durable_core::{ExecutionId, Record, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
@@ -46,6 +46,9 @@ const SELECT_LIST: &str = concat!(
       AND (?8 IS NULL OR created_at >= ?8) AND (?9 IS NULL OR created_at < ?9) \
       AND (?10 IS NULL OR updated_at < ?10) AND (?11 IS NULL OR paused = ?11) ORDER BY id LIMIT ?4"
 );
+
+const SELECT_COUNTS: &str = "SELECT handler, status, count(*), min(created_at), max(updated_at) FROM (SELECT handler, status, \
+                      created_at, updated_at FROM executions LIMIT ?1) GROUP BY handler, status";
 
 const SELECT_SCHEDULES: &str = concat!(
     "SELECT ",
@@ -116,6 +119,31 @@ pub(crate) fn list(
         found.push(execution(row, path)?.1);
     }
     Ok(found)
+}
+
+/// Counts up to `limit` executions. Their rows are read, what is stored beside them in overflow pages is not.
+pub(crate) fn counts(conn: &Connection, path: &Path, limit: usize) -> Result<Counts, Fault> {
+    let mut statement = conn.prepare_cached(SELECT_COUNTS)?;
+    let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut counts = Counts::default();
+    while let Some(row) = rows.next()? {
+        let word: String = row.get(1)?;
+        let status = ExecutionStatus::from_word(&word).ok_or_else(|| {
+            corrupt(
+                path,
+                format_args!("an execution has the unknown status `{word}`"),
+            )
+        })?;
+        counts.add(Count {
+            handler: row.get(0)?,
+            status,
+            executions: row.get::<_, i64>(2)?.cast_unsigned(),
+            oldest: Timestamp::from_millis(row.get(3)?),
+            updated: Timestamp::from_millis(row.get(4)?),
+        });
+    }
+    counts.complete = counts.total() < limit as u64;
+    Ok(counts)
 }
 
 /// Reads the execution with this key. The inner result is an error if its row cannot be decoded.

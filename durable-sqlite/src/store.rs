@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use durable_core::store::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
-    ClaimRequest, Claimed, Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease,
-    NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started,
-    StoreError, StoreErrorKind, WorkStore, WorkerFilter,
+    ClaimRequest, Claimed, Counts, Durability, Execution, ExecutionStore, Fence, Filter, Firing,
+    Lease, NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore,
+    Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 
@@ -346,6 +346,11 @@ impl AdminStore for SqliteStore {
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         let find = move |conn: &_, path: &_| reads::list(conn, path, &filter);
         Box::pin(self.inner.readers.read(find))
+    }
+
+    fn counts(&self, limit: usize) -> BoxFuture<'_, Result<Counts, StoreError>> {
+        let count = move |conn: &_, path: &_| reads::counts(conn, path, limit);
+        Box::pin(self.inner.readers.read(count))
     }
 
     fn history<'a>(

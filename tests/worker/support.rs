@@ -145,7 +145,7 @@ impl CallbackStore for Faulty {
 }
 
 impl AdminStore for Faulty {
-    forward_store!(store: list, history, change);
+    forward_store!(store: list, counts, history, change);
 }
 
 impl QueueStore for Faulty {

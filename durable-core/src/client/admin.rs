@@ -4,7 +4,7 @@ use super::Client;
 use super::rewind::{Plan, RetryFrom, plan};
 use super::selection::{Bulk, Selection};
 use crate::store::{
-    Change, Execution, ExecutionStatus, Filter, StoreError, StoreErrorKind, refuse_sealed,
+    Change, Counts, Execution, ExecutionStatus, Filter, StoreError, StoreErrorKind, refuse_sealed,
 };
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
@@ -26,6 +26,24 @@ impl Client {
     /// Errors of the store.
     pub async fn list(&self, filter: Filter) -> Result<Vec<Execution>, StoreError> {
         self.store.list(filter).await
+    }
+
+    /// Counts executions by handler and status; `limit` executions at most.
+    ///
+    /// ```
+    /// # async fn f(client: durable_core::Client) -> Result<(), durable_core::BoxError> {
+    /// let counts = client.counts(100_000).await?;
+    /// for count in &counts.counts {
+    ///     println!("{} {}: {}", count.handler, count.status, count.executions);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn counts(&self, limit: usize) -> Result<Counts, StoreError> {
+        self.store.counts(limit).await
     }
 
     /// Returns all records of an execution, in the order in which they were first written.

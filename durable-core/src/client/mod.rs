@@ -1,6 +1,7 @@
 //! Client: starts, awaits and manages executions and completes callbacks.
 
 mod admin;
+mod queues;
 mod rewind;
 mod selection;
 mod start;

@@ -270,3 +270,38 @@ pub(super) async fn history_needs_no_lease(store: Store) -> Outcome {
     );
     Ok(())
 }
+
+pub(super) async fn executions_are_counted_by_handler_and_status(store: Store) -> Outcome {
+    expect_eq!(
+        store.counts(9).await?.total(),
+        0,
+        "counted in an empty store"
+    );
+    for name in ["a", "b", "c"] {
+        store.start(new(name)?).await?;
+    }
+    let mut other = new("d")?;
+    (other.handler, other.created_at) = ("other\u{0}".into(), at(5));
+    store.start(other).await?;
+    let lease = store.claim(&id("b")?, at(7), TTL).await?;
+    let output = json("1");
+    let end = ending(1, ExecutionUpdate::Succeed { output });
+    store.checkpoint(&lease.fence, end).await?;
+    let counts = store.counts(9).await?;
+    let all = counts.counts.iter();
+    let all = all.map(|count| (count.handler.as_str(), count.status, count.executions));
+    expect_eq!(
+        all.collect::<Vec<_>>(),
+        [
+            ("etl", ExecutionStatus::Queued, 2),
+            ("etl", ExecutionStatus::Succeeded, 1),
+            ("other\u{0}", ExecutionStatus::Queued, 1),
+        ],
+        "by handler and status"
+    );
+    expect_eq!(counts.complete, true, "everything is counted");
+    expect_eq!(counts.counts[2].oldest, at(5), "the oldest");
+    let some = store.counts(2).await?;
+    expect_eq!((some.total(), some.complete), (2, false), "up to a limit");
+    Ok(())
+}

@@ -83,6 +83,7 @@ static CASES: &[(&str, Case)] = cases![
     children::children_may_end_concurrently,
     children::a_continued_child_settles_its_operation_at_the_end_of_the_chain,
     children::an_execution_without_a_parent_can_be_continued,
+    executions::executions_are_counted_by_handler_and_status,
     executions::start_is_idempotent,
     executions::start_does_not_change_an_existing_execution,
     executions::unknown_executions_are_not_found,

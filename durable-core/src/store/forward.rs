@@ -45,7 +45,7 @@
 /// }
 ///
 /// impl AdminStore for Logged {
-///     forward_store!(inner: list, history, change);
+///     forward_store!(inner: list, counts, history, change);
 /// }
 ///
 /// impl QueueStore for Logged {
@@ -124,6 +124,9 @@ macro_rules! forward_store {
         $crate::forward_store!(
             @fn_ $field list(filter: $crate::store::Filter) -> ::std::vec::Vec<$crate::store::Execution>
         );
+    };
+    (@counts $field:ident) => {
+        $crate::forward_store!(@fn_ $field counts(limit: usize) -> $crate::store::Counts);
     };
     (@history $field:ident) => {
         $crate::forward_store!(

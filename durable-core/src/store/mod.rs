@@ -7,6 +7,7 @@ mod change;
 mod checkpoint;
 #[cfg(feature = "checksum")]
 mod checksum;
+mod counts;
 mod error;
 mod execution;
 mod forward;
@@ -26,6 +27,7 @@ pub(crate) use chain::cancel_chain;
 pub use checkpoint::{Ack, Batch, ExecutionUpdate, Fence, Page};
 #[cfg(feature = "checksum")]
 pub use checksum::Checksum;
+pub use counts::{Count, Counts};
 pub use error::{StoreError, StoreErrorKind};
 use execution::cancelled_unrun;
 pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};

@@ -7,10 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::counts::count;
 use super::{
-    Ack, Batch, CallbackId, Capabilities, Change, ClaimRequest, Claimed, Execution, Fence, Filter,
-    Firing, Lease, NewExecution, Page, Queue, QueueState, ScheduleEntry, Started, StoreError,
-    StoreErrorKind, WorkerFilter,
+    Ack, Batch, CallbackId, Capabilities, Change, ClaimRequest, Claimed, Counts, Execution, Fence,
+    Filter, Firing, Lease, NewExecution, Page, Queue, QueueState, ScheduleEntry, Started,
+    StoreError, StoreErrorKind, WorkerFilter,
 };
 use crate::model::record::{Completion, Record};
 use crate::{BoxFuture, ExecutionId, Timestamp};
@@ -173,6 +174,13 @@ pub trait AdminStore: ExecutionStore {
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         let _ = filter;
         unsupported("listings")
+    }
+
+    /// Counts executions by handler and status, in this order; `limit` executions at most.
+    ///
+    /// By default they are listed for it. A store that can count without reading inputs and outputs should.
+    fn counts(&self, limit: usize) -> BoxFuture<'_, Result<Counts, StoreError>> {
+        Box::pin(count(self, limit))
     }
 
     /// Returns all records of an execution, in ascending order of [`Record::seq`]. Needs no lease.

@@ -283,6 +283,8 @@ impl CallbackStore for SealedStore {
 }
 
 impl AdminStore for SealedStore {
+    forward_store!(inner: counts);
+
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         Box::pin(async move {
             let executions = self.inner.list(filter).await?.into_iter();

@@ -47,6 +47,9 @@ pub enum CliError {
     /// The local Lambda service or a function failed to start.
     #[error("{0}")]
     Lambda(String),
+    /// The server does not start.
+    #[error("{0}")]
+    Serve(String),
     /// The output could not be encoded as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),

@@ -12,15 +12,14 @@ mod graph;
 pub mod json;
 pub mod render;
 mod run;
-mod secrets;
 mod store;
-mod text;
-mod tree;
 
 pub use args::{
     Callback, CatchUp, ChangeArgs, Check, Cli, Command, Gc, Graph, Ls, MatchArgs, Overlap,
     QueueArgs, QueueCommand, Retry, ScheduleCommand, SelectArgs, SetSchedule, Show, Start,
 };
+#[cfg(feature = "serve")]
+pub use args::Serve;
 #[cfg(feature = "lambda")]
 pub use args::{Lambda, Sandbox};
 pub use error::CliError;

@@ -30,6 +30,8 @@ pub async fn run_to(
         Command::Show(args) if args.follow => follow::run(&cli.store, args, style, print).await,
         #[cfg(feature = "lambda")]
         Command::Lambda(args) => crate::commands::lambda::run(args, print).await,
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => crate::commands::serve::run(&cli.store, args, print).await,
         _ => {
             print(&run(cli, style).await?);
             Ok(())
@@ -62,6 +64,10 @@ pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
         #[cfg(feature = "lambda")]
         Command::Lambda(_) => Err(CliError::Usage(
             "`durable lambda` runs until it is stopped: use `run_to` to get its output".into(),
+        )),
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => Err(CliError::Usage(
+            "`durable serve` has no single answer: it runs until it is stopped".into(),
         )),
         #[cfg(feature = "lambda")]
         Command::Sandbox(args) => crate::commands::sandbox::run(&args),

@@ -7,6 +7,8 @@ mod lambda;
 mod queue;
 mod schedule;
 mod select;
+#[cfg(feature = "serve")]
+mod serve;
 mod values;
 
 use clap::{Args, Parser, Subcommand};
@@ -22,6 +24,8 @@ pub use queue::{QueueArgs, QueueCommand};
 pub use schedule::{CatchUp, Overlap, ScheduleCommand, SetSchedule};
 pub(crate) use select::Selection;
 pub use select::{ChangeArgs, MatchArgs, SelectArgs};
+#[cfg(feature = "serve")]
+pub use serve::Serve;
 
 /// Inspect and manage durable executions
 #[derive(Debug, Parser)]
@@ -81,6 +85,9 @@ pub enum Command {
     /// Manage schedules
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Serve a page and an API over the store
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     /// Run Lambda functions locally, with the durable execution API
     #[cfg(feature = "lambda")]
     Lambda(Box<Lambda>),

@@ -162,10 +162,7 @@ fn result(
 ) -> Result<String, CliError> {
     let verb = verb(change);
     let text = if options.json {
-        let refused = refused.iter().map(|(id, why)| Refusal {
-            id: id.to_string(),
-            why: why.to_string(),
-        });
+        let refused = refused.iter().map(|(id, why)| Refusal::new(id, why));
         print_json(&ChangeResult::new(
             verb,
             options.dry_run,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use durable_server::lambda::{File, Function, Options, Server, ServerError, State};
 use tokio::sync::mpsc;
 
+use super::signal::shutdown;
 use crate::CliError;
 use crate::args::Lambda;
 
@@ -30,6 +31,10 @@ pub(crate) async fn run(
         key.is_some(),
         &functions,
     ));
+    #[cfg(feature = "serve")]
+    if let Some(page) = server.page() {
+        print(&format!("Page: {page}\n"));
+    }
     let stop = shutdown();
     tokio::pin!(stop);
     loop {
@@ -148,21 +153,4 @@ fn failed(error: ServerError) -> CliError {
         ServerError::Options(error) => CliError::Usage(error.to_string()),
         error => CliError::Lambda(error.to_string()),
     }
-}
-
-/// Waits for a signal to stop.
-async fn shutdown() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    // If no handler can be installed, the signal ends the process.
-    let _ = tokio::signal::ctrl_c().await;
 }

@@ -9,4 +9,8 @@ pub(crate) mod queue;
 #[cfg(feature = "lambda")]
 pub(crate) mod sandbox;
 pub(crate) mod schedule;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
+#[cfg(any(feature = "lambda", feature = "serve"))]
+mod signal;
 pub(crate) mod start;

@@ -4,8 +4,8 @@ use durable_core::store::Execution;
 use durable_core::{Record, Timestamp};
 
 use super::style::{Style, Tone};
-use crate::text;
-use crate::tree::tree;
+use durable_server::view::text;
+use durable_server::view::tree;
 
 /// Formats a line for each operation whose `seq` is among `changed`, in the order of the tree, without
 /// values and errors.

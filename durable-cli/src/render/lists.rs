@@ -5,7 +5,7 @@ use durable_core::store::{Queue, QueueState, ScheduleEntry};
 
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Table};
-use crate::text;
+use durable_server::view::text;
 
 /// Formats queues, their limits and the number of their executions as a table.
 pub fn queues(queues: &[QueueState], style: Style) -> String {

@@ -5,9 +5,9 @@ use durable_core::{Kind, OperationError, Payload, Record, Status, Timestamp};
 
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Table};
-use crate::secrets::Secrets;
-use crate::text;
-use crate::tree::{Node, tree};
+use durable_server::view::Secrets;
+use durable_server::view::text;
+use durable_server::view::{Node, tree};
 
 /// Number of columns shown of a value, and of an error, without `--full`.
 const MAX_VALUE: usize = 60;

@@ -1,7 +1,7 @@
 //! Tables with aligned columns.
 
 use super::style::{Style, Tone};
-use crate::text::{self, one_line};
+use durable_server::view::text::{self, one_line};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {

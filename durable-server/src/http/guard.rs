@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use axum::http::{HeaderMap, header};
 
 /// Policy for the requests that a server accepts.
+#[cfg(feature = "lambda")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Guard {
     /// Requests to a loopback name, from programs on this machine.
@@ -21,6 +22,7 @@ pub(crate) enum Foreign {
     /// A browser sent it for a page of another origin.
     Origin,
     /// It is not signed with the access key.
+    #[cfg(feature = "lambda")]
     Key,
 }
 
@@ -29,35 +31,55 @@ impl Foreign {
         match self {
             Self::Host => "The Host header must be 127.0.0.1, [::1] or localhost.",
             Self::Origin => "Requests from web pages of other origins are refused.",
+            #[cfg(feature = "lambda")]
             Self::Key => "The request is not signed with the access key of this server.",
         }
     }
 }
 
+#[cfg(feature = "lambda")]
 impl Guard {
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Foreign> {
-        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-        let host = text(header::HOST.as_str()).unwrap_or_default();
-        if *self == Self::Loopback && !is_loopback(host) {
-            return Err(Foreign::Host);
+        let host = text(headers, header::HOST.as_str()).unwrap_or_default();
+        if *self == Self::Loopback {
+            check_loopback(host)?;
         }
-        if let Some(origin) = text(header::ORIGIN.as_str())
-            && origin.strip_prefix("http://") != Some(host)
-        {
-            return Err(Foreign::Origin);
-        }
-        // Browsers omit `Origin` from some reads, but they send this.
-        if let Some(site) = text("sec-fetch-site")
-            && !matches!(site, "same-origin" | "none")
-        {
-            return Err(Foreign::Origin);
-        }
+        check_origin(headers, host)?;
         match self {
-            Self::AccessKey(key) if !is_signed_with(text("authorization"), key) => {
+            Self::AccessKey(key) if !is_signed_with(text(headers, "authorization"), key) => {
                 Err(Foreign::Key)
             }
             _ => Ok(()),
         }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
+/// Refuses names other than those of this machine.
+pub(crate) fn check_loopback(host: &str) -> Result<(), Foreign> {
+    match is_loopback(host) {
+        true => Ok(()),
+        false => Err(Foreign::Host),
+    }
+}
+
+/// Refuses what a browser sends for a page of another origin than `host`.
+pub(crate) fn check_origin(headers: &HeaderMap, host: &str) -> Result<(), Foreign> {
+    if let Some(origin) = text(headers, header::ORIGIN.as_str()) {
+        let plain = origin.strip_prefix("http://");
+        // Encrypted by a proxy in front of this server.
+        let name = plain.or_else(|| origin.strip_prefix("https://"));
+        if name != Some(host) {
+            return Err(Foreign::Origin);
+        }
+    }
+    // Browsers leave `Origin` out of some reads, but not this.
+    match text(headers, "sec-fetch-site") {
+        None | Some("same-origin" | "none") => Ok(()),
+        Some(_) => Err(Foreign::Origin),
     }
 }
 
@@ -74,6 +96,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Whether a SigV4 header names the key. The signature itself is not checked.
+#[cfg(feature = "lambda")]
 fn is_signed_with(authorization: Option<&str>, key: &str) -> bool {
     let credential = authorization
         .and_then(|header| header.split_once("Credential="))
@@ -86,6 +109,7 @@ fn is_signed_with(authorization: Option<&str>, key: &str) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(feature = "lambda")]
 mod tests {
     use super::*;
 

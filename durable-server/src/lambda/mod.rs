@@ -12,6 +12,8 @@ mod functions;
 mod options;
 mod registry;
 mod service;
+#[cfg(feature = "serve")]
+mod store;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +24,10 @@ use tokio::task::JoinHandle;
 pub use options::{File, Function, Options, OptionsError, Output, PORT, Quotas, State};
 
 use engine::Engine;
+
+/// Path of the page, which no operation of the API has.
+#[cfg(feature = "serve")]
+const PAGE: &str = "/durable";
 
 /// Error returned when a server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +91,13 @@ impl Server {
         // Before the API is served, as executions started since would be resumed too.
         engine.resume().await?;
         let router = api::router(Arc::clone(&engine));
-        let api = crate::http::serve(listener, router, crate::http::Limits::default());
+        #[cfg(feature = "serve")]
+        let router = match store::page(&engine) {
+            Some(page) => axum::Router::new().nest(PAGE, page).merge(router),
+            None => router,
+        };
+        let stop = std::future::pending();
+        let api = crate::http::serve(listener, router, crate::http::Limits::default(), stop);
         let tasks = vec![
             tokio::spawn(api),
             tokio::spawn(Arc::clone(&engine).housekeeping()),
@@ -100,6 +112,12 @@ impl Server {
     /// Address of the API.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// URL of the page that shows the executions; none if the access key is too short for a token.
+    #[cfg(feature = "serve")]
+    pub fn page(&self) -> Option<String> {
+        store::page(&self.engine).map(|_| self.url() + PAGE)
     }
 
     /// URL that clients and functions use.

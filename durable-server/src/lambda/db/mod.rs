@@ -10,6 +10,8 @@ use std::thread;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+#[cfg(feature = "serve")]
+pub(crate) use read::{AllFilter, all};
 pub(crate) use read::{
     ListFilter, Stored, events, execution, expired, last_key, list, named, open_executions, queued,
 };

@@ -185,3 +185,41 @@ pub(crate) fn list(conn: &Connection, filter: &ListFilter) -> rusqlite::Result<V
     })?;
     rows.collect()
 }
+
+/// Which executions of all functions to list, by function, name and id.
+#[cfg(feature = "serve")]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AllFilter {
+    pub(crate) function: Option<String>,
+    pub(crate) statuses: Vec<&'static str>,
+    pub(crate) prefix: Option<String>,
+    pub(crate) after: Option<String>,
+    pub(crate) started_from: Option<i64>,
+    pub(crate) started_before: Option<i64>,
+    pub(crate) most: usize,
+}
+
+/// Lists the ids of executions of all functions.
+#[cfg(feature = "serve")]
+pub(crate) fn all(conn: &Connection, filter: &AllFilter) -> rusqlite::Result<Vec<String>> {
+    let mut list = conn.prepare_cached(
+        "SELECT id FROM (SELECT id, status, started, function, function || '/' || name || '/' || id AS path
+         FROM executions)
+         WHERE (?1 IS NULL OR function = ?1)
+         AND (?2 = '[]' OR status IN (SELECT value FROM json_each(?2)))
+         AND (?3 IS NULL OR substr(path, 1, length(?3)) = ?3) AND (?4 IS NULL OR path > ?4)
+         AND (?5 IS NULL OR started >= ?5) AND (?6 IS NULL OR started < ?6)
+         ORDER BY path LIMIT ?7",
+    )?;
+    let values = params![
+        filter.function,
+        serde_json::to_string(&filter.statuses).map_err(invalid)?,
+        filter.prefix,
+        filter.after,
+        filter.started_from,
+        filter.started_before,
+        filter.most as i64,
+    ];
+    let rows = list.query_map(values, |row| row.get(0))?;
+    rows.collect()
+}

@@ -209,7 +209,7 @@ impl Instance {
             ];
             let how = tokio::select! {
                 how = wait(&mut child, &killed) => how,
-                () = serve(listener, router, Limits::default()) => "the Runtime API ended".to_owned(),
+                () = serve(listener, router, Limits::default(), std::future::pending()) => "the Runtime API ended".to_owned(),
             };
             for stream in streams.into_iter().flatten() {
                 // A grandchild may hold the stream open.

@@ -152,6 +152,26 @@ impl Execution {
         self.head.ending.is_none()
     }
 
+    /// Every operation, in the order of their start; the first stands for the execution itself.
+    #[cfg(feature = "serve")]
+    pub(crate) fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Number of the last change of an operation.
+    #[cfg(feature = "serve")]
+    pub(crate) fn changes(&self) -> u64 {
+        self.head.changes
+    }
+
+    /// When an operation last started or ended.
+    #[cfg(feature = "serve")]
+    pub(crate) fn last_change(&self) -> u64 {
+        let times = self.operations.iter();
+        let times = times.map(|operation| operation.ended.unwrap_or(operation.started));
+        times.max().unwrap_or(self.head.started)
+    }
+
     /// The request id of the invocation in flight.
     pub(crate) fn invocation(&self) -> Option<&str> {
         let invocation = self.head.invocation.as_ref();

@@ -34,3 +34,5 @@ pub(crate) use validation::{
     MAX_CHAINED, MAX_PAYLOAD, check_client_token, check_execution_name, check_reason, check_tenant,
 };
 pub(crate) use wire::{CheckpointRequest, ErrorObject, Refusal};
+#[cfg(feature = "serve")]
+pub(crate) use wire::{Kind, Status};

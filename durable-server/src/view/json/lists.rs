@@ -8,6 +8,7 @@ use super::FORMAT;
 
 /// Output of `queue ls`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Queues {
     /// Number of the output format: [`FORMAT`].
@@ -18,6 +19,7 @@ pub struct Queues {
 
 /// Queue with its limits and the number of its executions.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Queue {
     /// Name.
@@ -39,7 +41,8 @@ pub struct Queue {
 }
 
 impl Queues {
-    pub(crate) fn new(states: &[QueueState]) -> Self {
+    /// Builds the listing.
+    pub fn new(states: &[QueueState]) -> Self {
         let entry = |state: &QueueState| {
             let (queue, rate) = (&state.queue, state.queue.rate);
             Queue {
@@ -62,6 +65,7 @@ impl Queues {
 
 /// Output of `schedule ls`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Schedules {
     /// Number of the output format: [`FORMAT`].
@@ -72,6 +76,7 @@ pub struct Schedules {
 
 /// Schedule with its handler and its next time.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Schedule {
     /// Name.
@@ -91,7 +96,8 @@ pub struct Schedule {
 }
 
 impl Schedules {
-    pub(crate) fn new(entries: &[ScheduleEntry]) -> Self {
+    /// Builds the listing.
+    pub fn new(entries: &[ScheduleEntry]) -> Self {
         let schedule = |entry: &ScheduleEntry| Schedule {
             name: entry.name.to_string(),
             handler: entry.handler.clone(),

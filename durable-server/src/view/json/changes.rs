@@ -8,6 +8,7 @@ use super::FORMAT;
 
 /// Output of `cancel`, `pause`, `resume`, `retry`, `rm` and `gc`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ChangeResult {
     /// Number of the output format: [`FORMAT`].
@@ -24,6 +25,7 @@ pub struct ChangeResult {
 
 /// Execution that could not be changed.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Refusal {
     /// Id of the execution.
@@ -32,8 +34,19 @@ pub struct Refusal {
     pub why: String,
 }
 
+impl Refusal {
+    /// Builds the refusal of a change.
+    pub fn new(id: &ExecutionId, why: impl ToString) -> Self {
+        Self {
+            id: id.to_string(),
+            why: why.to_string(),
+        }
+    }
+}
+
 impl ChangeResult {
-    pub(crate) fn new(
+    /// Builds the answer to a change.
+    pub fn new(
         change: &'static str,
         dry_run: bool,
         done: &[ExecutionId],
@@ -51,6 +64,7 @@ impl ChangeResult {
 
 /// Output of `start`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct StartResult {
     /// Number of the output format: [`FORMAT`].
@@ -60,11 +74,13 @@ pub struct StartResult {
     /// Whether this command started it; false if it was started before.
     pub new: bool,
     /// Output of the execution, with `--wait`.
+    #[cfg_attr(feature = "serve", schema(value_type = Option<serde_json::Value>))]
     pub output: Option<Exact>,
 }
 
 impl StartResult {
-    pub(crate) fn new(id: &ExecutionId, new: bool, output: Option<Exact>) -> Self {
+    /// Builds the answer to a start.
+    pub fn new(id: &ExecutionId, new: bool, output: Option<Exact>) -> Self {
         Self {
             format: FORMAT,
             id: id.to_string(),

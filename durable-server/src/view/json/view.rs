@@ -1,6 +1,5 @@
 //! Builds the output of `ls` and `show` from executions and records, hiding secrets.
 
-use durable_core::json::Exact;
 use durable_core::store::Execution;
 use durable_core::{Occurrence, OperationError, OperationId, Payload, Record};
 
@@ -8,8 +7,8 @@ use super::history::{
     ExecutionDetails, Executions, Failure, History, Operation, Parent, Summary, Value,
 };
 use super::{FORMAT, millis, time};
-use crate::secrets::Secrets;
-use crate::tree::{Node, tree};
+use crate::view::nesting::parse;
+use crate::view::{Node, Secrets, tree};
 
 /// Length of the longest encoded value that is printed without `--full`, in bytes.
 const MAX_VALUE: usize = 1000;
@@ -40,6 +39,31 @@ impl History {
                 .map(|node| view.operation(node))
                 .collect(),
         }
+    }
+}
+
+impl Operation {
+    /// Builds those operations of a history that are `wanted`, in the order of [`History::operations`]. Long values are
+    /// included only if `full`.
+    pub fn select(records: &[Record], full: bool, wanted: impl Fn(&Record) -> bool) -> Vec<Self> {
+        let view = View {
+            secrets: Secrets::of(records),
+            full,
+        };
+        let nodes = tree(records);
+        let nodes = nodes.iter().filter(|node| wanted(node.record));
+        nodes.map(|node| view.operation(node)).collect()
+    }
+}
+
+impl ExecutionDetails {
+    /// Builds the execution; `records` tell what is secret. Long values are included only if `full`.
+    pub fn new(execution: &Execution, records: &[Record], full: bool) -> Self {
+        let view = View {
+            secrets: Secrets::of(records),
+            full,
+        };
+        view.execution(execution)
     }
 }
 
@@ -145,32 +169,7 @@ impl View {
     }
 
     fn value(&self, payload: &Payload, secret: bool) -> Value {
-        let json = if payload.sealed_with().is_some() {
-            Err("sealed")
-        } else if secret || self.secrets.hide_bytes(&payload.data) {
-            Err("secret")
-        } else if !self.full && payload.len() > MAX_VALUE {
-            Err("long")
-        } else {
-            let json = payload.as_text().map(|text| Exact::parse(text.as_bytes()));
-            json.and_then(Result::ok).ok_or("not_json")
-        };
-        let bytes = &payload.data;
-        let exact = json.as_ref().is_ok_and(|value| {
-            !value.has_fractions() && value.to_string().as_bytes() == &payload.data[..]
-        });
-        let text = json
-            .is_ok()
-            .then(|| String::from_utf8_lossy(bytes).into_owned());
-        let digits = || bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Value {
-            codec: payload.codec.to_string(),
-            size: payload.len(),
-            hidden: json.as_ref().err().copied(),
-            text: text.filter(|_| !exact),
-            hex: matches!(json, Err("not_json")).then(digits),
-            json: json.ok(),
-        }
+        Value::new(payload, secret, &self.secrets, self.full)
     }
 
     fn failure(&self, error: &OperationError, secret: bool) -> Failure {
@@ -188,6 +187,38 @@ impl View {
             } else {
                 error.chain().to_vec()
             },
+        }
+    }
+}
+
+impl Value {
+    /// Builds the value, unless it is sealed, marked as secret, contains a secret, or is long and not `full`.
+    pub fn new(payload: &Payload, secret: bool, secrets: &Secrets, full: bool) -> Self {
+        let json = if payload.sealed_with().is_some() {
+            Err("sealed")
+        } else if secret || secrets.hide_bytes(&payload.data) {
+            Err("secret")
+        } else if !full && payload.len() > MAX_VALUE {
+            Err("long")
+        } else {
+            let text = payload.as_text().map(str::as_bytes);
+            text.and_then(parse).ok_or("not_json")
+        };
+        let bytes = &payload.data;
+        let exact = json.as_ref().is_ok_and(|value| {
+            !value.has_fractions() && value.to_string().as_bytes() == &payload.data[..]
+        });
+        let text = json
+            .is_ok()
+            .then(|| String::from_utf8_lossy(bytes).into_owned());
+        let digits = || bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            codec: payload.codec.to_string(),
+            size: payload.len(),
+            hidden: json.as_ref().err().copied(),
+            text: text.filter(|_| !exact),
+            hex: matches!(json, Err("not_json")).then(digits),
+            json: json.ok(),
         }
     }
 }

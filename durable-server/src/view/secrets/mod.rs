@@ -18,10 +18,11 @@ const MIN_LENGTH: usize = 4;
 /// Only the operation is marked as secret, but its value may be part of a scope's value and its error
 /// part of the execution's error. Everything that contains one of these texts is hidden as well.
 #[derive(Debug, Default)]
-pub(crate) struct Secrets(BTreeSet<String>);
+pub struct Secrets(BTreeSet<String>);
 
 impl Secrets {
-    pub(crate) fn of(records: &[Record]) -> Self {
+    /// Collects the texts of the secret operations in a history.
+    pub fn of(records: &[Record]) -> Self {
         let mut secrets = Self::default();
         for record in records.iter().filter(|record| record.secret) {
             // Sealed values are unreadable and do not appear elsewhere.
@@ -38,20 +39,23 @@ impl Secrets {
         secrets
     }
 
-    pub(crate) fn hide_error(&self, error: &OperationError) -> bool {
+    /// Whether the error contains a secret.
+    pub fn hide_error(&self, error: &OperationError) -> bool {
         self.hide_text(error.message()) || error.chain().iter().any(|cause| self.hide_text(cause))
     }
 
-    pub(crate) fn hide_bytes(&self, bytes: &[u8]) -> bool {
+    /// Whether the encoded value contains a secret.
+    pub fn hide_bytes(&self, bytes: &[u8]) -> bool {
         !self.0.is_empty() && self.hide_text(&String::from_utf8_lossy(bytes))
     }
 
-    pub(crate) fn hide_text(&self, text: &str) -> bool {
+    /// Whether the text contains a secret.
+    pub fn hide_text(&self, text: &str) -> bool {
         self.0.iter().any(|secret| text.contains(secret))
     }
 
     /// Whether the report of a blocked execution contains a secret.
-    pub(crate) fn hide_report(&self, execution: &Execution) -> bool {
+    pub fn hide_report(&self, execution: &Execution) -> bool {
         let report = execution.report.as_deref();
         report.is_some_and(|report| self.hide_text(report))
     }
@@ -62,9 +66,9 @@ impl Secrets {
         {
             return leaves.iter().for_each(|leaf| self.add(leaf));
         }
-        match Exact::parse(&payload.data) {
-            Ok(value) => self.add_leaves(&value),
-            Err(_) => self.add(&String::from_utf8_lossy(&payload.data)),
+        match super::nesting::parse(&payload.data) {
+            Some(value) => self.add_leaves(&value),
+            None => self.add(&String::from_utf8_lossy(&payload.data)),
         }
     }
 

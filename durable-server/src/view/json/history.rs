@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// Output of `ls`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Executions {
     /// Number of the output format: [`FORMAT`](super::FORMAT).
@@ -17,6 +18,7 @@ pub struct Executions {
 
 /// Output of `show`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct History {
     /// Number of the output format: [`FORMAT`](super::FORMAT).
@@ -29,6 +31,7 @@ pub struct History {
 
 /// Execution without its input, output and error.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Summary {
     /// Id of the execution.
@@ -61,6 +64,7 @@ pub struct Summary {
 
 /// Operation that waits for the end of an execution.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Parent {
     /// Id of the execution that waits.
@@ -73,6 +77,7 @@ pub struct Parent {
 
 /// Execution with all its fields: those of [`Summary`] and these.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct ExecutionDetails {
     /// Fields of the summary, flattened into this object.
@@ -94,6 +99,7 @@ pub struct ExecutionDetails {
 
 /// Operation of an execution.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Operation {
     /// Position in the order in which operations were first recorded, from 1.
@@ -160,6 +166,7 @@ pub struct Operation {
 
 /// Recorded value.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Value {
     /// Name of the codec that encoded it.
@@ -169,6 +176,7 @@ pub struct Value {
     /// Reason why `json` is `null`: `sealed`, `secret`, `long` (see `--full`) or `not_json`.
     pub hidden: Option<&'static str>,
     /// The value.
+    #[cfg_attr(feature = "serve", schema(value_type = Option<serde_json::Value>))]
     pub json: Option<Exact>,
     /// The value as it was encoded, if `json` differs from it or contains numbers that a reader may round.
     pub text: Option<String>,
@@ -178,6 +186,7 @@ pub struct Value {
 
 /// Recorded error.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct Failure {
     /// Operation that failed, with the scopes it is in.

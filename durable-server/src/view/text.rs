@@ -5,7 +5,7 @@ use std::time::Duration;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Formats a duration: `12 ms`, `1.2 s`, `3 min 4 s`, `2 h 5 min`, `3 d 4 h`.
-pub(crate) fn duration(duration: Duration) -> String {
+pub fn duration(duration: Duration) -> String {
     let (millis, seconds) = (duration.as_millis(), duration.as_secs());
     let two = |large: u64, unit: &str, small: u64, sub: &str| match small {
         0 => format!("{large} {unit}"),
@@ -21,7 +21,7 @@ pub(crate) fn duration(duration: Duration) -> String {
 }
 
 /// Formats a size: `812 B`, `1.2 kB`, `3.4 MB`.
-pub(crate) fn bytes(count: usize) -> String {
+pub fn bytes(count: usize) -> String {
     match count {
         0..1000 => format!("{count} B"),
         1000..999_950 => format!("{:.1} kB", count as f64 / 1e3),
@@ -30,7 +30,7 @@ pub(crate) fn bytes(count: usize) -> String {
 }
 
 /// Escapes line breaks and other control characters, so that stored text cannot control the terminal.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c.is_control() {
@@ -42,12 +42,12 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// Returns the number of terminal columns that the text takes.
-pub(crate) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.width()
 }
 
 /// Truncates to at most `limit` columns, ending with an ellipsis if anything was cut.
-pub(crate) fn truncated(text: &str, limit: Option<usize>) -> String {
+pub fn truncated(text: &str, limit: Option<usize>) -> String {
     match limit {
         Some(limit) if width(text) > limit => head(text, limit.saturating_sub(1)).to_owned() + "…",
         _ => text.to_owned(),
@@ -56,7 +56,7 @@ pub(crate) fn truncated(text: &str, limit: Option<usize>) -> String {
 
 /// Shortens the name of an operation to at most `limit` columns. Cuts the middle of a long key, because keys
 /// are often paths, which differ at their ends.
-pub(crate) fn short_name(name: &str, limit: usize) -> String {
+pub fn short_name(name: &str, limit: usize) -> String {
     if width(name) <= limit || !name.ends_with(']') || !name.contains('[') {
         return truncated(name, Some(limit));
     }

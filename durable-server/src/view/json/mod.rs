@@ -16,7 +16,6 @@ mod view;
 use std::time::Duration;
 
 use durable_core::Timestamp;
-use serde::Serialize;
 
 pub use changes::{ChangeResult, Refusal, StartResult};
 pub use history::{
@@ -24,15 +23,8 @@ pub use history::{
 };
 pub use lists::{Queue, Queues, Schedule, Schedules};
 
-use crate::CliError;
-
 /// Number of the output format.
 pub const FORMAT: u32 = 1;
-
-/// Encodes a value as indented JSON with a line break at its end.
-pub(crate) fn print_json(value: &impl Serialize) -> Result<String, CliError> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
-}
 
 fn millis(time: Duration) -> Option<u64> {
     u64::try_from(time.as_millis()).ok()

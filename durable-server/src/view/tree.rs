@@ -4,30 +4,39 @@ use std::collections::{HashMap, HashSet};
 
 use durable_core::{OperationId, Record};
 
-use crate::text;
+use super::text;
 
 /// Maximum columns of one name in a short path, and of all its scopes together.
 const MAX_NAME: usize = 40;
 const MAX_SCOPES: usize = 60;
 
 /// Operation and its position in the tree.
-pub(crate) struct Node<'a> {
-    pub(crate) record: &'a Record,
+pub struct Node<'a> {
+    /// The operation.
+    pub record: &'a Record,
     /// Display name, after those of its scopes: `files[a.csv]/parse`.
-    pub(crate) path: String,
+    pub path: String,
     /// Length of the scopes in `path`, in bytes.
-    pub(crate) scopes: usize,
+    pub scopes: usize,
     /// Scopes and name as tables show them, with long keys and labels shortened.
-    pub(crate) short: (String, String),
+    pub short: (String, String),
     /// Lines of the tree in front of this operation.
-    pub(crate) guide: String,
+    pub guide: String,
     /// Lines of the tree in front of the rows below this operation.
-    pub(crate) below: String,
+    pub below: String,
+}
+
+impl Node<'_> {
+    /// Number of scopes it is in.
+    pub fn depth(&self) -> usize {
+        // Three columns for each.
+        self.guide.chars().count() / 3
+    }
 }
 
 /// Returns all records as a tree: each scope is followed by its operations, in the order in which they
 /// were first recorded.
-pub(crate) fn tree(records: &[Record]) -> Vec<Node<'_>> {
+pub fn tree(records: &[Record]) -> Vec<Node<'_>> {
     let known: HashSet<OperationId> = records.iter().map(|record| record.id).collect();
     let mut children: HashMap<OperationId, Vec<&Record>> = HashMap::new();
     for record in records {

@@ -1,0 +1,23 @@
+//! Arguments of `durable serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Settings of the server.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Serve {
+    /// Address to listen on [default: 127.0.0.1:8420]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// File with the token that requests must carry; needed for addresses other than loopback
+    #[arg(long, value_name = "FILE", env = "DURABLE_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  durable serve --store sqlite:durable.db
+  openssl rand -hex 32 > token && durable serve --listen 0.0.0.0:8420 --token-file token";

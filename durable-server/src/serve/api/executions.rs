@@ -1,0 +1,228 @@
+//! Executions: list, get, start, remove.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Json;
+use durable_core::store::{Filter, NewExecution, QueueEntry, Started};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::time::Duration;
+use utoipa::{IntoParams, ToSchema};
+
+use super::extract::{Input, Path, Query};
+use super::parse::{self, execution_id};
+use crate::serve::problem::Problem;
+use crate::serve::state::App;
+use crate::view::json::{ExecutionDetails, Executions, StartResult};
+
+/// Most executions of a page.
+pub(crate) const MOST: usize = 1000;
+
+/// Which executions to list.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub(crate) struct ListQuery {
+    /// Only these states, separated by commas.
+    pub(crate) status: Option<String>,
+    /// Only executions of this handler.
+    pub(crate) handler: Option<String>,
+    /// Only executions that were started in this queue.
+    pub(crate) queue: Option<String>,
+    /// Only executions whose id begins with this.
+    pub(crate) prefix: Option<String>,
+    /// Only executions that were started at this time or later.
+    pub(crate) created_from: Option<String>,
+    /// Only executions that were started before this time.
+    pub(crate) created_before: Option<String>,
+    /// Only executions whose state last changed before this time.
+    pub(crate) updated_before: Option<String>,
+    /// Only executions that are paused, or only those that are not.
+    pub(crate) paused: Option<bool>,
+    /// Only executions whose id comes after this one: the next page.
+    pub(crate) after: Option<String>,
+    /// At most this many; 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
+    pub(crate) limit: Option<usize>,
+}
+
+impl ListQuery {
+    /// The filter, with one execution more than is asked for: it tells whether there are more.
+    pub(crate) fn filter(self, default: usize) -> Result<(Filter, usize), Problem> {
+        let limit = self.limit.unwrap_or(default);
+        if !(1..=MOST).contains(&limit) {
+            return Err(Problem::bad_request(format!(
+                "`limit` is {limit}: expected 1 to {MOST}"
+            )));
+        }
+        let after = parse::some(self.after);
+        let filter = Filter {
+            status: parse::statuses(self.status.as_deref())?,
+            handler: parse::some(self.handler),
+            queue: parse::some(self.queue),
+            prefix: parse::some(self.prefix),
+            created_from: parse::time("created_from", self.created_from.as_deref())?,
+            created_before: parse::time("created_before", self.created_before.as_deref())?,
+            updated_before: parse::time("updated_before", self.updated_before.as_deref())?,
+            paused: self.paused,
+            after: after.as_deref().map(execution_id).transpose()?,
+            limit: limit + 1,
+        };
+        Ok((filter, limit))
+    }
+}
+
+/// List executions in ascending order of their ids.
+#[utoipa::path(get, path = "/api/executions", operation_id = "list_executions", tag = "executions", params(ListQuery), responses(
+    (status = 200, description = "The answer.", body = Executions),
+    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(app): State<App>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Executions>, Problem> {
+    let (filter, limit) = query.filter(100)?;
+    let mut executions = app.client.list(filter).await?;
+    let more = executions.len() > limit;
+    executions.truncate(limit);
+    Ok(Json(Executions::new(&executions, more)))
+}
+
+/// What to start.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewStart {
+    /// Id of the execution: 1 to 512 printable ASCII characters without spaces.
+    #[schema(min_length = 1, max_length = 512, pattern = "^[!-~]+$")]
+    pub(crate) id: String,
+    /// Name of the handler.
+    #[schema(min_length = 1, max_length = 512)]
+    pub(crate) handler: String,
+    /// The input; `null` if not given.
+    #[schema(value_type = Option<serde_json::Value>)]
+    #[serde(default)]
+    pub(crate) input: Option<Box<RawValue>>,
+    /// When it may first run.
+    #[schema(format = DateTime)]
+    #[serde(default)]
+    pub(crate) start_at: Option<String>,
+    /// Where it waits.
+    #[serde(default)]
+    pub(crate) queue: Option<Place>,
+}
+
+/// A place in a queue.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Place {
+    /// Name of the queue.
+    #[schema(min_length = 1, max_length = 512)]
+    pub(crate) name: String,
+    /// Whom it is for, where the queue limits how many run for each.
+    #[serde(default)]
+    pub(crate) key: Option<String>,
+    /// Higher ones leave the queue first.
+    #[serde(default)]
+    pub(crate) priority: i32,
+}
+
+impl Place {
+    pub(crate) fn entry(self) -> Result<QueueEntry, Problem> {
+        Ok(QueueEntry {
+            queue: parse::name("queue.name", &self.name)?,
+            key: self.key,
+            priority: self.priority,
+        })
+    }
+}
+
+/// Start an execution, unless its id is taken by one of the same handler and input.
+#[utoipa::path(post, path = "/api/executions", operation_id = "start_execution", tag = "executions", request_body = NewStart, responses(
+    (status = 200, description = "It was started before.", body = StartResult),
+    (status = 201, description = "It is new.", body = StartResult),
+    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn start(
+    State(app): State<App>,
+    Input(new): Input<NewStart>,
+) -> Result<(StatusCode, Json<StartResult>), Problem> {
+    let id = execution_id(&new.id)?;
+    let status = match start_execution(&app, new).await? {
+        true => StatusCode::CREATED,
+        false => StatusCode::OK,
+    };
+    let new = status == StatusCode::CREATED;
+    Ok((status, Json(StartResult::new(&id, new, None))))
+}
+
+/// Starts an execution; whether it is new is the answer.
+pub(crate) async fn start_execution(app: &App, new: NewStart) -> Result<bool, Problem> {
+    let execution = NewExecution {
+        start_at: parse::time("start_at", new.start_at.as_deref())?,
+        queue: new.queue.map(Place::entry).transpose()?,
+        ..NewExecution::new(
+            execution_id(&new.id)?,
+            parse::name("handler", &new.handler)?,
+            parse::input_payload(new.input.as_deref()),
+            app.now(),
+        )
+    };
+    let started = app.client.start_new(execution).await?;
+    Ok(matches!(started, Started::Created(_)))
+}
+
+/// How to show an execution.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct GetQuery {
+    /// Wait up to this many seconds for the end of the execution, or until it is blocked.
+    #[param(minimum = 0, maximum = 60)]
+    #[serde(default)]
+    wait: u8,
+    /// Values at full length.
+    #[serde(default)]
+    full: bool,
+}
+
+/// Get an execution without its operations.
+#[utoipa::path(get, path = "/api/executions/{id}", operation_id = "get_execution", tag = "executions", params(("id" = String, Path, description = "Id of the execution"), GetQuery), responses(
+    (status = 200, description = "The answer.", body = ExecutionDetails),
+    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn get(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Query(query): Query<GetQuery>,
+) -> Result<Json<ExecutionDetails>, Problem> {
+    let id = execution_id(&id)?;
+    if query.wait > 60 {
+        return Err(Problem::bad_request("`wait` is longer than 60 seconds"));
+    }
+    if query.wait > 0 {
+        let patience = Duration::from_secs(query.wait.into());
+        // How it ended is told below.
+        let _ = tokio::time::timeout(patience, app.client.outcome(&id)).await;
+    }
+    let execution = app.client.describe(&id).await?;
+    let records = app.client.history(&id).await?;
+    Ok(Json(ExecutionDetails::new(
+        &execution, &records, query.full,
+    )))
+}
+
+/// Remove an execution that has ended, and its history.
+#[utoipa::path(delete, path = "/api/executions/{id}", operation_id = "remove_execution", tag = "executions", params(("id" = String, Path, description = "Id of the execution")), responses(
+    (status = 204, description = "It is removed."),
+    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
+    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn remove(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.client.delete(&execution_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -4,10 +4,13 @@
 mod api;
 #[path = "lambda/aws.rs"]
 mod aws;
+mod client;
 #[path = "lambda/functions.rs"]
 mod functions;
 #[path = "lambda/kill.rs"]
 mod kill;
+#[path = "lambda/page.rs"]
+mod page;
 #[path = "lambda/security.rs"]
 mod security;
 #[path = "lambda/server.rs"]

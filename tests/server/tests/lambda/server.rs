@@ -1,8 +1,7 @@
 //! Starts the server as a process and sends requests to it.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub(crate) use crate::client::{Answer, answer, encoded, request};
 
 /// Time after which a test stops waiting and fails.
 const STALL_TIMEOUT: Duration = Duration::from_secs(120);
@@ -61,23 +62,7 @@ impl Drop for Server {
     }
 }
 
-/// HTTP response.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HashMap<String, String>,
-    pub(crate) body: Vec<u8>,
-}
-
 impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", String::as_str)
-    }
-
     /// Returns the status, code and message of an error.
     pub(crate) fn error(&self) -> (u16, String, String) {
         let message = self.json()["message"]
@@ -189,23 +174,7 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Answer> {
-        let mut text = format!("{method} {path} HTTP/1.1\r\n");
-        let host = format!("127.0.0.1:{}", self.port);
-        if !headers.iter().any(|(name, _)| *name == "host") {
-            text += &format!("host: {host}\r\n");
-        }
-        for (name, value) in headers {
-            text += &format!("{name}: {value}\r\n");
-        }
-        text += &format!(
-            "content-length: {}\r\nconnection: close\r\n\r\n",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(&host)?;
-        stream.set_read_timeout(Some(STALL_TIMEOUT))?;
-        stream.write_all(text.as_bytes())?;
-        stream.write_all(body)?;
-        answer(&mut stream)
+        request(self.port, method, path, headers, body)
     }
 
     pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
@@ -303,41 +272,6 @@ pub(crate) fn callback(id: &str, operation: &str) -> String {
     )
 }
 
-pub(crate) fn encoded(text: &str) -> String {
-    let encode = |byte: u8| match byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-        true => char::from(byte).to_string(),
-        false => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
-}
-
 pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
-}
-
-/// Reads a response until the connection ends.
-pub(crate) fn answer(stream: &mut TcpStream) -> io::Result<Answer> {
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    let invalid = || io::Error::new(io::ErrorKind::UnexpectedEof, "incomplete response");
-    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
-    let end = end.ok_or_else(invalid)?;
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1));
-    let headers = lines.filter_map(|line| line.split_once(": "));
-    let answer = Answer {
-        status: status
-            .and_then(|status| status.parse().ok())
-            .ok_or_else(invalid)?,
-        headers: headers
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-            .collect(),
-        body: bytes[end + 4..].to_vec(),
-    };
-    let length = answer.header("content-length").parse::<usize>();
-    match length {
-        Ok(length) if length != answer.body.len() => Err(invalid()),
-        _ => Ok(answer),
-    }
 }

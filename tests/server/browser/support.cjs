@@ -1,0 +1,52 @@
+// A browser for tests, and the checks that hold on every page.
+"use strict";
+const assert = require("node:assert/strict");
+const fs = require("node:fs");
+const path = require("node:path");
+const { chromium } = require("playwright-core");
+
+const base = process.env.URL;
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+// Runs the test with a browser that reports errors of pages and requests to anything but the server.
+async function run(test) {
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox"] });
+  try {
+    await test(browser);
+  } finally {
+    await browser.close();
+  }
+}
+
+async function open(context, target, { missing = false } = {}) {
+  const page = await context.newPage();
+  page.problems = [];
+  page.on("pageerror", (error) => page.problems.push(error.message));
+  page.on("console", (message) => {
+    const expected = missing && message.text().includes("404");
+    if (message.type() === "error" && !expected) page.problems.push(message.text());
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(base) && !request.url().startsWith("data:")) page.problems.push(`request to ${request.url()}`);
+  });
+  await page.goto(base + target);
+  return page;
+}
+
+async function check(page, name) {
+  assert.deepEqual(page.problems, [], name);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(wide <= 0, `${name} scrolls sideways by ${wide}`);
+  await page.evaluate(axe);
+  const result = await page.evaluate((rules) => axe.run(document, { runOnly: rules }), rules);
+  assert.ok(result.passes.length > 5, `${name}: axe has checked nothing`);
+  const found = result.violations.map((one) => `${one.id}: ${one.help}\n  ${one.nodes.map((node) => `${node.html}\n    ${node.failureSummary}`).join("\n  ")}`);
+  assert.equal(found.length, 0, `${name}\n${found.join("\n")}`);
+}
+
+async function shoot(page, name, fullPage) {
+  await page.screenshot({ path: path.join(process.env.SHOTS, `${name}.png`), fullPage });
+}
+
+module.exports = { assert, base, check, open, run, shoot };

@@ -1,0 +1,45 @@
+// Every view, light and dark, wide and narrow: no violation of WCAG AA, nothing cut off, no secret shown.
+"use strict";
+const { assert, check, open, run, shoot } = require("./support.cjs");
+
+const views = {
+  list: "/",
+  filtered: "/?status=failed",
+  nothing: "/?prefix=nothing",
+  import: "/executions/import-1",
+  many: "/executions/many-10000",
+  failed: "/executions/charge-4711",
+  approval: "/executions/approval-17",
+  blocked: "/executions/blocked-1",
+  slow: "/executions/slow-1",
+  queues: "/queues",
+  schedules: "/schedules",
+  compare: "/compare?left=import-1&right=import-2",
+  start: "/start",
+  cancel: "/executions/slow-1/cancel",
+  retry: "/executions/charge-4711/retry",
+  missing: "/executions/nowhere",
+};
+
+run(async (browser) => {
+  for (const colorScheme of ["light", "dark"]) {
+    for (const [size, width, height] of [["wide", 1280, 800], ["narrow", 375, 740]]) {
+      const context = await browser.newContext({ colorScheme, viewport: { width, height } });
+      for (const [name, target] of Object.entries(views)) {
+        const page = await open(context, target, { missing: name === "missing" });
+        if (target.startsWith("/executions/") && !target.endsWith("/cancel") && !target.endsWith("/retry") && name !== "missing") {
+          await page.locator(".rows .row").first().waitFor();
+        }
+        if (name === "import" || name === "failed") {
+          await page.locator(".rows .row", { hasText: name === "failed" ? "charge" : "token" }).click();
+          await page.locator("#detail h3").waitFor();
+        }
+        await check(page, `${name} ${colorScheme} ${size}`);
+        assert.ok(!(await page.content()).includes("hunter2"), `${name} shows a secret`);
+        await shoot(page, `${name}-${colorScheme}-${size}`, size === "narrow");
+        await page.close();
+      }
+      await context.close();
+    }
+  }
+});

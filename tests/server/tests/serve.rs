@@ -1,0 +1,19 @@
+//! `durable serve` as a process, on a real SQLite file with a real worker, over real sockets.
+
+#[path = "serve/api.rs"]
+mod api;
+#[path = "serve/browser.rs"]
+mod browser;
+mod client;
+#[path = "serve/document.rs"]
+mod document;
+#[path = "serve/live.rs"]
+mod live;
+#[path = "serve/pages.rs"]
+mod pages;
+#[path = "serve/security.rs"]
+mod security;
+#[path = "serve/server.rs"]
+mod server;
+#[path = "serve/tools.rs"]
+mod tools;

@@ -14,12 +14,12 @@ pub mod render;
 mod run;
 mod store;
 
+#[cfg(feature = "serve")]
+pub use args::Serve;
 pub use args::{
     Callback, CatchUp, ChangeArgs, Check, Cli, Command, Gc, Graph, Ls, MatchArgs, Overlap,
     QueueArgs, QueueCommand, Retry, ScheduleCommand, SelectArgs, SetSchedule, Show, Start,
 };
-#[cfg(feature = "serve")]
-pub use args::Serve;
 #[cfg(feature = "lambda")]
 pub use args::{Lambda, Sandbox};
 pub use error::CliError;

@@ -151,6 +151,28 @@ impl List {
 /// Reads all records of an execution.
 pub(crate) struct History(pub(crate) ExecutionId);
 
+/// Counts the records of each execution: the position of its last one.
+pub(crate) struct CountOperations(pub(crate) Vec<ExecutionId>);
+
+impl Work for CountOperations {
+    type Answer = Vec<u64>;
+    const TRANSACTION: bool = false;
+
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<u64>, Fault> {
+        Counters::add(&attempt.session.counters.reads, 1);
+        let ids: Vec<&str> = self.0.iter().map(ExecutionId::as_str).collect();
+        let select = "SELECT (SELECT max(seq) FROM @.records WHERE execution = key) FROM unnest($1::text[]) WITH \
+                      ORDINALITY AS wanted (id, place) LEFT JOIN @.executions USING (id) ORDER BY place";
+        let rows = conn.query(select, params![ids => TEXT_ARRAY]).await?;
+        let count = |row: &tokio_postgres::Row| {
+            Ok(row
+                .try_get::<_, Option<i64>>(0)?
+                .map_or(0, i64::unsigned_abs))
+        };
+        rows.iter().map(count).collect()
+    }
+}
+
 impl Work for History {
     type Answer = Vec<Record>;
     const TRANSACTION: bool = false;

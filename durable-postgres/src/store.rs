@@ -13,7 +13,7 @@ use durable_core::store::{
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
 
-use crate::admin::{ApplyChange, CountAll, History, List};
+use crate::admin::{ApplyChange, CountAll, CountOperations, History, List};
 use crate::checkpoint::{Checkpoint, Linked, Load};
 use crate::claim::{Claim, Renew, claim};
 use crate::claim_due::ClaimBatch;
@@ -343,6 +343,13 @@ impl AdminStore for PostgresStore {
 
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         Box::pin(self.inner.database.run(List(filter)))
+    }
+
+    fn operation_counts<'a>(
+        &'a self,
+        ids: &'a [ExecutionId],
+    ) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
+        Box::pin(self.inner.database.run(CountOperations(ids.to_vec())))
     }
 
     fn history<'a>(

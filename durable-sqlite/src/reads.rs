@@ -209,6 +209,25 @@ pub(crate) fn count_changes(
         .optional()
 }
 
+/// Counts the records of each execution: the position of its last one.
+pub(crate) fn operation_counts(conn: &Connection, ids: &[ExecutionId]) -> Result<Vec<u64>, Fault> {
+    let select = "SELECT max(place) FROM operations WHERE place > ?1 AND place <= ?2";
+    let mut key = conn.prepare_cached("SELECT key FROM executions WHERE id = ?1")?;
+    let mut last = conn.prepare_cached(select)?;
+    let mut counts = Vec::with_capacity(ids.len());
+    for id in ids {
+        let key = key.query_row([id.as_str()], |row| row.get(0)).optional()?;
+        let last: Option<i64> = match key {
+            Some(key) => {
+                last.query_row([row_key(key, 0), row_key(key, MAX_SEQ)], |row| row.get(0))?
+            }
+            None => None,
+        };
+        counts.push(last.map_or(0, rows::seq_of));
+    }
+    Ok(counts)
+}
+
 /// Reads all records of the execution `id`.
 pub(crate) fn history(
     conn: &Connection,

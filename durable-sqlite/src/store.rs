@@ -353,6 +353,15 @@ impl AdminStore for SqliteStore {
         Box::pin(self.inner.readers.read(count))
     }
 
+    fn operation_counts<'a>(
+        &'a self,
+        ids: &'a [ExecutionId],
+    ) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
+        let ids = ids.to_vec();
+        let count = move |conn: &_, _: &_| reads::operation_counts(conn, &ids);
+        Box::pin(self.inner.readers.read(count))
+    }
+
     fn history<'a>(
         &'a self,
         id: &'a ExecutionId,

@@ -203,7 +203,7 @@ impl CallbackStore for Probe {
 }
 
 impl AdminStore for Probe {
-    forward_store!(store: list, counts, history, change);
+    forward_store!(store: list, counts, operation_counts, history, change);
 }
 
 impl QueueStore for Probe {

@@ -145,7 +145,7 @@ impl CallbackStore for Faulty {
 }
 
 impl AdminStore for Faulty {
-    forward_store!(store: list, counts, history, change);
+    forward_store!(store: list, counts, operation_counts, history, change);
 }
 
 impl QueueStore for Faulty {

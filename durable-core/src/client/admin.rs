@@ -46,6 +46,15 @@ impl Client {
         self.store.counts(limit).await
     }
 
+    /// Counts the recorded operations of each execution: how far it has progressed. Unknown executions have none.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn operation_counts(&self, ids: &[ExecutionId]) -> Result<Vec<u64>, StoreError> {
+        self.store.operation_counts(ids).await
+    }
+
     /// Returns all records of an execution, in the order in which they were first written.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Queues: their limits, and what is in them.
+//! Limits and contents of queues.
 
 use super::Client;
 use crate::store::{Queue, QueueState, StoreError, StoreErrorKind};

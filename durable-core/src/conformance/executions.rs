@@ -285,8 +285,9 @@ pub(super) async fn executions_are_counted_by_handler_and_status(store: Store) -
     store.start(other).await?;
     let lease = store.claim(&id("b")?, at(7), TTL).await?;
     let output = json("1");
-    let end = ending(1, ExecutionUpdate::Succeed { output });
-    store.checkpoint(&lease.fence, end).await?;
+    let fence = checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
+    let end = ending(2, ExecutionUpdate::Succeed { output });
+    store.checkpoint(&fence, end).await?;
     let counts = store.counts(9).await?;
     let all = counts.counts.iter();
     let all = all.map(|count| (count.handler.as_str(), count.status, count.executions));
@@ -301,6 +302,12 @@ pub(super) async fn executions_are_counted_by_handler_and_status(store: Store) -
     );
     expect_eq!(counts.complete, true, "everything is counted");
     expect_eq!(counts.counts[2].oldest, at(5), "the oldest");
+    let ids = [id("b")?, id("a")?, id("unknown")?];
+    expect_eq!(
+        store.operation_counts(&ids).await?,
+        [1, 0, 0],
+        "recorded operations"
+    );
     let some = store.counts(2).await?;
     expect_eq!((some.total(), some.complete), (2, false), "up to a limit");
     Ok(())

@@ -1,7 +1,7 @@
-//! How many executions are in which state.
+//! Numbers of executions and operations.
 
-use super::{AdminStore, ExecutionStatus, Filter, StoreError};
-use crate::Timestamp;
+use super::{AdminStore, ExecutionStatus, Filter, StoreError, StoreErrorKind};
+use crate::{ExecutionId, Timestamp};
 
 /// Executions that are read in one go.
 const PAGE: usize = 500;
@@ -30,7 +30,7 @@ pub struct Counts {
     pub complete: bool,
 }
 
-/// Counts by listing, for stores that have no better way.
+/// Counts by listing.
 pub(super) async fn count<S: AdminStore + ?Sized>(
     store: &S,
     limit: usize,
@@ -59,6 +59,22 @@ pub(super) async fn count<S: AdminStore + ?Sized>(
         }
     }
     counts.complete = left > 0;
+    Ok(counts)
+}
+
+/// Counts operations by reading histories.
+pub(super) async fn count_operations<S: AdminStore + ?Sized>(
+    store: &S,
+    ids: &[ExecutionId],
+) -> Result<Vec<u64>, StoreError> {
+    let mut counts = Vec::with_capacity(ids.len());
+    for id in ids {
+        counts.push(match store.history(id).await {
+            Ok(records) => records.len() as u64,
+            Err(error) if error.kind() == StoreErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        });
+    }
     Ok(counts)
 }
 

@@ -45,7 +45,7 @@
 /// }
 ///
 /// impl AdminStore for Logged {
-///     forward_store!(inner: list, counts, history, change);
+///     forward_store!(inner: list, counts, operation_counts, history, change);
 /// }
 ///
 /// impl QueueStore for Logged {
@@ -127,6 +127,11 @@ macro_rules! forward_store {
     };
     (@counts $field:ident) => {
         $crate::forward_store!(@fn_ $field counts(limit: usize) -> $crate::store::Counts);
+    };
+    (@operation_counts $field:ident) => {
+        $crate::forward_store!(
+            @fn $field operation_counts(ids: &'a [$crate::ExecutionId]) -> ::std::vec::Vec<u64>
+        );
     };
     (@history $field:ident) => {
         $crate::forward_store!(

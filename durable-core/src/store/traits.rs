@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::counts::count;
+use super::counts::{count, count_operations};
 use super::{
     Ack, Batch, CallbackId, Capabilities, Change, ClaimRequest, Claimed, Counts, Execution, Fence,
     Filter, Firing, Lease, NewExecution, Page, Queue, QueueState, ScheduleEntry, Started,
@@ -181,6 +181,16 @@ pub trait AdminStore: ExecutionStore {
     /// By default they are listed for it. A store that can count without reading inputs and outputs should.
     fn counts(&self, limit: usize) -> BoxFuture<'_, Result<Counts, StoreError>> {
         Box::pin(count(self, limit))
+    }
+
+    /// Counts the recorded operations of each execution: how far it has progressed. Unknown executions have none.
+    ///
+    /// By default their histories are read for it. A store that can count without reading values should.
+    fn operation_counts<'a>(
+        &'a self,
+        ids: &'a [ExecutionId],
+    ) -> BoxFuture<'a, Result<Vec<u64>, StoreError>> {
+        Box::pin(count_operations(self, ids))
     }
 
     /// Returns all records of an execution, in ascending order of [`Record::seq`]. Needs no lease.

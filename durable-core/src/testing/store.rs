@@ -161,7 +161,7 @@ impl CallbackStore for Process {
 }
 
 impl AdminStore for Process {
-    forward_store!(store: list, counts, history, change);
+    forward_store!(store: list, counts, operation_counts, history, change);
 }
 
 impl QueueStore for Process {

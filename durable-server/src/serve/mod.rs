@@ -28,8 +28,8 @@ use state::App;
 /// | `/metrics` | numbers for Prometheus |
 /// | `/healthz` | `ok`, while the store answers |
 ///
-/// What may send requests follows from [`Options::access`]. The router keeps itself up to date from a task that runs
-/// while somebody watches, so it must be made within a Tokio runtime.
+/// [`Options::access`] decides which requests are answered. Streams of events are fed by a Tokio task that runs while
+/// there are any.
 ///
 /// ```
 /// # async fn f() {

@@ -109,7 +109,7 @@ fn pair(left: Option<&Node<'_>>, right: Option<&Node<'_>>, secrets: &(Secrets, S
     }
 }
 
-/// Whether two operations ended alike. Of secret values not even that is told.
+/// Whether two operations have the same outcome. Secret values are not compared.
 fn same(left: &Record, right: &Record) -> bool {
     let hidden = left.secret || right.secret;
     let text = |error: &OperationError| (error.kind(), error.message().to_owned());

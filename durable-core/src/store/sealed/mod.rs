@@ -283,7 +283,7 @@ impl CallbackStore for SealedStore {
 }
 
 impl AdminStore for SealedStore {
-    forward_store!(inner: counts);
+    forward_store!(inner: counts, operation_counts);
 
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         Box::pin(async move {

@@ -1,6 +1,6 @@
 //! The executions of the local Lambda as a store, for the page and its API.
 //!
-//! What only a handler's process does with a store is not supported: functions use the durable API.
+//! Methods that only workers call are unsupported: functions use the durable API.
 
 mod translate;
 
@@ -20,10 +20,10 @@ use super::service::{CallbackOutcome, ErrorObject, Refusal, token};
 use crate::http::Guard;
 use crate::{Access, Options, Token};
 
-/// Time between two looks at an execution that is waited for.
+/// Pause between two reads of an execution that is waited for.
 const PACE: Duration = Duration::from_millis(200);
 
-/// Executions that a listing reads unless told otherwise.
+/// Default length of a listing.
 const PAGE: usize = 100;
 
 /// The store.

@@ -53,7 +53,7 @@ pub(super) fn whole(execution: &service::Execution) -> Execution {
     whole
 }
 
-/// Stands for an id that cannot be one, which the service does not give out.
+/// Replacement for an invalid id. The service creates none.
 fn fallback() -> ExecutionId {
     match "invalid".parse() {
         Ok(id) => id,

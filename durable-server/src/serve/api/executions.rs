@@ -47,7 +47,7 @@ pub(crate) struct ListQuery {
 }
 
 impl ListQuery {
-    /// The filter, with one execution more than is asked for: it tells whether there are more.
+    /// Builds the filter. It asks for one execution more than the page has, to know whether there is another page.
     pub(crate) fn filter(self, default: usize) -> Result<(Filter, usize), Problem> {
         let limit = self.limit.unwrap_or(default);
         if !(1..=MOST).contains(&limit) {
@@ -203,7 +203,7 @@ pub(super) async fn get(
     }
     if query.wait > 0 {
         let patience = Duration::from_secs(query.wait.into());
-        // How it ended is told below.
+        // The outcome is read from the store below.
         let _ = tokio::time::timeout(patience, app.client.outcome(&id)).await;
     }
     let execution = app.client.describe(&id).await?;

@@ -17,7 +17,7 @@ use crate::serve::state::App;
 type Signals = Pin<Box<dyn Stream<Item = Result<Event, Infallible>> + Send>>;
 type Events = Sse<KeepAliveStream<Signals>>;
 
-/// Follow all executions: an event `changed` says that a listing may be out of date.
+/// Follow all executions: the event `changed` reports that a listing may be out of date.
 #[utoipa::path(get, path = "/api/events", operation_id = "follow_all", tag = "events", responses(
     (status = 200, description = "Server-sent events without end.", body = String, content_type = "text/event-stream"),
     (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
@@ -29,9 +29,8 @@ pub(super) async fn all(State(app): State<App>) -> Result<Events, Problem> {
 
 /// Follow one execution.
 ///
-/// `ready` says that from now on every change is told: read the timeline then. `rows` holds rows of the timeline
-/// that are new or have changed, `changed` the new state of the execution, and `reload` says that the timeline has
-/// to be read again.
+/// After `ready`, every change is an event: read the timeline then. `rows` carries rows of the timeline that are new or
+/// have changed, `changed` reports a new state of the execution, and `reload` asks to read the timeline again.
 #[utoipa::path(get, path = "/api/executions/{id}/events", operation_id = "follow_execution", tag = "events", params(("id" = String, Path, description = "Id of the execution")), responses(
     (status = 200, description = "Server-sent events without end.", body = String, content_type = "text/event-stream"),
     (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),

@@ -1,6 +1,6 @@
-//! Tells those who watch the page of changes.
+//! Notifies open pages and streams of changes.
 //!
-//! One task polls the store for all of them, and only while there are any.
+//! One task polls the store for all of them, and only while there are watchers.
 
 mod poll;
 
@@ -21,7 +21,7 @@ const REST: u32 = 10;
 /// Events that a slow watcher may be behind.
 const BEHIND: usize = 64;
 
-/// What can be watched.
+/// Subject of a stream of events.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Topic {
     All,
@@ -44,7 +44,7 @@ impl Signal {
     }
 }
 
-/// Knows the watchers and polls for them.
+/// Watchers of all topics, and the task that polls for them.
 #[derive(Debug)]
 pub(crate) struct Hub {
     inner: Arc<Inner>,
@@ -72,7 +72,7 @@ struct Topics {
 
 struct Watched {
     events: broadcast::Sender<Signal>,
-    /// Whether the first poll is done: from then on every change is told.
+    /// Whether the first poll is done: every later change is an event.
     ready: bool,
 }
 
@@ -121,7 +121,7 @@ impl Inner {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Polls until nobody watches any more.
+    /// Polls until there are no watchers.
     async fn poll(self: Arc<Self>) {
         let mut polls: HashMap<Topic, Poll> = HashMap::new();
         let mut closed = self.closed.subscribe();
@@ -158,7 +158,7 @@ impl Inner {
         };
         for signal in signals {
             watched.ready |= signal.name == "ready";
-            // Nobody may be left to hear it.
+            // All watchers may have left since.
             let _ = watched.events.send(signal);
         }
     }

@@ -1,4 +1,4 @@
-//! What has changed since the last poll.
+//! Finds what has changed since the last poll.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -15,11 +15,11 @@ use crate::view::{Row, Timeline};
 /// Even without a change of state, running executions progress.
 const PROGRESS: Duration = Duration::from_secs(3);
 
-/// What is known of a topic.
+/// State of a topic as of the last poll.
 #[derive(Debug, Default)]
 pub(super) struct Poll {
     next: Option<Instant>,
-    told: Option<Instant>,
+    notified: Option<Instant>,
     counts: Option<Counts>,
     execution: Option<u64>,
     rows: HashMap<u64, u64>,
@@ -54,17 +54,17 @@ impl Poll {
             .counts
             .iter()
             .any(|count| count.status == durable_core::store::ExecutionStatus::Running);
-        let stale = self.told.is_none_or(|told| now - told >= PROGRESS);
+        let stale = self.notified.is_none_or(|at| now - at >= PROGRESS);
         let first = self.counts.is_none();
         let changed = self.counts.as_ref() != Some(&counts);
         self.counts = Some(counts);
         match () {
             () if first => {
-                self.told = Some(now);
+                self.notified = Some(now);
                 vec![Signal::plain("ready")]
             }
             () if changed || runs && stale => {
-                self.told = Some(now);
+                self.notified = Some(now);
                 vec![Signal::plain("changed")]
             }
             () => Vec::new(),

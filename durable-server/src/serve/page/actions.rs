@@ -163,7 +163,7 @@ async fn send(app: &App, callback: &Callback) -> Result<(), Problem> {
     Ok(app.client.complete(&callback.id, &value).await?)
 }
 
-/// JSON that somebody typed; nothing is `null`.
+/// Parses JSON from a text field; an empty field is `null`.
 pub(super) fn json(text: &str) -> Result<Box<RawValue>, Problem> {
     let text = if text.trim().is_empty() { "null" } else { text };
     let invalid = |error: serde_json::Error| {

@@ -39,6 +39,7 @@ struct Row {
     due: Option<String>,
     created: String,
     updated: String,
+    operations: u64,
     queue: String,
     queue_href: String,
 }
@@ -52,6 +53,11 @@ pub(super) async fn page(
     let mut executions = app.client.list(filter).await?;
     let more = executions.len() > limit;
     executions.truncate(limit);
+    let ids: Vec<_> = executions
+        .iter()
+        .map(|execution| execution.id.clone())
+        .collect();
+    let operations = app.client.operation_counts(&ids).await?;
     let listing = Executions::new(&executions, more);
     let counts = app.client.counts(app.options.counted).await?;
     let link = |query: &ListQuery| format!("{}?{}", site.home(), query.text());
@@ -85,7 +91,8 @@ pub(super) async fn page(
         rows: listing
             .executions
             .iter()
-            .map(|execution| Row::new(&site, execution))
+            .zip(operations)
+            .map(|(execution, operations)| Row::new(&site, execution, operations))
             .collect(),
         first: query.after.as_ref().map(|_| link(&without_page)),
         next,
@@ -96,8 +103,9 @@ pub(super) async fn page(
 }
 
 impl Row {
-    fn new(site: &Site, execution: &Summary) -> Self {
+    fn new(site: &Site, execution: &Summary, operations: u64) -> Self {
         Self {
+            operations,
             href: site.execution(&execution.id),
             id: execution.id.clone(),
             handler: execution.handler.clone(),

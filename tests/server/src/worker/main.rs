@@ -84,7 +84,7 @@ async fn approval(question: String) -> Result<String, BoxError> {
     Ok(answer)
 }
 
-/// Fails until it is run again from the failed step: for good if the input says so.
+/// Fails at its second step.
 #[durable]
 async fn charge(card: String) -> Result<u32, BoxError> {
     step!("reserve", Ok::<_, String>(1_u32)).await?;
@@ -114,7 +114,7 @@ async fn many(n: u32) -> Result<u32, BoxError> {
     Ok(n)
 }
 
-/// A step each time somebody lets it go on.
+/// A step every 300 milliseconds.
 #[durable]
 async fn slow(n: u32) -> Result<u32, BoxError> {
     for i in 0..n {

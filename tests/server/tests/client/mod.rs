@@ -1,4 +1,4 @@
-//! A client that sends what it is told to, right or wrong.
+//! HTTP client that sends any request, valid or not.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -29,7 +29,7 @@ impl Answer {
     }
 }
 
-/// Sends a request on a connection of its own.
+/// Sends a request on a new connection.
 pub(crate) fn request(
     port: u16,
     method: &str,

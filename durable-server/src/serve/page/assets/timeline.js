@@ -280,7 +280,7 @@
 
   const refresh = durable.refresher(place.dataset.region);
   durable.follow(place.dataset.live, {
-    // What happened between the rendering of the page and now was not told.
+    // No event reports changes between the rendering of the page and now.
     ready(state) {
       refresh();
       if (!version || state.version !== version) load();

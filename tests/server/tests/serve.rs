@@ -7,6 +7,8 @@ mod browser;
 mod client;
 #[path = "serve/document.rs"]
 mod document;
+#[path = "serve/hostile.rs"]
+mod hostile;
 #[path = "serve/live.rs"]
 mod live;
 #[path = "serve/pages.rs"]
@@ -15,5 +17,7 @@ mod pages;
 mod security;
 #[path = "serve/server.rs"]
 mod server;
+#[path = "serve/settings.rs"]
+mod settings;
 #[path = "serve/tools.rs"]
 mod tools;

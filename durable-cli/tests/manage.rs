@@ -258,7 +258,7 @@ async fn gc_keeps_executions_that_are_open_or_ended_recently() {
 async fn invalid_callback_ids_are_refused() {
     let test = TestStore::new().await;
     let why = test.fails(&["callback", "complete", "nonsense", "1"], 1);
-    assert!(why.contains("is no callback id"), "{why}");
+    assert!(why.contains("invalid callback id"), "{why}");
     test.fails(&["callback", "heartbeat", "a:1:00:00"], 1);
 }
 

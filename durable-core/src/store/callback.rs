@@ -1,4 +1,4 @@
-//! What an outside party completes a callback by.
+//! Ids of callbacks.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -8,10 +8,10 @@ use super::{Execution, StoreError, StoreErrorKind};
 use crate::model::record::{Kind, Record};
 use crate::{ExecutionId, OperationId};
 
-/// The id an outside party completes a callback by.
+/// Id by which an external system completes a callback.
 ///
-/// It names the execution and the operation, so that no store has to search for it, and holds 128
-/// bits that cannot be guessed, so that knowing an execution is not enough to settle its callbacks.
+/// It contains the execution and the operation, so that a store finds the callback without a search, and
+/// 128 unguessable bits, so that knowing an execution's id is not enough to complete its callbacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackId {
     execution: ExecutionId,
@@ -21,10 +21,10 @@ pub struct CallbackId {
 }
 
 impl CallbackId {
-    /// An id for an operation of an execution that nobody can guess.
+    /// Creates an id for an operation, with random bits.
     pub(crate) fn unguessable(execution: &ExecutionId, seq: u64, operation: OperationId) -> Self {
-        // Hashes under a key from the operating system's randomness: who does not know the key, and
-        // nobody does, cannot tell one from another's.
+        // `RandomState` hashes with a key from the operating system's random source. The key is never
+        // disclosed, so the hashes cannot be predicted.
         let (high, low) = (
             RandomState::new().hash_one(seq),
             RandomState::new().hash_one(seq),
@@ -37,33 +37,33 @@ impl CallbackId {
         }
     }
 
-    /// The execution that waits.
+    /// Returns the execution that waits for the callback.
     pub fn execution(&self) -> &ExecutionId {
         &self.execution
     }
 
-    /// [`Record::seq`] of the operation that waits.
+    /// Returns the [`Record::seq`] of the operation that waits.
     pub fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// [`Record::id`] of the operation that waits.
+    /// Returns the [`Record::id`] of the operation that waits.
     pub fn operation(&self) -> OperationId {
         self.operation
     }
 
-    /// The id as it is handed out.
+    /// Returns the id as text, as external systems know it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// For stores: the record that may be settled by this id, out of what is stored of the
-    /// execution under the number [`seq`](Self::seq).
+    /// Checks that this id may settle `record`, which the store has found under [`seq`](Self::seq), and
+    /// returns the record. For implementations of stores.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`] when the record is not of the callback that was given this id,
-    /// [`StoreErrorKind::Conflict`] when it was settled before or the execution has ended.
+    /// [`StoreErrorKind::NotFound`] if the record does not belong to a callback with this id,
+    /// [`StoreErrorKind::Conflict`] if it was settled before or the execution has ended.
     pub fn resolve<R>(&self, execution: &Execution, record: Option<R>) -> Result<R, StoreError>
     where
         R: std::ops::Deref<Target = Record>,
@@ -73,17 +73,17 @@ impl CallbackId {
         };
         let record = record.filter(known).ok_or_else(|| {
             let message =
-                format!("there is no callback `{self}`: give the id as it was handed out");
+                format!("no callback `{self}`: use the id exactly as the handler passed it on");
             StoreError::new(StoreErrorKind::NotFound, message)
         })?;
-        let why = if record.status.is_terminal() {
-            "it was settled before"
+        let reason = if record.status.is_terminal() {
+            "it was completed before"
         } else if execution.status.is_terminal() {
             "its execution has ended"
         } else {
             return Ok(record);
         };
-        let message = format!("callback `{self}` is closed: {why}");
+        let message = format!("callback `{self}` is closed: {reason}");
         Err(StoreError::new(StoreErrorKind::Conflict, message))
     }
 }
@@ -99,13 +99,15 @@ impl FromStr for CallbackId {
 
     fn from_str(text: &str) -> Result<Self, StoreError> {
         parse(text).ok_or_else(|| {
-            let message = format!("{text:?} is no callback id: give it as it was handed out");
+            let message = format!(
+                "invalid callback id {text:?}: use the id exactly as the handler passed it on"
+            );
             StoreError::new(StoreErrorKind::NotFound, message)
         })
     }
 }
 
-/// An id of an execution may hold colons, the other parts do not.
+/// Splits from the right, because only the execution's id may contain colons.
 fn parse(text: &str) -> Option<CallbackId> {
     let mut parts = text.rsplitn(4, ':');
     let (_, operation, seq, execution) =
@@ -124,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_as_it_was_written() {
+    fn ids_parse_from_their_text() {
         let execution: ExecutionId = "a:b:1".parse().unwrap();
         let operation = OperationId::from_bytes([7; 16]);
         let id = CallbackId::unguessable(&execution, 3, operation);
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_no_id() {
+    fn invalid_text_is_not_found() {
         for text in ["", "a", "a:3:07:x:y", ":3:07:x", "a:b:07:x", "a:3:no:x"] {
             let error = text.parse::<CallbackId>().unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::NotFound, "{text}");

@@ -1,15 +1,15 @@
-//! What a store can hold, and what its acknowledgements survive.
+//! Limits and guarantees of a store.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What an acknowledged checkpoint survives.
+/// Failures that an acknowledged checkpoint survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Durability {
-    /// Nothing: it is lost with the process.
+    /// None: it is lost when the process ends.
     Memory,
-    /// The end of the process, but perhaps not a power failure.
+    /// The end of the process, but possibly not a power failure.
     Process,
     /// A power failure.
     Power,
@@ -29,7 +29,7 @@ impl fmt::Display for Durability {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// What an acknowledged checkpoint survives.
+    /// Failures that an acknowledged checkpoint survives.
     pub durability: Durability,
     /// Largest encoded value of one operation.
     pub max_value: usize,
@@ -48,23 +48,23 @@ pub struct Capabilities {
     pub max_total_bytes: Option<u64>,
     /// Longest timer. `None` means any length.
     pub max_timer: Option<Duration>,
-    /// Whether the store is a service that ends timers and starts invocations itself.
+    /// Whether the store is a service that completes timers and starts invocations itself.
     ///
-    /// Then the clock of this process settles nothing and a suspension writes nothing. Records are
+    /// The clock of this process then completes no timers, and a suspension writes nothing. Records are
     /// recognised by their ids alone: the service keeps their order, and their names are only for
-    /// people. Work that another invocation has to continue is left behind as a timer.
+    /// people. Work that another invocation has to continue is represented by a timer.
     pub service_driven: bool,
     /// Whether values are stored as text. Binary values then take a third more space.
     pub text_only: bool,
     /// Whether an execution can be started for a tenant ([`NewExecution::tenant`](super::NewExecution::tenant)).
     pub tenants: bool,
-    /// Whether the operations in a finished scope are loaded again although the scope has a recorded value.
-    /// Where they are not, a scope whose replay needs them records a summary or no value.
+    /// Whether the operations in a finished scope are loaded even though the scope has a recorded value.
+    /// If not, a scope whose replay needs them records a summary or no value.
     pub keeps_children: bool,
 }
 
 impl Capabilities {
-    /// Limits of a store that takes values of up to 64 MiB and any number of operations.
+    /// Returns the limits of a store that takes values of up to 64 MiB and any number of operations.
     pub const fn unlimited(durability: Durability) -> Self {
         Self {
             durability,

@@ -1,9 +1,9 @@
-//! Executions that continue as another one.
+//! Chains of executions, each of which continues as the next.
 
 use super::{Store, StoreError};
 use crate::{ExecutionId, Timestamp};
 
-/// Cancels the execution, or the one at the end of its chain.
+/// Cancels an execution and every one that continues it.
 pub(crate) async fn cancel_chain(
     store: &dyn Store,
     mut id: ExecutionId,

@@ -1,22 +1,24 @@
-//! What operators may do to an execution, and what it makes of it.
+//! Operators' changes to an execution.
 
 use super::{Change, Execution, ExecutionStatus, StoreError, StoreErrorKind};
 use crate::Timestamp;
 
 impl Execution {
-    /// Applies what an operator asks for, apart from what it does to the history.
+    /// Applies an operator's change to everything but the history, which the store changes itself.
+    /// `leased` says whether a living holder has the execution's lease.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Conflict`](super::StoreErrorKind::Conflict) when it is in no state for it.
+    /// [`StoreErrorKind::Conflict`](super::StoreErrorKind::Conflict) if the state of the execution
+    /// does not allow the change. Nothing was changed then.
     pub fn change(
         &mut self,
         change: &Change,
         leased: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let refused = |why: &str| {
-            let message = format!("execution `{}` {why}", self.id);
+        let refused = |reason: &str| {
+            let message = format!("execution `{}` {reason}", self.id);
             Err(StoreError::new(StoreErrorKind::Conflict, message))
         };
         let ended = self.status.is_terminal();
@@ -25,22 +27,21 @@ impl Execution {
                 return refused(&format!("has {}: there is nothing to pause", self.status));
             }
             Change::Resume if ended => {
-                return refused(&format!(
-                    "has {}: retry it, if it is to run again",
-                    self.status
-                ));
+                return refused(&format!("has {}: to run it again, retry it", self.status));
             }
             Change::Rewind(_) | Change::Delete if leased => {
-                return refused("is being run: cancel it, and wait for its end");
+                return refused("is running: cancel it and wait until it has ended");
             }
             Change::Delete if !ended => {
                 return refused(&format!("is {}: cancel it first", self.status));
             }
             Change::Rewind(rewind) if rewind.seen != self.changes => {
-                return refused("was changed meanwhile: look at it again");
+                return refused(
+                    "has changed since its history was read: read it again and repeat the change",
+                );
             }
             Change::Rewind(_) if matches!(self.status, ExecutionStatus::Continued) => {
-                return refused("goes on as another execution: retry that one");
+                return refused("continues as another execution: retry that one");
             }
             Change::Delete => {}
             Change::Pause if self.paused => {}
@@ -51,12 +52,12 @@ impl Execution {
             Change::Resume => {
                 self.paused = false;
                 if self.status == ExecutionStatus::Blocked {
-                    self.begin_anew(now);
+                    self.make_due(now);
                 }
                 self.changes += 1;
             }
             Change::Rewind(_) => {
-                self.begin_anew(now);
+                self.make_due(now);
                 (self.output, self.error, self.cancel, self.paused) = (None, None, false, false);
                 self.admitted = false;
                 self.changes += 1;
@@ -65,7 +66,8 @@ impl Execution {
         Ok(())
     }
 
-    fn begin_anew(&mut self, now: Timestamp) {
+    /// Makes the execution due, so that a worker runs it again.
+    fn make_due(&mut self, now: Timestamp) {
         self.updated_at = now;
         self.status = ExecutionStatus::Suspended;
         (self.wake_at, self.report) = (Some(now), None);

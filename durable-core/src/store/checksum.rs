@@ -1,9 +1,9 @@
-//! Checksum of what a store keeps.
+//! Checksum of stored data.
 
-/// CRC-32C over fields, for stores whose medium may change a bit unnoticed.
+/// CRC-32C over numbered fields, for stores whose medium may corrupt data silently.
 ///
-/// A field that is not there adds nothing, so that a checksum stays valid when a later release adds one. Every field is
-/// told apart by its number, its kind and its length: bytes that move from one field to the next are noticed too.
+/// The number, kind and length of each field are part of the checksum, so bytes that move from one field to another change
+/// it too. An absent field adds nothing: a later release can add fields and old checksums stay valid.
 ///
 /// ```
 /// use durable_core::store::Checksum;
@@ -21,7 +21,7 @@
 #[derive(Debug, Clone)]
 pub struct Checksum {
     sum: u32,
-    /// Bytes to add: many short fields cost as much as one long one.
+    /// Buffered bytes. Short fields are hashed together, which is faster than one at a time.
     pending: [u8; PENDING],
     len: usize,
 }
@@ -39,13 +39,13 @@ impl Default for Checksum {
 }
 
 impl Checksum {
-    /// Adds the bytes of the field with this number.
+    /// Adds a field of bytes.
     pub fn bytes(&mut self, number: u8, value: &[u8]) {
         self.head(number, b'b', value.len() as u64);
         self.append(value);
     }
 
-    /// Adds the whole number that the field with this number holds.
+    /// Adds an integer field.
     pub fn integer(&mut self, number: u8, value: i64) {
         self.head(number, b'i', value.cast_unsigned());
     }
@@ -73,7 +73,7 @@ impl Checksum {
         self.len = 0;
     }
 
-    /// The checksum of the fields so far.
+    /// Returns the checksum of the fields added so far.
     pub fn finish(mut self) -> u32 {
         self.flush();
         self.sum

@@ -1,38 +1,38 @@
-//! What can go wrong in a store, in the classes that callers act on.
+//! Errors of stores.
 
 use std::fmt;
 
 use crate::model::error::BoxError;
 
-/// The class of a [`StoreError`]: what the caller can do about it.
+/// Class of a [`StoreError`], by what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// No such execution.
+    /// The execution, callback, queue or schedule does not exist.
     NotFound,
-    /// The id is taken.
+    /// The id is in use.
     AlreadyExists,
-    /// Another holder has taken the execution over; nothing was changed.
+    /// The lease was released or taken over by another holder. Nothing was changed.
     FenceLost,
-    /// Another living holder has the lease.
+    /// Another holder, which is alive, has the lease.
     Leased,
-    /// The state does not allow it.
+    /// The state of the execution does not allow the call.
     Conflict,
-    /// The value or batch is over a limit of the store.
+    /// A value or batch exceeds a limit of the store.
     TooLarge,
-    /// A passing fault: busy, disconnected, disk full. The same call may succeed later.
+    /// Temporary fault: busy, disconnected, disk full. The same call may succeed later.
     Unavailable,
-    /// What is stored cannot be understood; nothing was changed.
+    /// Stored data cannot be read. Nothing was changed.
     Corrupt,
-    /// The store was written by a newer release than this one.
+    /// The store was written by a newer release.
     TooNew,
-    /// The store cannot be opened with what was given: path, permission, options.
+    /// The store cannot be used as configured: path, permission, options, keys.
     Unusable,
     /// The backend does not implement this part of a store.
     Unsupported,
 }
 
-/// A failed call to a store: what was tried, where, and what to do.
+/// Error of a call to a store. The message says what failed, where, and what to do.
 #[derive(Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,
@@ -41,7 +41,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error of this class. The message says what was tried, where, and what to do.
+    /// Creates an error. The message says what failed, where, and what to do.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -50,14 +50,14 @@ impl StoreError {
         }
     }
 
-    /// The same with the error it was caused by.
+    /// Sets the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What the caller can do about it.
+    /// Returns the class of the error.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }

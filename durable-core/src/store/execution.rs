@@ -1,4 +1,4 @@
-//! What is kept of an execution itself, and how it changes.
+//! State of an execution, and its transitions.
 
 use std::borrow::Cow;
 
@@ -9,30 +9,30 @@ use crate::model::record::{Completion, Kind, Record};
 use crate::model::sealed_text;
 use crate::{ExecutionId, OperationId, Timestamp};
 
-/// How far an execution has come.
+/// Status of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExecutionStatus {
-    /// Started, never run yet.
+    /// Started, but never claimed.
     Queued,
-    /// A process holds its lease, or held it when it died.
+    /// A process holds the lease, or held it when it died.
     Running,
-    /// Waits for a time or an event; no process holds it.
+    /// Waits for a time or an event. No process holds the lease.
     Suspended,
     /// Ended with an output.
     Succeeded,
     /// Ended with an error.
     Failed,
-    /// Code and history disagree; a fixed deploy or a rollback resumes it.
+    /// Code and history disagree. Deploy a fix or roll back, and the execution resumes.
     Blocked,
     /// Ended because it was cancelled.
     Cancelled,
-    /// Ended; another execution goes on in its place.
+    /// Ended, and continues as another execution.
     Continued,
 }
 
 impl ExecutionStatus {
-    /// Every status there is.
+    /// All statuses.
     pub const ALL: [Self; 8] = [
         Self::Queued,
         Self::Running,
@@ -44,7 +44,7 @@ impl ExecutionStatus {
         Self::Continued,
     ];
 
-    /// The word that stores, tables and commands use. Never changes.
+    /// Returns the word that stores, tables and commands use. It never changes.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -58,17 +58,18 @@ impl ExecutionStatus {
         }
     }
 
-    /// The status that [`ExecutionStatus::as_str`] writes as `word`.
+    /// Returns the status whose [`ExecutionStatus::as_str`] is `word`.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
-    /// Whether nothing happens to the execution by itself any more: it has ended, or is blocked.
+    /// Returns whether the execution has ended or is blocked, so that it does not change without
+    /// intervention.
     pub const fn is_settled(self) -> bool {
         self.is_terminal() || matches!(self, Self::Blocked)
     }
 
-    /// Whether the execution has ended for good.
+    /// Returns whether the execution has ended.
     pub const fn is_terminal(self) -> bool {
         matches!(
             self,
@@ -83,32 +84,31 @@ impl std::fmt::Display for ExecutionStatus {
     }
 }
 
-/// What an execution is started with.
+/// Execution to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewExecution {
-    /// Its id.
+    /// Id of the execution.
     pub id: ExecutionId,
     /// Name of the handler that runs it.
     pub handler: String,
-    /// The encoded input.
+    /// Encoded input.
     pub input: Payload,
-    /// Rust type of the input, for reports; none where it was not started by the handler's own type.
+    /// Rust type of the input, for reports. `None` if the input was not given as the handler's type.
     pub input_type: Option<Cow<'static, str>>,
     /// When it was started.
     pub created_at: Timestamp,
-    /// The operation that waits for its end.
+    /// Operation of another execution that waits for its end.
     pub parent: Option<Parent>,
-    /// Whom it is run for, where the store keeps its tenants apart
-    /// ([`Capabilities::tenants`](super::Capabilities::tenants)).
+    /// Tenant it runs for, in stores with [`Capabilities::tenants`](super::Capabilities::tenants).
     pub tenant: Option<String>,
-    /// When it may first run, where that is later than its start.
+    /// Time before which it does not run. `None` means that it may run at once.
     pub start_at: Option<Timestamp>,
-    /// The queue it waits in until the queue lets it run.
+    /// Queue it waits in before it first runs.
     pub queue: Option<QueueEntry>,
 }
 
 impl NewExecution {
-    /// An execution that may run at once and that nothing waits for.
+    /// Returns an execution that may run at once, without a parent or a queue.
     pub fn new(
         id: ExecutionId,
         handler: impl Into<String>,
@@ -128,14 +128,14 @@ impl NewExecution {
         }
     }
 
-    /// The same, with the Rust type of its input.
+    /// Sets the Rust type of the input.
     #[must_use]
     pub fn with_input_type(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.input_type = Some(name.into());
         self
     }
 
-    /// The same, with an operation that waits for its end.
+    /// Sets the operation that waits for its end.
     #[must_use]
     pub fn for_parent(mut self, parent: Parent) -> Self {
         self.parent = Some(parent);
@@ -143,71 +143,72 @@ impl NewExecution {
     }
 }
 
-/// The operation of another execution that waits for an execution's end.
+/// Operation that waits for the end of an execution that it invoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parent {
-    /// The execution that waits.
+    /// Execution that waits.
     pub execution: ExecutionId,
-    /// [`Record::seq`] of the operation in it.
+    /// [`Record::seq`] of the operation that waits.
     pub seq: u64,
-    /// [`Record::id`] of the operation in it.
+    /// [`Record::id`] of the operation that waits.
     pub operation: OperationId,
 }
 
 impl Parent {
-    /// Whether this is the record of the operation that waits.
+    /// Returns whether `record` belongs to the operation that waits.
     pub fn is(&self, record: &Record) -> bool {
         record.kind == Kind::Invoke && record.id == self.operation
     }
 }
 
-/// The persisted state of an execution, its operations apart.
+/// Persisted state of an execution, without its operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Execution {
-    /// Its id.
+    /// Id of the execution.
     pub id: ExecutionId,
     /// Name of the handler that runs it.
     pub handler: String,
-    /// How far it has come.
+    /// Current status.
     pub status: ExecutionStatus,
-    /// The encoded input.
+    /// Encoded input.
     pub input: Payload,
-    /// Rust type of the input, where it is known.
+    /// Rust type of the input, if known.
     pub input_type: Option<Cow<'static, str>>,
-    /// The encoded output, once succeeded.
+    /// Encoded output, once it has succeeded.
     pub output: Option<Payload>,
-    /// The error, once failed.
+    /// Error, once it has failed or was cancelled.
     pub error: Option<OperationError>,
-    /// What disagrees, while blocked.
+    /// Description of the disagreement between code and history, while it is blocked.
     pub report: Option<String>,
     /// When it was started.
     pub created_at: Timestamp,
     /// When its state last changed.
     pub updated_at: Timestamp,
-    /// When it is due again, while suspended.
+    /// Time at which it is due again, while it is suspended. `None` means that it waits for an event.
     pub wake_at: Option<Timestamp>,
-    /// The operation that waits for its end.
+    /// Operation of another execution that waits for its end.
     pub parent: Option<Parent>,
-    /// The execution that goes on in its place, once continued.
+    /// Execution that it continues as, once it is continued.
     pub next: Option<ExecutionId>,
-    /// How often it was changed from outside: by callbacks, their heartbeats, ended children and
-    /// cancellation.
+    /// Number of external changes: completed callbacks, heartbeats, ended children, cancellation and
+    /// changes by operators.
     pub changes: u64,
-    /// Whether it is to be cancelled.
+    /// Whether cancellation was requested.
     pub cancel: bool,
-    /// When it may first run, where that is later than its start.
+    /// Time before which it does not run. `None` means that it could run at once.
     pub start_at: Option<Timestamp>,
-    /// The queue it was started in.
+    /// Queue it was started in.
     pub queue: Option<QueueEntry>,
-    /// Whether its queue has let it run: from then to its end it counts among those that do.
+    /// Whether it has left the waiting line of its queue. From then to its end it counts toward the queue's
+    /// limits.
     pub admitted: bool,
-    /// Whether nothing of it is to run until it is resumed.
+    /// Whether it is paused: it does not run until it is resumed.
     pub paused: bool,
 }
 
 impl Execution {
-    /// The state right after a start.
+    /// Returns the state right after a start.
     pub fn queued(new: NewExecution) -> Self {
         Self {
             id: new.id,
@@ -232,8 +233,8 @@ impl Execution {
         }
     }
 
-    /// When a worker may claim it, as far as its own state says: nothing while it runs, is paused,
-    /// is blocked or waits for an event, and after its end.
+    /// Returns the time from which a worker may claim it. `None` while it runs, is paused, is blocked or
+    /// waits for an event, and after its end. Leases and queues are not considered.
     pub fn due_at(&self) -> Option<Timestamp> {
         match self.status {
             _ if self.paused => None,
@@ -243,33 +244,33 @@ impl Execution {
         }
     }
 
-    /// Whether a lease of it may be granted.
+    /// Checks that its state allows a lease.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Conflict`](super::StoreErrorKind::Conflict) when it has ended or is paused.
+    /// [`StoreErrorKind::Conflict`](super::StoreErrorKind::Conflict) if it has ended or is paused.
     pub fn may_be_claimed(&self) -> Result<(), StoreError> {
-        let why = match self.status {
+        let reason = match self.status {
             status if status.is_terminal() => format!("has {status}"),
             _ if self.paused => "is paused: resume it first".to_owned(),
             _ => return Ok(()),
         };
-        let message = format!("execution `{}` {why}", self.id);
+        let message = format!("execution `{}` {reason}", self.id);
         Err(StoreError::new(StoreErrorKind::Conflict, message))
     }
 
-    /// Whether its queue has to let it run first.
+    /// Returns whether it still waits in its queue.
     pub fn waits_in_queue(&self) -> bool {
         self.queue.is_some() && !self.admitted
     }
 
-    /// The report as people can read it: of one that is sealed, only that it is and with what.
+    /// Returns the report in readable form. For a sealed report, that is a note that names its codec.
     pub fn readable_report(&self) -> Option<&str> {
         let report = self.report.as_deref()?;
         Some(sealed_text::read_report(report).map_or(report, |(note, _)| note))
     }
 
-    /// Notes that a lease was granted: the execution runs, whatever it waited for.
+    /// Applies the grant of a lease: the execution is running.
     pub fn claimed(&mut self, now: Timestamp) {
         self.status = ExecutionStatus::Running;
         self.updated_at = now;
@@ -277,8 +278,7 @@ impl Execution {
         self.admitted = self.queue.is_some();
     }
 
-    /// Applies what a checkpoint says about the execution itself; `seen` as in
-    /// [`Batch::seen`](super::Batch::seen).
+    /// Applies an update by the holder of the lease. `seen` is [`Batch::seen`](super::Batch::seen).
     pub fn apply(&mut self, update: &ExecutionUpdate, seen: u64, now: Timestamp) {
         self.updated_at = now;
         (self.wake_at, self.report) = (None, None);
@@ -315,8 +315,7 @@ impl Execution {
         self.admitted &= !self.status.is_terminal();
     }
 
-    /// What goes on in its place, as it is to be started: for the same parent, and with the place
-    /// in the queue that this one gives up.
+    /// Completes the next execution of a chain: it has the same parent and takes over the queue entry.
     pub fn successor(&self, next: &NewExecution) -> NewExecution {
         NewExecution {
             parent: self.parent.clone(),
@@ -325,7 +324,7 @@ impl Execution {
         }
     }
 
-    /// Notes a change from outside: the execution is due, if it was waiting.
+    /// Counts an external change. A suspended execution becomes due.
     pub fn changed(&mut self, now: Timestamp) {
         self.changes += 1;
         if self.status == ExecutionStatus::Suspended {
@@ -333,14 +332,14 @@ impl Execution {
         }
     }
 
-    /// Notes a heartbeat from outside. A run of the execution has to know the new time, but none
-    /// has to begin because of it: when the old time has come, the new one is found.
+    /// Counts a heartbeat of a callback. A running invocation has to know the new timeout, but a suspended
+    /// execution does not become due: when it wakes at the old timeout, it finds the new one.
     pub fn kept_alive(&mut self) {
         self.changes += 1;
     }
 
-    /// Notes that it is to be cancelled. One that has never run is cancelled at once, and one that is blocked is due:
-    /// what it has begun may be taken back.
+    /// Requests the cancellation. An execution that has never run ends at once. A blocked one becomes due, because
+    /// its finished steps may have to be undone.
     pub fn ask_to_cancel(&mut self, now: Timestamp) {
         if self.status.is_terminal() || self.cancel {
             return;
@@ -349,7 +348,7 @@ impl Execution {
         if self.status == ExecutionStatus::Blocked {
             (self.status, self.report) = (ExecutionStatus::Suspended, None);
         }
-        // Nobody has to wait for a turn to be cancelled.
+        // Cancellation does not wait for the limits of the queue.
         self.admitted = self.queue.is_some();
         self.changed(now);
         if self.status == ExecutionStatus::Queued {
@@ -358,7 +357,7 @@ impl Execution {
         }
     }
 
-    /// What its end means for the operation that waits for it.
+    /// Returns the outcome for the operation that waits for it, once it has ended.
     pub fn completion(&self) -> Option<Completion> {
         match (self.status, &self.output, &self.error) {
             (ExecutionStatus::Succeeded, Some(output), _) => {
@@ -372,7 +371,7 @@ impl Execution {
     }
 }
 
-/// What an execution ends with that is cancelled before it runs: the one error that stores make.
+/// Error of an execution that was cancelled before it ran. No other error is created by stores.
 pub(super) fn cancelled_unrun(handler: &str) -> OperationError {
     let message = "it was cancelled before it ran";
     OperationError::new(handler, ErrorKind::Cancelled, message)

@@ -1,4 +1,4 @@
-//! What fits into a store, checked before anything is written.
+//! Checks of limits before anything is written, and the conditions of a listing.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use crate::model::payload::Payload;
 use crate::model::record::{Completion, Record};
 
 impl Capabilities {
-    /// `delay`, or the longest timer if that is shorter.
+    /// Returns `delay`, limited to the longest timer.
     pub(crate) fn at_most(&self, delay: Duration) -> Duration {
         self.max_timer.map_or(delay, |max| delay.min(max))
     }
 
-    /// Bytes that the value takes in the store.
+    /// Returns the number of bytes that the value takes in the store.
     pub(crate) fn stored(&self, value: &Payload) -> usize {
-        /// For what says that it is no text.
+        /// Most bytes of the marker that says that a value is binary.
         const MARK: usize = 64;
         match self.text_only && std::str::from_utf8(&value.data).is_err() {
             true => value.len().div_ceil(3) * 4 + MARK,
@@ -22,11 +22,11 @@ impl Capabilities {
         }
     }
 
-    /// Whether the store can hold everything in `batch`.
+    /// Checks that the store can hold everything in `batch`.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::TooLarge`], naming what is too large and by how much.
+    /// [`StoreErrorKind::TooLarge`]. The message names the value, its size and the limit.
     pub fn admit(&self, batch: &Batch) -> Result<(), StoreError> {
         for record in &batch.records {
             self.admit_value(record.size(), || format!("`{}`", record.display_name()))?;
@@ -47,23 +47,23 @@ impl Capabilities {
             }
             Some(ExecutionUpdate::Suspend { .. } | ExecutionUpdate::Block { .. }) | None => {}
         }
-        self.admit_sum(&batch.records)
+        self.admit_total(&batch.records)
     }
 
-    /// Whether the store can hold this input of an execution.
+    /// Checks that the store can hold this input of an execution.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::TooLarge`], naming the sizes.
+    /// [`StoreErrorKind::TooLarge`]. The message names the size and the limit.
     pub fn admit_input(&self, input: &Payload) -> Result<(), StoreError> {
         self.admit_value(input.len(), || "the execution's input".to_owned())
     }
 
-    /// Whether the store can hold this outcome of a callback.
+    /// Checks that the store can hold this outcome of a callback.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::TooLarge`], naming the sizes.
+    /// [`StoreErrorKind::TooLarge`]. The message names the size and the limit.
     pub fn admit_completion(&self, outcome: &Completion) -> Result<(), StoreError> {
         match outcome {
             Completion::Succeed(value) => {
@@ -97,14 +97,14 @@ impl Capabilities {
         }
     }
 
-    /// A single record may be over the limit of a batch: it has nothing to travel apart from.
-    fn admit_sum(&self, records: &[Record]) -> Result<(), StoreError> {
+    /// Checks the total size. A single record may exceed the limit of a batch, because it cannot be split.
+    fn admit_total(&self, records: &[Record]) -> Result<(), StoreError> {
         let sum: usize = records.iter().map(Record::size).sum();
         if records.len() <= 1 || sum <= self.max_batch {
             return Ok(());
         }
         Err(too_large(format!(
-            "a batch of {} records takes {sum} bytes and this store takes at most {} at once: send fewer",
+            "a batch of {} records takes {sum} bytes and this store takes at most {} at once: send fewer records",
             records.len(),
             self.max_batch
         )))
@@ -112,10 +112,10 @@ impl Capabilities {
 }
 
 impl Filter {
-    /// How many executions a listing without a limit of its own answers with at most.
+    /// Most executions that a listing returns if its filter has no limit.
     pub const DEFAULT_LIMIT: usize = 1000;
 
-    /// The limit to apply: the given one, else [`Filter::DEFAULT_LIMIT`].
+    /// Returns the limit to apply: [`limit`](Self::limit), or [`Filter::DEFAULT_LIMIT`] if it is zero.
     pub fn page(&self) -> usize {
         match self.limit {
             0 => Self::DEFAULT_LIMIT,
@@ -123,7 +123,7 @@ impl Filter {
         }
     }
 
-    /// Whether an execution is one of those to list.
+    /// Returns whether the listing includes an execution.
     pub fn matches(&self, execution: &Execution) -> bool {
         let queue = execution.queue.as_ref().map(|entry| &entry.queue);
         self.after
@@ -152,13 +152,13 @@ impl Filter {
     }
 }
 
-fn admit(size: usize, most: usize, what: impl FnOnce() -> String) -> Result<(), StoreError> {
-    if size <= most {
+fn admit(size: usize, limit: usize, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+    if size <= limit {
         return Ok(());
     }
     Err(too_large(format!(
-        "{} takes {size} bytes and this store holds at most {most} in one value: keep the bulk elsewhere and \
-         record where it is",
+        "{} takes {size} bytes and this store holds at most {limit} in one value: keep large data elsewhere and \
+         record its location",
         what()
     )))
 }

@@ -1,11 +1,11 @@
-//! Conversions of what callers pass as a store.
+//! Conversions into a shared store.
 
 use std::sync::Arc;
 
 use super::{Store, StoreError};
 use crate::BoxFuture;
 
-/// Function that opens the default store of a run without one.
+/// Function that opens the default store, for runs that are not given one.
 pub type OpenStore = fn() -> BoxFuture<'static, Result<Arc<dyn Store>, StoreError>>;
 
 /// Types that can be passed as a store: a store, or an `Arc` of one.

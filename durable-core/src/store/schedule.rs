@@ -1,43 +1,43 @@
-//! What a store keeps of a schedule.
+//! Stored schedules.
 
 use super::{NewExecution, QueueEntry};
 use crate::model::payload::Payload;
 use crate::{ExecutionId, Timestamp};
 
-/// A schedule as stores keep it. What its times follow from is opaque to them.
+/// Schedule as a store keeps it. The store does not interpret its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleEntry {
-    /// Its name: an id, as those of executions are made from it.
+    /// Name of the schedule. It is an execution id, because the ids of its executions are derived from it.
     pub name: ExecutionId,
-    /// When it fires and what then, as text.
+    /// Firing times and options, encoded as text.
     pub plan: String,
-    /// The handler of the executions it starts.
+    /// Handler of the executions it starts.
     pub handler: String,
-    /// Their input.
+    /// Input of the executions it starts.
     pub input: Payload,
-    /// The queue they are started in.
+    /// Queue in which the executions are started.
     pub queue: Option<QueueEntry>,
-    /// When it fires next; never when `None`.
+    /// Next time it fires. `None` means never.
     pub next_at: Option<Timestamp>,
-    /// The execution it started last.
+    /// Execution it started last.
     pub last: Option<ExecutionId>,
-    /// Whether it does not fire.
+    /// Whether it is paused and does not fire.
     pub paused: bool,
-    /// How often it was changed, firings included. Stores count.
+    /// Number of changes so far, including firings. The store counts them.
     pub revision: u64,
 }
 
-/// A schedule fires: executions are started and it moves on, both or neither.
+/// Firing of a schedule: starts executions and sets the next time, atomically.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Firing {
-    /// The schedule's name.
+    /// Name of the schedule.
     pub schedule: ExecutionId,
-    /// [`ScheduleEntry::revision`] that this was made from.
+    /// Value of [`ScheduleEntry::revision`] when the schedule was read.
     pub revision: u64,
-    /// Executions to start unless their ids are taken.
+    /// Executions to start, unless their ids are in use.
     pub start: Vec<NewExecution>,
-    /// [`ScheduleEntry::next_at`] from now on.
+    /// New value of [`ScheduleEntry::next_at`].
     pub next_at: Option<Timestamp>,
-    /// [`ScheduleEntry::last`] from now on.
+    /// New value of [`ScheduleEntry::last`].
     pub last: Option<ExecutionId>,
 }

@@ -1,4 +1,4 @@
-//! What workers and operators ask of a store.
+//! Claims by workers, changes by operators, and queues.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use super::Lease;
 use crate::Timestamp;
 use crate::model::record::Record;
 
-/// A place in a queue.
+/// Position of an execution in a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct QueueEntry {
-    /// The queue's name.
+    /// Name of the queue.
     pub queue: String,
-    /// Whom the execution is for, where the queue limits how many run for each.
+    /// Key that [`Queue::concurrency_per_key`] limits by, such as a customer or a host.
     pub key: Option<String>,
-    /// Higher ones go first; those of one priority in the order they became due.
+    /// Higher priorities run first. Executions of equal priority run in the order they became due.
     pub priority: i32,
 }
 
 impl QueueEntry {
-    /// A place in `queue` of the usual priority, zero.
+    /// Returns an entry in `queue` without a key, with priority 0.
     pub fn new(queue: impl Into<String>) -> Self {
         Self {
             queue: queue.into(),
@@ -28,27 +28,27 @@ impl QueueEntry {
     }
 }
 
-/// A handler that a worker can run, and the build of it that it would run.
+/// Handler that a worker can run, with the build it has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HandlerBuild {
-    /// The name that executions know the handler by.
+    /// Name of the handler, as in [`Execution::handler`](super::Execution::handler).
     pub name: String,
-    /// Differs between builds that may fit different histories. An execution that blocked under
-    /// one of them is offered to others only.
+    /// Identifies the code of the handler. An execution that was blocked under one build is only
+    /// offered to workers with another.
     pub build: String,
 }
 
-/// What a worker can run.
+/// Selects the executions that a worker can run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WorkerFilter {
-    /// The handlers. Executions of others are left alone.
+    /// Handlers of the worker. Executions of other handlers are not claimed.
     pub handlers: Vec<HandlerBuild>,
-    /// Only executions that wait in none or in one of these queues; those of all when `None`.
+    /// Queues that the worker serves besides executions without a queue. `None` means all queues.
     pub queues: Option<Vec<String>>,
 }
 
 impl WorkerFilter {
-    /// Whether executions are taken out of this queue.
+    /// Returns whether the worker serves this queue.
     pub fn serves(&self, queue: &str) -> bool {
         self.queues
             .as_ref()
@@ -56,90 +56,93 @@ impl WorkerFilter {
     }
 }
 
-/// How many executions are to be claimed, and how.
+/// Arguments of [`WorkStore::claim_due`](super::WorkStore::claim_due).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimRequest {
-    /// At most this many.
+    /// Most executions to claim.
     pub limit: usize,
-    /// What time it is.
+    /// Current time.
     pub now: Timestamp,
-    /// How long the leases last without being renewed.
+    /// Time until the leases expire, unless they are renewed.
     pub ttl: Duration,
-    /// Whether to look also after executions whose holders are gone, and after those that blocked
-    /// under another build. Workers do so about once a second.
+    /// Whether to also claim executions whose holders have died, and executions that were blocked
+    /// under another build. Workers set this about once a second.
     pub look_after: bool,
 }
 
 /// Answer to [`WorkStore::claim_due`](super::WorkStore::claim_due).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Claimed {
-    /// What was claimed.
+    /// Leases of the claimed executions.
     pub leases: Vec<Lease>,
-    /// When there may be more, unless something happens before: in the past when there is more now.
+    /// Time at which the next execution becomes due, unless [`ready`](super::WorkStore::ready) reports
+    /// one earlier. Not in the future if more are due now.
     pub next_due: Option<Timestamp>,
-    /// When the next schedule fires.
+    /// Time at which the next schedule fires.
     pub next_firing: Option<Timestamp>,
 }
 
-/// What operators do to an execution.
+/// Change that an operator makes to an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// Nothing of it runs until it is resumed. One that runs stops at its next durable boundary.
+    /// Pauses the execution until it is resumed. A running one stops at its next durable boundary.
     Pause,
-    /// One that was paused goes on where it was; one that is blocked is tried again.
+    /// Continues a paused execution, or tries a blocked one again.
     Resume,
-    /// One that has failed, was cancelled or is blocked runs again, with less of a history.
+    /// Runs an execution again from an earlier point of its history.
     Rewind(Rewind),
-    /// It and its history are removed. Only once it has ended.
+    /// Deletes an execution that has ended, and its history.
     Delete,
 }
 
-/// What becomes of a history before its execution runs again.
+/// Edits to a history before its execution runs again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rewind {
-    /// [`Execution::changes`](super::Execution::changes) as of the history this was made from.
+    /// Value of [`Execution::changes`](super::Execution::changes) when the history was read. The rewind fails
+    /// if it has changed since.
     pub seen: u64,
-    /// Records of this [`seq`](Record::seq) and above are removed.
+    /// Removes the records from this [`seq`](Record::seq) on.
     pub remove_from: Option<u64>,
-    /// Records that are put in the place of others.
+    /// Records that replace those with the same `seq`.
     pub records: Vec<Record>,
 }
 
-/// How many executions start within a time.
+/// Limit on how many executions start within a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// At most this many, one at least,
+    /// Most starts within each period. Zero counts as one.
     pub starts: u32,
-    /// within every span of this length.
+    /// Length of the period, which may begin at any time.
     pub per: Duration,
 }
 
-/// How a queue lets its executions run.
+/// Settings of a queue.
 ///
-/// An execution counts from when it is first claimed to its end: also while it waits, is paused or
-/// blocked. So a limit of one per key means that those of a key run strictly one after the other.
+/// An execution counts toward the limits from its first claim to its end, also while it is suspended,
+/// paused or blocked. With a limit of one per key, the executions of a key therefore run strictly one after
+/// another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Queue {
-    /// Its name.
+    /// Name of the queue.
     pub name: String,
-    /// At most so many executions at a time.
+    /// Most executions at a time. `None` means no limit.
     pub concurrency: Option<u32>,
-    /// At most so many at a time of those with the same [`QueueEntry::key`].
+    /// Most executions at a time with the same [`QueueEntry::key`]. `None` means no limit.
     pub concurrency_per_key: Option<u32>,
-    /// At most so many first claims within a time.
+    /// Limit on first claims over time. `None` means no limit.
     pub rate: Option<Rate>,
-    /// Whether nothing leaves it.
+    /// Whether the queue is paused: no waiting execution is claimed.
     pub paused: bool,
 }
 
-/// A queue and what is in it.
+/// Settings of a queue and the number of executions in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueState {
-    /// How it lets its executions run.
+    /// Settings of the queue.
     pub queue: Queue,
-    /// Executions that wait for their turn.
+    /// Number of executions that have not been claimed yet.
     pub waiting: u64,
-    /// Executions that have left it and not ended.
+    /// Number of executions that have been claimed and have not ended.
     pub running: u64,
 }

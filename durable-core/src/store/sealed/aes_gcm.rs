@@ -1,4 +1,4 @@
-//! AES-256-GCM, by the RustCrypto implementation.
+//! AES-256-GCM, from the RustCrypto project.
 
 use std::fmt;
 
@@ -12,16 +12,17 @@ use crate::model::error::BoxError;
 const NONCE: usize = 12;
 const TAG: usize = 16;
 
-/// Encrypts with AES-256-GCM under one key.
+/// Payload codec that encrypts with AES-256-GCM under one key.
 ///
-/// What is kept is a nonce of 12 random bytes from the operating system, the ciphertext and the
-/// tag of 16 bytes. The tag covers [`SealContext::associated_data`] too, so that bytes which were
-/// changed or moved to another operation, execution or codec do not open.
+/// The sealed bytes are a random nonce of 12 bytes, the ciphertext, and a tag of 16 bytes. The tag also covers
+/// [`SealContext::associated_data`], so that bytes that were changed, or moved to another operation, execution or
+/// codec, do not open.
 ///
-/// With random nonces a key is good for some four billion payloads (2³²); put a new key in front
-/// of it well before. The expanded key is wiped when this is dropped; the caller wipes its own.
+/// With random nonces, a key is safe for about four billion payloads (2³²). Put a new key in front of it well before
+/// that. The expanded key is erased from memory on drop. Erasing the key passed to [`new`](Self::new) is up to the
+/// caller.
 ///
-/// Needs the feature `aes-gcm`.
+/// Requires the feature `aes-gcm`.
 ///
 /// ```
 /// use durable_core::store::{AesGcm, MemoryStore, PayloadCodec, SealedStore};
@@ -40,9 +41,11 @@ pub struct AesGcm {
 }
 
 impl AesGcm {
-    /// The codec `aes-gcm:<key_id>`. A key must be random, not a password, and its id is never
-    /// given to another key. An id that makes no name of a [`PayloadCodec`] is refused by
-    /// [`SealedStore::new`](super::SealedStore::new).
+    /// Creates the codec named `aes-gcm:<key_id>`.
+    ///
+    /// The key must be random, not a password, and its id must never be reused for another key.
+    /// [`SealedStore::new`](super::SealedStore::new) refuses an id that is not valid in the name of a
+    /// [`PayloadCodec`].
     pub fn new(key_id: &str, key: &[u8; 32]) -> Self {
         Self {
             name: format!("aes-gcm:{key_id}"),
@@ -51,7 +54,7 @@ impl AesGcm {
     }
 }
 
-/// Never the key.
+/// Prints the name, never the key.
 impl fmt::Debug for AesGcm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AesGcm({})", self.name)
@@ -76,7 +79,7 @@ impl PayloadCodec for AesGcm {
     fn open(&self, context: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
         let (nonce, msg) = bytes
             .split_first_chunk::<NONCE>()
-            .ok_or("there are fewer bytes than a nonce has")?;
+            .ok_or("the bytes are shorter than a nonce")?;
         let aad = &context.associated_data();
         let opened = self.cipher.decrypt(nonce.into(), Payload { msg, aad });
         Ok(opened.map_err(|_| "the authentication tag does not match")?)
@@ -98,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn opens_what_it_sealed_and_nothing_else() {
+    fn only_unchanged_bytes_in_the_same_context_open() {
         let (a, b): (ExecutionId, ExecutionId) = ("a".parse().unwrap(), "b".parse().unwrap());
         let codec = AesGcm::new("k1", &[1; 32]);
         let mut sealed = codec.seal(&context(&a), b"4111").unwrap();
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_used_once() {
+    fn equal_payloads_are_sealed_with_different_nonces() {
         let id = "a".parse().unwrap();
         let codec = AesGcm::new("k1", &[1; 32]);
         let first = codec.seal(&context(&id), b"4111").unwrap();
@@ -128,9 +131,9 @@ mod tests {
         assert_ne!(first[NONCE..], second[NONCE..]);
     }
 
-    /// Made by another implementation: what is stored stays readable.
+    /// The bytes were sealed by another implementation, so the format cannot change unnoticed.
     #[test]
-    fn opens_what_others_sealed() {
+    fn bytes_of_another_implementation_open() {
         let id = "a".parse().unwrap();
         let text =
             "json+aes-gcm:k1 000102030405060708090a0b8f97a4173e22462c3022dec155ded4798e7f59fd";
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_says_no_key() {
+    fn debug_does_not_print_the_key() {
         let codec = AesGcm::new("k1", &[1; 32]);
         assert_eq!(format!("{codec:?}"), "AesGcm(aes-gcm:k1)");
     }

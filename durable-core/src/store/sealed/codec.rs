@@ -1,4 +1,4 @@
-//! What seals and opens bytes, and what it is told about them.
+//! Payload codecs, and the context they are given.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use crate::model::record::Record;
 use crate::store::Parent;
 use crate::{ExecutionId, OperationId};
 
-/// Changes what a store keeps of values: encrypts, compresses, or both.
+/// Transformation of stored values: encryption, compression, or both.
 ///
-/// A codec works on encoded bytes, whatever [`Codec`](crate::Codec) encoded them, and belongs to the
-/// store, not to the function: see [`SealedStore`](super::SealedStore).
+/// A payload codec works on the bytes that a [`Codec`](crate::Codec) produced. It belongs to a store, not to a
+/// durable function: see [`SealedStore`](super::SealedStore).
 ///
 /// ```
 /// use durable_core::BoxError;
 /// use durable_core::store::{PayloadCodec, SealContext};
 ///
-/// /// Keeps the casual reader out, and nobody else.
+/// /// Obfuscates values. It is not encryption.
 /// struct Veil(u8);
 ///
 /// impl PayloadCodec for Veil {
@@ -36,38 +36,38 @@ use crate::{ExecutionId, OperationId};
 /// }
 /// ```
 pub trait PayloadCodec: Send + Sync + 'static {
-    /// What it does and, after a `:`, with which key or setting: `aes-gcm:k1`. Kept beside
-    /// everything it seals, which is how it is found again; so another key has another name, and
-    /// a name is never used anew. At most 64 bytes of printable ASCII without spaces, `+` and
-    /// `` ` ``.
+    /// Returns the name: the algorithm, a `:`, and the key or setting, such as `aes-gcm:k1`.
+    ///
+    /// The name is stored with everything the codec seals, and selects the codec that opens it. Every key therefore
+    /// needs a separate name, and a name is never reused. At most 64 bytes of printable ASCII without
+    /// spaces, `+` and `` ` ``.
     fn name(&self) -> &str;
 
-    /// The bytes to keep.
+    /// Returns the bytes to store.
     ///
     /// # Errors
     ///
-    /// Nothing is written; the checkpoint or start fails with
-    /// [`StoreErrorKind::Unusable`](super::StoreErrorKind::Unusable). The error must not quote the
-    /// bytes.
+    /// An error fails the checkpoint or start with [`StoreErrorKind::Unusable`](super::StoreErrorKind::Unusable),
+    /// and nothing is written. It must not quote the bytes.
     fn seal(&self, context: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError>;
 
-    /// The bytes that were given to [`seal`](Self::seal), in an equal context.
+    /// Returns the bytes that were given to [`seal`](Self::seal), in an equal context.
     ///
     /// # Errors
     ///
-    /// The key is wrong, or the bytes or their place are not what was sealed. What is stored is
-    /// reported as [`StoreErrorKind::Corrupt`](super::StoreErrorKind::Corrupt) and left as it is.
+    /// An error means that the key is wrong, or that the bytes or their context have changed. The call to the store
+    /// fails with [`StoreErrorKind::Corrupt`](super::StoreErrorKind::Corrupt), and the stored bytes stay as they are.
     fn open(&self, context: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError>;
 
-    /// The most that `len` bytes may take once sealed, by which the limits of the store shrink.
-    /// Never less for more bytes.
+    /// Returns the most bytes that a payload of `len` bytes takes when sealed. The limits of the store shrink
+    /// accordingly. The result must not decrease as `len` grows.
     fn sealed_len(&self, len: usize) -> usize;
 }
 
-/// What can be given as a codec: codecs of one type as they are, of several types as
-/// `Arc<dyn PayloadCodec>`.
+/// Types that can be passed as a codec: a [`PayloadCodec`], or an `Arc` of one. Codecs of different types are passed
+/// together as `Arc<dyn PayloadCodec>`.
 pub trait IntoCodec {
-    /// The codec, shared.
+    /// Converts into a shared codec.
     fn into_codec(self) -> Arc<dyn PayloadCodec>;
 }
 
@@ -89,21 +89,21 @@ impl IntoCodec for Arc<dyn PayloadCodec> {
     }
 }
 
-/// What of an execution is sealed or opened.
+/// Part of an execution that is sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Subject {
     /// The execution's input.
     Input,
-    /// The output of an execution that no operation waits for.
+    /// The output of an execution without a parent.
     Output,
-    /// The error with which such an execution ended.
+    /// The error of an execution without a parent.
     Error,
-    /// Why the execution is blocked.
+    /// The report of a blocked execution.
     Report,
-    /// The value of this operation; also as the output of the execution it waited for.
+    /// The value of this operation, which is also the output of the execution it invoked.
     Value(OperationId),
-    /// The error of this operation; also as that of the execution it waited for.
+    /// The error of this operation, which is also the error of the execution it invoked.
     Failure(OperationId),
 }
 
@@ -127,10 +127,10 @@ impl Subject {
     }
 }
 
-/// What the bytes are, and whose.
+/// Context of sealed bytes: their execution, and what they are in it.
 ///
-/// A codec that authenticates binds them to [`associated_data`](Self::associated_data), so that
-/// what was sealed in one place does not open in another.
+/// An authenticating codec binds the bytes to [`associated_data`](Self::associated_data), so that bytes
+/// sealed in one context do not open in another.
 #[derive(Debug, Clone, Copy)]
 pub struct SealContext<'a> {
     execution: &'a ExecutionId,
@@ -141,8 +141,8 @@ pub struct SealContext<'a> {
 }
 
 impl<'a> SealContext<'a> {
-    /// The context of `subject` in `execution`, recorded under the name `codec`
-    /// (`json+aes-gcm:k1`).
+    /// Returns the context of `subject` in `execution`. `codec` is the recorded name, such as
+    /// `json+aes-gcm:k1`.
     pub fn new(execution: &'a ExecutionId, subject: Subject, codec: &'a str) -> Self {
         Self {
             execution,
@@ -153,34 +153,34 @@ impl<'a> SealContext<'a> {
         }
     }
 
-    /// The same in words that name the operation as histories write it.
+    /// Sets the record by whose display name messages refer to the operation.
     pub(super) fn in_record(mut self, record: Option<&'a Record>) -> Self {
         self.record = record;
         self
     }
 
-    /// The same of an execution that this operation waits for.
+    /// Binds the context to the operation that waits for the execution.
     pub(super) fn for_parent(mut self, parent: Option<&'a Parent>) -> Self {
         self.parent = parent;
         self
     }
 
-    /// The execution the bytes belong to.
+    /// Returns the execution that the bytes belong to.
     pub fn execution(&self) -> &ExecutionId {
         self.execution
     }
 
-    /// What of the execution they are.
+    /// Returns the part of the execution that the bytes are.
     pub fn subject(&self) -> Subject {
         self.subject
     }
 
-    /// The name under which they are recorded: of the codec of the value and of the sealing one.
+    /// Returns the recorded name: the codec of the value, `+`, and the payload codec.
     pub fn codec(&self) -> &str {
         self.codec
     }
 
-    /// The context as bytes: different for different contexts and the same in every release.
+    /// Returns the context as bytes. They differ between contexts and are the same in every release.
     pub fn associated_data(&self) -> Vec<u8> {
         let mut data = b"durable sealed 1".to_vec();
         for text in [self.execution.as_str(), self.codec, self.subject.word()] {
@@ -200,7 +200,7 @@ impl<'a> SealContext<'a> {
     }
 }
 
-/// As messages name it: ``the value of `load[3]` in execution `a` ``.
+/// Describes the bytes for messages: ``the value of `load[3]` in execution `a` ``.
 impl fmt::Display for SealContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.subject, self.record) {

@@ -1,4 +1,4 @@
-//! The store that seals what it hands on to another.
+//! Store wrapper that seals values.
 
 #[cfg(feature = "aes-gcm")]
 mod aes_gcm;
@@ -29,39 +29,42 @@ use crate::model::record::{Completion, Record};
 use crate::store::{IntoStore, Store};
 use crate::{BoxFuture, ExecutionId, Timestamp};
 
-/// How long an execution rests for which this store lacks the codec: another worker may have it.
-const UNOPENED: Duration = Duration::from_secs(60);
+/// Delay before an execution is due again whose codec this store lacks. Another worker may have the codec.
+const MISSING_CODEC_DELAY: Duration = Duration::from_secs(60);
 
-/// Seals values, errors and reports before another store keeps them, and opens them on the way
-/// back.
+/// Wrapper of a store that seals values, errors and reports before they are stored, and opens them when they are
+/// read.
 ///
-/// Everything new is sealed with the first codec. Whatever is read is opened with the codec whose
-/// name is recorded beside it, and what is not sealed is handed on as it is. So a new key is put
-/// in front of the old one, and executions that were started before go on.
+/// Values are sealed with the first codec. A sealed value is opened with the codec whose name is recorded with it, and
+/// a value that is not sealed is returned as it is. To rotate keys, put the new key in front of the old
+/// one: existing executions continue.
 ///
-/// # What is sealed
+/// # Sealed data
 ///
-/// Values of operations, outcomes of callbacks among them, inputs and outputs of executions, the
-/// texts of errors and the reports of blocked executions. Whoever completes a callback does so
-/// through a sealed store, too. Not sealed are ids of executions and the names, keys, labels, types, places
-/// in the source, times and states of operations: they are how a store and its tools find their
-/// way. Secrets have no business in a key or a label.
+/// Sealed are the values of operations, including the outcomes of callbacks, the inputs and outputs of executions, the
+/// texts of errors, and the reports of blocked executions. Callbacks have to be completed through a sealed store too.
 ///
-/// What was sealed in one place does not open in another, if the codec authenticates
-/// [`SealContext::associated_data`]. The outcome of an execution that an operation waits for opens
-/// in the execution and in that operation, and in no other. That an older outcome of the same operation was put back, or
-/// that a record was taken away, is not noticed.
+/// Not sealed are the ids of executions, and the names, keys, labels, types, source locations, times and statuses of
+/// operations, because stores and tools search by them. Do not put secrets into keys or labels.
 ///
-/// # CallbackTimeouts and errors
+/// If the codec authenticates [`SealContext::associated_data`], a value only opens where it was sealed. The outcome of
+/// an invoked execution opens in that execution and in the operation that invoked it.
 ///
-/// [`capabilities`](CheckpointStore::capabilities) are those of the other store, less what sealing
-/// takes. Something that cannot be opened fails the call with [`StoreErrorKind::Unusable`] when its
-/// codec was not given and with [`StoreErrorKind::Corrupt`] when the codec refuses it. An execution
-/// whose input cannot be opened is not claimed. [`list`](AdminStore::list) alone hands such
-/// executions on as they are stored, so that one lost key does not hide the others;
-/// [`get`](ExecutionStore::get) says what is wrong with one.
+/// # Limitations
 ///
-/// Sealing is done on the thread that polls the store.
+/// * A sealed store does not detect that an older outcome of the same operation was restored, or that a record was
+///   removed.
+/// * Sealing runs on the thread that polls the store.
+///
+/// # Limits and errors
+///
+/// The limits in [`capabilities`](CheckpointStore::capabilities) are those of the inner store, reduced by the size that
+/// sealing adds.
+///
+/// A value that cannot be opened fails the call: with [`StoreErrorKind::Unusable`] if its codec was not given, and with
+/// [`StoreErrorKind::Corrupt`] if the codec refuses it. An execution whose input cannot be opened is not claimed.
+/// [`list`](AdminStore::list) returns such executions as they are stored, so that one lost key does not hide
+/// the others. [`get`](ExecutionStore::get) reports the error.
 ///
 /// ```
 /// # use durable_core::BoxError;
@@ -95,13 +98,12 @@ pub struct SealedStore {
 }
 
 impl SealedStore {
-    /// The store that keeps in `inner` what the first of `codecs` has sealed, and opens what any
-    /// of them has.
+    /// Wraps `inner`. Values are sealed with the first of `codecs`, and opened with any of them.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Unusable`] when there is no codec, or one has a name that cannot be used
-    /// or that another has too.
+    /// [`StoreErrorKind::Unusable`] if there is no codec, or if the name of a codec is invalid or
+    /// used twice.
     pub fn new(
         inner: impl IntoStore,
         codecs: impl IntoIterator<Item = impl IntoCodec>,
@@ -113,34 +115,35 @@ impl SealedStore {
         })
     }
 
-    /// The same store, but what is not sealed is refused with [`StoreErrorKind::Corrupt`].
+    /// Makes the store refuse values that are not sealed, with [`StoreErrorKind::Corrupt`].
     ///
-    /// Whoever can write to the other store could otherwise replace what is sealed by something
-    /// that is not. Only for stores that were sealed from the start.
+    /// Otherwise an attacker who can write to the inner store could replace sealed values with unsealed ones. Only
+    /// for stores that have been sealed from the start.
     #[must_use]
     pub fn sealed_only(self) -> Self {
         Self {
-            sealer: Arc::new(self.sealer.strictly()),
+            sealer: Arc::new(self.sealer.strict()),
             inner: self.inner,
         }
     }
 }
 
 impl SealedStore {
-    /// Gives up a lease of what cannot be opened. The report holds nothing that is sealed.
-    async fn give_back(
+    /// Releases the lease of an execution that cannot be opened: it is blocked if its data is corrupt,
+    /// otherwise suspended for another worker. The report contains no sealed text.
+    async fn release(
         &self,
         fence: &Fence,
         error: &StoreError,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        tracing::warn!(execution = %fence.execution, %error, "cannot be opened, and is not run");
+        tracing::warn!(execution = %fence.execution, %error, "execution cannot be opened and does not run");
         let update = match error.kind() {
             StoreErrorKind::Corrupt => ExecutionUpdate::Block {
                 report: error.to_string(),
             },
             _ => ExecutionUpdate::Suspend {
-                wake_at: Some(now.after(UNOPENED)),
+                wake_at: Some(now.after(MISSING_CODEC_DELAY)),
             },
         };
         match self.inner.checkpoint(fence, Batch::giving_up(update)).await {
@@ -149,7 +152,8 @@ impl SealedStore {
         }
     }
 
-    /// The operation that waits for an execution, as the execution was started for it.
+    /// Reads the parent of an execution. Opens the input, which is bound to the parent, so that a changed
+    /// parent is detected.
     async fn parent(&self, id: &ExecutionId) -> Result<Option<Parent>, StoreError> {
         let execution = self.inner.get(id).await?;
         if execution.parent.is_none() {
@@ -159,7 +163,7 @@ impl SealedStore {
     }
 }
 
-/// Names of the codecs only.
+/// Prints the names of the codecs.
 impl fmt::Debug for SealedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SealedStore({})", self.sealer.names())
@@ -201,7 +205,7 @@ impl CheckpointStore for SealedStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        limits::within(self.inner.capabilities(), self.sealer.sealing())
+        limits::before_sealing(self.inner.capabilities(), self.sealer.sealing())
     }
 }
 
@@ -223,7 +227,7 @@ impl ExecutionStore for SealedStore {
         })
     }
 
-    /// What cannot be opened is found before the lease is taken, which nobody would give back.
+    /// Opens the execution before claiming it, so that an error does not leave a lease behind.
     fn claim<'a>(
         &'a self,
         id: &'a ExecutionId,
@@ -246,18 +250,18 @@ impl ExecutionStore for SealedStore {
 impl WorkStore for SealedStore {
     forward_store!(inner: ready);
 
-    /// What cannot be opened is given back: for a worker with the right codec, or to be mended.
+    /// Releases executions that cannot be opened, for a worker with the right codec or for an operator.
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a WorkerFilter,
-        how: ClaimRequest,
+        filter: &'a WorkerFilter,
+        request: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         Box::pin(async move {
-            let mut claimed = self.inner.claim_due(wanted, how).await?;
+            let mut claimed = self.inner.claim_due(filter, request).await?;
             for lease in std::mem::take(&mut claimed.leases) {
                 match self.sealer.open_execution(lease.execution) {
                     Ok(execution) => claimed.leases.push(Lease { execution, ..lease }),
-                    Err(error) => self.give_back(&lease.fence, &error, how.now).await?,
+                    Err(error) => self.release(&lease.fence, &error, request.now).await?,
                 }
             }
             Ok(claimed)
@@ -361,8 +365,8 @@ impl ScheduleStore for SealedStore {
     }
 }
 
-/// Fails if anything is still sealed: a handler would take it for a value that does not decode, and
-/// fail for good.
+/// Returns an error if a value is still sealed. A handler could not decode it, and the execution would fail
+/// permanently.
 pub(crate) fn refuse_sealed(execution: &Execution, records: &[Record]) -> Result<(), StoreError> {
     let payloads = records.iter().filter_map(|record| record.payload.as_ref());
     let errors = records.iter().filter_map(|record| record.error.as_ref());
@@ -381,7 +385,7 @@ pub(crate) fn refuse_sealed(execution: &Execution, records: &[Record]) -> Result
         Some(codec) => Err(StoreError::new(
             StoreErrorKind::Unusable,
             format!(
-                "execution `{}` is sealed with `{codec}`: give its store as a `SealedStore` with that codec; \
+                "execution `{}` is sealed with `{codec}`: wrap its store in a `SealedStore` with that codec; \
                  nothing was changed",
                 execution.id
             ),

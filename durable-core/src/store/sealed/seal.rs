@@ -14,22 +14,22 @@ use crate::store::{Parent, StoreError, StoreErrorKind, cancelled_unrun};
 /// The codecs of one store.
 pub(super) struct Sealer {
     sealing: Arc<dyn PayloadCodec>,
-    /// What was sealed with one of these is opened; the sealing one is among them.
+    /// Codecs that open values. The sealing codec is the first.
     opening: Vec<Arc<dyn PayloadCodec>>,
-    /// Whether something that is not sealed is refused.
+    /// Whether values that are not sealed are refused.
     strict: bool,
 }
 
-/// Where in which execution a payload belongs.
+/// Location of a payload: its execution, and what it is in it.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct Location<'a> {
     execution: &'a ExecutionId,
     subject: Subject,
     record: Option<&'a Record>,
     parent: Option<&'a Parent>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Location<'a> {
     pub(super) fn of(execution: &'a ExecutionId, subject: Subject) -> Self {
         Self {
             execution,
@@ -39,8 +39,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The input is bound to the operation that waits: whose outcome this will be cannot be changed
-    /// in what is stored without the input refusing to open.
+    /// Location of an input. It is bound to the parent, so that the input does not open if the parent is changed
+    /// in the store.
     pub(super) fn input(execution: &'a ExecutionId, parent: Option<&'a Parent>) -> Self {
         Self {
             parent,
@@ -48,7 +48,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The other store hands a child's output on as its parent's value, so it is sealed as that.
+    /// Location of an output. The inner store copies a child's output to the parent's operation, so it is
+    /// sealed as that operation's value.
     pub(super) fn output(execution: &'a ExecutionId, parent: Option<&'a Parent>) -> Self {
         match parent {
             Some(parent) => Self::of(&parent.execution, Subject::Value(parent.operation)),
@@ -56,7 +57,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// As [`output`](Self::output), of the error.
+    /// Location of the error of an execution. See [`output`](Self::output).
     pub(super) fn error(execution: &'a ExecutionId, parent: Option<&'a Parent>) -> Self {
         match parent {
             Some(parent) => Self::of(&parent.execution, Subject::Failure(parent.operation)),
@@ -89,19 +90,21 @@ impl<'a> Place<'a> {
 impl Sealer {
     pub(super) fn new(codecs: Vec<Arc<dyn PayloadCodec>>) -> Result<Self, StoreError> {
         let Some(sealing) = codecs.first().map(Arc::clone) else {
-            return Err(unusable("no codec was given to seal payloads with".into()));
+            return Err(unusable(
+                "a sealed store needs a codec: give at least one".into(),
+            ));
         };
         for (n, codec) in codecs.iter().enumerate() {
             let name = codec.name();
             if !is_sealing(name) {
                 return Err(unusable(format!(
-                    "{name:?} cannot name a payload codec: it takes what it does, a `:` and its key or setting, \
-                     in at most 64 printable ASCII characters without spaces, `+` and backticks"
+                    "invalid name {name:?} of a payload codec: expected the algorithm, a `:` and the key or \
+                     setting, in at most 64 printable ASCII characters without spaces, `+` and backticks"
                 )));
             }
             if codecs[..n].iter().any(|other| other.name() == name) {
                 return Err(unusable(format!(
-                    "two payload codecs are named `{name}`: give every key a name of its own"
+                    "two payload codecs are named `{name}`: give each key a different name"
                 )));
             }
         }
@@ -112,8 +115,8 @@ impl Sealer {
         })
     }
 
-    /// The same, but what is not sealed is refused.
-    pub(super) fn strictly(&self) -> Self {
+    /// Returns a sealer with the same codecs that refuses values that are not sealed.
+    pub(super) fn strict(&self) -> Self {
         Self {
             sealing: Arc::clone(&self.sealing),
             opening: self.opening.clone(),
@@ -125,7 +128,7 @@ impl Sealer {
         &*self.sealing
     }
 
-    /// Names of the codecs, the sealing one first: `` `aes-gcm:k2`, `aes-gcm:k1` ``.
+    /// Formats the names of the codecs, the sealing one first: `` `aes-gcm:k2`, `aes-gcm:k1` ``.
     pub(super) fn names(&self) -> String {
         let names = self.opening.iter().map(|codec| codec.name());
         names
@@ -134,9 +137,13 @@ impl Sealer {
             .join(", ")
     }
 
-    pub(super) fn seal(&self, place: Place<'_>, payload: &Payload) -> Result<Payload, StoreError> {
+    pub(super) fn seal(
+        &self,
+        location: Location<'_>,
+        payload: &Payload,
+    ) -> Result<Payload, StoreError> {
         let codec = format!("{}+{}", payload.codec, self.sealing.name());
-        let context = place.context(&codec);
+        let context = location.context(&codec);
         let sealed = self.sealing.seal(&context, &payload.data);
         let data = sealed.map_err(|error| {
             unusable(format!(
@@ -151,8 +158,12 @@ impl Sealer {
         })
     }
 
-    pub(super) fn open(&self, place: Place<'_>, payload: Payload) -> Result<Payload, StoreError> {
-        let context = place.context(&payload.codec);
+    pub(super) fn open(
+        &self,
+        location: Location<'_>,
+        payload: Payload,
+    ) -> Result<Payload, StoreError> {
+        let context = location.context(&payload.codec);
         let Some((codec, name)) = payload.split_codec() else {
             self.admit_plain(&context)?;
             return Ok(payload);
@@ -166,68 +177,72 @@ impl Sealer {
         };
         let data = opening
             .open(&context, &payload.data)
-            .map_err(|error| unopened(&context, name, error))?;
+            .map_err(|error| cannot_open(&context, name, error))?;
         Ok(Payload {
             codec: codec.to_owned().into(),
             data: data.into(),
         })
     }
 
-    /// The whole error goes into the sealed bytes; its kind, operation and attempts stay readable.
+    /// Seals an entire error. Its kind, operation and attempts stay readable.
     pub(super) fn seal_error(
         &self,
-        place: Place<'_>,
+        location: Location<'_>,
         error: &OperationError,
     ) -> Result<OperationError, StoreError> {
-        let whole = serde_json::to_vec(error).map_err(|failed| {
-            unusable(format!("{} cannot be encoded", place.context(""))).with_source(failed)
+        let complete = serde_json::to_vec(error).map_err(|failed| {
+            unusable(format!("{} cannot be encoded", location.context(""))).with_source(failed)
         })?;
-        let whole = Payload {
+        let complete = Payload {
             codec: "json".into(),
-            data: whole.into(),
+            data: complete.into(),
         };
-        Ok(error.seal(self.seal(place, &whole)?))
+        Ok(error.seal(self.seal(location, &complete)?))
     }
 
     pub(super) fn open_error(
         &self,
-        place: Place<'_>,
+        location: Location<'_>,
         mut error: OperationError,
     ) -> Result<OperationError, StoreError> {
         let Some(sealed) = error.sealed.take() else {
-            // Made by the other store, and says nothing.
+            // The inner store creates this error itself, and it contains no user data.
             if error != cancelled_unrun(&error.operation) {
-                self.admit_plain(&place.context(""))?;
+                self.admit_plain(&location.context(""))?;
             }
             return Ok(error);
         };
         let name = sealed.sealed_with().unwrap_or_default().to_owned();
-        let whole = self.open(place, *sealed)?;
-        serde_json::from_slice(&whole.data)
-            .map_err(|error| unopened(&place.context(""), &name, error.into()))
+        let complete = self.open(location, *sealed)?;
+        serde_json::from_slice(&complete.data)
+            .map_err(|error| cannot_open(&location.context(""), &name, error.into()))
     }
 
-    pub(super) fn seal_report(&self, place: Place<'_>, report: &str) -> Result<String, StoreError> {
+    pub(super) fn seal_report(
+        &self,
+        location: Location<'_>,
+        report: &str,
+    ) -> Result<String, StoreError> {
         let report = Payload {
             codec: "text".into(),
             data: report.to_owned().into(),
         };
-        Ok(text::write_report(&self.seal(place, &report)?))
+        Ok(text::write_report(&self.seal(location, &report)?))
     }
 
     pub(super) fn open_report(
         &self,
-        place: Place<'_>,
+        location: Location<'_>,
         report: String,
     ) -> Result<String, StoreError> {
         let Some((_, sealed)) = text::read_report(&report) else {
-            self.admit_plain(&place.context(""))?;
+            self.admit_plain(&location.context(""))?;
             return Ok(report);
         };
         let name = sealed.sealed_with().unwrap_or_default().to_owned();
-        let opened = self.open(place, sealed)?;
+        let opened = self.open(location, sealed)?;
         String::from_utf8(opened.data.into())
-            .map_err(|error| unopened(&place.context(""), &name, error.utf8_error().into()))
+            .map_err(|error| cannot_open(&location.context(""), &name, error.utf8_error().into()))
     }
 
     fn admit_plain(&self, context: &SealContext<'_>) -> Result<(), StoreError> {
@@ -235,8 +250,8 @@ impl Sealer {
             return Ok(());
         }
         let message = format!(
-            "{context} is not sealed, and this store takes only what is: where it was written before \
-             payloads were sealed, open the store without `sealed_only`; else somebody has replaced it; \
+            "{context} is not sealed, and this store accepts only sealed values: if it was written before \
+             payloads were sealed, open the store without `sealed_only`; otherwise it was tampered with; \
              nothing was changed"
         );
         Err(StoreError::new(StoreErrorKind::Corrupt, message))
@@ -247,10 +262,10 @@ fn unusable(message: String) -> StoreError {
     StoreError::new(StoreErrorKind::Unusable, message)
 }
 
-fn unopened(context: &SealContext<'_>, codec: &str, error: BoxError) -> StoreError {
+fn cannot_open(context: &SealContext<'_>, codec: &str, error: BoxError) -> StoreError {
     let message = format!(
-        "{context} cannot be opened with `{codec}`: either the key is not the one of that name, or what is \
-         stored was changed; open the store with the right key, or restore it; nothing was changed"
+        "{context} cannot be opened with `{codec}`: either the store was opened with the wrong key for that name, or the \
+         stored bytes have changed; use the right key, or restore a backup; nothing was changed"
     );
     StoreError::new(StoreErrorKind::Corrupt, message).with_source(error)
 }

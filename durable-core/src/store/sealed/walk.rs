@@ -1,7 +1,7 @@
-//! Finds everything in batches, records and executions that may hold a value of the user's.
+//! Seals and opens all user data in batches, records, executions and schedules.
 
 use super::codec::Subject;
-use super::seal::{Place, Sealer};
+use super::seal::{Location, Sealer};
 use crate::ExecutionId;
 use crate::model::record::{Completion, Record};
 use crate::store::{
@@ -10,19 +10,19 @@ use crate::store::{
 
 impl Sealer {
     pub(super) fn seal_new(&self, new: &NewExecution) -> Result<NewExecution, StoreError> {
-        let place = Place::input(&new.id, new.parent.as_ref());
+        let location = Location::input(&new.id, new.parent.as_ref());
         Ok(NewExecution {
-            input: self.seal(place, &new.input)?,
+            input: self.seal(location, &new.input)?,
             ..new.clone()
         })
     }
 
-    /// The input of a schedule is sealed as that of an execution of the schedule's name.
+    /// Seals the input of a schedule like the input of an execution with the schedule's name.
     pub(super) fn seal_schedule(
         &self,
         schedule: ScheduleEntry,
     ) -> Result<ScheduleEntry, StoreError> {
-        let input = self.seal(Place::input(&schedule.name, None), &schedule.input)?;
+        let input = self.seal(Location::input(&schedule.name, None), &schedule.input)?;
         Ok(ScheduleEntry { input, ..schedule })
     }
 
@@ -30,7 +30,7 @@ impl Sealer {
         &self,
         schedule: ScheduleEntry,
     ) -> Result<ScheduleEntry, StoreError> {
-        let input = self.open(Place::input(&schedule.name, None), schedule.input)?;
+        let input = self.open(Location::input(&schedule.name, None), schedule.input)?;
         Ok(ScheduleEntry { input, ..schedule })
     }
 
@@ -45,7 +45,8 @@ impl Sealer {
             .collect()
     }
 
-    /// Seals a batch of an execution that `parent` waits for; which matters only when it ends.
+    /// Seals a batch. `parent` is the operation that waits for the execution, and matters only when the execution
+    /// ends.
     pub(super) fn seal_batch(
         &self,
         execution: &ExecutionId,
@@ -68,7 +69,7 @@ impl Sealer {
         })
     }
 
-    /// What is completed is sealed as if the execution had written it.
+    /// Seals the outcome of a callback as if the execution had written it.
     pub(super) fn seal_completion(
         &self,
         callback: &CallbackId,
@@ -77,12 +78,12 @@ impl Sealer {
         let (execution, operation) = (callback.execution(), callback.operation());
         Ok(match outcome {
             Completion::Succeed(value) => {
-                let place = Place::of(execution, Subject::Value(operation));
-                Completion::Succeed(self.seal(place, value)?)
+                let location = Location::of(execution, Subject::Value(operation));
+                Completion::Succeed(self.seal(location, value)?)
             }
             Completion::Fail(error) => {
-                let place = Place::of(execution, Subject::Failure(operation));
-                Completion::Fail(self.seal_error(place, error)?)
+                let location = Location::of(execution, Subject::Failure(operation));
+                Completion::Fail(self.seal_error(location, error)?)
             }
         })
     }
@@ -90,10 +91,10 @@ impl Sealer {
     fn seal_record(&self, execution: &ExecutionId, record: &Record) -> Result<Record, StoreError> {
         let mut sealed = record.clone();
         if let Some(payload) = &record.payload {
-            sealed.payload = Some(self.seal(Place::value(execution, record), payload)?);
+            sealed.payload = Some(self.seal(Location::value(execution, record), payload)?);
         }
         if let Some(error) = &record.error {
-            sealed.error = Some(self.seal_error(Place::failure(execution, record), error)?);
+            sealed.error = Some(self.seal_error(Location::failure(execution, record), error)?);
         }
         Ok(sealed)
     }
@@ -107,19 +108,19 @@ impl Sealer {
         Ok(match update {
             ExecutionUpdate::Suspend { wake_at } => ExecutionUpdate::Suspend { wake_at: *wake_at },
             ExecutionUpdate::Succeed { output } => ExecutionUpdate::Succeed {
-                output: self.seal(Place::output(execution, parent), output)?,
+                output: self.seal(Location::output(execution, parent), output)?,
             },
             ExecutionUpdate::Fail { error } => ExecutionUpdate::Fail {
-                error: self.seal_error(Place::error(execution, parent), error)?,
+                error: self.seal_error(Location::error(execution, parent), error)?,
             },
             ExecutionUpdate::Block { report } => ExecutionUpdate::Block {
-                report: self.seal_report(Place::of(execution, Subject::Report), report)?,
+                report: self.seal_report(Location::of(execution, Subject::Report), report)?,
             },
             ExecutionUpdate::Cancel { error } => ExecutionUpdate::Cancel {
-                error: self.seal_error(Place::error(execution, parent), error)?,
+                error: self.seal_error(Location::error(execution, parent), error)?,
             },
             ExecutionUpdate::Continue { next } => ExecutionUpdate::Continue {
-                // As the other store is going to set it.
+                // The inner store sets the same parent.
                 next: self.seal_new(&NewExecution {
                     parent: parent.cloned(),
                     ..next.clone()
@@ -134,9 +135,11 @@ impl Sealer {
         mut record: Record,
     ) -> Result<Record, StoreError> {
         let (payload, error) = (record.payload.take(), record.error.take());
-        let payload = payload.map(|payload| self.open(Place::value(execution, &record), payload));
+        let payload =
+            payload.map(|payload| self.open(Location::value(execution, &record), payload));
         let payload = payload.transpose()?;
-        let error = error.map(|error| self.open_error(Place::failure(execution, &record), error));
+        let error =
+            error.map(|error| self.open_error(Location::failure(execution, &record), error));
         let error = error.transpose()?;
         (record.payload, record.error) = (payload, error);
         Ok(record)
@@ -156,15 +159,15 @@ impl Sealer {
     pub(super) fn open_execution(&self, mut execution: Execution) -> Result<Execution, StoreError> {
         let (id, parent) = (execution.id.clone(), execution.parent.clone());
         let parent = parent.as_ref();
-        execution.input = self.open(Place::input(&id, parent), execution.input)?;
+        execution.input = self.open(Location::input(&id, parent), execution.input)?;
         if let Some(output) = execution.output.take() {
-            execution.output = Some(self.open(Place::output(&id, parent), output)?);
+            execution.output = Some(self.open(Location::output(&id, parent), output)?);
         }
         if let Some(error) = execution.error.take() {
-            execution.error = Some(self.open_error(Place::error(&id, parent), error)?);
+            execution.error = Some(self.open_error(Location::error(&id, parent), error)?);
         }
         if let Some(report) = execution.report.take() {
-            execution.report = Some(self.open_report(Place::of(&id, Subject::Report), report)?);
+            execution.report = Some(self.open_report(Location::of(&id, Subject::Report), report)?);
         }
         Ok(execution)
     }

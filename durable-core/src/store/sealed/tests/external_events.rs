@@ -1,4 +1,4 @@
-//! What executions, their parents and outside parties exchange.
+//! Outcomes of child executions and callbacks.
 
 use super::*;
 use crate::model::record::Completion;
@@ -7,7 +7,7 @@ use crate::store::{
     StoreErrorKind,
 };
 
-/// Operation `seq` of execution `parent` and the execution it waits for.
+/// Returns operation `seq` of execution `parent` and the execution it invokes.
 fn invoked(parent: &str, seq: u64, child: &str) -> (Record, NewExecution) {
     let mut record = step(seq, "charge", Status::Started);
     let occurrence = Occurrence::Ordered(seq);
@@ -27,8 +27,8 @@ fn invoked(parent: &str, seq: u64, child: &str) -> (Record, NewExecution) {
     (record, child)
 }
 
-/// Execution `a`, which waits for `a.1` and `a.2`.
-async fn family(store: &dyn Store) -> Lease {
+/// Starts execution `a`, which waits for `a.1` and `a.2`.
+async fn parent_with_children(store: &dyn Store) -> Lease {
     let lease = leased(store, "a").await;
     let (records, children) = (1..=2)
         .map(|seq| invoked("a", seq, &format!("a.{seq}")))
@@ -56,8 +56,8 @@ fn succeed() -> ExecutionUpdate {
     ExecutionUpdate::Succeed { output }
 }
 
-/// Everything that is readable in `store`.
-async fn shown(store: &dyn Store) -> String {
+/// Returns everything that is readable in `store`.
+async fn readable_text(store: &dyn Store) -> String {
     let mut text = String::new();
     for execution in store.list(Filter::default()).await.unwrap() {
         let records = store.history(&execution.id).await.unwrap();
@@ -78,7 +78,7 @@ async fn an_outcome_opens_in_the_child_and_in_its_parent() {
     for fails in [false, true] {
         let inner = Arc::new(MemoryStore::new());
         let store = sealed(&inner, [k1()]).sealed_only();
-        let lease = family(&store).await;
+        let lease = parent_with_children(&store).await;
         let update = match fails {
             false => succeed(),
             true => ExecutionUpdate::Cancel {
@@ -87,22 +87,26 @@ async fn an_outcome_opens_in_the_child_and_in_its_parent() {
         };
         end(&store, "a.1", update.clone()).await;
         let child = store.get(&id("a.1")).await.unwrap();
-        let ack = store.checkpoint(&lease.fence, asking()).await.unwrap();
-        let [told] = ack.changed_records.as_slice() else {
+        let ack = store.checkpoint(&lease.fence, empty_batch()).await.unwrap();
+        let [settled] = ack.changed_records.as_slice() else {
             panic!("{ack:?}");
         };
-        assert_eq!((&told.payload, &told.error), (&child.output, &child.error));
-        assert_eq!(store.history(&id("a")).await.unwrap()[0], *told);
+        assert_eq!(
+            (&settled.payload, &settled.error),
+            (&child.output, &child.error)
+        );
+        assert_eq!(store.history(&id("a")).await.unwrap()[0], *settled);
         match update {
             ExecutionUpdate::Succeed { output } => assert_eq!(child.output, Some(output)),
             _ => assert_eq!(child.error, Some(error("pay"))),
         }
-        let kept = shown(&*inner).await;
+        let kept = readable_text(&*inner).await;
         assert!(!kept.contains(SECRET), "{kept}");
     }
 }
 
-fn asking() -> Arc<Batch> {
+/// A checkpoint that writes nothing, for its answer.
+fn empty_batch() -> Arc<Batch> {
     Arc::new(Batch {
         id: 9,
         records: Vec::new(),
@@ -113,35 +117,35 @@ fn asking() -> Arc<Batch> {
 }
 
 #[tokio::test]
-async fn a_chain_hands_its_outcome_to_the_parent() {
+async fn the_outcome_of_a_chain_opens_in_the_parent() {
     let inner = Arc::new(MemoryStore::new());
     let store = sealed(&inner, [k1()]).sealed_only();
-    let lease = family(&store).await;
+    let lease = parent_with_children(&store).await;
     let next = new("a.1~2");
     end(&store, "a.1", ExecutionUpdate::Continue { next }).await;
     let input = store.get(&id("a.1~2")).await.unwrap().input;
     assert_eq!(input, new("a").input);
     end(&store, "a.1~2", succeed()).await;
-    let ack = store.checkpoint(&lease.fence, asking()).await.unwrap();
+    let ack = store.checkpoint(&lease.fence, empty_batch()).await.unwrap();
     let child = store.get(&id("a.1~2")).await.unwrap();
     assert_eq!(ack.changed_records[0].payload, child.output);
-    let kept = shown(&*inner).await;
+    let kept = readable_text(&*inner).await;
     assert!(!kept.contains(SECRET), "{kept}");
 }
 
-/// What the stores under two others hold of the outcome of `a.1`, and the place for another.
-async fn outcome_and_place() -> (Record, Arc<MemoryStore>, SealedStore, Lease) {
+/// Ends `a.1`. Returns the parent's operation as the inner store keeps it, both stores, and the parent's lease.
+async fn ended_child() -> (Record, Arc<MemoryStore>, SealedStore, Lease) {
     let inner = Arc::new(MemoryStore::new());
     let store = sealed(&inner, [k1()]);
-    let lease = family(&store).await;
+    let lease = parent_with_children(&store).await;
     end(&store, "a.1", succeed()).await;
     let kept = inner.history(&id("a")).await.unwrap().remove(0);
     (kept, inner, store, lease)
 }
 
 #[tokio::test]
-async fn an_outcome_opens_in_no_other_operation() {
-    let (kept, inner, store, lease) = outcome_and_place().await;
+async fn an_outcome_does_not_open_in_another_operation() {
+    let (kept, inner, store, lease) = ended_child().await;
     let (mut other, _) = invoked("a", 2, "a.1");
     (other.status, other.payload) = (Status::Succeeded, kept.payload);
     put(&*inner, &lease, vec![other], None).await;
@@ -150,8 +154,8 @@ async fn an_outcome_opens_in_no_other_operation() {
 }
 
 #[tokio::test]
-async fn an_outcome_opens_in_no_other_execution() {
-    let (kept, inner, store, _) = outcome_and_place().await;
+async fn an_outcome_does_not_open_in_another_execution() {
+    let (kept, inner, store, _) = ended_child().await;
     let now = Timestamp::default();
     let lease = inner.claim(&id("a.2"), now, TTL).await.unwrap();
     let output = kept.payload.unwrap();
@@ -164,9 +168,9 @@ async fn an_outcome_opens_in_no_other_execution() {
 }
 
 #[tokio::test]
-async fn whose_outcome_it_will_be_cannot_be_changed() {
+async fn an_input_does_not_open_under_another_parent() {
     let store = Arc::new(MemoryStore::new());
-    family(&sealed(&store, [k1()])).await;
+    parent_with_children(&sealed(&store, [k1()])).await;
     let kept = store.get(&id("a.1")).await.unwrap();
     let (_, other) = invoked("a", 2, "a.1");
     let (_, foreign) = invoked("b", 1, "a.1");
@@ -184,9 +188,9 @@ async fn whose_outcome_it_will_be_cannot_be_changed() {
         let error = store.claim(&id("a.1"), now, TTL).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
         let lease = changed.claim(&id("a.1"), now, TTL).await.unwrap();
-        let mut end = (*asking()).clone();
+        let mut end = (*empty_batch()).clone();
         end.execution = Some(succeed());
-        // The execution is its own again where nobody waits: then it is the end that cannot be read.
+        // Without a parent the checkpoint does not open the input, and the read fails instead.
         let ended = store.checkpoint(&lease.fence, Arc::new(end)).await;
         let read = store.get(&id("a.1")).await;
         let kind = ended.err().or(read.err()).map(|error| error.kind());
@@ -194,8 +198,8 @@ async fn whose_outcome_it_will_be_cannot_be_changed() {
     }
 }
 
-/// Execution `a`, which waits for an outside party.
-async fn waiting(store: &dyn Store) -> (Lease, CallbackId) {
+/// Starts execution `a`, which waits for a callback.
+async fn waiting_for_callback(store: &dyn Store) -> (Lease, CallbackId) {
     let lease = leased(store, "a").await;
     let mut record = step(1, "approve", Status::Started);
     let callback = CallbackId::unguessable(&id("a"), 1, record.id);
@@ -205,7 +209,7 @@ async fn waiting(store: &dyn Store) -> (Lease, CallbackId) {
 }
 
 #[tokio::test]
-async fn a_completion_is_sealed() {
+async fn the_outcome_of_a_callback_is_sealed() {
     let outcomes = [
         Completion::Succeed(json(&format!("\"{SECRET}\""))),
         Completion::Fail(error("approve")),
@@ -213,13 +217,13 @@ async fn a_completion_is_sealed() {
     for outcome in outcomes {
         let inner = Arc::new(MemoryStore::new());
         let store = sealed(&inner, [k1()]).sealed_only();
-        let (lease, callback) = waiting(&store).await;
+        let (lease, callback) = waiting_for_callback(&store).await;
         let now = Timestamp::default();
         store
             .complete(&callback, outcome.clone(), now)
             .await
             .unwrap();
-        let ack = store.checkpoint(&lease.fence, asking()).await.unwrap();
+        let ack = store.checkpoint(&lease.fence, empty_batch()).await.unwrap();
         let found = match (
             &ack.changed_records[0].payload,
             &ack.changed_records[0].error,
@@ -229,16 +233,16 @@ async fn a_completion_is_sealed() {
             _ => panic!("{ack:?}"),
         };
         assert_eq!(found, outcome);
-        let kept = shown(&*inner).await;
+        let kept = readable_text(&*inner).await;
         assert!(!kept.contains(SECRET), "{kept}");
     }
 }
 
 #[tokio::test]
-async fn a_completion_that_is_not_sealed_can_be_refused() {
+async fn an_unsealed_outcome_of_a_callback_is_refused_by_sealed_only() {
     let inner = Arc::new(MemoryStore::new());
     let store = sealed(&inner, [k1()]);
-    let (_, callback) = waiting(&store).await;
+    let (_, callback) = waiting_for_callback(&store).await;
     let (outcome, now) = (Completion::Succeed(json("1")), Timestamp::default());
     inner.complete(&callback, outcome, now).await.unwrap();
     store.history(&id("a")).await.unwrap();
@@ -247,16 +251,16 @@ async fn a_completion_that_is_not_sealed_can_be_refused() {
 }
 
 #[tokio::test]
-async fn what_never_ran_says_so_unsealed() {
+async fn the_error_of_an_execution_cancelled_before_it_ran_is_not_sealed() {
     let inner = Arc::new(MemoryStore::new());
     let store = sealed(&inner, [k1()]).sealed_only();
-    family(&store).await;
+    parent_with_children(&store).await;
     store
         .cancel(&id("a.1"), Timestamp::default())
         .await
         .unwrap();
     let error = store.get(&id("a.1")).await.unwrap().error.unwrap();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
-    let told = store.history(&id("a")).await.unwrap().remove(0);
-    assert_eq!(told.error, Some(error));
+    let parent = store.history(&id("a")).await.unwrap().remove(0);
+    assert_eq!(parent.error, Some(error));
 }

@@ -1,4 +1,4 @@
-//! Which codec seals and which ones open.
+//! Selection of codecs: key rotation, missing and wrong keys.
 
 use super::*;
 use crate::store::{AdminStore, CheckpointStore as _, ExecutionStore, Filter, StoreErrorKind};
@@ -8,7 +8,7 @@ fn memory() -> Arc<MemoryStore> {
 }
 
 #[tokio::test]
-async fn a_plain_history_goes_on_sealed() {
+async fn an_unsealed_history_continues_sealed() {
     let inner = memory();
     let lease = leased(&*inner, "a").await;
     put(&*inner, &lease, records()[..3].to_vec(), None).await;
@@ -26,7 +26,7 @@ async fn a_plain_history_goes_on_sealed() {
 }
 
 #[tokio::test]
-async fn a_new_key_takes_over_from_the_old_one() {
+async fn the_first_key_seals_and_older_keys_open() {
     let inner = memory();
     let lease = leased(&sealed(&inner, [k1()]), "a").await;
     put(
@@ -49,9 +49,9 @@ async fn a_new_key_takes_over_from_the_old_one() {
 }
 
 #[tokio::test]
-async fn codecs_of_any_sort_stack() {
+async fn sealed_stores_can_be_nested() {
     let inner = memory();
-    let store = sealed(&inner, [Arc::new(Runs) as _]);
+    let store = sealed(&inner, [Arc::new(RunLength) as _]);
     let store = SealedStore::new(store, [k1()]).unwrap();
     for (n, update) in updates().into_iter().enumerate() {
         let name = n.to_string();
@@ -90,7 +90,7 @@ async fn a_missing_key_is_named() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_noticed_and_takes_no_lease() {
+async fn a_wrong_key_is_detected_before_the_lease_is_taken() {
     let inner = memory();
     sealed(&inner, [k1()]).start(new("a")).await.unwrap();
     let before = inner.get(&id("a")).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_wrong_key_is_noticed_and_takes_no_lease() {
 }
 
 #[tokio::test]
-async fn what_is_not_sealed_can_be_refused() {
+async fn unsealed_values_are_refused_by_sealed_only() {
     let inner = memory();
     for (n, update) in updates().into_iter().enumerate() {
         let name = n.to_string();
@@ -127,7 +127,7 @@ async fn what_is_not_sealed_can_be_refused() {
 }
 
 #[test]
-fn names_are_checked() {
+fn codecs_need_valid_and_distinct_names() {
     let open = |codecs: Vec<Arc<dyn PayloadCodec>>| SealedStore::new(MemoryStore::new(), codecs);
     let refused = |codecs| open(codecs).err().map(|error| error.kind());
     assert_eq!(refused(vec![]), Some(StoreErrorKind::Unusable));

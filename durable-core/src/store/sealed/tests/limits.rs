@@ -1,4 +1,4 @@
-//! A sealed store keeps the contract of all stores, within limits of its own.
+//! The contract of stores and the limits of a sealed store.
 
 use super::*;
 use crate::store::{Capabilities, CheckpointStore as _, Durability, StoreErrorKind};
@@ -29,7 +29,7 @@ async fn an_encrypted_store_conforms() {
         .unwrap();
 }
 
-async fn tried(store: &SealedStore, name: &str, records: Vec<Record>) -> Result<(), StoreError> {
+async fn write(store: &SealedStore, name: &str, records: Vec<Record>) -> Result<(), StoreError> {
     let lease = leased(store, name).await;
     let batch = Batch {
         id: 1,
@@ -42,7 +42,7 @@ async fn tried(store: &SealedStore, name: &str, records: Vec<Record>) -> Result<
     Ok(())
 }
 
-/// A value that no codec makes smaller.
+/// Returns a record whose value does not compress.
 fn value(seq: u64, bytes: usize) -> Record {
     let mut record = step(seq, "value", Status::Succeeded);
     let data: Vec<u8> = (0..bytes).map(|n| (n % 251) as u8).collect();
@@ -54,12 +54,12 @@ fn value(seq: u64, bytes: usize) -> Record {
 }
 
 #[tokio::test]
-async fn what_a_limit_admits_is_kept() {
-    for (codec, limit) in [(k1(), 936), (Arc::new(Runs) as _, 500)] {
+async fn values_up_to_the_limit_are_stored() {
+    for (codec, limit) in [(k1(), 936), (Arc::new(RunLength) as _, 500)] {
         let store = sealed(&small(), [codec]);
         assert_eq!(store.capabilities().max_value, limit);
-        tried(&store, "fits", vec![value(1, limit)]).await.unwrap();
-        let error = tried(&store, "beyond", vec![value(1, limit + 1)]).await;
+        write(&store, "fits", vec![value(1, limit)]).await.unwrap();
+        let error = write(&store, "exceeds", vec![value(1, limit + 1)]).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::TooLarge);
         assert!(error.to_string().contains(&limit.to_string()), "{error}");
@@ -67,16 +67,16 @@ async fn what_a_limit_admits_is_kept() {
 }
 
 #[tokio::test]
-async fn a_full_batch_is_kept() {
+async fn a_full_batch_is_stored() {
     let store = sealed(&small(), [k1()]);
     let limit = store.capabilities().max_batch;
     assert_eq!(limit, 40_000 / 96 * 64);
     let records = (1..=(limit / 64) as u64).map(|seq| value(seq, 64));
-    tried(&store, "a", records.collect()).await.unwrap();
+    write(&store, "a", records.collect()).await.unwrap();
 }
 
 #[test]
-fn a_store_too_small_for_sealing_holds_nothing() {
+fn a_store_too_small_for_sealing_has_a_limit_of_zero() {
     let limits = Capabilities::unlimited(Durability::Memory).with_max_value(40);
     let store = MemoryStore::with_capabilities(limits);
     assert_eq!(sealed(&Arc::new(store), [k1()]).capabilities().max_value, 0);

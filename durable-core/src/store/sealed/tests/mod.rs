@@ -1,9 +1,9 @@
-//! Sealed stores over the store in memory.
+//! Tests of sealed stores, with a store in memory inside.
 
+mod binding;
 mod external_events;
 mod keys;
 mod limits;
-mod places;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
 const TTL: Duration = Duration::from_secs(60);
 const SECRET: &str = "4111-1111";
 
-/// Veils bytes and signs them with their context, as weakly as a test may.
+/// Obfuscates bytes and authenticates them with their context. Strong enough for a test.
 struct Veil(&'static str, u8);
 
 impl Veil {
@@ -59,10 +59,10 @@ impl PayloadCodec for Veil {
     }
 }
 
-/// Run-length: pairs of a count and a byte. Shows that a codec may compress.
-struct Runs;
+/// Run-length encoding in pairs of a count and a byte: a codec may compress.
+struct RunLength;
 
-impl PayloadCodec for Runs {
+impl PayloadCodec for RunLength {
     fn name(&self) -> &str {
         "runs:1"
     }
@@ -80,7 +80,7 @@ impl PayloadCodec for Runs {
 
     fn open(&self, _: &SealContext<'_>, bytes: &[u8]) -> Result<Vec<u8>, BoxError> {
         let (runs, []) = bytes.as_chunks::<2>() else {
-            return Err("half a run".into());
+            return Err("odd length".into());
         };
         let opened = runs.iter();
         Ok(opened
@@ -150,7 +150,7 @@ fn step(seq: u64, name: &'static str, status: Status) -> Record {
     record
 }
 
-/// One record of each form that values and errors take.
+/// Records with each combination of value and error.
 fn records() -> Vec<Record> {
     let mut charged = step(2, "charge", Status::Succeeded);
     charged.payload = Some(json(&format!("\"{SECRET}\"")));
@@ -166,7 +166,7 @@ fn records() -> Vec<Record> {
         data: bytes::Bytes::new(),
     });
     vec![
-        step(1, "look", Status::Started),
+        step(1, "check", Status::Started),
         charged,
         pending,
         both,
@@ -213,7 +213,7 @@ async fn put(
     written.unwrap();
 }
 
-/// An execution with all records, which ends with the update, written through `store`.
+/// Runs an execution that writes all [`records`] and then `update` to `store`. Returns its expected state.
 async fn written(store: &dyn Store, name: &str, update: ExecutionUpdate) -> Execution {
     let lease = leased(store, name).await;
     put(store, &lease, records(), Some(update.clone())).await;
@@ -222,7 +222,7 @@ async fn written(store: &dyn Store, name: &str, update: ExecutionUpdate) -> Exec
     execution
 }
 
-/// Times of changes are the store's.
+/// Clears the time of the last change, which the store sets.
 fn untimed(mut execution: Execution) -> Execution {
     execution.updated_at = Timestamp::default();
     execution
@@ -231,6 +231,6 @@ fn untimed(mut execution: Execution) -> Execution {
 async fn existing(store: &dyn Store, name: &str) -> Result<Execution, StoreError> {
     match store.start(new(name)).await? {
         Started::Existing(execution) => Ok(execution),
-        Started::Created(_) => panic!("{name} was not there"),
+        Started::Created(_) => panic!("{name} did not exist"),
     }
 }

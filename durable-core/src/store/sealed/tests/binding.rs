@@ -1,4 +1,4 @@
-//! What the other store holds, and what of it opens where.
+//! Contents of the inner store, and the contexts that sealed bytes are bound to.
 
 use super::*;
 use crate::store::{
@@ -6,7 +6,7 @@ use crate::store::{
 };
 
 #[tokio::test]
-async fn the_other_store_holds_nothing_readable() {
+async fn the_inner_store_contains_no_readable_values() {
     for update in updates() {
         let inner = Arc::new(MemoryStore::new());
         let store = sealed(&inner, [k1()]);
@@ -32,7 +32,7 @@ async fn the_other_store_holds_nothing_readable() {
 }
 
 #[tokio::test]
-async fn without_the_key_it_says_that_it_is_sealed() {
+async fn errors_and_reports_name_their_codec_without_the_key() {
     let inner = Arc::new(MemoryStore::new());
     let [_, _, fail, block] = updates();
     written(&sealed(&inner, [k1()]), "failed", fail).await;
@@ -52,7 +52,7 @@ async fn without_the_key_it_says_that_it_is_sealed() {
     assert_eq!(opened.readable_report(), opened.report.as_deref());
 }
 
-/// Reads what `change` made of the sealed records of execution `a`.
+/// Applies `change` to the sealed records of execution `a`, and returns the error of reading them.
 async fn changed(change: impl FnOnce(&mut Vec<Record>)) -> StoreError {
     let inner = Arc::new(MemoryStore::new());
     let store = sealed(&inner, [k1()]);
@@ -61,11 +61,11 @@ async fn changed(change: impl FnOnce(&mut Vec<Record>)) -> StoreError {
     let mut kept = inner.history(&id("a")).await.unwrap();
     change(&mut kept);
     put(&*inner, &lease, kept, None).await;
-    let refused = store.load(&lease.fence, 0).await.unwrap_err();
-    assert_eq!(refused.kind(), StoreErrorKind::Corrupt);
+    let error = store.load(&lease.fence, 0).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     let history = store.history(&id("a")).await.unwrap_err();
-    assert_eq!(history.to_string(), refused.to_string());
-    refused
+    assert_eq!(history.to_string(), error.to_string());
+    error
 }
 
 #[tokio::test]
@@ -78,9 +78,9 @@ async fn changed_bytes_do_not_open() {
     });
     assert_eq!(
         error.await.to_string(),
-        "the value of `charge` in execution `a` cannot be opened with `veil:k1`: either the key is not \
-         the one of that name, or what is stored was changed; open the store with the right key, or \
-         restore it; nothing was changed"
+        "the value of `charge` in execution `a` cannot be opened with `veil:k1`: either the store \
+         was opened with the wrong key for that name, or the stored bytes have changed; use the right \
+         key, or restore a backup; nothing was changed"
     );
     let error = changed(|kept| {
         let sealed = kept[2].error.as_mut().unwrap().sealed.as_mut().unwrap();
@@ -91,7 +91,7 @@ async fn changed_bytes_do_not_open() {
 }
 
 #[tokio::test]
-async fn sealed_bytes_stay_in_their_place() {
+async fn moved_bytes_do_not_open() {
     changed(|kept| {
         let moved = kept[3].payload.take();
         kept[3].payload = std::mem::replace(&mut kept[1].payload, moved);
@@ -112,7 +112,7 @@ async fn sealed_bytes_stay_in_their_place() {
 }
 
 #[tokio::test]
-async fn executions_do_not_exchange_what_is_sealed() {
+async fn outcomes_moved_to_another_execution_do_not_open() {
     let inner = Arc::new(MemoryStore::new());
     let store = sealed(&inner, [k1()]);
     let [_, succeed, fail, block] = updates();
@@ -134,7 +134,7 @@ async fn executions_do_not_exchange_what_is_sealed() {
 }
 
 #[tokio::test]
-async fn the_same_start_finds_the_same_input() {
+async fn a_repeated_start_returns_the_opened_input() {
     let inner = Arc::new(MemoryStore::new());
     let store = sealed(&inner, [k1()]);
     let started = store.start(new("a")).await.unwrap();
@@ -146,7 +146,7 @@ async fn the_same_start_finds_the_same_input() {
 }
 
 #[test]
-fn a_sealed_error_is_the_same_after_serialising() {
+fn sealed_errors_survive_serialization() {
     let sealed = error("pay").seal(Payload {
         codec: "json+veil:k1".into(),
         data: vec![0, 255].into(),
@@ -162,7 +162,7 @@ fn a_sealed_error_is_the_same_after_serialising() {
 }
 
 #[tokio::test]
-async fn what_is_still_sealed_is_no_value() {
+async fn values_that_are_still_sealed_are_refused() {
     let inner = Arc::new(MemoryStore::new());
     let plain = written(&*inner, "plain", ExecutionUpdate::Suspend { wake_at: None }).await;
     refuse_sealed(&plain, &records()).unwrap();

@@ -1,4 +1,4 @@
-//! All executions by id, and in the order in which they become due.
+//! Executions by id, with indexes for claims.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,19 +6,19 @@ use super::entry::Entry;
 use crate::store::ExecutionStatus;
 use crate::{ExecutionId, Timestamp};
 
-/// Executions with indexes of those that a worker may ask for, so that claiming visits no others.
+/// Executions by id. Indexes let a claim visit only the executions that it may grant.
 #[derive(Default)]
 pub(super) struct Entries {
     all: BTreeMap<ExecutionId, Entry>,
-    /// Executions that may have changed since they were filed in the indexes below.
-    touched: BTreeSet<ExecutionId>,
-    /// The time under which an execution is filed in `due`.
-    filed: HashMap<ExecutionId, Timestamp>,
+    /// Executions that may have changed since the indexes below were updated.
+    changed: BTreeSet<ExecutionId>,
+    /// Time of each execution in `due`.
+    due_times: HashMap<ExecutionId, Timestamp>,
     due: BTreeSet<(Timestamp, ExecutionId)>,
     waiting: BTreeSet<ExecutionId>,
-    watched: BTreeSet<ExecutionId>,
+    recoverable: BTreeSet<ExecutionId>,
     admitted: BTreeSet<ExecutionId>,
-    /// Executions that were looked at by way of an index.
+    /// Number of executions visited through an index.
     #[cfg(test)]
     pub(super) visited: std::cell::Cell<usize>,
 }
@@ -34,17 +34,17 @@ impl Entries {
 
     pub(super) fn get_mut(&mut self, id: &ExecutionId) -> Option<&mut Entry> {
         let entry = self.all.get_mut(id)?;
-        self.touched.insert(id.clone());
+        self.changed.insert(id.clone());
         Some(entry)
     }
 
     pub(super) fn insert(&mut self, id: ExecutionId, entry: Entry) {
-        self.touched.insert(id.clone());
+        self.changed.insert(id.clone());
         self.all.insert(id, entry);
     }
 
     pub(super) fn remove(&mut self, id: &ExecutionId) {
-        self.touched.insert(id.clone());
+        self.changed.insert(id.clone());
         self.all.remove(id);
     }
 
@@ -52,23 +52,24 @@ impl Entries {
         self.all.values()
     }
 
-    /// Brings the indexes up to date.
-    pub(super) fn file(&mut self) {
-        for id in std::mem::take(&mut self.touched) {
+    /// Updates the indexes.
+    pub(super) fn update_indexes(&mut self) {
+        for id in std::mem::take(&mut self.changed) {
             let entry = self.all.get(&id);
             let execution = entry.map(|entry| &entry.execution);
             let due_at = execution.and_then(|execution| execution.due_at());
             let queued = execution.is_some_and(|execution| execution.waits_in_queue());
-            let blocked = execution.is_some_and(|it| it.status == ExecutionStatus::Blocked);
-            let watched = blocked || entry.is_some_and(Entry::has_lease);
+            let blocked =
+                execution.is_some_and(|execution| execution.status == ExecutionStatus::Blocked);
+            let recoverable = blocked || entry.is_some_and(Entry::has_lease);
             let admitted = execution.is_some_and(|execution| execution.admitted);
-            keep(&mut self.waiting, &id, queued && due_at.is_some());
-            keep(&mut self.watched, &id, watched);
-            keep(&mut self.admitted, &id, admitted);
+            set_membership(&mut self.waiting, &id, queued && due_at.is_some());
+            set_membership(&mut self.recoverable, &id, recoverable);
+            set_membership(&mut self.admitted, &id, admitted);
             let due_at = due_at.filter(|_| !queued);
             let before = match due_at {
-                Some(at) => self.filed.insert(id.clone(), at),
-                None => self.filed.remove(&id),
+                Some(at) => self.due_times.insert(id.clone(), at),
+                None => self.due_times.remove(&id),
             };
             if before == due_at {
                 continue;
@@ -80,23 +81,23 @@ impl Entries {
         }
     }
 
-    /// Those that are due at some time and wait in no queue, soonest first.
+    /// Returns the executions that wait for a time but not in a queue, soonest first.
     pub(super) fn due(&self) -> impl Iterator<Item = (Timestamp, &Entry)> {
         let due = self.due.iter();
         due.filter_map(|(at, id)| Some((*at, self.visit(id)?)))
     }
 
-    /// Those that wait in a queue.
+    /// Returns the executions that wait in a queue.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Entry> {
         self.waiting.iter().filter_map(|id| self.visit(id))
     }
 
-    /// Those that are leased or blocked: what may have to be taken over.
-    pub(super) fn watched(&self) -> impl Iterator<Item = &Entry> {
-        self.watched.iter().filter_map(|id| self.visit(id))
+    /// Returns the leased and the blocked executions, which a worker may have to take over or try again.
+    pub(super) fn recoverable(&self) -> impl Iterator<Item = &Entry> {
+        self.recoverable.iter().filter_map(|id| self.visit(id))
     }
 
-    /// Those that a queue has let through.
+    /// Returns the executions that count toward the limits of their queues.
     pub(super) fn admitted(&self) -> impl Iterator<Item = &Entry> {
         self.admitted.iter().filter_map(|id| self.visit(id))
     }
@@ -108,8 +109,9 @@ impl Entries {
     }
 }
 
-fn keep(index: &mut BTreeSet<ExecutionId>, id: &ExecutionId, wanted: bool) {
-    if !wanted {
+/// Adds `id` to the index or removes it.
+fn set_membership(index: &mut BTreeSet<ExecutionId>, id: &ExecutionId, member: bool) {
+    if !member {
         index.remove(id);
     } else if !index.contains(id) {
         index.insert(id.clone());

@@ -1,4 +1,4 @@
-//! One execution in memory: who may write it, and what a checkpoint makes of it.
+//! State of one execution: its lease, its records and its external changes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -14,40 +14,40 @@ use crate::store::{
     StoreError, StoreErrorKind,
 };
 
-/// Lives as long as the handle that claims leases in its name.
+/// Identity of a store handle. The leases of a handle end when it is dropped.
 pub(super) struct Holder;
 
 pub(super) struct Entry {
     pub(super) execution: Execution,
     pub(super) records: BTreeMap<u64, Record>,
-    /// The records that the outside has changed, by the number of the last change of each.
-    outside: BTreeMap<u64, u64>,
-    /// The number of the last such change of a record.
+    /// Records with external changes, by the number of their last change.
+    changed_records: BTreeMap<u64, u64>,
+    /// Number of the last external change of each record.
     last_change: HashMap<u64, u64>,
-    /// Grows with each lease: the number of the newest one is its fence.
+    /// Number of the newest lease, which is the token of its fence.
     leases: u64,
-    lease: Option<Held>,
-    /// The last batch under the newest fence, to recognise its repetition once the lease is gone.
+    lease: Option<HeldLease>,
+    /// Id of the last batch under the newest fence. A repetition is accepted after the lease was released.
     last_batch: Option<u64>,
-    /// The build that claimed it last.
-    build: Option<String>,
-    /// The builds it was blocked under since it last went on.
-    tried: Vec<String>,
-    /// How often in a row its holder ended uncleanly while its last record was the same one.
+    /// Build of the worker that claimed it last.
+    last_build: Option<String>,
+    /// Builds under which it was blocked since it last made progress.
+    blocked_builds: Vec<String>,
+    /// Number of consecutive interruptions without a new record, and the `seq` of the last record.
     crashes: (u32, u64),
-    /// Told of every change from outside.
-    pub(super) news: Arc<Notify>,
-    /// Records that were looked at for acknowledgements.
+    /// Notified of every external change and every end.
+    pub(super) notifier: Arc<Notify>,
+    /// Number of records visited for acknowledgements.
     #[cfg(test)]
     pub(super) visited: std::cell::Cell<usize>,
 }
 
-struct Held {
+struct HeldLease {
     holder: Weak<Holder>,
     expires_at: Timestamp,
 }
 
-impl Held {
+impl HeldLease {
     fn is_alive(&self, now: Timestamp) -> bool {
         now < self.expires_at && self.holder.strong_count() > 0
     }
@@ -58,16 +58,16 @@ impl Entry {
         Self {
             execution: Execution::queued(new),
             records: BTreeMap::new(),
-            outside: BTreeMap::new(),
+            changed_records: BTreeMap::new(),
             last_change: HashMap::new(),
-            // Should the id be used again after a deletion, no fence of before fits.
+            // Random, so that no old fence is valid if the id is reused after a deletion.
             leases: fastrand::u64(..1 << 40),
             lease: None,
             last_batch: None,
-            build: None,
-            tried: Vec::new(),
+            last_build: None,
+            blocked_builds: Vec::new(),
             crashes: (0, 0),
-            news: Arc::default(),
+            notifier: Arc::default(),
             #[cfg(test)]
             visited: std::cell::Cell::default(),
         }
@@ -77,7 +77,7 @@ impl Entry {
         self.leases.to_string().into()
     }
 
-    /// The fence of the newest lease.
+    /// Returns the fence of the newest lease.
     pub(super) fn fence(&self) -> Fence {
         Fence {
             execution: self.execution.id.clone(),
@@ -99,15 +99,15 @@ impl Entry {
         let id = &self.execution.id;
         self.execution.may_be_claimed()?;
         if self.lease.as_ref().is_some_and(|lease| lease.is_alive(now)) {
-            let message = format!("execution `{id}` is being run by another holder");
+            let message = format!("execution `{id}` is being run by another process");
             return Err(StoreError::new(StoreErrorKind::Leased, message));
         }
         let was_interrupted = self.lease.is_some();
         self.count_crash(was_interrupted);
         if let Some(build) = build {
-            self.build = Some(build.to_owned());
+            self.last_build = Some(build.to_owned());
         }
-        self.lease = Some(Held {
+        self.lease = Some(HeldLease {
             holder: Arc::downgrade(holder),
             expires_at: now.after(ttl),
         });
@@ -131,14 +131,14 @@ impl Entry {
         };
     }
 
-    /// Whether it was left behind by a holder that is gone.
+    /// Returns whether its holder died or let the lease expire.
     pub(super) fn is_abandoned(&self, now: Timestamp) -> bool {
         self.lease
             .as_ref()
             .is_some_and(|lease| !lease.is_alive(now))
     }
 
-    /// Whether a lease of it was granted and not given back.
+    /// Returns whether a lease was granted and not released, even if it has expired.
     pub(super) fn has_lease(&self) -> bool {
         self.lease.is_some()
     }
@@ -147,16 +147,16 @@ impl Entry {
         self.lease.as_ref().is_some_and(|lease| lease.is_alive(now))
     }
 
-    /// Whether it is blocked, and was never tried by this build since.
-    pub(super) fn is_new_to(&self, build: &str) -> bool {
+    /// Returns whether it is blocked and has not been tried with this build since.
+    pub(super) fn is_untried_by(&self, build: &str) -> bool {
         self.execution.status == ExecutionStatus::Blocked
             && !self.execution.paused
-            && !self.tried.iter().any(|tried| tried == build)
+            && !self.blocked_builds.iter().any(|blocked| blocked == build)
     }
 
-    /// It begins anew: builds that could not go on may try again.
-    pub(super) fn forget_blocks(&mut self) {
-        self.tried.clear();
+    /// Forgets failed attempts, so that every build may try again.
+    pub(super) fn reset_attempts(&mut self) {
+        self.blocked_builds.clear();
         self.crashes = (0, 0);
     }
 
@@ -199,15 +199,17 @@ impl Entry {
             self.execution.apply(update, batch.seen, now);
             self.lease = None;
             match update {
-                ExecutionUpdate::Block { .. } => self.tried.extend(self.build.take()),
-                _ => self.tried.clear(),
+                ExecutionUpdate::Block { .. } => {
+                    self.blocked_builds.extend(self.last_build.take());
+                }
+                _ => self.blocked_builds.clear(),
             }
-            self.news.notify_waiters();
+            self.notifier.notify_waiters();
         }
         Ok(self.ack(batch.seen))
     }
 
-    /// What the outside settles keeps its first outcome.
+    /// Puts a record, unless an external event has settled it.
     fn put(&mut self, record: &Record) {
         let settled = self
             .records
@@ -220,10 +222,10 @@ impl Entry {
 
     fn ack(&self, seen: u64) -> Ack {
         let unseen = (Bound::Excluded(seen), Bound::Unbounded);
-        let news = self.outside.range(unseen);
+        let changed = self.changed_records.range(unseen);
         Ack {
             fence: None,
-            changed_records: news
+            changed_records: changed
                 .filter_map(|(_, seq)| self.visit(*seq).cloned())
                 .collect(),
             changes: self.execution.changes,
@@ -238,14 +240,14 @@ impl Entry {
         self.records.get(&seq)
     }
 
-    /// The outside has changed the record `seq`, as the latest of [`Execution::changes`].
-    pub(super) fn note(&mut self, seq: u64) {
+    /// Notes that the latest external change was to the record `seq`, and notifies waiters.
+    pub(super) fn record_changed(&mut self, seq: u64) {
         let change = self.execution.changes;
         if let Some(before) = self.last_change.insert(seq, change) {
-            self.outside.remove(&before);
+            self.changed_records.remove(&before);
         }
-        self.outside.insert(change, seq);
-        self.news.notify_waiters();
+        self.changed_records.insert(change, seq);
+        self.notifier.notify_waiters();
     }
 }
 
@@ -253,7 +255,7 @@ fn fence_lost(fence: &Fence) -> StoreError {
     StoreError::new(
         StoreErrorKind::FenceLost,
         format!(
-            "the lease of execution `{}` was given up or taken over",
+            "the lease of execution `{}` was released or taken over",
             fence.execution
         ),
     )

@@ -1,4 +1,4 @@
-//! All executions in memory: how they start, and how one changes another.
+//! Starts, ends and external changes of executions.
 
 use std::collections::BTreeMap;
 
@@ -19,14 +19,14 @@ pub(super) struct Executions {
     pub(super) entries: Entries,
     pub(super) queues: Queues,
     pub(super) schedules: BTreeMap<ExecutionId, ScheduleEntry>,
-    /// Counts what may have made something due.
+    /// Number of events that may have made an execution due.
     pub(super) due: watch::Sender<u64>,
 }
 
 impl Executions {
     pub(super) fn entry(&mut self, id: &ExecutionId) -> Result<&mut Entry, StoreError> {
         self.entries.get_mut(id).ok_or_else(|| {
-            let message = format!("there is no execution `{id}` in memory");
+            let message = format!("no execution `{id}` in the memory store");
             StoreError::new(StoreErrorKind::NotFound, message)
         })
     }
@@ -38,17 +38,17 @@ impl Executions {
         let entry = Entry::queued(new);
         let execution = entry.execution.clone();
         self.entries.insert(execution.id.clone(), entry);
-        self.tell();
+        self.notify_workers();
         Started::Created(execution)
     }
 
-    /// Something may be due that was not.
-    pub(super) fn tell(&self) {
+    /// Notifies workers that an execution may have become due.
+    pub(super) fn notify_workers(&self) {
         self.due.send_modify(|count| *count += 1);
     }
 
-    /// Starts what goes on in the place of another, with its place in the queue.
-    fn go_on(&mut self, next: NewExecution) {
+    /// Starts the next execution of a chain, which counts toward the queue's limits like the one before.
+    fn start_next(&mut self, next: NewExecution) {
         let id = next.id.clone();
         if let Started::Created(execution) = self.start(next)
             && let Some(entry) = self.entries.get_mut(&id)
@@ -57,8 +57,9 @@ impl Executions {
         }
     }
 
-    /// Starts what an accepted batch starts, and tells the parent of an end.
-    pub(super) fn follow_up(&mut self, id: &ExecutionId, batch: &Batch, now: Timestamp) {
+    /// Applies the effects of an accepted batch on other executions: starts children and the next one of a chain, and
+    /// settles the parent's operation.
+    pub(super) fn apply_effects(&mut self, id: &ExecutionId, batch: &Batch, now: Timestamp) {
         for child in &batch.children {
             self.start(child.clone());
         }
@@ -66,25 +67,25 @@ impl Executions {
             (&batch.execution, self.entries.get(id))
         {
             let next = entry.execution.successor(next);
-            self.go_on(next);
+            self.start_next(next);
         }
         if batch.execution.is_some() || !batch.children.is_empty() {
-            self.tell();
+            self.notify_workers();
         }
-        self.tell_parent(id, now);
+        self.settle_parent(id, now);
     }
 
-    /// Asks for the cancellation of an execution, which ends one that has never run.
+    /// Requests the cancellation of an execution.
     pub(super) fn cancel(&mut self, id: &ExecutionId, now: Timestamp) -> Result<(), StoreError> {
         let entry = self.entry(id)?;
         entry.execution.ask_to_cancel(now);
-        entry.news.notify_waiters();
-        self.tell();
-        self.tell_parent(id, now);
+        entry.notifier.notify_waiters();
+        self.notify_workers();
+        self.settle_parent(id, now);
         Ok(())
     }
 
-    /// Settles a callback.
+    /// Completes or fails a callback.
     pub(super) fn complete(
         &mut self,
         callback: &CallbackId,
@@ -92,35 +93,35 @@ impl Executions {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let entry = self.entry(callback.execution())?;
-        let record = waiting(entry, callback)?;
+        let record = open_callback(entry, callback)?;
         record.settle(outcome, now);
         entry.execution.changed(now);
-        entry.note(callback.seq());
-        self.tell();
+        entry.record_changed(callback.seq());
+        self.notify_workers();
         Ok(())
     }
 
-    /// Moves the time at which a callback is given up.
+    /// Restarts the heartbeat timeout of a callback.
     pub(super) fn heartbeat(
         &mut self,
         callback: &CallbackId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let entry = self.entry(callback.execution())?;
-        let record = waiting(entry, callback)?;
+        let record = open_callback(entry, callback)?;
         record.beat(now);
         entry.execution.kept_alive();
-        entry.note(callback.seq());
+        entry.record_changed(callback.seq());
         Ok(())
     }
 
-    /// If the execution has ended for good, settles the operation that waits for it.
-    fn tell_parent(&mut self, id: &ExecutionId, now: Timestamp) {
-        let told = self.entries.get(id).and_then(|entry| {
+    /// Settles the operation that waits for the execution, if it has ended.
+    fn settle_parent(&mut self, id: &ExecutionId, now: Timestamp) {
+        let ended = self.entries.get(id).and_then(|entry| {
             let parent = entry.execution.parent.clone()?;
             Some((parent, entry.execution.completion()?))
         });
-        let Some((parent, outcome)) = told else {
+        let Some((parent, outcome)) = ended else {
             return;
         };
         let Some(waiting) = self.entries.get_mut(&parent.execution) else {
@@ -134,12 +135,16 @@ impl Executions {
             && record.settle(&outcome, now)
         {
             waiting.execution.changed(now);
-            waiting.note(parent.seq);
-            self.tell();
+            waiting.record_changed(parent.seq);
+            self.notify_workers();
         }
     }
 }
 
-fn waiting<'a>(entry: &'a mut Entry, callback: &CallbackId) -> Result<&'a mut Record, StoreError> {
+/// Finds the record of a callback that is still open.
+fn open_callback<'a>(
+    entry: &'a mut Entry,
+    callback: &CallbackId,
+) -> Result<&'a mut Record, StoreError> {
     callback.resolve(&entry.execution, entry.records.get_mut(&callback.seq()))
 }

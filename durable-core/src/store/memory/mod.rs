@@ -1,10 +1,12 @@
-//! The store that lives and dies with the process, and the reference for all others.
+//! Store in memory, which is also the reference implementation of the store traits.
 
+mod admin;
+mod admission;
+mod claims;
 mod entries;
 mod entry;
 mod executions;
 mod queues;
-mod work;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,11 +23,11 @@ use super::{
 use crate::model::record::{Completion, Record};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock, Timestamp};
 
-/// Keeps everything in memory, for tests and for work that may be lost with the process.
+/// Store in memory, for tests and for work that may be lost with the process.
 ///
-/// Clones share what is stored. Each clone is a holder of its own: when the clone a lease was
-/// claimed through is dropped, the lease ends as if its process had been killed, so that the next
-/// claim is granted at once and says [`was_interrupted`](Lease::was_interrupted).
+/// Clones share their data, but each clone acts as a separate process: when a clone is dropped, its leases end as if
+/// its process had been killed. The next claim is then granted at once, with
+/// [`was_interrupted`](Lease::was_interrupted) set.
 ///
 /// ```
 /// use durable_core::store::{CheckpointStore, Durability, MemoryStore};
@@ -45,7 +47,7 @@ struct Shared {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::build(
             Capabilities::unlimited(Durability::Memory),
@@ -53,12 +55,12 @@ impl MemoryStore {
         )
     }
 
-    /// An empty store with other limits, to see what happens when they are reached.
+    /// Creates an empty store with other limits, to test what happens when they are reached.
     pub fn with_capabilities(capabilities: Capabilities) -> Self {
         Self::build(capabilities, Arc::new(SystemClock))
     }
 
-    /// An empty store that dates its changes by `clock`.
+    /// Creates an empty store that takes the time of changes from `clock`.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self::build(Capabilities::unlimited(Durability::Memory), clock)
     }
@@ -75,7 +77,7 @@ impl MemoryStore {
     }
 
     fn executions(&self) -> MutexGuard<'_, Executions> {
-        // Nothing that can panic runs between two changes that belong together.
+        // Ignoring the poison is sound: no code that can panic runs between changes that belong together.
         self.shared
             .executions
             .lock()
@@ -141,7 +143,7 @@ impl CheckpointStore for MemoryStore {
             let mut executions = self.executions();
             let entry = executions.entry(&fence.execution)?;
             let ack = entry.checkpoint(fence, &batch, now)?;
-            executions.follow_up(&fence.execution, &batch, now);
+            executions.apply_effects(&fence.execution, &batch, now);
             Ok(ack)
         })
     }
@@ -200,18 +202,18 @@ impl ExecutionStore for MemoryStore {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             loop {
-                let news = self.with_entry(id, |entry| Ok(Arc::clone(&entry.news)))?;
-                let mut news = std::pin::pin!(news.notified());
-                // Before the look at the number, so that no change falls in between.
-                news.as_mut().enable();
-                let is_news = |entry: &mut Entry| {
+                let notifier = self.with_entry(id, |entry| Ok(Arc::clone(&entry.notifier)))?;
+                let mut notified = std::pin::pin!(notifier.notified());
+                // Subscribes before the counter is read, so that no change is missed in between.
+                notified.as_mut().enable();
+                let has_changed = |entry: &mut Entry| {
                     let execution = &entry.execution;
                     Ok(execution.changes > seen || execution.status.is_settled())
                 };
-                if self.with_entry(id, is_news)? {
+                if self.with_entry(id, has_changed)? {
                     return Ok(());
                 }
-                news.await;
+                notified.await;
             }
         })
     }
@@ -220,16 +222,17 @@ impl ExecutionStore for MemoryStore {
 impl WorkStore for MemoryStore {
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a WorkerFilter,
-        how: ClaimRequest,
+        filter: &'a WorkerFilter,
+        request: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
-        Box::pin(async move { Ok(self.executions().claim_due(&self.holder, wanted, how)) })
+        Box::pin(async move { Ok(self.executions().claim_due(&self.holder, filter, request)) })
     }
 
     fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut due = self.executions().due.subscribe();
         Box::pin(async move {
-            // The sender lives as long as this store. Counted from one, so that zero is old news.
+            // Answers count from one, so that `seen == 0` returns at once. The sender lives as long as this store, so
+            // waiting cannot fail.
             let due = due.wait_for(|count| count + 1 != seen).await;
             Ok(due.map_or(seen, |count| *count + 1))
         })
@@ -262,12 +265,12 @@ impl AdminStore for MemoryStore {
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         Box::pin(async move {
             let executions = self.executions();
-            let wanted = executions
+            let matching = executions
                 .entries
                 .values()
                 .map(|entry| &entry.execution)
                 .filter(|execution| filter.matches(execution));
-            Ok(wanted.take(filter.page()).cloned().collect())
+            Ok(matching.take(filter.page()).cloned().collect())
         })
     }
 
@@ -299,7 +302,7 @@ impl QueueStore for MemoryStore {
         Box::pin(async move {
             let mut executions = self.executions();
             executions.queues.put(queue);
-            executions.tell();
+            executions.notify_workers();
             Ok(())
         })
     }
@@ -308,7 +311,7 @@ impl QueueStore for MemoryStore {
         Box::pin(async move {
             let mut executions = self.executions();
             executions.queues.remove(name)?;
-            executions.tell();
+            executions.notify_workers();
             Ok(())
         })
     }
@@ -344,7 +347,7 @@ impl ScheduleStore for MemoryStore {
         Box::pin(async move {
             let removed = self.executions().schedules.remove(name);
             removed.map(drop).ok_or_else(|| {
-                let message = format!("there is no schedule `{name}` in memory");
+                let message = format!("no schedule `{name}` in the memory store");
                 StoreError::new(StoreErrorKind::NotFound, message)
             })
         })

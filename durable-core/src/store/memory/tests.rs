@@ -1,3 +1,5 @@
+//! Properties that only the store in memory has.
+
 use super::*;
 use crate::model::payload::Payload;
 use crate::model::record::Kind;
@@ -32,8 +34,8 @@ async fn a_lease_ends_with_the_handle_it_was_claimed_through() {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Settles `children` invoked executions one by one, each followed by a checkpoint of the parent. Answers with how
-/// many records these looked at.
+/// Ends `children` invoked executions one by one, each followed by a checkpoint of the parent. Returns how many records
+/// the acknowledgements visited.
 async fn settle_children(children: u64) -> usize {
     let store = MemoryStore::new();
     store.start(new("parent")).await.unwrap();
@@ -57,7 +59,7 @@ async fn settle_children(children: u64) -> usize {
         batch.children.push(child);
     }
     store.checkpoint(&fence, Arc::new(batch)).await.unwrap();
-    let (mut seen, mut told) = (0, 0);
+    let (mut seen, mut reported) = (0, 0);
     for child in 1..=children {
         let id = format!("child-{child}").parse().unwrap();
         let fence = store.claim(&id, now, HOUR).await.unwrap().fence;
@@ -68,17 +70,17 @@ async fn settle_children(children: u64) -> usize {
             ..Batch::default()
         };
         store.checkpoint(&fence, Arc::new(batch)).await.unwrap();
-        let asks = Batch {
+        let empty = Batch {
             id: 1 + child,
             seen,
             ..Batch::default()
         };
         let fence = fence_of(&store, "parent");
-        let ack = store.checkpoint(&fence, Arc::new(asks)).await.unwrap();
+        let ack = store.checkpoint(&fence, Arc::new(empty)).await.unwrap();
         seen = ack.changes;
-        told += ack.changed_records.len();
+        reported += ack.changed_records.len();
     }
-    assert_eq!(told as u64, children, "each is told of once");
+    assert_eq!(reported as u64, children, "each is reported once");
     let mut executions = store.executions();
     executions.entry(&id).unwrap().visited.get()
 }
@@ -89,12 +91,13 @@ fn fence_of(store: &MemoryStore, id: &str) -> Fence {
 }
 
 #[tokio::test]
-async fn a_checkpoint_looks_only_at_what_is_news() {
+async fn an_acknowledgement_visits_only_records_with_unseen_changes() {
     assert_eq!(settle_children(100).await, 100);
     assert_eq!(settle_children(400).await, 400);
 }
 
-/// Claims `count` executions one by one, with as many others that have ended or are due later.
+/// Claims `count` executions one by one, beside as many that have ended and as many that are due later. Returns how
+/// many executions the claims visited.
 async fn claim_one_by_one(count: usize) -> usize {
     let store = MemoryStore::new();
     let now = Timestamp::default();
@@ -103,28 +106,28 @@ async fn claim_one_by_one(count: usize) -> usize {
         let mut later = new(&format!("later-{number}"));
         later.start_at = Some(now.after(HOUR));
         store.start(later).await.unwrap();
-        store.start(new(&format!("over-{number}"))).await.unwrap();
-        let over = format!("over-{number}").parse().unwrap();
-        store.cancel(&over, now).await.unwrap();
+        store.start(new(&format!("ended-{number}"))).await.unwrap();
+        let ended = format!("ended-{number}").parse().unwrap();
+        store.cancel(&ended, now).await.unwrap();
     }
-    let wanted = WorkerFilter {
+    let filter = WorkerFilter {
         handlers: vec![HandlerBuild {
             name: "etl".into(),
             build: "1".into(),
         }],
         queues: None,
     };
-    let how = ClaimRequest {
+    let request = ClaimRequest {
         now,
         ttl: HOUR,
         limit: 1,
         look_after: false,
     };
     for _ in 0..count {
-        let claimed = store.claim_due(&wanted, how).await.unwrap();
+        let claimed = store.claim_due(&filter, request).await.unwrap();
         assert_eq!(claimed.leases.len(), 1);
     }
-    let none = store.claim_due(&wanted, how).await.unwrap();
+    let none = store.claim_due(&filter, request).await.unwrap();
     assert_eq!(
         (none.leases.len(), none.next_due),
         (0, Some(now.after(HOUR)))
@@ -134,7 +137,7 @@ async fn claim_one_by_one(count: usize) -> usize {
 }
 
 #[tokio::test]
-async fn a_claim_looks_only_at_what_is_due() {
+async fn a_claim_visits_only_due_executions() {
     for count in [100, 400] {
         let visited = claim_one_by_one(count).await;
         assert!(visited <= 2 * count + 2, "{visited} of {count}");

@@ -1,4 +1,30 @@
 //! Engine, operations and store traits of the `durable` crate.
+//!
+//! Applications depend on `durable`, which re-exports the public items. Depend on this crate to write a store, or a host
+//! that starts invocations itself.
+//!
+//! | to do this | use |
+//! |---|---|
+//! | write a store | [`store::CheckpointStore`], [`store::ExecutionStore`] and the other traits in [`store`] |
+//! | wrap a store | [`store::forward_store!`] |
+//! | test a store | `conformance::run_supported` (feature `conformance`) |
+//! | run one invocation on a host | [`Invocation`] |
+//! | run executions | [`run`](fn@run), [`Worker`] |
+//! | start and manage executions | [`Client`] |
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `aes-gcm` | `store::AesGcm`, the payload codec that encrypts with AES-256-GCM |
+//! | `checksum` | `store::Checksum`, for stores that detect corrupted data |
+//! | `conformance` | the module `conformance`, a test suite for stores |
+//! | `lock` | the module `lock`, which compares the names of operations with a committed file |
+//! | `msgpack` | the codec `MessagePack` |
+//! | `schedule` | the module `schedule`, and workers that fire schedules |
+//! | `signal` | workers that stop gracefully on signals |
+//! | `testing` | the module `testing`, a testing kit for handlers |
+//! | `tracing-subscriber` | `ReplayFilter`, which hides log lines of replayed code |
 
 mod client;
 #[cfg(feature = "conformance")]

@@ -1,4 +1,4 @@
-//! What expansions of `#[durable]` name. Not public API: it changes with every release.
+//! Items that the expansion of `#[durable]` names. Not public API: they can change in every release.
 
 pub use crate::model::codec::{Codec, Json, OwnedValue, Reads};
 pub use crate::model::error::BoxError;
@@ -30,10 +30,10 @@ pub use std::vec::Vec;
 pub use crate::__handler as handler;
 pub use crate::__site as site;
 
-/// How a run of the handler `D` ends.
+/// Result of the handler `D`.
 pub type Outcome<D> = Result<<D as Durable>::Output, BoxError>;
 
-/// A [`Site`] at the place in the source where this is written.
+/// Creates a [`Site`] with the source location of the macro call.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {

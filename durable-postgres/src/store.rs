@@ -1,4 +1,4 @@
-//! The store: which work goes where.
+//! Implementation of the store traits: hands checkpoints to the writer and runs everything else in the pool.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -36,25 +36,28 @@ const fn capabilities(durability: Durability) -> Capabilities {
     capabilities
 }
 
-/// Executions and their checkpoints in a PostgreSQL database. Clones share their connections.
+/// Store in a PostgreSQL database. Clones share their connections.
 ///
-/// # What it promises
+/// # Guarantees
 ///
-/// * An acknowledged checkpoint survives power loss ([`Durability::Power`]), and the loss of the
-///   primary where `synchronous_standby_names` is set. With `fsync` or `synchronous_commit` off,
-///   the store says [`Durability::Process`] and warns.
-/// * Any number of processes on any number of machines may share the database. An execution is run
-///   by one of them at a time. Leases are compared with the clock of the database, so that machines
-///   need not agree on the time. Those of a killed process can be claimed once they have expired,
-///   and have been seen expired for half of their time to live: after an outage of the database
-///   their holders get time to renew them.
-/// * A batch is one statement. It locks the lease, compares the fence and writes, without a read
-///   before it; batches of concurrent executions share statements and commits. A batch that starts
-///   children, or ends an execution that another one or a queue waits for, takes a transaction.
-/// * A call whose connection is lost is repeated on another for up to five seconds, and finds out by
-///   itself whether it was committed. After that it fails with [`StoreErrorKind::Unavailable`].
-/// * Changes by other processes are heard of with `LISTEN`, and looked for every quarter of a second
-///   where that cannot be had.
+/// * An acknowledged checkpoint survives power loss ([`Durability::Power`]), and the loss of the primary if
+///   `synchronous_standby_names` is set. If `fsync` or `synchronous_commit` is off, the store reports
+///   [`Durability::Process`] and logs a warning.
+/// * Any number of processes on any number of machines can share the database, and one of them at a time runs an
+///   execution.
+/// * Leases expire by the clock of the database, so the clocks of the machines need not agree. The leases of a
+///   killed process can be claimed once they have been observed as expired for half of their time to
+///   live. After an outage of the database, living holders thus have time to renew their leases.
+/// * A call whose connection is lost is repeated on another one for up to five seconds. The repetition detects
+///   whether the first attempt was committed. After that, the call fails with [`StoreErrorKind::Unavailable`].
+/// * External changes by other processes are noticed with `LISTEN`, or by polling every 250 ms if `LISTEN` is not
+///   available.
+///
+/// # Performance
+///
+/// A batch is one statement, which locks the lease, compares the fence and writes. Batches of concurrent executions
+/// share statements and commits. A batch that starts children, or ends an execution that has a parent or a
+/// queue, takes a transaction.
 #[derive(Clone)]
 pub struct PostgresStore {
     inner: Arc<Inner>,
@@ -72,25 +75,25 @@ impl Drop for Inner {
     }
 }
 
-/// How much a [`PostgresStore`] has done since it was opened.
+/// Counters of a [`PostgresStore`] since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Statements that were sent, those that begin and end transactions not counted.
+    /// Statements sent, except those that begin and end transactions.
     pub statements: u64,
     /// Transactions and single statements that wrote something.
     pub commits: u64,
-    /// Batches that were accepted.
+    /// Accepted batches.
     pub batches: u64,
-    /// Reads: loads, histories, listings and look-ups.
+    /// Loads, histories, listings and other reads.
     pub reads: u64,
-    /// Attempts that failed and were made again.
+    /// Failed attempts that were repeated.
     pub retries: u64,
 }
 
 impl PostgresStore {
-    /// Opens the store that `url` names, as [`Options`] reads it, and makes its tables where there
-    /// are none.
+    /// Opens the store at `url`, and creates its tables if they do not exist. [`Options`] describes the
+    /// parameters of the URL.
     ///
     /// # Errors
     ///
@@ -99,14 +102,14 @@ impl PostgresStore {
         Self::open(url.parse()?).await
     }
 
-    /// Opens the store with these options, and makes its tables where there are none. Tables of an
-    /// older release are brought up to date.
+    /// Opens the store with these options, and creates its tables if they do not exist. Tables of an older
+    /// release are migrated.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Unusable`] where the server does not let the role in or it lacks a
-    /// privilege, [`StoreErrorKind::TooNew`] for tables of a newer release, and
-    /// [`StoreErrorKind::Unavailable`] while the server cannot be reached.
+    /// [`StoreErrorKind::Unusable`] if the server refuses the role or the role lacks a privilege,
+    /// [`StoreErrorKind::TooNew`] for tables of a newer release, and [`StoreErrorKind::Unavailable`] while
+    /// the server cannot be reached.
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let (size, writers) = (options.pool_size, options.writers);
         let (location, clock) = (options.to_string(), options.lease_clock);
@@ -136,7 +139,7 @@ impl PostgresStore {
         })
     }
 
-    /// What has been done since the store was opened, for tests and benchmarks.
+    /// Returns the counters since the store was opened, for tests and benchmarks.
     pub fn stats(&self) -> Stats {
         let database = &self.inner.database;
         let counters = &database.session.counters;
@@ -175,7 +178,7 @@ impl std::fmt::Debug for PostgresStore {
     }
 }
 
-/// Tells calls of one process apart.
+/// Returns a random number that identifies a call when it is repeated.
 fn nonce() -> i64 {
     fastrand::i64(..)
 }

@@ -1,4 +1,4 @@
-//! The store: which work goes where.
+//! Implementation of the store traits: hands reads to the readers and writes to the writer.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,27 +35,29 @@ const CAPABILITIES: Capabilities = {
     capabilities
 };
 
-/// Batches up to this size are worth a commit on the caller's thread.
-const SMALL: usize = 64 << 10;
+/// Largest batch, in bytes, that is committed on the caller's thread.
+const MAX_INLINE_BATCH: usize = 64 << 10;
 
-/// Executions and their checkpoints in one SQLite file. Clones share the opened file.
+/// Store in one SQLite file. Clones share the open file.
 ///
-/// # What it promises
+/// # Guarantees
 ///
-/// * An acknowledged checkpoint survives power loss ([`Durability::Power`]): the file is kept in
-///   WAL mode with `synchronous = FULL`, and a file system where that cannot be had is refused.
-/// * Any number of processes on one machine may open the same file. An execution is run by one
-///   of them at a time, and those of a killed process can be claimed at once: every opened store
-///   keeps a locked file `<path>-owner-<token>` beside the database, which the operating system
-///   unlocks when the process ends. Deleting such a file by hand makes others take its owner for
-///   dead; what the owner writes after that is refused.
-/// * Changes from outside by any of these processes are noticed: those made through this store at
-///   once, and those of others within some 100 ms, by a look at the file's counter that is taken
-///   only while somebody waits.
-/// * Checkpoints of concurrent executions share commits. A single execution commits on the
-///   thread of its task, which is held up for as long as the disk takes, while that is well under
-///   a millisecond.
-/// * Dropping the last clone finishes what was handed over and ends this store's leases.
+/// * An acknowledged checkpoint survives power loss ([`Durability::Power`]): the file is in WAL mode with
+///   `synchronous = FULL`. Opening fails on a file system that does not support this.
+/// * Any number of processes on one machine can open the same file, and one of them at a time runs an
+///   execution.
+/// * The executions of a killed process can be claimed at once. Each open store locks a file
+///   `<path>-owner-<token>` next to the database, and the operating system unlocks it when the process
+///   ends. If such a file is deleted by hand, other processes treat its owner as dead, and its writes
+///   fail.
+/// * External changes are noticed at once if they are made through this store, and within about 100 ms if
+///   another process makes them. The file is polled only while a task waits for changes.
+/// * Dropping the last clone finishes the queued writes and releases the leases of this store.
+///
+/// # Performance
+///
+/// Checkpoints of concurrent executions share commits. A single execution commits on the thread of its task, as
+/// long as commits take well under a millisecond.
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -67,38 +69,38 @@ struct Inner {
     thread: Option<JoinHandle<()>>,
 }
 
-/// How much a [`SqliteStore`] has done since it was opened.
+/// Counters of a [`SqliteStore`] since it was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Stats {
     /// Transactions that wrote something.
     pub commits: u64,
-    /// Those of them that were committed on the thread of the calling task.
+    /// Commits on the thread of the calling task, which are included in `commits`.
     pub inline_commits: u64,
-    /// Batches that were accepted.
+    /// Accepted batches.
     pub batches: u64,
-    /// Reads: loads, histories, listings and look-ups.
+    /// Loads, histories, listings and other reads.
     pub reads: u64,
 }
 
 impl SqliteStore {
-    /// Opens the store in the file at `path`, which is created where there is none.
+    /// Opens the store in the file at `path`, and creates the file if it does not exist or is empty.
     ///
-    /// An empty file, as `mktemp` leaves one, is as good as none. The directory must exist, and
-    /// be on a local disk. A file from an older release is brought up to date; one from a newer
-    /// release, one of another program and a damaged one are refused and left as they are.
+    /// The directory must exist and be on a local disk. A file from an older release is migrated.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Unusable`], [`StoreErrorKind::TooNew`], [`StoreErrorKind::Corrupt`], or
-    /// [`StoreErrorKind::Unavailable`] when another process keeps the file locked. Every message
-    /// names the path, what is wrong and what to do.
+    /// [`StoreErrorKind::Unusable`] for an invalid path, missing permissions, an unsuitable file system or a file of
+    /// another program, [`StoreErrorKind::TooNew`] for a file from a newer release,
+    /// [`StoreErrorKind::Corrupt`] for a damaged file, and [`StoreErrorKind::Unavailable`] while
+    /// another process keeps the file locked. The file is then unchanged. Every message names the path, the
+    /// problem and the solution.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let given = path.as_ref().to_owned();
         let name = given.clone();
         let opening = tokio::task::spawn_blocking(move || open::open(&name));
         let opened = opening.await.unwrap_or_else(|lost| {
-            let message = format!("opening `{}` was cut off: {lost}", given.display());
+            let message = format!("opening `{}` was interrupted: {lost}", given.display());
             Err(StoreError::new(StoreErrorKind::Unavailable, message))
         })?;
         Self::begin(opened)
@@ -122,12 +124,12 @@ impl SqliteStore {
         })
     }
 
-    /// The file, absolute and free of links.
+    /// Returns the path of the file, absolute and with symbolic links resolved.
     pub fn path(&self) -> &Path {
         &self.inner.writer.session().path
     }
 
-    /// What has been done since the store was opened, for tests and benchmarks.
+    /// Returns the counters since the store was opened, for tests and benchmarks.
     pub fn stats(&self) -> Stats {
         let counters = &self.inner.writer.counters;
         Stats {
@@ -148,11 +150,11 @@ impl std::fmt::Debug for SqliteStore {
 impl Inner {
     async fn commit(&self, write: Checkpoint) -> Result<Ack, StoreError> {
         let size: usize = write.batch.records.iter().map(Record::size).sum();
-        if size > SMALL || !self.writer.session().is_alone(write.token) {
+        if size > MAX_INLINE_BATCH || !self.writer.session().is_alone(write.token) {
             return self.writer.enqueue(write).await;
         }
-        // Others on this thread get their turn first: a commit inline never waits, so an execution
-        // of short steps would keep the thread for good, and they may have something to share.
+        // An inline commit never yields, so an execution of short steps would starve the other tasks of this
+        // thread. They may also have checkpoints to share the commit with.
         tokio::task::yield_now().await;
         if !self.writer.session().is_alone(write.token) {
             return self.writer.enqueue(write).await;
@@ -168,13 +170,13 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.writer.close();
         if let Some(thread) = self.thread.take() {
-            // It does not panic; and if it did, there would be nobody left to tell.
+            // An error means that the thread panicked, and a drop cannot report that.
             let _ = thread.join();
         }
     }
 }
 
-/// The token of a fence, which must be one of this kind of store.
+/// Returns the token of a fence. A fence of another kind of store counts as lost.
 fn token(fence: &Fence) -> Result<Token, StoreError> {
     Token::of(fence).ok_or_else(|| fence_lost(fence))
 }
@@ -296,15 +298,12 @@ impl ExecutionStore for SqliteStore {
 impl WorkStore for SqliteStore {
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a WorkerFilter,
-        how: ClaimRequest,
+        filter: &'a WorkerFilter,
+        request: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
-        let wanted = wanted.clone();
+        let worker = filter.clone();
         Box::pin(async move {
-            let claim = ClaimMany {
-                worker: wanted,
-                request: how,
-            };
+            let claim = ClaimMany { worker, request };
             Ok(self.inner.writer.enqueue(claim).await?.claimed)
         })
     }

@@ -1,4 +1,4 @@
-//! A backend that implements only the minimum: the first two store traits.
+//! Backend that only implements the minimum: `CheckpointStore` and `ExecutionStore`.
 
 use std::sync::Arc;
 use std::time::Duration;

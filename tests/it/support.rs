@@ -1,4 +1,4 @@
-//! A store that counts and crashes, a clock that skips, and a log of side effects.
+//! Store that counts calls and crashes, clock that skips waits, and log of side effects.
 
 use durable::store::forward_store;
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use durable::{BoxFuture, Clock, Kind, Record, Status, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A clock that follows tokio's, which a paused test moves on whenever nothing runs.
+/// Clock that follows tokio's clock, which a paused test advances whenever all tasks are idle.
 pub(crate) struct TokioClock(Instant);
 
 impl TokioClock {
@@ -30,7 +30,7 @@ impl Clock for TokioClock {
     }
 }
 
-/// What bodies did, in order.
+/// Log of what bodies did, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Effects(Arc<Mutex<Vec<String>>>);
 
@@ -43,7 +43,7 @@ impl Effects {
         self.0.lock().unwrap().clone()
     }
 
-    /// The same, and forgets it.
+    /// Returns the log and clears it.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
@@ -53,34 +53,33 @@ impl Effects {
     }
 }
 
-/// Where a process dies, as its checkpoints are counted from 1.
+/// Point at which a process dies. Its checkpoints are counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Crash {
     Never,
-    /// Nothing of this checkpoint reaches the store.
+    /// Before this checkpoint reaches the store.
     Before(u64),
-    /// The store has it, the process never learns.
+    /// After the store has written this checkpoint, but before the process knows.
     After(u64),
 }
 
-/// A store handle that counts what goes through it and can die with its process.
+/// Store handle that counts its calls and can die with its process.
 pub(crate) struct Probe {
     store: Arc<dyn Store>,
     crash: Crash,
     crashed: Arc<Notify>,
-    /// How long each checkpoint takes.
+    /// Delay of each checkpoint.
     slow: Duration,
-    /// Whether it gives away neither what stands in a finished scope that has an outcome, nor the
-    /// names of codecs.
+    /// Whether loads leave out the operations in finished scopes with a value, and the names of codecs.
     forgets: bool,
     pub(crate) loads: AtomicU64,
     pub(crate) checkpoints: AtomicU64,
-    /// Checkpoints that hold nothing but STARTs.
+    /// Checkpoints that only contain STARTs.
     pub(crate) lone_starts: AtomicU64,
     pub(crate) records: AtomicU64,
-    /// What was written, in order.
+    /// Written batches, in order.
     pub(crate) batches: Mutex<Vec<Arc<Batch>>>,
-    /// What somebody else does right before a checkpoint reaches the store.
+    /// Hook that runs right before a checkpoint reaches the store, to simulate concurrent changes.
     pub(crate) meanwhile: Mutex<Option<Meanwhile>>,
 }
 
@@ -91,12 +90,12 @@ impl Probe {
         Self::build(store, crash, Duration::ZERO)
     }
 
-    /// One whose every checkpoint takes this long.
+    /// Creates a probe with a delay for each checkpoint.
     pub(crate) fn slow(store: Arc<dyn Store>, slow: Duration) -> Arc<Self> {
         Self::build(store, Crash::Never, slow)
     }
 
-    /// One that [`Capabilities::keeps_children`] does not hold for.
+    /// Creates a probe without [`Capabilities::keeps_children`].
     pub(crate) fn forgetful(store: Arc<dyn Store>) -> Arc<Self> {
         Self::forgetful_until(store, Crash::Never)
     }
@@ -125,7 +124,7 @@ impl Probe {
         })
     }
 
-    /// Runs `work` until it ends, or until the process dies: then there is no answer.
+    /// Runs `work` to its end. Returns `None` if the process dies before.
     pub(crate) async fn survive<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -214,7 +213,7 @@ impl ScheduleStore for Probe {
     forward_store!(store: schedules, put_schedule, remove_schedule, fire);
 }
 
-/// Leaves out what stands in a finished scope, unless the scope is to be rebuilt from it.
+/// Removes the operations in finished scopes, unless a replay rebuilds the scope's value from them.
 fn forget(records: &mut Vec<Record>) {
     let mut closed = HashSet::new();
     records.retain_mut(|record| {
@@ -224,18 +223,19 @@ fn forget(records: &mut Vec<Record>) {
             Status::Succeeded => rebuilt || record.kind == Kind::Race,
             status => !status.is_terminal(),
         };
-        let inside = closed.contains(&record.parent);
-        if record.kind.is_scope() && (inside || !keeps) {
+        let hidden = closed.contains(&record.parent);
+        if record.kind.is_scope() && (hidden || !keeps) {
             closed.insert(record.id);
         }
         if let Some(payload) = record.payload.as_mut().filter(|_| !rebuilt) {
             payload.codec = "".into();
         }
-        !inside
+        !hidden
     });
 }
 
-/// The handle of one process on a store in memory: dropped, its leases are those of a dead process.
+/// Returns the handle of a new process on a store in memory. When it is dropped, its leases end like those of a dead
+/// process.
 pub(crate) fn process(memory: &MemoryStore, crash: Crash) -> Arc<Probe> {
     Probe::new(Arc::new(memory.clone()), crash)
 }

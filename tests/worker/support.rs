@@ -1,4 +1,4 @@
-//! Workers that run beside a test, and what their handlers do.
+//! Workers that run in the background of a test, and a log of side effects.
 
 use durable::store::forward_store;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use durable::{BoxFuture, Worker, WorkerError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// A worker that runs beside the test.
+/// Worker that runs in the background of a test.
 pub(crate) struct Serving {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), WorkerError>>,
@@ -25,19 +25,19 @@ impl Serving {
         Self { stop, task }
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Stops the worker and waits until it has stopped.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
         self.task.await.unwrap().unwrap();
     }
 
-    /// Waits for it to stop by itself.
+    /// Waits for the worker to stop by itself.
     pub(crate) async fn ended(self) -> Result<(), WorkerError> {
         self.task.await.unwrap()
     }
 }
 
-/// What bodies did, in order.
+/// Log of what bodies did, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Effects(Arc<Mutex<Vec<String>>>);
 
@@ -55,27 +55,30 @@ impl Effects {
     }
 }
 
-/// Looks until it is so.
-pub(crate) async fn until(mut so: impl AsyncFnMut() -> bool) {
+/// Polls until the condition holds.
+pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {
     for _ in 0..3000 {
-        if so().await {
+        if condition().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it never came to be");
+    panic!("the condition did not hold within 30 s");
 }
 
 pub(crate) async fn status(store: &dyn Store, id: &str) -> ExecutionStatus {
     store.get(&id.parse().unwrap()).await.unwrap().status
 }
 
-/// A store that fails so many calls of a kind.
+/// Store whose first claims and checkpoints fail.
 pub(crate) struct Faulty {
     pub(crate) store: Arc<dyn Store>,
+    /// Number of claims that still fail.
     pub(crate) claims: AtomicU32,
+    /// Number of checkpoints that still fail.
     pub(crate) checkpoints: AtomicU32,
     pub(crate) kind: StoreErrorKind,
+    /// Number of claims so far.
     pub(crate) calls: AtomicU32,
 }
 
@@ -129,13 +132,13 @@ impl WorkStore for Faulty {
 
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a WorkerFilter,
-        how: ClaimRequest,
+        filter: &'a WorkerFilter,
+        request: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
             self.fault(&self.claims)?;
-            self.store.claim_due(wanted, how).await
+            self.store.claim_due(filter, request).await
         })
     }
 }

@@ -1,4 +1,12 @@
-//! Stores: the traits that backends implement, and their data.
+//! Stores: the traits that backends implement, and the data in their methods.
+//!
+//! [`CheckpointStore`] and [`ExecutionStore`] are the minimum for a backend: with them, `durable::run` works. The methods of
+//! [`WorkStore`], [`CallbackStore`], [`AdminStore`], [`QueueStore`] and [`ScheduleStore`] have defaults that fail with
+//! [`StoreErrorKind::Unsupported`], so a backend starts with empty implementations of these traits and adds what it supports.
+//! A type that implements all of them is a [`Store`].
+//!
+//! A wrapper of a store forwards the methods that it does not change with [`forward_store!`]. The suite in
+//! `durable_core::conformance` (feature `conformance`) checks the contracts of the traits.
 
 mod callback;
 mod capabilities;

@@ -1,8 +1,4 @@
-//! The traits that a backend implements, grouped by who calls them.
-//!
-//! [`CheckpointStore`] and [`ExecutionStore`] are the minimum: with them `durable::run` works. The methods of
-//! the other traits have a default that fails with [`StoreErrorKind::Unsupported`], so a backend starts with empty
-//! implementations and adds what it can do.
+//! Traits that a backend implements, grouped by their callers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +19,14 @@ use crate::{BoxFuture, ExecutionId, Timestamp};
 /// * [`checkpoint`](Self::checkpoint) is atomic: either everything in the batch is kept or nothing.
 /// * It is fenced: with a fence that is not the current one it changes nothing and fails with
 ///   [`StoreErrorKind::FenceLost`].
-/// * It may be repeated with the same batch after an error that left its fate open. The repetition has no further
-///   effect.
-/// * Once it has answered, the batch survives what [`Capabilities::durability`] promises.
+/// * It may be repeated with the same batch after an error that leaves open whether the batch was written. The
+///   repetition has no further effect.
+/// * Once it has returned, the batch survives the failures named by [`Capabilities::durability`].
 /// * [`load`](Self::load) sees every acknowledged checkpoint.
-/// * The futures may be dropped at any time. A checkpoint in flight then either happens or does not.
-/// * A record that an external event has settled keeps its outcome, whatever a checkpoint says about it.
-/// * A suspension by a writer that has not [seen](Batch::seen) every external change is due at once. Nothing that
-///   happens between the last look and the suspension is lost.
+/// * The futures may be dropped at any time. A checkpoint in flight is then written completely or not at all.
+/// * A record that an external event has settled keeps its outcome, even if a checkpoint contains another one.
+/// * A suspension by a writer that has not [seen](Batch::seen) every external change is due at once, so that no event
+///   before the suspension is missed.
 /// * A child named in a batch is started with it, unless an execution with its id exists.
 /// * The end of an execution that has a [parent](NewExecution::parent) settles the parent's operation in the same
 ///   transaction and counts as an external change of the parent, unless the parent or its operation has ended.
@@ -52,7 +48,7 @@ pub trait CheckpointStore: Send + Sync + 'static {
     fn capabilities(&self) -> Capabilities;
 }
 
-/// Starts, leases and observes executions. With [`CheckpointStore`] it is what `durable::run` needs.
+/// Starts, leases and observes executions. `durable::run` needs this trait and [`CheckpointStore`].
 ///
 /// # Contract
 ///
@@ -62,7 +58,7 @@ pub trait CheckpointStore: Send + Sync + 'static {
 ///   older fence of the execution.
 /// * A claim of an execution that has ended or is paused fails with [`StoreErrorKind::Conflict`]. A blocked one may
 ///   be claimed.
-/// * Whatever was acknowledged is readable.
+/// * Every acknowledged change is visible to later reads.
 pub trait ExecutionStore: CheckpointStore {
     /// Starts an execution, unless one with its id exists.
     fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>>;
@@ -115,8 +111,8 @@ pub trait ExecutionStore: CheckpointStore {
 /// * [`claim_due`](Self::claim_due) grants the same leases as [`ExecutionStore::claim`].
 /// * An execution that cannot be read does not keep others from being claimed.
 pub trait WorkStore: ExecutionStore {
-    /// Claims due executions that match `filter` and that their queues let run: soonest first, and highest priority
-    /// first within a queue. Never reads executions that are not due.
+    /// Claims due executions that match `filter`, within the limits of their queues: soonest first, and highest priority
+    /// first within a queue. The cost does not depend on the number of executions that are not due.
     fn claim_due<'a>(
         &'a self,
         filter: &'a WorkerFilter,
@@ -126,8 +122,8 @@ pub trait WorkStore: ExecutionStore {
         unsupported("workers")
     }
 
-    /// Returns once an execution may have become due since the call that answered `seen`, or at once if no call
-    /// did. The passing of time does not count: see [`Claimed::next_due`].
+    /// Returns once an execution may have become due since the call that returned `seen`. With a `seen` that no call
+    /// returned, such as 0, returns at once. The passing of time does not count: see [`Claimed::next_due`].
     fn ready(&self, seen: u64) -> BoxFuture<'_, Result<u64, StoreError>> {
         let _ = seen;
         unsupported("workers")
@@ -243,7 +239,7 @@ pub trait QueueStore: ExecutionStore {
     }
 }
 
-/// Keeps schedules, and fires each of them once for each time.
+/// Keeps schedules, and fires each schedule once for each of its times.
 pub trait ScheduleStore: ExecutionStore {
     /// Returns the schedules that fire by this time, or all of them, by name.
     fn schedules(
@@ -254,7 +250,7 @@ pub trait ScheduleStore: ExecutionStore {
         unsupported("schedules")
     }
 
-    /// Puts a schedule and replaces the one of the same name.
+    /// Puts a schedule, and replaces an existing one with the same name.
     fn put_schedule(&self, schedule: ScheduleEntry) -> BoxFuture<'_, Result<(), StoreError>> {
         let _ = schedule;
         unsupported("schedules")
@@ -273,7 +269,7 @@ pub trait ScheduleStore: ExecutionStore {
         unsupported("schedules")
     }
 
-    /// Fires a schedule. Does nothing and returns `false` if the schedule was changed meanwhile.
+    /// Fires a schedule. Returns `false` and changes nothing if the schedule has changed since it was read.
     fn fire(&self, firing: Firing) -> BoxFuture<'_, Result<bool, StoreError>> {
         let _ = firing;
         unsupported("schedules")
@@ -285,7 +281,7 @@ pub trait Store: WorkStore + CallbackStore + AdminStore + QueueStore + ScheduleS
 
 impl<T> Store for T where T: WorkStore + CallbackStore + AdminStore + QueueStore + ScheduleStore {}
 
-/// Answer of a backend that lacks an optional part.
+/// Returns the error of a backend that lacks an optional part.
 fn unsupported<T: Send + 'static>(part: &str) -> BoxFuture<'static, Result<T, StoreError>> {
     let message = format!(
         "this store does not support {part}: use a store that does, or implement the trait for it"

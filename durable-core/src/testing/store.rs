@@ -1,4 +1,4 @@
-//! The store of one process of a test: passes boundaries, and answers for other executions.
+//! Store of one simulated process: passes the durable boundaries and runs the scripted children.
 
 use crate::store::forward_store;
 use std::collections::HashMap;
@@ -16,12 +16,12 @@ use crate::store::{
 };
 use crate::{BoxFuture, ExecutionId, OperationId};
 
-/// A handle on the store of a test: dropped, its leases are those of a dead process.
+/// Handle of a simulated process on the store of a test. When it is dropped, its leases end like those of a dead process.
 pub(super) struct Process {
     store: MemoryStore,
     boundaries: Arc<Boundaries>,
     script: Arc<Script>,
-    /// Where the operations stand, as far as this process has written or read them.
+    /// Paths of the operations that this process has written or read.
     paths: Mutex<HashMap<(ExecutionId, OperationId), String>>,
 }
 
@@ -39,8 +39,8 @@ impl Process {
         })
     }
 
-    /// The path of each record, its scopes being known from earlier batches or from this one.
-    fn learn(&self, execution: &ExecutionId, records: &[Record]) -> Vec<String> {
+    /// Returns the path of each record. Its scope comes earlier in `records` or in a batch before.
+    fn note_paths(&self, execution: &ExecutionId, records: &[Record]) -> Vec<String> {
         let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
         let path = |record: &Record| {
             let parent = paths.get(&(execution.clone(), record.parent));
@@ -51,9 +51,9 @@ impl Process {
         records.iter().map(path).collect()
     }
 
-    /// What the batch does, in words.
+    /// Describes the batch for reports.
     fn describe(&self, execution: &ExecutionId, batch: &Batch) -> String {
-        let paths = self.learn(execution, &batch.records);
+        let paths = self.note_paths(execution, &batch.records);
         for (record, path) in batch.records.iter().zip(&paths) {
             self.boundaries
                 .note_write((execution.clone(), record.id), path);
@@ -63,26 +63,25 @@ impl Process {
             .map(|(record, path)| format!("`{path}` ({})", record.status))
             .collect();
         parts.extend(batch.execution.as_ref().map(|update| {
-            let what = match update {
+            let change = match update {
                 ExecutionUpdate::Suspend { .. } => "is suspended",
                 ExecutionUpdate::Succeed { .. } => "succeeds",
                 ExecutionUpdate::Fail { .. } => "fails",
                 ExecutionUpdate::Block { .. } => "is blocked",
                 ExecutionUpdate::Cancel { .. } => "is cancelled",
-                ExecutionUpdate::Continue { .. } => "goes on as another",
+                ExecutionUpdate::Continue { .. } => "continues as another",
             };
-            format!("the execution {what}")
+            format!("the execution {change}")
         }));
         if parts.is_empty() {
-            return "nothing, to hear of changes".to_owned();
+            return "nothing, to read external changes".to_owned();
         }
         parts.join(", ")
     }
 
-    /// Runs the executions of the batch that the test answers for. Answers with whether there were
-    /// any.
-    async fn answer_children(&self, batch: &Batch) -> Result<bool, StoreError> {
-        let mut answered = false;
+    /// Ends the children in the batch for which the test has scripted an outcome. Returns whether there were any.
+    async fn end_scripted_children(&self, batch: &Batch) -> Result<bool, StoreError> {
+        let mut any = false;
         for child in &batch.children {
             let path = child.parent.as_ref().and_then(|parent| {
                 let paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,10 +91,10 @@ impl Process {
             let path = path.unwrap_or_default();
             if let Some(outcome) = self.script.child(&path, &child.handler, &child.input) {
                 self.end(child, outcome).await?;
-                answered = true;
+                any = true;
             }
         }
-        Ok(answered)
+        Ok(any)
     }
 
     async fn end(&self, child: &NewExecution, outcome: Completion) -> Result<(), StoreError> {
@@ -119,7 +118,7 @@ impl CheckpointStore for Process {
     fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let page = self.store.load(fence, after).await?;
-            self.learn(&fence.execution, &page.records);
+            self.note_paths(&fence.execution, &page.records);
             Ok(page)
         })
     }
@@ -130,15 +129,17 @@ impl CheckpointStore for Process {
         batch: Arc<Batch>,
     ) -> BoxFuture<'a, Result<Ack, StoreError>> {
         Box::pin(async move {
-            let what = self.describe(&fence.execution, &batch);
-            let before = Boundary::BeforeCheckpoint(what.clone());
+            let description = self.describe(&fence.execution, &batch);
+            let before = Boundary::BeforeCheckpoint(description.clone());
             self.boundaries.pass(before).await;
             let mut ack = self.store.checkpoint(fence, Arc::clone(&batch)).await?;
-            if self.script.has_children() && self.answer_children(&batch).await? {
-                // The same batch again changes nothing, and hears of what has ended meanwhile.
+            if self.script.has_children() && self.end_scripted_children(&batch).await? {
+                // Repeating the batch changes nothing, but the answer contains the ends of the children.
                 ack = self.store.checkpoint(fence, batch).await?;
             }
-            self.boundaries.pass(Boundary::AfterCheckpoint(what)).await;
+            self.boundaries
+                .pass(Boundary::AfterCheckpoint(description))
+                .await;
             Ok(ack)
         })
     }

@@ -180,7 +180,7 @@ fn take_execution(
             .map_or_else(|| SystemClock.now(), |time| time.0),
     );
     let mut execution = Execution::queued(new);
-    execution.claimed(SystemClock.now());
+    execution.mark_running(SystemClock.now());
     Ok(execution)
 }
 

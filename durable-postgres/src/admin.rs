@@ -35,7 +35,7 @@ impl Work for List {
             .as_ref()
             .map(|prefix| format!("{prefix}\u{10ffff}"));
         let all: &[Param<'_>] = params![
-            i64::try_from(filter.page()).unwrap_or(i64::MAX) => INT8,
+            i64::try_from(filter.page_size()).unwrap_or(i64::MAX) => INT8,
             filter.after.as_ref().map(ExecutionId::as_str) => TEXT,
             filter.prefix => TEXT,
             beyond => TEXT,
@@ -222,7 +222,7 @@ impl Work for ApplyChange {
         if attempt.unsure && self.is_done(&execution) {
             return Ok(());
         }
-        execution.change(&self.change, leased, self.now)?;
+        execution.apply_change(&self.change, leased, self.now)?;
         match &self.change {
             Change::Delete => return delete(conn, key).await,
             Change::Rewind(rewind) => self.rewind(conn, key, rewind).await?,

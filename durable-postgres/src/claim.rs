@@ -114,7 +114,7 @@ impl Work for TakeOver {
             .await?;
         let found = find_locked(conn, &session.location, &claim.id).await?;
         let mut stored = found.ok_or_else(|| not_found(&session.location, &claim.id))?;
-        stored.execution.may_be_claimed()?;
+        stored.execution.ensure_claimable()?;
         let Some(row) = held.first() else {
             return Ok(None);
         };
@@ -127,7 +127,7 @@ impl Work for TakeOver {
             return Err(leased(&claim.id, Some(until)).into());
         }
         let (key, crashes) = (stored.key, count_crash(conn, &stored).await?);
-        stored.execution.claimed(claim.now);
+        stored.execution.mark_running(claim.now);
         let update = "WITH claimed AS (UPDATE @.executions SET fence = fence + 1, status = 'running', updated_at = $2, \
                       last_batch = NULL, wake_at = NULL, due = NULL, enqueued = NULL, held = NULL, admitted = queue IS \
                       NOT NULL, report = NULL, crashes = $3, crashed_at = $4 WHERE key = $1 RETURNING key, fence), \

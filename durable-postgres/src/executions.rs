@@ -144,7 +144,7 @@ impl Work for Cancel {
             key, mut execution, ..
         } = found.ok_or_else(|| not_found(location, &self.id))?;
         let before = execution.changes;
-        execution.ask_to_cancel(self.now);
+        execution.request_cancel(self.now);
         if execution.changes == before {
             return Ok(());
         }

@@ -28,7 +28,7 @@ impl Work for Complete {
         let record = self.callback.resolve(&stored.execution, found.as_mut())?;
         record.settle(&self.outcome, self.now);
         put(conn, stored.key, record).await?;
-        stored.execution.changed(self.now);
+        stored.execution.note_external_change(self.now);
         let seq = Some(self.callback.seq());
         changed(conn, attempt, stored.key, &stored.execution, seq).await
     }
@@ -60,7 +60,7 @@ impl Work for Heartbeat {
         let record = self.callback.resolve(&stored.execution, found.as_mut())?;
         record.beat(self.now);
         put(conn, stored.key, record).await?;
-        stored.execution.kept_alive();
+        stored.execution.note_heartbeat();
         // Only the newest heartbeat is kept, so that their number does not grow with the run.
         let seq = self.callback.seq();
         let delete = "DELETE FROM @.changes WHERE execution = $1 AND seq = $2";
@@ -159,7 +159,7 @@ impl ParentCompletion {
         if waiting.status.is_terminal() || !record.settle(&outcome, now) {
             return Ok(None);
         }
-        waiting.changed(now);
+        waiting.note_external_change(now);
         Ok(Some(Self {
             key,
             waiting,

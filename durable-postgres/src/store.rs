@@ -288,12 +288,12 @@ impl ExecutionStore for PostgresStore {
 impl WorkStore for PostgresStore {
     fn claim_due<'a>(
         &'a self,
-        wanted: &'a WorkerFilter,
-        how: ClaimRequest,
+        filter: &'a WorkerFilter,
+        request: ClaimRequest,
     ) -> BoxFuture<'a, Result<Claimed, StoreError>> {
         let claim = ClaimBatch {
-            filter: wanted.clone(),
-            request: how,
+            filter: filter.clone(),
+            request,
             nonce: nonce(),
         };
         Box::pin(self.inner.database.run(claim))

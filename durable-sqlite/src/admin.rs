@@ -25,7 +25,7 @@ impl Write for ApplyChange {
     fn run(&self, conn: &Connection, session: &Session) -> Result<(), Fault> {
         let (key, mut execution) = reads::existing(conn, &session.path, &self.id)?;
         let leased = is_leased(conn, session, key, self.now)?;
-        execution.change(&self.change, leased, self.now)?;
+        execution.apply_change(&self.change, leased, self.now)?;
         match &self.change {
             Change::Delete => return delete(conn, key),
             Change::Rewind(rewind) => self.rewind(conn, key, rewind)?,

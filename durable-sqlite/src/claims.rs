@@ -31,7 +31,7 @@ impl Write for ClaimMany {
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<ClaimBatch, Fault> {
         let mut candidates = Vec::new();
-        if self.request.look_after {
+        if self.request.recover {
             self.abandoned(conn, session, &mut candidates)?;
             self.blocked(conn, &mut candidates)?;
         }
@@ -179,7 +179,7 @@ impl ClaimMany {
             Some(Err(fault)) => return Err(fault),
             None => return Ok(None),
         };
-        if execution.may_be_claimed().is_err() {
+        if execution.ensure_claimable().is_err() {
             return Ok(None);
         }
         if execution.status == ExecutionStatus::Queued {

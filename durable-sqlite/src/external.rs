@@ -27,7 +27,7 @@ impl Write for Complete {
         let record = callback.resolve(&execution, found.as_mut())?;
         record.settle(&self.outcome, self.now);
         put(conn, key, record)?;
-        execution.changed(self.now);
+        execution.note_external_change(self.now);
         record_change(conn, session, key, &execution, Some(callback.seq()))
     }
 }
@@ -48,7 +48,7 @@ impl Write for Heartbeat {
         let record = callback.resolve(&execution, found.as_mut())?;
         record.beat(self.now);
         put(conn, key, record)?;
-        execution.kept_alive();
+        execution.note_heartbeat();
         // Only the last heartbeat matters: a long run must not collect a row for each one.
         conn.prepare_cached("DELETE FROM changes WHERE execution = ?1 AND seq = ?2")?
             .execute(params![key, callback.seq().cast_signed()])?;
@@ -68,7 +68,7 @@ impl Write for Cancel {
     fn run(&self, conn: &Connection, session: &Session) -> Result<(), Fault> {
         let (key, mut execution) = reads::existing(conn, &session.path, &self.id)?;
         let before = execution.changes;
-        execution.ask_to_cancel(self.now);
+        execution.request_cancel(self.now);
         if execution.changes == before {
             return Ok(());
         }
@@ -124,7 +124,7 @@ impl ParentCompletion {
         if parent.status.is_terminal() || !record.settle(&outcome, now) {
             return Ok(None);
         }
-        parent.changed(now);
+        parent.note_external_change(now);
         Ok(Some(Self {
             key,
             parent,

@@ -92,7 +92,7 @@ pub(crate) fn list(
     let words: Vec<_> = filter.status.iter().map(|status| status.as_str()).collect();
     let status = (!words.is_empty()).then(|| format!("[\"{}\"]", words.join("\",\"")));
     let after = filter.after.as_ref().map_or("", ExecutionId::as_str);
-    let limit = i64::try_from(filter.page()).unwrap_or(i64::MAX);
+    let limit = i64::try_from(filter.page_size()).unwrap_or(i64::MAX);
     let mut statement = conn.prepare_cached(SELECT_LIST)?;
     let prefix = filter.prefix.as_deref().unwrap_or("");
     // Ids contain only ASCII characters, all of which sort before this one.

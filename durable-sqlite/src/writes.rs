@@ -84,7 +84,7 @@ impl Write for Claim {
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<Lease, Fault> {
         let (key, execution) = reads::existing(conn, &session.path, &self.id)?;
-        execution.may_be_claimed()?;
+        execution.ensure_claimable()?;
         let grant = Grant {
             now: self.now,
             ttl: self.ttl,
@@ -131,7 +131,7 @@ impl Grant<'_> {
                 .notifier
                 .note(&execution.id, execution.changes, false);
         }
-        execution.claimed(self.now);
+        execution.mark_running(self.now);
         let update = "UPDATE executions SET fence = fence + 1, status = ?2, updated_at = ?3, last_batch = NULL, \
                       wake_at = NULL, due = NULL, enqueued = NULL, held = NULL, admitted = ?4, report = NULL, \
                       report_checksum = NULL, build = coalesce(?5, build), crashes = ?6 WHERE key = ?1 RETURNING fence";

@@ -56,7 +56,7 @@ async fn executions_of_the_first_release_can_be_claimed() {
         limit: 9,
         now: now(),
         ttl: TTL,
-        look_after: true,
+        recover: true,
     };
     let claimed = store.claim_due(&worker, request).await.unwrap();
     let leases = claimed.leases.iter();

@@ -177,7 +177,7 @@ pub(super) async fn a_failed_execution_can_be_rewound(store: Store) -> Outcome {
         expect_eq!(
             (lease.was_interrupted, lease.crashes),
             (false, 0),
-            "was_interrupted and crashes"
+            "interruption and number of crashes"
         );
         let again = batch(1, vec![step(3, "30")]);
         checkpoint(&store, &lease.fence, again).await?;

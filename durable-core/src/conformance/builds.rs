@@ -37,7 +37,7 @@ pub(super) async fn a_blocked_execution_is_offered_once_to_every_other_build(
     expect_eq!(
         claimed_ids(&store.claim_due(&two, claim_request(9, at(1))).await?).len(),
         0,
-        "claimed without `look_after`"
+        "claimed without `recover`"
     );
     let claimed = store.claim_due(&two, request).await?;
     expect_eq!(claimed_ids(&claimed), ["a"], "offered to another");

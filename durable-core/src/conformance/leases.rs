@@ -33,7 +33,7 @@ pub(super) async fn a_claimed_execution_is_running(store: Store) -> Outcome {
     expect_eq!(
         lease.was_interrupted,
         false,
-        "was_interrupted, at the first claim"
+        "interruption at the first claim"
     );
     expect_eq!(lease.fence.execution, id("a")?, "execution of the fence");
     expect_eq!(lease.execution.status, ExecutionStatus::Running, "status");
@@ -49,7 +49,7 @@ pub(super) async fn a_claimed_execution_is_running(store: Store) -> Outcome {
 pub(super) async fn an_expired_lease_can_be_taken_over(store: Store) -> Outcome {
     let old = start_and_claim(&store, "a").await?;
     let lease = store.claim(&id("a")?, at(60), TTL).await?;
-    expect_eq!(lease.was_interrupted, true, "was_interrupted");
+    expect_eq!(lease.was_interrupted, true, "interruption");
     expect_eq!(
         lease.fence == old.fence,
         false,
@@ -71,20 +71,16 @@ pub(super) async fn a_released_lease_does_not_count_as_interrupted(store: Store)
     expect_eq!(
         second.was_interrupted,
         false,
-        "was_interrupted, after a release"
+        "interruption after a release"
     );
     let third = take_over(&store, &second).await?;
-    expect_eq!(
-        third.was_interrupted,
-        true,
-        "was_interrupted, after an expiry"
-    );
+    expect_eq!(third.was_interrupted, true, "interruption after an expiry");
     store.checkpoint(&third.fence, ending(1, suspend())).await?;
     let fourth = store.claim(&id("a")?, at(7200), TTL).await?;
     expect_eq!(
         fourth.was_interrupted,
         false,
-        "was_interrupted, after another release"
+        "interruption after another release"
     );
     Ok(())
 }
@@ -117,7 +113,7 @@ pub(super) async fn a_blocked_execution_can_be_claimed(store: Store) -> Outcome 
         .checkpoint(&lease.fence, ending(1, ExecutionUpdate::Block { report }))
         .await?;
     let lease = store.claim(&id("a")?, at(1), TTL).await?;
-    expect_eq!(lease.was_interrupted, false, "was_interrupted");
+    expect_eq!(lease.was_interrupted, false, "interruption");
     let execution = (lease.execution.status, lease.execution.report);
     expect_eq!(
         execution,
@@ -139,7 +135,7 @@ pub(super) async fn renewal_postpones_the_expiry(store: Store) -> Outcome {
     expect_eq!(
         taken.was_interrupted,
         true,
-        "was_interrupted, after the renewed time"
+        "interruption after the renewed time"
     );
     Ok(())
 }
@@ -155,7 +151,7 @@ pub(super) async fn renewal_is_fenced(store: Store) -> Outcome {
     expect_eq!(
         store.claim(&id("a")?, at(3660), TTL).await?.was_interrupted,
         true,
-        "was_interrupted"
+        "interruption"
     );
     expect_error!(
         store.renew(&current.fence, at(3660), TTL).await,
@@ -183,14 +179,14 @@ pub(super) async fn a_lease_survives_a_clock_that_is_set_back(store: Store) -> O
     checkpoint(&store, &lease.fence, batch(1, vec![step(1, "1")])).await?;
     store.checkpoint(&lease.fence, ending(2, suspend())).await?;
     let lease = store.claim(&id("a")?, at(-7200), TTL).await?;
-    expect_eq!(lease.was_interrupted, false, "was_interrupted");
+    expect_eq!(lease.was_interrupted, false, "interruption");
     let taken = store
         .claim(&id("a")?, Timestamp::from_millis(i64::MAX), TTL)
         .await?;
     expect_eq!(
         taken.was_interrupted,
         true,
-        "was_interrupted, at the latest possible time"
+        "interruption at the latest possible time"
     );
     Ok(())
 }
@@ -207,7 +203,7 @@ pub(super) async fn only_one_of_concurrent_claims_is_granted(store: Store) -> Ou
 pub(super) async fn only_one_of_concurrent_takeovers_is_granted(store: Store) -> Outcome {
     let old = start_and_claim(&store, "a").await?;
     let lease = claim_concurrently(&store, "a", at(3600)).await?;
-    expect_eq!(lease.was_interrupted, true, "was_interrupted");
+    expect_eq!(lease.was_interrupted, true, "interruption");
     expect_error!(
         store.checkpoint(&old.fence, batch(1, vec![])).await,
         FenceLost,

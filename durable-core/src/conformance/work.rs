@@ -29,7 +29,7 @@ pub(super) fn claim_request(limit: usize, now: Timestamp) -> ClaimRequest {
         limit,
         now,
         ttl: TTL,
-        look_after: false,
+        recover: false,
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn abandoned_request(now: Timestamp, ttl: Duration) -> ClaimRequest {
         limit: 10,
         now,
         ttl,
-        look_after: true,
+        recover: true,
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn a_claimed_lease_works_like_any_other(store: Store) -> Outcom
     expect_eq!(
         (lease.was_interrupted, lease.crashes),
         (false, 0),
-        "was_interrupted and crashes"
+        "interruption and number of crashes"
     );
     expect_error!(
         store.claim(&id("a")?, at(1), TTL).await,
@@ -178,7 +178,7 @@ pub(super) async fn abandoned_executions_are_claimed(store: Store) -> Outcome {
     expect_eq!(
         claimed_ids(&store.claim_due(&worker, claim_request(9, at(3600))).await?).len(),
         0,
-        "claimed without `look_after`"
+        "claimed without `recover`"
     );
     let early = store
         .claim_due(&worker, abandoned_request(at(59), TTL))
@@ -203,7 +203,7 @@ pub(super) async fn abandoned_executions_are_claimed(store: Store) -> Outcome {
     expect_eq!(
         was_interrupted,
         Some((true, 1)),
-        "was_interrupted and crashes"
+        "interruption and number of crashes"
     );
     Ok(())
 }

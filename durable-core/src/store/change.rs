@@ -11,7 +11,7 @@ impl Execution {
     ///
     /// [`StoreErrorKind::Conflict`](super::StoreErrorKind::Conflict) if the state of the execution
     /// does not allow the change. Nothing was changed then.
-    pub fn change(
+    pub fn apply_change(
         &mut self,
         change: &Change,
         leased: bool,

@@ -37,7 +37,7 @@ pub struct Batch {
 impl Batch {
     /// Releases a lease and writes nothing else. The next holder sees external changes that
     /// happened meanwhile.
-    pub(crate) fn giving_up(update: ExecutionUpdate) -> Arc<Self> {
+    pub(crate) fn release(update: ExecutionUpdate) -> Arc<Self> {
         Arc::new(Self {
             id: u64::MAX,
             seen: u64::MAX,

@@ -249,7 +249,7 @@ impl Execution {
     /// # Errors
     ///
     /// [`StoreErrorKind::Conflict`](super::StoreErrorKind::Conflict) if it has ended or is paused.
-    pub fn may_be_claimed(&self) -> Result<(), StoreError> {
+    pub fn ensure_claimable(&self) -> Result<(), StoreError> {
         let reason = match self.status {
             status if status.is_terminal() => format!("has {status}"),
             _ if self.paused => "is paused: resume it first".to_owned(),
@@ -271,7 +271,7 @@ impl Execution {
     }
 
     /// Applies the grant of a lease: the execution is running.
-    pub fn claimed(&mut self, now: Timestamp) {
+    pub fn mark_running(&mut self, now: Timestamp) {
         self.status = ExecutionStatus::Running;
         self.updated_at = now;
         (self.wake_at, self.report) = (None, None);
@@ -325,7 +325,7 @@ impl Execution {
     }
 
     /// Counts an external change. A suspended execution becomes due.
-    pub fn changed(&mut self, now: Timestamp) {
+    pub fn note_external_change(&mut self, now: Timestamp) {
         self.changes += 1;
         if self.status == ExecutionStatus::Suspended {
             self.wake_at = Some(now);
@@ -334,13 +334,13 @@ impl Execution {
 
     /// Counts a heartbeat of a callback. A running invocation has to know the new timeout, but a suspended
     /// execution does not become due: when it wakes at the old timeout, it finds the new one.
-    pub fn kept_alive(&mut self) {
+    pub fn note_heartbeat(&mut self) {
         self.changes += 1;
     }
 
     /// Requests the cancellation. An execution that has never run ends at once. A blocked one becomes due, because
     /// its finished steps may have to be undone.
-    pub fn ask_to_cancel(&mut self, now: Timestamp) {
+    pub fn request_cancel(&mut self, now: Timestamp) {
         if self.status.is_terminal() || self.cancel {
             return;
         }
@@ -350,9 +350,9 @@ impl Execution {
         }
         // Cancellation does not wait for the limits of the queue.
         self.admitted = self.queue.is_some();
-        self.changed(now);
+        self.note_external_change(now);
         if self.status == ExecutionStatus::Queued {
-            let error = cancelled_unrun(&self.handler);
+            let error = cancelled_before_run(&self.handler);
             self.apply(&ExecutionUpdate::Cancel { error }, self.changes, now);
         }
     }
@@ -372,7 +372,7 @@ impl Execution {
 }
 
 /// Error of an execution that was cancelled before it ran. No other error is created by stores.
-pub(super) fn cancelled_unrun(handler: &str) -> OperationError {
+pub(super) fn cancelled_before_run(handler: &str) -> OperationError {
     let message = "it was cancelled before it ran";
     OperationError::new(handler, ErrorKind::Cancelled, message)
 }

@@ -116,7 +116,7 @@ impl Filter {
     pub const DEFAULT_LIMIT: usize = 1000;
 
     /// Returns the limit to apply: [`limit`](Self::limit), or [`Filter::DEFAULT_LIMIT`] if it is zero.
-    pub fn page(&self) -> usize {
+    pub fn page_size(&self) -> usize {
         match self.limit {
             0 => Self::DEFAULT_LIMIT,
             limit => limit,

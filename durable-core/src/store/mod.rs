@@ -37,7 +37,7 @@ pub use checkpoint::{Ack, Batch, ExecutionUpdate, Fence, Page};
 pub use checksum::Checksum;
 pub use counts::{Count, Counts};
 pub use error::{StoreError, StoreErrorKind};
-use execution::cancelled_unrun;
+use execution::cancelled_before_run;
 pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};
 pub use forward::forward_store;
 pub use lease::{Filter, Lease, Started};

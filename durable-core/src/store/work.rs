@@ -67,7 +67,7 @@ pub struct ClaimRequest {
     pub ttl: Duration,
     /// Whether to also claim executions whose holders have died, and executions that were blocked
     /// under another build. Workers set this about once a second.
-    pub look_after: bool,
+    pub recover: bool,
 }
 
 /// Answer to [`WorkStore::claim_due`](super::WorkStore::claim_due).

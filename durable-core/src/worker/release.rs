@@ -43,7 +43,7 @@ impl Service {
 
     /// Releases the lease. If the store keeps failing, leaves the lease to expire.
     async fn release(&self, fence: &Fence, update: ExecutionUpdate) {
-        let batch = Batch::giving_up(update);
+        let batch = Batch::release(update);
         for attempt in 1..=RELEASE_ATTEMPTS {
             match self.store.checkpoint(fence, Arc::clone(&batch)).await {
                 Ok(_) => return,

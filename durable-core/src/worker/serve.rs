@@ -147,16 +147,16 @@ impl Service {
         if room == 0 {
             return Ok(ABANDONED_INTERVAL);
         }
-        let look_after = state.next_abandoned <= Instant::now();
+        let recover = state.next_abandoned <= Instant::now();
         let now = self.settings.now();
         let request = ClaimRequest {
             limit: room,
             now,
             ttl: self.settings.lease,
-            look_after,
+            recover,
         };
         let claimed = self.store.claim_due(&self.filter, request).await?;
-        if look_after {
+        if recover {
             // Random, so that workers started together do not claim at the same time.
             state.next_abandoned =
                 Instant::now() + ABANDONED_INTERVAL.mul_f64(0.75 + fastrand::f64() / 2.0);

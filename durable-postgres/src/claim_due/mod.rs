@@ -71,7 +71,7 @@ impl Work for ClaimBatch {
         let mut opens = None;
         if leases.is_empty() {
             let mut candidates = self.due(conn).await?;
-            if self.request.look_after {
+            if self.request.recover {
                 self.abandoned(conn, attempt, &mut candidates).await?;
                 self.blocked(conn, &mut candidates).await?;
             }

@@ -24,12 +24,12 @@ fn wanted() -> WorkerFilter {
     }
 }
 
-async fn claim(store: &PostgresStore, limit: usize, now: Timestamp, look_after: bool) -> Claimed {
+async fn claim(store: &PostgresStore, limit: usize, now: Timestamp, recover: bool) -> Claimed {
     let how = ClaimRequest {
         limit,
         now,
         ttl: Duration::from_secs(1),
-        look_after,
+        recover,
     };
     store.claim_due(&wanted(), how).await.unwrap()
 }

@@ -68,7 +68,7 @@ async fn an_unreadable_execution_does_not_stop_others() {
         limit: 9,
         now: now(),
         ttl: Duration::from_secs(60),
-        look_after: true,
+        recover: true,
     };
     let claimed = store.claim_due(&wanted, how).await.unwrap();
     let names: Vec<_> = claimed

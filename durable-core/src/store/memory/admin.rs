@@ -37,7 +37,7 @@ impl Executions {
     ) -> Result<(), StoreError> {
         let entry = self.entry(id)?;
         let leased = entry.is_leased(now);
-        entry.execution.change(change, leased, now)?;
+        entry.execution.apply_change(change, leased, now)?;
         match change {
             Change::Delete => {
                 self.entries.remove(id);

@@ -62,7 +62,7 @@ impl Executions {
         request: ClaimRequest,
         next_due: &mut Option<Timestamp>,
     ) -> Vec<Candidate> {
-        let mut due = match request.look_after {
+        let mut due = match request.recover {
             true => self.recoverable(filter, request.now),
             false => Vec::new(),
         };
@@ -86,7 +86,7 @@ impl Executions {
     fn recoverable(&self, filter: &WorkerFilter, now: Timestamp) -> Vec<Candidate> {
         let recoverable = self.entries.recoverable().filter_map(|entry| {
             let build = build_for(filter, entry)?;
-            let abandoned = entry.is_abandoned(now) && entry.execution.may_be_claimed().is_ok();
+            let abandoned = entry.is_abandoned(now) && entry.execution.ensure_claimable().is_ok();
             (abandoned || entry.is_untried_by(build))
                 .then(|| (now, entry.execution.id.clone(), build.to_owned()))
         });

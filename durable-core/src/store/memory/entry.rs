@@ -97,7 +97,7 @@ impl Entry {
         build: Option<&str>,
     ) -> Result<Lease, StoreError> {
         let id = &self.execution.id;
-        self.execution.may_be_claimed()?;
+        self.execution.ensure_claimable()?;
         if self.lease.as_ref().is_some_and(|lease| lease.is_alive(now)) {
             let message = format!("execution `{id}` is being run by another process");
             return Err(StoreError::new(StoreErrorKind::Leased, message));
@@ -113,7 +113,7 @@ impl Entry {
         });
         self.leases += 1;
         self.last_batch = None;
-        self.execution.claimed(now);
+        self.execution.mark_running(now);
         Ok(Lease {
             fence: self.fence(),
             execution: self.execution.clone(),

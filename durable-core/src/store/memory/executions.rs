@@ -78,7 +78,7 @@ impl Executions {
     /// Requests the cancellation of an execution.
     pub(super) fn cancel(&mut self, id: &ExecutionId, now: Timestamp) -> Result<(), StoreError> {
         let entry = self.entry(id)?;
-        entry.execution.ask_to_cancel(now);
+        entry.execution.request_cancel(now);
         entry.notifier.notify_waiters();
         self.notify_workers();
         self.settle_parent(id, now);
@@ -95,7 +95,7 @@ impl Executions {
         let entry = self.entry(callback.execution())?;
         let record = open_callback(entry, callback)?;
         record.settle(outcome, now);
-        entry.execution.changed(now);
+        entry.execution.note_external_change(now);
         entry.record_changed(callback.seq());
         self.notify_workers();
         Ok(())
@@ -110,7 +110,7 @@ impl Executions {
         let entry = self.entry(callback.execution())?;
         let record = open_callback(entry, callback)?;
         record.beat(now);
-        entry.execution.kept_alive();
+        entry.execution.note_heartbeat();
         entry.record_changed(callback.seq());
         Ok(())
     }
@@ -134,7 +134,7 @@ impl Executions {
         if let Some(record) = record.filter(|record| parent.is(record))
             && record.settle(&outcome, now)
         {
-            waiting.execution.changed(now);
+            waiting.execution.note_external_change(now);
             waiting.record_changed(parent.seq);
             self.notify_workers();
         }

@@ -270,7 +270,7 @@ impl AdminStore for MemoryStore {
                 .values()
                 .map(|entry| &entry.execution)
                 .filter(|execution| filter.matches(execution));
-            Ok(matching.take(filter.page()).cloned().collect())
+            Ok(matching.take(filter.page_size()).cloned().collect())
         })
     }
 

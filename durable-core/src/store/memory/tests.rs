@@ -121,7 +121,7 @@ async fn claim_one_by_one(count: usize) -> usize {
         now,
         ttl: HOUR,
         limit: 1,
-        look_after: false,
+        recover: false,
     };
     for _ in 0..count {
         let claimed = store.claim_due(&filter, request).await.unwrap();

@@ -146,7 +146,7 @@ impl SealedStore {
                 wake_at: Some(now.after(MISSING_CODEC_DELAY)),
             },
         };
-        match self.inner.checkpoint(fence, Batch::giving_up(update)).await {
+        match self.inner.checkpoint(fence, Batch::release(update)).await {
             Err(error) if error.kind() != StoreErrorKind::FenceLost => Err(error),
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ use crate::model::payload::Payload;
 use crate::model::payload::is_sealing;
 use crate::model::record::Record;
 use crate::model::sealed_text as text;
-use crate::store::{Parent, StoreError, StoreErrorKind, cancelled_unrun};
+use crate::store::{Parent, StoreError, StoreErrorKind, cancelled_before_run};
 
 /// The codecs of one store.
 pub(super) struct Sealer {
@@ -207,7 +207,7 @@ impl Sealer {
     ) -> Result<OperationError, StoreError> {
         let Some(sealed) = error.sealed.take() else {
             // The inner store creates this error itself, and it contains no user data.
-            if error != cancelled_unrun(&error.operation) {
+            if error != cancelled_before_run(&error.operation) {
                 self.admit_plain(&location.context(""))?;
             }
             return Ok(error);

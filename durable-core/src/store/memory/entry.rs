@@ -99,7 +99,7 @@ impl Entry {
         let id = &self.execution.id;
         self.execution.ensure_claimable()?;
         if self.lease.as_ref().is_some_and(|lease| lease.is_alive(now)) {
-            let message = format!("execution `{id}` is being run by another process");
+            let message = format!("execution `{id}` is leased to another holder");
             return Err(StoreError::new(StoreErrorKind::Leased, message));
         }
         let was_interrupted = self.lease.is_some();

@@ -15,9 +15,9 @@ pub use crate::runtime::operation::{
     Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Branches, Callback, CallbackLimits, Check,
     Enter, Every, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec,
     RetryPolicy, Runner, ScopeOp, StepInfo, StepOp, Submitting, Textual, arm, attempted,
-    batch_options, batch_size, batches, branch, call, callback, checked, continue_as, fan,
-    finished, given, invoke_named, invoking, items, key, keys, limits, may_undo, moved, never,
-    options, pace, poll, race, record, result_codec, scope, step, submitting, text, time,
+    batch_options, batch_size, batches, branch, call, callback, checked, continue_as, custom_codec,
+    finished, invoke_named, invoking, items, key, keys, limits, may_undo, moved, never, options,
+    pace, poll, race, record, result_codec, scope, start_branches, step, submitting, text, time,
     undo_body, wait, wait_until,
 };
 pub use crate::runtime::registered::Operation;

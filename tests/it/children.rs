@@ -75,7 +75,7 @@ async fn a_child_id_that_belongs_to_another_execution_fails_the_call() {
             assert_eq!(error.origin(), "child", "{error}");
             assert_eq!(error.kind(), ErrorKind::Failed);
             let (taken, text) = (taken.as_str(), error.to_string());
-            for said in ["`a` cannot start", taken, "`squatter`", "started by itself"] {
+            for said in ["`a` cannot start", taken, "`squatter`", "started directly"] {
                 assert!(text.contains(said), "{said} is missing in {text}");
             }
         }
@@ -324,7 +324,7 @@ async fn a_chain_does_not_continue_past_steps_with_undo() {
     for said in [
         "`continue_as!` would drop",
         "`trip/flight`",
-        "Have an `invoke!` do",
+        "Move the steps to a function that you `invoke!`",
     ] {
         assert!(report.contains(said), "{said} is missing in {report}");
     }

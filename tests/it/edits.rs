@@ -110,7 +110,7 @@ async fn a_rename_without_was_runs_that_one_step_again_and_is_reported() {
     assert_eq!(effects, ["charge"]);
     // Nothing says that `charge` was `b`, so the report contains no hint.
     let drift: Vec<String> = report.drift.iter().map(ToString::to_string).collect();
-    assert_eq!(drift, ["`b` is recorded, but the code never asked for it"]);
+    assert_eq!(drift, ["`b` is recorded, but the code did not reach it"]);
 }
 
 #[tokio::test]

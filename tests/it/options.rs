@@ -151,7 +151,7 @@ async fn a_result_blocks_without_the_codec_that_wrote_it() {
     let run = durable::run(later::forgotten_codec, "a", ()).state(&world);
     let error = run.store(world.memory.clone()).await.unwrap_err();
     let text = error.to_string();
-    let remedy = "give the `result_codec` that is called `line` back";
+    let remedy = "use the `result_codec` named `line` again";
     assert!(text.contains("blocked") && text.contains(remedy), "{text}");
 }
 
@@ -282,7 +282,8 @@ async fn an_invoke_names_its_function_at_run_time() {
         output, "\"ran 40\"",
         "the result as the other side wrote it"
     );
-    let refused = "`tenant` failed: this store knows no tenants: leave the option `tenant` out";
+    let refused =
+        "`tenant` failed: this store does not support tenants: leave out the option `tenant`";
     assert_eq!(world.effects.all(), [refused]);
     let history = history(&world).await;
     assert!(history.iter().all(|record| record.name != "tenant"));
@@ -369,7 +370,7 @@ async fn a_callback_with_submit_is_a_scope_with_its_step() {
         let errors = report.output.unwrap();
         assert_eq!(
             errors[0],
-            "TimedOut `late` timed out: nobody answered in time ()"
+            "TimedOut `late` timed out: it was not completed in time ()"
         );
         assert!(
             errors[1].starts_with("Failed `unsent/submit` failed: no mail"),

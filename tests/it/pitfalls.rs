@@ -27,7 +27,10 @@ async fn a_duplicate_identity_blocks_and_both_sites_are_named() {
     let RunError::Blocked(report) = run.await.unwrap_err() else {
         panic!("not blocked");
     };
-    assert!(report.contains("`twice[m]` was claimed twice"), "{report}");
+    assert!(
+        report.contains("`twice[m]` was registered twice"),
+        "{report}"
+    );
     assert_eq!(
         report
             .matches("step `twice` (tests/it/pitfalls.rs:")

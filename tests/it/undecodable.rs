@@ -204,8 +204,8 @@ async fn a_step_with_another_codec() {
         codecs::text,
         codecs::json,
         [
-            "the codec `json` does not read what another one wrote",
-            "give the codec `text` back",
+            "the codec `json` cannot read values of another codec",
+            "use the codec `text` again",
         ]
     );
 }
@@ -247,7 +247,7 @@ async fn a_secret_value_is_not_in_the_report() {
     blocks!(
         secrets::text,
         secrets::number,
-        ["9 bytes of codec `text`", "since the value is secret"]
+        ["9 bytes of codec `text`", "because the value is secret"]
     );
 }
 
@@ -439,8 +439,8 @@ async fn a_race_without_its_recorded_winner() {
             "race `first` (tests/it/undecodable.rs:",
             "one of the arms `fast`, `slow`",
             "race `first`, succeeded (started at tests/it/undecodable.rs:",
-            "the arm `quick` has won, and there is no arm of that name",
-            "give the arm the name `quick` back",
+            "the arm `quick` has won, but there is no arm of that name",
+            "name the arm `quick` again",
         ]
     );
 }
@@ -524,8 +524,8 @@ async fn a_map_result_without_its_codec() {
         maps::no_line,
         [
             "the recorded result of `files`:",
-            "the codec `line` wrote it, and no `result_codec` is given",
-            "give the `result_codec` that is called `line` back",
+            "the codec `line` wrote it, but there is no `result_codec`",
+            "use the `result_codec` named `line` again",
         ]
     );
 }

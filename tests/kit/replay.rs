@@ -218,7 +218,7 @@ async fn swapped_neighbours() {
     let found = replay(swapped::import, file(&folder)).await;
     assert_finding(
         found,
-        &["`publish` was asked for in another order than it was recorded in"],
+        &["`publish` ran in another order than it was recorded in"],
     );
 }
 
@@ -255,7 +255,7 @@ async fn removed_steps() {
     let found = replay(removed::import, file(&folder)).await;
     assert_finding(
         found,
-        &["`load[0]` is recorded, but the code never asked for it"],
+        &["`load[0]` is recorded, but the code did not reach it"],
     );
 }
 

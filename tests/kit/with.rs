@@ -80,7 +80,7 @@ macro_rules! blocks {
             let (other, _) = run_with_lists(handler, &["a", "b"], &["c", "a"]).await;
             let report = other.unwrap_err();
             println!("{report}\n");
-            let wanted = concat!("`", $operation, "` is asked for with another input than it was recorded with");
+            let wanted = concat!("`", $operation, "` runs with another input than it was recorded with");
             assert!(report.contains(wanted), "{report}");
             assert!(report.contains("with.rs:"), "{report}");
         }
@@ -269,7 +269,7 @@ async fn a_build_with_the_recorded_fingerprint_resumes_the_execution() {
     assert!(
         run.blocked()
             .unwrap()
-            .contains("`pay` is asked for with another input"),
+            .contains("`pay` runs with another input"),
         "{run}"
     );
     let stored = world.store().get(&"a".parse().unwrap()).await.unwrap();

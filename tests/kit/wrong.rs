@@ -114,10 +114,7 @@ async fn an_unordered_map() {
     let found = shuffled(in_the_order_of_a_map, |_| App::default(), ())
         .await
         .unwrap_err();
-    assert_finding(
-        &found,
-        &["was asked for in another order than it was recorded in"],
-    );
+    assert_finding(&found, &["ran in another order than it was recorded in"]);
 }
 
 #[durable]

@@ -6,45 +6,45 @@ use crate::model::error::OperationError;
 use crate::model::payload::Payload;
 use crate::model::record::{Kind, Status};
 
-/// Answer to "recorded or live?".
+/// How an operation proceeds.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Decision {
-    /// The outcome is settled, and durable where it has to be.
+    /// It has ended with this outcome, which is durable where it has to be.
     Recorded(Outcome),
-    /// Settled, but not acknowledged by the store yet.
+    /// It has ended, but the store has not acknowledged the outcome yet.
     NotDurable,
-    /// Nothing is recorded: the body runs. For scopes also when only the children are recorded.
+    /// No outcome is recorded: the body runs. Scopes also run to rebuild their value from their children.
     Run,
-    /// Nothing to do before this time.
+    /// It waits until this time.
     Until(Timestamp),
-    /// Nothing to do before the outside settles it, or before this time if there is one.
+    /// It waits for an external event, or until this time if there is one.
     External(Option<Timestamp>),
-    /// The invocation is over; nothing goes on.
+    /// The invocation or the scope has ended: the operation never continues.
     Stopped,
 }
 
-/// A settled outcome.
+/// Outcome of an operation that has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
     Value(Payload),
     Error(OperationError),
-    /// Ended without a value: a timer.
+    /// No value: a timer.
     Done,
 }
 
 impl Engine {
-    /// Decides whether `op` is answered from its record or runs. The only place that does.
+    /// Decides whether `op` is answered from its record, waits or runs. The only place that does.
     pub(crate) fn decide(&mut self, op: OpIndex, now: impl FnOnce() -> Timestamp) -> Decision {
         if self.stop.is_some() {
             return Decision::Stopped;
         }
         let state = &self.operations[op.index()];
         let (status, due, kind) = (state.record.status, state.record.due_at, state.record.kind);
-        let takes_back = kind == Kind::Undo;
-        if self.unwinding.is_some() && !takes_back {
+        let is_undo = kind == Kind::Undo;
+        if self.unwinding.is_some() && !is_undo {
             return Decision::Stopped;
         }
-        // A timer that was given up with its scope never ends.
+        // A timer that was cancelled with its scope never ends.
         if status == Status::Cancelled && kind == Kind::Wait {
             return Decision::Stopped;
         }
@@ -56,11 +56,11 @@ impl Engine {
             };
         }
         let over = self.cancelling || self.is_closed(self.operations[op.index()].scope);
-        // A scope that was entered before is entered again: what has finished in it registers its
-        // undo bodies, and nothing in it begins.
+        // A scope that was entered before is entered again, so that its finished steps register their undo
+        // bodies. Nothing in it begins.
         let state = &self.operations[op.index()];
         let reentered = kind.is_scope() && (state.is_recorded() || state.is_unrecorded());
-        if over && !takes_back && !reentered {
+        if over && !is_undo && !reentered {
             return Decision::Stopped;
         }
         if let Some(error) = self.refusal(op) {
@@ -69,32 +69,32 @@ impl Engine {
                 None => Decision::Stopped,
             };
         }
-        let elsewhere = kind == Kind::Wait && status == Status::Started
+        let awaits_service = kind == Kind::Wait && status == Status::Started
             || status == Status::Pending && due.is_some();
-        if self.limits.service_driven && elsewhere {
+        if self.limits.service_driven && awaits_service {
             return Decision::External(due);
         }
         match (status, due) {
             (Status::Started, Some(due)) if kind == Kind::Wait => {
-                self.at(now(), due, |engine, now| {
+                self.when_due(now(), due, |engine, now| {
                     engine.settle_timer(op, now);
                     Decision::Recorded(Outcome::Done)
                 })
             }
             (Status::Started, due) if kind.is_external() => self.await_external(op, due, now),
-            (Status::Pending, Some(due)) => self.at(now(), due, |_, _| Decision::Run),
+            (Status::Pending, Some(due)) => self.when_due(now(), due, |_, _| Decision::Run),
             _ => Decision::Run,
         }
     }
 
-    /// `then`, or the wait until `due`.
-    fn at(
+    /// Continues with `then` if `due` has come. Otherwise waits until then.
+    fn when_due(
         &mut self,
         now: Timestamp,
         due: Timestamp,
         then: impl FnOnce(&mut Self, Timestamp) -> Decision,
     ) -> Decision {
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         if now >= due {
             then(self, now)
         } else {
@@ -102,18 +102,19 @@ impl Engine {
         }
     }
 
+    /// Takes the outcome out of the record of `op`.
     fn answer(&mut self, op: OpIndex) -> Decision {
         let state = &mut self.operations[op.index()];
         let replayed = state.is_replayed();
         let record = &mut state.record;
-        // A value that was too large to keep, or that is kept with the children.
+        // The value is rebuilt from the children: it was too large, or they are needed on every replay.
         if record.kind.is_scope() && record.status == Status::Succeeded && record.payload.is_none()
         {
             return Decision::Run;
         }
         self.counts.replayed += u64::from(replayed);
         state.hides_children |= record.kind.is_scope() && !record.needs_children();
-        // The value of a branch may become part of the value of the whole.
+        // The value of a branch may become part of the result of its `map!` or `parallel!`.
         let kept = record.kind == Kind::Branch && !self.limits.keeps_children;
         let payload = match kept {
             true => record.payload.clone(),

@@ -1,46 +1,46 @@
-//! What replay did not ask for, or asked for in another order: no error, but worth a word.
+//! Drift: harmless differences between history and code, which are reported but not errors.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::hints::Hints;
-use super::moves::TakenIn;
+use super::moves::InEndedScopes;
 use super::scope::ScopeIndex;
 use super::{Engine, IdMap, OpIndex, OperationState};
 use crate::OperationId;
 use crate::model::record::Status;
 use crate::model::site::Site;
 
-/// A difference between the history and what the code asked for.
+/// Harmless difference between the history and what the code registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Drift {
-    /// A record that no call site asked for.
+    /// A record that no call site registered.
     Orphaned {
-        /// The operation as histories write it, with its scopes.
+        /// Display name of the operation, with its scopes.
         operation: String,
-        /// The call site that is likely to have taken its place.
+        /// The call site that has probably replaced its own.
         successor: Option<Successor>,
     },
-    /// A record that was asked for earlier or later than when it was made.
+    /// A record that was registered in another order than it was recorded in.
     Moved {
-        /// The operation as histories write it, with its scopes.
+        /// Display name of the operation, with its scopes.
         operation: String,
     },
 }
 
-/// A call site that ran live and is likely to be what a record without a call site belongs to: it has the same
-/// name and kind in another place, or the same kind and nearly the same name.
+/// Call site that ran live and that a record without a call site probably belongs to: it has the same kind and
+/// name in another scope, or the same kind and a similar name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Successor {
     /// Kind, name, file and line of the call site.
     pub site: String,
-    /// The operation that ran, as histories write it, with its scopes.
+    /// Display name of the operation that ran, with its scopes.
     pub operation: String,
-    /// Whether it has the same name, and so stands elsewhere.
+    /// Whether it has the same name in another scope.
     pub moved: bool,
-    /// What to write at the call site if the guess is right: `was = "/charge"`.
+    /// Option for the call site if the guess is right: `was = "/charge"`.
     pub was: String,
 }
 
@@ -50,7 +50,7 @@ impl fmt::Display for Drift {
             Self::Moved { operation } => {
                 write!(
                     f,
-                    "`{operation}` was asked for in another order than it was recorded in"
+                    "`{operation}` ran in another order than it was recorded in"
                 )
             }
             Self::Orphaned {
@@ -59,7 +59,7 @@ impl fmt::Display for Drift {
             } => {
                 write!(
                     f,
-                    "`{operation}` is recorded, but the code never asked for it"
+                    "`{operation}` is recorded, but the code did not reach it"
                 )?;
                 match successor {
                     Some(successor) => write!(f, ", while {successor}"),
@@ -92,9 +92,9 @@ impl fmt::Display for Successor {
 }
 
 impl Engine {
-    /// Compares the place of a recorded operation with those claimed before it.
+    /// Compares the order of a recorded operation with those registered before it.
     ///
-    /// Inside closures and async blocks the scheduler decides the order, so nothing follows from it.
+    /// In closures and async blocks the scheduler decides the order, so a difference is no drift.
     pub(super) fn notice_order(
         &mut self,
         scope: ScopeIndex,
@@ -110,36 +110,37 @@ impl Engine {
         }
     }
 
-    /// What the finished handler never asked for, and what it asked for in another order.
+    /// Returns the records that the finished handler did not register, or registered in another order.
     pub(crate) fn drift(&self) -> Vec<Drift> {
         let moved = self.moved.iter().map(|op| Drift::Moved {
             operation: self.path(*op),
         });
-        let is_unclaimed = |state: &&OperationState| {
-            let given_up = state.record.status == Status::Cancelled;
-            state.is_recorded() && state.site.is_none() && !state.record.is_internal() && !given_up
+        let is_unregistered = |state: &&OperationState| {
+            let cancelled = state.record.status == Status::Cancelled;
+            state.is_recorded() && state.site.is_none() && !state.record.is_internal() && !cancelled
         };
-        let unclaimed: Vec<&OperationState> = self.operations.iter().filter(is_unclaimed).collect();
-        if unclaimed.is_empty() {
+        let unregistered: Vec<&OperationState> =
+            self.operations.iter().filter(is_unregistered).collect();
+        if unregistered.is_empty() {
             return moved.collect();
         }
         let records = self.by_id();
-        let taken_in = TakenIn::new(self);
-        let emptied = self.emptied(&unclaimed, &taken_in, &records);
+        let in_ended_scopes = InEndedScopes::new(self);
+        let emptied = self.emptied(&unregistered, &in_ended_scopes, &records);
         let entered: HashMap<OperationId, ScopeIndex> = self.entered().collect();
-        // Only what stands directly in an entered scope: the rest follows from its parent. A scope that call sites
-        // have moved out of is no loss, but what else it holds may be.
+        // Only operations directly in an entered scope: the others are reported with their parent. A scope that call
+        // sites have moved out of is not reported, but what is left in it may be.
         let is_orphan = |state: &&OperationState| {
             let parent = &state.record.parent;
             let inside = match entered.get(parent) {
-                // What a race or a map has given up is not asked for again.
+                // Branches and arms that were abandoned do not run again.
                 Some(scope) => !self.is_closed(*scope),
                 None => emptied.contains(parent),
             };
             inside && !emptied.contains(&state.record.id)
         };
-        let lost = unclaimed.iter().copied().filter(is_orphan);
-        let lost = lost.filter(|state| !taken_in.holds(state, &records));
+        let lost = unregistered.iter().copied().filter(is_orphan);
+        let lost = lost.filter(|state| !in_ended_scopes.holds(state, &records));
         let hints = Hints::new(self, &records);
         let orphaned = lost.map(|state| Drift::Orphaned {
             operation: match entered.get(&state.record.parent) {
@@ -156,19 +157,19 @@ impl Engine {
         operations.map(|state| (state.record.id, state)).collect()
     }
 
-    /// The scopes without a call site that other call sites say they have moved out of.
+    /// Returns the scopes that have no call site because what was in them has moved.
     fn emptied(
         &self,
-        unclaimed: &[&OperationState],
-        taken_in: &TakenIn<'_>,
+        unregistered: &[&OperationState],
+        in_ended_scopes: &InEndedScopes<'_>,
         records: &IdMap<&OperationState>,
     ) -> HashSet<OperationId> {
         let moved = self
             .operations
             .iter()
             .filter(|state| state.recorded_scope().is_some());
-        let left = unclaimed.iter().copied();
-        let left = left.filter(|state| taken_in.holds(state, records));
+        let left = unregistered.iter().copied();
+        let left = left.filter(|state| in_ended_scopes.holds(state, records));
         let mut emptied = HashSet::new();
         for moved in moved.chain(left) {
             let mut next = records.get(&moved.record.parent);
@@ -181,11 +182,11 @@ impl Engine {
     }
 }
 
-/// The operation with its scopes, as they are recorded.
+/// Returns the display name of an operation, with the scopes it was recorded in.
 fn recorded_path(records: &IdMap<&OperationState>, state: &OperationState) -> String {
-    let written = state.record.display_name();
+    let name = state.record.display_name();
     match records.get(&state.record.parent) {
-        Some(scope) => format!("{}/{written}", recorded_path(records, scope)),
-        None => written,
+        Some(scope) => format!("{}/{name}", recorded_path(records, scope)),
+        None => name,
     }
 }

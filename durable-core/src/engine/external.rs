@@ -1,4 +1,4 @@
-//! Operations that the outside settles, and what else comes from there.
+//! Operations that external parties complete, and other external updates.
 
 use super::operation::Persistence;
 use super::{Decision, Engine, OpIndex, ScopeIndex};
@@ -7,7 +7,7 @@ use crate::model::error::{ErrorKind, OperationError};
 use crate::model::record::{Record, Status};
 use crate::store::{Ack, NewExecution};
 
-/// How long a callback may take.
+/// Limits on how long a callback may take.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CallbackTimeouts {
     pub(crate) timeout: Option<std::time::Duration>,
@@ -15,35 +15,35 @@ pub(crate) struct CallbackTimeouts {
 }
 
 impl Engine {
-    /// Whether nothing is recorded of `op` yet.
+    /// Returns whether `op` has no record yet.
     pub(crate) fn is_new(&self, op: OpIndex) -> bool {
         let record = &self.operations[op.index()].record;
         record.seq == 0 && !record.status.is_terminal()
     }
 
-    /// Whether `op` has ended and is answered from its record alone.
+    /// Returns whether `op` has ended with an outcome of its own, which needs none of its children.
     pub(crate) fn has_outcome(&self, op: OpIndex) -> bool {
         let record = &self.operations[op.index()].record;
         record.payload.is_some() || record.status == Status::Failed
     }
 
-    /// Whether `op` has ended.
+    /// Returns whether `op` has ended.
     pub(crate) fn is_settled(&self, op: OpIndex) -> bool {
         self.operations[op.index()].record.status.is_terminal()
     }
 
-    /// The number the record of `op` has, or will have.
+    /// Returns the sequence number of the record of `op`. Assigns one if it has none.
     pub(crate) fn number(&mut self, op: OpIndex) -> u64 {
         self.number_record(op);
         self.operations[op.index()].record.seq
     }
 
-    /// What the outside knows `op` by.
+    /// Returns the id that external parties know `op` by.
     pub(crate) fn handle(&self, op: OpIndex) -> Option<String> {
         self.operations[op.index()].record.handle.clone()
     }
 
-    /// An operation begins that the outside settles. Its START is written at once.
+    /// Starts an operation that an external party completes. Its START is written without delay.
     pub(crate) fn start_external(
         &mut self,
         op: OpIndex,
@@ -51,7 +51,7 @@ impl Engine {
         limits: CallbackTimeouts,
         now: Timestamp,
     ) {
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         if self.is_ending() {
             return;
         }
@@ -64,7 +64,7 @@ impl Engine {
         self.enqueue(op, true);
     }
 
-    /// The execution that `op` waits for is started together with its record.
+    /// Starts `op`, and with its record the execution it waits for.
     pub(crate) fn start_child(&mut self, op: OpIndex, child: NewExecution, now: Timestamp) {
         if self.is_ending() {
             return;
@@ -73,15 +73,15 @@ impl Engine {
         self.queue.children.push((op, child));
     }
 
-    /// Whether the execution that `op` waits for is still to be started: nothing is recorded, or it runs anew after
-    /// its child's id was another's.
-    pub(crate) fn begins_child(&self, op: OpIndex) -> bool {
+    /// Returns whether the execution that `op` waits for has to be started: nothing is recorded, or the id of the
+    /// child belonged to another execution the last time.
+    pub(crate) fn must_start_child(&self, op: OpIndex) -> bool {
         let record = &self.operations[op.index()].record;
         let anew = record.status == Status::Started && record.handle.is_none();
         self.is_new(op) || (anew && !self.limits.service_driven)
     }
 
-    /// `op` fails with this error, and lets go of the execution that has the id of its child.
+    /// Fails `op` with this error and forgets the id of its child, which belongs to another execution.
     pub(crate) fn disown_child(&mut self, op: OpIndex, error: OperationError, now: Timestamp) {
         self.operations[op.index()].record.handle = None;
         self.fail(op, error, now);
@@ -99,13 +99,13 @@ impl Engine {
         if self.limits.service_driven {
             return Decision::External(Some(due));
         }
-        let now = self.believe(now());
+        let now = self.advance_clock(now());
         if now < due {
             return Decision::External(Some(due));
         }
         let record = &self.operations[op.index()].record;
         let message = match (record.deadline, record.heartbeat) {
-            (Some(deadline), _) if deadline <= now => "nobody answered in time".to_owned(),
+            (Some(deadline), _) if deadline <= now => "it was not completed in time".to_owned(),
             (_, pause) => format!("no heartbeat came within {:?}", pause.unwrap_or_default()),
         };
         let error = OperationError::new(self.path(op), ErrorKind::TimedOut, message);
@@ -113,7 +113,7 @@ impl Engine {
         Decision::NotDurable
     }
 
-    /// Takes over what the outside changed. For what it settles, the store's word counts.
+    /// Applies the external updates that came with an acknowledgement.
     pub(super) fn merge(&mut self, ack: &Ack) {
         self.seen = self.seen.max(ack.changes);
         self.cancelling |= ack.cancel;
@@ -126,18 +126,19 @@ impl Engine {
         }
     }
 
+    /// Takes over the state that the store has of `op`.
     fn adopt(&mut self, op: OpIndex, stored: &Record) {
         let state = &mut self.operations[op.index()];
         if state.record.status.is_terminal() && state.is_durable() {
             return;
         }
         if !stored.status.is_terminal() {
-            // A heartbeat has moved its time, or it has come.
+            // A heartbeat has moved the time, or the time has come.
             state.record.due_at = stored.due_at;
             if stored.handle.is_some() {
                 state.record.handle.clone_from(&stored.handle);
             }
-            self.answered.push(op);
+            self.updated.push(op);
             return;
         }
         state.record.status = stored.status;
@@ -146,47 +147,46 @@ impl Engine {
         state.record.payload = stored.payload.clone();
         state.record.error = stored.error.clone();
         state.persistence = Persistence::Durable;
-        self.answered.push(op);
+        self.updated.push(op);
     }
 
-    /// The execution is to be cancelled, as of the lease.
+    /// Sets what the lease says about external updates and cancellation.
     pub(crate) fn resume(&mut self, seen: u64, cancel: bool) {
         self.seen = seen;
         self.cancelling = cancel;
     }
 
-    /// Whether the execution is to be cancelled, ends already, or has no room left: nothing is begun
-    /// for its sake.
+    /// Returns whether nothing may begin: the execution is to be cancelled, is ending, or has no room left.
     pub(crate) fn is_ending(&self) -> bool {
         self.cancelling || self.unwinding.is_some() || self.is_full()
     }
 
-    /// The execution ends if `op`, which somebody waits for, is refused for lack of room.
+    /// Ends the execution if `op` cannot begin for lack of room. For operations that have no error of their own.
     pub(crate) fn end_if_refused(&mut self, op: OpIndex) {
         if let Some(error) = self.refusal(op) {
             self.end_execution(error);
         }
     }
 
-    /// Whether nothing live may begin because the execution is to be cancelled.
+    /// Returns whether the execution is to be cancelled.
     pub(crate) fn is_cancelling(&self) -> bool {
         self.cancelling
     }
 
-    /// Changes from outside that are known here.
+    /// Returns the number of external updates this invocation knows of.
     pub(crate) fn seen(&self) -> u64 {
         self.seen
     }
 
-    /// The scope is over: what is under way in it is never written again, and its timers end.
+    /// Closes a scope: what runs in it is no longer recorded, and its timers are cancelled.
     pub(crate) fn close(&mut self, scope: ScopeIndex, now: Timestamp) {
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         self.scope(scope).closed = true;
         let mut scopes = vec![scope];
         while let Some(scope) = scopes.pop() {
-            let inside = self.scope(scope);
-            scopes.extend(&inside.scopes);
-            for op in std::mem::take(&mut inside.timers) {
+            let inner = self.scope(scope);
+            scopes.extend(&inner.scopes);
+            for op in std::mem::take(&mut inner.timers) {
                 let record = &mut self.operations[op.index()].record;
                 if record.status == Status::Started && record.seq != 0 {
                     record.status = Status::Cancelled;

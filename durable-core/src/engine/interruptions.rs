@@ -1,21 +1,21 @@
-//! Counts how often a body was cut off by the end of its process.
+//! Counts how often a body was interrupted by the end of its process.
 //!
-//! Where records are a service's own there is no room in them for the count: it is kept in operations of its own,
-//! one for each time, which no call site claims.
+//! The records of a service have no field for the count. There each interruption is recorded as an internal operation,
+//! which no call site registers.
 
 use super::{Engine, MAX_INTERRUPTIONS, OpIndex};
 use crate::model::payload::Payload;
 use crate::model::record::{Kind, Record, Status};
 use crate::{Occurrence, OperationId, Timestamp};
 
-/// Name of what notes that a body was cut off: none that a call site can have.
+/// Name of internal operations that record an interruption. No call site can have it.
 const INTERRUPTION: &str = "#cutoff";
 
 impl Engine {
-    /// Notes that the body of `op` was cut off once more; how often that was, as far as it counts.
+    /// Counts another interruption of the body of `op`. Returns the number of those that count.
     ///
-    /// What a service's store loads as never interrupted began a short while ago and does not count yet: noting
-    /// it would cost an operation, and the service lets time pass between invocations that fail.
+    /// On a service, a body that the store loads without interruptions began only recently, and is not counted:
+    /// that would cost an operation, and the service pauses between failing invocations anyway.
     pub(super) fn count_interruption(&mut self, op: OpIndex, now: Timestamp) -> u32 {
         let was_interrupted = self.was_interrupted;
         let record = &mut self.operations[op.index()].record;
@@ -34,11 +34,11 @@ impl Engine {
         times
     }
 
-    /// How often that was noted of the attempt under way.
+    /// Returns the number of interruptions recorded for the current attempt.
     pub(super) fn recorded_interruptions(&mut self, op: OpIndex) -> u32 {
         let mut times = 0;
         loop {
-            let (next, _) = self.note_of(op, times + 1);
+            let (next, _) = self.interruption_id(op, times + 1);
             if !self.index().contains_key(&next) {
                 return times;
             }
@@ -46,8 +46,8 @@ impl Engine {
         }
     }
 
-    /// Identity of the note of the `times`-th time.
-    fn note_of(&self, op: OpIndex, times: u32) -> (OperationId, Occurrence) {
+    /// Returns the identity of the operation that records the `times`-th interruption.
+    fn interruption_id(&self, op: OpIndex, times: u32) -> (OperationId, Occurrence) {
         let record = &self.operations[op.index()].record;
         let key = format!("{}/{}/{times}", record.id, record.attempt);
         let occurrence = Occurrence::Keyed(key);
@@ -56,7 +56,7 @@ impl Engine {
     }
 
     fn record_interruption(&mut self, op: OpIndex, times: u32, now: Timestamp) {
-        let (id, occurrence) = self.note_of(op, times);
+        let (id, occurrence) = self.interruption_id(op, times);
         let root = OperationId::ROOT;
         let mut note = Record::started(0, id, root, Kind::Record, INTERRUPTION, occurrence, now);
         note.label = Some(format!("cut-off of {}", self.path(op)));

@@ -1,8 +1,7 @@
-//! The machine that decides: records and events in, decisions and batches out.
+//! The state machine of an invocation: records and events in, decisions and batches out.
 //!
-//! Nothing here waits, asks the time, draws a random number or knows a store. Callers hand in what
-//! happened and when; [`Engine::decide`] alone says whether an operation is answered from its record
-//! or runs.
+//! It does no I/O and reads no clock: callers pass in events with their times. [`Engine::decide`] alone decides
+//! whether an operation is answered from its record or runs.
 
 mod decide;
 mod drift;
@@ -46,19 +45,19 @@ pub(crate) use slicing::Budget;
 pub(crate) use start::{Begin, Conditions};
 pub(crate) use unreadable::{Unreadable, unreadable_input};
 
-/// How often the body of a step may be cut off by the end of its process before it is given up.
+/// Number of interruptions after which an operation fails.
 const MAX_INTERRUPTIONS: u32 = 3;
 
-/// Why an invocation cannot go on.
+/// Why an invocation stops.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StopReason {
     /// Code and history disagree.
     Blocked(String),
-    /// The execution goes on as another one.
+    /// Another execution continues this one.
     Continued(Box<NewExecution>),
 }
 
-/// Takes over the number that an id hashes to.
+/// Hasher for ids, which are hashes already.
 #[derive(Default)]
 struct IdHasher(u64);
 
@@ -80,7 +79,7 @@ impl Hasher for IdHasher {
 
 type IdMap<V> = HashMap<OperationId, V, BuildHasherDefault<IdHasher>>;
 
-/// Counts of what an invocation did.
+/// Statistics of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     pub(crate) replayed: u64,
@@ -92,43 +91,43 @@ pub(crate) struct Counts {
 pub(crate) struct Engine {
     /// Recorded operations in the order of their records, then those of this invocation.
     operations: Vec<OperationState>,
-    /// The operation that is asked for next if code and history agree.
+    /// Index of the operation that is registered next if code and history agree.
     expected: usize,
-    /// Where the operations stand; made when the first one is not the expected one.
+    /// Indexes of the operations by id. Built when an operation other than the expected one is registered.
     index: Option<IdMap<OpIndex>>,
-    /// Orders of the recorded operations by scope, sorted; made when the first live one needs a place.
+    /// Orders of the recorded operations by scope, sorted. Built when the first live operation needs an order.
     orders: Option<IdMap<Vec<u64>>>,
-    /// What stands in scopes whose branches have no records; made when first asked for.
+    /// Names and occurrences recorded in scopes whose branches have no records. Built on first use.
     runs: IdMap<scope::Runs>,
     scopes: Vec<scope::Scope>,
-    /// What call sites elsewhere have claimed out of a scope.
+    /// Records that call sites in other scopes have registered, by the scope they were recorded in.
     moved_out: IdMap<moves::MovedOut>,
-    /// The functions that run, with their call sites: the handler, and those it calls.
+    /// Call sites of the handler and of the functions it calls.
     functions: Vec<(Option<OpIndex>, &'static [Site])>,
-    /// Which runs scopes are today, where their records do not say so.
-    runs_now: HashMap<OpIndex, Occurrence>,
+    /// Current occurrences of scopes that were recorded with another one.
+    current_occurrences: HashMap<OpIndex, Occurrence>,
     queue: write::Queue,
     stop: Option<StopReason>,
     limits: Capabilities,
-    /// The holder before ended uncleanly and nothing has been achieved since.
+    /// Whether the previous holder of the lease ended uncleanly and nothing was recorded since.
     cautious: bool,
-    /// The holder before ended uncleanly.
+    /// Whether the previous holder of the lease ended uncleanly.
     was_interrupted: bool,
-    /// Changes from outside that are known here.
+    /// Number of external updates this invocation knows of.
     seen: u64,
-    /// The execution is to be cancelled: nothing live begins any more.
+    /// Whether the execution is to be cancelled. Then no live body begins.
     cancelling: bool,
-    /// Why the execution ends before its handler does: only undo bodies run any more.
+    /// Error that ends the execution before its handler returns. Then only undo bodies run.
     unwinding: Option<OperationError>,
     slicing: slicing::Slicing,
     quota: quota::Quota,
-    /// No time before this one is believed.
+    /// The latest time seen. Time never goes back behind it.
     latest: Timestamp,
     next_seq: u64,
-    /// Operations that were asked for in another order than they were recorded in.
+    /// Operations that were registered in another order than they were recorded in.
     moved: Vec<OpIndex>,
-    /// Operations that the outside has settled since the last acknowledgement.
-    answered: Vec<OpIndex>,
+    /// Operations that external updates have changed since the last acknowledgement.
+    updated: Vec<OpIndex>,
     counts: Counts,
 }
 
@@ -138,13 +137,13 @@ impl Engine {
         let known = records
             .iter()
             .flat_map(|r| [Some(r.started_at), r.ended_at]);
-        // The times of a service are those of another clock: they say nothing about this one.
+        // A service records the times of its own clock, which say nothing about the local one.
         let latest = known.flatten().max().filter(|_| !limits.service_driven);
         let latest = latest.unwrap_or_default();
-        let at_the_top =
+        let is_top_level =
             |record: &&Record| record.parent == OperationId::ROOT && !record.is_internal();
         let mut root = scope::Scope::new(OperationId::ROOT, OperationId::ROOT, None);
-        root.ahead = records.iter().filter(at_the_top).count();
+        root.unregistered = records.iter().filter(is_top_level).count();
         let quota = quota::Quota::of(&records, limits.service_driven);
         Self {
             operations: records.into_iter().map(OperationState::loaded).collect(),
@@ -155,7 +154,7 @@ impl Engine {
             scopes: vec![root],
             moved_out: IdMap::default(),
             functions: Vec::new(),
-            runs_now: HashMap::new(),
+            current_occurrences: HashMap::new(),
             queue: write::Queue::default(),
             stop: None,
             limits,
@@ -169,23 +168,23 @@ impl Engine {
             latest,
             next_seq,
             moved: Vec::new(),
-            answered: Vec::new(),
+            updated: Vec::new(),
             counts: Counts::default(),
         }
     }
 
-    /// Time never runs backwards here, whatever the machine's clock does.
-    pub(crate) fn believe(&mut self, now: Timestamp) -> Timestamp {
+    /// Advances the time to `now`. Returns the latest time seen, which is later than `now` if the clock was set back.
+    pub(crate) fn advance_clock(&mut self, now: Timestamp) -> Timestamp {
         self.latest = self.latest.max(now);
         self.latest
     }
 
-    /// Whether there are no operations at all.
+    /// Returns whether there are no operations.
     pub(crate) fn is_untouched(&self) -> bool {
         self.operations.is_empty()
     }
 
-    /// What the store can hold.
+    /// Returns the capabilities of the store.
     pub(crate) fn limits(&self) -> &Capabilities {
         &self.limits
     }
@@ -194,7 +193,7 @@ impl Engine {
         self.stop.as_ref()
     }
 
-    /// Ends the invocation; the first reason counts.
+    /// Stops the invocation. The first reason counts.
     pub(crate) fn halt(&mut self, stop: StopReason) {
         self.stop.get_or_insert(stop);
     }
@@ -203,39 +202,39 @@ impl Engine {
         self.counts
     }
 
-    /// What is known of an operation.
+    /// Returns the record of an operation.
     pub(crate) fn record(&self, op: OpIndex) -> &Record {
         &self.operations[op.index()].record
     }
 
-    /// Adds an operation of the engine's own at the top, which no call site claims.
+    /// Adds an internal operation at the top level. No call site registers it.
     fn add_internal(&mut self, mut record: Record) -> OpIndex {
-        record.order = self.place_live(ScopeIndex::ROOT);
-        let op = OpIndex::at(self.operations.len());
+        record.order = self.live_order(ScopeIndex::ROOT);
+        let op = OpIndex::new(self.operations.len());
         self.index().insert(record.id, op);
         self.operations.push(OperationState::new(record));
         op
     }
 
-    /// The first run of an operation of the engine's own that there has not been.
+    /// Returns the first unused id of an internal operation.
     fn next_internal(&mut self, name: &str) -> (OperationId, Occurrence) {
-        let mut turn = 0;
+        let mut number = 0;
         loop {
-            let occurrence = Occurrence::Ordered(turn);
+            let occurrence = Occurrence::Ordered(number);
             let id = OperationId::of(OperationId::ROOT, name, &occurrence);
             if !self.index().contains_key(&id) {
                 return (id, occurrence);
             }
-            turn += 1;
+            number += 1;
         }
     }
 
-    /// Identity of an operation.
+    /// Returns the id of an operation.
     pub(crate) fn id(&self, op: OpIndex) -> OperationId {
         self.operations[op.index()].record.id
     }
 
-    /// The operation as reports write it, with the scopes it is in.
+    /// Returns the display name of an operation, with the scopes around it.
     pub(crate) fn path(&self, op: OpIndex) -> String {
         let state = &self.operations[op.index()];
         self.path_in(state.scope, &state.record)

@@ -1,4 +1,4 @@
-//! Call sites that stood elsewhere before: finds what they recorded there.
+//! Call sites that have moved or were renamed (`was`): finds their earlier records.
 
 use std::collections::HashSet;
 
@@ -11,30 +11,30 @@ use crate::model::record::{Kind, Status};
 use crate::model::site::{Repeat, Site};
 use crate::{Occurrence, OperationId};
 
-/// What call sites elsewhere have claimed out of a scope.
+/// Records of a scope that call sites in other scopes have registered.
 #[derive(Debug, Default)]
 pub(super) struct MovedOut {
-    /// Recorded operations that the code of the scope will not claim.
+    /// Number of recorded operations that the code of the scope will not register.
     pub(super) operations: usize,
-    /// What these have used up, while the scope is not entered.
+    /// Quota they have used while the scope is not entered.
     pub(super) used: Used,
 }
 
-/// An operation that `was` may stand for.
+/// Operation that a path in `was` may mean.
 struct Candidate {
     id: OperationId,
-    /// The scope that its identity names.
+    /// The scope it was recorded in.
     home: OperationId,
     /// The scopes on the path to it.
-    around: Vec<OperationId>,
-    /// Whether it is the run that asks, and not only one that it may have been.
+    scopes: Vec<OperationId>,
+    /// Whether the path means this run exactly, rather than possibly.
     exact: bool,
 }
 
 impl Engine {
-    /// The record that `site` left behind where it stood before, unless another call site claimed it.
+    /// Finds the earlier record of `site`, unless another call site has registered it.
     ///
-    /// Where that cannot be told, or two call sites operation to be its successor, the invocation stops.
+    /// Stops the invocation if the store does not return that record, or if two call sites name it.
     pub(super) fn register_earlier(
         &mut self,
         scope: ScopeIndex,
@@ -51,12 +51,14 @@ impl Engine {
                 None => report = report.or_else(|| self.hidden(&candidate, site)),
                 Some(op) if self.operations[op.index()].site.is_none() => {
                     let moved = candidate.home != self.scope(scope).id;
-                    match moved.then(|| self.given_up(op, site)).flatten() {
-                        None => return Some(self.move_here(op, &candidate, moved)),
-                        Some(given_up) => report = report.or(given_up),
+                    match moved.then(|| self.abandoned(op, site)).flatten() {
+                        None => return Some(self.set_placement(op, &candidate, moved)),
+                        Some(abandoned) => report = report.or(abandoned),
                     }
                 }
-                Some(op) => report = report.or_else(|| self.taken(op, site, candidate.exact)),
+                Some(op) => {
+                    report = report.or_else(|| self.second_successor(op, site, candidate.exact))
+                }
             }
         }
         if let Some(report) = report {
@@ -65,7 +67,7 @@ impl Engine {
         None
     }
 
-    fn move_here(&mut self, op: OpIndex, candidate: &Candidate, moved: bool) -> OpIndex {
+    fn set_placement(&mut self, op: OpIndex, candidate: &Candidate, moved: bool) -> OpIndex {
         let state = &mut self.operations[op.index()];
         state.placement = match moved {
             true => Placement::MovedFrom(candidate.home),
@@ -74,7 +76,7 @@ impl Engine {
         op
     }
 
-    /// Everything that `path` may stand for, the likeliest first.
+    /// Returns the operations that `path` may mean, the likeliest first.
     fn candidates(
         &self,
         path: &str,
@@ -94,27 +96,27 @@ impl Engine {
         let mut found = vec![Candidate {
             id: start,
             home: start,
-            around: Vec::new(),
+            scopes: Vec::new(),
             exact: true,
         }];
         let last = path.segments.len() - 1;
-        for (at, segment) in path.segments.iter().enumerate() {
+        for (index, segment) in path.segments.iter().enumerate() {
             let runs = match &segment.run {
                 Run::Key(key) => runs_of(key),
                 Run::Same => runs_of(same.next().map_or("", String::as_str)),
-                Run::Unsaid if at == last => runs_of_last(site, occurrence),
+                Run::Unsaid if index == last => runs_of_last(site, occurrence),
                 Run::Unsaid => vec![(Occurrence::Once, true)],
             };
             let each = found.iter().flat_map(|outer| {
                 runs.iter()
-                    .map(|(run, exact)| outer.inside(segment, run, *exact))
+                    .map(|(run, exact)| outer.child(segment, run, *exact))
             });
             found = each.collect();
         }
         found
     }
 
-    /// The keys and turns of the run that asks: its own, then those of the scopes around it.
+    /// Returns the keys and numbers of a run: its own, then those of the scopes around it.
     pub(super) fn keys(&self, scope: ScopeIndex, occurrence: &Occurrence) -> Vec<String> {
         let around = self.around(scope).filter_map(|scope| self.run_of(scope));
         std::iter::once(occurrence)
@@ -123,7 +125,7 @@ impl Engine {
             .collect()
     }
 
-    /// The scope in which a path begins.
+    /// Returns the scope in which a path begins.
     fn start(&self, from: Start, scope: ScopeIndex) -> Option<OperationId> {
         let is_top = |scope: &ScopeIndex| {
             let op = self.scope_op(*scope);
@@ -136,13 +138,13 @@ impl Engine {
         Some(self.scope_id(start?))
     }
 
-    /// Why it cannot be told whether the operation was recorded: it stood in a scope that has ended, and of those the
-    /// store gives nothing away.
+    /// Returns a report if the operation may have been recorded in a scope that has ended, and whose operations the
+    /// store does not return.
     fn hidden(&mut self, candidate: &Candidate, site: &'static Site) -> Option<String> {
         if self.limits.keeps_children {
             return None;
         }
-        for id in &candidate.around {
+        for id in &candidate.scopes {
             let Some(op) = self.index().get(id).copied() else {
                 continue;
             };
@@ -159,9 +161,9 @@ impl Engine {
         None
     }
 
-    /// The operation is recorded elsewhere, but not for `site`: it was given up with the scope it stood in. Where it
-    /// cannot be gone on with although it was not, that is the report.
-    fn given_up(&mut self, op: OpIndex, site: &'static Site) -> Option<Option<String>> {
+    /// Returns `Some` if `site` cannot take over the record: it was cancelled with its scope, or that scope has ended
+    /// and hides it, which is reported.
+    fn abandoned(&mut self, op: OpIndex, site: &'static Site) -> Option<Option<String>> {
         let status = self.operations[op.index()].record.status;
         if status == Status::Cancelled {
             return Some(None);
@@ -180,33 +182,33 @@ impl Engine {
         None
     }
 
-    /// What is wrong when another call site has claimed the record already: nothing, if that is its own.
-    fn taken(&self, op: OpIndex, site: &'static Site, exact: bool) -> Option<String> {
+    /// Returns a report if another call site with `was` has registered the record already.
+    fn second_successor(&self, op: OpIndex, site: &'static Site, exact: bool) -> Option<String> {
         let state = &self.operations[op.index()];
         let other = state.site.filter(|other| !std::ptr::eq(*other, site))?;
         (state.placement != Placement::Same && exact)
             .then(|| mismatch::two_successors(state, other, site))
     }
 
-    /// The function with these call sites runs, as `call` or as the handler.
+    /// Notes that the function with these call sites runs, as `call` or as the handler.
     pub(crate) fn runs_function(&mut self, call: Option<OpIndex>, sites: &'static [Site]) {
         self.functions.push((call, sites));
     }
 
-    /// Whether a call site elsewhere says that it stood in this scope before. What the scope holds has to be given
-    /// away after its end then, so that it shows whether that is true of this execution.
+    /// Returns whether a call site in another scope names this one with `was`. Its operations have to stay visible
+    /// after its end, so that the call site finds its record.
     pub(crate) fn is_vacated(&self, op: OpIndex) -> bool {
         self.operations[op.index()]
             .site
             .is_some_and(|site| site.vacated)
     }
 
-    /// What `op` has recorded of itself is no value, but a summary: what stands in it is given away.
-    pub(crate) fn shows_inside(&mut self, op: OpIndex) {
+    /// Notes that `op` has recorded a summary instead of a value, so that the store returns its children.
+    pub(crate) fn shows_children(&mut self, op: OpIndex) {
         self.operations[op.index()].hides_children = false;
     }
 
-    /// The new scopes around what was recorded elsewhere, as histories write them.
+    /// Returns the display names of new scopes around operations that were recorded in another scope.
     #[cfg(feature = "testing")]
     pub(crate) fn moved_into(&self) -> Vec<String> {
         let moved = self
@@ -219,70 +221,70 @@ impl Engine {
         new.map(|op| self.path(op)).collect()
     }
 
-    /// What the operation uses up counts where it was recorded: that scope hides it when it ends.
+    /// Returns the usage that `op` counts towards: that of the scope it was recorded in, which hides it when it ends.
     pub(super) fn used_by(&mut self, op: OpIndex) -> &mut Used {
         let state = &self.operations[op.index()];
         let (scope, home) = (state.scope, state.recorded_scope());
         let Some(home) = home else {
             return &mut self.scope(scope).used;
         };
-        match self.inside_of(home) {
+        match self.entered_scope(home) {
             Some(scope) => &mut self.scope(scope).used,
             None => &mut self.moved_out.entry(home).or_default().used,
         }
     }
 
-    /// A recorded operation was claimed: the scope it stands in has one fewer ahead.
+    /// Notes that a recorded operation was registered, in the scope it was recorded in.
     pub(super) fn registered_from(&mut self, op: OpIndex) {
         let state = &self.operations[op.index()];
         let scope = match state.recorded_scope() {
             None => Some(state.scope),
             Some(home) => {
                 self.moved_out.entry(home).or_default().operations += 1;
-                self.inside_of(home)
+                self.entered_scope(home)
             }
         };
         if let Some(scope) = scope {
-            let inside = self.scope(scope);
-            inside.ahead = inside.ahead.saturating_sub(1);
+            let scope = self.scope(scope);
+            scope.unregistered = scope.unregistered.saturating_sub(1);
         }
     }
 
-    /// The inside of the scope with this id, if it was entered.
-    fn inside_of(&mut self, scope: OperationId) -> Option<ScopeIndex> {
+    /// Returns the scope with this id, if it was entered.
+    fn entered_scope(&mut self, scope: OperationId) -> Option<ScopeIndex> {
         if scope == OperationId::ROOT {
             return Some(ScopeIndex::ROOT);
         }
         let op = self.index().get(&scope).copied()?;
-        self.operations[op.index()].inside
+        self.operations[op.index()].inner_scope
     }
 }
 
 impl Candidate {
-    fn inside(&self, segment: &Segment<'_>, run: &Occurrence, exact: bool) -> Self {
-        let mut around = self.around.clone();
-        around.push(self.id);
+    fn child(&self, segment: &Segment<'_>, run: &Occurrence, exact: bool) -> Self {
+        let mut scopes = self.scopes.clone();
+        scopes.push(self.id);
         Self {
             id: OperationId::of(self.id, segment.name, run),
             home: self.id,
-            around,
+            scopes,
             exact: self.exact && exact,
         }
     }
 }
 
-/// Call sites of functions that run, which say where they stood, and were not asked for what they recorded there:
-/// the scopes around them have ended, and answer for them.
-pub(super) struct TakenIn<'a> {
+/// Earlier paths of call sites that did not run, because the scopes around them have ended and were answered from their
+/// records.
+pub(super) struct InEndedScopes<'a> {
     paths: Vec<(Kind, Earlier<'a>)>,
 }
 
-impl<'a> TakenIn<'a> {
+impl<'a> InEndedScopes<'a> {
     pub(super) fn new(engine: &Engine) -> Self {
         let passed = |state: &&OperationState| {
             let known = state.is_recorded() || state.is_unrecorded();
             let ended = known && state.record.status.is_terminal();
-            ended && state.record.kind.is_scope() && state.inside.is_none()
+            ended && state.record.kind.is_scope() && state.inner_scope.is_none()
         };
         let passed: HashSet<*const Site> = engine
             .operations
@@ -294,8 +296,8 @@ impl<'a> TakenIn<'a> {
         for (call, sites) in &engine.functions {
             let call = call.and_then(|op| engine.operations[op.index()].site);
             for site in sites.iter().filter(|site| !site.was.is_empty()) {
-                let mut around = std::iter::successors(site.within, |at| sites[*at].within)
-                    .map(|at| &sites[at])
+                let mut around = std::iter::successors(site.within, |index| sites[*index].within)
+                    .map(|index| &sites[index])
                     .chain(call);
                 if around.any(|scope| passed.contains(&std::ptr::from_ref(scope))) {
                     let earlier = site.was.iter().filter_map(|path| Earlier::parse(path));
@@ -306,7 +308,7 @@ impl<'a> TakenIn<'a> {
         Self { paths }
     }
 
-    /// Whether one of them recorded `state`, as far as names tell.
+    /// Returns whether one of them recorded `state`, judging by names.
     pub(super) fn holds(&self, state: &OperationState, records: &IdMap<&OperationState>) -> bool {
         self.paths.iter().any(|(kind, path)| {
             let around = std::iter::successors(Some(state), |inner| {
@@ -319,15 +321,15 @@ impl<'a> TakenIn<'a> {
     }
 }
 
-/// The runs that are written with this key or turn.
+/// Returns the runs that are displayed with this key or number.
 fn runs_of(key: &str) -> Vec<(Occurrence, bool)> {
-    let turn = key.parse().ok().map(Occurrence::Ordered);
+    let ordered = key.parse().ok().map(Occurrence::Ordered);
     let keyed = Occurrence::Keyed(key.to_owned());
-    let runs = turn.into_iter().chain([keyed]);
+    let runs = ordered.into_iter().chain([keyed]);
     runs.map(|run| (run, true)).collect()
 }
 
-/// What a name without a key may stand for: the same run, or the only one of a site that was not in a loop.
+/// Returns the runs that a name without a key may mean: the same one, or the only one of a site outside loops.
 fn runs_of_last(site: &Site, occurrence: &Occurrence) -> Vec<(Occurrence, bool)> {
     let mut runs = vec![(occurrence.clone(), true)];
     let first = matches!(occurrence, Occurrence::Ordered(0) | Occurrence::Keyed(_));
@@ -337,11 +339,11 @@ fn runs_of_last(site: &Site, occurrence: &Occurrence) -> Vec<(Occurrence, bool)>
     runs
 }
 
-/// The key or turn of a run that is one of many.
+/// Returns the key or number of a run of a repeated call site.
 pub(super) fn key_of(run: &Occurrence) -> Option<String> {
     match run {
         Occurrence::Once => None,
-        Occurrence::Ordered(turn) => Some(turn.to_string()),
+        Occurrence::Ordered(number) => Some(number.to_string()),
         Occurrence::Keyed(key) => Some(key.clone()),
     }
 }

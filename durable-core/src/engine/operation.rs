@@ -5,12 +5,12 @@ use crate::OperationId;
 use crate::model::record::Record;
 use crate::model::site::Site;
 
-/// Number of an operation in an engine.
+/// Index of an operation in an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct OpIndex(u32);
 
 impl OpIndex {
-    pub(super) fn at(index: usize) -> Self {
+    pub(super) fn new(index: usize) -> Self {
         // More operations than this do not fit into memory.
         Self(u32::try_from(index).unwrap_or(u32::MAX))
     }
@@ -67,8 +67,8 @@ pub(super) struct OperationState {
     pub(super) persistence: Persistence,
     pub(super) placement: Placement,
     /// The scope inside it, if it is a scope that was entered.
-    pub(super) inside: Option<ScopeIndex>,
-    /// Whether its own value or error answered it, so that the operations in it were not needed.
+    pub(super) inner_scope: Option<ScopeIndex>,
+    /// Whether it was answered by its own value or error, without the operations in it.
     pub(super) hides_children: bool,
 }
 
@@ -82,7 +82,7 @@ impl OperationState {
             origin: Origin::Loaded,
             persistence: Persistence::Durable,
             placement: Placement::Same,
-            inside: None,
+            inner_scope: None,
             hides_children: false,
         }
     }

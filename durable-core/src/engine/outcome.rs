@@ -1,4 +1,4 @@
-//! A body ends.
+//! Outcomes of bodies, and what attempts leave for the next.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::model::payload::Payload;
 use crate::model::record::Status;
 
 impl Engine {
-    /// The body of `op` ended with a value. A value over the limit is a failure of the operation.
+    /// Ends `op` with a value. A value over the limit fails the operation.
     pub(crate) fn succeed(
         &mut self,
         op: OpIndex,
@@ -30,8 +30,8 @@ impl Engine {
                 self.path(op),
                 ErrorKind::TooLarge,
                 format!(
-                    "its value of {size} bytes is over {whose} of {limit}; return an id \
-                     or a summary instead, or give `codec = …`"
+                    "its value of {size} bytes is over {whose} of {limit}: return an id \
+                     or a summary instead, or use a smaller encoding (`codec = …`)"
                 ),
             );
             return self.fail(op, error.with_attempts(attempts), now);
@@ -45,7 +45,7 @@ impl Engine {
         );
     }
 
-    /// The scope `op` ended with a value that is rebuilt from its children on replay.
+    /// Ends the scope `op` with a value that is rebuilt from its children on replay.
     pub(crate) fn succeed_by_children(
         &mut self,
         op: OpIndex,
@@ -55,7 +55,7 @@ impl Engine {
         self.settle(op, Status::Succeeded, None, value_type, now);
     }
 
-    /// The operation ended with an error for good.
+    /// Ends `op` with an error.
     pub(crate) fn fail(&mut self, op: OpIndex, error: OperationError, now: Timestamp) {
         let error = error.shortened(self.limits.max_error);
         self.settle(op, Status::Failed, Some(Outcome::Error(error)), "", now);
@@ -69,10 +69,10 @@ impl Engine {
         value_type: &'static str,
         now: Timestamp,
     ) {
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         let state = &mut self.operations[op.index()];
         let record = &mut state.record;
-        // A scope whose value is rebuilt from its children was settled long ago.
+        // A scope whose value is rebuilt from its children has ended in an earlier invocation.
         if record.status.is_terminal() {
             return;
         }
@@ -87,13 +87,12 @@ impl Engine {
         if !value_type.is_empty() {
             record.value_type = Some(Cow::Borrowed(value_type));
         }
-        self.hide_inside(op);
+        self.hide_children(op);
         self.progressed();
         self.enqueue(op, true);
     }
 
-    /// An attempt failed and is to be repeated after `delay`; where there is no room for another one, it
-    /// was the last.
+    /// Records a failed attempt, which is repeated after `delay`. Without room for another one it was the last.
     pub(crate) fn retry(
         &mut self,
         op: OpIndex,
@@ -104,7 +103,7 @@ impl Engine {
         if !self.may_repeat(op) {
             return self.fail(op, error, now);
         }
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         let state = &mut self.operations[op.index()];
         state.record.status = Status::Pending;
         state.record.error = Some(error.shortened(self.limits.max_error));
@@ -113,15 +112,15 @@ impl Engine {
         self.enqueue(op, true);
     }
 
-    /// The checks of `op` carry a state of this type.
-    pub(crate) fn carries(&mut self, op: OpIndex, state_type: &'static str) {
+    /// Sets the type of the state that the checks of `op` pass on.
+    pub(crate) fn set_state_type(&mut self, op: OpIndex, state_type: &'static str) {
         let record = &mut self.operations[op.index()].record;
         if record.seq == 0 {
             record.state_type = Some(Cow::Borrowed(state_type));
         }
     }
 
-    /// A check is not satisfied yet: it is repeated with this state, and its type, after `delay`.
+    /// Records a check that is not satisfied yet. It is repeated after `delay` with this state of this type.
     pub(crate) fn check_again(
         &mut self,
         op: OpIndex,
@@ -130,13 +129,13 @@ impl Engine {
         now: Timestamp,
     ) {
         if !self.may_repeat(op) {
-            let message = "it is not satisfied, and its execution has used up its operations; check less often, or \
-                           go on with a fresh history with `continue_as!`";
+            let message = "it is not satisfied, and its execution has used up its operations: check less often, or \
+                           continue with a fresh history with `continue_as!`";
             let error = OperationError::new(self.path(op), ErrorKind::TooLarge, message);
             let checks = self.attempt(op);
             return self.fail(op, error.with_attempts(checks), now);
         }
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         let record = &mut self.operations[op.index()].record;
         record.status = Status::Pending;
         record.payload = Some(state);
@@ -147,14 +146,14 @@ impl Engine {
         self.enqueue(op, true);
     }
 
-    /// The state that the last check of `op` left for the next, and when the first began.
-    pub(crate) fn carried(&self, op: OpIndex) -> (Option<Payload>, Timestamp) {
+    /// Returns the state that the last check of `op` left for the next, and when the first began.
+    pub(crate) fn poll_state(&self, op: OpIndex) -> (Option<Payload>, Timestamp) {
         let record = &self.operations[op.index()].record;
         (record.payload.clone(), record.started_at)
     }
 
-    /// The item after the last of the batch `op` that begins with item `start`: what is recorded,
-    /// halved if it was cut off, else what is planned.
+    /// Returns the end of the batch `op` that begins with item `start`: the recorded one, the batch halved if it was
+    /// interrupted, or `planned`.
     pub(crate) fn batch_end(&mut self, op: OpIndex, start: u64, planned: u64) -> u64 {
         let state = &self.operations[op.index()];
         let Some(end) = state.record.extent else {
@@ -164,7 +163,7 @@ impl Engine {
         {
             return end;
         }
-        // A service keeps what was planned first, so that all halvings are made up for.
+        // A service keeps the end that was planned first, so all halvings are applied to it.
         let times = match self.limits.service_driven {
             true => self.recorded_interruptions(op) + 1,
             false => 1,
@@ -173,47 +172,47 @@ impl Engine {
         start + left.unwrap_or_default().max(1)
     }
 
-    /// The batch `op` covers the items up to this one.
-    pub(crate) fn extend(&mut self, op: OpIndex, extent: u64) {
+    /// Sets the end of the batch `op`: the item after its last.
+    pub(crate) fn set_extent(&mut self, op: OpIndex, extent: u64) {
         self.operations[op.index()].record.extent = Some(extent);
     }
 
-    /// How long the settled operation `op` took, and how often it was cut off.
-    pub(crate) fn took(&self, op: OpIndex) -> (Duration, u32) {
+    /// Returns how long the finished operation `op` took, and how often it was interrupted.
+    pub(crate) fn duration_and_interruptions(&self, op: OpIndex) -> (Duration, u32) {
         let record = &self.operations[op.index()].record;
         let ended = record.ended_at.unwrap_or(record.started_at);
         (ended.since(record.started_at), record.interruptions)
     }
 
-    /// The execution ends with this error before its handler does; the first one counts.
+    /// Ends the execution with this error before its handler returns. The first error counts.
     pub(crate) fn end_execution(&mut self, error: OperationError) {
         self.unwinding.get_or_insert(error);
     }
 
-    /// Why the execution ends before its handler does, if it does.
+    /// Returns the error that ends the execution before its handler returns, if any.
     pub(crate) fn unwinding(&self) -> Option<&OperationError> {
         self.unwinding.as_ref()
     }
 
-    /// When `op` ended, and the number of its record.
+    /// Returns when `op` ended, and the sequence number of its record.
     pub(crate) fn finished(&self, op: OpIndex) -> (Option<Timestamp>, u64) {
         let record = &self.operations[op.index()].record;
         (record.ended_at, record.seq)
     }
 
-    /// The number of the attempt that would begin now.
+    /// Returns the number of the attempt that would begin now.
     pub(crate) fn next_attempt(&self, op: OpIndex) -> u32 {
         let state = &self.operations[op.index()];
-        let goes_on = state.is_replayed() && state.record.status == Status::Started;
-        state.record.attempt + u32::from(!goes_on)
+        let is_interrupted = state.is_replayed() && state.record.status == Status::Started;
+        state.record.attempt + u32::from(!is_interrupted)
     }
 
-    /// Attempts begun of `op`.
+    /// Returns how many attempts of `op` have begun.
     pub(crate) fn attempt(&self, op: OpIndex) -> u32 {
         self.operations[op.index()].record.attempt
     }
 
-    /// Whether what was last queued of `op` has been acknowledged.
+    /// Returns whether the store has acknowledged the latest state of `op`.
     pub(crate) fn is_durable(&self, op: OpIndex) -> bool {
         self.operations[op.index()].is_durable()
     }

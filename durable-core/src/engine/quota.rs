@@ -1,4 +1,4 @@
-//! What an execution may use up in all: operations and bytes, where its store has a limit.
+//! Limits of a store on the operations and bytes of one execution.
 
 use super::{Engine, OpIndex, Outcome};
 use crate::OperationId;
@@ -6,25 +6,26 @@ use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::record::{Kind, Record, Status};
 
-/// A word is said when this share, in percent, is used up.
+/// Percentage of a limit from which on its usage is reported.
 const WARN_AT: u64 = 80;
 
 #[derive(Debug, Default)]
 pub(super) struct Quota {
-    /// Bytes that checkpoints of the execution have written so far, as far as its records tell.
+    /// Bytes that checkpoints of the execution have written, judging by its records.
     bytes: u64,
-    /// Attempts and checks beyond the first of an operation: a service counts each as one more.
+    /// Attempts and checks after the first of an operation. A service counts each as another operation.
     repeats: u64,
-    /// What had been used up by operations that the store did not load: those in scopes that are over.
+    /// Usage of operations that the store did not load because their scopes have ended.
     hidden: Used,
-    /// What such scopes have added in this invocation, and how many operations of that no record tells of.
-    added: Used,
-    untold: u64,
+    /// Usage that scopes have hidden in this invocation.
+    newly_hidden: Used,
+    /// Number of hidden operations that no record counts yet.
+    uncounted: u64,
     warned_of_operations: bool,
     warned_of_bytes: bool,
 }
 
-/// What operations have used up.
+/// Usage of operations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Used {
     pub(super) operations: u64,
@@ -32,7 +33,7 @@ pub(super) struct Used {
 }
 
 impl Used {
-    /// What an operation that was loaded had used up.
+    /// Returns the usage of a loaded operation.
     pub(super) fn of(record: &Record) -> Self {
         Self {
             operations: 1 + repeats(record),
@@ -46,18 +47,18 @@ impl Used {
     }
 }
 
-/// Name of what tells how much is hidden in scopes that are over: none that a call site can have.
+/// Name of internal operations that record the usage hidden in ended scopes. No call site can have it.
 const COUNT: &str = "#count";
-/// So many hidden operations are worth one that tells of them, when the invocation may be about to end.
-const WORTH_TELLING: u64 = 8;
+/// Number of hidden operations from which on they are counted in a record, when the invocation may be about to end.
+const MIN_COUNTED: u64 = 8;
 
 impl Quota {
     pub(super) fn of(records: &[Record], service_driven: bool) -> Self {
-        let told = records.iter().rev().find(|record| record.name == COUNT);
-        let told = told
+        let count = records.iter().rev().find(|record| record.name == COUNT);
+        let count = count
             .filter(|_| service_driven)
             .and_then(|record| record.payload.as_ref());
-        let hidden = told.and_then(|told| serde_json::from_slice::<(u64, u64)>(&told.data).ok());
+        let hidden = count.and_then(|count| serde_json::from_slice::<(u64, u64)>(&count.data).ok());
         let (operations, bytes) = hidden.unwrap_or_default();
         let seen: u64 = records.iter().map(|record| record.size() as u64).sum();
         Self {
@@ -73,19 +74,19 @@ impl Quota {
     }
 }
 
-/// How often an operation was to be repeated: every attempt but the last of one that has ended or runs.
+/// Returns how often an operation was repeated: its attempts, without the last of one that has ended or runs.
 fn repeats(record: &Record) -> u64 {
     u64::from(record.attempt) - u64::from(record.status != Status::Pending && record.attempt > 0)
 }
 
-/// What is left for call sites: a hundredth is held back for what ends the execution in order, such
-/// as undo bodies.
-fn open(max: u64) -> u64 {
+/// Returns the part of `max` that call sites may use. A hundredth is reserved for ending the execution in order, for
+/// instance for undo bodies.
+fn usable(max: u64) -> u64 {
     max - max.div_ceil(100).min(max)
 }
 
 impl Engine {
-    /// Operations so far, as the store counts them.
+    /// Returns the number of operations so far, as the store counts them.
     fn operations(&self) -> u64 {
         let repeats = if self.limits.service_driven {
             self.quota.repeats
@@ -95,78 +96,81 @@ impl Engine {
         self.next_seq - 1 + repeats + self.quota.hidden.operations
     }
 
-    /// The scope `op` has ended. Where that hides what stands in it from the invocations to come, it is added to
-    /// what they have to be told.
-    pub(super) fn hide_inside(&mut self, op: OpIndex) {
+    /// Counts the usage of what is in the scope `op`, which has ended, if the store no longer loads it.
+    pub(super) fn hide_children(&mut self, op: OpIndex) {
         let state = &self.operations[op.index()];
         let hides = state.record.kind.is_scope()
             && !state.is_unrecorded()
             && !state.record.needs_children();
-        let Some(inside) = state
-            .inside
+        let Some(scope) = state
+            .inner_scope
             .filter(|_| hides && !self.limits.keeps_children)
         else {
             return;
         };
-        let mut scopes = vec![inside];
+        let mut scopes = vec![scope];
         while let Some(scope) = scopes.pop() {
             let scope = self.scope(scope);
             scopes.extend(&scope.scopes);
             let used = std::mem::take(&mut scope.used);
-            self.quota.added.add(used);
-            self.quota.untold += used.operations;
+            self.quota.newly_hidden.add(used);
+            self.quota.uncounted += used.operations;
         }
     }
 
-    /// Adds a record of what is hidden, where enough has become so: it rides with what is written anyway.
+    /// Adds a record of the hidden usage to a batch that is written anyway, if it is large enough.
     pub(super) fn count_hidden(&mut self, records: &mut Vec<Record>) {
-        let Some(max) = self.limits.max_operations.filter(|_| self.quota.untold > 0) else {
+        let Some(max) = self
+            .limits
+            .max_operations
+            .filter(|_| self.quota.uncounted > 0)
+        else {
             return;
         };
-        let may_rest = |record: &Record| match record.status {
+        let may_suspend = |record: &Record| match record.status {
             Status::Pending => true,
             Status::Started => record.kind == Kind::Wait || record.kind.is_external(),
             _ => false,
         };
-        let least = match records.iter().any(may_rest) {
-            true => WORTH_TELLING.min(max / 100),
+        let least = match records.iter().any(may_suspend) {
+            true => MIN_COUNTED.min(max / 100),
             false => max / 100,
         };
-        // What is held back is not for this.
-        if records.is_empty() || self.quota.untold < least.max(1) || self.is_full() {
+        // The reserve is not used for this.
+        if records.is_empty() || self.quota.uncounted < least.max(1) || self.is_full() {
             return;
         }
-        let mut told = self.quota.hidden;
-        told.add(self.quota.added);
+        let mut total = self.quota.hidden;
+        total.add(self.quota.newly_hidden);
         let (root, (id, occurrence)) = (OperationId::ROOT, self.next_internal(COUNT));
         let (seq, now) = (self.next_seq, self.latest);
         let mut count = Record::started(seq, id, root, Kind::Record, COUNT, occurrence, now);
         count.label = Some("count".to_owned());
         (count.status, count.ended_at) = (Status::Succeeded, Some(now));
-        let text = format!("[{},{}]", told.operations, told.bytes);
+        let text = format!("[{},{}]", total.operations, total.bytes);
         count.payload = Some(Payload::json(text));
         self.next_seq += 1;
-        self.quota.untold = 0;
+        self.quota.uncounted = 0;
         records.push(count.clone());
         self.add_internal(count);
     }
 
-    /// Whether there is no room for another operation of a call site's.
+    /// Returns whether there is no room for another operation of a call site.
     pub(super) fn is_full(&self) -> bool {
         let max = self.limits.max_operations;
-        max.is_some_and(|max| self.operations() >= open(max))
+        max.is_some_and(|max| self.operations() >= usable(max))
     }
 
-    /// Makes room for one more attempt of `op`, where there is any.
+    /// Reserves room for another attempt of `op`. Returns whether there is any.
     pub(super) fn may_repeat(&mut self, op: OpIndex) -> bool {
-        let takes_back = self.operations[op.index()].record.kind == Kind::Undo;
-        let may = !self.limits.service_driven || takes_back || !self.is_full();
-        self.quota.repeats += u64::from(may);
-        self.used_by(op).operations += u64::from(may);
-        may
+        let is_undo = self.operations[op.index()].record.kind == Kind::Undo;
+        let may_repeat = !self.limits.service_driven || is_undo || !self.is_full();
+        self.quota.repeats += u64::from(may_repeat);
+        self.used_by(op).operations += u64::from(may_repeat);
+        may_repeat
     }
 
-    /// Why `op` cannot begin, if its execution has used up its operations.
+    /// Returns an error if `op` cannot begin because its execution has used up its operations.
     pub(super) fn refusal(&self, op: OpIndex) -> Option<OperationError> {
         let state = &self.operations[op.index()];
         let begins =
@@ -177,7 +181,7 @@ impl Engine {
         let max = self.limits.max_operations.unwrap_or_default();
         let message = format!(
             "it would be operation {} and this store holds at most {max} in one execution, of which a hundredth is \
-             held back for its end; do more per step with `batches!`, or go on with a fresh history with \
+             reserved for its end: do more per step with `batches!`, or continue with a fresh history with \
              `continue_as!`",
             self.operations() + 1
         );
@@ -188,8 +192,7 @@ impl Engine {
         ))
     }
 
-    /// The outcome of an operation that is refused; of one that can have no error, none: then the
-    /// execution ends with it.
+    /// Returns the outcome of an operation that is refused. If it cannot have an error, ends the execution with it.
     pub(super) fn refused(&mut self, op: OpIndex, error: OperationError) -> Option<Outcome> {
         let kind = self.operations[op.index()].record.kind;
         if matches!(kind, Kind::Wait | Kind::Map | Kind::Parallel | Kind::Race) {
@@ -199,28 +202,27 @@ impl Engine {
         Some(Outcome::Error(error))
     }
 
-    /// Bytes that the value of one operation may have now, and what limits it.
+    /// Returns how many bytes the value of one operation may have now, and the name of that limit.
     pub(super) fn room(&self) -> (usize, &'static str) {
         let value = (self.limits.max_value, "the store's limit");
         let Some(max) = self.limits.max_total_bytes else {
             return value;
         };
-        let left = usize::try_from(open(max).saturating_sub(self.quota.bytes));
+        let left = usize::try_from(usable(max).saturating_sub(self.quota.bytes));
         match left {
-            Ok(left) if left < value.0 => (
-                left,
-                "what is left of the bytes that one execution may write,",
-            ),
+            Ok(left) if left < value.0 => {
+                (left, "the rest of the bytes that one execution may write,")
+            }
             _ => value,
         }
     }
 
-    /// Whether an operation may have this value now.
+    /// Returns whether an operation may have this value now.
     pub(crate) fn has_room(&self, payload: &Payload) -> bool {
         self.limits.stored(payload) <= self.room().0
     }
 
-    /// What is to be said about quotas that are nearly used up; once each.
+    /// Returns a warning about a limit that is nearly reached, once for each limit.
     pub(crate) fn quota_warning(&mut self) -> Option<String> {
         let nearly = |used: u64, max: Option<u64>| {
             max.filter(|max| used.saturating_mul(100) >= max.saturating_mul(WARN_AT))
@@ -236,8 +238,8 @@ impl Engine {
             let last = last().unwrap_or_default();
             self.quota.warned_of_operations = true;
             return Some(format!(
-                "{operations} of the {max} operations that one execution may have are used up, the last by `{last}`: \
-                 do more per step with `batches!`, or go on with a fresh history with `continue_as!`"
+                "{operations} of the {max} operations that one execution may have are used, the last by `{last}`: \
+                 do more per step with `batches!`, or continue with a fresh history with `continue_as!`"
             ));
         }
         if let Some(max) = nearly(bytes, self.limits.max_total_bytes)
@@ -246,8 +248,8 @@ impl Engine {
             let last = last().unwrap_or_default();
             self.quota.warned_of_bytes = true;
             return Some(format!(
-                "{bytes} of the {max} bytes that one execution may write are used up, the last by `{last}`: keep the \
-                 bulk elsewhere and record where it is"
+                "{bytes} of the {max} bytes that one execution may write are used, the last by `{last}`: store large \
+                 data elsewhere and record where it is"
             ));
         }
         None

@@ -1,4 +1,4 @@
-//! A call site takes its place in the history.
+//! Registration: a call site takes its place in the history.
 
 use super::operation::Persistence;
 use super::quota::Used;
@@ -10,42 +10,41 @@ use crate::model::record::{Kind, Record, Status};
 use crate::model::site::{Repeat, Site};
 use crate::{Occurrence, OperationId};
 
-/// What tells this run of a call site apart, as far as the caller knows.
+/// What a call site passes to tell its runs apart.
 #[derive(Debug)]
 pub(crate) enum RunKey {
-    /// The site says it all: once, or the next turn.
+    /// Nothing: the call site runs once, or its runs are numbered.
     FromSite,
-    /// The user's key.
+    /// A key that the user chose.
     Key(String),
 }
 
 impl Engine {
-    /// The operation that `site` stands for in this scope, claimed for this invocation.
+    /// Registers a run of `site` in a scope and returns its operation.
     ///
-    /// A operation that cannot be right (another kind is recorded, or the identity was claimed before)
-    /// stops the invocation.
+    /// Stops the invocation if the record does not fit: it has another kind, or was registered before.
     pub(crate) fn register(
         &mut self,
         scope: ScopeIndex,
         site: &'static Site,
-        turn: RunKey,
+        run: RunKey,
     ) -> OpIndex {
         let (parent, records) = (self.scope(scope).id, self.scope(scope).records);
-        let occurrence = match (turn, site.repeat) {
+        let occurrence = match (run, site.repeat) {
             (RunKey::Key(key), _) => Occurrence::Keyed(key),
             (RunKey::FromSite, Repeat::Ordered) => {
-                Occurrence::Ordered(self.scope(scope).take_turn(site))
+                Occurrence::Ordered(self.scope(scope).next_occurrence(site))
             }
             (RunKey::FromSite, _) => Occurrence::Once,
         };
-        // In a branch without a record, those of its siblings look the same: only the id tells.
-        let by_look = parent == records && !self.limits.service_driven;
-        if by_look && self.is_expected(parent, site, &occurrence) {
-            return self.register_known(OpIndex::at(self.expected), scope, site, &occurrence);
+        // In a branch without a record, the records of its siblings have the same parent: only the id differs.
+        let compares_fields = parent == records && !self.limits.service_driven;
+        if compares_fields && self.is_expected(parent, site, &occurrence) {
+            return self.register_known(OpIndex::new(self.expected), scope, site, &occurrence);
         }
         let id = OperationId::of(parent, site.name, &occurrence);
         if self.limits.service_driven && self.is_expected_id(id) {
-            return self.register_known(OpIndex::at(self.expected), scope, site, &occurrence);
+            return self.register_known(OpIndex::new(self.expected), scope, site, &occurrence);
         }
         let index = self.index();
         let known = index.get(&id).copied();
@@ -56,8 +55,8 @@ impl Engine {
         match known {
             Some(op) => self.register_known(op, scope, site, &occurrence),
             None => {
-                let op = OpIndex::at(self.operations.len());
-                let order = self.place_live(scope);
+                let op = OpIndex::new(self.operations.len());
+                let order = self.live_order(scope);
                 let state = OperationState::live(id, records, site, occurrence, order, scope);
                 self.operations.push(state);
                 self.note_timer(scope, site, op);
@@ -67,8 +66,8 @@ impl Engine {
         }
     }
 
-    /// Whether the record after the one claimed last is the one asked for. Then neither a hash nor
-    /// a look-up is needed, which makes a replay in the recorded order several times faster.
+    /// Returns whether the record after the one registered last fits. Then neither a hash nor a lookup is needed,
+    /// which makes a replay in the recorded order several times faster.
     fn is_expected(&self, parent: OperationId, site: &Site, occurrence: &Occurrence) -> bool {
         self.operations.get(self.expected).is_some_and(|state| {
             state.is_recorded()
@@ -79,7 +78,7 @@ impl Engine {
         })
     }
 
-    /// The same where only the id tells: no look-up is needed at least.
+    /// Does the same by id, which still saves the lookup.
     fn is_expected_id(&self, id: OperationId) -> bool {
         let expected = self.operations.get(self.expected);
         expected.is_some_and(|state| state.is_recorded() && state.record.id == id)
@@ -100,10 +99,10 @@ impl Engine {
         state.site = Some(site);
         state.scope = scope;
         let (recorded, moved) = (state.is_recorded(), state.recorded_scope().is_some());
-        // Only where scopes hide what stands in them.
+        // Only needed if the store hides the operations of ended scopes.
         let used = (!self.limits.keeps_children).then(|| Used::of(&state.record));
         if site.kind.is_scope() && state.record.occurrence != *run {
-            self.runs_now.insert(op, run.clone());
+            self.current_occurrences.insert(op, run.clone());
         }
         self.note_timer(scope, site, op);
         if recorded {
@@ -131,13 +130,12 @@ impl Engine {
         let operations = &self.operations;
         self.index.get_or_insert_with(|| {
             let ops = operations.iter().enumerate();
-            ops.map(|(at, state)| (state.record.id, OpIndex::at(at)))
+            ops.map(|(index, state)| (state.record.id, OpIndex::new(index)))
                 .collect()
         })
     }
 
-    /// `op` leaves no record, unless it has left one. What stands in it is recorded as part of what
-    /// is around it.
+    /// Makes `op` unrecorded, unless it has a record. The operations in it are recorded under the scope around it.
     pub(crate) fn leave_no_record(&mut self, op: OpIndex) {
         let state = &mut self.operations[op.index()];
         if !state.is_recorded() {
@@ -145,12 +143,12 @@ impl Engine {
         }
     }
 
-    /// Whether `op` leaves no record.
-    pub(crate) fn is_bare(&self, op: OpIndex) -> bool {
+    /// Returns whether `op` is unrecorded.
+    pub(crate) fn is_unrecorded(&self, op: OpIndex) -> bool {
         self.operations[op.index()].is_unrecorded()
     }
 
-    /// `op` has ended like this, as the record of what is around it says.
+    /// Ends `op` with an outcome that is recorded with the scope around it.
     pub(crate) fn answer_with(&mut self, op: OpIndex, outcome: Outcome) {
         let state = &mut self.operations[op.index()];
         state.persistence = Persistence::Unrecorded;
@@ -162,34 +160,34 @@ impl Engine {
         };
     }
 
-    /// The value that is recorded of `op`.
+    /// Returns the recorded value of `op`.
     pub(crate) fn value(&self, op: OpIndex) -> Option<Payload> {
         self.operations[op.index()].record.payload.clone()
     }
 
-    /// `op` is asked for with the input of this fingerprint. Where another one is recorded, its outcome
-    /// is that of something else.
-    pub(crate) fn called_with(&mut self, op: OpIndex, input: &Input) {
+    /// Compares the input of `op` with the recorded fingerprint. Stops the invocation if they differ, because the
+    /// recorded outcome belongs to another input.
+    pub(crate) fn check_input(&mut self, op: OpIndex, input: &Input) {
         let state = &mut self.operations[op.index()];
-        let given = input.fingerprint(state.record.id);
-        let report = match (given, state.record.fingerprint) {
+        let fingerprint = input.fingerprint(state.record.id);
+        let report = match (fingerprint, state.record.fingerprint) {
             (Err(error), _) => mismatch::no_fingerprint(state, error),
-            (Ok(given), Some(recorded))
-                if given != recorded && !input.matches_rounded(state.record.id, recorded) =>
+            (Ok(current), Some(recorded))
+                if current != recorded && !input.matches_rounded(state.record.id, recorded) =>
             {
                 mismatch::other_input(state)
             }
-            (Ok(given), None) if state.record.seq == 0 => {
-                state.record.fingerprint = Some(given);
+            (Ok(current), None) if state.record.seq == 0 => {
+                state.record.fingerprint = Some(current);
                 return;
             }
-            // The same input, or one from before its fingerprint was recorded.
+            // The same input, or a record without a fingerprint from an earlier build.
             (Ok(_), _) => return,
         };
         self.halt(StopReason::Blocked(report));
     }
 
-    /// `op` runs the function of this name, for reports.
+    /// Notes that `op` runs the function of this name, for reports.
     pub(crate) fn calls(&mut self, op: OpIndex, function: &str, sites: &'static [Site]) {
         self.runs_function(Some(op), sites);
         let record = &mut self.operations[op.index()].record;
@@ -198,7 +196,7 @@ impl Engine {
         }
     }
 
-    /// How this run is to be written in histories; kept from the first time on.
+    /// Sets the display name of `op`, unless it is recorded.
     pub(crate) fn label(&mut self, op: OpIndex, label: impl FnOnce() -> String) {
         let state = &mut self.operations[op.index()];
         let record = &mut state.record;

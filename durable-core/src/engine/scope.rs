@@ -1,7 +1,7 @@
-//! Where an operation stands among its siblings.
+//! Scopes, and the order of the operations in them.
 //!
-//! Orders are spaced out, so that an operation inserted between two recorded ones gets a number
-//! between theirs and does not look moved on the next replay.
+//! Order numbers have gaps, so that an operation inserted between two recorded ones gets a number
+//! between theirs and does not count as moved on the next replay.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -11,16 +11,16 @@ use super::{Engine, IdMap, OpIndex, OperationState};
 use crate::model::site::Site;
 use crate::{Occurrence, OperationId};
 
-/// What tells the operations of one scope apart.
+/// Names and occurrences of the operations in a scope.
 pub(super) type Runs = Vec<(Cow<'static, str>, Occurrence)>;
 
-/// So many are looked for in every branch.
-const MOST_RUNS: usize = 64;
+/// Maximum number of runs that are looked up in every branch.
+const MAX_RUNS: usize = 64;
 
-/// Room for twenty insertions at one place.
+/// Gap between order numbers. Leaves room for twenty insertions at one position.
 const SPACING: u64 = 1 << 20;
 
-/// Which of the scopes entered in this invocation.
+/// Index of a scope that was entered in this invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ScopeIndex(usize);
 
@@ -32,26 +32,27 @@ impl ScopeIndex {
     }
 }
 
-/// A scope that was entered in this invocation.
+/// Scope that was entered in this invocation.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) id: OperationId,
-    /// The scope that the records of what stands in it name: another one where this has no record.
+    /// The scope that records of operations in it name as their parent: an outer one if it is unrecorded.
     pub(super) records: OperationId,
-    /// The operation whose inside this is; none for the handler's own.
+    /// Its operation. `None` for the scope of the handler.
     pub(super) op: Option<OpIndex>,
-    /// Whether it is over, so that nothing in it is written any more.
+    /// Whether it has ended, so that nothing in it is recorded any more.
     pub(super) closed: bool,
-    /// Turns taken so far by the sites whose turn is their identity.
-    turns: Vec<(&'static Site, u64)>,
-    /// Timers claimed directly in it, and the scopes entered in it: what ends when it does.
+    /// Last occurrence of each call site whose runs are numbered.
+    occurrences: Vec<(&'static Site, u64)>,
+    /// Timers registered directly in it. They end with it.
     pub(super) timers: Vec<OpIndex>,
+    /// Scopes entered directly in it. They end with it.
     pub(super) scopes: Vec<ScopeIndex>,
-    /// The highest order claimed so far.
+    /// The highest order registered so far.
     pub(super) last: u64,
-    /// Recorded operations directly in it that were not claimed yet.
-    pub(super) ahead: usize,
-    /// What operations directly in it have used up.
+    /// Number of recorded operations directly in it that are not registered yet.
+    pub(super) unregistered: usize,
+    /// Usage of the operations directly in it.
     pub(super) used: Used,
 }
 
@@ -62,34 +63,34 @@ impl Scope {
             records,
             op,
             closed: false,
-            turns: Vec::new(),
+            occurrences: Vec::new(),
             timers: Vec::new(),
             scopes: Vec::new(),
             last: 0,
-            ahead: 0,
+            unregistered: 0,
             used: Used::default(),
         }
     }
 
-    /// The next turn of `site`, from 0.
-    pub(super) fn take_turn(&mut self, site: &'static Site) -> u64 {
+    /// Returns the number of the next run of `site`, from 0.
+    pub(super) fn next_occurrence(&mut self, site: &'static Site) -> u64 {
         match self
-            .turns
+            .occurrences
             .iter_mut()
             .find(|(of, _)| std::ptr::eq(*of, site))
         {
-            Some((_, turn)) => {
-                *turn += 1;
-                *turn
+            Some((_, number)) => {
+                *number += 1;
+                *number
             }
             None => {
-                self.turns.push((site, 0));
+                self.occurrences.push((site, 0));
                 0
             }
         }
     }
 
-    /// A place after everything claimed so far and before the next recorded operation.
+    /// Returns an order after everything registered so far and before the next recorded operation.
     fn next_order(&self, recorded: &[u64]) -> u64 {
         let following = recorded.partition_point(|order| *order <= self.last);
         match recorded.get(following) {
@@ -100,74 +101,75 @@ impl Scope {
 }
 
 impl Engine {
-    /// The inside of `op`.
+    /// Opens the scope of `op`.
     pub(crate) fn open_scope(&mut self, op: OpIndex) -> ScopeIndex {
         let state = &self.operations[op.index()];
-        let (id, around, recorded) = (state.record.id, state.scope, state.is_recorded());
+        let (id, outer, recorded) = (state.record.id, state.scope, state.is_recorded());
         let records = if state.is_unrecorded() {
-            self.scopes[around.0].records
+            self.scopes[outer.0].records
         } else {
             id
         };
         let mut scope = Scope::new(id, records, Some(op));
         if recorded {
-            scope.ahead = self.recorded_in(id);
+            scope.unregistered = self.recorded_in(id);
         }
         if let Some(moved) = self.moved_out.get_mut(&id) {
-            scope.ahead = scope.ahead.saturating_sub(moved.operations);
+            scope.unregistered = scope.unregistered.saturating_sub(moved.operations);
             scope.used.add(std::mem::take(&mut moved.used));
         }
         let index = ScopeIndex(self.scopes.len());
-        self.operations[op.index()].inside.get_or_insert(index);
+        self.operations[op.index()].inner_scope.get_or_insert(index);
         self.scopes.push(scope);
-        self.scopes[around.0].scopes.push(index);
+        self.scopes[outer.0].scopes.push(index);
         index
     }
 
-    /// Whether the code of the scope ran before: it has ended, or records directly in it still wait to
-    /// be claimed.
+    /// Returns whether the code of the scope ran before: it has ended, or some records directly in it are not
+    /// registered yet.
     pub(crate) fn is_replaying(&self, index: ScopeIndex) -> bool {
         let scope = &self.scopes[index.0];
         let ended = |op: OpIndex| {
             let state = &self.operations[op.index()];
             state.is_recorded() && state.record.status.is_terminal()
         };
-        scope.ahead > 0 || scope.op.is_some_and(ended)
+        scope.unregistered > 0 || scope.op.is_some_and(ended)
     }
 
-    /// Finds the records that stand in a branch without a record of its own. They name another scope,
-    /// so each name and occurrence there is tried; where these are too many, none is found.
-    pub(crate) fn look_ahead(&mut self, index: ScopeIndex) {
+    /// Counts the records in an unrecorded branch. They name an outer scope as their parent, so each name and
+    /// occurrence recorded there is looked up in the branch. Does nothing if these are too many.
+    pub(crate) fn count_unregistered(&mut self, index: ScopeIndex) {
         let (id, records) = (self.scopes[index.0].id, self.scopes[index.0].records);
         if id == records {
             return;
         }
         let runs = self.runs.remove(&records).unwrap_or_else(|| {
-            let inside =
+            let is_inside =
                 |state: &&OperationState| state.is_recorded() && state.record.parent == records;
             let records = self
                 .operations
                 .iter()
-                .filter(inside)
+                .filter(is_inside)
                 .map(|state| &state.record);
             let runs: HashSet<_> = records
                 .map(|record| (record.name.clone(), record.occurrence.clone()))
                 .collect();
             runs.into_iter().collect()
         });
-        if runs.len() <= MOST_RUNS {
+        if runs.len() <= MAX_RUNS {
             let ids = runs
                 .iter()
                 .map(|(name, run)| OperationId::of(id, name, run));
-            let found = self.index();
-            let ahead: Vec<OpIndex> = ids.filter_map(|id| found.get(&id).copied()).collect();
-            let ahead = ahead.iter();
-            let ahead = ahead.filter(|op| self.operations[op.index()].site.is_none());
-            self.scopes[index.0].ahead = ahead.count();
+            let known = self.index();
+            let found: Vec<OpIndex> = ids.filter_map(|id| known.get(&id).copied()).collect();
+            let found = found.iter();
+            let unregistered = found.filter(|op| self.operations[op.index()].site.is_none());
+            self.scopes[index.0].unregistered = unregistered.count();
         }
         self.runs.insert(records, runs);
     }
 
+    /// Returns how many operations are recorded directly in a scope.
     pub(super) fn recorded_in(&mut self, scope: OperationId) -> usize {
         self.orders().get(&scope).map_or(0, Vec::len)
     }
@@ -187,7 +189,7 @@ impl Engine {
         })
     }
 
-    /// Whether a scope, or one around it, is over.
+    /// Returns whether a scope, or one around it, has ended.
     pub(super) fn is_closed(&self, index: ScopeIndex) -> bool {
         let scope = &self.scopes[index.0];
         scope.closed
@@ -196,7 +198,7 @@ impl Engine {
                 .is_some_and(|op| self.is_closed(self.operations[op.index()].scope))
     }
 
-    /// The scope and those around it, the innermost first.
+    /// Returns the scope and those around it, the innermost first.
     pub(super) fn around(&self, index: ScopeIndex) -> impl Iterator<Item = ScopeIndex> {
         std::iter::successors(Some(index), |scope| {
             let op = self.scopes[scope.0].op?;
@@ -204,7 +206,7 @@ impl Engine {
         })
     }
 
-    /// The operation whose inside the scope is; none for the handler's own.
+    /// Returns the operation of a scope. `None` for the scope of the handler.
     pub(super) fn scope_op(&self, index: ScopeIndex) -> Option<OpIndex> {
         self.scopes[index.0].op
     }
@@ -213,25 +215,25 @@ impl Engine {
         self.scopes[index.0].id
     }
 
-    /// Which run of its call site the scope is, as the code has it today.
+    /// Returns which run of its call site the scope is in the current code.
     pub(super) fn run_of(&self, index: ScopeIndex) -> Option<&Occurrence> {
         let op = self.scopes[index.0].op?;
-        let now = self.runs_now.get(&op);
-        Some(now.unwrap_or(&self.operations[op.index()].record.occurrence))
+        let current = self.current_occurrences.get(&op);
+        Some(current.unwrap_or(&self.operations[op.index()].record.occurrence))
     }
 
-    /// The scopes entered so far.
+    /// Returns the scopes entered so far.
     pub(super) fn entered(&self) -> impl Iterator<Item = (OperationId, ScopeIndex)> {
         let scopes = self.scopes.iter().enumerate();
-        scopes.map(|(at, scope)| (scope.id, ScopeIndex(at)))
+        scopes.map(|(index, scope)| (scope.id, ScopeIndex(index)))
     }
 
     pub(super) fn scope(&mut self, index: ScopeIndex) -> &mut Scope {
         &mut self.scopes[index.0]
     }
 
-    /// The order of an operation that no record answers.
-    pub(super) fn place_live(&mut self, index: ScopeIndex) -> u64 {
+    /// Returns the order for a new operation.
+    pub(super) fn live_order(&mut self, index: ScopeIndex) -> u64 {
         self.orders();
         let orders = self.orders.as_ref();
         let scope = &mut self.scopes[index.0];

@@ -1,4 +1,4 @@
-//! Ends an invocation before its time is up, between two bodies.
+//! Slicing: ends an invocation between two bodies before its time is up.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,41 +7,42 @@ use super::{Engine, OpIndex};
 use crate::model::record::{Kind, Record};
 use crate::{OperationId, Timestamp};
 
-/// Name of the timers that a sliced execution leaves behind: none that a call site can have.
+/// Name of the timers after which a service begins the next invocation. No call site can have it.
 const SLICE: &str = "#slice";
-/// How long they last: the least that a service takes.
+/// Duration of such a timer: the shortest that a service accepts.
 const PAUSE: Duration = Duration::from_secs(1);
-/// So often the length of a further one in the same invocation is doubled at most.
-const MOST_DOUBLINGS: u32 = 5;
+/// How often the duration of further timers in the same invocation is doubled at most.
+const MAX_DOUBLINGS: u32 = 5;
 
-/// The time an invocation has.
+/// Time that an invocation has.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     pub(crate) ends_at: Timestamp,
-    /// What it had in all: no body that takes longer can ever fit.
-    pub(crate) whole: Duration,
-    /// Time that is left over for writing and answering.
+    /// Total time. No longer body can ever fit.
+    pub(crate) total: Duration,
+    /// Time reserved for writing and for the response.
     pub(crate) reserve: Duration,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Slicing {
     budget: Option<Budget>,
-    /// The longest that a body of each call site took in this invocation.
+    /// The longest time that a body of each call site took in this invocation.
     longest: HashMap<usize, Duration>,
     longest_of_all: Duration,
     /// Whether this invocation has recorded an outcome.
     progressed: bool,
-    /// Whether a body did not fit any more.
+    /// Whether the invocation ends early because a body did not fit.
     pub(super) sliced: bool,
-    /// The timer that was left behind for the next invocation, and how many of this one were.
-    left: Option<OpIndex>,
-    times: u32,
-    /// Whether no further body is to begin.
+    /// The timer after which the next invocation begins.
+    timer: Option<OpIndex>,
+    /// How many such timers this invocation has started.
+    timers: u32,
+    /// Whether no further body may begin.
     draining: bool,
 }
 
-/// Whether a body fits into what is left.
+/// Whether a body fits into the remaining time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fit {
     Yes,
@@ -50,56 +51,56 @@ pub(super) enum Fit {
 }
 
 impl Engine {
-    /// The time this invocation has.
-    pub(crate) fn limit_to(&mut self, budget: Budget) {
+    /// Sets the time this invocation has.
+    pub(crate) fn set_budget(&mut self, budget: Budget) {
         self.slicing.budget = Some(budget);
     }
 
-    /// `target`, or what of an invocation's time a single body should take at most: half of it.
+    /// Returns `target`, or half of the invocation's time if that is less: a single body should not take longer.
     pub(crate) fn share_of_budget(&self, target: Duration) -> Duration {
-        let whole = self.slicing.budget.map(|budget| budget.whole / 2);
-        whole.map_or(target, |half| target.min(half))
+        let half = self.slicing.budget.map(|budget| budget.total / 2);
+        half.map_or(target, |half| target.min(half))
     }
 
-    /// Ends the invocation as soon as nothing runs; the next one begins at once.
+    /// Ends the invocation as soon as nothing runs. The next one begins immediately.
     pub(crate) fn slice(&mut self) {
         self.slicing.sliced = true;
     }
 
-    /// Begins no further body, and ends the invocation as soon as those that run have ended.
+    /// Lets no further body begin, and ends the invocation when those that run have ended.
     pub(crate) fn drain(&mut self) {
         (self.slicing.draining, self.slicing.sliced) = (true, true);
     }
 
-    /// Whether a body did not fit any more, so that the invocation is to end.
+    /// Returns whether the invocation is to end early.
     pub(crate) fn is_sliced(&self) -> bool {
         self.slicing.sliced
     }
 
-    /// Queues a short timer for which a service begins the next invocation, unless one is there. One that
-    /// has ended while the invocation still wrote something begins no other: then a longer one is left.
+    /// Starts a short timer after which a service begins the next invocation, unless one is running. If the last one
+    /// ended while this invocation still wrote, the next one is longer.
     ///
-    /// An operation of its own that no call site claims: identity by name is what allows it.
-    pub(crate) fn leave_timer(&mut self, now: Timestamp) {
-        if self.has_left_timer() {
+    /// It is an internal operation that no call site registers.
+    pub(crate) fn start_slice_timer(&mut self, now: Timestamp) {
+        if self.has_slice_timer() {
             return;
         }
-        let (root, (id, at)) = (OperationId::ROOT, self.next_internal(SLICE));
-        let mut record = Record::started(0, id, root, Kind::Wait, SLICE, at, now);
-        let longer = 1 << self.slicing.times.min(MOST_DOUBLINGS);
-        record.due_at = Some(now.after(PAUSE * longer));
+        let (root, (id, occurrence)) = (OperationId::ROOT, self.next_internal(SLICE));
+        let mut record = Record::started(0, id, root, Kind::Wait, SLICE, occurrence, now);
+        let factor = 1 << self.slicing.timers.min(MAX_DOUBLINGS);
+        record.due_at = Some(now.after(PAUSE * factor));
         let op = self.add_internal(record);
-        self.slicing.left = Some(op);
-        self.slicing.times += 1;
+        self.slicing.timer = Some(op);
+        self.slicing.timers += 1;
         self.enqueue(op, true);
     }
 
-    /// Whether that timer was queued and is still to end.
-    pub(crate) fn has_left_timer(&self) -> bool {
-        self.slicing.left.is_some_and(|op| !self.is_settled(op))
+    /// Returns whether that timer was started and has not ended.
+    pub(crate) fn has_slice_timer(&self) -> bool {
+        self.slicing.timer.is_some_and(|op| !self.is_settled(op))
     }
 
-    /// When the invocation has to be over.
+    /// Returns when the invocation has to end.
     pub(crate) fn ends_at(&self) -> Option<Timestamp> {
         self.slicing.budget.map(|budget| budget.ends_at)
     }
@@ -112,8 +113,8 @@ impl Engine {
         let Some(budget) = slicing.budget else {
             return Fit::Yes;
         };
-        if timeout.is_some_and(|timeout| timeout > budget.whole) {
-            return Fit::Never(budget.whole);
+        if timeout.is_some_and(|timeout| timeout > budget.total) {
+            return Fit::Never(budget.total);
         }
         let site = self.operations[op.index()]
             .site
@@ -127,7 +128,7 @@ impl Engine {
         Fit::Yes
     }
 
-    /// A body of `op` ran for this long.
+    /// Notes how long a body of `op` ran.
     pub(crate) fn ran_for(&mut self, op: OpIndex, took: Duration) {
         let site = self.operations[op.index()]
             .site

@@ -1,4 +1,4 @@
-//! A body begins.
+//! Beginnings of bodies, scopes and timers.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::model::record::Status;
 /// Whether and how a body may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begin {
-    /// At once; its START rides with the next write.
+    /// Now. Its START is written with the next batch.
     Now,
-    /// Once its START is durable.
-    OnceWritten,
-    /// Not at all: it was cut off this often and may not run again.
+    /// As soon as its START is durable.
+    WhenDurable,
+    /// Not again: it was interrupted this often.
     Interrupted(u32),
-    /// Not in this invocation: the time left does not cover it.
-    NextTime,
-    /// In no invocation: each has only this much time.
+    /// Not in this invocation: the remaining time is too short.
+    NextInvocation,
+    /// Never: an invocation has only this much time.
     Never(Duration),
 }
 
-/// What a body asks for before it begins.
+/// Conditions under which a body may begin.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Conditions {
     pub(crate) at_most_once: bool,
@@ -33,24 +33,24 @@ pub(crate) struct Conditions {
 impl Engine {
     /// Begins the body of `op`.
     ///
-    /// An at-least-once START causes no write by itself, except right after the process ended during a body: then
-    /// this body may be what ended the process, and its START has to be counted before it runs.
+    /// An at-least-once START causes no write by itself, except right after the process ended during a body. Then
+    /// this body may have ended the process, and the interruption has to be counted before it runs again.
     pub(crate) fn begin(&mut self, op: OpIndex, conditions: Conditions, now: Timestamp) -> Begin {
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         match self.fits(op, conditions.timeout, now) {
             Fit::Yes => {}
-            Fit::NotNow => return Begin::NextTime,
-            Fit::Never(whole) => return Begin::Never(whole),
+            Fit::NotNow => return Begin::NextInvocation,
+            Fit::Never(total) => return Begin::Never(total),
         }
         let at_most_once = conditions.at_most_once;
         let cautious = self.cautious;
         let state = &mut self.operations[op.index()];
-        let interruptions = state.is_replayed() && state.record.status == Status::Started;
+        let is_interrupted = state.is_replayed() && state.record.status == Status::Started;
         state.begin();
-        if interruptions && at_most_once {
+        if is_interrupted && at_most_once {
             return Begin::Interrupted(1);
         }
-        if interruptions {
+        if is_interrupted {
             let times = self.count_interruption(op, now);
             if times >= MAX_INTERRUPTIONS {
                 return Begin::Interrupted(times);
@@ -66,7 +66,7 @@ impl Engine {
         self.counts.ran += 1;
         if at_most_once || cautious {
             self.enqueue(op, true);
-            Begin::OnceWritten
+            Begin::WhenDurable
         } else {
             self.enqueue(op, false);
             self.queue.started.push_back((now, op));
@@ -74,9 +74,9 @@ impl Engine {
         }
     }
 
-    /// A scope is entered: its record goes before those of its children.
+    /// Enters a scope. Its record is queued before those of its children.
     pub(crate) fn enter(&mut self, op: OpIndex, now: Timestamp) {
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         let state = &mut self.operations[op.index()];
         state.begin();
         if state.record.seq == 0 {
@@ -85,9 +85,9 @@ impl Engine {
         }
     }
 
-    /// A timer begins, unless one is recorded. What is over already needs no write of its own.
+    /// Starts a timer, unless it is recorded. One that is due already causes no write.
     pub(crate) fn start_timer(&mut self, op: OpIndex, due: Timestamp, now: Timestamp) {
-        let now = self.believe(now);
+        let now = self.advance_clock(now);
         let full = self.is_full();
         let state = &mut self.operations[op.index()];
         if state.record.seq != 0 || state.record.status.is_terminal() || full {
@@ -96,7 +96,7 @@ impl Engine {
         let length = due.since(now);
         if let Some(max) = self.limits.max_timer.filter(|max| length > *max) {
             let message = format!(
-                "it is to last {length:?} and the longest timer of this store lasts {max:?}; wait in several steps"
+                "it would last {length:?}, and a timer of this store lasts at most {max:?}: wait in several steps"
             );
             let error = OperationError::new(self.path(op), ErrorKind::TooLarge, message);
             return self.end_execution(error);
@@ -111,7 +111,7 @@ impl Engine {
         }
     }
 
-    /// A timer is over. That it is over follows from its record, so it is not written by itself.
+    /// Ends a timer. The end follows from its record, so it causes no write.
     pub(super) fn settle_timer(&mut self, op: OpIndex, now: Timestamp) {
         let record = &mut self.operations[op.index()].record;
         record.status = Status::Succeeded;
@@ -119,8 +119,8 @@ impl Engine {
         self.enqueue(op, false);
     }
 
-    /// When the oldest body whose START is not written began.
+    /// Returns when the oldest body whose START is not written began.
     pub(crate) fn oldest_unwritten_start(&self) -> Option<Timestamp> {
-        self.queue.started.front().map(|(at, _)| *at)
+        self.queue.started.front().map(|(began, _)| *began)
     }
 }

@@ -1,31 +1,31 @@
-//! The report when this build cannot read what is recorded.
+//! Reports for records that this build cannot read.
 
 use super::{Engine, OpIndex, OperationState, StopReason};
 use crate::model::payload::Payload;
 use crate::model::record::Kind;
 
-/// A recorded value that the code asking for it cannot read.
+/// Recorded value that the code cannot read.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
-    /// The part of the record that was read: its value, its state, its winner.
+    /// Part of the record: its value, state, winner, …
     part: &'static str,
-    /// Form that the code wants.
-    wanted: String,
-    /// Form that is recorded, apart from its type.
+    /// Form that the code expects.
+    expected: String,
+    /// Recorded form, without its type.
     recorded: String,
-    /// What reading it failed with, in words that quote no value.
+    /// Why it cannot be read, without quoting values.
     fault: String,
-    /// A change of the call site, other than its name, that makes the value readable.
+    /// Change of the code, other than a new name, that makes the value readable.
     remedy: String,
-    /// Whether `fault` comes from a decoder, which may know more about the value than may be shown.
+    /// Whether `fault` is the error of a decoder, which may reveal something about the value.
     decoded: bool,
 }
 
 impl Unreadable {
-    /// A value or state that does not decode as the type `wanted`.
+    /// Report of a value or state that does not decode as the type `expected`.
     pub(crate) fn undecodable(
         part: &'static str,
-        wanted: &'static str,
+        expected: &'static str,
         codec: &str,
         payload: &Payload,
         error: &str,
@@ -34,46 +34,46 @@ impl Unreadable {
             fault: without_values(error),
             decoded: true,
             remedy: format!(
-                "let `{wanted}` read the old form too (`#[serde(default)]` for a new field, \
-                 `#[serde(alias = \"…\")]` for a renamed one, the type of then for one that cannot)"
+                "let `{expected}` read the old form too (`#[serde(default)]` for a new field, \
+                 `#[serde(alias = \"…\")]` for a renamed one, or the old type)"
             ),
-            ..Self::of_type(part, wanted, codec, Some(payload))
+            ..Self::of_type(part, expected, codec, Some(payload))
         }
     }
 
-    /// A value or state that another codec has written.
+    /// Report of a value or state that another codec has written.
     pub(crate) fn of_another_codec(
         part: &'static str,
-        wanted: &'static str,
+        expected: &'static str,
         codec: &str,
         payload: &Payload,
     ) -> Self {
         Self {
-            fault: format!("the codec `{codec}` does not read what another one wrote"),
-            remedy: format!("give the codec `{}` back", payload.codec),
-            ..Self::of_type(part, wanted, codec, Some(payload))
+            fault: format!("the codec `{codec}` cannot read values of another codec"),
+            remedy: format!("use the codec `{}` again", payload.codec),
+            ..Self::of_type(part, expected, codec, Some(payload))
         }
     }
 
-    /// A value that is not there.
-    pub(crate) fn missing(part: &'static str, wanted: &'static str, codec: &str) -> Self {
+    /// Report of a missing value.
+    pub(crate) fn missing(part: &'static str, expected: &'static str, codec: &str) -> Self {
         Self {
             fault: "there is nothing to decode".to_owned(),
-            remedy: "let the call site be what it was".to_owned(),
-            ..Self::of_type(part, wanted, codec, None)
+            remedy: "restore the call site".to_owned(),
+            ..Self::of_type(part, expected, codec, None)
         }
     }
 
-    /// What a `map!`, `parallel!` or `race!` has recorded about itself.
+    /// Report of a summary, result or winner of a `map!`, `parallel!` or `race!`.
     pub(crate) fn outline(
         part: &'static str,
-        wanted: impl Into<String>,
+        expected: impl Into<String>,
         fault: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
         Self {
             part,
-            wanted: wanted.into(),
+            expected: expected.into(),
             recorded: String::new(),
             fault: fault.into(),
             remedy: remedy.into(),
@@ -83,7 +83,7 @@ impl Unreadable {
 
     fn of_type(
         part: &'static str,
-        wanted: &'static str,
+        expected: &'static str,
         codec: &str,
         payload: Option<&Payload>,
     ) -> Self {
@@ -95,7 +95,7 @@ impl Unreadable {
         };
         Self {
             part,
-            wanted: format!("type `{wanted}`, codec `{codec}`"),
+            expected: format!("type `{expected}`, codec `{codec}`"),
             recorded,
             fault: String::new(),
             remedy: String::new(),
@@ -105,7 +105,7 @@ impl Unreadable {
 }
 
 impl Engine {
-    /// Stops the invocation: the code cannot read what is recorded of `op`.
+    /// Stops the invocation because the code cannot read the record of `op`. Returns the report.
     pub(crate) fn block_unreadable(&mut self, op: OpIndex, found: &Unreadable) -> String {
         let report = report(&self.path(op), &self.operations[op.index()], found);
         self.halt(StopReason::Blocked(report.clone()));
@@ -116,7 +116,7 @@ impl Engine {
 fn report(path: &str, state: &OperationState, found: &Unreadable) -> String {
     let Unreadable {
         part,
-        wanted,
+        expected,
         recorded,
         remedy,
         ..
@@ -139,31 +139,31 @@ fn report(path: &str, state: &OperationState, found: &Unreadable) -> String {
         text => format!(", {text}"),
     };
     let fault = match found.decoded && record.secret {
-        true => "the error is left out, since the value is secret",
+        true => "the error is not shown because the value is secret",
         false => &found.fault,
     };
     let advice = match state.is_recorded() {
         true => format!(
-            "To mend it, {remedy}, or {}, or roll back to the build that recorded it.",
-            anew(kind)
+            "To fix this, {remedy}, or {}, or roll back to the build that recorded it.",
+            rename_advice(kind)
         ),
         false => {
-            "This build wrote the value itself: what encodes it (`Serialize`, or the codec) and what \
-             decodes it do not fit together. Make it read what was written."
+            "This build wrote the value itself, so its encoding (`Serialize`, or the codec) and its decoding \
+             do not match. Fix the decoding so that it can read the written value."
                 .to_owned()
         }
     };
     format!(
         "this build cannot read the recorded {part} of `{path}`:\n  \
-         the code asks for  {site}, {wanted}\n  \
+         the code asks for  {site}, {expected}\n  \
          history holds      {kind} `{written}`, {status}{source}{of_type}{recorded}\n  \
          reading it         {fault}\n\
-         {advice} Nothing was run or written; the execution goes on once a fitting build runs it."
+         {advice} Nothing was run or written. The execution resumes once a build that can read it runs it."
     )
 }
 
-/// How to have done anew what is recorded.
-fn anew(kind: Kind) -> String {
+/// Advice on how to run a recorded operation again.
+fn rename_advice(kind: Kind) -> String {
     let what = match kind {
         Kind::Branch => "the `map!` or `parallel!` around it",
         Kind::Batch => "the `batches!`",
@@ -172,10 +172,10 @@ fn anew(kind: Kind) -> String {
     format!("give {what} another name so that it runs anew")
 }
 
-/// The report when the input of an execution cannot be read.
+/// Report for an execution whose input cannot be read.
 pub(crate) fn unreadable_input(
     handler: &str,
-    wanted: &str,
+    expected: &str,
     recorded: Option<&str>,
     input: &Payload,
     error: &str,
@@ -184,17 +184,17 @@ pub(crate) fn unreadable_input(
     let recorded = recorded.map_or_else(String::new, |name| format!("type `{name}`, "));
     format!(
         "this build cannot read the recorded input of `{handler}`:\n  \
-         the code asks for  type `{wanted}`, codec `json`\n  \
+         the code asks for  type `{expected}`, codec `json`\n  \
          history holds      {recorded}{size} bytes of codec `{codec}`\n  \
          reading it         {error}\n\
-         To mend it, let `{wanted}` read the old form too (`#[serde(default)]` for a new field, \
-         `#[serde(alias = \"…\")]` for a renamed one), or keep `{handler}` as it was for what is in flight and give \
-         the new code another handler name, or roll back. The handler did not run and nothing was written; the \
-         execution goes on once a fitting build runs it."
+         To fix this, let `{expected}` read the old form too (`#[serde(default)]` for a new field, \
+         `#[serde(alias = \"…\")]` for a renamed one), or keep `{handler}` as it was for the running executions \
+         and give the new code another handler name, or roll back. The handler did not run and nothing was written. \
+         The execution resumes once a build that can read the input runs it."
     )
 }
 
-/// The text of a decoder's error without the values it quotes: reports are logged.
+/// Removes the values that a decoder quotes in its error, because reports are logged.
 ///
 /// Decoders put the value they met before what they expected, in quotes:
 /// ``invalid type: string "value", expected u32``. What is expected comes from the code.

@@ -1,4 +1,4 @@
-//! What is to be written, and what the store has acknowledged.
+//! The queue of changes for the store, and its acknowledgements.
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
@@ -10,25 +10,25 @@ use crate::Timestamp;
 use crate::model::record::{Kind, Record, Status};
 use crate::store::{Ack, Batch, ExecutionUpdate, NewExecution};
 
-/// Changes on their way to the store, in the order in which they happened.
+/// Changes that are to be written, in the order in which they happened.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     changed: VecDeque<OpIndex>,
-    /// How many of them somebody waits for.
+    /// Whether the next batch has to be written without delay.
     urgent: bool,
-    /// Bodies that began and whose START is not written.
+    /// Bodies that have begun and whose START is not written, with the time they began.
     pub(super) started: VecDeque<(Timestamp, OpIndex)>,
-    /// What the batch under way holds.
+    /// Operations in the batch that is being written.
     sent: Vec<OpIndex>,
-    /// The last operation that was sent.
+    /// The last operation in a batch.
     pub(super) last_sent: Option<OpIndex>,
-    /// Executions to start with the records of the operations that wait for them.
+    /// Executions to start in the same write as the operations that wait for them.
     pub(super) children: Vec<(OpIndex, NewExecution)>,
     batches: u64,
 }
 
 impl Engine {
-    /// Queues the present state of `op`; `urgent` when it may not wait for company.
+    /// Queues the current state of `op`. If `urgent`, it is written without delay, otherwise with the next batch.
     pub(super) fn enqueue(&mut self, op: OpIndex, urgent: bool) {
         if self.operations[op.index()].is_unrecorded() {
             return;
@@ -42,7 +42,7 @@ impl Engine {
         self.queue.urgent |= urgent;
     }
 
-    /// Gives the record of `op` its number, and the place in the source that started it.
+    /// Gives the record of `op` its sequence number and source location, unless it has them.
     pub(super) fn number_record(&mut self, op: OpIndex) {
         let state = &mut self.operations[op.index()];
         if state.record.seq != 0 {
@@ -58,24 +58,24 @@ impl Engine {
         }
     }
 
-    /// Whether something waits to be written that may not wait for company.
+    /// Returns whether a change has to be written without delay.
     pub(crate) fn has_urgent(&self) -> bool {
         self.queue.urgent
     }
 
-    /// Whether anything at all waits to be written.
+    /// Returns whether there are changes to write.
     pub(crate) fn has_queued(&self) -> bool {
         !self.queue.changed.is_empty()
     }
 
-    /// Bodies have run for long enough: their STARTs go alone.
+    /// Lets the STARTs of running bodies be written without delay.
     pub(crate) fn flush_starts(&mut self) {
         self.queue.urgent |= !self.queue.started.is_empty();
     }
 
-    /// Takes out of the queue what has only begun, apart from the scopes of what has ended: an invocation that is
-    /// stopped leaves nothing behind that it did not finish.
-    pub(crate) fn forget_starts(&mut self) {
+    /// Removes operations that have only started from the queue, except scopes around finished ones: an invocation
+    /// that is stopped records nothing that it did not finish.
+    pub(crate) fn discard_starts(&mut self) {
         let mut kept = HashSet::new();
         for op in &self.queue.changed {
             if self.operations[op.index()].record.status == Status::Started {
@@ -98,7 +98,7 @@ impl Engine {
         self.queue.started.clear();
     }
 
-    /// The next batch, with `update` when everything queued fits into it.
+    /// Takes the next batch. It includes `update` if all changes fit into it.
     pub(crate) fn take_batch(&mut self, update: Option<ExecutionUpdate>) -> Option<Arc<Batch>> {
         let mut records: Vec<Record> = Vec::with_capacity(self.queue.changed.len());
         let mut size = 0;
@@ -106,12 +106,12 @@ impl Engine {
         while let Some(op) = self.queue.changed.front().copied() {
             let closed = self.is_closed(self.operations[op.index()].scope);
             let state = &mut self.operations[op.index()];
-            // What was under way in a scope that is over is never written again, but for timers:
-            // that they have ended, or are given up, follows from no other record.
+            // Operations in a scope that has ended are no longer written, except timers: no other record says that
+            // they have ended or were cancelled.
             let is_timer = state.record.kind == Kind::Wait && state.record.status.is_terminal();
-            let takes_back = state.record.kind == Kind::Undo;
-            let settled_elsewhere = state.persistence != Persistence::Queued;
-            if settled_elsewhere || closed && !is_timer && !takes_back {
+            let is_undo = state.record.kind == Kind::Undo;
+            let is_stale = state.persistence != Persistence::Queued;
+            if is_stale || closed && !is_timer && !is_undo {
                 state.dequeue();
                 self.queue.changed.pop_front();
                 continue;
@@ -142,20 +142,20 @@ impl Engine {
         Some(self.batch(records, execution))
     }
 
-    /// A batch that changes nothing and asks what the outside has changed.
-    pub(crate) fn ask(&mut self) -> Arc<Batch> {
+    /// Makes an empty batch, whose acknowledgement returns the external updates.
+    pub(crate) fn refresh_batch(&mut self) -> Arc<Batch> {
         self.queue.sent.clear();
         self.batch(Vec::new(), None)
     }
 
     fn batch(&mut self, records: Vec<Record>, execution: Option<ExecutionUpdate>) -> Arc<Batch> {
         self.queue.batches += 1;
-        let waiting = std::mem::take(&mut self.queue.children);
-        let sent: HashSet<OpIndex> = match waiting.is_empty() {
+        let children = std::mem::take(&mut self.queue.children);
+        let sent: HashSet<OpIndex> = match children.is_empty() {
             true => HashSet::new(),
             false => self.queue.sent.iter().copied().collect(),
         };
-        let (now, later) = waiting.into_iter().partition(|(op, _)| sent.contains(op));
+        let (now, later) = children.into_iter().partition(|(op, _)| sent.contains(op));
         self.queue.children = later;
         Arc::new(Batch {
             id: self.queue.batches,
@@ -166,8 +166,7 @@ impl Engine {
         })
     }
 
-    /// The store has acknowledged the batch taken last. Answers with the operations that somebody
-    /// may wait for.
+    /// Processes the acknowledgement of the last batch. Returns the operations that may be able to continue.
     pub(crate) fn acknowledge(&mut self, ack: &Ack) -> Vec<OpIndex> {
         self.merge(ack);
         let mut sent = std::mem::take(&mut self.queue.sent);
@@ -177,7 +176,7 @@ impl Engine {
             let state = &mut self.operations[op.index()];
             state.acknowledge();
         }
-        sent.append(&mut self.answered);
+        sent.append(&mut self.updated);
         sent
     }
 }

@@ -67,10 +67,10 @@ impl Invocation {
     ///
     /// The invocation ends before a body that may not fit into the remaining time, and the next one continues.
     #[must_use]
-    pub fn budget(mut self, ends_at: Timestamp, whole: Duration, reserve: Duration) -> Self {
+    pub fn budget(mut self, ends_at: Timestamp, total: Duration, reserve: Duration) -> Self {
         self.budget = Some(Budget {
             ends_at,
-            whole,
+            total,
             reserve,
         });
         self
@@ -103,7 +103,7 @@ impl Invocation {
         let mut engine = Engine::new(records, lease.was_interrupted, self.store.capabilities());
         engine.resume(lease.execution.changes, lease.execution.cancel);
         if let Some(budget) = self.budget {
-            engine.limit_to(budget);
+            engine.set_budget(budget);
         }
         let info = ExecutionInfo {
             id: lease.execution.id.clone(),

@@ -50,7 +50,7 @@ where
     let codec = BoundCodec::new(options.codec.output_codec());
     Box::pin(async move {
         if let Some((children, id)) = expected(&operation, child?).await
-            && children.settings.runs_here(H::NAME)
+            && children.settings.runs_inline(H::NAME)
         {
             let cancelled = Arc::clone(&operation.shared().cancelled);
             let child = run_child::<S, H>(children, state, id.clone(), cancelled);
@@ -58,7 +58,7 @@ where
                 let report = Some(waits_for(&id, H::NAME, &report));
                 operation.lock().children.push(Awaited { id, report });
             }
-            operation.ask();
+            operation.request_refresh();
         }
         // Both builds belong to this project. If the output does not match the type, one of the two is wrong,
         // so this blocks.

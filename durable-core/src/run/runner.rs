@@ -61,7 +61,7 @@ where
                 }
                 Ended::Blocked(report) => return Err(RunError::Blocked(report)),
                 Ended::Continued(next) => id = next.id,
-                Ended::Suspended { .. } if self.settings.is_stopping() => {
+                Ended::Suspended { .. } if self.settings.is_shutting_down() => {
                     let message = format!(
                         "execution `{id}` was suspended because its process is shutting down"
                     );
@@ -147,8 +147,8 @@ where
         let mut running = invocation.begin().await?;
         tally.invocations += 1;
         let (signal, clock) = (running.signal(), Arc::clone(&settings.clock));
-        if let Some(stopping) = &settings.stopping {
-            stopping.tell(&signal);
+        if let Some(shutdown) = &settings.shutdown {
+            shutdown.subscribe(&signal);
         }
         let _kept = lease::keep(&self.store, fence, clock, settings.lease, signal);
         let ended = running.run::<H, S>(self.state).await;

@@ -4,10 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Passes a body's wake-ups on, and remembers one that has not led to a poll yet.
+/// Forwards the wake-ups of a body, and remembers one that has not led to a poll yet.
 ///
-/// A combinator that has lost interest in a body does not poll it when it is woken. Such a body
-/// must not hold off suspension for ever.
+/// A combinator may stop polling a body and ignore its wake-ups. Such a body must not prevent suspension forever.
 pub(crate) struct BodyWaker {
     woken: AtomicBool,
     outer: Mutex<Option<Waker>>,
@@ -21,11 +20,12 @@ impl BodyWaker {
         })
     }
 
-    /// Whether the body was woken and has not been polled since.
+    /// Returns whether the body was woken and has not been polled since.
     pub(crate) fn is_neglected(&self) -> bool {
         self.woken.load(Ordering::Acquire)
     }
 
+    /// Notes that the body is about to be polled, and whom its wake-ups go to.
     pub(crate) fn before_poll(&self, waker: &Waker) {
         self.woken.store(false, Ordering::Release);
         let mut outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner);

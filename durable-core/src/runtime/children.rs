@@ -1,4 +1,4 @@
-//! Executions that an operation of this one waits for.
+//! Child executions: those that an operation of this one waits for.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use super::settings::Settings;
 use crate::ExecutionId;
 use crate::store::Store;
 
-/// What it takes to run invoked executions in this process.
+/// Means to run invoked executions in this process.
 #[derive(Clone)]
 pub(crate) struct Children {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) settings: Settings,
 }
 
-/// An execution that an operation waits for.
+/// Execution that an operation waits for.
 #[derive(Debug, Clone)]
 pub(crate) struct Awaited {
     pub(crate) id: ExecutionId,
-    /// Why it cannot go on, if it was run here and is blocked, or waits for one that is.
+    /// Why it is blocked, if it ran in this process and is blocked or waits for an execution that is.
     pub(crate) report: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What a running handler sees of its execution.
+//! Context of a running handler or scope.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -18,9 +18,9 @@ use crate::runtime::panic;
 use crate::runtime::shared::{ExecutionInfo, Shared};
 use crate::store::Capabilities;
 
-/// The hidden companion of a running handler: one per scope.
+/// Context of a running handler or of a scope in it.
 ///
-/// `#[durable]` hands it to every call site; user code never sees it.
+/// `#[durable]` passes it to every call site. User code never sees it.
 pub struct Context {
     pub(super) shared: Arc<Shared>,
     pub(super) scope: ScopeIndex,
@@ -46,18 +46,17 @@ impl Context {
         }
     }
 
-    /// The span of the scope: its field `replay` says whether its code ran before.
+    /// Returns the span of the scope. Its field `replay` says whether its code ran before.
     pub fn span(&self) -> &Span {
         &self.span
     }
 
-    /// Polls `body` inside of the span of the scope.
+    /// Polls `body` in the span of the scope.
     pub(crate) fn traced<F: Future>(&self, body: F) -> Instrumented<F> {
         body.instrument(self.span.clone())
     }
 
-    /// Runs the body of the scope inside of its span. A panic in it is the failure of the scope, and what else is
-    /// under way in it is dropped.
+    /// Runs the body of the scope in its span. A panic fails the scope, and the other futures in it are dropped.
     pub async fn body<F: Future>(&self, body: F) -> Result<F::Output, Failure> {
         let mut body = pin!(self.traced(body));
         poll_fn(|cx| match panic::catch(|| body.as_mut().poll(cx)) {
@@ -67,34 +66,34 @@ impl Context {
         .await
     }
 
-    /// When a settled operation ended, and the number of its record.
+    /// Returns when an operation ended, and the sequence number of its record.
     pub(crate) fn finished(&self, op: OpIndex) -> (Option<Timestamp>, u64) {
         self.shared.lock().engine.finished(op)
     }
 
-    /// The execution ends with this error before its handler does.
+    /// Ends the execution with this error before its handler returns.
     pub(crate) fn end_execution(&self, error: OperationError) {
         self.shared.lock().engine.end_execution(error);
     }
 
-    /// The finished steps that have an undo body, as histories write them.
+    /// Returns the display names of the finished steps that have an undo body.
     pub(crate) fn undoable(&self) -> Vec<String> {
         let state = self.shared.lock();
         let ops = state.undoable.iter();
         ops.map(|op| state.engine.path(*op)).collect()
     }
 
-    /// Why the execution ends before its handler does, if it does.
+    /// Returns the error that ends the execution before its handler returns, if any.
     pub(crate) fn unwinding(&self) -> Option<OperationError> {
         self.shared.lock().engine.unwinding().cloned()
     }
 
-    /// The context inside the scope `op`.
+    /// Opens the scope `op` and returns its context.
     pub(crate) fn child(&self, op: OpIndex) -> Self {
         let mut state = self.shared.lock();
         let scope = state.engine.open_scope(op);
         let span = if tracing::span_enabled!(tracing::Level::INFO) {
-            state.engine.look_ahead(scope);
+            state.engine.count_unregistered(scope);
             let replay = state.engine.is_replaying(scope);
             let (id, operation) = (&self.shared.info.id, state.engine.path(op));
             let operation_id = state.engine.id(op);
@@ -110,7 +109,7 @@ impl Context {
         }
     }
 
-    /// What is the same on every replay.
+    /// Returns what is the same on every replay of the execution.
     pub fn execution(&self) -> &ExecutionInfo {
         &self.shared.info
     }
@@ -119,22 +118,22 @@ impl Context {
         self.shared.clock.now()
     }
 
-    /// What the store can hold.
+    /// Returns the capabilities of the store.
     pub(crate) fn limits(&self) -> Capabilities {
         *self.shared.lock().engine.limits()
     }
 
-    /// `target`, or what of an invocation's time a single body should take at most.
+    /// Returns `target`, or half of the invocation's time if that is less.
     pub(crate) fn share_of_budget(&self, target: Duration) -> Duration {
         self.shared.lock().engine.share_of_budget(target)
     }
 
-    /// Whether nothing is recorded of the execution, and nothing has begun.
+    /// Returns whether the execution has no operations yet.
     pub(crate) fn is_untouched(&self) -> bool {
         self.shared.lock().engine.is_untouched()
     }
 
-    /// Ends the invocation: the driver drops the handler after this poll.
+    /// Stops the invocation. The driver drops the handler after this poll.
     pub(crate) fn halt(&self, stop: StopReason) {
         self.shared.lock().engine.halt(stop);
     }

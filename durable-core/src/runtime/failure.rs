@@ -44,11 +44,10 @@ pub fn fatal<E: Into<BoxError>>(error: E) -> BoxError {
     })
 }
 
-/// Error of a body that is a block with `?` in it: made from any error, keeps its type's name.
+/// Error of a body with `?` in it. Converts from any error and keeps the name of its type.
 ///
-/// The body has this error type at all its ends: `Err(error)` and a call at the end of a branch are converted as `?`
-/// converts errors. If one of its ends names another error type, as in `Ok::<_, MyError>(value)`, the body has that
-/// type instead.
+/// `Err(error)` and a call at the end of the body are converted as `?` converts errors. If an end of the body names
+/// another error type, as in `Ok::<_, MyError>(value)`, the body has that type instead.
 ///
 /// ```
 /// use durable_core::{BodyError, fatal};
@@ -89,7 +88,7 @@ impl fmt::Display for BodyError {
     }
 }
 
-/// A panic of a body, with the place it came from.
+/// Panic of a body, with its location.
 #[derive(Debug)]
 pub(crate) struct Panicked(pub(crate) String);
 
@@ -101,7 +100,7 @@ impl fmt::Display for Panicked {
 
 impl Error for Panicked {}
 
-/// The name of an error's type; a boxed error no longer has one.
+/// Returns the name of an error type. Empty for a boxed error, whose type is unknown.
 fn name_of<E>() -> &'static str {
     let name = std::any::type_name::<E>();
     if name == std::any::type_name::<BoxError>() {
@@ -111,7 +110,7 @@ fn name_of<E>() -> &'static str {
     }
 }
 
-/// What went wrong in one attempt.
+/// Failure of one attempt.
 #[derive(Debug)]
 pub struct Failure {
     pub(crate) kind: ErrorKind,
@@ -120,7 +119,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that the engine found, with its own words.
+    /// Creates a failure that the engine has found.
     pub(crate) fn of_engine(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -129,7 +128,7 @@ impl Failure {
         }
     }
 
-    /// A failure of the body by a panic.
+    /// Creates a failure of a body that panicked.
     pub(crate) fn of_panic(message: String) -> Self {
         Self {
             kind: ErrorKind::Failed,
@@ -138,7 +137,7 @@ impl Failure {
         }
     }
 
-    /// The body's error, whatever it was wrapped in to get here.
+    /// Returns the error of the body, without the wrapper of [`fatal`].
     fn innermost(&self) -> &(dyn Error + 'static) {
         match self.error.downcast_ref::<Fatal>() {
             Some(fatal) => &*fatal.error,
@@ -146,7 +145,7 @@ impl Failure {
         }
     }
 
-    /// Whether `retry` may repeat the attempt that ended like this.
+    /// Returns whether `retry` may repeat the attempt.
     pub(crate) fn is_retryable(&self, retry: &crate::Retry) -> bool {
         match self.kind {
             ErrorKind::TimedOut | ErrorKind::Interrupted => true,
@@ -158,12 +157,12 @@ impl Failure {
         }
     }
 
-    /// Whether the engine gave the operation up, so that no policy may repeat it.
+    /// Returns whether the engine has ended the operation, so that no policy may repeat it.
     pub(crate) fn is_final(&self, at_most_once: bool) -> bool {
         self.kind == ErrorKind::Interrupted && !at_most_once
     }
 
-    /// The failure as it is recorded for `operation`.
+    /// Converts the failure to the error that is recorded for `operation`.
     pub(crate) fn into_record(self, operation: String, attempts: u32) -> OperationError {
         let type_name = match self.error.downcast_ref::<Fatal>() {
             Some(fatal) => fatal.type_name,
@@ -182,7 +181,7 @@ impl Failure {
     note = "implement `std::error::Error` for it, or map it to a `String` or another error"
 )]
 pub trait IntoFailure {
-    /// The failure this error stands for.
+    /// Converts the error to a failure.
     fn into_failure(self) -> Failure;
 }
 
@@ -215,25 +214,24 @@ pub fn body_error<E: IntoFailure>(error: E) -> BodyError {
     BodyError { error, type_name }
 }
 
-/// What a fallible body ends with.
+/// Result of a fallible body.
 #[diagnostic::on_unimplemented(
     message = "the body of a durable call must be a `Result`, not `{Self}`",
     label = "expected `Result<_, _>`",
     note = "end it with `Ok(value)`, and await a future; for a value that cannot fail use `record!`"
 )]
 pub trait BodyResult {
-    /// The value of a body that ended well.
+    /// Value of a body that succeeded.
     type Value;
-    /// The error of one that did not. Not bounded here: a bound would have to hold for every
-    /// lifetime inside the error when a handler's future is checked to be `Send`, and
-    /// `Box<dyn Error + 'static>` only converts to itself.
+    /// Error of a body that failed. It has no bound, because that would have to hold for every lifetime in the error
+    /// when a handler's future is checked to be `Send`, and `Box<dyn Error + 'static>` converts only to itself.
     type Error;
 
-    /// The same as the `Result` it is.
+    /// Returns it as a `Result`.
     ///
     /// # Errors
     ///
-    /// The body's own.
+    /// The error of the body.
     fn into_result(self) -> Result<Self::Value, Self::Error>;
 }
 
@@ -247,23 +245,23 @@ impl<T, E> BodyResult for Result<T, E> {
     }
 }
 
-/// What a handler returns.
+/// Result of a handler.
 #[diagnostic::on_unimplemented(
     message = "a durable function must return a `Result`, not `{Self}`",
     label = "expected `Result<_, _>`",
     note = "write `-> Result<{Self}, BoxError>`; the error may be any type that is `Into<BoxError>`"
 )]
 pub trait HandlerResult: Sized {
-    /// The output of a handler that ended well.
+    /// Output of a handler that succeeded.
     type Output;
-    /// The error of one that did not.
+    /// Error of a handler that failed.
     type Error;
 
-    /// The same with the error in a box.
+    /// Returns it with the error in a box.
     ///
     /// # Errors
     ///
-    /// The handler's own.
+    /// The error of the handler.
     fn boxed(self) -> Result<Self::Output, BoxError>
     where
         Self::Error: HandlerError;
@@ -289,7 +287,7 @@ impl<T, E> HandlerResult for Result<T, E> {
     note = "implement `std::error::Error` for it, or return `BoxError`, which `?` makes from any error"
 )]
 pub trait HandlerError {
-    /// The same in a box.
+    /// Returns it in a box.
     fn into_box(self) -> BoxError;
 }
 

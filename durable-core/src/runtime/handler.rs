@@ -1,4 +1,4 @@
-//! The traits that `#[durable]` implements, and what it leaves under a function's name.
+//! Traits that `#[durable]` implements, and the handlers it generates.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,18 +13,18 @@ use crate::model::codec::{self, Codec, Json};
 use crate::model::error::BoxError;
 use crate::model::site::Manifest;
 
-/// A durable function, whatever state it needs: all that starting it takes.
+/// Durable function. Enough to start it; [`Handler`] runs it with a state.
 ///
 /// Implemented by `#[durable]`.
 pub trait Durable: Copy + Send + Sync + 'static {
-    /// Name the function is persisted under.
+    /// Name under which executions of it are persisted.
     const NAME: &'static str;
-    /// What it is started with.
+    /// Type of the input.
     type Input: HandlerInput;
-    /// What it ends with.
+    /// Type of the output.
     type Output: HandlerOutput;
 
-    /// Every call site, and the structural hash.
+    /// Returns its call sites and structural hash.
     fn manifest() -> &'static Manifest;
 }
 
@@ -120,11 +120,11 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> HandlerOutput for T {
 ///
 /// Implemented by `#[durable]`: for every `S` when the function takes no state.
 #[diagnostic::on_unimplemented(
-    message = "this is no durable function that runs with a state of type `{S}`",
+    message = "this is not a durable function that runs with a state of type `{S}`",
     note = "a durable function that takes `state: &App` runs with `App` only; one without a by-reference parameter runs with any state"
 )]
 pub trait Handler<S: Sync>: Durable {
-    /// Runs the function from the top; `undo` takes what takes its steps back.
+    /// Runs the function from the top. Its steps register their undo bodies in `undo`.
     fn run<'b, 'a: 'b>(
         cx: &'b Context,
         state: &'a S,
@@ -209,7 +209,7 @@ impl<H: Durable + Awaited> Future for AnyState<H> {
     }
 }
 
-/// What `#[durable]` leaves under the function's name: an item that yields the handler.
+/// Item that `#[durable]` generates under the name of the function. Yields the handler.
 pub trait IntoHandler {
     /// The handler it yields.
     type Handler: Durable;

@@ -1,5 +1,4 @@
-//! Keeps leases alive from a thread of its own, so that a body that computes for long does not
-//! lose its execution.
+//! Renews leases on a separate thread, so that a body with a long computation does not lose its execution.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,7 +11,7 @@ use crate::Clock;
 use crate::runtime::signal::InvocationSignal;
 use crate::store::{Fence, Store, StoreErrorKind};
 
-/// A lease that is renewed for as long as this lives.
+/// Lease that is renewed until this is dropped.
 pub(crate) struct Kept {
     renewer: &'static Renewer,
     index: usize,
@@ -21,22 +20,22 @@ pub(crate) struct Kept {
 #[derive(Default)]
 struct Renewer {
     book: Mutex<Book>,
-    /// Something is due earlier than before.
+    /// Notified when a renewal is due earlier than the thread expects.
     earlier: Condvar,
 }
 
 #[derive(Default)]
 struct Book {
-    /// When to look at which entry; those of entries that are gone are found to be so.
+    /// Times of renewals, with the number and index of the entry. Those of removed entries are skipped.
     due: BinaryHeap<Reverse<(Instant, u64, usize)>>,
-    /// With a number each, as places are used again.
+    /// Leases with unique numbers, because indexes are reused.
     entries: Vec<Option<(u64, Arc<Entry>)>>,
     free: Vec<usize>,
-    numbered: u64,
+    last_number: u64,
 }
 
 struct Entry {
-    /// Not kept open for the sake of a lease that nobody holds any more.
+    /// Weak, so that an unused lease does not keep the store open.
     store: Weak<dyn Store>,
     fence: Fence,
     clock: Arc<dyn Clock>,
@@ -62,7 +61,7 @@ pub(crate) fn keep(
     if new {
         let thread = std::thread::Builder::new().name("durable-leases".into());
         if let Err(error) = thread.spawn(|| renewer.renew_all()) {
-            tracing::error!(%error, "no thread for lease renewal: leases will expire");
+            tracing::error!(%error, "cannot start the thread that renews leases: they will expire");
         }
     }
     let entry = Entry {
@@ -89,8 +88,7 @@ impl Renewer {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The thread is called only if it would sleep for too long: executions come and go by the
-    /// thousand.
+    /// Adds a lease. Wakes the thread only if it would sleep too long, because leases are added very often.
     fn add(&'static self, entry: Entry) -> Kept {
         let at = Instant::now() + entry.ttl / 3;
         let mut book = self.book();
@@ -98,8 +96,8 @@ impl Renewer {
             book.entries.push(None);
             book.entries.len() - 1
         });
-        book.numbered += 1;
-        let number = book.numbered;
+        book.last_number += 1;
+        let number = book.last_number;
         book.entries[index] = Some((number, Arc::new(entry)));
         let earlier = book.due.peek().is_none_or(|Reverse((next, ..))| at < *next);
         book.due.push(Reverse((at, number, index)));
@@ -113,7 +111,7 @@ impl Renewer {
         }
     }
 
-    /// The body of the thread.
+    /// Runs the thread.
     fn renew_all(&self) {
         loop {
             let (number, index, entry) = self.next();
@@ -124,7 +122,7 @@ impl Renewer {
         }
     }
 
-    /// Waits for the next lease that is to be renewed.
+    /// Waits until a lease has to be renewed.
     fn next(&self) -> (u64, usize, Arc<Entry>) {
         let mut book = self.book();
         loop {
@@ -153,7 +151,7 @@ impl Renewer {
 }
 
 impl Entry {
-    /// Whether the lease is still to be kept.
+    /// Renews the lease. Returns whether to keep it.
     fn renew(&self) -> bool {
         let Some(store) = self.store.upgrade() else {
             return false;

@@ -1,4 +1,4 @@
-//! What the testing kit sees of the bodies of a run, and how it keeps them from running.
+//! Observation of bodies by the testing kit.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::model::record::Kind;
 use crate::runtime::failure::Failure;
 use crate::{BoxFuture, ExecutionId, OperationId};
 
-/// The operation whose body an observer is told about.
+/// Operation whose body is observed.
 #[derive(Debug, Clone)]
 #[cfg_attr(
     not(feature = "testing"),
@@ -24,36 +24,36 @@ pub(crate) struct ObservedBody {
     pub(crate) attempt: u32,
 }
 
-/// An invocation that has begun, for observers that look at its end.
+/// Running invocation, as observers see it.
 pub(crate) trait ObservedInvocation: Send + Sync {
-    /// Differences between history and code so far.
+    /// Returns the differences between history and code so far.
     #[cfg(feature = "testing")]
     fn drift(&self) -> Vec<Drift>;
 
-    /// New scopes that recorded operations have moved into.
+    /// Returns new scopes that recorded operations have moved into.
     #[cfg(feature = "testing")]
     fn moved_into(&self) -> Vec<String>;
 }
 
-/// Watches the bodies of a run. None does unless a test is run.
+/// Observes the bodies of a run. Only tests have one.
 pub(crate) trait Observer: Send + Sync {
-    /// An invocation begins.
+    /// Called when an invocation begins.
     fn began(&self, invocation: &Arc<dyn ObservedInvocation>);
 
-    /// The body of an operation is about to run. A failure stands in its place; an answer that never comes
-    /// is the end of the process.
+    /// Called before the body of an operation runs. A failure replaces the body. A future that never completes
+    /// simulates the end of the process.
     fn before(&self, body: &ObservedBody) -> BoxFuture<'static, Result<(), Failure>>;
 
-    /// The body has ended; nothing of its outcome is recorded yet.
+    /// Called when a body has ended, before its outcome is recorded.
     fn after(&self, body: &ObservedBody) -> BoxFuture<'static, ()>;
 
-    /// A body runs for as long as what this answers with is kept.
+    /// Called when a body starts. The body runs until the returned value is dropped.
     fn running(&self) -> Box<dyn Send + Sync>;
 
-    /// What is recorded in the place of the value that the body of an operation has ended with.
+    /// Returns the value to record instead of the one that a body has returned.
     fn recorded(&self, body: &ObservedBody, value: Payload) -> Payload;
 
-    /// A value cannot be read by the code that asks for it: the report that blocks the execution, or for what the
-    /// outside has given, the message of the error.
+    /// Called when the code cannot read a value. `message` is the report that blocks the execution or, for a value
+    /// from an external party, the message of the error.
     fn undecodable(&self, body: &ObservedBody, message: &str);
 }

@@ -1,4 +1,4 @@
-//! Panics of user code, with the place they came from.
+//! Catches panics of user code.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -6,30 +6,30 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
-    /// Where the last panic on this thread came from, while user code is being caught.
-    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Location of the last panic on this thread.
+    static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs user code; a panic becomes its message and place.
+/// Runs user code. Converts a panic to its message and location.
 ///
-/// The place is known to the panic hook alone, so one is put in front of whatever hook there is;
-/// it notes the place and passes the panic on.
+/// Only a panic hook knows the location, so one is installed in front of the existing hook. It notes the location and
+/// calls the existing hook.
 pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let next = take_hook();
         set_hook(Box::new(move |info| {
-            let place = info.location().map(ToString::to_string);
-            // A thread that is being torn down has no place to note it in, and needs none.
-            let _ = PLACE.try_with(|slot| *slot.borrow_mut() = place);
+            let location = info.location().map(ToString::to_string);
+            // A thread that is ending has no thread-local value, and needs none.
+            let _ = LOCATION.try_with(|slot| *slot.borrow_mut() = location);
             next(info);
         }));
     });
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let place = PLACE.with(|slot| slot.borrow_mut().take());
+        let location = LOCATION.with(|slot| slot.borrow_mut().take());
         let message = message_of(&*payload);
-        match place {
-            Some(place) => format!("panicked at {place}: {message}"),
+        match location {
+            Some(location) => format!("panicked at {location}: {message}"),
             None => format!("panicked: {message}"),
         }
     })
@@ -41,6 +41,6 @@ fn message_of(payload: &(dyn Any + Send)) -> &str {
     } else if let Some(text) = payload.downcast_ref::<String>() {
         text
     } else {
-        "(a value that is no text)"
+        "(a value that is not text)"
     }
 }

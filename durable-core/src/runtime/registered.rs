@@ -1,4 +1,4 @@
-//! Operations that call sites have registered, as the code of the operations uses them.
+//! Registered operations: what the code of each kind of operation builds on.
 
 use std::fmt::Display;
 use std::future::poll_fn;
@@ -16,24 +16,24 @@ use crate::model::site::Site;
 use crate::runtime::context::Context;
 use crate::runtime::failure::Failure;
 use crate::runtime::observer::{ObservedBody, Observer};
-use crate::runtime::shared::{Parked, Shared, State};
+use crate::runtime::shared::{Shared, State, WaitingFuture};
 
 impl Context {
-    /// Takes the place of `site` in the history, now.
+    /// Registers the next run of `site`.
     pub fn register(&self, site: &'static Site) -> Operation<'_> {
         self.register_run(site, RunKey::FromSite)
     }
 
-    /// Takes the place in the history of the run of `site` for this key.
+    /// Registers the run of `site` with this key.
     pub fn register_keyed(&self, site: &'static Site, key: String) -> Operation<'_> {
         self.register_run(site, RunKey::Key(key))
     }
 
-    fn register_run(&self, site: &'static Site, turn: RunKey) -> Operation<'_> {
+    fn register_run(&self, site: &'static Site, run: RunKey) -> Operation<'_> {
         let mut state = self.shared.lock();
         state.last_site = Some(site);
         let replayed = state.engine.is_replaying(self.scope);
-        let op = state.engine.register(self.scope, site, turn);
+        let op = state.engine.register(self.scope, site, run);
         if replayed && !state.engine.is_replaying(self.scope) {
             self.span.record("replay", false);
         }
@@ -42,21 +42,23 @@ impl Context {
     }
 }
 
-/// An operation's place in the history.
+/// Operation that a call site has registered.
 #[must_use = "a durable call does nothing until it is awaited"]
 pub struct Operation<'a> {
     pub(crate) cx: &'a Context,
     pub(crate) op: OpIndex,
 }
 
-/// The engine's answer once there is one.
+/// How an operation proceeds.
 pub(crate) enum Answer {
+    /// It is answered from its record.
     Recorded(Outcome),
+    /// Its body runs.
     Run,
 }
 
 impl<'a> Operation<'a> {
-    /// The same operation, for another future of the same operation.
+    /// Returns another reference to the same operation.
     pub(crate) fn again(&self) -> Self {
         Self {
             cx: self.cx,
@@ -64,12 +66,12 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Has the driver ask the store what the outside has changed.
-    pub(crate) fn ask(&self) {
-        self.lock().ask = true;
+    /// Makes the driver fetch external updates from the store.
+    pub(crate) fn request_refresh(&self) {
+        self.lock().refresh = true;
     }
 
-    /// How this run is written in histories, in place of name and key.
+    /// Sets the display name of this run, in place of name and key.
     pub fn label(self, label: impl Display) -> Self {
         let mut state = self.lock();
         state.engine.label(self.op, || label.to_string());
@@ -77,9 +79,9 @@ impl<'a> Operation<'a> {
         self
     }
 
-    /// What its body is called with: what was recorded with another input blocks the execution.
+    /// Sets the input of the body. A record of another input blocks the execution.
     pub fn with(self, input: Input) -> Self {
-        self.lock().engine.called_with(self.op, &input);
+        self.lock().engine.check_input(self.op, &input);
         self
     }
 
@@ -87,7 +89,7 @@ impl<'a> Operation<'a> {
         self.cx.shared.lock()
     }
 
-    /// The span of the live body of the operation.
+    /// Returns the span for a live body.
     pub(crate) fn span(&self) -> Span {
         if !tracing::span_enabled!(tracing::Level::INFO) {
             return Span::none();
@@ -99,13 +101,13 @@ impl<'a> Operation<'a> {
         tracing::info_span!("operation", execution = %id, operation, %operation_id, attempt, replay)
     }
 
-    /// A scope is entered.
+    /// Enters the scope.
     pub(crate) fn enter(&self) {
         let now = self.now();
         self.lock().engine.enter(self.op, now);
     }
 
-    /// The scope is over: what is under way in it is never written again.
+    /// Closes the scope: what runs in it is no longer recorded.
     pub(crate) fn close(&self, inside: &Context) {
         let now = self.now();
         self.lock().engine.close(inside.scope, now);
@@ -115,12 +117,12 @@ impl<'a> Operation<'a> {
         &self.cx.shared
     }
 
-    /// Who watches the bodies of the run, if anybody does.
+    /// Returns the observer of bodies, if there is one.
     pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
         self.cx.shared.observer()
     }
 
-    /// The operation as observers see it.
+    /// Describes the operation to observers.
     pub(crate) fn observed(&self) -> ObservedBody {
         let engine = &self.lock().engine;
         let record = engine.record(self.op);
@@ -137,11 +139,12 @@ impl<'a> Operation<'a> {
         self.cx.shared.clock.now()
     }
 
+    /// Opens the scope of the operation and returns its context.
     pub(crate) fn child(&self) -> Context {
         self.cx.child(self.op)
     }
 
-    /// The operation ended with this value.
+    /// Ends the operation with this value.
     pub(crate) fn succeed(&self, payload: Payload, value_type: &'static str) {
         let payload = match self.observer() {
             None => payload,
@@ -153,7 +156,7 @@ impl<'a> Operation<'a> {
             .succeed(self.op, payload, value_type, now);
     }
 
-    /// The scope ended with a value that is rebuilt from its children.
+    /// Ends the scope with a value that is rebuilt from its children.
     pub(crate) fn succeed_by_children(&self, value_type: &'static str) {
         let now = self.now();
         self.lock()
@@ -161,13 +164,13 @@ impl<'a> Operation<'a> {
             .succeed_by_children(self.op, value_type, now);
     }
 
-    /// The operation ended with this error.
+    /// Ends the operation with this error.
     pub(crate) fn fail_with(&self, error: OperationError) {
         let now = self.now();
         self.lock().engine.fail(self.op, error, now);
     }
 
-    /// The failure as it is recorded for this operation.
+    /// Converts a failure to the error that is recorded.
     pub(crate) fn describe(&self, failure: Failure, attempts: u32) -> OperationError {
         let state = self.lock();
         let error = failure.into_record(state.engine.path(self.op), attempts);
@@ -176,12 +179,12 @@ impl<'a> Operation<'a> {
 
     /// Waits until the operation is answered from its record or may run.
     ///
-    /// Once the invocation is stopped this never ends: the driver drops the handler.
+    /// Never returns when the invocation is stopped: the driver drops the handler.
     pub(crate) async fn decide(&self) -> Answer {
-        let mut parking = Parking::of(self);
+        let mut guard = WaitGuard::of(self);
         poll_fn(|cx| {
             let mut state = self.lock();
-            let (until, writing) = match state.engine.decide(self.op, || self.now()) {
+            let (wake_at, for_write) = match state.engine.decide(self.op, || self.now()) {
                 Decision::Recorded(outcome) => return Poll::Ready(Answer::Recorded(outcome)),
                 Decision::Run => return Poll::Ready(Answer::Run),
                 Decision::Until(due) => (Some(due), false),
@@ -189,48 +192,48 @@ impl<'a> Operation<'a> {
                 Decision::NotDurable => (None, true),
                 Decision::Stopped => (None, false),
             };
-            parking.park(&mut state, cx.waker(), until, writing);
+            guard.wait(&mut state, cx.waker(), wake_at, for_write);
             Poll::Pending
         })
         .await
     }
 
-    /// Waits until everything queued of the operation is durable.
+    /// Waits until the latest state of the operation is durable.
     pub(crate) async fn durable(&self) {
-        let mut parking = Parking::of(self);
+        let mut guard = WaitGuard::of(self);
         poll_fn(|cx| {
             let mut state = self.lock();
             if state.engine.is_durable(self.op) && state.engine.stop().is_none() {
                 return Poll::Ready(());
             }
             state.engine.end_if_refused(self.op);
-            // What an ending execution never began will never be written.
+            // Operations that an ending execution has not begun are never written.
             let never = state.engine.is_ending() && state.engine.is_new(self.op);
-            parking.park(&mut state, cx.waker(), None, !never);
+            guard.wait(&mut state, cx.waker(), None, !never);
             Poll::Pending
         })
         .await;
     }
 
-    /// Waits for the next invocation, which begins at once.
+    /// Waits for the next invocation. Never returns.
     pub(crate) async fn next_invocation<T>(&self) -> T {
-        let mut parking = Parking::of(self);
+        let mut guard = WaitGuard::of(self);
         poll_fn(|cx| {
-            parking.park(&mut self.lock(), cx.waker(), None, false);
+            guard.wait(&mut self.lock(), cx.waker(), None, false);
             Poll::Pending
         })
         .await
     }
 }
 
-/// Takes a parked future of an operation off the list when it is dropped or goes on.
-struct Parking<'a, 'b> {
+/// Removes a future of an operation from the waiting ones when it is dropped or continues.
+struct WaitGuard<'a, 'b> {
     operation: &'a Operation<'b>,
-    /// Tells it apart from other futures of the operation; zero while it has not been parked.
+    /// Distinguishes it from other futures of the operation. Zero until it waits.
     ticket: u64,
 }
 
-impl<'a, 'b> Parking<'a, 'b> {
+impl<'a, 'b> WaitGuard<'a, 'b> {
     fn of(operation: &'a Operation<'b>) -> Self {
         Self {
             operation,
@@ -238,28 +241,34 @@ impl<'a, 'b> Parking<'a, 'b> {
         }
     }
 
-    fn park(&mut self, state: &mut State, waker: &Waker, until: Option<Timestamp>, writing: bool) {
+    fn wait(
+        &mut self,
+        state: &mut State,
+        waker: &Waker,
+        wake_at: Option<Timestamp>,
+        for_write: bool,
+    ) {
         if self.ticket == 0 {
             state.tickets += 1;
             self.ticket = state.tickets;
         }
-        let parked = Parked {
+        let waiting = WaitingFuture {
             waker: waker.clone(),
-            until,
-            writing,
+            wake_at,
+            for_write,
             woken: false,
         };
         state
-            .parked
-            .insert((self.operation.op, self.ticket), parked);
+            .waiting
+            .insert((self.operation.op, self.ticket), waiting);
     }
 }
 
-impl Drop for Parking<'_, '_> {
+impl Drop for WaitGuard<'_, '_> {
     fn drop(&mut self) {
         if self.ticket != 0 {
             let key = (self.operation.op, self.ticket);
-            self.operation.lock().parked.remove(&key);
+            self.operation.lock().waiting.remove(&key);
         }
     }
 }

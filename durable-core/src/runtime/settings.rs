@@ -1,4 +1,4 @@
-//! How executions are run, whatever their handlers are.
+//! Settings for running executions, independent of their handlers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,27 +8,28 @@ use super::observer::Observer;
 use super::shutdown::Shutdown;
 use crate::{Clock, SystemClock};
 
-/// How long a lease lasts without being renewed.
+/// Duration of a lease without renewal.
 const LEASE: Duration = Duration::from_secs(30);
 
-/// How executions are run, whatever their handlers are.
+/// Settings for running executions, independent of their handlers.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
+    /// Timers that end within this time are awaited in memory.
     pub(crate) suspend_after: Duration,
     pub(crate) lease: Duration,
-    /// How long one invocation may take, and what of that is held back.
+    /// How long one invocation may take, and how much of that is reserved for writing.
     pub(crate) budget: Option<(Duration, Duration)>,
-    /// Tells invocations that their process is to end.
-    pub(crate) stopping: Option<Arc<Shutdown>>,
-    /// Handlers whose executions are run by whoever claims them, not where they are invoked.
-    pub(crate) elsewhere: Arc<HashSet<&'static str>>,
-    /// Who watches the bodies, if anybody does.
+    /// Shutdown of the process, if there is one to watch.
+    pub(crate) shutdown: Option<Arc<Shutdown>>,
+    /// Handlers whose executions are left to workers to claim, instead of running where they are invoked.
+    pub(crate) worker_handlers: Arc<HashSet<&'static str>>,
+    /// Observer of bodies, if there is one.
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 impl Settings {
-    /// The usual settings with this limit of what is waited for in memory.
+    /// Creates default settings with this limit for timers awaited in memory.
     pub(crate) fn new(suspend_after: Duration) -> Self {
         Self {
             clock: Arc::new(SystemClock),
@@ -36,24 +37,24 @@ impl Settings {
             lease: LEASE,
             budget: None,
             observer: None,
-            stopping: None,
-            elsewhere: Arc::default(),
+            shutdown: None,
+            worker_handlers: Arc::default(),
         }
     }
 
-    /// Whether an execution that this handler is invoked as is run by whoever invokes it.
-    pub(crate) fn runs_here(&self, handler: &str) -> bool {
-        !self.elsewhere.contains(handler)
+    /// Returns whether executions of this handler run where they are invoked.
+    pub(crate) fn runs_inline(&self, handler: &str) -> bool {
+        !self.worker_handlers.contains(handler)
     }
 
-    /// Whether invocations are to end as soon as they can.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping
+    /// Returns whether invocations have to end as soon as possible.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutdown
             .as_ref()
-            .is_some_and(|stopping| stopping.is_raised())
+            .is_some_and(|shutdown| shutdown.is_raised())
     }
 
-    /// What time it is.
+    /// Returns the current time.
     pub(crate) fn now(&self) -> crate::Timestamp {
         self.clock.now()
     }

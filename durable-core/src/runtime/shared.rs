@@ -16,7 +16,7 @@ use crate::runtime::children::{Awaited, Children};
 use crate::runtime::observer::{ObservedInvocation, Observer};
 use crate::{Clock, ExecutionId, Timestamp};
 
-/// What is the same on every replay of an execution.
+/// Facts about an execution that are the same on every replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecutionInfo {
     pub(crate) id: ExecutionId,
@@ -25,34 +25,34 @@ pub struct ExecutionInfo {
 }
 
 impl ExecutionInfo {
-    /// The execution's id.
+    /// Returns the id of the execution.
     pub fn id(&self) -> &ExecutionId {
         &self.id
     }
 
-    /// Name of the handler that runs it.
+    /// Returns the name of the handler that runs it.
     pub fn handler(&self) -> &str {
         &self.handler
     }
 
-    /// When it was started: recorded once, so it may be used where the clock may not.
+    /// Returns when it was started. The time is recorded, so a handler may use it where it may not read the clock.
     pub fn started_at(&self) -> Timestamp {
         self.started_at
     }
 }
 
-/// Everything that the operations of one invocation and its driver share.
+/// State that the operations of an invocation share with its driver.
 pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) info: ExecutionInfo,
-    /// Told to bodies when the execution is to be cancelled.
+    /// Notifies bodies when the execution is to be cancelled.
     pub(crate) cancelled: Arc<CancelSignal>,
-    /// Where invoked executions are run, if that is done here.
+    /// Means to run invoked executions, if they run in this process.
     pub(crate) children: Option<Children>,
 }
 
-/// Tells bodies that their execution is to be cancelled.
+/// Notifies bodies that their execution is to be cancelled.
 #[derive(Debug, Default)]
 pub(crate) struct CancelSignal {
     raised: AtomicBool,
@@ -77,29 +77,30 @@ impl CancelSignal {
 
 pub(crate) struct State {
     pub(crate) engine: Engine,
-    /// Operations that cannot go on, with whom to tell when they can.
-    pub(crate) parked: BTreeMap<(OpIndex, u64), Parked>,
-    /// Futures that were parked so far: an operation may have several.
+    /// Futures of operations that wait, by operation and ticket.
+    pub(crate) waiting: BTreeMap<(OpIndex, u64), WaitingFuture>,
+    /// Number of tickets given out. An operation may have several waiting futures.
     pub(crate) tickets: u64,
     /// Bodies that have begun and not ended.
     pub(crate) bodies: HashMap<OpIndex, Arc<BodyWaker>>,
-    /// The call site that was claimed last, for warnings.
+    /// The call site that was registered last, for warnings.
     pub(crate) last_site: Option<&'static Site>,
-    /// Whether the store is to be asked what the outside has changed.
-    pub(crate) ask: bool,
+    /// Whether to fetch external updates from the store.
+    pub(crate) refresh: bool,
     /// Executions that operations wait for.
     pub(crate) children: Vec<Awaited>,
     /// Finished steps with an undo body.
     pub(crate) undoable: Vec<OpIndex>,
 }
 
-pub(crate) struct Parked {
+/// Future of an operation that waits.
+pub(crate) struct WaitingFuture {
     pub(crate) waker: Waker,
-    /// When time lets it go on.
-    pub(crate) until: Option<Timestamp>,
-    /// Whether a write lets it go on.
-    pub(crate) writing: bool,
-    /// Whether it was told that its time has come.
+    /// Time at which it may continue.
+    pub(crate) wake_at: Option<Timestamp>,
+    /// Whether it continues after a write.
+    pub(crate) for_write: bool,
+    /// Whether it was woken because its time has come.
     pub(crate) woken: bool,
 }
 
@@ -115,11 +116,11 @@ impl Shared {
             children,
             state: Mutex::new(State {
                 engine,
-                parked: BTreeMap::new(),
+                waiting: BTreeMap::new(),
                 tickets: 0,
                 bodies: HashMap::new(),
                 last_site: None,
-                ask: false,
+                refresh: false,
                 children: Vec::new(),
                 undoable: Vec::new(),
             }),
@@ -128,13 +129,13 @@ impl Shared {
         })
     }
 
-    /// Who watches the bodies of the run, if anybody does.
+    /// Returns the observer of bodies, if there is one.
     pub(crate) fn observer(&self) -> Option<&Arc<dyn Observer>> {
         let children = self.children.as_ref()?;
         children.settings.observer.as_ref()
     }
 
-    /// A panic while the lock was held left no half-made change that matters: the invocation ends.
+    /// Locks the state. A poisoned lock is ignored, because the invocation ends after a panic.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

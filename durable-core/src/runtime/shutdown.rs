@@ -1,11 +1,11 @@
-//! The process is to end: every invocation stops at its next durable boundary.
+//! Shutdown of the process: every invocation stops at its next durable boundary.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::runtime::signal::InvocationSignal;
 
-/// Tells invocations to stop.
+/// Makes invocations stop.
 #[derive(Default)]
 pub(crate) struct Shutdown {
     raised: AtomicBool,
@@ -13,13 +13,13 @@ pub(crate) struct Shutdown {
 }
 
 impl Shutdown {
-    /// Whether it was told.
+    /// Returns whether the shutdown has begun.
     pub(crate) fn is_raised(&self) -> bool {
         self.raised.load(Ordering::Acquire)
     }
 
-    /// From now on this invocation is told, too.
-    pub(crate) fn tell(&self, signal: &Arc<InvocationSignal>) {
+    /// Makes this invocation stop, too, when the shutdown begins.
+    pub(crate) fn subscribe(&self, signal: &Arc<InvocationSignal>) {
         {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             if running.len() == running.capacity() {
@@ -27,13 +27,13 @@ impl Shutdown {
             }
             running.push(Arc::downgrade(signal));
         }
-        // Looked at after the entry was made, so that nothing falls in between.
+        // Checked after the entry was made, so that a concurrent shutdown is not missed.
         if self.is_raised() {
             signal.drain();
         }
     }
 
-    /// Tells all that run and all that will.
+    /// Begins the shutdown: stops running and future invocations.
     pub(crate) fn raise(&self) {
         self.raised.store(true, Ordering::Release);
         let running =

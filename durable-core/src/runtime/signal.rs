@@ -1,19 +1,23 @@
-//! Who wants the driver to look again.
+//! Wake-up flag shared by the driver and its wakers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Notes that the handler or the lease wants signal, and wakes whoever runs the invocation.
+/// Flags of an invocation. Setting one wakes the task that runs the invocation.
 #[derive(Default)]
 pub(crate) struct InvocationSignal {
-    pub(crate) wanted: AtomicBool,
+    /// Whether the handler is to be polled.
+    pub(crate) poll_requested: AtomicBool,
+    /// Whether the lease was lost.
     pub(crate) lease_lost: AtomicBool,
+    /// Whether the process shuts down.
     pub(crate) draining: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
 impl InvocationSignal {
+    /// Sets the waker of the task that runs the invocation.
     pub(crate) fn listen(&self, waker: &Waker) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *task {
@@ -22,17 +26,17 @@ impl InvocationSignal {
         }
     }
 
-    /// Another process has the execution now: nothing more may be run.
+    /// Notes that the lease was lost: another process may run the execution, so nothing more runs here.
     pub(crate) fn lose_lease(self: &Arc<Self>) {
         self.lease_lost.store(true, Ordering::Release);
         self.wake_by_ref();
     }
 
-    /// The process is to end: the invocation stops at its next durable boundary.
+    /// Stops the invocation at its next durable boundary.
     pub(crate) fn drain(self: &Arc<Self>) {
         self.draining.store(true, Ordering::Release);
-        // Whether or not the handler wants a poll, the driver has to look.
-        self.wanted.store(false, Ordering::Release);
+        // Cleared, so that the wake-up reaches the driver even if a poll is requested already.
+        self.poll_requested.store(false, Ordering::Release);
         self.wake_by_ref();
     }
 }
@@ -43,7 +47,7 @@ impl Wake for InvocationSignal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.wanted.swap(true, Ordering::AcqRel) {
+        if !self.poll_requested.swap(true, Ordering::AcqRel) {
             let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(waker) = &*task {
                 waker.wake_by_ref();

@@ -8,18 +8,18 @@ use crate::BoxFuture;
 use crate::engine::OpIndex;
 use crate::model::site::Site;
 
-/// An undo body that has not run.
+/// Undo body that has not run.
 pub(crate) type UndoBody<'a> = Box<dyn FnOnce() -> BoxFuture<'a, Result<(), Failure>> + Send + 'a>;
 
-/// The undo bodies of the steps that have finished, in one run of a handler.
+/// Undo bodies of the finished steps in one run of a handler.
 ///
-/// Made anew by every replay: a step that is answered from its record registers its undo body again.
+/// Every replay builds them again: a step that is answered from its record registers its undo body again.
 #[derive(Default)]
 pub struct Undo<'a> {
     entries: Mutex<Vec<Entry<'a>>>,
 }
 
-/// A finished step and its undo body.
+/// Finished step with its undo body.
 pub(crate) struct Entry<'a> {
     pub(crate) step: OpIndex,
     pub(crate) site: &'static Site,
@@ -27,7 +27,7 @@ pub(crate) struct Entry<'a> {
 }
 
 impl<'a> Undo<'a> {
-    /// The finished step `claim` is taken back by `body`.
+    /// Registers `body` as the undo body of a finished step. `site` is the call site of the undo operation.
     pub fn register(&self, operation: &Operation<'_>, site: &'static Site, body: UndoBody<'a>) {
         let entry = Entry {
             step: operation.op,
@@ -39,7 +39,7 @@ impl<'a> Undo<'a> {
         entries.push(entry);
     }
 
-    /// Removes and returns what was registered.
+    /// Removes and returns the registered undo bodies.
     pub(crate) fn take(&self) -> Vec<Entry<'a>> {
         std::mem::take(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -211,11 +211,11 @@ impl<S: Send + Sync + 'static> Worker<S> {
             queues: self.queues,
         };
         let shutdown = Arc::new(Shutdown::default());
-        let elsewhere: HashSet<_> = self.handlers.names().collect();
+        let worker_handlers: HashSet<_> = self.handlers.names().collect();
         let service = Service {
             settings: Settings {
-                stopping: Some(Arc::clone(&shutdown)),
-                elsewhere: Arc::new(elsewhere),
+                shutdown: Some(Arc::clone(&shutdown)),
+                worker_handlers: Arc::new(worker_handlers),
                 ..self.settings
             },
             store: self.store,

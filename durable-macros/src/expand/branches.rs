@@ -19,7 +19,7 @@ impl Printer<'_> {
             .options
             .flag("flat")
             .then(|| quote_spanned!(hidden()=> .flat()));
-        quote_spanned!(hidden()=> __p::fan(__operation, __p::batch_options()#options #flat #undoes).await)
+        quote_spanned!(hidden()=> __p::start_branches(__operation, __p::batch_options()#options #flat #undoes).await)
     }
 
     /// Runs the branches and records their result, with the option `result_codec` if it was given.
@@ -45,7 +45,7 @@ impl Printer<'_> {
         let Some(part) = call.parts.first().copied() else {
             return TokenStream::new();
         };
-        let (operation, fan) = (self.register(index, call), self.start_branches(index, call));
+        let (operation, started) = (self.register(index, call), self.start_branches(index, call));
         let (items, entered) = (self.filled(&call.items), self.branch(part, call));
         let items = quote_spanned!(located(&call.items)=> __p::items(#items));
         let branch = &self.sites[part].call;
@@ -57,18 +57,18 @@ impl Printer<'_> {
                 let __operation = #operation;
                 let __items = #items;
                 async {
-                    let __fan = #fan;
+                    let __started = #started;
                     let mut __branches = __p::Vec::new();
                     for __item in __items {
                         let __key = #key;
-                        let __slot = (__fan.#place #label #with, __item);
+                        let __slot = (__started.#place #label #with, __item);
                         let __branch = async {
                             let (__operation, #binder) = __p::moved(__slot);
                             #entered
                         };
                         __branches.push((__key, __branch));
                     }
-                    __fan.#run.await
+                    __started.#run.await
                 }
         };
         site_block(call, content)
@@ -86,7 +86,7 @@ impl Printer<'_> {
             }
             None => (
                 quote_spanned!(hidden()=> __branches.len().to_string()),
-                quote_spanned!(hidden()=> turn(#site)),
+                quote_spanned!(hidden()=> ordered(#site)),
             ),
         }
     }
@@ -106,14 +106,14 @@ impl Printer<'_> {
     }
 
     pub(super) fn parallel(&self, index: usize, call: &Call) -> TokenStream {
-        let (operation, fan) = (self.register(index, call), self.start_branches(index, call));
+        let (operation, started) = (self.register(index, call), self.start_branches(index, call));
         let run = self.run_branches(call);
         let branches = call.parts.iter().zip(&call.arms).map(|(part, arm)| {
             let site = self.site_reference(*part, &self.sites[*part].call);
             let (name, entered) = (&arm.name, self.branch(*part, call));
             quote_spanned! {hidden()=>
                 {
-                    let __operation = __fan.keyed(#site, #name);
+                    let __operation = __started.keyed(#site, #name);
                     __p::branch(#name, async { #entered })
                 }
             }
@@ -121,9 +121,9 @@ impl Printer<'_> {
         let content = quote_spanned! {hidden()=>
                 let __operation = #operation;
                 async {
-                    let __fan = #fan;
+                    let __started = #started;
                     let __branches = __p::Vec::from([#(#branches),*]);
-                    __fan.#run.await
+                    __started.#run.await
                 }
         };
         site_block(call, content)

@@ -18,7 +18,7 @@ impl Printer<'_> {
         };
         let mut codec = self.codec_over(call, function.clone());
         if let Some(given) = call.options.expr("codec") {
-            codec = quote_spanned!(located(given)=> __p::given(#codec));
+            codec = quote_spanned!(located(given)=> __p::custom_codec(#codec));
         }
         quote_spanned! {located(&function)=>
             __p::call(#operation, __state, __undo, #function, #input, #codec)

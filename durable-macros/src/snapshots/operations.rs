@@ -125,7 +125,10 @@ fn operations() -> ::durable::__private::WithState<
             let __operation = __cx.register(&__SITES[map!(@ 8)]);
             let __items = __p::items(&files);
             async {
-                let __fan = __p::fan(__operation, __p::batch_options().concurrency(4))
+                let __started = __p::start_branches(
+                        __operation,
+                        __p::batch_options().concurrency(4),
+                    )
                     .await;
                 let mut __branches = __p::Vec::new();
                 for __item in __items {
@@ -133,7 +136,7 @@ fn operations() -> ::durable::__private::WithState<
                         let file = &__item;
                         __p::key(&(file.name))
                     };
-                    let __slot = (__fan.keyed(&__SITES[map!(@ 9)], &__key), __item);
+                    let __slot = (__started.keyed(&__SITES[map!(@ 9)], &__key), __item);
                     let __branch = async {
                         let (__operation, file) = __p::moved(__slot);
                         let mut __op = __p::scope(__operation, __p::Json);
@@ -163,17 +166,22 @@ fn operations() -> ::durable::__private::WithState<
                     };
                     __branches.push((__key, __branch));
                 }
-                __fan.run(__branches).await
+                __started.run(__branches).await
             }
         }
             .await;
         {
             let __operation = __cx.register(&__SITES[parallel!(@ 11)]);
             async {
-                let __fan = __p::fan(__operation, __p::batch_options().flat()).await;
+                let __started = __p::start_branches(
+                        __operation,
+                        __p::batch_options().flat(),
+                    )
+                    .await;
                 let __branches = __p::Vec::from([
                     {
-                        let __operation = __fan.keyed(&__SITES[parallel!(@ 12)], "mail");
+                        let __operation = __started
+                            .keyed(&__SITES[parallel!(@ 12)], "mail");
                         __p::branch(
                             "mail",
                             async {
@@ -199,7 +207,8 @@ fn operations() -> ::durable::__private::WithState<
                         )
                     },
                     {
-                        let __operation = __fan.keyed(&__SITES[parallel!(@ 14)], "post");
+                        let __operation = __started
+                            .keyed(&__SITES[parallel!(@ 14)], "post");
                         __p::branch(
                             "post",
                             async {
@@ -223,7 +232,7 @@ fn operations() -> ::durable::__private::WithState<
                         )
                     },
                 ]);
-                __fan.run(__branches).await
+                __started.run(__branches).await
             }
         }
             .await;

@@ -220,6 +220,6 @@ async fn remaining_contents_of_a_removed_scope_are_reported() {
     let drift: Vec<String> = report.drift.iter().map(ToString::to_string).collect();
     assert_eq!(
         drift,
-        ["`pay/print` is recorded, but the code never asked for it"]
+        ["`pay/print` is recorded, but the code did not reach it"]
     );
 }

@@ -97,15 +97,15 @@ fn leak(site: Site) -> &'static Site {
 
 impl Script {
     /// Enters a scope.
-    fn enter(&mut self, inside: ScopeIndex, site: &'static Site, turn: RunKey) -> ScopeIndex {
-        let scope = self.engine.register(inside, site, turn);
+    fn enter(&mut self, inside: ScopeIndex, site: &'static Site, run: RunKey) -> ScopeIndex {
+        let scope = self.engine.register(inside, site, run);
         self.engine.enter(scope, Timestamp::from_millis(1));
         self.engine.open_scope(scope)
     }
 
     /// Runs a step in `inside`, if it is to be run.
-    fn step_in(&mut self, inside: ScopeIndex, site: &'static Site, turn: RunKey) -> OpIndex {
-        let op = self.engine.register(inside, site, turn);
+    fn step_in(&mut self, inside: ScopeIndex, site: &'static Site, run: RunKey) -> OpIndex {
+        let op = self.engine.register(inside, site, run);
         if self.decide(op) == Decision::Run {
             self.begin(op);
             self.succeed(op, "1");
@@ -134,9 +134,9 @@ fn a_step_of_the_same_name_elsewhere_is_what_moved() {
     assert_eq!(
         script.drift(),
         [
-            "`charge` is recorded, but the code never asked for it, while step `charge` (script.rs:1) ran live as \
+            "`charge` is recorded, but the code did not reach it, while step `charge` (script.rs:1) ran live as \
              `pay/charge`; if it moved to `pay/charge`, write `was = \"/charge\"` there",
-            "`chargeback` is recorded, but the code never asked for it, while step `chargebacks` (script.rs:1) ran live; if \
+            "`chargeback` is recorded, but the code did not reach it, while step `chargebacks` (script.rs:1) ran live; if \
              that is its new name, write `was = \"chargeback\"` there",
         ]
     );
@@ -206,7 +206,7 @@ fn a_step_that_is_still_there_has_not_moved() {
     );
     assert_eq!(
         script.drift(),
-        ["`load[b]` is recorded, but the code never asked for it"]
+        ["`load[b]` is recorded, but the code did not reach it"]
     );
 }
 
@@ -224,7 +224,7 @@ fn a_step_in_another_run_of_its_scope_has_not_moved() {
     script.step_in(inside, parse, RunKey::FromSite);
     assert_eq!(
         script.drift(),
-        ["`file[a]/parse` is recorded, but the code never asked for it"]
+        ["`file[a]/parse` is recorded, but the code did not reach it"]
     );
 }
 
@@ -258,8 +258,8 @@ fn another_kind_and_another_name_are_no_hint() {
     assert_eq!(
         script.drift(),
         [
-            "`charge` is recorded, but the code never asked for it",
-            "`refund` is recorded, but the code never asked for it",
+            "`charge` is recorded, but the code did not reach it",
+            "`refund` is recorded, but the code did not reach it",
         ]
     );
 }

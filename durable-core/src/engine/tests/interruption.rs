@@ -10,7 +10,7 @@ fn a_step_cut_off_by_an_unclean_end_is_counted_and_runs_again() {
         1,
         "the same attempt goes on"
     );
-    assert_eq!(script.begin(id), Begin::OnceWritten);
+    assert_eq!(script.begin(id), Begin::WhenDurable);
     assert_eq!(script.commit()[0].interruptions, 1);
 }
 
@@ -44,7 +44,7 @@ fn at_most_once_never_runs_what_may_have_run() {
 fn after_an_unclean_end_starts_are_written_until_something_is_achieved() {
     let mut script = Script::with(Vec::new(), true);
     let first = script.register(step("first"));
-    assert_eq!(script.begin(first), Begin::OnceWritten);
+    assert_eq!(script.begin(first), Begin::WhenDurable);
     script.commit();
     script.succeed(first, "1");
     let second = script.register(step("second"));

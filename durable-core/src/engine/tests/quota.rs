@@ -100,7 +100,7 @@ fn a_value_that_does_not_fit_into_what_is_left_fails_its_step() {
         panic!("it is too large");
     };
     assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(error.message().contains("what is left"), "{error}");
+    assert!(error.message().contains("the rest of the bytes"), "{error}");
 }
 
 #[test]

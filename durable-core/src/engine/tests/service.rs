@@ -33,7 +33,7 @@ fn a_timer_ends_when_the_service_says_so_and_not_by_the_clock() {
     let started = script.commit().remove(0);
     script.now = 9_000;
     assert_eq!(script.decide(op), Decision::External(Some(due)));
-    script.engine.ask();
+    script.engine.refresh_batch();
     let woken = script
         .engine
         .acknowledge(&told(&started, Status::Succeeded, None));
@@ -51,7 +51,7 @@ fn an_attempt_is_repeated_when_the_service_says_so_and_not_by_the_clock() {
     script.now = 9_000;
     let due = Some(Timestamp::from_millis(1_500));
     assert_eq!(script.decide(op), Decision::External(due));
-    script.engine.ask();
+    script.engine.refresh_batch();
     script
         .engine
         .acknowledge(&told(&pending, Status::Pending, None));
@@ -75,7 +75,7 @@ fn a_callback_times_out_when_the_service_says_so_and_has_the_id_it_was_given() {
     assert_eq!(started.handle, None, "the service assigns the id");
     script.now = 90_000;
     assert!(matches!(script.decide(op), Decision::External(Some(_))));
-    script.engine.ask();
+    script.engine.refresh_batch();
     script
         .engine
         .acknowledge(&told(&started, Status::Started, Some(2_000)));
@@ -103,8 +103,8 @@ fn records_are_recognised_by_their_ids_alone() {
 fn a_sliced_invocation_leaves_one_timer_that_no_call_site_can_claim() {
     let mut first = script(Vec::new());
     let now = first.time();
-    first.engine.leave_timer(now);
-    first.engine.leave_timer(now);
+    first.engine.start_slice_timer(now);
+    first.engine.start_slice_timer(now);
     let left = first.commit();
     assert_eq!(left.len(), 1);
     assert!(left[0].is_internal() && left[0].kind == Kind::Wait);
@@ -113,14 +113,14 @@ fn a_sliced_invocation_leaves_one_timer_that_no_call_site_can_claim() {
     first
         .engine
         .acknowledge(&told(&left[0], Status::Succeeded, None));
-    assert!(!first.engine.has_left_timer());
-    first.engine.leave_timer(now);
+    assert!(!first.engine.has_slice_timer());
+    first.engine.start_slice_timer(now);
     let longer = first.commit();
     assert_eq!(longer[0].due_at, Some(now.after(Duration::from_secs(2))));
 
     let mut second = script(left.clone());
     assert!(!second.engine.is_replaying(ScopeIndex::ROOT));
-    second.engine.leave_timer(now);
+    second.engine.start_slice_timer(now);
     let again = second.commit();
     assert_ne!(
         again[0].id, left[0].id,
@@ -163,7 +163,7 @@ fn each_time_a_body_is_cut_off_is_noted_before_it_runs_again() {
         let mut script = cut_off_here(notes.clone());
         let op = script.register(step("s"));
         assert_eq!(script.decide(op), Decision::Run);
-        assert_eq!(script.begin(op), Begin::OnceWritten);
+        assert_eq!(script.begin(op), Begin::WhenDurable);
         let mut written = script.commit();
         written.retain(Record::is_internal);
         assert_eq!(written.len(), 1);
@@ -182,7 +182,7 @@ fn each_time_a_body_is_cut_off_is_noted_before_it_runs_again() {
 fn a_body_that_began_a_short_while_ago_is_not_counted() {
     let mut script = Script::limited(interruptions("s", 0), true, limits());
     let op = script.register(step("s"));
-    assert_eq!(script.begin(op), Begin::OnceWritten);
+    assert_eq!(script.begin(op), Begin::WhenDurable);
     assert!(!script.commit().iter().any(Record::is_internal));
 }
 

@@ -52,7 +52,7 @@ fn at_most_once_writes_its_start_first() {
     let mut script = Script::new();
     let id = script.register(step("s"));
     let now = script.time();
-    assert_eq!(script.engine.begin(id, ONCE, now), Begin::OnceWritten);
+    assert_eq!(script.engine.begin(id, ONCE, now), Begin::WhenDurable);
     assert!(script.engine.has_urgent());
     assert!(!script.engine.is_durable(id));
     script.commit();

@@ -1,4 +1,4 @@
-//! What an invocation waits for while its handler is pending.
+//! Computes how long a pending invocation may sleep: timers, writes, external events.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,25 +10,25 @@ use crate::model::error::OperationError;
 use crate::runtime::shared::State;
 use crate::{BoxFuture, Timestamp};
 
-/// A START goes alone once its body has run for this long.
-const LONE_START: Duration = Duration::from_millis(500);
-/// How long a body may stay woken without being polled before it counts as given up.
-const SETTLE: Duration = Duration::from_millis(20);
+/// Running time of a body after which its START is written without waiting for another change.
+const START_DELAY: Duration = Duration::from_millis(500);
+/// How long a body may be woken without being polled before it counts as abandoned.
+const ABANDONED_AFTER: Duration = Duration::from_millis(20);
 
-/// After a timer is due that a service has to end, it is asked again after this time, then after twice as
-/// long, and so on.
-const LOOK: Duration = Duration::from_secs(1);
-const LOOK_AT_LEAST: Duration = Duration::from_secs(10);
+/// First pause between requests to a service about a timer that is due. The pause doubles after each request.
+const REFRESH_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause between such requests.
+const MAX_REFRESH_PAUSE: Duration = Duration::from_secs(10);
 
-/// What an invocation waits for.
+/// What a pending invocation waits for.
 pub(super) enum Idle {
-    /// Something runs or is about to.
+    /// Something runs or is about to run.
     Busy,
-    /// A time that is worth staying for.
+    /// This time, which is near enough to stay in memory.
     Until(Timestamp),
-    /// Nothing before this time, or before an event: the process is not needed.
+    /// This time or an external event, without needing the process.
     Suspend(Option<Timestamp>),
-    /// The execution is to be cancelled, and nothing runs any more.
+    /// Nothing: the execution is to be cancelled, and nothing runs any more.
     Cancel,
 }
 
@@ -38,56 +38,56 @@ pub(super) struct Timer {
 }
 
 impl Driver {
-    /// The handler is pending and nothing can be written: waits for a time or a wake-up.
+    /// Waits for a time or a wake-up while the handler is pending and nothing can be written.
     pub(super) fn idle(&mut self, cx: &mut TaskContext<'_>) -> Poll<Event> {
         let shared = Arc::clone(&self.shared);
         let now = shared.clock.now();
         let alarm = {
             let mut state = shared.lock();
             let start = state.engine.oldest_unwritten_start();
-            // While a write is under way none can be started: there is nothing to wake up for.
+            // No other write can start during a write.
             let start = start.filter(|_| self.write.is_none());
-            let lone_start = start.map(|at| at.after(LONE_START));
-            let rest = match self.idle_state(&state, now) {
+            let start_due = start.map(|began| began.after(START_DELAY));
+            let stay_until = match self.idle_state(&state, now) {
                 Idle::Cancel if self.write.is_none() => {
                     let error = OperationError::of_cancellation(&shared.info.handler);
                     state.engine.end_execution(error);
-                    self.signal.wanted.store(true, Ordering::Release);
+                    self.signal.poll_requested.store(true, Ordering::Release);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Idle::Until(time) if self.write.is_none() => Some(time),
                 _ => None,
             };
-            // While bodies run the process stays anyway: timers beside them are waited for in place.
-            let beside = state.parked.values().filter(|parked| !parked.woken);
-            let timer = beside.filter_map(|parked| parked.until).min();
+            // While bodies run, the process is needed anyway, so timers are awaited in memory.
+            let timers = state.waiting.values().filter(|waiting| !waiting.woken);
+            let timer = timers.filter_map(|waiting| waiting.wake_at).min();
             let timer = timer.filter(|_| !state.bodies.is_empty());
-            let orchestrated = state.engine.limits().service_driven;
-            let timer = if orchestrated {
-                timer.and_then(|due| self.look(due))
+            let service_driven = state.engine.limits().service_driven;
+            let timer = if service_driven {
+                timer.and_then(|due| self.refresh_at(due))
             } else {
                 timer
             };
-            let alarm = [lone_start, rest, timer].into_iter().flatten().min();
+            let alarm = [start_due, stay_until, timer].into_iter().flatten().min();
             if alarm.is_some_and(|alarm| alarm <= now) {
-                if lone_start.is_some_and(|at| at <= now) {
+                if start_due.is_some_and(|at| at <= now) {
                     state.engine.flush_starts();
                 }
-                if !orchestrated {
+                if !service_driven {
                     wake_due(&mut state, now);
                 } else if timer.is_some_and(|at| at <= now) {
-                    self.looked(now);
-                    state.ask = true;
+                    self.refreshed(now);
+                    state.refresh = true;
                 }
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             alarm
         };
-        self.warn_if_foreign();
-        if self.poll_news(cx).is_ready() {
-            self.shared.lock().ask = true;
+        self.warn_about_foreign_future();
+        if self.poll_external(cx).is_ready() {
+            self.shared.lock().refresh = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -99,39 +99,40 @@ impl Driver {
         Poll::Pending
     }
 
-    /// When a service is asked whether a timer that is due then has ended; not while a write is under
-    /// way, which will tell.
-    fn look(&self, due: Timestamp) -> Option<Timestamp> {
-        let next = self.next_look.map_or(due, |(next, _)| due.max(next));
+    /// Returns when to ask a service whether a timer that is due has ended. `None` during a write, whose
+    /// acknowledgement will say so.
+    fn refresh_at(&self, due: Timestamp) -> Option<Timestamp> {
+        let next = self.next_refresh.map_or(due, |(next, _)| due.max(next));
         self.write.is_none().then_some(next)
     }
 
-    fn looked(&mut self, now: Timestamp) {
-        let pause = self.next_look.map_or(LOOK, |(_, pause)| pause);
-        self.next_look = Some((now.after(pause), (pause * 2).min(LOOK_AT_LEAST)));
+    /// Notes that the service is asked now.
+    fn refreshed(&mut self, now: Timestamp) {
+        let pause = self.next_refresh.map_or(REFRESH_PAUSE, |(_, pause)| pause);
+        self.next_refresh = Some((now.after(pause), (pause * 2).min(MAX_REFRESH_PAUSE)));
     }
 
-    /// Listens for changes from outside while there is nothing else to do.
-    fn poll_news(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
-        let Some(informer) = &self.informer else {
+    /// Waits for external updates.
+    fn poll_external(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Some(notifier) = &self.notifier else {
             return Poll::Pending;
         };
-        let news = self.news.get_or_insert_with(|| {
-            let (store, id) = (Arc::clone(informer), self.fence.execution.clone());
+        let external_change = self.external_change.get_or_insert_with(|| {
+            let (store, id) = (Arc::clone(notifier), self.fence.execution.clone());
             let seen = self.shared.lock().engine.seen();
             Box::pin(async move {
-                // A store that cannot tell now is asked again with the next write.
+                // After an error, the next write fetches the updates.
                 if store.changed(&id, seen).await.is_err() {
                     std::future::pending::<()>().await;
                 }
             })
         });
-        ready!(news.as_mut().poll(cx));
-        self.news = None;
+        ready!(external_change.as_mut().poll(cx));
+        self.external_change = None;
         Poll::Ready(())
     }
 
-    /// A timer that is early is kept: re-arming on every step would cost more than waking once.
+    /// Waits until `at`. An earlier timer is kept: setting it again would cost more than one early wake-up.
     fn poll_timer(&mut self, at: Timestamp, now: Timestamp, cx: &mut TaskContext<'_>) -> Poll<()> {
         if self.timer.as_ref().is_none_or(|timer| timer.at > at) {
             let done = self.shared.clock.sleep(at.since(now));
@@ -144,26 +145,26 @@ impl Driver {
         Poll::Ready(())
     }
 
-    /// What there is to wait for while nothing runs.
+    /// Returns what the invocation waits for.
     pub(super) fn idle_state(&mut self, state: &State, now: Timestamp) -> Idle {
         let mut neglected = false;
         for body in state.bodies.values() {
             if !body.is_neglected() {
-                self.settling = None;
+                self.abandoned_at = None;
                 return Idle::Busy;
             }
             neglected = true;
         }
-        let wanted = self.signal.wanted.load(Ordering::Acquire);
-        let writes_awaited = state.parked.values().any(|parked| parked.writing);
-        if wanted || writes_awaited || state.parked.is_empty() {
-            self.settling = None;
+        let poll_requested = self.signal.poll_requested.load(Ordering::Acquire);
+        let writes_awaited = state.waiting.values().any(|waiting| waiting.for_write);
+        if poll_requested || writes_awaited || state.waiting.is_empty() {
+            self.abandoned_at = None;
             return Idle::Busy;
         }
         if neglected {
-            let settled = *self.settling.get_or_insert(now.after(SETTLE));
-            if now < settled {
-                return Idle::Until(settled);
+            let abandoned_at = *self.abandoned_at.get_or_insert(now.after(ABANDONED_AFTER));
+            if now < abandoned_at {
+                return Idle::Until(abandoned_at);
             }
         }
         if state.engine.is_cancelling() && state.engine.unwinding().is_none() {
@@ -172,40 +173,40 @@ impl Driver {
         if state.engine.is_sliced() {
             return Idle::Suspend(Some(now));
         }
-        let timers = state.parked.values();
-        let earliest = timers.filter_map(|parked| parked.until).min();
+        let timers = state.waiting.values();
+        let earliest = timers.filter_map(|waiting| waiting.wake_at).min();
         match earliest {
             Some(earliest) if self.is_worth_staying(state, earliest, now) => Idle::Until(earliest),
             earliest => Idle::Suspend(earliest),
         }
     }
 
-    /// Whether a timer is short enough, and ends before the invocation has to.
+    /// Returns whether to wait for a timer in memory: it is short and ends before the invocation has to.
     fn is_worth_staying(&self, state: &State, due: Timestamp, now: Timestamp) -> bool {
-        // A timer that was told and not asked belongs to a future nobody polls any more.
-        let told = state.parked.values().any(|parked| parked.woken);
-        !told
+        // A future that was woken and still waits is no longer polled.
+        let abandoned = state.waiting.values().any(|waiting| waiting.woken);
+        !abandoned
             && !state.engine.limits().service_driven
             && due.since(now) <= self.suspend_after
             && state.engine.ends_at().is_none_or(|end| due < end)
     }
 
-    /// Nothing of ours is waited for: the handler awaits something that replay cannot answer.
-    fn warn_if_foreign(&mut self) {
+    /// Warns once if the handler waits and no durable call does: it awaits a future that replay does not know.
+    fn warn_about_foreign_future(&mut self) {
         let state = self.shared.lock();
-        let ours = !state.parked.is_empty() || !state.bodies.is_empty() || self.write.is_some();
-        if ours || self.warned {
+        let known = !state.waiting.is_empty() || !state.bodies.is_empty() || self.write.is_some();
+        if known || self.warned {
             return;
         }
-        let place = state.last_site.map_or_else(
+        let location = state.last_site.map_or_else(
             || "before its first durable call".to_owned(),
             |site| format!("after {site}"),
         );
         drop(state);
         self.warned = true;
         let warning = format!(
-            "`{}` awaits something that is no durable call, {place}: it is awaited anew on every \
-             replay, and holds off suspension; put it into a `step!`",
+            "`{}` awaits a future that is not a durable call, {location}: it is awaited again on every \
+             replay and prevents suspension; put it into a `step!`",
             self.shared.info.handler
         );
         tracing::warn!(execution = %self.fence.execution, "{warning}");
@@ -213,11 +214,12 @@ impl Driver {
     }
 }
 
+/// Wakes the futures whose time has come.
 fn wake_due(state: &mut State, now: Timestamp) {
-    for parked in state.parked.values_mut() {
-        if parked.until.is_some_and(|due| due <= now) {
-            parked.woken = true;
-            parked.waker.wake_by_ref();
+    for waiting in state.waiting.values_mut() {
+        if waiting.wake_at.is_some_and(|due| due <= now) {
+            waiting.woken = true;
+            waiting.waker.wake_by_ref();
         }
     }
 }

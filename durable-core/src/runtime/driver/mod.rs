@@ -1,5 +1,5 @@
-//! Runs one invocation: polls the handler, writes what it produces, and ends when it can go no
-//! further. The only place that awaits a store.
+//! Driver of an invocation: polls the handler, writes its changes, and ends the invocation when nothing can progress.
+//! Only the driver awaits a store.
 
 mod idle;
 mod write;
@@ -23,10 +23,10 @@ use crate::{BoxFuture, Timestamp, runtime::panic};
 use idle::Timer;
 use write::Write;
 
-/// After this many turns in one poll other tasks get theirs.
-const TURNS_PER_POLL: u32 = 128;
+/// Number of rounds in one poll, after which other tasks may run.
+const ROUNDS_PER_POLL: u32 = 128;
 
-/// How an invocation ended; all of it is durable.
+/// How an invocation ended. Everything about it is durable.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Ended {
@@ -34,26 +34,25 @@ pub enum Ended {
     Succeeded(Payload),
     /// The handler ended with this error.
     Failed(OperationError),
-    /// Nothing to do before this time, or before the outside has changed the execution more often
-    /// than `seen`.
+    /// It waits for a time, or for more external updates than `seen`.
     Suspended {
-        /// When time lets it go on, if that is what it waits for.
+        /// Time at which it continues, if it waits for one.
         wake_at: Option<Timestamp>,
-        /// Changes from outside that the invocation knew of.
+        /// Number of external updates that the invocation knew of.
         seen: u64,
     },
-    /// Code and history disagree; the report says about what.
+    /// Code and history disagree, as the report says.
     Blocked(String),
     /// It was cancelled and has stopped.
     Cancelled(OperationError),
-    /// Another execution goes on in its place.
+    /// Another execution continues it.
     Continued(NewExecution),
 }
 
-/// What the handler ends with.
+/// Result of the handler.
 pub(crate) type Returned = Result<Payload, OperationError>;
 
-/// Why the loop hands over.
+/// Why the loop ends.
 enum Event {
     Returned(Returned),
     Stopped(StopReason),
@@ -64,19 +63,20 @@ enum Event {
 pub(crate) struct Driver {
     pub(crate) shared: Arc<Shared>,
     pub(crate) store: Arc<dyn CheckpointStore>,
-    /// Who tells of changes from outside, where that is not left to checkpoints.
-    informer: Option<Arc<dyn Store>>,
+    /// Store that notifies of external updates. `None` if only acknowledgements do.
+    notifier: Option<Arc<dyn Store>>,
     pub(crate) fence: Fence,
     pub(crate) signal: Arc<InvocationSignal>,
-    /// Timers that end within this time are waited for in place.
+    /// Timers that end within this time are awaited in memory.
     pub(crate) suspend_after: Duration,
-    /// Tells of changes from outside.
-    news: Option<BoxFuture<'static, ()>>,
+    /// Completes when there are external updates.
+    external_change: Option<BoxFuture<'static, ()>>,
     write: Option<Write>,
     timer: Option<Timer>,
-    settling: Option<Timestamp>,
-    /// When a service is asked next whether time has let something go on, and the pause after that.
-    next_look: Option<(Timestamp, Duration)>,
+    /// When bodies that were woken and not polled count as abandoned.
+    abandoned_at: Option<Timestamp>,
+    /// When a service is asked next whether a timer has ended, and the pause after that.
+    next_refresh: Option<(Timestamp, Duration)>,
     unwinding: bool,
     warned: bool,
     pub(crate) warnings: Vec<String>,
@@ -86,38 +86,38 @@ impl Driver {
     pub(crate) fn new(
         shared: Arc<Shared>,
         store: Arc<dyn CheckpointStore>,
-        informer: Option<Arc<dyn Store>>,
+        notifier: Option<Arc<dyn Store>>,
         fence: Fence,
         suspend_after: Duration,
     ) -> Self {
         Self {
             shared,
             store,
-            informer,
+            notifier,
             fence,
             signal: Arc::default(),
             suspend_after,
-            news: None,
+            external_change: None,
             write: None,
             timer: None,
-            settling: None,
-            next_look: None,
+            abandoned_at: None,
+            next_refresh: None,
             unwinding: false,
             warned: false,
             warnings: Vec::new(),
         }
     }
 
-    /// Runs the handler until it returns, suspends or may not go on.
+    /// Runs the handler until it returns, suspends or is stopped.
     pub(crate) async fn run(
         &mut self,
         handler: BoxFuture<'_, Returned>,
     ) -> Result<Ended, StoreError> {
         let mut handler = handler;
-        self.signal.wanted.store(true, Ordering::Release);
+        self.signal.poll_requested.store(true, Ordering::Release);
         let waker = Waker::from(Arc::clone(&self.signal));
         let event = std::future::poll_fn(|cx| self.poll(&mut handler, &waker, cx)).await;
-        // The handler is gone before the last write: nothing it holds can add to it.
+        // The handler is dropped before the last write, so that it cannot add to it.
         drop(handler);
         match event {
             Event::StoreFailed(error) => Err(error),
@@ -133,8 +133,8 @@ impl Driver {
                 Ok(Ended::Succeeded(output))
             }
             Event::Returned(Err(error)) => {
-                let most = self.shared.lock().engine.limits().max_error;
-                self.fail(error.shortened(most)).await
+                let max = self.shared.lock().engine.limits().max_error;
+                self.fail(error.shortened(max)).await
             }
             Event::Stopped(StopReason::Continued(next)) => {
                 let next = *next;
@@ -143,7 +143,7 @@ impl Driver {
                 Ok(Ended::Continued(next))
             }
             Event::Stopped(StopReason::Blocked(report)) => {
-                self.shared.lock().engine.forget_starts();
+                self.shared.lock().engine.discard_starts();
                 let update = ExecutionUpdate::Block {
                     report: report.clone(),
                 };
@@ -153,7 +153,7 @@ impl Driver {
         }
     }
 
-    /// The handler returned an error.
+    /// Ends the execution with an error of the handler: failed or cancelled.
     async fn fail(&mut self, error: OperationError) -> Result<Ended, StoreError> {
         if self.was_cancelled(&error) {
             let error = error.into_cancelled();
@@ -177,7 +177,7 @@ impl Driver {
         cx: &mut TaskContext<'_>,
     ) -> Poll<Event> {
         self.signal.listen(cx.waker());
-        for _ in 0..TURNS_PER_POLL {
+        for _ in 0..ROUNDS_PER_POLL {
             if let Some(event) = self.poll_write(cx) {
                 return Poll::Ready(event);
             }
@@ -187,19 +187,19 @@ impl Driver {
             if self.signal.draining.load(Ordering::Acquire) {
                 self.shared.lock().engine.drain();
             }
-            // A handler that is being suspended goes no further: the lease ends with this write.
+            // A handler that is being suspended is not polled: the lease ends with this write.
             if self.is_suspending() {
                 return Poll::Pending;
             }
-            if self.signal.wanted.swap(false, Ordering::AcqRel)
+            if self.signal.poll_requested.swap(false, Ordering::AcqRel)
                 && let Some(event) = self.poll_handler(handler, waker)
             {
                 return Poll::Ready(event);
             }
-            if let Some(wake_at) = self.rests_unwritten() {
+            if let Some(wake_at) = self.suspends_without_write() {
                 return Poll::Ready(Event::Suspended(wake_at));
             }
-            if self.start_write() || self.signal.wanted.load(Ordering::Acquire) {
+            if self.start_write() || self.signal.poll_requested.load(Ordering::Acquire) {
                 continue;
             }
             return self.idle(cx);
@@ -208,7 +208,7 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Whether the error is, or comes from, the cancellation of the execution.
+    /// Returns whether the error is, or results from, the cancellation of the execution.
     fn was_cancelled(&self, error: &OperationError) -> bool {
         error.kind() == ErrorKind::Cancelled || self.shared.lock().engine.is_cancelling()
     }
@@ -224,13 +224,13 @@ impl Driver {
         if let Some(stop) = state.engine.stop() {
             return Some(Event::Stopped(stop.clone()));
         }
-        // What runs the handler has to hear that it is over.
+        // Polled once more, so that the code around the handler notices.
         if matches!(polled, Ok(Poll::Pending))
             && state.engine.unwinding().is_some()
             && !self.unwinding
         {
             self.unwinding = true;
-            self.signal.wanted.store(true, Ordering::Release);
+            self.signal.poll_requested.store(true, Ordering::Release);
         }
         drop(state);
         match polled {
@@ -248,7 +248,7 @@ fn lease_lost(fence: &Fence) -> StoreError {
     StoreError::new(
         StoreErrorKind::FenceLost,
         format!(
-            "the lease of execution `{}` was lost: another process runs it now; this one has stopped",
+            "the lease of execution `{}` was lost: another process may run it now; this one has stopped",
             fence.execution
         ),
     )

@@ -1,4 +1,4 @@
-//! The driver's writes: one at a time, repeated while the store is unavailable.
+//! Writes of the driver: one at a time, repeated while the store is unavailable.
 
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -9,16 +9,17 @@ use super::{Driver, Event};
 use crate::store::{Ack, Batch, ExecutionUpdate, StoreError, StoreErrorKind};
 use crate::{BoxFuture, Timestamp};
 
-/// How often a write is repeated while the store is unavailable; delays double from 50 ms.
+/// Number of attempts to write while the store is unavailable. Delays double from 50 ms.
 const WRITE_ATTEMPTS: u32 = 8;
 
+/// Write in progress.
 pub(super) struct Write {
     batch: Arc<Batch>,
     done: BoxFuture<'static, Result<Ack, StoreError>>,
 }
 
 impl Driver {
-    /// Moves the write under way on; whoever waited for it is woken.
+    /// Polls the write in progress. When it ends, wakes the operations that waited for it.
     pub(super) fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> Option<Event> {
         let write = self.write.as_mut()?;
         let Poll::Ready(result) = write.done.as_mut().poll(cx) else {
@@ -29,7 +30,7 @@ impl Driver {
         match result {
             Err(error) => Some(Event::StoreFailed(error)),
             Ok(ack) => {
-                // What has changed since the last look makes the execution due at once.
+                // An external update that this invocation did not see makes the execution due now.
                 let missed = ack.changes > batch.seen;
                 self.acknowledge(ack);
                 match batch.execution {
@@ -43,23 +44,24 @@ impl Driver {
         }
     }
 
-    /// Whether the write under way suspends the execution.
+    /// Returns whether the write in progress suspends the execution.
     pub(super) fn is_suspending(&self) -> bool {
         let update = self.write.as_ref().map(|write| &write.batch.execution);
         matches!(update, Some(Some(ExecutionUpdate::Suspend { .. })))
     }
 
+    /// Processes an acknowledgement and wakes the operations that may continue.
     fn acknowledge(&mut self, ack: Ack) {
         if let Some(fence) = &ack.fence {
             self.fence = fence.clone();
         }
         if !ack.changed_records.is_empty() {
-            self.next_look = None;
+            self.next_refresh = None;
         }
         let mut state = self.shared.lock();
         for op in state.engine.acknowledge(&ack) {
-            for (_, parked) in state.parked.range((op, 0)..=(op, u64::MAX)) {
-                parked.waker.wake_by_ref();
+            for (_, waiting) in state.waiting.range((op, 0)..=(op, u64::MAX)) {
+                waiting.waker.wake_by_ref();
             }
         }
         if ack.paused && !ack.cancel {
@@ -74,7 +76,7 @@ impl Driver {
         }
     }
 
-    /// Starts the next write if there is one and none is under way.
+    /// Starts the next write, if there is one and none is in progress. Returns whether it did.
     pub(super) fn start_write(&mut self) -> bool {
         if self.write.is_some() {
             return false;
@@ -83,46 +85,46 @@ impl Driver {
         let now = shared.clock.now();
         let mut state = shared.lock();
         let suspend = match self.idle_state(&state, now) {
-            Idle::Suspend(wake_at) if !state.ask => {
-                let orchestrated = state.engine.limits().service_driven;
-                if orchestrated && state.engine.is_sliced() {
-                    state.engine.leave_timer(now);
+            Idle::Suspend(wake_at) if !state.refresh => {
+                let service_driven = state.engine.limits().service_driven;
+                if service_driven && state.engine.is_sliced() {
+                    state.engine.start_slice_timer(now);
                 }
-                (!orchestrated).then_some(ExecutionUpdate::Suspend { wake_at })
+                (!service_driven).then_some(ExecutionUpdate::Suspend { wake_at })
             }
-            _ if state.engine.has_urgent() || state.ask => None,
+            _ if state.engine.has_urgent() || state.refresh => None,
             _ => return false,
         };
         let batch = match state.engine.take_batch(suspend) {
             Some(batch) => batch,
-            None if state.ask => state.engine.ask(),
+            None if state.refresh => state.engine.refresh_batch(),
             None => return false,
         };
-        state.ask = false;
+        state.refresh = false;
         drop(state);
         self.write = Some(self.write(batch));
         true
     }
 
-    /// Whether the invocation is to end where a suspension writes nothing: everything is written and
-    /// nothing has come of it. Then when time lets it go on.
-    pub(super) fn rests_unwritten(&mut self) -> Option<Option<Timestamp>> {
+    /// Returns whether the invocation suspends without a write, as on a service, and the time at which it continues.
+    pub(super) fn suspends_without_write(&mut self) -> Option<Option<Timestamp>> {
         if self.write.is_some() {
             return None;
         }
         let shared = Arc::clone(&self.shared);
         let (state, now) = (shared.lock(), shared.clock.now());
-        let unwritten = state.engine.has_queued() || state.ask;
+        let unwritten = state.engine.has_queued() || state.refresh;
         if !state.engine.limits().service_driven || unwritten {
             return None;
         }
-        let left = state.engine.has_left_timer() || !state.engine.is_sliced();
+        let has_timer = state.engine.has_slice_timer() || !state.engine.is_sliced();
         match self.idle_state(&state, now) {
-            Idle::Suspend(wake_at) if left => Some(wake_at),
+            Idle::Suspend(wake_at) if has_timer => Some(wake_at),
             _ => None,
         }
     }
 
+    /// Starts to write a batch.
     fn write(&self, batch: Arc<Batch>) -> Write {
         let (store, fence) = (Arc::clone(&self.store), self.fence.clone());
         let (shared, sent) = (Arc::clone(&self.shared), Arc::clone(&batch));
@@ -143,7 +145,7 @@ impl Driver {
         Write { batch, done }
     }
 
-    /// Writes everything that is left, and what became of the execution with the last of it.
+    /// Writes all remaining changes, the last together with the outcome of the execution.
     pub(super) async fn close(&mut self, update: ExecutionUpdate) -> Result<(), StoreError> {
         if let Some(write) = self.write.take() {
             let ack = write.done.await?;

@@ -1,4 +1,4 @@
-//! Attempts: one run of a body, and what follows from how it ended.
+//! Attempts: runs a body once and records its result.
 
 use super::body::{self, StepInfo};
 use super::bound_codec::BoundCodec;
@@ -9,7 +9,7 @@ use crate::model::error::ErrorKind;
 use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
 use crate::runtime::registered::Operation;
 
-/// An attempt that has ended, with the policy for the next one.
+/// Attempt that has ended, with the policy for the next one.
 pub struct Attempt<R> {
     pub(super) outcome: Result<R, Failure>,
     pub(super) retry: Retry,
@@ -28,10 +28,10 @@ pub(super) async fn attempt<F: Future>(
         Err(interrupted) => Err(interrupted),
         Ok(()) => body::run_once(operation, info, options.timeout, body).await,
     };
-    let given_up = matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
+    let is_final = matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
     Attempt {
         outcome,
-        retry: if given_up {
+        retry: if is_final {
             Retry::none()
         } else {
             options.retry_or(default)
@@ -59,17 +59,17 @@ pub(super) async fn begin(
     let now = operation.now();
     let begin = operation.lock().engine.begin(operation.op, conditions, now);
     match begin {
-        Begin::NextTime => operation.next_invocation().await,
-        Begin::Never(whole) => Err(Failure::of_engine(
+        Begin::NextInvocation => operation.next_invocation().await,
+        Begin::Never(total) => Err(Failure::of_engine(
             ErrorKind::TooLarge,
             format!(
-                "its `timeout` of {:?} is longer than an invocation may take ({whole:?}), so it \
+                "its `timeout` of {:?} is longer than an invocation may take ({total:?}), so it \
                  can never finish; split the work, or give the invocation more time",
                 conditions.timeout.unwrap_or_default()
             ),
         )),
         Begin::Now => observed(operation).await,
-        Begin::OnceWritten => {
+        Begin::WhenDurable => {
             operation.durable().await;
             observed(operation).await
         }

@@ -1,4 +1,4 @@
-//! What a `map!` or `parallel!` records of itself.
+//! Records of a `map!` or `parallel!`: a summary, or the full result.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -13,32 +13,32 @@ use crate::model::payload::Payload;
 #[cfg(test)]
 mod tests;
 
-/// Why the whole was complete, and, where the records of the branches do not say it, which of them had
-/// ended or begun by then.
+/// Codec name of a summary: why the `map!` was complete and, if the records of the branches do not say it, which of
+/// them had ended or begun by then.
 const SUMMARY: &str = "batch-summary";
-/// The whole result.
-const WHOLE: &str = "batch";
-/// What a summary was called at first.
-const FORMER: &str = "json";
+/// Codec name of a full result.
+const FULL_RESULT: &str = "batch";
+/// Codec name of summaries in old histories.
+const OLD_SUMMARY: &str = "json";
 
-/// What a finished one recorded about itself.
+/// Record of a finished `map!` or `parallel!`.
 pub(super) enum Recorded {
     Summary(Summary),
     FullResult(FullResult),
-    /// What a codec of the user's made of the whole result.
+    /// The result, encoded by a codec of the user.
     Encoded(Payload),
 }
 
 impl Recorded {
-    /// Stores that keep no names of codecs leave it to the shape of the value what it is.
+    /// Reads a record. In stores that keep no names of codecs, the shape of the value decides.
     pub(super) fn read(payload: Payload) -> Option<Self> {
         match &*payload.codec {
             SUMMARY => Summary::decode(&payload).map(Self::Summary),
-            WHOLE => FullResult::decode(&payload).map(Self::FullResult),
-            FORMER | "" => Some(
+            FULL_RESULT => FullResult::decode(&payload).map(Self::FullResult),
+            OLD_SUMMARY | "" => Some(
                 match (Summary::decode(&payload), FullResult::decode(&payload)) {
                     (Some(summary), _) => Self::Summary(summary),
-                    (_, Some(whole)) => Self::FullResult(whole),
+                    (_, Some(result)) => Self::FullResult(result),
                     (None, None) => Self::Encoded(payload),
                 },
             ),
@@ -49,8 +49,9 @@ impl Recorded {
 
 pub(super) struct Summary {
     pub(super) reason: Reason,
+    /// Names of the branches that had ended.
     pub(super) ended: HashSet<String>,
-    /// Which of them had begun without ending.
+    /// Names of the branches that had begun and not ended.
     pub(super) abandoned: HashSet<String>,
 }
 
@@ -79,18 +80,18 @@ impl Summary {
         Some(Self {
             reason: Reason::from_word(value.get("reason")?.as_str()?)?,
             ended: names("ended")?,
-            // The first histories did not say.
+            // Missing in old histories.
             abandoned: names("abandoned").unwrap_or_default(),
         })
     }
 }
 
-/// The whole result, by the names of the branches: `{"all":[{"index":0,"key":"a","status":"SUCCEEDED",
-/// "result":1}, …],"completionReason":"ALL_COMPLETED"}`, with an item that is no JSON as a text beside
-/// the name of its codec.
+/// Full result, by the names of the branches: `{"all":[{"index":0,"key":"a","status":"SUCCEEDED",
+/// "result":1}, …],"completionReason":"ALL_COMPLETED"}`, with an item that is not JSON as text, next
+/// to the name of its codec.
 pub(super) struct FullResult {
     pub(super) reason: Reason,
-    /// None of one that was given up.
+    /// Outcomes of the branches. `None` for one that was abandoned.
     pub(super) branches: HashMap<String, Option<Outcome>>,
 }
 
@@ -104,8 +105,7 @@ const REASONS: [(Reason, &str); 3] = [
 ];
 
 impl FullResult {
-    /// The written form of these branches: name, what became of it, and its recorded value. None when
-    /// that cannot be written as text.
+    /// Encodes branches, each with its name, outcome and recorded value. Returns `None` if a value is not text.
     pub(super) fn encode<'a, T: 'a>(
         reason: Reason,
         branches: impl Iterator<Item = (&'a str, &'a BranchOutcome<T>, Option<Payload>)>,
@@ -114,7 +114,7 @@ impl FullResult {
         let mut all = String::new();
         for (index, (key, outcome, value)) in branches.enumerate() {
             let end = match outcome {
-                BranchOutcome::Succeeded(_) => format!("SUCCEEDED\",{}", written(&value?)?),
+                BranchOutcome::Succeeded(_) => format!("SUCCEEDED\",{}", value_fields(&value?)?),
                 BranchOutcome::Failed(error) => {
                     format!("FAILED\",\"error\":{}", serde_json::to_string(error).ok()?)
                 }
@@ -130,7 +130,7 @@ impl FullResult {
             .ok()?;
         }
         let text = format!("{{\"all\":[{all}],\"completionReason\":\"{word}\"}}");
-        Some(named(WHOLE, text))
+        Some(named(FULL_RESULT, text))
     }
 
     fn decode(payload: &Payload) -> Option<Self> {
@@ -144,6 +144,7 @@ impl FullResult {
     }
 }
 
+/// Reads one entry of a full result.
 fn branch(fields: &HashMap<String, Box<RawValue>>) -> Option<(String, Option<Outcome>)> {
     let raw = |field: &str| fields.get(field).map(|value| value.get());
     let text = |field: &str| serde_json::from_str::<String>(raw(field)?).ok();
@@ -167,8 +168,8 @@ fn branch(fields: &HashMap<String, Box<RawValue>>) -> Option<(String, Option<Out
     Some((text("key")?, outcome))
 }
 
-/// The value of an item as fields of its entry.
-fn written(value: &Payload) -> Option<String> {
+/// Formats a value as fields of its entry.
+fn value_fields(value: &Payload) -> Option<String> {
     let text = std::str::from_utf8(&value.data).ok()?;
     let may_be_json = matches!(&*value.codec, "json" | "");
     let is_json = || serde_json::from_str::<&RawValue>(text).is_ok_and(|raw| raw.get() == text);

@@ -1,4 +1,4 @@
-//! `batches!`: many items in order, as many per step as fit a time target.
+//! `batches!`: processes items in order, with as many per batch as fit a target duration.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::model::site::Site;
 use crate::runtime::context::Context;
 use crate::runtime::registered::{Answer, Operation};
 
-/// Items of the first batch: few, as nothing is known about what one costs.
-const FIRST: u64 = 10;
-/// A batch is at most this many times as large as the one before.
+/// Size of the first batch. Small, because the cost of an item is not known yet.
+const FIRST_SIZE: u64 = 10;
+/// Maximum ratio of the size of a batch to that of the one before.
 const GROWTH: u64 = 10;
-/// How long a batch is to take when nobody says.
+/// Default target duration of a batch.
 const TARGET: Duration = Duration::from_secs(10);
 
-/// How large batches may become.
+/// Size policy of batches.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchSize {
     target: Duration,
     max: u64,
 }
 
-/// Batches that are to take ten seconds, of any size.
+/// Creates the default policy: a target of ten seconds, any size.
 pub fn batch_size() -> BatchSize {
     BatchSize {
         target: TARGET,
@@ -35,42 +35,42 @@ pub fn batch_size() -> BatchSize {
 }
 
 impl BatchSize {
-    /// How long a batch is to take.
+    /// Sets the target duration of a batch.
     #[must_use]
     pub fn target(mut self, target: Duration) -> Self {
         self.target = target;
         self
     }
 
-    /// At most this many items; zero counts as one.
+    /// Limits the number of items in a batch. Zero counts as one.
     #[must_use]
     pub fn max(mut self, items: usize) -> Self {
         self.max = (items as u64).max(1);
         self
     }
 
-    /// The size of the batch after one of `size` items that took `took`.
+    /// Returns the size of the batch after one of `size` items that took `took`.
     fn next(self, size: u64, took: Duration) -> u64 {
-        let most = size.saturating_mul(GROWTH);
+        let max = size.saturating_mul(GROWTH);
         let millis = took.as_millis().max(1);
         let fitting = u128::from(size) * self.target.as_millis() / millis;
         let fitting = u64::try_from(fitting).unwrap_or(u64::MAX);
-        fitting.clamp(1, most).min(self.max)
+        fitting.clamp(1, max).min(self.max)
     }
 }
 
 type WithBatch<'a, I> = Box<dyn Fn(&'a [I]) -> Input + Send + 'a>;
 
-/// Batches under way.
+/// Running batches.
 pub struct BatchesOp<'a, I, T, C> {
     cx: &'a Context,
     site: &'static Site,
     items: &'a [I],
     size: BatchSize,
-    coder: BoundCodec<T, C>,
-    /// What the body of a batch is called with, where the call site says so.
+    codec: BoundCodec<T, C>,
+    /// Input of the body of a batch, if the call site has `with`.
     with: Option<WithBatch<'a, I>>,
-    /// The batch under way: its place in the history, its first item and the one after its last.
+    /// The running batch: its operation, its first item and the one after its last.
     current: Option<(Operation<'a>, u64, u64)>,
     next_size: u64,
     done: u64,
@@ -78,7 +78,7 @@ pub struct BatchesOp<'a, I, T, C> {
     error: Option<StepError>,
 }
 
-/// The batches over `items` that take their places in the history from here on.
+/// Creates batches over `items`. They are registered one after the other.
 pub fn batches<'a, I, T, C: Codec<T>>(
     cx: &'a Context,
     site: &'static Site,
@@ -95,10 +95,10 @@ pub fn batches<'a, I, T, C: Codec<T>>(
         site,
         items,
         size,
-        coder: BoundCodec::new(codec),
+        codec: BoundCodec::new(codec),
         with: None,
         current: None,
-        next_size: FIRST.min(size.max),
+        next_size: FIRST_SIZE.min(size.max),
         done: 0,
         values: Vec::new(),
         error: None,
@@ -106,7 +106,7 @@ pub fn batches<'a, I, T, C: Codec<T>>(
 }
 
 impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
-    /// What the body of each batch is called with.
+    /// Sets the input of the body of each batch.
     #[must_use]
     pub fn with(mut self, input: impl Fn(&'a [I]) -> Input + Send + 'a) -> Self {
         self.with = Some(Box::new(input));
@@ -121,7 +121,7 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
                 if self.done >= total {
                     return None;
                 }
-                self.claim_next(total);
+                self.register_next(total);
             }
             let Some((operation, start, end)) = &self.current else {
                 continue;
@@ -133,7 +133,7 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
                 }
                 Answer::Recorded(outcome) => outcome,
             };
-            let read = self.coder.read(outcome);
+            let read = self.codec.read(outcome);
             let value = match operation.readable(read).await {
                 Ok(value) => value,
                 Err(error) => {
@@ -141,9 +141,12 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
                     return None;
                 }
             };
-            let (took, interruptions) = operation.lock().engine.took(operation.op);
+            let (took, interruptions) = operation
+                .lock()
+                .engine
+                .duration_and_interruptions(operation.op);
             let size = end - start;
-            // A batch that was cut off was halved: its successors do not grow at once.
+            // A batch that was interrupted was halved. The next one does not grow.
             let grown = self.size.next(size, took);
             self.next_size = if interruptions > 0 {
                 grown.min(size)
@@ -156,12 +159,12 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
         }
     }
 
-    /// The values of the batches, or the error of the one that failed.
+    /// Returns the values of the batches, or the error of the one that failed.
     pub fn done(self) -> Result<Vec<T>, StepError> {
         self.error.map_or(Ok(self.values), Err)
     }
 
-    fn claim_next(&mut self, total: u64) {
+    fn register_next(&mut self, total: u64) {
         let start = self.done;
         let operation = self.cx.register_keyed(self.site, start.to_string());
         let mut state = operation.lock();
@@ -170,20 +173,20 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
             .engine
             .batch_end(operation.op, start, planned)
             .min(total);
-        state.engine.extend(operation.op, end);
+        state.engine.set_extent(operation.op, end);
         let name = self.site.name;
         state
             .engine
             .label(operation.op, || format!("{name}[{start}..{end}]"));
         if let Some(with) = &self.with {
             let input = with(&self.items[index(start)..index(end)]);
-            state.engine.called_with(operation.op, &input);
+            state.engine.check_input(operation.op, &input);
         }
         drop(state);
         self.current = Some((operation, start, end));
     }
 
-    /// The items of the batch that runs.
+    /// Returns the items of the running batch.
     pub fn batch(&self) -> &'a [I] {
         let bounds = self
             .current
@@ -202,12 +205,12 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
         attempt(operation, None, options, default, body).await
     }
 
-    /// Records how the batch ended. Its value comes back through [`Self::next`].
+    /// Records the result of the batch. [`Self::next`] reads its value.
     pub async fn record(&mut self, attempt: Attempt<T>) {
         let Some((operation, ..)) = &self.current else {
             return;
         };
-        match attempt.outcome.and_then(|value| self.coder.encode(&value)) {
+        match attempt.outcome.and_then(|value| self.codec.encode(&value)) {
             Ok(payload) => operation.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => settle_failure(operation, failure, &attempt.retry),
         }

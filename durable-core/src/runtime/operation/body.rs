@@ -1,4 +1,4 @@
-//! A body of the user's while it runs.
+//! Running bodies of operations.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use crate::{ExecutionId, OperationId, Timestamp};
 
 const NO_DEADLINE: i64 = i64::MAX;
 
-/// What a body may know about its own run: the `step` of `step!(|step| …)`.
+/// Information about a run of a body: the `step` of `step!(|step| …)`.
 #[derive(Debug, Clone)]
 pub struct StepInfo {
     execution: ExecutionId,
@@ -38,33 +38,34 @@ impl StepInfo {
         }
     }
 
+    /// Sets the deadline.
     pub(crate) fn end_by(&self, deadline: Timestamp) {
         self.deadline.store(deadline.as_millis(), Ordering::Relaxed);
     }
 
-    /// Which attempt this is, from 1.
+    /// Returns the number of the attempt, from 1.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The execution the step belongs to.
+    /// Returns the id of the execution.
     pub fn execution_id(&self) -> &ExecutionId {
         &self.execution
     }
 
-    /// A key for systems that ignore what they have seen before: the same over retries, replays
-    /// and edits elsewhere in the handler, different for every other step of any execution.
+    /// Returns a key for systems that ignore repeated requests: the same over retries, replays and edits elsewhere in
+    /// the handler, and different for every other step of any execution.
     pub fn idempotency_key(&self) -> String {
         format!("{}/{}", self.execution, self.operation)
     }
 
-    /// Ends when the execution is to be cancelled. A body that takes long awaits it beside its work
-    /// and returns early; what it returns is recorded all the same.
+    /// Waits until the execution is to be cancelled. A long body awaits it next to its work and returns early. Its
+    /// result is recorded as usual.
     pub async fn cancelled(&self) {
         self.cancelled.raised().await;
     }
 
-    /// When this attempt will be given up, if it has a `timeout`.
+    /// Returns when this attempt times out, if it has a `timeout`.
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.deadline.load(Ordering::Relaxed) {
             NO_DEADLINE => None,
@@ -101,14 +102,14 @@ pub(crate) async fn run<F: Future>(
         .bodies
         .insert(operation.op, Arc::clone(&signal));
     let _running = Running(operation);
-    let _watched = operation.observer().map(|observer| observer.running());
+    let _observed = operation.observer().map(|observer| observer.running());
     let waker = Waker::from(Arc::clone(&signal));
     let mut limit = timeout.map(|limit| operation.shared().clock.sleep(limit));
     let mut body = pin!(body);
-    let begun = operation.now();
+    let started = operation.now();
     let span = operation.span();
     let ended = poll_fn(|cx| {
-        let _inside = span.enter();
+        let _entered = span.enter();
         signal.before_poll(cx.waker());
         let polled = panic::catch(|| body.as_mut().poll(&mut TaskContext::from_waker(&waker)));
         match polled {
@@ -125,12 +126,12 @@ pub(crate) async fn run<F: Future>(
     if let Some(observer) = operation.observer() {
         observer.after(&operation.observed()).await;
     }
-    let took = operation.now().since(begun);
+    let took = operation.now().since(started);
     operation.lock().engine.ran_for(operation.op, took);
     ended
 }
 
-/// Runs one attempt of a body in place; what went wrong with it is a failure.
+/// Runs one attempt of a body in place. A panic or timeout is a failure.
 pub(crate) async fn run_once<F: Future>(
     operation: &Operation<'_>,
     info: Option<&StepInfo>,
@@ -153,7 +154,7 @@ pub(crate) async fn run_once<F: Future>(
     }
 }
 
-/// Runs work of the engine's own that holds off suspension as a body does.
+/// Runs internal work that prevents suspension while it runs, as a body does.
 pub(crate) async fn drive<F: Future>(operation: &Operation<'_>, work: F) -> F::Output {
     let signal = BodyWaker::new();
     operation

@@ -9,10 +9,10 @@ use crate::model::payload::Payload;
 use crate::runtime::failure::Failure;
 use crate::runtime::registered::Operation;
 
-/// How the values of one call site are encoded.
+/// Codec bound to the value type of a call site.
 ///
-/// Only making one asks for `Codec<T>`. Were it a bound on every method of an operation, each of
-/// them would report the one value that has no codec.
+/// Only [`BoundCodec::new`] requires `Codec<T>`. If every method of an operation required it, one value without a
+/// codec would be reported many times.
 pub(crate) struct BoundCodec<T, C> {
     codec: C,
     name: fn(&C) -> &'static str,
@@ -33,6 +33,7 @@ impl<T, C> BoundCodec<T, C> {
         }
     }
 
+    /// Encodes a value. An error or panic of the codec is a failure of the operation.
     pub(crate) fn encode(&self, value: &T) -> Result<Payload, Failure> {
         let encoded = crate::runtime::panic::catch(|| (self.encode)(&self.codec, value))
             .unwrap_or_else(|panic| Err(panic.into()));
@@ -51,7 +52,7 @@ impl<T, C> BoundCodec<T, C> {
         }
     }
 
-    /// The value behind an outcome that this handler has recorded, or its recorded error. What cannot be read is for
+    /// Reads an outcome that this handler has recorded: the value, or the recorded error. Pass the result to
     /// [`Operation::readable`].
     pub(crate) fn read(&self, outcome: Outcome) -> Result<Result<T, OperationError>, Unreadable> {
         match outcome {
@@ -61,7 +62,7 @@ impl<T, C> BoundCodec<T, C> {
         }
     }
 
-    /// The `part` of a record that this handler has written.
+    /// Reads the `part` of a record that this handler has written.
     pub(crate) fn read_part(&self, part: &'static str, payload: &Payload) -> Result<T, Unreadable> {
         // Some stores keep no names of codecs.
         if !payload.codec.is_empty() && payload.codec != self.name() {
@@ -71,7 +72,7 @@ impl<T, C> BoundCodec<T, C> {
         self.read_any(part, payload)
     }
 
-    /// The value that an execution of this build's own handlers has ended with, whatever codec wrote it.
+    /// Reads the result of an execution of another handler of this build, whichever codec wrote it.
     pub(crate) fn read_result(
         &self,
         outcome: Outcome,
@@ -83,8 +84,8 @@ impl<T, C> BoundCodec<T, C> {
         }
     }
 
-    /// The value that somebody outside has given, with whatever codec. One of another type is an error of the call.
-    /// Without a payload there are no bytes.
+    /// Reads a value from an external party, whichever codec wrote it. A value of another type is an error of the
+    /// call. Without a payload, zero bytes are decoded.
     pub(crate) fn decode_foreign(
         &self,
         operation: &Operation<'_>,
@@ -97,7 +98,7 @@ impl<T, C> BoundCodec<T, C> {
         };
         self.decode(&payload.data).map_err(|error| {
             let message = format!(
-                "the {} bytes it was answered with do not decode as `{}`: {error}",
+                "the {} bytes of the answer do not decode as `{}`: {error}",
                 payload.len(),
                 type_name::<T>(),
             );

@@ -1,4 +1,4 @@
-//! `map!` and `parallel!`: many bodies, each in a scope of its own, all polled in place.
+//! `map!` and `parallel!`: run many bodies concurrently, each in its own scope, all polled in place.
 
 use std::collections::{HashSet, VecDeque};
 use std::future::poll_fn;
@@ -20,7 +20,7 @@ use crate::model::site::Site;
 use crate::runtime::context::Context;
 use crate::runtime::registered::{Answer, Operation};
 
-/// How a `map!` or `parallel!` is run.
+/// Options of a `map!` or `parallel!`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BatchOptions {
     concurrency: Option<usize>,
@@ -29,34 +29,34 @@ pub struct BatchOptions {
     undoes: bool,
 }
 
-/// All at once, to the end.
+/// Creates default options: all branches at once, each to its end.
 pub fn batch_options() -> BatchOptions {
     BatchOptions::default()
 }
 
 impl BatchOptions {
-    /// At most this many branches at once. A suspended branch keeps its place.
+    /// Limits how many branches run at once. A suspended branch counts.
     #[must_use]
     pub fn concurrency(mut self, branches: usize) -> Self {
         self.concurrency = Some(branches);
         self
     }
 
-    /// When it is complete.
+    /// Sets the completion policy.
     #[must_use]
     pub fn complete(mut self, complete: Complete) -> Self {
         self.complete = complete;
         self
     }
 
-    /// The operations of the branches stand directly under the whole.
+    /// Records the operations of the branches directly under the `map!` or `parallel!`.
     #[must_use]
     pub fn flat(mut self) -> Self {
         self.flat = true;
         self
     }
 
-    /// Whether a step in a branch may be taken back, so that the branches are entered on every replay.
+    /// Sets whether a step in a branch may have an undo body. The branches are then entered on every replay.
     #[must_use]
     pub fn undoes(mut self, undoes: bool) -> Self {
         self.undoes = undoes;
@@ -71,19 +71,19 @@ impl BatchOptions {
     }
 }
 
-/// The scope of a `map!` or `parallel!` under way.
+/// Running `map!` or `parallel!`.
 pub struct Branches<'a> {
     operation: Operation<'a>,
     inside: Context,
     options: BatchOptions,
-    /// What a finished one recorded about itself.
+    /// Its record, if it has ended.
     finished: Option<Recorded>,
-    /// The branches, in the order of the items.
-    placed: Mutex<Vec<OpIndex>>,
+    /// The registered branches, in the order of the items.
+    registered: Mutex<Vec<OpIndex>>,
 }
 
-/// The `map!` or `parallel!` that takes this place in the history.
-pub async fn fan(operation: Operation<'_>, options: BatchOptions) -> Branches<'_> {
+/// Starts a `map!` or `parallel!`.
+pub async fn start_branches(operation: Operation<'_>, options: BatchOptions) -> Branches<'_> {
     if let Some(fault) = options.fault() {
         end_execution(&operation, ErrorKind::Failed, fault).await
     }
@@ -98,11 +98,11 @@ pub async fn fan(operation: Operation<'_>, options: BatchOptions) -> Branches<'_
                 _ => None,
             };
             if matches!(recorded, Some(Recorded::Summary(_))) {
-                operation.lock().engine.shows_inside(operation.op);
+                operation.lock().engine.shows_children(operation.op);
             }
             let read = recorded.ok_or_else(|| {
-                let (wanted, fault) = ("a summary of the branches", "it is no such summary");
-                Unreadable::outline("summary", wanted, fault, "let the call site be what it was")
+                let (expected, fault) = ("a summary of the branches", "it is not a summary");
+                Unreadable::outline("summary", expected, fault, "restore the call site")
             });
             Some(operation.readable(read).await)
         }
@@ -113,39 +113,41 @@ pub async fn fan(operation: Operation<'_>, options: BatchOptions) -> Branches<'_
         inside,
         options,
         finished,
-        placed: Mutex::default(),
+        registered: Mutex::default(),
     }
 }
 
 impl Branches<'_> {
-    /// The place in the history of the branch for the next item in turn.
-    pub fn turn(&self, site: &'static Site) -> Operation<'_> {
-        let turn = self.placed().len();
-        self.place(self.inside.register(site), &turn.to_string())
+    /// Registers the branch for the next item, by its number.
+    pub fn ordered(&self, site: &'static Site) -> Operation<'_> {
+        let number = self.registered().len();
+        self.add(self.inside.register(site), &number.to_string())
     }
 
-    /// The place in the history of the branch with this name or key.
+    /// Registers the branch with this name or key.
     pub fn keyed(&self, site: &'static Site, key: &str) -> Operation<'_> {
-        self.place(self.inside.register_keyed(site, key.to_owned()), key)
+        self.add(self.inside.register_keyed(site, key.to_owned()), key)
     }
 
-    fn place<'b>(&self, operation: Operation<'b>, name: &str) -> Operation<'b> {
+    fn add<'b>(&self, operation: Operation<'b>, name: &str) -> Operation<'b> {
         let mut state = operation.lock();
         if self.options.flat {
             state.engine.leave_no_record(operation.op);
         }
-        if let Some(Recorded::FullResult(whole)) = &self.finished
-            && let Some(Some(outcome)) = whole.branches.get(name)
+        if let Some(Recorded::FullResult(result)) = &self.finished
+            && let Some(Some(outcome)) = result.branches.get(name)
         {
             state.engine.answer_with(operation.op, outcome.clone());
         }
         drop(state);
-        self.placed().push(operation.op);
+        self.registered().push(operation.op);
         operation
     }
 
-    fn placed(&self) -> std::sync::MutexGuard<'_, Vec<OpIndex>> {
-        self.placed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn registered(&self) -> std::sync::MutexGuard<'_, Vec<OpIndex>> {
+        self.registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the branches until they are complete.
@@ -156,7 +158,7 @@ impl Branches<'_> {
         self.finish::<T, F, Json>(branches, None).await
     }
 
-    /// The same, with a codec for the whole result.
+    /// Runs the branches until they are complete, with a codec for the result.
     pub async fn run_encoded<T, F, C>(
         &self,
         branches: Vec<(String, F)>,
@@ -171,7 +173,7 @@ impl Branches<'_> {
     async fn finish<T, F, C>(
         &self,
         branches: Vec<(String, F)>,
-        coder: Option<BoundCodec<BatchResult<T>, C>>,
+        codec: Option<BoundCodec<BatchResult<T>, C>>,
     ) -> BatchResult<T>
     where
         F: Future<Output = Result<T, OperationError>>,
@@ -182,15 +184,16 @@ impl Branches<'_> {
         let reason = match &self.finished {
             Some(Recorded::Encoded(payload)) => {
                 self.operation.close(&self.inside);
-                return self.decode(coder.as_ref(), payload.clone()).await;
+                return self.decode(codec.as_ref(), payload.clone()).await;
             }
             Some(Recorded::Summary(summary)) => {
-                self.answer_again(summary, branches, &mut outcomes).await;
+                self.replay_summary(summary, branches, &mut outcomes).await;
                 summary.reason
             }
-            Some(Recorded::FullResult(whole)) => {
-                self.answer_from(whole, branches, &mut outcomes).await;
-                whole.reason
+            Some(Recorded::FullResult(result)) => {
+                self.replay_full_result(result, branches, &mut outcomes)
+                    .await;
+                result.reason
             }
             None => {
                 names.extend(branches.iter().map(|(name, _)| name.clone()));
@@ -198,7 +201,7 @@ impl Branches<'_> {
             }
         };
         let result = BatchResult::new(outcomes, reason);
-        let encoded = match coder.as_ref().map(|coder| coder.encode(&result)) {
+        let encoded = match codec.as_ref().map(|codec| codec.encode(&result)) {
             None => None,
             Some(Ok(encoded)) => Some(encoded),
             Some(Err(failure)) => {
@@ -213,36 +216,36 @@ impl Branches<'_> {
         }
         match encoded {
             None => result,
-            // What the codec makes of it comes back, on the first run as on every replay.
-            Some(encoded) => self.decode(coder.as_ref(), encoded).await,
+            // Decoded on the first run, too, so that it equals a replayed result.
+            Some(encoded) => self.decode(codec.as_ref(), encoded).await,
         }
     }
 
     async fn decode<T, C>(
         &self,
-        coder: Option<&BoundCodec<BatchResult<T>, C>>,
+        codec: Option<&BoundCodec<BatchResult<T>, C>>,
         payload: Payload,
     ) -> BatchResult<T> {
-        let read = match coder {
-            Some(coder) => coder.read_part("result", &payload),
+        let read = match codec {
+            Some(codec) => codec.read_part("result", &payload),
             None => {
                 let codec = &payload.codec;
-                let fault = format!("the codec `{codec}` wrote it, and no `result_codec` is given");
-                let remedy = format!("give the `result_codec` that is called `{codec}` back");
-                let wanted = "a summary of the branches";
-                Err(Unreadable::outline("result", wanted, fault, remedy))
+                let fault = format!("the codec `{codec}` wrote it, but there is no `result_codec`");
+                let remedy = format!("use the `result_codec` named `{codec}` again");
+                let expected = "a summary of the branches";
+                Err(Unreadable::outline("result", expected, fault, remedy))
             }
         };
         self.operation.readable(read).await
     }
 
-    /// There is no `Err` to report it with.
+    /// Ends the execution with an error, because a `map!` cannot return one.
     async fn end_with<R>(&self, error: OperationError) -> R {
         self.operation.cx.end_execution(error);
         std::future::pending().await
     }
 
-    /// What is recorded of the whole.
+    /// Returns the payload to record: the encoded result, the full result or a summary.
     fn payload<T>(
         &self,
         names: &[String],
@@ -253,26 +256,26 @@ impl Branches<'_> {
         let keeps_children = state.engine.limits().keeps_children;
         let rebuilt = self.options.undoes || state.engine.is_vacated(self.operation.op);
         let fits = |payload: &Payload| state.engine.has_room(payload) && !rebuilt;
-        let whole = || {
-            let placed = self.placed();
-            let values = placed.iter().map(|op| state.engine.value(*op));
+        let full_result = || {
+            let registered = self.registered();
+            let values = registered.iter().map(|op| state.engine.value(*op));
             let outcomes = names.iter().zip(&result.branches).zip(values);
             let branches = outcomes.map(|((name, outcome), value)| (&**name, outcome, value));
             FullResult::encode(result.reason, branches)
         };
-        let wanted = match encoded {
+        let preferred = match encoded {
             Some(encoded) => Some(encoded.clone()),
             None if keeps_children => None,
-            None => whole(),
+            None => full_result(),
         };
-        wanted
+        preferred
             .filter(fits)
             .unwrap_or_else(|| self.summary(names, result).encode())
     }
 
     fn summary<T>(&self, names: &[String], result: &BatchResult<T>) -> Summary {
         let (mut ended, mut abandoned) = (HashSet::new(), HashSet::new());
-        // Of those that are all over, their own records say it.
+        // If all branches have ended, their records say so.
         if self.options.flat || result.reason != Reason::AllCompleted {
             for (name, outcome) in names.iter().zip(&result.branches) {
                 match outcome {
@@ -290,17 +293,17 @@ impl Branches<'_> {
         }
     }
 
-    /// Every branch that had ended answers with what the whole has recorded of it.
-    async fn answer_from<T, F>(
+    /// Takes the outcome of every branch from a full result.
+    async fn replay_full_result<T, F>(
         &self,
-        whole: &FullResult,
+        result: &FullResult,
         branches: Vec<(String, F)>,
         outcomes: &mut [BranchOutcome<T>],
     ) where
         F: Future<Output = Result<T, OperationError>>,
     {
         for ((name, branch), outcome) in branches.into_iter().zip(outcomes) {
-            match whole.branches.get(&name) {
+            match result.branches.get(&name) {
                 Some(Some(_)) => *outcome = settled(branch.await),
                 Some(None) => *outcome = BranchOutcome::Abandoned,
                 None => {}
@@ -309,8 +312,8 @@ impl Branches<'_> {
         self.operation.close(&self.inside);
     }
 
-    /// Exactly those that had ended answer again; nothing is decided anew.
-    async fn answer_again<T, F>(
+    /// Replays the branches that had ended, as the summary says. The completion policy is not evaluated again.
+    async fn replay_summary<T, F>(
         &self,
         summary: &Summary,
         branches: Vec<(String, F)>,
@@ -319,9 +322,9 @@ impl Branches<'_> {
         F: Future<Output = Result<T, OperationError>>,
     {
         let listed = self.options.flat || !summary.ended.is_empty();
-        let placed = self.placed().clone();
-        let mut given_up = Vec::new();
-        for (index, ((name, branch), op)) in branches.into_iter().zip(placed).enumerate() {
+        let registered = self.registered().clone();
+        let mut unfinished = Vec::new();
+        for (index, ((name, branch), op)) in branches.into_iter().zip(registered).enumerate() {
             let ended = match listed {
                 true => summary.ended.contains(&name),
                 false => self.operation.lock().engine.is_settled(op),
@@ -332,12 +335,12 @@ impl Branches<'_> {
                 if summary.abandoned.contains(&name) {
                     outcomes[index] = BranchOutcome::Abandoned;
                 }
-                given_up.push(branch);
+                unfinished.push(branch);
             }
         }
         self.operation.close(&self.inside);
-        // What has finished in the others registers its undo bodies; nothing begins there.
-        for branch in given_up {
+        // Finished steps in the others register their undo bodies. Nothing begins there.
+        for branch in unfinished {
             let mut branch = pin!(branch);
             poll_fn(|cx| {
                 let _ = branch.as_mut().poll(cx);
@@ -347,6 +350,7 @@ impl Branches<'_> {
         }
     }
 
+    /// Runs the branches and evaluates the completion policy.
     async fn run_live<T, F>(
         &self,
         branches: Vec<(String, F)>,
@@ -356,7 +360,7 @@ impl Branches<'_> {
         F: Future<Output = Result<T, OperationError>>,
     {
         let total = branches.len();
-        let most = self.options.concurrency.unwrap_or(usize::MAX);
+        let max = self.options.concurrency.unwrap_or(usize::MAX);
         let mut waiting: VecDeque<_> = branches.into_iter().enumerate().collect();
         let mut running = FuturesUnordered::new();
         let (mut succeeded, mut failed) = (0, 0);
@@ -365,7 +369,7 @@ impl Branches<'_> {
                 self.operation.close(&self.inside);
                 return reason;
             }
-            while running.len() < most
+            while running.len() < max
                 && let Some((index, (_, branch))) = waiting.pop_front()
             {
                 outcomes[index] = BranchOutcome::Abandoned;
@@ -373,7 +377,7 @@ impl Branches<'_> {
             }
             let next = poll_fn(|cx| pin!(&mut running).poll_next(cx)).await;
             let Some((index, outcome)) = next else {
-                // All have ended and the policy did not say so: nothing more can come.
+                // All branches have ended, but the policy did not complete.
                 return Reason::AllCompleted;
             };
             match outcome {
@@ -392,7 +396,7 @@ fn settled<T>(outcome: Result<T, OperationError>) -> BranchOutcome<T> {
     }
 }
 
-/// There is no `Err` to report it with.
+/// Ends the execution with an error, because a `map!` cannot return one.
 async fn end_execution<R>(operation: &Operation<'_>, kind: ErrorKind, fault: &str) -> R {
     let path = operation.lock().engine.path(operation.op);
     let error = OperationError::new(path, kind, fault);
@@ -400,25 +404,25 @@ async fn end_execution<R>(operation: &Operation<'_>, kind: ErrorKind, fault: &st
     std::future::pending().await
 }
 
-/// A codec for the whole result.
+/// Codec for the result of a `map!` or `parallel!`.
 pub struct ResultCodec<T, C>(BoundCodec<BatchResult<T>, C>);
 
-/// The one place that asks the whole result for a codec.
+/// Creates a codec for the result. Only this function requires `Codec<BatchResult<T>>`.
 pub fn result_codec<T, C: Codec<BatchResult<T>>>(codec: C) -> ResultCodec<T, C> {
     ResultCodec(BoundCodec::new(codec))
 }
 
-/// Puts what is mapped over into a list.
+/// Collects the items of a `map!`.
 pub fn items<T, I: IntoIterator<Item = T>>(items: I) -> Vec<T> {
     items.into_iter().collect()
 }
 
-/// The same, taken over whole by the async block that calls this.
+/// Moves a value into the async block that calls this.
 pub fn moved<T>(value: T) -> T {
     value
 }
 
-/// One branch of a `parallel!`, in a box, since each is of a type of its own.
+/// Creates a branch of a `parallel!`. Boxed, because each has its own type.
 pub fn branch<'a, F: Future + Send + 'a>(
     name: &str,
     body: F,

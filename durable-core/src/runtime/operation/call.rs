@@ -1,4 +1,4 @@
-//! `call!`: another durable function within this execution.
+//! `call!`: runs another durable function in this execution.
 
 use super::callee::OutputCodec;
 use super::finished;
@@ -9,9 +9,9 @@ use crate::runtime::handler::{Durable, Handler};
 use crate::runtime::registered::Operation;
 use crate::runtime::undo::Undo;
 
-/// Runs `handler` with the caller's state, in a scope of its own.
+/// Runs `handler` in a new scope with the state of the caller.
 ///
-/// In a box, so that a durable function may call itself.
+/// The future is boxed, so that a durable function may call itself.
 pub fn call<'b, 'a: 'b, S, F, H, C>(
     operation: Operation<'b>,
     state: &'a S,
@@ -43,8 +43,7 @@ where
     })
 }
 
-/// Whether running this handler may register undo bodies, so that scopes around it are entered on
-/// every replay.
+/// Returns whether this handler may register undo bodies. Scopes around it are then entered on every replay.
 pub fn may_undo<F, H>(_handler: F) -> bool
 where
     F: FnOnce() -> H,

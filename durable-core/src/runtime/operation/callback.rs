@@ -1,4 +1,4 @@
-//! `callback!`: an outcome that an outside party reports.
+//! `callback!`: waits for an outcome that an external party reports.
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
@@ -15,24 +15,24 @@ use crate::runtime::context::Context;
 use crate::runtime::registered::{Answer, Operation};
 use crate::store::CallbackId;
 
-/// How long a callback may take.
+/// Limits on how long a callback may take.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CallbackLimits(CallbackTimeouts);
 
-/// No limits.
+/// Creates options without limits.
 pub fn limits() -> CallbackLimits {
     CallbackLimits::default()
 }
 
 impl CallbackLimits {
-    /// Gives up this long after the start.
+    /// Fails the callback this long after its start.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.0.timeout = Some(timeout);
         self
     }
 
-    /// Gives up this long after the start or the last heartbeat.
+    /// Fails the callback this long after its start or the last heartbeat.
     #[must_use]
     pub fn heartbeat(mut self, pause: Duration) -> Self {
         self.0.heartbeat = Some(pause);
@@ -40,14 +40,14 @@ impl CallbackLimits {
     }
 }
 
-/// A callback that was started, and the future of its outcome. Made by `callback!`.
+/// Started callback, and the future of its outcome. Created by `callback!`.
 #[must_use = "a callback does nothing until it is awaited"]
 pub struct Callback<'a, T> {
     operation: Operation<'a>,
     outcome: BoxFuture<'a, Result<T, CallbackError>>,
 }
 
-/// The callback that takes this place in the history. Its START is queued right here.
+/// Creates a callback. Its START is queued now.
 pub fn callback<'a, T, C>(
     operation: Operation<'a>,
     limits: CallbackLimits,
@@ -58,13 +58,13 @@ where
     C: Reads<T> + Send + Sync + 'a,
 {
     start(&operation, limits);
-    let coder = BoundCodec::<T, C>::new(codec);
+    let codec = BoundCodec::<T, C>::new(codec);
     let waiting = operation.again();
-    let outcome = Box::pin(async move { outcome(&waiting, &coder).await });
+    let outcome = Box::pin(async move { outcome(&waiting, &codec).await });
     Callback { operation, outcome }
 }
 
-/// Queues the START, unless there is one or the execution ends.
+/// Queues the START, unless there is one or the execution is ending.
 fn start(operation: &Operation<'_>, limits: CallbackLimits) {
     let now = operation.now();
     let mut state = operation.lock();
@@ -78,7 +78,7 @@ fn start(operation: &Operation<'_>, limits: CallbackLimits) {
     }
 }
 
-/// The id to complete it by, once that is durable.
+/// Returns the id of the callback when it is durable.
 async fn id(operation: &Operation<'_>) -> String {
     operation.durable().await;
     let handle = operation.lock().engine.handle(operation.op);
@@ -90,17 +90,17 @@ async fn id(operation: &Operation<'_>) -> String {
 
 async fn outcome<T, C>(
     operation: &Operation<'_>,
-    coder: &BoundCodec<T, C>,
+    codec: &BoundCodec<T, C>,
 ) -> Result<T, CallbackError> {
     match operation.decide().await {
-        Answer::Recorded(outcome) => coder.decode_foreign(operation, outcome),
-        // It has no body; only a stopped invocation leaves it without an outcome.
+        Answer::Recorded(outcome) => codec.decode_foreign(operation, outcome),
+        // It has no body. Only a stopped invocation leaves it without an outcome.
         Answer::Run => std::future::pending().await,
     }
 }
 
 impl<'a, T> Callback<'a, T> {
-    /// The id to complete it by, once that is durable. Hand it out in a `step!`.
+    /// Returns the id to complete the callback with, when it is durable. Pass it on in a `step!`.
     pub fn id(&self) -> impl Future<Output = String> + Send + use<'a, T> {
         let operation = self.operation.again();
         async move { id(&operation).await }
@@ -115,15 +115,14 @@ impl<T> Future for Callback<'_, T> {
     }
 }
 
-/// The scope of a callback and of the step that hands its id out: `callback!(…, submit = …)`.
+/// Scope of a callback and of the step that passes its id on: `callback!(…, submit = …)`.
 pub struct Submitting<'a, T, C> {
     scope: ScopeOp<'a, T, C>,
-    /// The callback in it, and its inside; none when the scope is answered from its record.
+    /// The context in the scope, and the callback. `None` if the scope is answered from its record.
     callback: Option<(Context, OpIndex)>,
 }
 
-/// The scope that takes this place in the history, with the callback `site` in it. The STARTs of both
-/// are queued right here, that of the scope first.
+/// Creates a scope with the callback `site` in it. The STARTs of both are queued now, that of the scope first.
 pub fn submitting<'a, T, C: Reads<T>>(
     operation: Operation<'a>,
     site: &'static Site,
@@ -150,8 +149,7 @@ pub fn submitting<'a, T, C: Reads<T>>(
 }
 
 impl<T, C> Submitting<'_, T, C> {
-    /// Waits until the scope is answered from its record, or its step may hand out the id that the
-    /// callback is completed by.
+    /// Waits until the scope is answered from its record, or its step may pass on the id of the callback.
     pub async fn enter(&mut self) -> Enter<Result<T, CallbackError>, (&Context, String)> {
         if let Enter::Done(result) = self.scope.enter().await {
             return Enter::Done(result);
@@ -168,17 +166,17 @@ impl<T, C> Submitting<'_, T, C> {
         }
     }
 
-    /// The outcome of the callback, recorded as that of the scope; the step's error if it has one.
-    pub async fn finish(mut self, handed_out: Result<(), StepError>) -> Result<T, CallbackError> {
+    /// Records the outcome of the callback as that of the scope, or the error of the step if it failed.
+    pub async fn finish(mut self, submitted: Result<(), StepError>) -> Result<T, CallbackError> {
         let Some((inside, op)) = self.callback.take() else {
             return std::future::pending().await;
         };
         let operation = Operation { cx: &inside, op };
-        let outcome = match handed_out {
+        let outcome = match submitted {
             Err(error) => Err(error),
-            Ok(()) => match outcome(&operation, self.scope.coder()).await {
+            Ok(()) => match outcome(&operation, self.scope.codec()).await {
                 Ok(value) => Ok(value),
-                // What is between the callback and the scope is nothing to the caller.
+                // The caller sees the scope, not the callback in it.
                 Err(error) => Err(self.scope.renamed(error)),
             },
         };

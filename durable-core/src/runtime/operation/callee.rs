@@ -9,15 +9,15 @@ use crate::runtime::handler::{Durable, HandlerInput, HandlerOutput};
 
 /// Codec given at a call site.
 #[derive(Debug)]
-pub struct Given<C>(C);
+pub struct CustomCodec<C>(C);
 
 /// Wraps the codec given at a call site.
-pub fn given<C>(codec: C) -> Given<C> {
-    Given(codec)
+pub fn custom_codec<C>(codec: C) -> CustomCodec<C> {
+    CustomCodec(codec)
 }
 
 #[diagnostic::do_not_recommend]
-impl<T, C: Codec<T>> Codec<T> for Given<C> {
+impl<T, C: Codec<T>> Codec<T> for CustomCodec<C> {
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -88,7 +88,7 @@ impl<H: Durable> InputCodec<H> for Json {
     }
 }
 
-impl<H: Durable, C: Codec<H::Input>> InputCodec<H> for Given<C> {
+impl<H: Durable, C: Codec<H::Input>> InputCodec<H> for CustomCodec<C> {
     type Codec = Self;
 
     fn input_codec(self) -> Self {
@@ -113,7 +113,7 @@ impl<H: Durable> OutputCodec<H> for Json {
     }
 }
 
-impl<H: Durable, C: Codec<H::Output> + Send + Sync> OutputCodec<H> for Given<C> {
+impl<H: Durable, C: Codec<H::Output> + Send + Sync> OutputCodec<H> for CustomCodec<C> {
     type Codec = Self;
 
     fn output_codec(self) -> Self {

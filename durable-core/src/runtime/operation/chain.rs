@@ -1,4 +1,4 @@
-//! `continue_as!`: the execution goes on with a fresh history.
+//! `continue_as!`: continues an execution with a fresh history.
 
 use crate::engine::StopReason;
 use crate::model::error::{ErrorKind, OperationError};
@@ -8,16 +8,16 @@ use crate::runtime::handler::Durable;
 use crate::runtime::handler::HandlerInput;
 use crate::store::NewExecution;
 
-/// Ends this execution and starts the next of its chain with `input`. Never ends.
+/// Ends this execution and starts the next one of its chain with `input`. Never returns.
 ///
-/// Refused while a finished step has an undo body.
+/// Refused if a finished step has an undo body.
 pub async fn continue_as<H, T>(cx: &Context, input: H::Input) -> T
 where
     H: Durable,
 {
     let encoded = input.to_json();
     drop(input);
-    if let Some(report) = left_behind(cx) {
+    if let Some(report) = undoable_report(cx) {
         refuse(cx, report);
         return std::future::pending().await;
     }
@@ -28,24 +28,24 @@ where
     std::future::pending().await
 }
 
-/// Why this execution cannot be left: the undo bodies of its steps end with it.
-fn left_behind(cx: &Context) -> Option<String> {
+/// Returns a report if finished steps have undo bodies, which would be lost.
+fn undoable_report(cx: &Context) -> Option<String> {
     let steps = cx.undoable();
     if steps.is_empty() {
         return None;
     }
     let steps: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
     Some(format!(
-        "`continue_as!` would drop what takes these steps back: {steps}\n\
-         An `undo` body belongs to the execution that its step ran in, and `{handler}` would go on as another one. \
-         Have an `invoke!` do what may have to be taken back, so that it is an execution of its own, or leave \
-         `undo` out where a later failure is to keep the step. The execution goes on once a fitting build runs it.",
+        "`continue_as!` would drop the undo bodies of these steps: {steps}\n\
+         An `undo` body belongs to the execution that its step ran in, and `{handler}` would continue as another one. \
+         Move the steps to a function that you `invoke!`, so that they run in a separate execution, or remove `undo` \
+         from steps that a later failure may keep. The execution resumes once a fixed build runs it.",
         steps = steps.join(", "),
         handler = cx.execution().handler(),
     ))
 }
 
-/// Blocks the execution; where it cannot be parked for a fixed build, it fails, which takes the steps back.
+/// Blocks the execution. On a service, which cannot block it, fails the execution, which undoes the steps.
 fn refuse(cx: &Context, report: String) {
     if !cx.limits().service_driven {
         return cx.halt(StopReason::Blocked(report));
@@ -54,6 +54,7 @@ fn refuse(cx: &Context, report: String) {
     cx.end_execution(OperationError::new(operation, ErrorKind::Failed, report));
 }
 
+/// Creates the next execution of the chain.
 fn next_of<H: Durable>(
     cx: &Context,
     input: Result<Vec<u8>, crate::BoxError>,
@@ -65,18 +66,18 @@ fn next_of<H: Durable>(
     };
     if current.handler() != H::NAME && !H::manifest().was.contains(&current.handler()) {
         return Err(failed(format!(
-            "`{}` was called within an execution of `{}` and cannot end it; return to the caller \
-             and continue there, or `invoke!` it as an execution of its own",
+            "`{}` was called within an execution of `{}` and cannot end it: return to the caller \
+             and continue there, or `invoke!` it as a separate execution",
             H::NAME,
             current.handler()
         )));
     }
     let input =
         input.map_err(|error| failed(format!("the next input cannot be encoded: {error}")))?;
-    let (size, most) = (input.len(), cx.limits().max_input);
-    if size > most {
+    let (size, max) = (input.len(), cx.limits().max_input);
+    if size > max {
         let message = format!(
-            "the next input of {size} bytes is over the store's limit of {most}: keep the bulk elsewhere and pass \
+            "the next input of {size} bytes is over the store's limit of {max}: store large data elsewhere and pass \
              where it is"
         );
         return Err(OperationError {
@@ -86,7 +87,7 @@ fn next_of<H: Durable>(
     }
     let id = current.id().as_str();
     let numbered = id.rsplit_once('~');
-    // Only a number is the chain's own: other ids may hold that character too.
+    // Only a number is the suffix of a chain. Other ids may contain the character, too.
     let (base, number) = numbered
         .and_then(|(base, number)| Some((base, number.parse::<u64>().ok()?)))
         .unwrap_or((id, 1));

@@ -1,4 +1,4 @@
-//! Whose execution it is that an `invoke!` waits for.
+//! The child execution that an `invoke!` waits for, and whether it is really its child.
 
 use super::body;
 use crate::ExecutionId;
@@ -9,16 +9,17 @@ use crate::runtime::failure::Failure;
 use crate::runtime::registered::Operation;
 use crate::store::Execution;
 
-/// The execution that an operation has started.
+/// Execution that an operation has started.
 pub(crate) struct Child {
     pub(crate) id: ExecutionId,
     /// Whether this invocation has started it.
     pub(crate) new: bool,
 }
 
-/// The child that is to be waited for, with what it takes to run it. None where a service takes care of it, where
-/// it has ended, and where the call has failed: its id belongs to another execution, which will never tell of
-/// its end here.
+/// Returns the child to wait for, with the means to run it.
+///
+/// Returns `None` if a service runs it, if it has ended, or if its id belongs to another execution, which fails the
+/// operation.
 pub(crate) async fn expected(
     operation: &Operation<'_>,
     child: Option<Child>,
@@ -29,8 +30,8 @@ pub(crate) async fn expected(
         return None;
     }
     match body::drive(operation, children.store.get(&child.id)).await {
-        Ok(there) if !is_own(operation, &there, child.new) => {
-            let error = operation.describe(taken(operation, &there), 0);
+        Ok(existing) if !is_own(operation, &existing, child.new) => {
+            let error = operation.describe(id_in_use(operation, &existing), 0);
             let now = operation.now();
             operation
                 .lock()
@@ -40,7 +41,7 @@ pub(crate) async fn expected(
         }
         Ok(_) => {}
         Err(error) => {
-            tracing::warn!(execution = %child.id, %error, "cannot tell whose execution this is");
+            tracing::warn!(execution = %child.id, %error, "cannot check whether this execution is a child of the operation");
         }
     }
     let (id, report) = (child.id.clone(), None);
@@ -48,32 +49,33 @@ pub(crate) async fn expected(
     Some((children, child.id))
 }
 
-/// Whether `there` was started by this operation, in this life of its execution.
-fn is_own(operation: &Operation<'_>, there: &Execution, new: bool) -> bool {
+/// Returns whether `existing` was started by this operation of this execution, not of an earlier one with the same id.
+fn is_own(operation: &Operation<'_>, existing: &Execution, new: bool) -> bool {
     let state = operation.lock();
     let record = state.engine.record(operation.op);
-    let parent = there.parent.as_ref().is_some_and(|parent| {
+    let parent = existing.parent.as_ref().is_some_and(|parent| {
         parent.operation == record.id && parent.execution == *operation.cx.execution().id()
     });
-    // An execution of the same id was deleted, but not what it had started.
-    let earlier = there.created_at < record.started_at && (new || there.status.is_terminal());
+    // An earlier execution with the same id was deleted, but its children were not.
+    let earlier = existing.created_at < record.started_at && (new || existing.status.is_terminal());
     parent && !earlier
 }
 
-fn taken(operation: &Operation<'_>, there: &Execution) -> Failure {
+/// Describes the execution that has the id of the child.
+fn id_in_use(operation: &Operation<'_>, existing: &Execution) -> Failure {
     let own = operation.cx.execution().id();
-    let whose = match &there.parent {
-        None => "which was started by itself".to_owned(),
+    let origin = match &existing.parent {
+        None => "which was started directly".to_owned(),
         Some(parent) if parent.execution == *own => format!(
             "which an earlier execution `{own}` had started at {}",
-            there.created_at
+            existing.created_at
         ),
         Some(parent) => format!("which the execution `{}` has started", parent.execution),
     };
-    let (id, handler) = (&there.id, &there.handler);
+    let (id, handler) = (&existing.id, &existing.handler);
     let message = format!(
-        "`{own}` cannot start its execution `{id}`: that id belongs to an execution of `{handler}`, {whose}. \
-         Delete that one, or give this call another name, which gives what it starts another id"
+        "`{own}` cannot start the execution `{id}`: that id belongs to an execution of `{handler}`, {origin}. \
+         Delete that one, or give this call another name, which changes the id"
     );
     Failure::of_engine(ErrorKind::Failed, message)
 }

@@ -1,13 +1,13 @@
-//! When a `map!` or `parallel!` has had enough, and what came of it.
+//! Completion policies and results of `map!` and `parallel!`.
 
 use std::fmt;
 
 use crate::model::error::OperationError;
 
-/// When a `map!` or `parallel!` is complete before all of its branches have ended.
+/// Completion policy of a `map!` or `parallel!`: when it ends before all of its branches have.
 ///
-/// It decides when to stop, not whether the whole failed: the handler looks at
-/// [`BatchResult::reason`], or asks for [`BatchResult::into_values`].
+/// It decides when to stop, not whether that is a failure. The handler decides that with
+/// [`BatchResult::reason`] or [`BatchResult::into_values`].
 ///
 /// ```
 /// use durable_core::Complete;
@@ -25,45 +25,45 @@ pub struct Complete {
 }
 
 impl Complete {
-    /// Every branch runs to its end, whatever becomes of the others.
+    /// Runs every branch to its end, whether others fail or not.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Enough with the first branch that succeeds.
+    /// Completes with the first branch that succeeds.
     pub fn first_success() -> Self {
         Self::all().min_successful(1)
     }
 
-    /// Enough with the first failure.
+    /// Completes with the first failure.
     pub fn fail_fast() -> Self {
         Self::all().tolerated_failures(0)
     }
 
-    /// Enough once this many branches have succeeded.
+    /// Completes when this many branches have succeeded.
     #[must_use]
     pub fn min_successful(mut self, branches: usize) -> Self {
         self.min_successful = Some(branches);
         self
     }
 
-    /// Too much once more than this many branches have failed.
+    /// Completes when more than this many branches have failed.
     #[must_use]
     pub fn tolerated_failures(mut self, branches: usize) -> Self {
         self.tolerated_failures = Some(branches);
         self
     }
 
-    /// Too much once more than this share of all branches has failed; from 0.0 to 1.0.
+    /// Completes when more than this share of all branches has failed. From 0.0 to 1.0.
     #[must_use]
     pub fn tolerated_share(mut self, share: f64) -> Self {
         self.tolerated_share = Some(share);
         self
     }
 
-    /// Whether so many successes and failures of `total` branches are the end, and why.
+    /// Returns the reason if this many successes and failures of `total` branches complete it.
     pub(crate) fn check(self, succeeded: usize, failed: usize, total: usize) -> Option<Reason> {
-        let too_many = self.tolerated_failures.is_some_and(|most| failed > most)
+        let too_many = self.tolerated_failures.is_some_and(|max| failed > max)
             || self
                 .tolerated_share
                 .is_some_and(|share| failed as f64 > share * total as f64);
@@ -71,14 +71,14 @@ impl Complete {
             Some(Reason::FailureToleranceExceeded)
         } else if succeeded + failed == total {
             Some(Reason::AllCompleted)
-        } else if self.min_successful.is_some_and(|least| succeeded >= least) {
+        } else if self.min_successful.is_some_and(|min| succeeded >= min) {
             Some(Reason::MinSuccessfulReached)
         } else {
             None
         }
     }
 
-    /// What is wrong with the policy, if anything.
+    /// Returns an error message if the policy is invalid.
     pub(crate) fn fault(self) -> Option<&'static str> {
         match self.tolerated_share {
             Some(share) if !(0.0..=1.0).contains(&share) => {
@@ -102,7 +102,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The word that histories use. Never changes.
+    /// Returns the word used in histories. Never changes.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AllCompleted => "all_completed",
@@ -128,24 +128,24 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What became of one branch.
+/// Outcome of one branch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BranchOutcome<T> {
-    /// It ended with this value.
+    /// The branch ended with this value.
     Succeeded(T),
-    /// It ended with this error.
+    /// The branch ended with this error.
     Failed(OperationError),
-    /// It was given up when the whole was complete.
+    /// The branch was running when the `map!` or `parallel!` was complete, and was dropped.
     Abandoned,
-    /// It was never begun.
+    /// The branch was never started.
     NotStarted,
 }
 
 /// Result of a `map!` or `parallel!`: one entry per item, in the order of the items.
 ///
 /// Iterating over it yields a [`BranchOutcome`] for every item, whether it succeeded or not, so that the
-/// entries line up with the items; [`values`](Self::values) and [`into_values`](Self::into_values) leave out
-/// the others.
+/// entries line up with the items. [`values`](Self::values) and [`into_values`](Self::into_values) return only
+/// those that succeeded.
 ///
 /// ```
 /// use durable_core::{BatchResult, BranchOutcome};
@@ -163,7 +163,7 @@ pub enum BranchOutcome<T> {
 /// assert_eq!(rows[1], BranchOutcome::Succeeded(4));
 /// ```
 ///
-/// A codec for the whole (`result_codec` of `map!`) makes one of what it has read:
+/// A codec for the result (`result_codec` of `map!`) creates one when it decodes:
 ///
 /// ```
 /// use durable_core::{BatchResult, BoxError, Codec};
@@ -197,43 +197,43 @@ pub struct BatchResult<T> {
 }
 
 impl<T> BatchResult<T> {
-    /// A result of these branches, in the order of the items, that was complete because of `reason`.
+    /// Creates a result of these branches, in the order of the items, that was complete for `reason`.
     pub fn new(branches: Vec<BranchOutcome<T>>, reason: Reason) -> Self {
         Self { branches, reason }
     }
 
-    /// A result whose branches have all succeeded, with these values.
+    /// Creates a result whose branches have all succeeded with these values.
     pub fn of_values(values: impl IntoIterator<Item = T>) -> Self {
         let branches = values.into_iter().map(BranchOutcome::Succeeded).collect();
         Self::new(branches, Reason::AllCompleted)
     }
 
-    /// Why it is complete.
+    /// Returns why it is complete.
     pub fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// What became of each item, in the order of the items.
+    /// Returns the outcome of each item, in the order of the items.
     pub fn branches(&self) -> &[BranchOutcome<T>] {
         &self.branches
     }
 
-    /// What became of each item, in the order of the items.
+    /// Iterates over the outcome of each item, in the order of the items.
     pub fn iter(&self) -> std::slice::Iter<'_, BranchOutcome<T>> {
         self.branches.iter()
     }
 
-    /// How many items there are, whatever became of them.
+    /// Returns the number of items, whether they succeeded or not.
     pub fn len(&self) -> usize {
         self.branches.len()
     }
 
-    /// Whether there are no items at all.
+    /// Returns whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.branches.is_empty()
     }
 
-    /// The values of the branches that succeeded, in the order of the items.
+    /// Iterates over the values of the branches that succeeded, in the order of the items.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.branches.iter().filter_map(|branch| match branch {
             BranchOutcome::Succeeded(value) => Some(value),
@@ -241,7 +241,7 @@ impl<T> BatchResult<T> {
         })
     }
 
-    /// The errors of the branches that failed, in the order of the items.
+    /// Iterates over the errors of the branches that failed, in the order of the items.
     pub fn errors(&self) -> impl Iterator<Item = &OperationError> {
         self.branches.iter().filter_map(|branch| match branch {
             BranchOutcome::Failed(error) => Some(error),
@@ -249,34 +249,34 @@ impl<T> BatchResult<T> {
         })
     }
 
-    /// How many branches succeeded.
+    /// Returns how many branches succeeded.
     pub fn succeeded(&self) -> usize {
         self.values().count()
     }
 
-    /// How many branches failed.
+    /// Returns how many branches failed.
     pub fn failed(&self) -> usize {
         self.errors().count()
     }
 
-    /// Whether any branch failed, whether [`Complete`] tolerates that or not.
+    /// Returns whether any branch failed, even if [`Complete`] tolerates it.
     pub fn has_failures(&self) -> bool {
         self.errors().next().is_some()
     }
 
-    /// How many branches were begun.
+    /// Returns how many branches were started.
     pub fn started(&self) -> usize {
-        let begun = |branch: &&BranchOutcome<T>| !matches!(branch, BranchOutcome::NotStarted);
-        self.branches.iter().filter(begun).count()
+        let started = |branch: &&BranchOutcome<T>| !matches!(branch, BranchOutcome::NotStarted);
+        self.branches.iter().filter(started).count()
     }
 
-    /// The values of the branches that succeeded, if none failed. There are fewer than items when the
-    /// whole was complete before all had ended; where failures are tolerated, see
+    /// Returns the values of the branches that succeeded, if none failed. There are fewer values than items if it was
+    /// complete before all branches had ended. To tolerate failures, use
     /// [`into_succeeded`](Self::into_succeeded).
     ///
     /// # Errors
     ///
-    /// That of the first item that failed, whether [`Complete`] tolerates it or not.
+    /// The error of the first item that failed, even if [`Complete`] tolerates it.
     pub fn into_values(self) -> Result<Vec<T>, OperationError> {
         let mut values = Vec::with_capacity(self.branches.len());
         for branch in self.branches {
@@ -289,8 +289,8 @@ impl<T> BatchResult<T> {
         Ok(values)
     }
 
-    /// The values of the branches that succeeded, in the order of the items, whatever became of the
-    /// others: [`reason`](Self::reason) says whether there were enough.
+    /// Returns the values of the branches that succeeded, in the order of the items, whether others failed or not.
+    /// [`reason`](Self::reason) says whether there were enough.
     pub fn into_succeeded(self) -> Vec<T> {
         let values = self.branches.into_iter().filter_map(|branch| match branch {
             BranchOutcome::Succeeded(value) => Some(value),
@@ -300,7 +300,7 @@ impl<T> BatchResult<T> {
     }
 }
 
-/// Yields what became of each item, in the order of the items.
+/// Yields the outcome of each item, in the order of the items.
 impl<T> IntoIterator for BatchResult<T> {
     type Item = BranchOutcome<T>;
     type IntoIter = std::vec::IntoIter<BranchOutcome<T>>;
@@ -310,7 +310,7 @@ impl<T> IntoIterator for BatchResult<T> {
     }
 }
 
-/// Yields what became of each item, in the order of the items.
+/// Yields the outcome of each item, in the order of the items.
 impl<'a, T> IntoIterator for &'a BatchResult<T> {
     type Item = &'a BranchOutcome<T>;
     type IntoIter = std::slice::Iter<'a, BranchOutcome<T>>;

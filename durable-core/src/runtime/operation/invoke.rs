@@ -1,7 +1,7 @@
-//! `invoke!`: another execution.
+//! `invoke!`: starts another execution and waits for its result.
 
 use super::bound_codec::BoundCodec;
-use super::callee::{Given, given};
+use super::callee::{CustomCodec, custom_codec};
 use super::child::{Child, expected};
 use crate::model::codec::{Codec, Json, Reads};
 use crate::model::error::{ErrorKind, InvokeError, OperationError};
@@ -10,7 +10,7 @@ use crate::runtime::registered::{Answer, Operation};
 use crate::store::{NewExecution, Parent};
 use crate::{BoxFuture, ExecutionId};
 
-/// How another execution is started, and how values get there and back.
+/// Options of an `invoke!`.
 #[derive(Debug)]
 pub struct Invoking<C, D> {
     pub(crate) codec: C,
@@ -18,7 +18,7 @@ pub struct Invoking<C, D> {
     pub(crate) tenant: Option<String>,
 }
 
-/// Input and result as JSON.
+/// Creates default options: input and result as JSON.
 pub fn invoking() -> Invoking<Json, Json> {
     Invoking {
         codec: Json,
@@ -28,25 +28,25 @@ pub fn invoking() -> Invoking<Json, Json> {
 }
 
 impl<C, D> Invoking<C, D> {
-    /// Reads the result with this codec, whatever wrote it.
-    pub fn codec<E>(self, codec: E) -> Invoking<Given<E>, D> {
+    /// Sets the codec that reads the result, whichever wrote it.
+    pub fn codec<E>(self, codec: E) -> Invoking<CustomCodec<E>, D> {
         Invoking {
-            codec: given(codec),
+            codec: custom_codec(codec),
             input_codec: self.input_codec,
             tenant: self.tenant,
         }
     }
 
-    /// Writes the input with this codec.
-    pub fn input_codec<E>(self, input_codec: E) -> Invoking<C, Given<E>> {
+    /// Sets the codec that writes the input.
+    pub fn input_codec<E>(self, input_codec: E) -> Invoking<C, CustomCodec<E>> {
         Invoking {
             codec: self.codec,
-            input_codec: given(input_codec),
+            input_codec: custom_codec(input_codec),
             tenant: self.tenant,
         }
     }
 
-    /// Starts it for this tenant.
+    /// Sets the tenant.
     #[must_use]
     pub fn tenant(mut self, tenant: String) -> Self {
         self.tenant = Some(tenant);
@@ -54,12 +54,12 @@ impl<C, D> Invoking<C, D> {
     }
 }
 
-/// Starts the function of this name and waits for its end. Somebody else has to run it.
+/// Starts the function with this name and waits for its result. Another process has to run it.
 pub fn invoke_named<'a, I, O, C, D>(
     operation: Operation<'a>,
     function: String,
     input: I,
-    how: Invoking<C, D>,
+    options: Invoking<C, D>,
 ) -> BoxFuture<'a, Result<O, InvokeError>>
 where
     O: Send + 'a,
@@ -70,21 +70,20 @@ where
         &operation,
         (function, None),
         &input,
-        how.input_codec,
-        how.tenant,
+        options.input_codec,
+        options.tenant,
     );
-    let coder = BoundCodec::new(how.codec);
+    let codec = BoundCodec::new(options.codec);
     Box::pin(async move {
         expected(&operation, child?).await;
         match operation.decide().await {
-            Answer::Recorded(outcome) => coder.decode_foreign(&operation, outcome),
+            Answer::Recorded(outcome) => codec.decode_foreign(&operation, outcome),
             Answer::Run => std::future::pending().await,
         }
     })
 }
 
-/// Queues the START, which starts the other execution in the same write. Answers with the execution
-/// that still has to come to its end.
+/// Queues the START, which also starts the other execution. Returns that execution if it has not ended.
 pub(crate) fn start_child<I, D: Codec<I>>(
     operation: &Operation<'_>,
     (handler, input_type): (impl Into<String>, Option<&'static str>),
@@ -93,8 +92,8 @@ pub(crate) fn start_child<I, D: Codec<I>>(
     tenant: Option<String>,
 ) -> Result<Option<Child>, InvokeError> {
     let mut state = operation.lock();
-    let now = state.engine.believe(operation.now());
-    if !state.engine.begins_child(operation.op) {
+    let now = state.engine.advance_clock(operation.now());
+    if !state.engine.must_start_child(operation.op) {
         let handle = state.engine.handle(operation.op);
         let id = handle.and_then(|id| id.parse().ok());
         return Ok(id.map(|id| Child { id, new: false }));
@@ -103,7 +102,7 @@ pub(crate) fn start_child<I, D: Codec<I>>(
         return Ok(None);
     }
     if tenant.is_some() && !state.engine.limits().tenants {
-        let message = "this store knows no tenants: leave the option `tenant` out";
+        let message = "this store does not support tenants: leave out the option `tenant`";
         let path = state.engine.path(operation.op);
         return Err(OperationError::new(path, ErrorKind::Failed, message));
     }
@@ -124,7 +123,7 @@ pub(crate) fn start_child<I, D: Codec<I>>(
     let (size, limit) = (input.len(), state.engine.limits().max_input);
     if size > limit {
         let message = format!(
-            "its input of {size} bytes is over the store's limit of {limit}: keep the bulk elsewhere and pass where it is"
+            "its input of {size} bytes is over the store's limit of {limit}: store large data elsewhere and pass where it is"
         );
         let path = state.engine.path(operation.op);
         return Err(OperationError::new(path, ErrorKind::TooLarge, message));

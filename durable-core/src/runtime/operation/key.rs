@@ -2,14 +2,14 @@
 
 use std::fmt::{Display, Write};
 
-/// What can tell the runs of a call site apart: anything that has a text.
+/// Key of one run of a repeated call site. Implemented for all `Display` types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a key",
     label = "a key must be `Display`",
     note = "use a number, a text or an id; for several values write the tuple out: `key = (a, b)`"
 )]
 pub trait Key {
-    /// The text of the key.
+    /// Returns the key as text.
     fn text(&self) -> String;
 }
 
@@ -20,12 +20,12 @@ impl<T: Display + ?Sized> Key for T {
     }
 }
 
-/// The text of one key.
+/// Converts a key to text.
 pub fn key<K: Key + ?Sized>(key: &K) -> String {
     key.text()
 }
 
-/// The text of several keys: joined by commas, so that no two lists of keys look the same.
+/// Converts several keys to one text, joined by commas. Commas in keys are escaped, so that it is unique.
 pub fn keys(keys: &[&dyn Display]) -> String {
     let mut text = String::new();
     for (n, key) in keys.iter().enumerate() {
@@ -33,7 +33,7 @@ pub fn keys(keys: &[&dyn Display]) -> String {
             text.push(',');
         }
         let mut escaping = Escaping(&mut text);
-        // Writing to a `String` cannot fail; a `Display` that does leaves a shorter key.
+        // Writing to a `String` cannot fail. A `Display` that fails gives a shorter key.
         let _ = write!(escaping, "{key}");
     }
     text

@@ -14,9 +14,9 @@ mod callee;
 mod chain;
 mod child;
 mod complete;
-mod given;
 mod invoke;
 mod key;
+mod option_values;
 mod options;
 mod poll;
 mod race;
@@ -32,19 +32,20 @@ pub use batches::{BatchSize, BatchesOp, batch_size, batches};
 pub use body::StepInfo;
 pub(crate) use bound_codec::BoundCodec;
 pub use branches::{
-    BatchOptions, Branches, ResultCodec, batch_options, branch, fan, items, moved, result_codec,
+    BatchOptions, Branches, ResultCodec, batch_options, branch, items, moved, result_codec,
+    start_branches,
 };
 pub use call::{call, may_undo};
 pub use callback::{Callback, CallbackLimits, Submitting, callback, limits, submitting};
-pub use callee::given;
+pub use callee::custom_codec;
 pub(crate) use callee::{InputCodec, OutputCodec};
 pub use chain::continue_as;
 pub(crate) use child::expected;
 pub use complete::{BatchResult, BranchOutcome, Complete, Reason};
-pub use given::{Every, Moment, RetryPolicy, Textual, text, time};
 pub(crate) use invoke::start_child;
 pub use invoke::{Invoking, invoke_named, invoking};
 pub use key::{Key, key, keys};
+pub use option_values::{Every, Moment, RetryPolicy, Textual, text, time};
 pub use options::{Options, options};
 pub use poll::{Check, Pace, PollOp, checked, pace, poll};
 pub use race::{Arm, Race, Runner, arm, race};
@@ -56,22 +57,22 @@ pub use wait::{wait, wait_until};
 
 use crate::runtime::failure::{BodyError, BodyResult, Failure, IntoFailure};
 
-/// What a call site does next.
+/// Next action of a call site.
 pub enum Next<T> {
-    /// It is answered from its record.
+    /// Return this recorded value.
     Done(T),
-    /// Its body runs.
+    /// Run the body.
     Run(StepInfo),
 }
 
-/// A return that is never taken, which pins the error type of a body with `?` in it.
+/// Fixes the error type of a body with `?` in it, in a `return` that never happens.
 pub fn never<T>() -> Option<Result<T, BodyError>> {
     None
 }
 
-/// Result of the body of a scope, with its error or its panic on the way to a record.
+/// Converts what the body of a scope returned into a value or a failure.
 ///
-/// With [`attempted`] the one place that asks a body to be a `Result`.
+/// Only this function and [`attempted`] require that a body returns a `Result`.
 pub fn finished<R>(ended: Result<R, Failure>) -> Result<R::Value, Failure>
 where
     R: BodyResult,
@@ -80,7 +81,7 @@ where
     ended.and_then(returned)
 }
 
-/// Result of a body, with its error on the way to a record.
+/// Converts the `Result` of a body into a value or a failure.
 pub(crate) fn returned<R>(result: R) -> Result<R::Value, Failure>
 where
     R: BodyResult,

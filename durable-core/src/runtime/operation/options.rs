@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::given::RetryPolicy;
+use super::option_values::RetryPolicy;
 use crate::Retry;
 use crate::engine::Conditions;
 
-/// How a body is to be run.
+/// Options of a step or another operation with a body.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     retry: Option<Retry>,
@@ -14,27 +14,27 @@ pub struct Options {
     pub(crate) at_most_once: bool,
 }
 
-/// The options of a step that gives none.
+/// Creates default options.
 pub fn options() -> Options {
     Options::default()
 }
 
 impl Options {
-    /// Repeats failed attempts like this.
+    /// Sets the retry policy.
     #[must_use]
     pub fn retry<R: RetryPolicy + ?Sized>(mut self, retry: &R) -> Self {
         self.retry = Some(retry.policy());
         self
     }
 
-    /// Gives up an attempt that takes longer.
+    /// Limits the duration of an attempt.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Never runs an attempt's body a second time.
+    /// Makes sure that the body of an attempt never runs twice.
     #[must_use]
     pub fn at_most_once(mut self) -> Self {
         self.at_most_once = true;
@@ -48,7 +48,7 @@ impl Options {
         }
     }
 
-    /// What a step does that says nothing about retries.
+    /// Returns the retry policy of a step without the option `retry`.
     pub(crate) fn default_retry(&self) -> Retry {
         if self.at_most_once {
             Retry::none()

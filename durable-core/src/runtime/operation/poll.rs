@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::attempt::{Attempt, attempt, attempted, settle_failure};
 use super::bound_codec::BoundCodec;
-use super::given::Every;
+use super::option_values::Every;
 use super::{Options, StepInfo};
 use crate::model::codec::Codec;
 use crate::model::error::{ErrorKind, PollError};
@@ -13,11 +13,11 @@ use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
 use crate::runtime::registered::{Answer, Operation};
 use crate::{Backoff, Retry};
 
-/// A poll under way.
+/// Running poll.
 pub struct PollOp<'a, T, S, C, D> {
     operation: Operation<'a>,
-    coder: BoundCodec<T, C>,
-    states: BoundCodec<S, D>,
+    value_codec: BoundCodec<T, C>,
+    state_codec: BoundCodec<S, D>,
     result: Option<Result<T, PollError>>,
 }
 
@@ -29,7 +29,7 @@ pub struct Pace {
     timeout: Option<Duration>,
 }
 
-/// A check that is repeated after these delays.
+/// Repeats a check with these delays.
 pub fn pace(every: impl Every) -> Pace {
     Pace {
         every: every.backoff(),
@@ -39,14 +39,14 @@ pub fn pace(every: impl Every) -> Pace {
 }
 
 impl Pace {
-    /// At most this many checks.
+    /// Limits the number of checks.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = Some(attempts);
         self
     }
 
-    /// No check later than this after the first.
+    /// Limits the time from the first check to the last.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -54,18 +54,25 @@ impl Pace {
     }
 }
 
-/// The poll that takes this place in the history; `states` encodes what a check leaves for the next.
-pub fn poll<T, S, C, D>(operation: Operation<'_>, codec: C, states: D) -> PollOp<'_, T, S, C, D>
+/// Creates a poll. `state_codec` encodes the state that a check leaves for the next.
+pub fn poll<T, S, C, D>(
+    operation: Operation<'_>,
+    codec: C,
+    state_codec: D,
+) -> PollOp<'_, T, S, C, D>
 where
     C: Codec<T>,
     D: Codec<S>,
 {
     let state_type = std::any::type_name::<S>();
-    operation.lock().engine.carries(operation.op, state_type);
+    operation
+        .lock()
+        .engine
+        .set_state_type(operation.op, state_type);
     PollOp {
         operation,
-        coder: BoundCodec::new(codec),
-        states: BoundCodec::new(states),
+        value_codec: BoundCodec::new(codec),
+        state_codec: BoundCodec::new(state_codec),
         result: None,
     }
 }
@@ -75,7 +82,7 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
     pub async fn next(&mut self) -> Option<StepInfo> {
         match self.operation.decide().await {
             Answer::Recorded(outcome) => {
-                let read = self.coder.read(outcome);
+                let read = self.value_codec.read(outcome);
                 self.result = Some(self.operation.readable(read).await);
                 None
             }
@@ -86,19 +93,20 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
         }
     }
 
-    /// How the poll ended.
+    /// Returns the result of the poll.
     pub fn done(self) -> Result<T, PollError> {
         self.result
             .unwrap_or_else(|| Err(self.operation.unsettled()))
     }
 
-    /// The state the last check left, or the first one. `None` when it cannot be read: then the invocation is stopped.
+    /// Returns the state that the last check left, or the first one. `None` if it cannot be read, which stops the
+    /// invocation.
     pub fn state(&mut self, first: impl FnOnce() -> S) -> Option<S> {
-        let (carried, _) = self.operation.lock().engine.carried(self.operation.op);
-        let Some(payload) = carried else {
+        let (recorded, _) = self.operation.lock().engine.poll_state(self.operation.op);
+        let Some(payload) = recorded else {
             return Some(first());
         };
-        match self.states.read_part("state", &payload) {
+        match self.state_codec.read_part("state", &payload) {
             Ok(state) => Some(state),
             Err(found) => {
                 self.operation.block(&found);
@@ -112,27 +120,34 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
         attempt(&self.operation, None, options, Retry::none(), body).await
     }
 
-    /// Records what the check said. The value comes back through [`Self::next`].
+    /// Records the result of the check. [`Self::next`] reads the value.
     pub async fn record(&mut self, attempt: Attempt<ControlFlow<T, S>>, pace: Pace) {
-        let said = match attempt.outcome {
-            Ok(ControlFlow::Break(value)) => self.coder.encode(&value).map(Said::Value),
-            Ok(ControlFlow::Continue(state)) => self.states.encode(&state).map(Said::Again),
+        let encoded = match attempt.outcome {
+            Ok(ControlFlow::Break(value)) => {
+                self.value_codec.encode(&value).map(EncodedCheck::Value)
+            }
+            Ok(ControlFlow::Continue(state)) => {
+                self.state_codec.encode(&state).map(EncodedCheck::State)
+            }
             Err(failure) => Err(failure),
         };
-        match said {
-            Ok(Said::Value(payload)) => self.operation.succeed(payload, std::any::type_name::<T>()),
-            Ok(Said::Again(state)) => self.again(state, pace),
+        match encoded {
+            Ok(EncodedCheck::Value(payload)) => {
+                self.operation.succeed(payload, std::any::type_name::<T>())
+            }
+            Ok(EncodedCheck::State(state)) => self.repeat(state, pace),
             Err(failure) => settle_failure(&self.operation, failure, &attempt.retry),
         }
     }
 
-    fn again(&mut self, state: crate::Payload, pace: Pace) {
+    /// Records a check that is not satisfied: the time of the next one, or the failure of the poll.
+    fn repeat(&mut self, state: crate::Payload, pace: Pace) {
         let now = self.operation.now();
         let checks = self.operation.lock().engine.attempt(self.operation.op);
-        let (_, begun) = self.operation.lock().engine.carried(self.operation.op);
+        let (_, first_at) = self.operation.lock().engine.poll_state(self.operation.op);
         let delay = pace.every.delay(checks, fastrand::f64());
-        let end = pace.timeout.map(|timeout| begun.after(timeout));
-        let failure = if pace.attempts.is_some_and(|most| checks >= most) {
+        let end = pace.timeout.map(|timeout| first_at.after(timeout));
+        let failure = if pace.attempts.is_some_and(|max| checks >= max) {
             Failure::of_engine(
                 ErrorKind::Failed,
                 format!("it was not satisfied after {checks} checks"),
@@ -146,9 +161,9 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
                 ),
             )
         } else {
-            let mut held = self.operation.lock();
+            let mut locked = self.operation.lock();
             let state_type = std::any::type_name::<S>();
-            return held
+            return locked
                 .engine
                 .check_again(self.operation.op, (state, state_type), delay, now);
         };
@@ -169,14 +184,14 @@ pub trait Check {
     type State;
 
     /// Returns the check's result.
-    fn said(self) -> ControlFlow<Self::Value, Self::State>;
+    fn control_flow(self) -> ControlFlow<Self::Value, Self::State>;
 }
 
 impl<T, S> Check for ControlFlow<T, S> {
     type Value = T;
     type State = S;
 
-    fn said(self) -> Self {
+    fn control_flow(self) -> Self {
         self
     }
 }
@@ -189,12 +204,15 @@ where
 {
     let Attempt { outcome, retry } = attempted(attempt);
     Attempt {
-        outcome: outcome.map(Check::said),
+        outcome: outcome.map(Check::control_flow),
         retry,
     }
 }
 
-enum Said {
+/// Encoded result of a check.
+enum EncodedCheck {
+    /// The value the poll ends with.
     Value(crate::Payload),
-    Again(crate::Payload),
+    /// The state for the next check.
+    State(crate::Payload),
 }

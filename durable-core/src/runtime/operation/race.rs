@@ -1,4 +1,4 @@
-//! `race!`: the first of several futures, recorded before anything follows from it.
+//! `race!`: the first of several futures wins. The winner is durable before its arm runs.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use crate::runtime::context::Context;
 use crate::runtime::panic;
 use crate::runtime::registered::{Answer, Operation};
 
-/// A race under way.
+/// Running race.
 pub struct Race<'a> {
     operation: Operation<'a>,
     inside: Context,
@@ -18,7 +18,7 @@ pub struct Race<'a> {
     winner: Option<usize>,
 }
 
-/// The race that takes this place in the history, between arms of these names.
+/// Starts a race between arms with these names.
 pub async fn race<'a>(operation: Operation<'a>, arms: &'static [&'static str]) -> Race<'a> {
     let winner = match operation.decide().await {
         Answer::Run => {
@@ -36,40 +36,40 @@ pub async fn race<'a>(operation: Operation<'a>, arms: &'static [&'static str]) -
     }
 }
 
-/// The arm that has won, as its record says.
+/// Returns the index of the recorded winner.
 fn recorded_winner(outcome: Outcome, arms: &[&str]) -> Result<usize, Unreadable> {
     let quoted: Vec<String> = arms.iter().map(|arm| format!("`{arm}`")).collect();
-    let wanted = format!("one of the arms {}", quoted.join(", "));
+    let expected = format!("one of the arms {}", quoted.join(", "));
     let name: Option<String> = match outcome {
         Outcome::Value(payload) => serde_json::from_slice(&payload.data).ok(),
         _ => None,
     };
     let Some(name) = name else {
-        let (fault, remedy) = ("it names no arm", "let the call site be what it was");
-        return Err(Unreadable::outline("winner", wanted, fault, remedy));
+        let (fault, remedy) = ("it does not name an arm", "restore the call site");
+        return Err(Unreadable::outline("winner", expected, fault, remedy));
     };
     let index = arms.iter().position(|arm| *arm == name);
     index.ok_or_else(|| {
-        let fault = format!("the arm `{name}` has won, and there is no arm of that name");
-        let remedy = format!("give the arm the name `{name}` back");
-        Unreadable::outline("winner", wanted, fault, remedy)
+        let fault = format!("the arm `{name}` has won, but there is no arm of that name");
+        let remedy = format!("name the arm `{name}` again");
+        Unreadable::outline("winner", expected, fault, remedy)
     })
 }
 
 impl Race<'_> {
-    /// The context of what the arms wait for.
+    /// Returns the context of the arms.
     pub fn inside(&self) -> &Context {
         &self.inside
     }
 
-    /// Waits for the first arm, records it, and lets go of the others.
+    /// Waits for the first arm, records it and drops the others.
     pub async fn first(&self, arms: &mut [&mut dyn Runner]) -> usize {
         let winner = match self.winner {
             Some(winner) => {
                 poll_fn(|cx| arms[winner].advance(cx)).await;
                 self.operation.close(&self.inside);
-                // What has finished in the others registers its undo bodies; nothing begins there. They may get further
-                // than they did before the race was decided: a panic there is none of the first run.
+                // Finished steps in the others register their undo bodies. Nothing begins there. They may get further
+                // than in the first run, which did not panic, so a panic is ignored.
                 poll_fn(|cx| {
                     for (index, arm) in arms.iter_mut().enumerate() {
                         if index != winner {
@@ -96,20 +96,20 @@ impl Race<'_> {
         };
         for (index, arm) in arms.iter_mut().enumerate() {
             if index != winner {
-                arm.give_up();
+                arm.abandon();
             }
         }
         winner
     }
 }
 
-/// What an arm waits for.
+/// Future of an arm, and its output.
 pub struct Arm<F: Future> {
     future: Option<Pin<Box<F>>>,
     output: Option<F::Output>,
 }
 
-/// An arm that waits for `future`.
+/// Creates an arm that waits for `future`.
 pub fn arm<F: Future>(future: F) -> Arm<F> {
     Arm {
         future: Some(Box::pin(future)),
@@ -118,23 +118,23 @@ pub fn arm<F: Future>(future: F) -> Arm<F> {
 }
 
 impl<F: Future> Arm<F> {
-    /// What the winner waited for.
+    /// Returns the output of the winner.
     pub async fn output(&mut self) -> F::Output {
         match self.output.take() {
             Some(output) => output,
-            // Only the winner is asked, and it has one.
+            // Called only for the winner, which has one.
             None => std::future::pending().await,
         }
     }
 }
 
-/// An arm, whatever it waits for.
+/// Arm with any type of future.
 pub trait Runner: Send {
-    /// Polls what the arm waits for; ready once it has come.
+    /// Polls the arm. Ready when its future has completed.
     fn advance(&mut self, cx: &mut TaskContext<'_>) -> Poll<()>;
 
-    /// Drops what the arm waits for.
-    fn give_up(&mut self);
+    /// Drops the future of the arm.
+    fn abandon(&mut self);
 }
 
 impl<F> Runner for Arm<F>
@@ -159,7 +159,7 @@ where
         }
     }
 
-    fn give_up(&mut self) {
+    fn abandon(&mut self) {
         self.future = None;
     }
 }

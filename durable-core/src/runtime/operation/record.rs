@@ -1,4 +1,4 @@
-//! `record!`: an infallible value that is kept.
+//! `record!`: records an infallible value.
 
 use super::Next;
 use super::attempt::begin;
@@ -10,29 +10,27 @@ use crate::model::error::OperationError;
 use crate::runtime::failure::Failure;
 use crate::runtime::registered::{Answer, Operation};
 
-/// A recorded value under way.
+/// Running `record!`.
 pub struct RecordOp<'a, T, C> {
     operation: Operation<'a>,
-    coder: BoundCodec<T, C>,
+    codec: BoundCodec<T, C>,
 }
 
-/// The recorded value that takes this place in the history.
-///
-/// The one place that asks the value for a codec.
+/// Creates a `record!`. Only this function requires a codec for the value.
 pub fn record<T, C: Codec<T>>(operation: Operation<'_>, codec: C) -> RecordOp<'_, T, C> {
     RecordOp {
         operation,
-        coder: BoundCodec::new(codec),
+        codec: BoundCodec::new(codec),
     }
 }
 
 impl<T, C> RecordOp<'_, T, C> {
-    /// Waits until the value is answered from its record or has to be made.
+    /// Waits until the value is read from its record or has to be computed.
     pub async fn next(&mut self) -> Next<T> {
         match self.operation.decide().await {
             Answer::Run => Next::Run(StepInfo::new(&self.operation, 1)),
             Answer::Recorded(outcome) => {
-                let read = self.coder.read(outcome);
+                let read = self.codec.read(outcome);
                 match self.operation.readable(read).await {
                     Ok(value) => Next::Done(value),
                     Err(error) => self.end_execution(error).await,
@@ -41,7 +39,7 @@ impl<T, C> RecordOp<'_, T, C> {
         }
     }
 
-    /// Makes the value, in place.
+    /// Computes the value in place.
     pub async fn run<F: Future<Output = T>>(&mut self, body: F) -> T {
         let failure = match begin(&self.operation, Conditions::default()).await {
             Err(interrupted) => interrupted,
@@ -54,16 +52,16 @@ impl<T, C> RecordOp<'_, T, C> {
         self.fail(failure).await
     }
 
-    /// Records the value and hands back what was recorded.
+    /// Records the value and returns the recorded one.
     pub async fn record(&mut self, value: T) -> T {
-        match self.coder.encode(&value) {
+        match self.codec.encode(&value) {
             Ok(payload) => self.operation.succeed(payload, std::any::type_name::<T>()),
             Err(failure) => return self.fail(failure).await,
         }
         self.settled().await
     }
 
-    /// Records the failure first, so that no replay makes a value after undo bodies have run.
+    /// Records the failure first, so that no replay computes a value after undo bodies have run.
     async fn fail(&mut self, failure: Failure) -> T {
         let (error, now) = (self.operation.describe(failure, 1), self.operation.now());
         self.operation
@@ -80,7 +78,7 @@ impl<T, C> RecordOp<'_, T, C> {
         }
     }
 
-    /// There is no `Err` to report it with: the execution ends with the operation's error.
+    /// Ends the execution with the error of the operation, because a `record!` cannot return one.
     async fn end_execution<R>(&self, error: OperationError) -> R {
         self.operation.lock().engine.end_execution(error);
         std::future::pending().await

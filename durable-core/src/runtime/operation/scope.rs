@@ -1,4 +1,4 @@
-//! `scope!`: a named child context.
+//! `scope!`: groups operations under a name.
 
 use super::bound_codec::BoundCodec;
 use crate::engine::Outcome;
@@ -8,44 +8,42 @@ use crate::runtime::context::Context;
 use crate::runtime::failure::Failure;
 use crate::runtime::registered::{Answer, Operation};
 
-/// A scope under way.
+/// Running scope.
 pub struct ScopeOp<'a, T, C> {
     operation: Operation<'a>,
-    coder: BoundCodec<T, C>,
-    /// Whether the body runs on every replay, so that what is in it registers its undo bodies.
+    codec: BoundCodec<T, C>,
+    /// Whether the body runs on every replay, so that the steps in it register their undo bodies.
     always: bool,
     recorded: Option<Outcome>,
 }
 
-/// What a scope does next.
+/// Next action of a scope.
 pub enum Enter<T, R = Context> {
-    /// It is answered from its record.
+    /// Return this recorded result.
     Done(T),
-    /// Its body runs with this context.
+    /// Run the body with this context.
     Run(R),
 }
 
-/// The scope that takes this place in the history.
-///
-/// The one place that asks the value for a codec.
+/// Creates a scope. Only this function requires a codec for the value.
 pub fn scope<T, C: Codec<T>>(operation: Operation<'_>, codec: C) -> ScopeOp<'_, T, C> {
     ScopeOp {
         operation,
-        coder: BoundCodec::new(codec),
+        codec: BoundCodec::new(codec),
         always: false,
         recorded: None,
     }
 }
 
 impl<T, C> ScopeOp<'_, T, C> {
-    /// The same, entered on every replay or not.
+    /// Sets whether the body runs on every replay.
     #[must_use]
     pub fn entered_always(mut self, always: bool) -> Self {
         self.always = always;
         self
     }
 
-    /// Waits until the scope is answered from its record or is to be entered.
+    /// Waits until the scope is answered from its record or its body may run.
     pub async fn enter(&mut self) -> Enter<Result<T, ScopeError>> {
         match self.operation.decide().await {
             Answer::Recorded(outcome) if self.always && self.holds_records() => {
@@ -53,7 +51,7 @@ impl<T, C> ScopeOp<'_, T, C> {
                 Enter::Run(self.operation.child())
             }
             Answer::Recorded(outcome) => {
-                let read = self.coder.read(outcome);
+                let read = self.codec.read(outcome);
                 Enter::Done(self.operation.readable(read).await)
             }
             Answer::Run => {
@@ -66,23 +64,23 @@ impl<T, C> ScopeOp<'_, T, C> {
         }
     }
 
-    /// Records how the body ended and hands back what was recorded.
+    /// Records the result of the body and returns the recorded one.
     pub async fn finish(&mut self, outcome: Result<T, Failure>) -> Result<T, ScopeError> {
         let outcome = outcome.map_err(|failure| self.operation.describe(failure, 0));
         self.settle(outcome).await
     }
 
-    /// The same, of an outcome whose error is one of an operation already.
+    /// Does the same for a result whose error is that of an operation.
     pub(super) async fn settle(
         &mut self,
         outcome: Result<T, OperationError>,
     ) -> Result<T, ScopeError> {
         if let Some(recorded) = self.recorded.take() {
-            let read = self.coder.read(recorded);
+            let read = self.codec.read(recorded);
             return self.operation.readable(read).await;
         }
         let encoded = outcome.and_then(|value| {
-            let encoded = self.coder.encode(&value);
+            let encoded = self.codec.encode(&value);
             encoded.map_err(|failure| self.operation.describe(failure, 0))
         });
         match encoded {
@@ -90,7 +88,7 @@ impl<T, C> ScopeOp<'_, T, C> {
                 let recorded = Outcome::Value(payload.clone());
                 self.record(recorded.clone());
                 self.operation.durable().await;
-                let read = self.coder.read(recorded);
+                let read = self.codec.read(recorded);
                 self.operation.readable(read).await
             }
             Err(error) => {
@@ -101,8 +99,8 @@ impl<T, C> ScopeOp<'_, T, C> {
         }
     }
 
-    /// What is entered on every replay must find its children there, where they are kept only of a
-    /// scope that has no outcome of its own. Run again over them, the body ends the same.
+    /// Records the outcome. A store may keep the children only of a scope without a value. There, a scope that is
+    /// entered on every replay is recorded without one: replayed over its children, the body ends the same.
     fn record(&self, outcome: Outcome) {
         let value_type = std::any::type_name::<T>();
         let state = self.operation.lock();
@@ -117,16 +115,21 @@ impl<T, C> ScopeOp<'_, T, C> {
         }
     }
 
-    /// Whether anything in it may have been recorded apart from the whole that it is part of.
+    /// Returns whether operations in it may be recorded under it.
     fn holds_records(&self) -> bool {
-        !self.operation.lock().engine.is_bare(self.operation.op)
+        !self
+            .operation
+            .lock()
+            .engine
+            .is_unrecorded(self.operation.op)
     }
 
-    pub(super) fn coder(&self) -> &BoundCodec<T, C> {
-        &self.coder
+    /// Returns the codec of the value.
+    pub(super) fn codec(&self) -> &BoundCodec<T, C> {
+        &self.codec
     }
 
-    /// The error as that of the scope itself.
+    /// Converts an error of an inner operation to one of the scope.
     pub(super) fn renamed(&self, mut error: OperationError) -> OperationError {
         error.operation = self.operation.lock().engine.path(self.operation.op);
         error

@@ -1,4 +1,4 @@
-//! `step!`: a body that runs once and whose value is kept.
+//! `step!`: runs a body and records its result.
 
 use super::attempt::{Attempt, attempt, settle};
 use super::body::StepInfo;
@@ -12,24 +12,23 @@ use crate::runtime::failure::{BodyResult, IntoFailure};
 use crate::runtime::registered::{Answer, Operation};
 use crate::runtime::undo::Undo;
 
-/// A step under way.
+/// Running step.
 pub struct StepOp<'a, T, C> {
     operation: Operation<'a>,
-    coder: BoundCodec<T, C>,
+    codec: BoundCodec<T, C>,
     info: Option<StepInfo>,
     result: Option<Result<T, StepError>>,
-    /// Whether the recorded value is kept for the undo body, and that value.
+    /// Whether the recorded value is kept for an undo body.
     undoable: bool,
+    /// That value.
     kept: Option<Outcome>,
 }
 
-/// The step that takes this place in the history.
-///
-/// The one place that asks the value for a codec.
+/// Creates a step. Only this function requires a codec for the value.
 pub fn step<T, C: Codec<T>>(operation: Operation<'_>, codec: C) -> StepOp<'_, T, C> {
     StepOp {
         operation,
-        coder: BoundCodec::new(codec),
+        codec: BoundCodec::new(codec),
         info: None,
         result: None,
         undoable: false,
@@ -38,40 +37,40 @@ pub fn step<T, C: Codec<T>>(operation: Operation<'_>, codec: C) -> StepOp<'_, T,
 }
 
 impl<T, C> StepOp<'_, T, C> {
-    /// Waits until the step is answered from its record, which ends it, or its body may run.
+    /// Waits until the body may run. Returns `None` if the step has ended instead.
     pub async fn next(&mut self) -> Option<StepInfo> {
         match self.operation.decide().await {
             Answer::Recorded(outcome) => {
                 if self.undoable {
                     self.kept = Some(outcome.clone());
                 }
-                let read = self.coder.read(outcome);
+                let read = self.codec.read(outcome);
                 self.result = Some(self.operation.readable(read).await);
                 None
             }
             Answer::Run => {
-                let begun = self.operation.lock().engine.next_attempt(self.operation.op);
-                let info = StepInfo::new(&self.operation, begun);
+                let attempt = self.operation.lock().engine.next_attempt(self.operation.op);
+                let info = StepInfo::new(&self.operation, attempt);
                 self.info = Some(info.clone());
                 Some(info)
             }
         }
     }
 
-    /// How the step ended.
+    /// Returns the result of the step.
     pub fn done(self) -> Result<T, StepError> {
         self.result
             .unwrap_or_else(|| Err(self.operation.unsettled()))
     }
 
-    /// The same, with its value kept for an undo body.
+    /// Keeps the value for an undo body.
     #[must_use]
     pub fn undoable(mut self) -> Self {
         self.undoable = true;
         self
     }
 
-    /// If the step has finished well, `body` takes it back when the execution ends badly.
+    /// Registers `body` as undo body, if the step has succeeded. It runs when the execution fails or is cancelled.
     pub fn taken_back_by<'u, F, R>(
         &mut self,
         undo: &Undo<'u>,
@@ -84,13 +83,13 @@ impl<T, C> StepOp<'_, T, C> {
         R::Error: IntoFailure,
     {
         let kept = self.kept.take();
-        // It was read before: what cannot be read has stopped the invocation.
-        if let Some(Ok(Ok(value))) = kept.map(|outcome| self.coder.read(outcome)) {
+        // Reading succeeded before. A failure would have stopped the invocation.
+        if let Some(Ok(Ok(value))) = kept.map(|outcome| self.codec.read(outcome)) {
             undo.register(&self.operation, site, undo_body(value, body));
         }
     }
 
-    /// Runs one attempt of the body in place, with the options nobody gave.
+    /// Runs one attempt of the body in place, with default options.
     pub async fn run<F: Future>(&mut self, body: F) -> Attempt<F::Output> {
         self.run_with(Options::default(), body).await
     }
@@ -101,9 +100,8 @@ impl<T, C> StepOp<'_, T, C> {
         attempt(&self.operation, self.info.as_ref(), options, default, body).await
     }
 
-    /// Records how the attempt ended. The value itself comes back through [`Self::next`], decoded
-    /// from its record as on every replay.
+    /// Records the result of the attempt. [`Self::next`] reads the value from its record, as on every replay.
     pub async fn record(&mut self, attempt: Attempt<T>) {
-        settle(&self.operation, &self.coder, attempt);
+        settle(&self.operation, &self.codec, attempt);
     }
 }

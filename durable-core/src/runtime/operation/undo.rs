@@ -1,4 +1,4 @@
-//! `step!(…, undo = …)`: what takes a finished step back when its execution fails or is cancelled.
+//! `step!(…, undo = …)`: undoes a finished step when its execution fails or is cancelled.
 
 use super::attempt::{Attempt, attempt, settle};
 use super::{Options, returned};
@@ -12,7 +12,7 @@ use crate::runtime::operation::bound_codec::BoundCodec;
 use crate::runtime::registered::{Answer, Operation};
 use crate::runtime::undo::{Undo, UndoBody};
 
-/// The undo body that takes `value` back.
+/// Creates the undo body of a step with this value.
 pub fn undo_body<'a, T, F, R>(value: T, body: impl FnOnce(T) -> F + Send + 'a) -> UndoBody<'a>
 where
     T: Send + 'a,
@@ -24,8 +24,8 @@ where
 }
 
 impl Undo<'_> {
-    /// Runs what was registered, the step that finished last first, each as a durable step of its
-    /// own. Answers with the errors of what could not be taken back.
+    /// Runs the registered undo bodies, that of the last finished step first, each as a durable operation. Returns the
+    /// errors of those that failed.
     pub(crate) async fn run(&self, cx: &Context) -> Vec<OperationError> {
         let mut entries = self.take();
         entries.sort_by_key(|entry| cx.finished(entry.step));
@@ -33,7 +33,7 @@ impl Undo<'_> {
         for entry in entries.into_iter().rev() {
             let inside = cx.child(entry.step);
             let operation = inside.register(entry.site);
-            if let Err(error) = take_back(&operation, entry.body).await {
+            if let Err(error) = run_undo(&operation, entry.body).await {
                 failed.push(error);
             }
         }
@@ -41,9 +41,9 @@ impl Undo<'_> {
     }
 }
 
-/// One undo body. It runs at most once in an invocation: after a retry's delay the handler is
-/// replayed, which registers it again.
-async fn take_back(operation: &Operation<'_>, body: UndoBody<'_>) -> Result<(), OperationError> {
+/// Runs one undo body. It runs at most once in an invocation: before a retry the handler is replayed, which registers
+/// it again.
+async fn run_undo(operation: &Operation<'_>, body: UndoBody<'_>) -> Result<(), OperationError> {
     let codec = BoundCodec::<(), Json>::new(Json);
     let mut body = Some(body);
     loop {

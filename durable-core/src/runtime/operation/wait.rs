@@ -5,18 +5,18 @@ use std::time::Duration;
 use crate::Timestamp;
 use crate::runtime::registered::{Answer, Operation};
 
-/// A timer that ends `delay` after it was first evaluated. Zero ends at once.
+/// Starts a timer that ends `delay` after it was first evaluated. A delay of zero ends immediately.
 pub fn wait(operation: Operation<'_>, delay: Duration) -> impl Future<Output = ()> + Send {
-    let now = operation.lock().engine.believe(operation.now());
+    let now = operation.lock().engine.advance_clock(operation.now());
     timer(operation, now.after(delay))
 }
 
-/// A timer that ends at `time`; at once when that has passed.
+/// Starts a timer that ends at `time`, or immediately if that has passed.
 pub fn wait_until(operation: Operation<'_>, time: Timestamp) -> impl Future<Output = ()> + Send {
     timer(operation, time)
 }
 
-/// The timer's START is queued right here, not at the first poll.
+/// Queues the START of a timer now, not at the first poll.
 fn timer(operation: Operation<'_>, due: Timestamp) -> impl Future<Output = ()> + Send {
     operation
         .lock()
@@ -25,7 +25,7 @@ fn timer(operation: Operation<'_>, due: Timestamp) -> impl Future<Output = ()> +
     async move {
         match operation.decide().await {
             Answer::Recorded(_) => {}
-            // A timer has no body; only a stopped invocation leaves it without an outcome.
+            // A timer has no body. Only a stopped invocation leaves it without an outcome.
             Answer::Run => std::future::pending().await,
         }
     }

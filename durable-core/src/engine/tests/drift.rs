@@ -29,7 +29,7 @@ fn the_same_order_is_no_drift() {
 }
 
 #[test]
-fn swapped_operations_are_noticed() {
+fn swapped_operations_are_reported() {
     let drift = replay(three(), &["b", "a", "c"]).engine.drift();
     assert_eq!(
         drift,
@@ -52,7 +52,7 @@ fn an_insertion_is_no_drift_now_or_on_later_replays() {
 
 #[test]
 fn an_unwritten_sibling_does_not_look_moved_later() {
-    // `a` began first and was cut off before anything of it was written.
+    // `a` began first and was interrupted before its START was written.
     let records = history(|script| {
         script.register(step("a"));
         script.run(step("b"), "1");
@@ -64,7 +64,7 @@ fn an_unwritten_sibling_does_not_look_moved_later() {
 }
 
 #[test]
-fn a_removed_step_is_reported_as_never_asked_for() {
+fn a_removed_step_is_reported() {
     let drift = replay(three(), &["a", "c"]).engine.drift();
     assert_eq!(
         drift,
@@ -122,7 +122,7 @@ impl Script {
 const TOP: ScopeIndex = ScopeIndex::ROOT;
 
 #[test]
-fn a_step_of_the_same_name_elsewhere_is_what_moved() {
+fn a_step_of_the_same_name_in_another_scope_is_suggested() {
     let records = history(|script| {
         script.run(step("charge"), "1");
         script.run(step("chargeback"), "1");
@@ -142,9 +142,9 @@ fn a_step_of_the_same_name_elsewhere_is_what_moved() {
     );
 }
 
-/// The line that a hint says to write answers from the record.
+/// With the suggested option, the call site is answered from the record.
 #[test]
-fn the_path_of_a_hint_leads_to_the_record() {
+fn the_suggested_path_finds_the_record() {
     let key = |key: &str| RunKey::Key(key.to_owned());
     let old = leak(named(Kind::Step, "load", &[]).keyed());
     let scope = leak(named(Kind::Scope, "dir", &[]).keyed());
@@ -188,7 +188,7 @@ fn the_path_of_a_hint_leads_to_the_record() {
 }
 
 #[test]
-fn a_step_that_is_still_there_has_not_moved() {
+fn no_move_is_suggested_for_a_step_that_still_exists() {
     let keyed = leak(named(Kind::Step, "load", &[]).keyed());
     let records = history(|script| {
         for key in ["a", "b"] {
@@ -197,7 +197,7 @@ fn a_step_that_is_still_there_has_not_moved() {
     });
     let mut script = Script::with(records, false);
     script.step_in(TOP, keyed, RunKey::Key("a".into()));
-    // New in another place, under the same name.
+    // A new call site with the same name in another scope.
     let other = script.enter(TOP, site(Kind::Scope, "other"), RunKey::FromSite);
     script.step_in(
         other,
@@ -211,7 +211,7 @@ fn a_step_that_is_still_there_has_not_moved() {
 }
 
 #[test]
-fn a_step_in_another_run_of_its_scope_has_not_moved() {
+fn no_move_is_suggested_between_runs_of_a_scope() {
     let scope = leak(named(Kind::Scope, "file", &[]).keyed());
     let parse = step("parse");
     let records = history(|script| {
@@ -229,7 +229,7 @@ fn a_step_in_another_run_of_its_scope_has_not_moved() {
 }
 
 #[test]
-fn a_step_that_moved_into_a_loop_is_hinted_at() {
+fn a_move_into_a_loop_is_suggested() {
     let records = history(|script| {
         script.run(step("load"), "1");
     });
@@ -244,7 +244,7 @@ fn a_step_that_moved_into_a_loop_is_hinted_at() {
 }
 
 #[test]
-fn another_kind_and_another_name_are_no_hint() {
+fn no_step_of_another_kind_and_name_is_suggested() {
     let records = history(|script| {
         script.run(step("charge"), "1");
         script.run(step("refund"), "1");
@@ -264,9 +264,9 @@ fn another_kind_and_another_name_are_no_hint() {
     );
 }
 
-/// A store of a service keeps no keys, but what histories write.
+/// The store of a service keeps display names, not keys.
 #[test]
-fn a_hint_reads_the_key_off_what_is_written() {
+fn a_suggestion_parses_the_key_from_the_display_name() {
     let keyed = leak(named(Kind::Step, "load", &[]).keyed());
     let mut records = history(|script| {
         script.step_in(TOP, keyed, RunKey::Key("a".into()));
@@ -288,7 +288,7 @@ fn a_hint_reads_the_key_off_what_is_written() {
 }
 
 #[test]
-fn children_of_a_finished_scope_are_not_missed() {
+fn children_of_a_finished_scope_are_not_reported() {
     let records = history(|script| {
         let scope = script.register(site(Kind::Scope, "s"));
         script.engine.enter(scope, Timestamp::from_millis(1));
@@ -305,7 +305,7 @@ fn children_of_a_finished_scope_are_not_missed() {
 }
 
 #[test]
-fn order_in_closures_and_async_blocks_is_the_schedulers() {
+fn order_in_closures_and_async_blocks_is_not_compared() {
     let concurrent = |name| -> &'static Site {
         Box::leak(Box::new(
             Site::new(Kind::Step, name, "f", 1).keyed().concurrent(),
@@ -313,13 +313,13 @@ fn order_in_closures_and_async_blocks_is_the_schedulers() {
     };
     let records = history(|script| {
         for key in ["1", "2"] {
-            let id = script.claim_key(concurrent("s"), key);
+            let id = script.register_key(concurrent("s"), key);
             script.begin(id);
             script.succeed(id, "1");
         }
     });
     let mut script = Script::with(records, false);
-    script.claim_key(concurrent("s"), "2");
-    script.claim_key(concurrent("s"), "1");
+    script.register_key(concurrent("s"), "2");
+    script.register_key(concurrent("s"), "1");
     assert_eq!(script.engine.drift(), []);
 }

@@ -1,4 +1,4 @@
-//! Recorded history, then what the code asks for, then what the engine decides.
+//! Tests of the engine: scripts of registered operations and events, and its decisions.
 
 mod drift;
 mod interruption;
@@ -23,7 +23,7 @@ const ONCE: Conditions = Conditions {
     timeout: None,
 };
 
-/// An engine under test, with a clock that the script moves.
+/// Engine under test, with a clock that the script sets.
 struct Script {
     engine: Engine,
     now: i64,
@@ -74,7 +74,7 @@ impl Script {
             .register(ScopeIndex::ROOT, site, RunKey::FromSite)
     }
 
-    fn claim_key(&mut self, site: &'static Site, key: &str) -> OpIndex {
+    fn register_key(&mut self, site: &'static Site, key: &str) -> OpIndex {
         self.engine
             .register(ScopeIndex::ROOT, site, RunKey::Key(key.into()))
     }
@@ -126,7 +126,7 @@ impl Script {
     }
 }
 
-/// The history that a script leaves behind.
+/// Returns the history that a script leaves.
 fn history(script: impl FnOnce(&mut Script)) -> Vec<Record> {
     let mut first = Script::new();
     script(&mut first);
@@ -145,8 +145,8 @@ fn history(script: impl FnOnce(&mut Script)) -> Vec<Record> {
     records
 }
 
-/// What a process that was killed leaves of an operation whose START was written.
-fn interruptions(name: &'static str, interruptions: u32) -> Vec<Record> {
+/// Returns the record of a step whose START was written before its process was killed.
+fn interrupted(name: &'static str, interruptions: u32) -> Vec<Record> {
     let mut records = history(|script| {
         let id = script.register(step(name));
         script.begin(id);

@@ -1,4 +1,4 @@
-//! Operations that call sites of other scopes recorded.
+//! Operations that moved to another scope.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn was(name: &'static str, path: &'static str) -> &'static Site {
     leak(Site::new(Kind::Step, name, "f", 1).was(paths))
 }
 
-/// A scope that has not ended, with these steps in it.
+/// Returns the history of a scope that has not ended, with these steps in it.
 fn scope_of(names: &[&'static str]) -> Vec<Record> {
     history(|script| {
         let scope = script.register(site(Kind::Scope, "pay"));
@@ -26,7 +26,7 @@ fn scope_of(names: &[&'static str]) -> Vec<Record> {
 }
 
 #[test]
-fn a_scope_has_nothing_ahead_that_was_claimed_elsewhere() {
+fn operations_that_moved_out_do_not_keep_their_scope_replaying() {
     for scope_first in [false, true] {
         let mut script = Script::with(scope_of(&["charge", "print"]), false);
         let enter = |script: &mut Script| {
@@ -47,7 +47,7 @@ fn a_scope_has_nothing_ahead_that_was_claimed_elsewhere() {
 }
 
 #[test]
-fn a_moved_operation_is_in_no_other_order() {
+fn a_move_is_not_a_change_of_order() {
     let records = history(|script| {
         for name in ["a", "charge", "b"] {
             script.run(step(name), "1");
@@ -70,9 +70,9 @@ fn a_moved_operation_is_in_no_other_order() {
     assert_eq!(script.engine.drift(), []);
 }
 
-/// What has moved out of a scope stays among what a service shows when that scope ends.
+/// An operation that has moved into a scope stays visible on a service when that scope ends.
 #[test]
-fn what_moved_counts_where_it_was_recorded() {
+fn moved_operations_count_where_they_were_recorded() {
     let mut limits = Capabilities::unlimited(Durability::Power).with_max_value(100);
     (limits.service_driven, limits.keeps_children) = (true, false);
     limits.max_operations = Some(10);
@@ -100,7 +100,7 @@ fn what_moved_counts_where_it_was_recorded() {
 }
 
 #[test]
-fn a_path_that_leads_nowhere_answers_nothing() {
+fn a_path_without_a_record_has_no_effect() {
     for path in [
         "../charge",
         "../../charge",

@@ -1,4 +1,4 @@
-//! What an execution may use up in all.
+//! Limits on the operations and bytes of an execution.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn names(count: usize) -> Vec<&'static str> {
     (0..count).map(|n| &*format!("s{n}").leak()).collect()
 }
 
-/// Warnings and the outcome of the last of `count` steps.
+/// Runs `count` steps. Returns the warnings and the decision of the last.
 fn steps(script: &mut Script, count: usize) -> (Vec<String>, Decision) {
     let (mut warnings, mut last) = (Vec::new(), Decision::Stopped);
     for name in names(count) {
@@ -34,7 +34,7 @@ fn a_step_beyond_the_last_operation_fails_and_nothing_is_written() {
     let mut script = Script::limited(Vec::new(), false, limits(Some(200), None));
     let (warnings, last) = steps(&mut script, 199);
     let Decision::Recorded(Outcome::Error(error)) = last else {
-        panic!("the 199th step of 200, of which 2 are held back: {last:?}");
+        panic!("the 199th step of 200, of which 2 are reserved: {last:?}");
     };
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert_eq!(error.operation(), "s198");
@@ -49,7 +49,7 @@ fn a_step_beyond_the_last_operation_fails_and_nothing_is_written() {
 }
 
 #[test]
-fn recorded_operations_are_answered_however_many_there_are() {
+fn recorded_operations_are_replayed_beyond_the_limit() {
     let records = history(|script| {
         for name in names(50) {
             script.run(step(name), "1");
@@ -61,7 +61,7 @@ fn recorded_operations_are_answered_however_many_there_are() {
 }
 
 #[test]
-fn what_can_have_no_error_ends_the_execution_instead() {
+fn operations_without_an_error_end_the_execution_instead() {
     for kind in [Kind::Wait, Kind::Map, Kind::Parallel, Kind::Race] {
         let mut script = Script::limited(Vec::new(), false, limits(Some(1), None));
         let op = script.register(site(kind, "w"));
@@ -79,14 +79,14 @@ fn what_can_have_no_error_ends_the_execution_instead() {
 }
 
 #[test]
-fn undo_bodies_may_use_what_is_held_back() {
+fn undo_bodies_may_use_the_reserve() {
     let mut script = Script::limited(Vec::new(), false, limits(Some(1), None));
     let op = script.register(site(Kind::Undo, "u"));
     assert_eq!(script.decide(op), Decision::Run);
 }
 
 #[test]
-fn a_value_that_does_not_fit_into_what_is_left_fails_its_step() {
+fn a_value_that_exceeds_the_remaining_bytes_fails_its_step() {
     let mut script = Script::limited(Vec::new(), false, limits(None, Some(100)));
     let text = "x".repeat(80);
     script.run(step("first"), &text);
@@ -104,7 +104,7 @@ fn a_value_that_does_not_fit_into_what_is_left_fails_its_step() {
 }
 
 #[test]
-fn bytes_that_are_no_text_count_as_the_store_keeps_them() {
+fn binary_values_count_with_their_stored_size() {
     let mut limits = limits(None, None).with_max_value(120);
     limits.text_only = true;
     let mut script = Script::limited(Vec::new(), false, limits);
@@ -157,7 +157,7 @@ fn long_errors_are_shortened_from_the_end_of_their_causes() {
     assert_eq!(short.clone().shortened(300), short);
 }
 
-/// A store that forgets what stands in scopes that are over.
+/// Limits of a store that does not load the operations of ended scopes.
 fn forgetful(operations: u64) -> Capabilities {
     let mut limits = limits(Some(operations), None);
     (limits.service_driven, limits.keeps_children) = (true, false);
@@ -165,7 +165,7 @@ fn forgetful(operations: u64) -> Capabilities {
 }
 
 #[test]
-fn what_a_service_does_not_load_again_is_told_of_with_what_is_written_anyway() {
+fn hidden_operations_are_counted_in_a_record_of_the_next_batch() {
     let mut script = Script::limited(Vec::new(), false, forgetful(100));
     let scope = script.register(site(Kind::Scope, "part"));
     let now = script.time();
@@ -182,11 +182,11 @@ fn what_a_service_does_not_load_again_is_told_of_with_what_is_written_anyway() {
     }
     script.succeed(scope, "2");
     let mut loaded = script.commit();
-    assert_eq!(loaded.len(), 2, "the scope, and what tells of its steps");
+    assert_eq!(loaded.len(), 2, "the scope, and the count of its steps");
     assert!(loaded[1].is_internal());
     assert_eq!(script.commit(), []);
 
-    // Of a hundred, 12 are used up: ten that are hidden, the scope, and what tells of them.
+    // Of a hundred, 12 are used up: ten that are hidden, the scope, and the count.
     for (at, record) in (1..).zip(&mut loaded) {
         record.seq = at;
     }
@@ -201,7 +201,7 @@ fn what_a_service_does_not_load_again_is_told_of_with_what_is_written_anyway() {
 }
 
 #[test]
-fn a_plain_sequence_has_nothing_to_tell() {
+fn a_sequence_without_scopes_records_no_count() {
     let mut script = Script::limited(Vec::new(), false, forgetful(100));
     for name in names(50) {
         script.run(step(name), "1");

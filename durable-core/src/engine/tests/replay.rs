@@ -9,7 +9,7 @@ fn blocked(script: &Script) -> &str {
 }
 
 #[test]
-fn a_live_value_is_seen_only_once_it_is_durable() {
+fn a_live_value_is_returned_only_when_it_is_durable() {
     let mut script = Script::new();
     let id = script.run(step("a"), "1");
     assert_eq!(script.decide(id), Decision::NotDurable);
@@ -54,14 +54,17 @@ fn identity_is_the_name_not_the_position() {
 }
 
 #[test]
-fn keys_and_turns_never_meet() {
+fn keys_and_numbers_are_different_identities() {
     let ordered: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f", 1).ordered()));
     let keyed: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f", 1).keyed()));
     let mut script = Script::new();
-    let turns = [script.register(ordered), script.register(ordered)];
-    let keys = [script.claim_key(keyed, "0"), script.claim_key(keyed, "1")];
+    let numbers = [script.register(ordered), script.register(ordered)];
+    let keys = [
+        script.register_key(keyed, "0"),
+        script.register_key(keyed, "1"),
+    ];
     let once = script.register(step("s"));
-    let mut all = [turns[0], turns[1], keys[0], keys[1], once];
+    let mut all = [numbers[0], numbers[1], keys[0], keys[1], once];
     all.sort();
     assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
     assert!(script.engine.stop().is_none());
@@ -82,7 +85,7 @@ fn another_kind_blocks_with_a_report() {
 }
 
 #[test]
-fn a_step_is_no_record_of_a_recorded_value() {
+fn a_step_does_not_answer_a_recorded_value() {
     let records = history(|script| {
         script.run(step("now"), "1");
     });
@@ -92,12 +95,12 @@ fn a_step_is_no_record_of_a_recorded_value() {
 }
 
 #[test]
-fn one_identity_claimed_twice_blocks_and_names_both() {
+fn an_identity_registered_twice_blocks_and_names_both() {
     let mut script = Script::new();
     let keyed: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f.rs", 7).keyed()));
     let other: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "s", "f.rs", 9).keyed()));
-    script.claim_key(keyed, "x");
-    script.claim_key(other, "x");
+    script.register_key(keyed, "x");
+    script.register_key(other, "x");
     let report = blocked(&script);
     assert!(
         report.contains("f.rs:7") && report.contains("f.rs:9"),
@@ -107,7 +110,7 @@ fn one_identity_claimed_twice_blocks_and_names_both() {
 }
 
 #[test]
-fn was_answers_from_the_old_name_only_when_the_new_one_has_no_record() {
+fn was_applies_only_without_a_record_of_the_new_name() {
     let renamed: &'static Site =
         Box::leak(Box::new(Site::new(Kind::Step, "new", "f", 1).was(&["old"])));
     let records = history(|script| {
@@ -143,7 +146,7 @@ fn was_follows_a_site_into_and_out_of_a_loop() {
 
     let keyed: &'static Site = Box::leak(Box::new(Site::new(Kind::Step, "load", "f", 1).keyed()));
     let records = history(|script| {
-        let id = script.claim_key(keyed, "a.csv");
+        let id = script.register_key(keyed, "a.csv");
         script.begin(id);
         script.succeed(id, "2");
     });
@@ -164,13 +167,16 @@ fn the_record_of_an_earlier_name_answers_one_run_only() {
         Site::new(Kind::Step, "load", "f", 1).keyed().was(&["load"]),
     ));
     let mut script = Script::with(records, false);
-    let (first, second) = (script.claim_key(keyed, "a"), script.claim_key(keyed, "b"));
+    let (first, second) = (
+        script.register_key(keyed, "a"),
+        script.register_key(keyed, "b"),
+    );
     assert_eq!(script.decide(first), value("1"));
     assert_eq!(script.decide(second), Decision::Run);
 }
 
 #[test]
-fn a_renamed_scope_adopts_what_is_in_it() {
+fn a_renamed_scope_keeps_its_operations() {
     let records = history(|script| {
         let scope = script.register(site(Kind::Scope, "old"));
         script.engine.enter(scope, Timestamp::from_millis(1));
@@ -191,7 +197,7 @@ fn a_renamed_scope_adopts_what_is_in_it() {
     assert_eq!(
         script.engine.path(id),
         "old/a",
-        "written as it was recorded"
+        "displayed as it was recorded"
     );
 }
 
@@ -232,7 +238,7 @@ fn a_timer_keeps_its_first_end_over_replays() {
 }
 
 #[test]
-fn a_clock_that_goes_back_does_not_bring_a_timer_back() {
+fn a_timer_stays_ended_when_the_clock_is_set_back() {
     let records = history(|script| {
         script.now = 9_000;
         script.run(step("late"), "1");

@@ -1,4 +1,4 @@
-//! A store that ends timers and begins invocations by itself.
+//! Stores of a service, which ends timers and begins invocations.
 
 use super::*;
 
@@ -12,8 +12,8 @@ fn script(history: Vec<Record>) -> Script {
     Script::limited(history, false, limits())
 }
 
-/// What the service says about an operation.
-fn told(record: &Record, status: Status, due_at: Option<i64>) -> Ack {
+/// Acknowledgement in which the service reports an operation.
+fn reported(record: &Record, status: Status, due_at: Option<i64>) -> Ack {
     let mut record = record.clone();
     record.status = status;
     record.due_at = due_at.map(Timestamp::from_millis);
@@ -36,7 +36,7 @@ fn a_timer_ends_when_the_service_says_so_and_not_by_the_clock() {
     script.engine.refresh_batch();
     let woken = script
         .engine
-        .acknowledge(&told(&started, Status::Succeeded, None));
+        .acknowledge(&reported(&started, Status::Succeeded, None));
     assert_eq!(woken, [op]);
     assert_eq!(script.decide(op), Decision::Recorded(Outcome::Done));
 }
@@ -54,13 +54,13 @@ fn an_attempt_is_repeated_when_the_service_says_so_and_not_by_the_clock() {
     script.engine.refresh_batch();
     script
         .engine
-        .acknowledge(&told(&pending, Status::Pending, None));
+        .acknowledge(&reported(&pending, Status::Pending, None));
     assert_eq!(script.decide(op), Decision::Run);
     assert_eq!(script.engine.next_attempt(op), 2);
 }
 
 #[test]
-fn a_callback_times_out_when_the_service_says_so_and_has_the_id_it_was_given() {
+fn a_callback_times_out_when_the_service_says_so_and_has_the_id_of_the_service() {
     let mut script = script(Vec::new());
     let op = script.register(site(Kind::Callback, "c"));
     let limits = crate::engine::CallbackTimeouts {
@@ -78,7 +78,7 @@ fn a_callback_times_out_when_the_service_says_so_and_has_the_id_it_was_given() {
     script.engine.refresh_batch();
     script
         .engine
-        .acknowledge(&told(&started, Status::Started, Some(2_000)));
+        .acknowledge(&reported(&started, Status::Started, Some(2_000)));
     assert_eq!(script.engine.handle(op).as_deref(), Some("assigned"));
 }
 
@@ -88,7 +88,7 @@ fn records_are_recognised_by_their_ids_alone() {
         script.run(step("a"), "1");
         script.run(step("b"), "2");
     });
-    // Names are what people read: a label may look like another call site's name.
+    // Display names may equal the name of another call site.
     records[0].name = "b".into();
     records[1].name = "elsewhere".into();
     let mut script = script(records);
@@ -96,11 +96,11 @@ fn records_are_recognised_by_their_ids_alone() {
     let a = script.register(step("a"));
     assert_eq!(script.decide(a), value("1"));
     assert_eq!(script.decide(b), value("2"));
-    assert_eq!(script.engine.drift(), [], "order is the service's own");
+    assert_eq!(script.engine.drift(), [], "the service decides the order");
 }
 
 #[test]
-fn a_sliced_invocation_leaves_one_timer_that_no_call_site_can_claim() {
+fn a_sliced_invocation_starts_one_timer_that_no_call_site_can_register() {
     let mut first = script(Vec::new());
     let now = first.time();
     first.engine.start_slice_timer(now);
@@ -112,7 +112,7 @@ fn a_sliced_invocation_leaves_one_timer_that_no_call_site_can_claim() {
 
     first
         .engine
-        .acknowledge(&told(&left[0], Status::Succeeded, None));
+        .acknowledge(&reported(&left[0], Status::Succeeded, None));
     assert!(!first.engine.has_slice_timer());
     first.engine.start_slice_timer(now);
     let longer = first.commit();
@@ -122,15 +122,12 @@ fn a_sliced_invocation_leaves_one_timer_that_no_call_site_can_claim() {
     assert!(!second.engine.is_replaying(ScopeIndex::ROOT));
     second.engine.start_slice_timer(now);
     let again = second.commit();
-    assert_ne!(
-        again[0].id, left[0].id,
-        "each slice is an operation of its own"
-    );
+    assert_ne!(again[0].id, left[0].id, "each slice has its own timer");
     assert_eq!(second.engine.drift(), []);
 }
 
 #[test]
-fn times_of_the_service_do_not_move_the_clock_here() {
+fn times_of_the_service_do_not_advance_the_local_clock() {
     let mut records = history(|script| {
         script.run(step("a"), "1");
     });
@@ -146,9 +143,9 @@ fn times_of_the_service_do_not_move_the_clock_here() {
     );
 }
 
-/// What a service has of a step whose body was cut off, old enough to count.
-fn cut_off_here(mut notes: Vec<Record>) -> Script {
-    let mut records = interruptions("s", 1);
+/// Script over a step that was interrupted long enough ago to count.
+fn interrupted_before(mut notes: Vec<Record>) -> Script {
+    let mut records = interrupted("s", 1);
     records.append(&mut notes);
     for (at, record) in (1..).zip(&mut records) {
         record.seq = at;
@@ -157,10 +154,10 @@ fn cut_off_here(mut notes: Vec<Record>) -> Script {
 }
 
 #[test]
-fn each_time_a_body_is_cut_off_is_noted_before_it_runs_again() {
+fn an_interruption_is_recorded_before_the_body_runs_again() {
     let mut notes = Vec::new();
     for _ in 1..=2 {
-        let mut script = cut_off_here(notes.clone());
+        let mut script = interrupted_before(notes.clone());
         let op = script.register(step("s"));
         assert_eq!(script.decide(op), Decision::Run);
         assert_eq!(script.begin(op), Begin::WhenDurable);
@@ -168,29 +165,29 @@ fn each_time_a_body_is_cut_off_is_noted_before_it_runs_again() {
         written.retain(Record::is_internal);
         assert_eq!(written.len(), 1);
         assert_eq!(written[0].status, Status::Succeeded);
-        assert_eq!(script.engine.drift(), [], "no call site asks for the notes");
+        assert_eq!(script.engine.drift(), [], "no call site registers them");
         notes.append(&mut written);
     }
     assert_ne!(notes[0].id, notes[1].id);
-    let mut script = cut_off_here(notes);
+    let mut script = interrupted_before(notes);
     let op = script.register(step("s"));
     assert_eq!(script.begin(op), Begin::Interrupted(3));
     assert_eq!(script.commit(), []);
 }
 
 #[test]
-fn a_body_that_began_a_short_while_ago_is_not_counted() {
-    let mut script = Script::limited(interruptions("s", 0), true, limits());
+fn an_interruption_of_a_recent_body_is_not_counted() {
+    let mut script = Script::limited(interrupted("s", 0), true, limits());
     let op = script.register(step("s"));
     assert_eq!(script.begin(op), Begin::WhenDurable);
     assert!(!script.commit().iter().any(Record::is_internal));
 }
 
 #[test]
-fn a_batch_is_halved_as_often_as_it_was_cut_off() {
+fn a_batch_is_halved_for_each_interruption() {
     let (mut notes, mut ends) = (Vec::new(), Vec::new());
     for _ in 1..=3 {
-        let mut script = cut_off_here(notes.clone());
+        let mut script = interrupted_before(notes.clone());
         script.engine.operations[0].record.extent = Some(410);
         let op = script.register(step("s"));
         ends.push(script.engine.batch_end(op, 10, 0));

@@ -2,7 +2,7 @@ use super::*;
 use crate::store::ExecutionUpdate;
 
 #[test]
-fn the_start_of_a_step_causes_no_write_and_rides_with_the_outcome() {
+fn the_start_of_a_step_is_written_with_its_outcome() {
     let mut script = Script::new();
     let id = script.register(step("s"));
     assert_eq!(script.begin(id), Begin::Now);
@@ -16,7 +16,7 @@ fn the_start_of_a_step_causes_no_write_and_rides_with_the_outcome() {
 }
 
 #[test]
-fn a_start_rides_with_a_siblings_outcome() {
+fn a_start_is_written_with_the_outcome_of_a_sibling() {
     let mut script = Script::new();
     let slow = script.register(step("slow"));
     script.begin(slow);
@@ -37,7 +37,7 @@ fn a_start_rides_with_a_siblings_outcome() {
 }
 
 #[test]
-fn a_long_running_start_goes_alone() {
+fn the_start_of_a_long_body_is_written_alone() {
     let mut script = Script::new();
     let id = script.register(step("s"));
     script.begin(id);
@@ -60,7 +60,7 @@ fn at_most_once_writes_its_start_first() {
 }
 
 #[test]
-fn an_outcome_settled_while_its_start_is_on_the_way_is_not_taken_for_written() {
+fn an_acknowledged_start_does_not_make_a_later_outcome_durable() {
     let mut script = Script::new();
     let id = script.register(step("s"));
     script.begin(id);
@@ -89,7 +89,7 @@ fn concurrent_steps_share_a_batch() {
 }
 
 #[test]
-fn the_end_of_a_timer_causes_no_write_but_goes_with_the_next() {
+fn the_end_of_a_timer_is_written_with_the_next_change() {
     let mut script = Script::new();
     let id = script.register(site(Kind::Wait, "w"));
     let now = script.time();

@@ -38,7 +38,7 @@ fn summaries_of_every_age_are_read() {
 }
 
 #[test]
-fn what_is_damaged_is_not_read() {
+fn damaged_records_are_not_read() {
     assert!(read("batch-summary", "{}").is_none());
     assert!(
         read(
@@ -51,7 +51,7 @@ fn what_is_damaged_is_not_read() {
 }
 
 #[test]
-fn what_neither_is_is_left_to_the_codec_of_the_user() {
+fn other_values_are_left_to_the_codec_of_the_user() {
     for (codec, text) in [("json", "[1,2]"), ("", "LINE:a"), ("line", "{}")] {
         let Some(Recorded::Encoded(payload)) = read(codec, text) else {
             unreachable!("{codec} {text}");
@@ -61,7 +61,7 @@ fn what_neither_is_is_left_to_the_codec_of_the_user() {
 }
 
 #[test]
-fn a_whole_comes_back_to_the_byte() {
+fn a_full_result_is_read_back_unchanged() {
     let error = OperationError::new("map/d", ErrorKind::TimedOut, "too \"late\"");
     let outcomes = [
         BranchOutcome::Succeeded(()),
@@ -95,7 +95,7 @@ fn a_whole_comes_back_to_the_byte() {
         };
         assert_eq!(read.reason, Reason::AllCompleted);
         assert_eq!(read.branches.len(), 5);
-        // What stands there as it is has lost the name of its codec.
+        // A value that is embedded as JSON loses the name of its codec.
         let first = Payload {
             codec: "".into(),
             ..values[0].clone().unwrap()
@@ -114,7 +114,7 @@ fn a_whole_comes_back_to_the_byte() {
 }
 
 #[test]
-fn what_is_no_text_cannot_be_written_whole() {
+fn a_value_that_is_not_text_has_no_full_result() {
     let bytes = Payload {
         codec: "raw".into(),
         data: vec![0xff].into(),

@@ -5,7 +5,7 @@ use durable_core::Bulk;
 use durable_core::store::Filter;
 
 use crate::args::{Cli, Command, Ls, Show};
-use crate::commands::{bulk, callback, follow, queue, schedule, start};
+use crate::commands::{bulk, callback, follow, queue, schedule, send, start};
 use crate::error::failed;
 use crate::json::{Executions, History, print_json};
 use crate::render::{self, Style};
@@ -57,6 +57,7 @@ pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
         Command::Rm(which) => bulk::change(url, which, Bulk::Delete).await,
         Command::Gc(args) => bulk::gc(url, args).await,
         Command::Callback(args) => callback::run(url, args).await,
+        Command::Send(args) => send::run(url, args).await,
         Command::Queue(args) => queue::run(url, args, style).await,
         Command::Schedule(args) => schedule::run(url, args, style).await,
         Command::Check(args) => check::run(url, &args, style).await,

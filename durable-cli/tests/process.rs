@@ -48,6 +48,7 @@ async fn write(store: &dyn Store, id: &ExecutionId, records: Vec<Record>, end: E
         records,
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: Some(end),
     };
     let fence = lease.unwrap().fence;

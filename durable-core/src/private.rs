@@ -13,12 +13,12 @@ pub use crate::runtime::failure::{
 pub use crate::runtime::handler::{AnyState, Awaited, Durable, Handler, IntoHandler, WithState};
 pub use crate::runtime::operation::{
     Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Branches, Callback, CallbackLimits, Check,
-    Enter, Every, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, RecordOp, ResultCodec,
-    RetryPolicy, Runner, ScopeOp, StepInfo, StepOp, Submitting, Textual, arm, attempted,
-    batch_options, batch_size, batches, branch, call, callback, checked, continue_as, custom_codec,
-    finished, invoke_named, invoking, items, key, keys, limits, may_undo, moved, never, options,
-    pace, poll, race, record, result_codec, scope, start_branches, step, submitting, text, time,
-    undo_body, wait, wait_until,
+    Enter, Every, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, Receiving, RecordOp,
+    ResultCodec, RetryPolicy, Runner, ScopeOp, Sending, StepInfo, StepOp, Submitting, Textual, arm,
+    attempted, batch_options, batch_size, batches, branch, call, callback, checked, continue_as,
+    custom_codec, finished, invoke_named, invoking, items, key, keys, limits, may_undo, moved,
+    never, options, pace, poll, race, receive, receiving, record, result_codec, scope, send,
+    sending, start_branches, step, submitting, text, time, undo_body, wait, wait_until,
 };
 pub use crate::runtime::registered::Operation;
 pub use crate::runtime::undo::Undo;

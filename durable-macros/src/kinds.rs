@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Poll,
     Callback,
     Invoke,
+    Receive,
+    Send,
     Scope,
     Call,
     Map,
@@ -59,6 +61,7 @@ const RESULT_CODEC: OptionSpec = OptionSpec::new("result_codec", Shape::Expr);
 const ITEM_LABEL: OptionSpec = OptionSpec::new("item_label", Shape::Expr);
 const FUNCTION: OptionSpec = OptionSpec::new("function", Shape::Expr);
 const TENANT: OptionSpec = OptionSpec::new("tenant", Shape::Expr);
+const MESSAGE: OptionSpec = OptionSpec::new("message", Shape::Expr);
 const WITH: OptionSpec = OptionSpec::new("with", Shape::Expr);
 
 /// Crates that have macros with the names of ours, such as `futures::poll!`.
@@ -66,13 +69,15 @@ const FOREIGN_CRATES: [&str; 2] = ["futures", "futures_util"];
 
 impl Kind {
     /// The kinds that have a macro.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::Step,
         Self::Record,
         Self::Wait,
         Self::Poll,
         Self::Callback,
         Self::Invoke,
+        Self::Receive,
+        Self::Send,
         Self::Scope,
         Self::Call,
         Self::Map,
@@ -92,6 +97,8 @@ impl Kind {
             Self::Poll => "poll",
             Self::Callback | Self::InnerCallback | Self::Submit => "callback",
             Self::Invoke => "invoke",
+            Self::Receive => "receive",
+            Self::Send => "send",
             Self::Scope => "scope",
             Self::Call => "call",
             Self::Map | Self::Branch => "map",
@@ -161,6 +168,10 @@ impl Kind {
                 INPUT_CODEC,
                 SECRET,
             ],
+            Self::Receive => &[
+                MESSAGE, TIMEOUT, KEY, ORDERED, WAS, LABEL, WITH, CODEC, SECRET,
+            ],
+            Self::Send => &[MESSAGE, KEY, ORDERED, WAS, LABEL, WITH],
             Self::Scope | Self::Call => &[KEY, ORDERED, WAS, LABEL, WITH, CODEC, SECRET],
             Self::Map => &[
                 KEY,
@@ -217,7 +228,8 @@ impl Kind {
             Self::Race => "arms, such as `{ \"late\" => wait!(limit) => None, … }`",
             Self::Batches => "items and a body, such as `rows, |batch| insert(batch).await`",
             Self::ContinueAs => "the next input",
-            Self::Callback | Self::InnerCallback | Self::Execution => "nothing",
+            Self::Send => "an execution id, a name and a value, such as `&id, \"approved\", true`",
+            Self::Callback | Self::InnerCallback | Self::Receive | Self::Execution => "nothing",
             Self::Branch | Self::Submit | Self::Undo => "a body",
         }
     }

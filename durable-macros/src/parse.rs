@@ -34,6 +34,10 @@ impl Call {
     }
 
     fn read(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if self.kind == Kind::Send {
+            self.items = Some(input.parse()?);
+            input.parse::<Token![,]>()?;
+        }
         if self.kind != Kind::ContinueAs {
             self.read_name(input)?;
         }
@@ -54,7 +58,9 @@ impl Call {
         self.check_retry();
         self.read_binder(input)?;
         match self.kind {
-            Kind::Execution | Kind::Callback => return self.expect_end(input, "nothing else"),
+            Kind::Execution | Kind::Callback | Kind::Receive => {
+                return self.expect_end(input, "nothing else");
+            }
             Kind::Wait if self.options.flag("until") => {
                 return self.expect_end(input, "nothing else");
             }

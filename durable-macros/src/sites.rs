@@ -17,7 +17,7 @@ pub(crate) struct Call {
     pub(crate) options: Options,
     /// The `item` of `|item| body`.
     pub(crate) binder: Option<Pat>,
-    /// The items of a `map!` or `batches!`.
+    /// The items of a `map!` or `batches!`, or the execution that a `send!` goes to.
     pub(crate) items: Option<Expr>,
     pub(crate) body: Option<Expr>,
     /// The function of an `invoke!` that is given by name.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use durable_core::store::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
     ClaimRequest, Claimed, Counts, Durability, Execution, ExecutionStore, Fence, Filter, Firing,
-    Lease, NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore,
-    Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
+    Lease, MessageStore, NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry,
+    ScheduleStore, Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
@@ -372,6 +372,8 @@ impl AdminStore for PostgresStore {
         Box::pin(self.inner.database.run(ApplyChange { id, change, now }))
     }
 }
+
+impl MessageStore for PostgresStore {}
 
 impl QueueStore for PostgresStore {
     fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {

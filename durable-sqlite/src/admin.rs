@@ -77,6 +77,7 @@ fn delete(conn: &Connection, key: i64) -> Result<(), Fault> {
         .execute([row_key(key, 0), row_key(key, MAX_SEQ)])?;
     for statement in [
         "DELETE FROM changes WHERE execution = ?1",
+        "DELETE FROM messages WHERE execution = ?1",
         "DELETE FROM leases WHERE execution = ?1",
         "DELETE FROM executions WHERE key = ?1",
     ] {

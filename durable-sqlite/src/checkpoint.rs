@@ -14,6 +14,7 @@ use crate::cells::Cells;
 use crate::checksums::OutcomeColumns;
 use crate::error::Fault;
 use crate::external::ParentCompletion;
+use crate::messages;
 use crate::queues;
 use crate::reads;
 use crate::rows::{self, put, put_open};
@@ -68,6 +69,8 @@ impl Write for Checkpoint {
         // Everything is read before the first write: rows that cannot be decoded refuse the batch.
         let current = self.current(conn, session)?;
         let changed_records = self.changed_records(conn, session, &current)?;
+        let (id, key) = (&self.fence.execution, self.token.key);
+        let messages = messages::waiting(conn, &session.path, id, key, &self.batch)?;
         if current.fresh {
             let outcome = self.outcome(conn, session, &current)?;
             self.write(conn, session, outcome)?;
@@ -75,6 +78,7 @@ impl Write for Checkpoint {
         Ok(Ack {
             fence: None,
             changed_records,
+            messages,
             changes: current.changes,
             cancel: current.cancel,
             paused: current.paused,
@@ -194,6 +198,7 @@ impl Checkpoint {
                 put_open(conn, self.token.key, record)?;
             } else {
                 put(conn, self.token.key, record)?;
+                messages::mark(conn, self.token.key, record)?;
             }
         }
         for child in &self.batch.children {
@@ -247,6 +252,7 @@ impl Checkpoint {
             let mut next = Execution::queued(execution.successor(next));
             next.admitted = next.queue.is_some();
             insert(conn, session, &next)?;
+            messages::move_waiting(conn, self.token.key, &next.id)?;
         } else if let (true, Some(entry)) = (execution.status.is_terminal(), &execution.queue) {
             queues::release_held(conn, entry)?;
         }

@@ -1,6 +1,6 @@
 //! Checksums stored beside the values they protect.
 
-use durable_core::store::{Checksum, Execution, ScheduleEntry};
+use durable_core::store::{Checksum, Execution, Message, ScheduleEntry};
 use durable_core::{ExecutionId, Payload};
 use rusqlite::types::ValueRef;
 
@@ -55,6 +55,16 @@ pub(crate) fn of_text(id: &ExecutionId, text: &str) -> Crc {
     let mut sum = Checksum::default();
     sum.bytes(0, id.as_str().as_bytes());
     sum.bytes(3, text.as_bytes());
+    sum.finish().cast_signed()
+}
+
+/// Computes the checksum of a message: everything that never changes after it was sent.
+pub(crate) fn of_message(message: &Message) -> Crc {
+    let mut sum = of_value(&message.to, &message.payload);
+    sum.bytes(3, message.id.as_bytes());
+    sum.bytes(4, message.name.as_bytes());
+    sum.integer(5, message.number.cast_signed());
+    sum.integer(6, message.sent_at.as_millis());
     sum.finish().cast_signed()
 }
 

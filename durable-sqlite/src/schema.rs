@@ -17,6 +17,7 @@ pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema3.sql"),
     include_str!("schema4.sql"),
     include_str!("schema5.sql"),
+    include_str!("schema7.sql"),
 ];
 
 /// Migrates the database to the newest version. Must run in a write transaction.

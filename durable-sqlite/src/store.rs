@@ -9,8 +9,8 @@ use std::time::Duration;
 use durable_core::store::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
     ClaimRequest, Claimed, Counts, Durability, Execution, ExecutionStore, Fence, Filter, Firing,
-    Lease, NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore,
-    Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
+    Lease, Message, MessageStore, NewExecution, NewMessage, Page, Queue, QueueState, QueueStore,
+    ScheduleEntry, ScheduleStore, Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 
@@ -19,6 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::claims::ClaimMany;
 use crate::error::unusable;
 use crate::external::{Cancel, Complete, Heartbeat};
+use crate::messages::{self, Send};
 use crate::open::{self, Opened};
 use crate::queues;
 use crate::readers::Readers;
@@ -30,7 +31,7 @@ use crate::writer::Writer;
 use crate::writes::{Claim, Renew, Start};
 
 const CAPABILITIES: Capabilities = {
-    let mut capabilities = Capabilities::unlimited(Durability::Power);
+    let mut capabilities = Capabilities::unlimited(Durability::Power).with_messages();
     capabilities.max_operations = Some(MAX_SEQ);
     capabilities
 };
@@ -338,6 +339,30 @@ impl CallbackStore for SqliteStore {
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         let callback = callback.clone();
         Box::pin(self.inner.writer.enqueue(Heartbeat { callback, now }))
+    }
+}
+
+impl MessageStore for SqliteStore {
+    fn send<'a>(
+        &'a self,
+        to: &'a ExecutionId,
+        message: NewMessage,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            CAPABILITIES.admit_input(&message.payload)?;
+            let to = to.clone();
+            self.inner.writer.enqueue(Send { to, message, now }).await
+        })
+    }
+
+    fn messages<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Message>, StoreError>> {
+        let id = id.clone();
+        let read = move |conn: &_, path: &_| messages::all(conn, path, &id);
+        Box::pin(self.inner.readers.read(read))
     }
 }
 

@@ -81,6 +81,7 @@ fn batch(update: ExecutionUpdate) -> Batch {
         records: Vec::new(),
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: Some(update),
     }
 }

@@ -129,7 +129,7 @@ async fn a_newer_file_is_refused() {
     let conn = Connection::open(&path).unwrap();
     conn.pragma_update(None, "user_version", 99).unwrap();
     drop(conn);
-    let words = ["version 99", "up to 5", "newer release"];
+    let words = ["version 99", "up to 6", "newer release"];
     assert_refused(&path, StoreErrorKind::TooNew, &words).await;
 }
 
@@ -430,6 +430,7 @@ async fn a_record_over_the_size_limit_is_refused() {
         records: vec![large],
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: None,
     };
     let error = store

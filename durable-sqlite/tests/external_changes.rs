@@ -47,6 +47,7 @@ fn batch_of(records: Vec<Record>, children: Vec<NewExecution>) -> Arc<Batch> {
         records,
         children,
         seen: 0,
+        messages_after: None,
         execution: None,
     })
 }

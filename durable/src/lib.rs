@@ -66,6 +66,8 @@
 //! | [`wait!`] | a durable timer | `()` |
 //! | [`poll!`] | repeats a check until it succeeds | `Result<T, PollError>` |
 //! | [`callback!`] | waits for a result from an external system or a person | `Result<T, CallbackError>` |
+//! | [`receive!`] | waits for the next message sent to this execution | `Result<T, ReceiveError>` |
+//! | [`send!`] | sends a message to another execution, exactly once | `Result<(), SendError>` |
 //! | [`call!`] | calls another durable function within this execution | `Result<T, CallError>` |
 //! | [`invoke!`] | runs another durable function as a separate execution | `Result<T, InvokeError>` |
 //! | [`scope!`] | groups operations, so that their names need to be unique only there | `Result<T, ScopeError>` |

@@ -269,6 +269,77 @@ macro_rules! callback {
     };
 }
 
+/// Receives the next message that was sent to this execution under a name.
+///
+/// `receive!(name, [options])` awaits to `Result<T, ReceiveError>`. Each message is received exactly once, and messages of one
+/// name are received in the order in which the store accepted them. A message that is sent before anyone waits for it is kept, also before the first
+/// run. Messages are sent with [`Client::send`](crate::Client::send), by [`send!`](crate::send) in another execution, or with
+/// `durable send`.
+///
+/// In a `race!`, an arm that loses receives nothing: its message waits for the next `receive!`.
+///
+/// Needs a store with messages: memory, SQLite. On other stores the execution fails with an error that says to use
+/// [`callback!`](crate::callback).
+///
+/// Options: `message = text` (name of the messages, if it is not that of the call site), `timeout = Duration` (from when it first finds no message; then the error is
+/// [`TimedOut`](crate::ErrorKind::TimedOut)), and as for [`step!`](crate::step): `key = value` or `ordered`, `was = "old name or path"`,
+/// `label = text`, `with = input`, `codec = codec`, `secret`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// #[durable]
+/// async fn chat(_name: String) -> Result<Vec<String>, BoxError> {
+///     let mut lines = Vec::new();
+///     loop {
+///         let line: String = receive!("line", timeout = 1.days()).await?;
+///         if line == "bye" {
+///             return Ok(lines);
+///         }
+///         lines.push(line);
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! receive {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        $crate::__outside_durable_function!("receive")
+    };
+}
+
+/// Sends a message to another execution, exactly once.
+///
+/// `send!(id, name, [options], value)` awaits to `Result<(), SendError>`. The other execution gets the value from
+/// [`receive!`](crate::receive) under this name. An unknown execution or one that has ended is an error; a store that is
+/// unavailable is tried again. The value is encoded as JSON.
+///
+/// Options: `message = text` (name of the message, if it is not that of the call site), and as for [`step!`](crate::step):
+/// `key = value` or `ordered`, `was = "old name or path"`, `label = text`, `with = input`.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// #[durable]
+/// async fn referee(players: Vec<String>) -> Result<(), BoxError> {
+///     for player in &players {
+///         send!(player, "start", key = player, true).await?;
+///     }
+///     Ok(())
+/// }
+/// ```
+#[macro_export]
+macro_rules! send {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        $crate::__outside_durable_function!("send")
+    };
+}
+
 /// Runs another durable function as a separate execution, the child.
 ///
 /// | form | use |

@@ -12,6 +12,7 @@ mod fan_out;
 mod full_results;
 mod guarantees;
 mod interruptions;
+mod messages;
 mod minimal_store;
 mod moves;
 mod operation_futures;

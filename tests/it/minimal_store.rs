@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use durable::prelude::*;
 use durable::store::{
-    AdminStore, CallbackStore, CheckpointStore, ExecutionStore, MemoryStore, QueueStore,
-    ScheduleStore, Store, StoreErrorKind, WorkStore, forward_store,
+    AdminStore, CallbackStore, CheckpointStore, ExecutionStore, MemoryStore, MessageStore,
+    QueueStore, ScheduleStore, Store, StoreErrorKind, WorkStore, forward_store,
 };
 use durable::{BoxError, Client, Worker, WorkerError};
 use durable_core::conformance;
@@ -34,6 +34,7 @@ impl ExecutionStore for Minimal {
 impl WorkStore for Minimal {}
 impl CallbackStore for Minimal {}
 impl AdminStore for Minimal {}
+impl MessageStore for Minimal {}
 impl QueueStore for Minimal {}
 impl ScheduleStore for Minimal {}
 

@@ -101,7 +101,7 @@ async fn end_of(node: &Node, treatment: Treatment) -> End {
 }
 
 /// Random numbers from a seed that is printed and can be set in the environment.
-fn random() -> fastrand::Rng {
+pub(crate) fn random() -> fastrand::Rng {
     let seed = match std::env::var("DURABLE_SEED") {
         Ok(seed) => seed.parse().expect("DURABLE_SEED is a number"),
         Err(_) => fastrand::u64(..),

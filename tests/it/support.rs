@@ -1,6 +1,5 @@
 //! Store that counts calls and crashes, clock that skips waits, and log of side effects.
 
-use durable::store::forward_store;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -203,6 +202,10 @@ impl CallbackStore for Probe {
 
 impl AdminStore for Probe {
     forward_store!(store: list, counts, operation_counts, history, change);
+}
+
+impl MessageStore for Probe {
+    forward_store!(store: send, messages);
 }
 
 impl QueueStore for Probe {

@@ -1,6 +1,5 @@
 //! Workers that run in the background of a test, and a log of side effects.
 
-use durable::store::forward_store;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -149,6 +148,10 @@ impl CallbackStore for Faulty {
 
 impl AdminStore for Faulty {
     forward_store!(store: list, counts, operation_counts, history, change);
+}
+
+impl MessageStore for Faulty {
+    forward_store!(store: send, messages);
 }
 
 impl QueueStore for Faulty {

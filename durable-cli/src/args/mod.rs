@@ -79,6 +79,8 @@ pub enum Command {
     /// Complete, fail or keep alive callbacks
     #[command(subcommand)]
     Callback(Callback),
+    /// Send a message to an execution
+    Send(Send),
     /// Manage queues and their limits
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -185,6 +187,21 @@ pub struct Gc {
     /// Options of the removal.
     #[command(flatten)]
     pub change: ChangeArgs,
+}
+
+/// Arguments of `durable send`.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// Id of the execution
+    pub execution: String,
+    /// Name of the message, as in `receive!("NAME")`
+    pub name: String,
+    /// Value, as JSON
+    #[arg(value_parser = values::json, default_value = "null")]
+    pub value: durable_core::json::Exact,
+    /// Id of the message: repeating the command with the same id sends nothing twice
+    #[arg(long)]
+    pub id: Option<String>,
 }
 
 /// Commands of `durable callback`.

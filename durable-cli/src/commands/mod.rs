@@ -9,6 +9,7 @@ pub(crate) mod queue;
 #[cfg(feature = "lambda")]
 pub(crate) mod sandbox;
 pub(crate) mod schedule;
+pub(crate) mod send;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;
 #[cfg(any(feature = "lambda", feature = "serve"))]

@@ -4,6 +4,7 @@ mod admin;
 mod queues;
 mod rewind;
 mod selection;
+mod send;
 mod start;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 pub use rewind::RetryFrom;
 pub use selection::{Bulk, Changed, Selection};
+pub use send::SendMessage;
 pub use start::{Handle, Start};
 
 use crate::model::codec::{self, Codec};

@@ -56,6 +56,7 @@ pub(super) async fn a_child_starts_once(store: Store) -> Outcome {
         records: vec![record],
         children: vec![again, child("a", 1, "b")?.1],
         seen: 0,
+        messages_after: None,
         execution: None,
     };
     let (fence, _) = checkpoint_ack(&store, &fence, again.clone().into()).await?;
@@ -77,6 +78,7 @@ pub(super) async fn a_child_of_a_refused_batch_does_not_start(store: Store) -> O
         records: vec![record],
         children: vec![child],
         seen: 0,
+        messages_after: None,
         execution: None,
     };
     expect_error!(
@@ -253,6 +255,7 @@ pub(super) async fn children_may_end_concurrently(store: Store) -> Outcome {
         records: Vec::new(),
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: None,
     };
     for seq in 1..=16 {
@@ -321,6 +324,7 @@ pub(super) async fn an_execution_without_a_parent_can_be_continued(store: Store)
         records: vec![step(1, "1")],
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: Some(ExecutionUpdate::Continue { next: next.clone() }),
     };
     store.checkpoint(&lease.fence, both.clone().into()).await?;

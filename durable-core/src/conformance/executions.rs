@@ -148,6 +148,7 @@ pub(super) async fn update_and_records_are_written_together(store: Store) -> Out
         records: vec![step(1, "1")],
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: Some(ExecutionUpdate::Succeed { output: json("1") }),
     };
     store.checkpoint(&lease.fence, both.into()).await?;

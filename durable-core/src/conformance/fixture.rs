@@ -62,6 +62,7 @@ pub(super) fn batch(id: u64, records: Vec<Record>) -> Arc<Batch> {
         records,
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: None,
     })
 }
@@ -77,6 +78,7 @@ pub(super) fn ending_seen(id: u64, update: ExecutionUpdate, seen: u64) -> Arc<Ba
         records: Vec::new(),
         children: Vec::new(),
         seen,
+        messages_after: None,
         execution: Some(update),
     })
 }
@@ -88,6 +90,7 @@ pub(super) fn empty_batch(id: u64, seen: u64) -> Arc<Batch> {
         records: Vec::new(),
         children: Vec::new(),
         seen,
+        messages_after: None,
         execution: None,
     })
 }
@@ -145,6 +148,7 @@ pub(super) async fn with_child(
         records: vec![record.clone()],
         children: vec![child],
         seen: 0,
+        messages_after: None,
         execution: None,
     };
     let fence = checkpoint(store, &lease.fence, both.into()).await?;

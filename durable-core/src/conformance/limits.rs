@@ -85,6 +85,7 @@ pub(super) async fn an_input_of_a_child_over_the_limit_is_refused(store: Store) 
         records: vec![record],
         children: vec![child],
         seen: 0,
+        messages_after: None,
         execution: None,
     };
     expect_error!(

@@ -21,6 +21,7 @@ mod external_events;
 mod fixture;
 mod leases;
 mod limits;
+mod messages;
 mod queues;
 mod ready;
 mod records;
@@ -135,6 +136,13 @@ static CASES: &[(&str, Case)] = cases![
     admin::a_running_execution_is_neither_rewound_nor_deleted,
     admin::an_ended_execution_can_be_deleted,
     admin::a_deleted_id_can_be_reused_and_old_fences_stay_invalid,
+    messages::a_store_without_messages_says_so,
+    messages::messages_are_kept_in_order_and_once,
+    messages::a_checkpoint_answers_with_waiting_messages_if_asked,
+    messages::a_received_message_waits_again_once_its_record_is_cancelled,
+    messages::a_message_makes_a_suspended_execution_due,
+    messages::an_ended_execution_takes_no_new_message,
+    messages::waiting_messages_move_to_the_next_execution_of_a_chain,
     queues::a_queue_without_limits_lets_all_run,
     queues::executions_are_ordered_by_priority_then_time,
     queues::concurrency_is_limited,

@@ -44,12 +44,13 @@ impl Engine {
         if self.unwinding.is_some() && !is_undo {
             return Decision::Stopped;
         }
-        // A timer that was cancelled with its scope never ends.
-        if status == Status::Cancelled && kind == Kind::Wait {
+        // A timer that was cancelled with its scope never ends, and neither does a `receive!`.
+        if status == Status::Cancelled && matches!(kind, Kind::Wait | Kind::Receive) {
             return Decision::Stopped;
         }
         if status.is_terminal() {
-            return if state.is_durable() || kind == Kind::Wait {
+            let follows = kind == Kind::Wait || kind == Kind::Receive && self.is_arm_of_race(op);
+            return if state.is_durable() || follows {
                 self.answer(op)
             } else {
                 Decision::NotDurable
@@ -73,6 +74,9 @@ impl Engine {
             || status == Status::Pending && due.is_some();
         if self.limits.service_driven && awaits_service {
             return Decision::External(due);
+        }
+        if kind == Kind::Receive {
+            return self.receive(op, now());
         }
         match (status, due) {
             (Status::Started, Some(due)) if kind == Kind::Wait => {
@@ -103,9 +107,9 @@ impl Engine {
     }
 
     /// Takes the outcome out of the record of `op`.
-    fn answer(&mut self, op: OpIndex) -> Decision {
+    pub(super) fn answer(&mut self, op: OpIndex) -> Decision {
         let state = &mut self.operations[op.index()];
-        let replayed = state.is_replayed();
+        let (replayed, durable) = (state.is_replayed(), state.is_durable());
         let record = &mut state.record;
         // The value is rebuilt from the children: it was too large, or they are needed on every replay.
         if record.kind.is_scope() && record.status == Status::Succeeded && record.payload.is_none()
@@ -114,16 +118,26 @@ impl Engine {
         }
         self.counts.replayed += u64::from(replayed);
         state.hides_children |= record.kind.is_scope() && !record.needs_children();
-        // The value of a branch may become part of the result of its `map!` or `parallel!`.
-        let kept = record.kind == Kind::Branch && !self.limits.keeps_children;
+        // The value of a branch may become part of the result of its `map!` or `parallel!`. A message that an arm of a
+        // race received is still to be written.
+        let kept = match record.kind {
+            Kind::Branch => !self.limits.keeps_children,
+            Kind::Receive => !durable,
+            _ => false,
+        };
+        let receives = record.kind == Kind::Receive;
         let payload = match kept {
             true => record.payload.clone(),
             false => record.payload.take(),
         };
-        Decision::Recorded(match (payload, record.error.take()) {
+        let outcome = match (payload, record.error.take()) {
             (Some(payload), _) => Outcome::Value(payload),
             (None, Some(error)) => Outcome::Error(error),
             (None, None) => Outcome::Done,
-        })
+        };
+        if receives {
+            self.message_read(op);
+        }
+        Decision::Recorded(outcome)
     }
 }

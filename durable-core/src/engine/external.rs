@@ -4,7 +4,7 @@ use super::operation::Persistence;
 use super::{Decision, Engine, OpIndex, ScopeIndex};
 use crate::Timestamp;
 use crate::model::error::{ErrorKind, OperationError};
-use crate::model::record::{Record, Status};
+use crate::model::record::{Kind, Record, Status};
 use crate::store::{Ack, NewExecution};
 
 /// Limits on how long a callback may take.
@@ -187,6 +187,10 @@ impl Engine {
             let inner = self.scope(scope);
             scopes.extend(&inner.scopes);
             for op in std::mem::take(&mut inner.timers) {
+                if self.operations[op.index()].record.kind == Kind::Receive {
+                    self.release_message(op, now);
+                    continue;
+                }
                 let record = &mut self.operations[op.index()].record;
                 if record.status == Status::Started && record.seq != 0 {
                     record.status = Status::Cancelled;

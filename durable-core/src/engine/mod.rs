@@ -7,6 +7,7 @@ mod decide;
 mod drift;
 mod external;
 mod hints;
+mod inbox;
 mod interruptions;
 mod mismatch;
 mod moves;
@@ -107,6 +108,7 @@ pub(crate) struct Engine {
     /// Current occurrences of scopes that were recorded with another one.
     current_occurrences: HashMap<OpIndex, Occurrence>,
     queue: write::Queue,
+    inbox: inbox::Inbox,
     stop: Option<StopReason>,
     limits: Capabilities,
     /// Whether the previous holder of the lease ended uncleanly and nothing was recorded since.
@@ -156,6 +158,7 @@ impl Engine {
             functions: Vec::new(),
             current_occurrences: HashMap::new(),
             queue: write::Queue::default(),
+            inbox: inbox::Inbox::default(),
             stop: None,
             limits,
             cautious: was_interrupted,

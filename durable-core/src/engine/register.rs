@@ -121,7 +121,7 @@ impl Engine {
     }
 
     fn note_timer(&mut self, scope: ScopeIndex, site: &Site, op: OpIndex) {
-        if site.kind == Kind::Wait {
+        if matches!(site.kind, Kind::Wait | Kind::Receive) {
             self.scope(scope).timers.push(op);
         }
     }

@@ -25,6 +25,8 @@ pub(super) struct Queue {
     /// Executions to start in the same write as the operations that wait for them.
     pub(super) children: Vec<(OpIndex, NewExecution)>,
     batches: u64,
+    /// Whether the batch that was sent asks for messages.
+    asked: bool,
 }
 
 impl Engine {
@@ -106,9 +108,10 @@ impl Engine {
         while let Some(op) = self.queue.changed.front().copied() {
             let closed = self.is_closed(self.operations[op.index()].scope);
             let state = &mut self.operations[op.index()];
-            // Operations in a scope that has ended are no longer written, except timers: no other record says that
-            // they have ended or were cancelled.
-            let is_timer = state.record.kind == Kind::Wait && state.record.status.is_terminal();
+            // Operations in a scope that has ended are no longer written, except timers and `receive!`: no other
+            // record says that they have ended or were cancelled.
+            let is_timer = matches!(state.record.kind, Kind::Wait | Kind::Receive)
+                && state.record.status.is_terminal();
             let is_undo = state.record.kind == Kind::Undo;
             let is_stale = state.persistence != Persistence::Queued;
             if is_stale || closed && !is_timer && !is_undo {
@@ -149,6 +152,8 @@ impl Engine {
     }
 
     fn batch(&mut self, records: Vec<Record>, execution: Option<ExecutionUpdate>) -> Arc<Batch> {
+        let messages_after = self.messages_after();
+        self.queue.asked = messages_after.is_some();
         self.queue.batches += 1;
         let children = std::mem::take(&mut self.queue.children);
         let sent: HashSet<OpIndex> = match children.is_empty() {
@@ -162,6 +167,7 @@ impl Engine {
             records,
             children: Vec::into_iter(now).map(|(_, child)| child).collect(),
             seen: self.seen,
+            messages_after,
             execution,
         })
     }
@@ -169,6 +175,7 @@ impl Engine {
     /// Processes the acknowledgement of the last batch. Returns the operations that may be able to continue.
     pub(crate) fn acknowledge(&mut self, ack: &Ack) -> Vec<OpIndex> {
         self.merge(ack);
+        self.deliver(self.queue.asked, &ack.messages);
         let mut sent = std::mem::take(&mut self.queue.sent);
         self.counts.batches += 1;
         self.counts.records_written += sent.len() as u64;

@@ -127,6 +127,10 @@ pub type PollError = OperationError;
 pub type CallbackError = OperationError;
 /// Error of an `invoke!`.
 pub type InvokeError = OperationError;
+/// Error of a `receive!`.
+pub type ReceiveError = OperationError;
+/// Error of a `send!`.
+pub type SendError = OperationError;
 
 impl OperationError {
     /// Creates an error without a user error behind it, for stores, tests and tools.

@@ -30,6 +30,10 @@ pub enum Kind {
     WaitForCallback,
     /// `invoke!`: another execution.
     Invoke,
+    /// `receive!`: a message sent to the execution.
+    Receive,
+    /// `send!`: a message to another execution.
+    Send,
     /// `map!`: one body for each item of a list.
     Map,
     /// `parallel!`: several named bodies.
@@ -46,7 +50,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Step,
         Self::Record,
         Self::Wait,
@@ -56,6 +60,8 @@ impl Kind {
         Self::Callback,
         Self::WaitForCallback,
         Self::Invoke,
+        Self::Receive,
+        Self::Send,
         Self::Map,
         Self::Parallel,
         Self::Branch,
@@ -76,6 +82,8 @@ impl Kind {
             Self::Callback => "callback",
             Self::WaitForCallback => "wait_for_callback",
             Self::Invoke => "invoke",
+            Self::Receive => "receive",
+            Self::Send => "send",
             Self::Map => "map",
             Self::Parallel => "parallel",
             Self::Branch => "branch",
@@ -240,6 +248,19 @@ pub struct Record {
 }
 
 impl Record {
+    /// Returns the number of the message that an ended `receive!` concerns.
+    ///
+    /// If the record [succeeded](Status::Succeeded), the message was received; if it was
+    /// [cancelled](Status::Cancelled), the message waits again.
+    pub fn received_message(&self) -> Option<u64> {
+        let settled = matches!(self.status, Status::Succeeded | Status::Cancelled);
+        let handle = self.handle.as_deref();
+        handle
+            .filter(|_| self.kind == Kind::Receive && settled)?
+            .parse()
+            .ok()
+    }
+
     /// Creates the record of an operation that starts now and has no outcome yet.
     pub fn started(
         seq: u64,

@@ -56,6 +56,8 @@ pub struct Capabilities {
     pub service_driven: bool,
     /// Whether values are stored as text. Binary values then take a third more space.
     pub text_only: bool,
+    /// Whether executions can be sent messages ([`MessageStore`](super::MessageStore)).
+    pub messages: bool,
     /// Whether an execution can be started for a tenant ([`NewExecution::tenant`](super::NewExecution::tenant)).
     pub tenants: bool,
     /// Whether the operations in a finished scope are loaded even though the scope has a recorded value.
@@ -78,9 +80,17 @@ impl Capabilities {
             max_timer: None,
             service_driven: false,
             text_only: false,
+            messages: false,
             tenants: false,
             keeps_children: true,
         }
+    }
+
+    /// States that executions can be sent messages.
+    #[must_use]
+    pub const fn with_messages(mut self) -> Self {
+        self.messages = true;
+        self
     }
 
     /// Sets the limit for a single value and for the output of an execution.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::NewExecution;
+use super::{Message, NewExecution};
 use crate::model::error::OperationError;
 use crate::model::payload::Payload;
 use crate::model::record::Record;
@@ -30,6 +30,8 @@ pub struct Batch {
     pub children: Vec<NewExecution>,
     /// Number of external changes the writer knows of: see [`Ack::changes`].
     pub seen: u64,
+    /// Asks for the messages after this number that the execution has not received: see [`Ack::messages`].
+    pub messages_after: Option<u64>,
     /// Change of the execution's own state.
     pub execution: Option<ExecutionUpdate>,
 }
@@ -103,6 +105,9 @@ pub struct Ack {
     pub fence: Option<Fence>,
     /// Records of this execution that others changed since [`Batch::seen`].
     pub changed_records: Vec<Record>,
+    /// Messages that the execution has not received, in ascending order of their numbers: those after
+    /// [`Batch::messages_after`], none if that is not set.
+    pub messages: Vec<Message>,
     /// Number of external changes of the execution so far.
     pub changes: u64,
     /// Whether cancellation was requested.

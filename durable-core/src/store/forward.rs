@@ -9,7 +9,8 @@
 /// use std::sync::Arc;
 ///
 /// use durable_core::store::{
-///     Ack, AdminStore, Batch, CallbackStore, CheckpointStore, ExecutionStore, Fence, MemoryStore, QueueStore,
+///     Ack, AdminStore, Batch, CallbackStore, CheckpointStore, ExecutionStore, Fence, MemoryStore, MessageStore,
+///     QueueStore,
 ///     ScheduleStore, StoreError, WorkStore, forward_store,
 /// };
 /// use durable_core::BoxFuture;
@@ -46,6 +47,10 @@
 ///
 /// impl AdminStore for Logged {
 ///     forward_store!(inner: list, counts, operation_counts, history, change);
+/// }
+///
+/// impl MessageStore for Logged {
+///     forward_store!(inner: send, messages);
 /// }
 ///
 /// impl QueueStore for Logged {
@@ -141,6 +146,16 @@ macro_rules! forward_store {
     (@change $field:ident) => {
         $crate::forward_store!(
             @fn $field change(id: &'a $crate::ExecutionId, change: $crate::store::Change, now: $crate::Timestamp) -> ()
+        );
+    };
+    (@send $field:ident) => {
+        $crate::forward_store!(
+            @fn $field send(to: &'a $crate::ExecutionId, message: $crate::store::NewMessage, now: $crate::Timestamp) -> ()
+        );
+    };
+    (@messages $field:ident) => {
+        $crate::forward_store!(
+            @fn $field messages(id: &'a $crate::ExecutionId) -> ::std::vec::Vec<$crate::store::Message>
         );
     };
     (@queues $field:ident) => {

@@ -22,6 +22,7 @@ mod forward;
 mod lease;
 mod limits;
 mod memory;
+mod message;
 pub mod notifier;
 mod open;
 mod schedule;
@@ -42,15 +43,17 @@ pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};
 pub use forward::forward_store;
 pub use lease::{Filter, Lease, Started};
 pub use memory::MemoryStore;
+pub use message::{Message, NewMessage};
 pub use open::{IntoStore, OpenStore};
 pub use schedule::{Firing, ScheduleEntry};
 #[cfg(feature = "aes-gcm")]
 pub use sealed::AesGcm;
 pub(crate) use sealed::refuse_sealed;
 pub use sealed::{IntoCodec, PayloadCodec, SealContext, SealedStore, Subject};
+use traits::unsupported;
 pub use traits::{
-    AdminStore, CallbackStore, CheckpointStore, ExecutionStore, QueueStore, ScheduleStore, Store,
-    WorkStore,
+    AdminStore, CallbackStore, CheckpointStore, ExecutionStore, MessageStore, QueueStore,
+    ScheduleStore, Store, WorkStore,
 };
 pub use work::{
     Change, ClaimRequest, Claimed, HandlerBuild, Queue, QueueEntry, QueueState, Rate, Rewind,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::counts::{count, count_operations};
 use super::{
     Ack, Batch, CallbackId, Capabilities, Change, ClaimRequest, Claimed, Counts, Execution, Fence,
-    Filter, Firing, Lease, NewExecution, Page, Queue, QueueState, ScheduleEntry, Started,
-    StoreError, StoreErrorKind, WorkerFilter,
+    Filter, Firing, Lease, Message, NewExecution, NewMessage, Page, Queue, QueueState,
+    ScheduleEntry, Started, StoreError, StoreErrorKind, WorkerFilter,
 };
 use crate::model::record::{Completion, Record};
 use crate::{BoxFuture, ExecutionId, Timestamp};
@@ -215,6 +215,43 @@ pub trait AdminStore: ExecutionStore {
     }
 }
 
+/// Keeps messages to executions until they are received.
+///
+/// # Contract
+///
+/// * Messages to one execution are numbered in the order in which the store accepted them.
+/// * A checkpoint that puts a succeeded record of kind [`Receive`](crate::Kind::Receive) marks the message whose number is
+///   the record's [`handle`](Record::handle) as received, in the same transaction. A cancelled record of that kind marks
+///   it as not received again.
+/// * Messages are removed with their execution. When a chain continues, waiting messages move to its next execution.
+pub trait MessageStore: ExecutionStore {
+    /// Sends a message to an execution that has not ended. The execution need not have run yet. Counts as an external
+    /// change. A message whose id the execution was sent before is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::NotFound`], [`StoreErrorKind::Conflict`] if the execution has ended,
+    /// [`StoreErrorKind::TooLarge`].
+    fn send<'a>(
+        &'a self,
+        to: &'a ExecutionId,
+        message: NewMessage,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        let _ = (to, message, now);
+        unsupported("messages")
+    }
+
+    /// Returns the messages to an execution, received ones included, in ascending order of their numbers.
+    fn messages<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Message>, StoreError>> {
+        let _ = id;
+        unsupported("messages")
+    }
+}
+
 /// Keeps the settings of queues.
 pub trait QueueStore: ExecutionStore {
     /// Returns every queue that has settings or holds an execution, by name.
@@ -277,12 +314,20 @@ pub trait ScheduleStore: ExecutionStore {
 }
 
 /// A complete store: every type that implements the traits in this module.
-pub trait Store: WorkStore + CallbackStore + AdminStore + QueueStore + ScheduleStore {}
+pub trait Store:
+    WorkStore + CallbackStore + AdminStore + MessageStore + QueueStore + ScheduleStore
+{
+}
 
-impl<T> Store for T where T: WorkStore + CallbackStore + AdminStore + QueueStore + ScheduleStore {}
+impl<T> Store for T where
+    T: WorkStore + CallbackStore + AdminStore + MessageStore + QueueStore + ScheduleStore
+{
+}
 
 /// Returns the error of a backend that lacks an optional part.
-fn unsupported<T: Send + 'static>(part: &str) -> BoxFuture<'static, Result<T, StoreError>> {
+pub(super) fn unsupported<T: Send + 'static>(
+    part: &str,
+) -> BoxFuture<'static, Result<T, StoreError>> {
     let message = format!(
         "this store does not support {part}: use a store that does, or implement the trait for it"
     );

@@ -11,8 +11,8 @@ use super::script::Script;
 use crate::model::record::{Completion, Record};
 use crate::store::{
     Ack, AdminStore, Batch, CallbackStore, Capabilities, CheckpointStore, ExecutionStore,
-    ExecutionUpdate, Fence, MemoryStore, NewExecution, Page, QueueStore, ScheduleStore, StoreError,
-    WorkStore,
+    ExecutionUpdate, Fence, MemoryStore, MessageStore, NewExecution, Page, QueueStore,
+    ScheduleStore, StoreError, WorkStore,
 };
 use crate::{BoxFuture, ExecutionId, OperationId};
 
@@ -163,6 +163,10 @@ impl CallbackStore for Process {
 
 impl AdminStore for Process {
     forward_store!(store: list, counts, operation_counts, history, change);
+}
+
+impl MessageStore for Process {
+    forward_store!(store: send, messages);
 }
 
 impl QueueStore for Process {

@@ -124,7 +124,7 @@ fn repetition(site: &Site, report: &mut Report) {
         let message = "batches are identified by their first item, so `batches!` can run only once in its scope: put it in a \
                        `scope!(\"name\", key = …, { … })`";
         report.add(Rule::MissingKey.error(&site.call.path, message));
-    } else if site.call.kind != Kind::Wait {
+    } else if !matches!(site.call.kind, Kind::Wait | Kind::Receive) {
         let construct = match repeat {
             Repeat::Loop => "loop",
             Repeat::Closure => "closure",
@@ -139,8 +139,10 @@ fn repetition(site: &Site, report: &mut Report) {
         );
         report.add(Rule::MissingKey.error(&site.call.path, message));
     } else if site.place.concurrent {
-        let message = "a repeated `wait!` in a closure or async block needs `key = …`, because its runs may have another order \
-                       on replay";
+        let message = format!(
+            "a repeated `{form}!` in a closure or async block needs `key = …`, because its runs may have another order on \
+             replay"
+        );
         report.add(Rule::UnstableOrder.error(&site.call.path, message));
     }
 }

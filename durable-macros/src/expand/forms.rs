@@ -172,12 +172,30 @@ impl Printer<'_> {
         site_block(call, content)
     }
 
+    pub(super) fn receive(&self, index: usize, call: &Call) -> TokenStream {
+        let operation = self.register(index, call);
+        let codec = self.codec_over(call, call.path.to_token_stream());
+        let options = self.forwarded(call, &["message", "timeout"]);
+        quote_spanned! {located(&call.path)=>
+            __p::receive(#operation, __p::receiving()#options, #codec)
+        }
+    }
+
+    pub(super) fn send(&self, index: usize, call: &Call) -> TokenStream {
+        let operation = self.register(index, call);
+        let (to, value) = (self.filled(&call.items), self.filled(&call.body));
+        let options = self.forwarded(call, &["message"]);
+        let to = quote_spanned!(located(&call.items)=> __p::text(#to));
+        let value = quote_spanned!(located(&call.body)=> &(#value));
+        quote_spanned!(located(&call.path)=> __p::send(#operation, #to, #value, __p::sending()#options))
+    }
+
     /// The value of an option, in the form that its method takes.
     pub(super) fn value(&self, name: &str, given: &Expr) -> TokenStream {
         let value = self.filled(given);
         let span = located(given);
         match name {
-            "tenant" => quote_spanned!(span=> __p::text(#value)),
+            "tenant" | "message" => quote_spanned!(span=> __p::text(#value)),
             // By reference, so that the user can use a policy again.
             "retry" => quote_spanned!(span=> &(#value)),
             _ => value,

@@ -112,6 +112,7 @@ impl Current {
         Ok(Ack {
             fence: None,
             changed_records: changed,
+            messages: Vec::new(),
             changes: self.changes,
             cancel: self.cancel,
             paused: self.paused,

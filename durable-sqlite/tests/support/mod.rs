@@ -65,6 +65,7 @@ pub(crate) fn batch(seq: u64) -> Arc<Batch> {
         records: vec![step(seq)],
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: None,
     })
 }
@@ -97,6 +98,7 @@ pub(crate) async fn release(store: &SqliteStore, fence: &Fence) {
         records: Vec::new(),
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: Some(ExecutionUpdate::Suspend { wake_at: None }),
     };
     store.checkpoint(fence, Arc::new(ending)).await.unwrap();

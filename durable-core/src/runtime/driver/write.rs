@@ -84,6 +84,7 @@ impl Driver {
         let shared = Arc::clone(&self.shared);
         let now = shared.clock.now();
         let mut state = shared.lock();
+        state.refresh |= state.engine.requests_messages();
         let suspend = match self.idle_state(&state, now) {
             Idle::Suspend(wake_at) if !state.refresh => {
                 let service_driven = state.engine.limits().service_driven;

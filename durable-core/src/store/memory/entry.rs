@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::Timestamp;
-use crate::model::record::Record;
+use crate::model::record::{Record, Status};
 use crate::store::{
-    Ack, Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Lease, NewExecution,
-    StoreError, StoreErrorKind,
+    Ack, Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Lease, Message, NewExecution,
+    NewMessage, StoreError, StoreErrorKind,
 };
 
 /// Identity of a store handle. The leases of a handle end when it is dropped.
@@ -35,6 +35,8 @@ pub(super) struct Entry {
     blocked_builds: Vec<String>,
     /// Number of consecutive interruptions without a new record, and the `seq` of the last record.
     crashes: (u32, u64),
+    /// Messages in the order in which they were accepted.
+    pub(super) messages: Vec<Message>,
     /// Notified of every external change and every end.
     pub(super) notifier: Arc<Notify>,
     /// Number of records visited for acknowledgements.
@@ -67,6 +69,7 @@ impl Entry {
             last_build: None,
             blocked_builds: Vec::new(),
             crashes: (0, 0),
+            messages: Vec::new(),
             notifier: Arc::default(),
             #[cfg(test)]
             visited: std::cell::Cell::default(),
@@ -187,12 +190,13 @@ impl Entry {
         }
         if self.lease.is_none() {
             return match self.last_batch {
-                Some(last) if last == batch.id => Ok(self.ack(batch.seen)),
+                Some(last) if last == batch.id => Ok(self.ack(batch)),
                 _ => Err(fence_lost(fence)),
             };
         }
         for record in &batch.records {
             self.put(record);
+            self.mark_message(record);
         }
         self.last_batch = Some(batch.id);
         if let Some(update) = &batch.execution {
@@ -206,7 +210,7 @@ impl Entry {
             }
             self.notifier.notify_waiters();
         }
-        Ok(self.ack(batch.seen))
+        Ok(self.ack(batch))
     }
 
     /// Puts a record, unless an external event has settled it.
@@ -220,18 +224,65 @@ impl Entry {
         }
     }
 
-    fn ack(&self, seen: u64) -> Ack {
-        let unseen = (Bound::Excluded(seen), Bound::Unbounded);
+    fn ack(&self, batch: &Batch) -> Ack {
+        let unseen = (Bound::Excluded(batch.seen), Bound::Unbounded);
         let changed = self.changed_records.range(unseen);
         Ack {
             fence: None,
             changed_records: changed
                 .filter_map(|(_, seq)| self.visit(*seq).cloned())
                 .collect(),
+            messages: batch
+                .messages_after
+                .map(|after| self.waiting_messages(after))
+                .unwrap_or_default(),
             changes: self.execution.changes,
             cancel: self.execution.cancel,
             paused: self.execution.paused,
         }
+    }
+
+    fn waiting_messages(&self, after: u64) -> Vec<Message> {
+        let waiting = |message: &&Message| message.number > after && message.received_by.is_none();
+        self.messages.iter().filter(waiting).cloned().collect()
+    }
+
+    /// Marks the message of a `receive!` as received, or as not received again.
+    fn mark_message(&mut self, record: &Record) {
+        let Some(number) = record.received_message() else {
+            return;
+        };
+        let message = self.messages.iter_mut().find(|m| m.number == number);
+        if let Some(message) = message {
+            message.received_by = (record.status == Status::Succeeded).then_some(record.seq);
+        }
+    }
+
+    /// Accepts a message. Returns whether it is new.
+    pub(super) fn send(&mut self, message: NewMessage, now: Timestamp) -> Result<bool, StoreError> {
+        let execution = &mut self.execution;
+        if self.messages.iter().any(|sent| sent.id == message.id) {
+            return Ok(false);
+        }
+        if execution.status.is_terminal() {
+            return Err(Message::refused(
+                &message.name,
+                &execution.id,
+                execution.status,
+            ));
+        }
+        self.messages.push(Message {
+            number: self.messages.last().map_or(1, |last| last.number + 1),
+            to: execution.id.clone(),
+            id: message.id,
+            name: message.name,
+            payload: message.payload,
+            sent_at: now,
+            received_by: None,
+        });
+        execution.note_external_change(now);
+        self.notifier.notify_waiters();
+        Ok(true)
     }
 
     fn visit(&self, seq: u64) -> Option<&Record> {

@@ -9,7 +9,7 @@ use super::entry::Entry;
 use super::queues::Queues;
 use crate::model::record::{Completion, Record};
 use crate::store::{
-    Batch, CallbackId, ExecutionUpdate, NewExecution, ScheduleEntry, Started, StoreError,
+    Batch, CallbackId, ExecutionUpdate, Message, NewExecution, ScheduleEntry, Started, StoreError,
     StoreErrorKind,
 };
 use crate::{ExecutionId, Timestamp};
@@ -67,12 +67,26 @@ impl Executions {
             (&batch.execution, self.entries.get(id))
         {
             let next = entry.execution.successor(next);
+            let (from, to) = (id.clone(), next.id.clone());
             self.start_next(next);
+            self.move_messages(&from, &to);
         }
         if batch.execution.is_some() || !batch.children.is_empty() {
             self.notify_workers();
         }
         self.settle_parent(id, now);
+    }
+
+    /// Gives the messages that were not received to the next execution of a chain.
+    fn move_messages(&mut self, from: &ExecutionId, to: &ExecutionId) {
+        let Some(entry) = self.entries.get_mut(from) else {
+            return;
+        };
+        let waiting = |message: &mut Message| message.received_by.is_none();
+        let mut waiting: Vec<Message> = entry.messages.extract_if(.., waiting).collect();
+        if let Some(next) = self.entries.get_mut(to) {
+            next.messages.append(&mut waiting);
+        }
     }
 
     /// Requests the cancellation of an execution.

@@ -17,8 +17,9 @@ use executions::Executions;
 use super::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
     ClaimRequest, Claimed, Durability, Execution, ExecutionStore, Fence, Filter, Firing, Lease,
-    NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started,
-    StoreError, StoreErrorKind, WorkStore, WorkerFilter,
+    Message, MessageStore, NewExecution, NewMessage, Page, Queue, QueueState, QueueStore,
+    ScheduleEntry, ScheduleStore, Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
+    unsupported,
 };
 use crate::model::record::{Completion, Record};
 use crate::{BoxFuture, Clock, ExecutionId, SystemClock, Timestamp};
@@ -50,7 +51,7 @@ impl MemoryStore {
     /// Creates an empty store.
     pub fn new() -> Self {
         Self::build(
-            Capabilities::unlimited(Durability::Memory),
+            Capabilities::unlimited(Durability::Memory).with_messages(),
             Arc::new(SystemClock),
         )
     }
@@ -62,7 +63,10 @@ impl MemoryStore {
 
     /// Creates an empty store that takes the time of changes from `clock`.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self::build(Capabilities::unlimited(Durability::Memory), clock)
+        Self::build(
+            Capabilities::unlimited(Durability::Memory).with_messages(),
+            clock,
+        )
     }
 
     fn build(capabilities: Capabilities, clock: Arc<dyn Clock>) -> Self {
@@ -258,6 +262,34 @@ impl CallbackStore for MemoryStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move { self.executions().heartbeat(callback, now) })
+    }
+}
+
+impl MessageStore for MemoryStore {
+    fn send<'a>(
+        &'a self,
+        to: &'a ExecutionId,
+        message: NewMessage,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            if !self.shared.capabilities.messages {
+                return unsupported("messages").await;
+            }
+            self.shared.capabilities.admit_input(&message.payload)?;
+            let mut executions = self.executions();
+            if executions.entry(to)?.send(message, now)? {
+                executions.notify_workers();
+            }
+            Ok(())
+        })
+    }
+
+    fn messages<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Message>, StoreError>> {
+        Box::pin(async move { self.with_entry(id, |entry| Ok(entry.messages.clone())) })
     }
 }
 

@@ -101,6 +101,8 @@ pub enum Subject {
     Error,
     /// The report of a blocked execution.
     Report,
+    /// The value of a message to the execution.
+    Message,
     /// The value of this operation, which is also the output of the execution it invoked.
     Value(OperationId),
     /// The error of this operation, which is also the error of the execution it invoked.
@@ -114,6 +116,7 @@ impl Subject {
             Self::Output => "output",
             Self::Error => "error",
             Self::Report => "report",
+            Self::Message => "message",
             Self::Value(_) => "value",
             Self::Failure(_) => "failure",
         }
@@ -122,7 +125,7 @@ impl Subject {
     const fn operation(self) -> Option<OperationId> {
         match self {
             Self::Value(id) | Self::Failure(id) => Some(id),
-            Self::Input | Self::Output | Self::Error | Self::Report => None,
+            Self::Input | Self::Output | Self::Error | Self::Report | Self::Message => None,
         }
     }
 }

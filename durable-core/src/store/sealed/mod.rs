@@ -17,13 +17,13 @@ use std::time::Duration;
 #[cfg(feature = "aes-gcm")]
 pub use aes_gcm::AesGcm;
 pub use codec::{IntoCodec, PayloadCodec, SealContext, Subject};
-use seal::Sealer;
+use seal::{Location, Sealer};
 
 use super::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
     ClaimRequest, Claimed, Execution, ExecutionStore, ExecutionUpdate, Fence, Filter, Firing,
-    Lease, NewExecution, Page, Parent, QueueStore, Rewind, ScheduleEntry, ScheduleStore, Started,
-    StoreError, StoreErrorKind, WorkStore, WorkerFilter,
+    Lease, Message, MessageStore, NewExecution, NewMessage, Page, Parent, QueueStore, Rewind,
+    ScheduleEntry, ScheduleStore, Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use crate::model::record::{Completion, Record};
 use crate::store::{IntoStore, Store};
@@ -152,6 +152,15 @@ impl SealedStore {
         }
     }
 
+    fn open_messages(&self, messages: Vec<Message>) -> Result<Vec<Message>, StoreError> {
+        let open = |message: Message| {
+            let location = Location::of(&message.to, Subject::Message);
+            let payload = self.sealer.open(location, message.payload)?;
+            Ok(Message { payload, ..message })
+        };
+        messages.into_iter().map(open).collect()
+    }
+
     /// Reads the parent of an execution. Opens the input, which is bound to the parent, so that a changed
     /// parent is detected.
     async fn parent(&self, id: &ExecutionId) -> Result<Option<Parent>, StoreError> {
@@ -197,8 +206,10 @@ impl CheckpointStore for SealedStore {
             let changed_records = self
                 .sealer
                 .open_records(&fence.execution, ack.changed_records)?;
+            let messages = self.open_messages(ack.messages)?;
             Ok(Ack {
                 changed_records,
+                messages,
                 ..ack
             })
         })
@@ -283,6 +294,31 @@ impl CallbackStore for SealedStore {
             let sealed = self.sealer.seal_completion(callback, &outcome)?;
             self.inner.complete(callback, sealed, now).await
         })
+    }
+}
+
+impl MessageStore for SealedStore {
+    fn send<'a>(
+        &'a self,
+        to: &'a ExecutionId,
+        message: NewMessage,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.capabilities().admit_input(&message.payload)?;
+            let payload = self
+                .sealer
+                .seal(Location::of(to, Subject::Message), &message.payload)?;
+            let sealed = NewMessage { payload, ..message };
+            self.inner.send(to, sealed, now).await
+        })
+    }
+
+    fn messages<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Message>, StoreError>> {
+        Box::pin(async move { self.open_messages(self.inner.messages(id).await?) })
     }
 }
 

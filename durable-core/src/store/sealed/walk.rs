@@ -61,6 +61,7 @@ impl Sealer {
                 .map(|child| self.seal_new(child))
                 .collect::<Result<_, _>>()?,
             seen: batch.seen,
+            messages_after: batch.messages_after,
             execution: batch
                 .execution
                 .as_ref()

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use durable_core::store::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
-    Durability, Execution, ExecutionStore, Fence, Filter, Lease, NewExecution, Page, QueueState,
-    QueueStore, ScheduleEntry, ScheduleStore, Started, StoreError, StoreErrorKind, WorkStore,
+    Durability, Execution, ExecutionStore, Fence, Filter, Lease, MessageStore, NewExecution, Page,
+    QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started, StoreError, StoreErrorKind,
+    WorkStore,
 };
 use durable_core::{BoxFuture, Client, Completion, ExecutionId, Record, Timestamp};
 
@@ -262,6 +263,8 @@ impl CallbackStore for LambdaStore {
 }
 
 impl WorkStore for LambdaStore {}
+
+impl MessageStore for LambdaStore {}
 
 impl QueueStore for LambdaStore {
     fn queues(&self) -> Answer<'_, Vec<QueueState>> {

@@ -38,6 +38,7 @@ async fn parent_with_children(store: &dyn Store) -> Lease {
         records,
         children,
         seen: 0,
+        messages_after: None,
         execution: None,
     };
     let written = store.checkpoint(&lease.fence, Arc::new(batch)).await;
@@ -112,6 +113,7 @@ fn empty_batch() -> Arc<Batch> {
         records: Vec::new(),
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: None,
     })
 }

@@ -36,6 +36,7 @@ async fn write(store: &SealedStore, name: &str, records: Vec<Record>) -> Result<
         records,
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution: None,
     };
     store.checkpoint(&lease.fence, Arc::new(batch)).await?;

@@ -207,6 +207,7 @@ async fn put(
         records,
         children: Vec::new(),
         seen: 0,
+        messages_after: None,
         execution,
     };
     let written = store.checkpoint(&lease.fence, Arc::new(batch)).await;

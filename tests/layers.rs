@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Files that name no other part of the crate.
-const LEAVES: &[&str] = &["handler", "replay", "signal"];
+const LEAVES: &[&str] = &["handler", "metrics", "replay", "signal"];
 
 /// Exported macros, which belong to the root of the crate.
 const MACROS: &[&str] = &["names", "__handler", "__site"];

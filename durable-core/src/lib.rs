@@ -33,6 +33,10 @@ mod engine;
 mod handler;
 #[cfg(feature = "lock")]
 pub mod lock;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+#[cfg(not(feature = "metrics"))]
+mod metrics;
 mod model;
 #[doc(hidden)]
 pub mod private;

@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 
 use super::Client;
+use crate::metrics;
 use crate::model::payload::Payload;
 use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
 use crate::runtime::handler::Durable;
@@ -172,9 +173,12 @@ impl Client {
 
     async fn start_known(&self, new: NewExecution, was: &[&str]) -> Result<Started, RunError> {
         let started = self.store.start(new.clone()).await?;
-        if let Started::Existing(execution) = &started {
-            refuse_sealed(execution, &[])?;
-            check_same(execution, &new, was)?;
+        match &started {
+            Started::Created(_) => metrics::execution_started(&new.handler),
+            Started::Existing(execution) => {
+                refuse_sealed(execution, &[])?;
+                check_same(execution, &new, was)?;
+            }
         }
         Ok(started)
     }

@@ -150,6 +150,7 @@ static CASES: &[(&str, Case)] = cases![
     queues::the_start_rate_is_limited,
     queues::workers_serve_the_queues_they_name,
     queues::a_queue_can_be_paused,
+    queues::the_oldest_waiting_execution_is_known,
     queues::a_chain_counts_as_one_execution,
     queues::a_queued_execution_can_be_cancelled,
     queues::a_claim_by_id_bypasses_the_queue,

@@ -258,12 +258,17 @@ pub(super) async fn a_queue_can_be_paused(store: Store) -> Outcome {
         0,
         "claimed"
     );
-    let state = |queue, waiting, running| QueueState {
+    let state = |queue, waiting, running, oldest| QueueState {
         queue,
         waiting,
         running,
+        oldest,
     };
-    expect_eq!(store.queues().await?, [state(paused, 1, 0)], "queues");
+    expect_eq!(
+        store.queues().await?,
+        [state(paused, 1, 0, Some(at(0)))],
+        "queues"
+    );
     store.remove_queue("q").await?;
     expect_eq!(
         claimed_ids(&claim(&store, 9, at(1)).await?),
@@ -272,13 +277,34 @@ pub(super) async fn a_queue_can_be_paused(store: Store) -> Outcome {
     );
     expect_eq!(
         store.queues().await?,
-        [state(limited(None, None), 0, 1)],
+        [state(limited(None, None), 0, 1, None)],
         "queues after the removal"
     );
     expect_error!(
         store.remove_queue("q").await,
         NotFound,
         "removal of a queue without settings"
+    );
+    Ok(())
+}
+
+pub(super) async fn the_oldest_waiting_execution_is_known(store: Store) -> Outcome {
+    store.put_queue(limited(None, Some(1))).await?;
+    for (name, seconds) in [("a", 0), ("b", 2), ("c", 1), ("d", 5)] {
+        queued(&store, name, Some("x"), 0, seconds).await?;
+    }
+    let oldest = async || {
+        let states = store.queues().await?;
+        let state = states.first().map(|state| (state.waiting, state.oldest));
+        Ok::<_, super::Defect>(state)
+    };
+    expect_eq!(oldest().await?, Some((4, Some(at(0)))), "before a claim");
+    let claimed = claim(&store, 9, at(6)).await?;
+    expect_eq!(claimed_ids(&claimed), ["a"], "claimed");
+    expect_eq!(
+        oldest().await?,
+        Some((3, Some(at(1)))),
+        "while the others are held back"
     );
     Ok(())
 }

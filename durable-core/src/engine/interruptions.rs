@@ -21,11 +21,13 @@ impl Engine {
         let record = &mut self.operations[op.index()].record;
         if !self.limits.service_driven {
             record.interruptions += u32::from(was_interrupted);
+            self.counts.interrupted += u64::from(was_interrupted);
             return record.interruptions;
         }
         if record.interruptions == 0 {
             return 0;
         }
+        self.counts.interrupted += 1;
         let times = self.recorded_interruptions(op) + 1;
         self.operations[op.index()].record.interruptions = times;
         if times < MAX_INTERRUPTIONS {

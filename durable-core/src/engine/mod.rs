@@ -85,6 +85,8 @@ type IdMap<V> = HashMap<OperationId, V, BuildHasherDefault<IdHasher>>;
 pub(crate) struct Counts {
     pub(crate) replayed: u64,
     pub(crate) ran: u64,
+    /// Bodies that the end of their process interrupted.
+    pub(crate) interrupted: u64,
     pub(crate) batches: u64,
     pub(crate) records_written: u64,
 }

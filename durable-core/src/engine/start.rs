@@ -48,6 +48,7 @@ impl Engine {
         let is_interrupted = state.is_replayed() && state.record.status == Status::Started;
         state.begin();
         if is_interrupted && at_most_once {
+            self.counts.interrupted += 1;
             return Begin::Interrupted(1);
         }
         if is_interrupted {

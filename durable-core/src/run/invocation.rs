@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::engine::{Budget, Counts, Drift, Engine, StopReason, unreadable_input};
+use crate::metrics::InvocationMetrics;
 use crate::model::error::{BoxError, ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::record::Record;
@@ -19,7 +20,10 @@ use crate::runtime::panic;
 use crate::runtime::shared::{ExecutionInfo, Shared};
 use crate::runtime::signal::InvocationSignal;
 use crate::runtime::undo::Undo;
-use crate::store::{CheckpointStore, Execution, Lease, Store, StoreError, refuse_sealed};
+use crate::store::{
+    CheckpointStore, Execution, ExecutionStatus, Lease, Store, StoreError, StoreErrorKind,
+    refuse_sealed,
+};
 use crate::{Clock, SystemClock, Timestamp};
 
 /// Runs the handler of an execution once from the top, for backends that start invocations themselves. Within a
@@ -159,7 +163,10 @@ impl Running {
         let cx = Context::root(Arc::clone(&self.shared));
         let handler = run_handler::<H, S>(&cx, state, &self.execution);
         let handler = Box::pin(cx.traced(handler));
-        self.driver.run(handler).await
+        let _running = self.shared.metrics.running();
+        let ended = self.driver.run(handler).await;
+        count_end(&self.shared.metrics, &ended);
+        ended
     }
 
     /// Returns the counts and warnings of the invocation.
@@ -177,6 +184,19 @@ impl Running {
     pub(crate) fn drift(&self) -> Vec<Drift> {
         self.shared.lock().engine.drift()
     }
+}
+
+fn count_end(metrics: &InvocationMetrics, ended: &Result<Ended, StoreError>) {
+    let status = match ended {
+        Ok(Ended::Succeeded(_)) => ExecutionStatus::Succeeded,
+        Ok(Ended::Failed(_)) => ExecutionStatus::Failed,
+        Ok(Ended::Cancelled(_)) => ExecutionStatus::Cancelled,
+        Ok(Ended::Continued(_)) => ExecutionStatus::Continued,
+        Ok(Ended::Blocked(_)) => return metrics.execution_blocked(),
+        Err(error) if error.kind() == StoreErrorKind::FenceLost => return metrics.lease_lost(),
+        Ok(Ended::Suspended { .. }) | Err(_) => return,
+    };
+    metrics.execution_ended(status.as_str());
 }
 
 async fn run_handler<H, S>(cx: &Context, state: &S, execution: &Execution) -> Returned

@@ -23,6 +23,7 @@ pub(crate) use runner::{Outcome, Runner, outcome};
 #[cfg(feature = "testing")]
 pub(crate) use stepper::{Conditions, Invocations};
 
+use crate::metrics;
 use crate::model::json::Exact;
 use crate::model::payload::Payload;
 use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
@@ -156,9 +157,12 @@ where
             .map_err(|error: crate::InvalidExecutionId| RunError::Usage(error.to_string()))?;
         let new = self.new_execution(id.clone())?;
         let store = open_store(self.store, self.open).await?;
-        if let Started::Existing(execution) = store.start(new.clone()).await? {
-            refuse_sealed(&execution, &[])?;
-            check_same(&execution, &new, H::manifest().was)?;
+        match store.start(new.clone()).await? {
+            Started::Created(_) => metrics::execution_started(H::NAME),
+            Started::Existing(execution) => {
+                refuse_sealed(&execution, &[])?;
+                check_same(&execution, &new, H::manifest().was)?;
+            }
         }
         let durability = store.capabilities().durability;
         tracing::info!(execution = %id, handler = H::NAME, %durability, "execution started");

@@ -10,6 +10,7 @@ use super::RunError;
 use super::children::blocked_child;
 use super::invocation::Invocation;
 use super::report::Tally;
+use crate::metrics;
 use crate::model::payload::Payload;
 use crate::runtime::children::Awaited;
 use crate::runtime::children::Children;
@@ -42,7 +43,10 @@ where
         loop {
             let now = self.settings.clock.now();
             let lease = match self.store.claim(&id, now, self.settings.lease).await {
-                Ok(lease) => lease,
+                Ok(lease) => {
+                    metrics::claimed(&lease.execution.handler, lease.was_interrupted);
+                    lease
+                }
                 // It has ended, or was continued by another execution.
                 Err(error) if error.kind() == StoreErrorKind::Conflict => {
                     match outcome(&self.store.get(&id).await?) {

@@ -9,6 +9,7 @@ use tracing::Span;
 
 use crate::Timestamp;
 use crate::engine::{Decision, OpIndex, Outcome, RunKey};
+use crate::metrics::{AttemptOutcome, Stopwatch};
 use crate::model::error::OperationError;
 use crate::model::fingerprint::Input;
 use crate::model::payload::Payload;
@@ -132,6 +133,25 @@ impl<'a> Operation<'a> {
             kind: record.kind,
             path: engine.path(self.op),
             attempt: record.attempt,
+        }
+    }
+
+    /// Kind of the operation, as the value of a label.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.lock().engine.record(self.op).kind.as_str()
+    }
+
+    /// Records the duration of a body.
+    pub(crate) fn body_ended(&self, watch: Stopwatch) {
+        if cfg!(feature = "metrics") {
+            self.shared().metrics.body_ended(self.kind(), watch);
+        }
+    }
+
+    /// Counts the end of an attempt.
+    pub(crate) fn attempt_ended(&self, outcome: AttemptOutcome) {
+        if cfg!(feature = "metrics") {
+            self.shared().metrics.attempt_ended(self.kind(), outcome);
         }
     }
 

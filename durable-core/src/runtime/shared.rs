@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 #[cfg(feature = "testing")]
 use crate::engine::Drift;
 use crate::engine::{Engine, OpIndex};
+use crate::metrics::InvocationMetrics;
 use crate::model::site::Site;
 use crate::runtime::body_waker::BodyWaker;
 use crate::runtime::children::{Awaited, Children};
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) info: ExecutionInfo,
     /// Notifies bodies when the execution is to be cancelled.
     pub(crate) cancelled: Arc<CancelSignal>,
+    pub(crate) metrics: InvocationMetrics,
     /// Means to run invoked executions, if they run in this process.
     pub(crate) children: Option<Children>,
 }
@@ -113,6 +115,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             cancelled: Arc::default(),
+            metrics: InvocationMetrics::new(&info.handler),
             children,
             state: Mutex::new(State {
                 engine,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{CatchUp, InvalidSchedule, Overlap, Schedule};
+use crate::metrics;
 use crate::store::cancel_chain;
 use crate::store::{Firing, NewExecution, ScheduleEntry, Store, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
@@ -45,7 +46,11 @@ async fn fire(store: &dyn Store, entry: &ScheduleEntry, now: Timestamp) -> Resul
             }
         }
     }
+    let started = firing.start.len();
     if store.fire(firing).await? {
+        for _ in 0..started {
+            metrics::execution_started(&entry.handler);
+        }
         tracing::info!(schedule = %entry.name, "fired the schedule");
     }
     Ok(())

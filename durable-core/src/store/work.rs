@@ -143,6 +143,8 @@ pub struct QueueState {
     pub queue: Queue,
     /// Number of executions that have not been claimed yet.
     pub waiting: u64,
+    /// When the execution that has waited longest became due.
+    pub oldest: Option<Timestamp>,
     /// Number of executions that have been claimed and have not ended.
     pub running: u64,
 }

@@ -101,8 +101,10 @@ impl Handlers {
         Ok(())
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&dyn AnyHandler> {
-        self.by_name.get(name).map(|handler| &**handler)
+    /// Returns the handler that has or had this name, with the name.
+    pub(super) fn get(&self, name: &str) -> Option<(&'static str, &dyn AnyHandler)> {
+        let (name, handler) = self.by_name.get_key_value(name)?;
+        Some((name, &**handler))
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {

@@ -5,6 +5,7 @@ mod error;
 mod failures;
 mod handlers;
 mod release;
+mod sample;
 mod serve;
 
 use std::collections::HashSet;
@@ -69,6 +70,7 @@ pub struct Worker<S = ()> {
     concurrency: usize,
     grace: Duration,
     max_crashes: u32,
+    sample_queues: bool,
     build: String,
 }
 
@@ -84,6 +86,7 @@ impl Worker {
             concurrency: CONCURRENCY,
             grace: GRACE,
             max_crashes: 10,
+            sample_queues: true,
             build: String::new(),
         }
     }
@@ -101,6 +104,7 @@ impl<S> Worker<S> {
             concurrency: self.concurrency,
             grace: self.grace,
             max_crashes: self.max_crashes,
+            sample_queues: self.sample_queues,
             build: self.build,
         }
     }
@@ -150,6 +154,14 @@ impl<S> Worker<S> {
     /// with another name are tried again.
     pub fn build(mut self, name: impl Into<String>) -> Self {
         self.build = name.into();
+        self
+    }
+
+    /// Sets whether the worker reads the queues it serves every 10 s and records their depth and the age of the oldest
+    /// execution as metrics. The default is `true`. Without an installed recorder, nothing is read.
+    #[cfg(feature = "metrics")]
+    pub fn sample_queues(mut self, on: bool) -> Self {
+        self.sample_queues = on;
         self
     }
 
@@ -225,6 +237,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             concurrency: self.concurrency,
             grace: self.grace,
             max_crashes: self.max_crashes,
+            sample_queues: self.sample_queues,
             failures: Default::default(),
         };
         Arc::new(service).run(stop, abort).await

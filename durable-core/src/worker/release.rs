@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::failures::delay;
 use super::serve::Service;
+use crate::metrics;
 use crate::store::{Batch, ExecutionUpdate, Fence, StoreError, StoreErrorKind};
 
 /// Number of attempts to release a lease before it is left to expire.
@@ -11,14 +12,14 @@ const RELEASE_ATTEMPTS: u32 = 8;
 
 impl Service {
     /// Handles an error of the store in the middle of an invocation.
-    pub(super) async fn store_failed(&self, fence: &Fence, error: StoreError) {
+    pub(super) async fn store_failed(&self, fence: &Fence, handler: &str, error: StoreError) {
         match error.kind() {
             StoreErrorKind::FenceLost => {
                 tracing::warn!(execution = %fence.execution, "another worker took the execution over");
             }
             // The error would recur.
             StoreErrorKind::Corrupt | StoreErrorKind::TooLarge | StoreErrorKind::TooNew => {
-                self.block(fence, error.to_string()).await;
+                self.block(fence, handler, error.to_string()).await;
             }
             _ => {
                 tracing::warn!(execution = %fence.execution, %error, "the store failed during the invocation, which is tried again");
@@ -28,9 +29,11 @@ impl Service {
     }
 
     /// Blocks an execution that cannot run.
-    pub(super) async fn block(&self, fence: &Fence, report: String) {
+    pub(super) async fn block(&self, fence: &Fence, handler: &str, report: String) {
         tracing::error!(execution = %fence.execution, report, "blocked");
-        self.release(fence, ExecutionUpdate::Block { report }).await;
+        if self.release(fence, ExecutionUpdate::Block { report }).await {
+            metrics::execution_blocked(handler);
+        }
     }
 
     /// Suspends an execution until its retry delay is over.
@@ -41,13 +44,14 @@ impl Service {
             .await;
     }
 
-    /// Releases the lease. If the store keeps failing, leaves the lease to expire.
-    async fn release(&self, fence: &Fence, update: ExecutionUpdate) {
+    /// Releases the lease and returns whether the store accepted `update`. If the store keeps failing, leaves the
+    /// lease to expire.
+    async fn release(&self, fence: &Fence, update: ExecutionUpdate) -> bool {
         let batch = Batch::release(update);
         for attempt in 1..=RELEASE_ATTEMPTS {
             match self.store.checkpoint(fence, Arc::clone(&batch)).await {
-                Ok(_) => return,
-                Err(error) if error.kind() == StoreErrorKind::FenceLost => return,
+                Ok(_) => return true,
+                Err(error) if error.kind() == StoreErrorKind::FenceLost => return false,
                 Err(error) => {
                     tracing::warn!(execution = %fence.execution, %error, "cannot release the lease, retrying");
                     self.settings.clock.sleep(delay(attempt)).await;
@@ -55,6 +59,7 @@ impl Service {
             }
         }
         tracing::error!(execution = %fence.execution, "the lease was not released: the execution resumes after it expires");
+        false
     }
 }
 

@@ -13,7 +13,9 @@ use super::WorkerError;
 use super::failures::{Failures, delay};
 use super::handlers::Handlers;
 use super::release::crash_report;
+use super::sample::Sampler;
 use crate::Timestamp;
+use crate::metrics;
 use crate::run::RunError;
 use crate::runtime::driver::Ended;
 use crate::runtime::panic;
@@ -37,6 +39,7 @@ pub(super) struct Service {
     pub(super) concurrency: usize,
     pub(super) grace: Duration,
     pub(super) max_crashes: u32,
+    pub(super) sample_queues: bool,
     pub(super) failures: Failures,
 }
 
@@ -64,6 +67,8 @@ impl Service {
         let durability = self.store.capabilities().durability;
         let handlers: Vec<_> = self.handlers.names().collect();
         tracing::info!(?handlers, concurrency = self.concurrency, %durability, "worker started");
+        metrics::describe();
+        let _sampler = Sampler::start(&self);
         let mut running = JoinSet::new();
         let ended = {
             let mut stop = pin!(stop);
@@ -168,6 +173,7 @@ impl Service {
         let more = claimed.leases.len() == room;
         let wait = self.idle_time(&claimed, state, now);
         for lease in claimed.leases {
+            metrics::claimed(&lease.execution.handler, lease.was_interrupted);
             running.spawn(Arc::clone(self).execute(lease));
         }
         Ok(if more { ABANDONED_INTERVAL } else { wait })
@@ -214,9 +220,10 @@ impl Service {
             tracing::warn!(execution = %id, "took over from a process that is gone");
         }
         if crashes >= self.max_crashes {
-            return self.block(&fence, crash_report(crashes)).await;
+            let report = crash_report(crashes);
+            return self.block(&fence, &lease.execution.handler, report).await;
         }
-        let Some(handler) = self.handlers.get(&lease.execution.handler) else {
+        let Some((name, handler)) = self.handlers.get(&lease.execution.handler) else {
             return self.retry_later(&fence).await;
         };
         let (store, settings) = (Arc::clone(&self.store), self.settings.clone());
@@ -232,11 +239,13 @@ impl Service {
                 self.failures.forget(&id);
                 log_end(&fence, &ended);
             }
-            Ok(Err(RunError::Store(error))) => self.store_failed(&fence, error).await,
-            Ok(Err(error)) => self.block(&fence, error.to_string()).await,
+            Ok(Err(RunError::Store(error))) => {
+                self.store_failed(&fence, name, error).await;
+            }
+            Ok(Err(error)) => self.block(&fence, name, error.to_string()).await,
             Err(message) => {
                 let report = format!("the engine panicked while it ran the execution: {message}");
-                self.block(&fence, report).await;
+                self.block(&fence, name, report).await;
             }
         }
     }

@@ -112,10 +112,11 @@ impl Work for States {
 
     async fn run(&self, conn: &Conn, _: &mut Attempt<'_>) -> Result<Vec<QueueState>, Fault> {
         let select = "SELECT coalesce(q.name, c.queue), q.concurrency, q.per_key, q.starts, q.per, coalesce(q.paused, \
-                      false), coalesce(c.waiting, 0), coalesce(c.running, 0) FROM @.queues q FULL JOIN (SELECT queue, \
-                      (sum(waiting))::int8 AS waiting, (sum(running))::int8 AS running FROM (SELECT queue, 1 AS waiting, \
-                      0 AS running FROM @.executions WHERE enqueued IS NOT NULL UNION ALL SELECT queue, 1, 0 FROM \
-                      @.executions WHERE held IS NOT NULL UNION ALL SELECT queue, 0, 1 FROM @.executions WHERE admitted) \
+                      false), coalesce(c.waiting, 0), coalesce(c.running, 0), c.oldest FROM @.queues q FULL JOIN (SELECT queue, \
+                      (sum(waiting))::int8 AS waiting, (sum(running))::int8 AS running, min(due) AS oldest FROM (SELECT queue, 1 \
+                      AS waiting, 0 AS running, enqueued AS due FROM @.executions WHERE enqueued IS NOT NULL UNION ALL \
+                      SELECT queue, 1, 0, held FROM @.executions WHERE held IS NOT NULL UNION ALL SELECT queue, 0, 1, \
+                      NULL::int8 FROM @.executions WHERE admitted) \
                       AS each GROUP BY queue) AS c ON c.queue = q.name ORDER BY 1";
         let mut states = Vec::new();
         for row in conn.query(select, &[]).await? {
@@ -123,6 +124,9 @@ impl Work for States {
                 queue: queue(&row)?,
                 waiting: row.try_get::<_, i64>(6)?.unsigned_abs(),
                 running: row.try_get::<_, i64>(7)?.unsigned_abs(),
+                oldest: row
+                    .try_get::<_, Option<i64>>(8)?
+                    .map(Timestamp::from_millis),
             });
         }
         Ok(states)

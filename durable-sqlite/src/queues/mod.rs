@@ -96,20 +96,24 @@ pub(crate) fn states(conn: &Connection) -> Result<Vec<QueueState>, Fault> {
     let names = names.query_map([], |row| row.get::<_, String>(0))?;
     let count = "SELECT (SELECT count(*) FROM executions WHERE enqueued IS NOT NULL AND queue = ?1) + (SELECT count(*) \
                  FROM executions WHERE held IS NOT NULL AND queue = ?1), (SELECT count(*) FROM executions WHERE \
-                 admitted = 1 AND queue = ?1)";
+                 admitted = 1 AND queue = ?1), (SELECT min(due) FROM (SELECT min(enqueued) AS due FROM executions WHERE \
+                 enqueued IS NOT NULL AND queue = ?1 UNION ALL SELECT min(held) FROM executions WHERE held IS NOT NULL \
+                 AND queue = ?1))";
     let mut count = conn.prepare_cached(count)?;
     let mut states = Vec::new();
     for name in names {
         let name = name?;
-        let (waiting, running) = count.query_row([&name], |row| {
+        let (waiting, running, oldest) = count.query_row([&name], |row| {
             Ok((
                 row.get::<_, i64>(0)?.unsigned_abs(),
                 row.get::<_, i64>(1)?.unsigned_abs(),
+                row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
             ))
         })?;
         states.push(QueueState {
             queue: get(conn, &name)?,
             waiting,
+            oldest,
             running,
         });
     }

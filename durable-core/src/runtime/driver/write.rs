@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::idle::Idle;
 use super::{Driver, Event};
+use crate::metrics::{InvocationMetrics, Stopwatch};
 use crate::store::{Ack, Batch, ExecutionUpdate, StoreError, StoreErrorKind};
 use crate::{BoxFuture, Timestamp};
 
@@ -130,18 +131,22 @@ impl Driver {
         let (store, fence) = (Arc::clone(&self.store), self.fence.clone());
         let (shared, sent) = (Arc::clone(&self.shared), Arc::clone(&batch));
         let done = Box::pin(async move {
-            let mut delay = Duration::from_millis(50);
-            for _ in 1..WRITE_ATTEMPTS {
+            let (mut delay, mut left) = (Duration::from_millis(50), WRITE_ATTEMPTS - 1);
+            let watch = Stopwatch::start();
+            loop {
                 match store.checkpoint(&fence, Arc::clone(&sent)).await {
-                    Err(error) if error.kind() == StoreErrorKind::Unavailable => {
+                    Err(error) if error.kind() == StoreErrorKind::Unavailable && left > 0 => {
                         tracing::warn!(execution = %fence.execution, %error, "checkpoint failed, trying again");
                         shared.clock.sleep(delay).await;
-                        delay *= 2;
+                        (delay, left) = (delay * 2, left - 1);
                     }
-                    settled => return settled,
+                    Ok(ack) => {
+                        count(&shared.metrics, &sent, watch);
+                        return Ok(ack);
+                    }
+                    Err(error) => return Err(error),
                 }
             }
-            store.checkpoint(&fence, sent).await
         });
         Write { batch, done }
     }
@@ -164,5 +169,16 @@ impl Driver {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Records the metrics of an acknowledged checkpoint.
+fn count(metrics: &InvocationMetrics, batch: &Batch, watch: Stopwatch) {
+    metrics.checkpoint_written(batch.records.len(), watch);
+    for child in &batch.children {
+        metrics.execution_started(&child.handler);
+    }
+    if let Some(ExecutionUpdate::Continue { next }) = &batch.execution {
+        metrics.execution_started(&next.handler);
     }
 }

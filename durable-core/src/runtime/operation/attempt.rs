@@ -5,6 +5,7 @@ use super::bound_codec::BoundCodec;
 use super::{Options, returned};
 use crate::Retry;
 use crate::engine::{Begin, Conditions};
+use crate::metrics::AttemptOutcome;
 use crate::model::error::ErrorKind;
 use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
 use crate::runtime::registered::Operation;
@@ -57,7 +58,15 @@ pub(super) async fn begin(
     conditions: Conditions,
 ) -> Result<(), Failure> {
     let now = operation.now();
-    let begin = operation.lock().engine.begin(operation.op, conditions, now);
+    let (begin, interrupted) = {
+        let engine = &mut operation.lock().engine;
+        let before = engine.counts().interrupted;
+        let begin = engine.begin(operation.op, conditions, now);
+        (begin, engine.counts().interrupted > before)
+    };
+    if interrupted {
+        operation.shared().metrics.interrupted(operation.kind());
+    }
     match begin {
         Begin::NextInvocation => operation.next_invocation().await,
         Begin::Never(total) => Err(Failure::of_engine(
@@ -99,7 +108,10 @@ pub(super) fn settle<T, C>(
     attempt: Attempt<T>,
 ) {
     match attempt.outcome.and_then(|value| codec.encode(&value)) {
-        Ok(payload) => operation.succeed(payload, std::any::type_name::<T>()),
+        Ok(payload) => {
+            operation.attempt_ended(AttemptOutcome::Succeeded);
+            operation.succeed(payload, std::any::type_name::<T>());
+        }
         Err(failure) => settle_failure(operation, failure, &attempt.retry),
     }
 }
@@ -115,8 +127,16 @@ pub(super) fn settle_failure(operation: &Operation<'_>, failure: Failure, retry:
         None
     };
     let error = failure.into_record(state.engine.path(op), attempt);
-    match delay {
-        Some(delay) => state.engine.retry(op, error, delay, now),
-        None => state.engine.fail(op, error, now),
-    }
+    let outcome = match delay {
+        Some(delay) => {
+            state.engine.retry(op, error, delay, now);
+            AttemptOutcome::Retried
+        }
+        None => {
+            state.engine.fail(op, error, now);
+            AttemptOutcome::Failed
+        }
+    };
+    drop(state);
+    operation.attempt_ended(outcome);
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::attempt::{Attempt, attempt, settle_failure};
 use super::bound_codec::BoundCodec;
 use super::{Options, StepInfo};
+use crate::metrics::AttemptOutcome;
 use crate::model::codec::Codec;
 use crate::model::error::StepError;
 use crate::model::fingerprint::Input;
@@ -211,7 +212,10 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
             return;
         };
         match attempt.outcome.and_then(|value| self.codec.encode(&value)) {
-            Ok(payload) => operation.succeed(payload, std::any::type_name::<T>()),
+            Ok(payload) => {
+                operation.attempt_ended(AttemptOutcome::Succeeded);
+                operation.succeed(payload, std::any::type_name::<T>());
+            }
             Err(failure) => settle_failure(operation, failure, &attempt.retry),
         }
     }

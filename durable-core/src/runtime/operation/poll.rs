@@ -7,6 +7,7 @@ use super::attempt::{Attempt, attempt, attempted, settle_failure};
 use super::bound_codec::BoundCodec;
 use super::option_values::Every;
 use super::{Options, StepInfo};
+use crate::metrics::AttemptOutcome;
 use crate::model::codec::Codec;
 use crate::model::error::{ErrorKind, PollError};
 use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
@@ -133,7 +134,8 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
         };
         match encoded {
             Ok(EncodedCheck::Value(payload)) => {
-                self.operation.succeed(payload, std::any::type_name::<T>())
+                self.operation.attempt_ended(AttemptOutcome::Succeeded);
+                self.operation.succeed(payload, std::any::type_name::<T>());
             }
             Ok(EncodedCheck::State(state)) => self.repeat(state, pace),
             Err(failure) => settle_failure(&self.operation, failure, &attempt.retry),
@@ -161,6 +163,7 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
                 ),
             )
         } else {
+            self.operation.attempt_ended(AttemptOutcome::Pending);
             let mut locked = self.operation.lock();
             let state_type = std::any::type_name::<S>();
             return locked

@@ -5,6 +5,7 @@ use super::attempt::begin;
 use super::body::{self, Ended, StepInfo};
 use super::bound_codec::BoundCodec;
 use crate::engine::Conditions;
+use crate::metrics::AttemptOutcome;
 use crate::model::codec::Codec;
 use crate::model::error::OperationError;
 use crate::runtime::failure::Failure;
@@ -55,7 +56,10 @@ impl<T, C> RecordOp<'_, T, C> {
     /// Records the value and returns the recorded one.
     pub async fn record(&mut self, value: T) -> T {
         match self.codec.encode(&value) {
-            Ok(payload) => self.operation.succeed(payload, std::any::type_name::<T>()),
+            Ok(payload) => {
+                self.operation.attempt_ended(AttemptOutcome::Succeeded);
+                self.operation.succeed(payload, std::any::type_name::<T>());
+            }
             Err(failure) => return self.fail(failure).await,
         }
         self.settled().await
@@ -63,6 +67,7 @@ impl<T, C> RecordOp<'_, T, C> {
 
     /// Records the failure first, so that no replay computes a value after undo bodies have run.
     async fn fail(&mut self, failure: Failure) -> T {
+        self.operation.attempt_ended(AttemptOutcome::Failed);
         let (error, now) = (self.operation.describe(failure, 1), self.operation.now());
         self.operation
             .lock()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::executions::Executions;
-use crate::store::{Change, Firing, QueueState, ScheduleEntry, StoreError};
+use crate::store::{Change, Execution, Firing, QueueState, ScheduleEntry, StoreError};
 use crate::{ExecutionId, Timestamp};
 
 impl Executions {
@@ -21,9 +21,17 @@ impl Executions {
             });
             matching.count() as u64
         };
+        let oldest = |name: &str| {
+            let waiting = entries().filter(|execution| {
+                let place = execution.queue.as_ref();
+                place.is_some_and(|place| place.queue == name) && execution.waits_in_queue()
+            });
+            waiting.filter_map(Execution::due_at).min()
+        };
         let state = |name: &String| QueueState {
             queue: self.queues.get(name),
             waiting: count(name, false),
+            oldest: oldest(name),
             running: count(name, true),
         };
         names.into_iter().map(state).collect()

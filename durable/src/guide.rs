@@ -8,6 +8,7 @@
 //! | [`upgrades`] | changing code while executions are in progress |
 //! | [`guarantees`] | what holds after a crash, a power failure or a deploy |
 //! | [`workers`] | many executions: workers, clients, queues, schedules |
+//! | [`observability`] | metrics |
 //! | [`postgres`] | many machines on one PostgreSQL database |
 //! | [`lambda`] | AWS Lambda durable functions |
 //! | [`local_lambda`] | AWS Lambda on your machine |
@@ -40,6 +41,9 @@ pub mod local_lambda {}
 
 #[doc = include_str!("../docs/migration.md")]
 pub mod migration {}
+
+#[doc = include_str!("../docs/observability.md")]
+pub mod observability {}
 
 #[cfg(any(not(doctest), feature = "postgres"))]
 #[doc = include_str!("../docs/postgres.md")]

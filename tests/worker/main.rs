@@ -5,6 +5,7 @@ mod chaos;
 mod clock;
 mod faults;
 mod inputs;
+mod metrics;
 mod operators;
 mod resilience;
 mod sigterm;

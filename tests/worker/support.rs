@@ -79,6 +79,7 @@ pub(crate) struct Faulty {
     pub(crate) kind: StoreErrorKind,
     /// Number of claims so far.
     pub(crate) calls: AtomicU32,
+    pub(crate) queue_reads: AtomicU32,
 }
 
 impl Faulty {
@@ -89,6 +90,7 @@ impl Faulty {
             checkpoints: checkpoints.into(),
             kind: StoreErrorKind::Unavailable,
             calls: AtomicU32::new(0),
+            queue_reads: AtomicU32::new(0),
         }
     }
 
@@ -155,7 +157,12 @@ impl MessageStore for Faulty {
 }
 
 impl QueueStore for Faulty {
-    forward_store!(store: queues, put_queue, remove_queue);
+    forward_store!(store: put_queue, remove_queue);
+
+    fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {
+        self.queue_reads.fetch_add(1, Ordering::SeqCst);
+        self.store.queues()
+    }
 }
 
 impl ScheduleStore for Faulty {

@@ -19,6 +19,10 @@ use durable::prelude::BoxError;
 
 #[derive(Parser)]
 struct Arguments {
+    /// Install a recorder for Prometheus, to measure the cost of metrics.
+    #[cfg(feature = "metrics")]
+    #[arg(long)]
+    metrics: bool,
     #[command(subcommand)]
     workload: Workload,
 }
@@ -104,7 +108,12 @@ fn main() -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    match Arguments::parse().workload {
+    let arguments = Arguments::parse();
+    #[cfg(feature = "metrics")]
+    if arguments.metrics {
+        metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder()?;
+    }
+    match arguments.workload {
         Workload::Replay { n } => runtime.block_on(replay::measure(n)),
         Workload::Sequential { store, n } => runtime.block_on(sequential::measure(&store, n)),
         Workload::Many {

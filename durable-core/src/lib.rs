@@ -73,6 +73,7 @@ pub use model::record::{Completion, Kind, Record, Status};
 pub use model::retry::{Backoff, Retry};
 pub use model::site::{Manifest, Repeat, Site};
 pub use model::time::{BoxFuture, Clock, SystemClock, Timestamp};
+pub use model::trace::{InvalidTraceParent, TraceParent};
 pub use model::units::Units;
 #[cfg(feature = "tracing-subscriber")]
 pub use replay::ReplayFilter;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use durable_core::error::OperationError;
 use durable_core::store::{Execution, StoreError, StoreErrorKind};
-use durable_core::{Occurrence, OperationId, Record, Timestamp};
+use durable_core::{Occurrence, OperationId, Record, Timestamp, TraceParent};
 
 use crate::checksums;
 use crate::connection::{Param, params, values};
@@ -206,12 +206,12 @@ impl<'a> Records<'a> {
 /// Inserts executions whose ids do not exist yet; returns the keys of those inserted.
 pub(crate) const START: &str = "INSERT INTO @.executions (key, id, handler, status, input_codec, input, \
     input_checksum, created_at, updated_at, parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, \
-    admitted, due, enqueued, input_type) SELECT key, id, handler, status, input_codec, input, checksum, created_at, created_at, \
-    parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type \
+    admitted, due, enqueued, input_type, trace) SELECT key, id, handler, status, input_codec, input, checksum, created_at, created_at, \
+    parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type, trace \
     FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int4[], $8::int8[], \
     $9::text[], $10::int8[], $11::bytea[], $12::int8[], $13::text[], $14::text[], $15::int4[], $16::bool[], \
-    $17::int8[], $18::int8[], $19::text[]) AS new (key, id, handler, status, input_codec, input, checksum, created_at, parent, \
-    parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type) ORDER BY id \
+    $17::int8[], $18::int8[], $19::text[], $20::text[]) AS new (key, id, handler, status, input_codec, input, checksum, created_at, parent, \
+    parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type, trace) ORDER BY id \
     ON CONFLICT DO NOTHING RETURNING key";
 
 /// Columns of executions that are started together.
@@ -236,6 +236,7 @@ pub(crate) struct Starts<'a> {
     due: Vec<Option<i64>>,
     enqueued: Vec<Option<i64>>,
     input_type: Vec<Option<Cow<'a, str>>>,
+    trace: Vec<Option<&'a str>>,
 }
 
 impl<'a> Starts<'a> {
@@ -267,16 +268,19 @@ impl<'a> Starts<'a> {
         self.enqueued.push(enqueued);
         let input_type = execution.input_type.as_deref();
         self.input_type.push(input_type.map(stored));
+        self.trace
+            .push(execution.trace.as_ref().map(TraceParent::as_str));
     }
 
-    pub(crate) fn params(&self) -> [Param<'_>; 19] {
-        let all: &[Param<'_>; 19] = params![
+    pub(crate) fn params(&self) -> [Param<'_>; 20] {
+        let all: &[Param<'_>; 20] = params![
             self.key => INT8_ARRAY, self.id => TEXT_ARRAY, self.handler => TEXT_ARRAY, self.status => TEXT_ARRAY,
             self.input_codec => TEXT_ARRAY, self.input => BYTEA_ARRAY, self.checksum => INT4_ARRAY,
             self.created_at => INT8_ARRAY, self.parent => TEXT_ARRAY, self.parent_seq => INT8_ARRAY,
             self.parent_operation => BYTEA_ARRAY, self.start_at => INT8_ARRAY, self.queue => TEXT_ARRAY,
             self.queue_key => TEXT_ARRAY, self.priority => INT4_ARRAY, self.admitted => BOOL_ARRAY,
             self.due => INT8_ARRAY, self.enqueued => INT8_ARRAY, self.input_type => TEXT_ARRAY,
+            self.trace => TEXT_ARRAY,
         ];
         all.clone()
     }

@@ -10,6 +10,7 @@ use durable_core::store::{
 };
 use durable_core::{
     ExecutionId, Fingerprint, Kind, Occurrence, OperationId, Payload, Record, Status, Timestamp,
+    TraceParent,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
@@ -53,7 +54,7 @@ macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, input_checksum, output_codec, output, output_checksum, error, \
          report, created_at, updated_at, wake_at, parent, parent_seq, parent_operation, next, changes, cancel, \
-         start_at, queue, queue_key, priority, admitted, paused, fence, crashes, input_type"
+         start_at, queue, queue_key, priority, admitted, paused, fence, crashes, input_type, trace"
     };
 }
 pub(crate) use execution_columns;
@@ -129,6 +130,7 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
         start_at: optional_timestamp(row, 21, "start_at")?,
         queue: queue_entry(row, [22, 23, 24])?,
         input_type: optional_text(row, 29, "input_type")?.map(Cow::Owned),
+        trace: optional_text(row, 30, "trace")?.and_then(|trace| TraceParent::from_header(&trace)),
         ..NewExecution::new(
             word(row, 1, "id", |id| id.parse().ok())?,
             text(row, 2, "handler")?,

@@ -7,7 +7,7 @@ use durable_core::error::OperationError;
 use durable_core::store::{
     Execution, ExecutionStatus, NewExecution, Parent, QueueEntry, ScheduleEntry,
 };
-use durable_core::{Kind, Occurrence, OperationId, Record, Status, Timestamp};
+use durable_core::{Kind, Occurrence, OperationId, Record, Status, Timestamp, TraceParent};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row};
 
@@ -65,7 +65,7 @@ macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, output_codec, output, error, report, created_at, updated_at, \
          wake_at, parent, parent_seq, parent_operation, next, changes, cancel, start_at, queue, queue_key, priority, \
-         admitted, paused, input_type, input_checksum, output_checksum, error_checksum, report_checksum"
+         admitted, paused, input_type, input_checksum, output_checksum, error_checksum, report_checksum, trace"
     };
 }
 pub(crate) use execution_columns;
@@ -221,13 +221,14 @@ pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
 
 /// Decodes the key and the execution in a row of `execution_columns`.
 pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
-    let row = &Cells::of(row, 30)?;
+    let row = &Cells::of(row, 31)?;
     let id = execution_id(row, 1, "id")?;
     let mut execution = Execution::queued(NewExecution {
         parent: parent(row, [13, 14, 15])?,
         start_at: optional(row, 19, "start_at", timestamp)?,
         queue: queue_entry(row, [20, 21, 22])?,
         input_type: optional(row, 25, "input_type", text)?.map(Cow::Owned),
+        trace: optional(row, 30, "trace", text)?.and_then(|trace| TraceParent::from_header(&trace)),
         ..NewExecution::new(
             id,
             text(row, 2, "handler")?,

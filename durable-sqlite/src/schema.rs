@@ -18,6 +18,7 @@ pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema4.sql"),
     include_str!("schema5.sql"),
     include_str!("schema7.sql"),
+    include_str!("schema8.sql"),
 ];
 
 /// Migrates the database to the newest version. Must run in a write transaction.

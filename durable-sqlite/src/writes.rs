@@ -5,7 +5,7 @@ use std::time::Duration;
 use durable_core::store::{
     Execution, ExecutionStatus, Fence, Lease, NewExecution, Started, StoreError, StoreErrorKind,
 };
-use durable_core::{ExecutionId, Timestamp};
+use durable_core::{ExecutionId, Timestamp, TraceParent};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::checksums;
@@ -42,8 +42,8 @@ pub(crate) fn insert(
 ) -> Result<(), Fault> {
     let insert = "INSERT INTO executions (id, handler, status, input_codec, input, created_at, updated_at, parent, \
                   parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, fence, \
-                  input_type, input_checksum) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19) \
+                  input_type, input_checksum, trace) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
                   ON CONFLICT (id) DO NOTHING";
     let (parent, entry) = (execution.parent.as_ref(), execution.queue.as_ref());
     let (due, enqueued) = rows::due(execution);
@@ -67,6 +67,7 @@ pub(crate) fn insert(
         fastrand::i64(0..1 << 40),
         execution.input_type.as_deref(),
         checksums::of_start(execution),
+        execution.trace.as_ref().map(TraceParent::as_str),
     ])?;
     session.notifier.note_due();
     Ok(())

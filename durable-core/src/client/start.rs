@@ -10,7 +10,7 @@ use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
 use crate::runtime::handler::Durable;
 use crate::runtime::handler::HandlerInput;
 use crate::store::{Execution, NewExecution, QueueEntry, Started, refuse_sealed};
-use crate::{BoxFuture, ExecutionId, InvalidExecutionId, Timestamp};
+use crate::{BoxFuture, ExecutionId, InvalidExecutionId, Timestamp, TraceParent};
 
 /// Execution to start, with its options. Created by [`Client::start`] and started by awaiting it.
 #[must_use = "nothing is started until this is awaited"]
@@ -22,6 +22,7 @@ pub struct Start<H> {
     queue: Option<QueueEntry>,
     key: Option<String>,
     priority: i32,
+    trace: Option<TraceParent>,
     handler: PhantomData<fn() -> H>,
 }
 
@@ -38,6 +39,7 @@ impl<H: Durable> Start<H> {
             queue: None,
             key: None,
             priority: 0,
+            trace: None,
             handler: PhantomData,
         }
     }
@@ -68,6 +70,13 @@ impl<H: Durable> Start<H> {
         self
     }
 
+    /// Sets the trace that its invocations continue, as the header `traceparent` of a request. An invalid header is
+    /// logged at level `DEBUG` and ignored. By default, the trace of the current span, with the feature `otel`.
+    pub fn trace(mut self, header: &str) -> Self {
+        self.trace = TraceParent::from_header(header);
+        self
+    }
+
     async fn send(self) -> Result<Handle<H>, RunError> {
         let usage = |error: InvalidExecutionId| RunError::Usage(error.to_string());
         let id: ExecutionId = self.id.parse().map_err(usage)?;
@@ -87,6 +96,7 @@ impl<H: Durable> Start<H> {
         let new = NewExecution {
             start_at: self.at,
             queue,
+            trace: self.trace,
             input_type: Some(std::any::type_name::<H::Input>().into()),
             ..NewExecution::new(id.clone(), H::NAME, input, self.client.clock.now())
         };
@@ -171,7 +181,8 @@ impl Client {
         self.start_known(new, &[]).await
     }
 
-    async fn start_known(&self, new: NewExecution, was: &[&str]) -> Result<Started, RunError> {
+    async fn start_known(&self, mut new: NewExecution, was: &[&str]) -> Result<Started, RunError> {
+        new.trace = new.trace.or_else(TraceParent::current);
         let started = self.store.start(new.clone()).await?;
         match &started {
             Started::Created(_) => metrics::execution_started(&new.handler),

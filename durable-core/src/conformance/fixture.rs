@@ -12,7 +12,7 @@ use crate::store::{
     Ack, Batch, CallbackId, Execution, ExecutionUpdate, Fence, Lease, NewExecution, Parent,
     StoreError,
 };
-use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
+use crate::{ExecutionId, Occurrence, OperationId, Timestamp, TraceParent};
 
 /// Lease duration that no case exceeds by accident.
 pub(super) const TTL: Duration = Duration::from_secs(60);
@@ -39,7 +39,11 @@ pub(super) fn json(data: impl Into<Bytes>) -> Payload {
 
 pub(super) fn new(name: &str) -> Result<NewExecution, Defect> {
     let input = json(r#"{"path":"a.csv"}"#);
-    Ok(NewExecution::new(id(name)?, "etl", input, NOW).with_input_type("app::Job"))
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    Ok(NewExecution {
+        trace: TraceParent::from_header(trace),
+        ..NewExecution::new(id(name)?, "etl", input, NOW).with_input_type("app::Job")
+    })
 }
 
 /// Returns the record of a step that succeeded with `value`.

@@ -13,4 +13,5 @@ pub(crate) mod retry;
 pub(crate) mod sealed_text;
 pub(crate) mod site;
 pub(crate) mod time;
+pub(crate) mod trace;
 pub(crate) mod units;

@@ -161,6 +161,9 @@ impl Running {
         let sites = H::manifest().sites;
         self.shared.lock().engine.runs_function(None, sites);
         let cx = Context::root(Arc::clone(&self.shared));
+        if let Some(trace) = &self.execution.trace {
+            trace.set_parent_of(cx.span());
+        }
         let handler = run_handler::<H, S>(&cx, state, &self.execution);
         let handler = Box::pin(cx.traced(handler));
         let _running = self.shared.metrics.running();

@@ -29,7 +29,7 @@ use crate::model::payload::Payload;
 use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
 use crate::runtime::settings::Settings;
 use crate::store::{Execution, IntoStore, NewExecution, OpenStore, Started, Store, refuse_sealed};
-use crate::{BoxFuture, Clock, ExecutionId};
+use crate::{BoxFuture, Clock, ExecutionId, TraceParent};
 
 /// Longest wait that keeps the handler in memory, by default.
 const SUSPEND_AFTER: Duration = Duration::from_secs(60);
@@ -183,7 +183,8 @@ where
             ))
         })?;
         let now = self.settings.clock.now();
-        let new = NewExecution::new(id, H::NAME, Payload::json(input), now);
+        let mut new = NewExecution::new(id, H::NAME, Payload::json(input), now);
+        new.trace = TraceParent::current();
         Ok(new.with_input_type(std::any::type_name::<H::Input>()))
     }
 }

@@ -7,7 +7,7 @@ use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::record::{Completion, Kind, Record};
 use crate::model::sealed_text;
-use crate::{ExecutionId, OperationId, Timestamp};
+use crate::{ExecutionId, OperationId, Timestamp, TraceParent};
 
 /// Status of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +105,8 @@ pub struct NewExecution {
     pub start_at: Option<Timestamp>,
     /// Queue it waits in before it first runs.
     pub queue: Option<QueueEntry>,
+    /// Position of its caller in a distributed trace, which its invocations continue.
+    pub trace: Option<TraceParent>,
 }
 
 impl NewExecution {
@@ -125,6 +127,7 @@ impl NewExecution {
             tenant: None,
             start_at: None,
             queue: None,
+            trace: None,
         }
     }
 
@@ -205,6 +208,8 @@ pub struct Execution {
     pub admitted: bool,
     /// Whether it is paused: it does not run until it is resumed.
     pub paused: bool,
+    /// Position of its caller in a distributed trace, which its invocations continue.
+    pub trace: Option<TraceParent>,
 }
 
 impl Execution {
@@ -230,6 +235,7 @@ impl Execution {
             queue: new.queue,
             admitted: false,
             paused: false,
+            trace: new.trace,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::engine::StopReason;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
+use crate::model::trace::TraceParent;
 use crate::runtime::context::Context;
 use crate::runtime::handler::Durable;
 use crate::runtime::handler::HandlerInput;
@@ -95,6 +96,7 @@ fn next_of<H: Durable>(
         .parse()
         .map_err(|error: crate::InvalidExecutionId| failed(error.to_string()))?;
     let input_type = std::any::type_name::<H::Input>();
-    let next = NewExecution::new(id, H::NAME, Payload::json(input), cx.now());
+    let mut next = NewExecution::new(id, H::NAME, Payload::json(input), cx.now());
+    next.trace = TraceParent::of(cx.span());
     Ok(next.with_input_type(input_type))
 }

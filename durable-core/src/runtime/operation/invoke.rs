@@ -8,7 +8,7 @@ use crate::model::error::{ErrorKind, InvokeError, OperationError};
 use crate::model::payload::Payload;
 use crate::runtime::registered::{Answer, Operation};
 use crate::store::{NewExecution, Parent};
-use crate::{BoxFuture, ExecutionId};
+use crate::{BoxFuture, ExecutionId, TraceParent};
 
 /// Options of an `invoke!`.
 #[derive(Debug)]
@@ -132,6 +132,7 @@ pub(crate) fn start_child<I, D: Codec<I>>(
     let mut child = NewExecution::new(id.clone(), handler, input, now);
     child.tenant = tenant;
     child.input_type = input_type.map(Into::into);
+    child.trace = TraceParent::of(operation.cx.span());
     let child = child.for_parent(Parent {
         execution: execution.clone(),
         seq,

@@ -1,0 +1,2 @@
+-- `traceparent` of the caller that started it.
+ALTER TABLE @.executions ADD COLUMN trace text;

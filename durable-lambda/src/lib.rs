@@ -34,5 +34,6 @@ mod setup;
 mod sign;
 mod store;
 mod wire;
+mod xray;
 
 pub use setup::{Function, function, run};

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use durable_core::store::Capabilities;
 use durable_core::{BoxError, Durable, Handler, IntoHandler, Timestamp};
-use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::client::Client;
 use crate::invocation::{InvocationError, respond};
 use crate::log::Log;
 use crate::store::capabilities;
 use crate::wire::Output;
+use crate::xray;
 
 /// The service's default quota of operations per execution.
 const MAX_OPERATIONS: u64 = 3000;
@@ -186,11 +187,7 @@ where
 {
     let LambdaEvent { payload, context } = event;
     let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
-    let span = tracing::info_span!(
-        "invocation",
-        request_id = %context.request_id,
-        tenant_id = context.tenant_id.as_deref(),
-    );
+    let span = invocation_span(&context);
     let deadline = Timestamp::from_millis(deadline);
     let response = respond::<H, S>(payload.get(), deadline, setup, state)
         .instrument(span)
@@ -202,11 +199,51 @@ where
     response
 }
 
+/// Creates the span of an invocation. Lambda's trace header is its parent.
+fn invocation_span(context: &Context) -> Span {
+    let span = tracing::info_span!(
+        "invocation",
+        request_id = %context.request_id,
+        tenant_id = context.tenant_id.as_deref(),
+    );
+    if let Some(parent) = xray::parent(context.xray_trace_id.as_deref()) {
+        parent.set_parent_of(&span);
+    }
+    span
+}
+
 impl From<InvocationError> for Diagnostic {
     fn from(error: InvocationError) -> Self {
         Self {
             error_type: error.kind.to_owned(),
             error_message: error.message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use durable_core::TraceParent;
+    use opentelemetry::trace::TracerProvider as _;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[test]
+    fn spans_of_an_invocation_continue_the_trace_of_its_header() {
+        let provider = SdkTracerProvider::builder().build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        let subscriber = tracing_subscriber::registry().with(layer);
+        let _installed = tracing::subscriber::set_default(subscriber);
+        let mut context = Context::default();
+        let header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
+        context.xray_trace_id = Some(header.to_owned());
+        let span = invocation_span(&context);
+        let execution = span.in_scope(|| tracing::info_span!("execution"));
+        for span in [&span, &execution] {
+            let position = TraceParent::of(span).unwrap();
+            assert_eq!(position.trace_id(), "5759e988bd862e3fe1be46a994272793");
         }
     }
 }

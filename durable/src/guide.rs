@@ -8,7 +8,7 @@
 //! | [`upgrades`] | changing code while executions are in progress |
 //! | [`guarantees`] | what holds after a crash, a power failure or a deploy |
 //! | [`workers`] | many executions: workers, clients, queues, schedules |
-//! | [`observability`] | metrics |
+//! | [`observability`] | metrics, and traces with OpenTelemetry |
 //! | [`postgres`] | many machines on one PostgreSQL database |
 //! | [`lambda`] | AWS Lambda durable functions |
 //! | [`local_lambda`] | AWS Lambda on your machine |

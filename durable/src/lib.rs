@@ -101,13 +101,14 @@
 //! | `aes-gcm` | `AesGcm`, encryption for a [`SealedStore`](store::SealedStore) |
 //! | `metrics` | metrics of workers through the facade `metrics` |
 //! | `msgpack` | the codec `MessagePack` |
+//! | `otel` | executions continue the trace of their caller, with `tracing-opentelemetry` |
 //! | `tracing` | `ReplayFilter`, which drops log lines of replayed code |
 //!
 //! # Guides
 //!
 //! [`guide`] has the guides: [determinism](guide::determinism), [values](guide::values), [testing](guide::testing),
 //! [upgrades](guide::upgrades), [guarantees](guide::guarantees), [workers](guide::workers),
-//! [metrics](guide::observability), [PostgreSQL](guide::postgres),
+//! [metrics and traces](guide::observability), [PostgreSQL](guide::postgres),
 //! [AWS Lambda](guide::lambda), [local Lambda](guide::local_lambda), [migration](guide::migration).
 
 #[cfg(any(doc, doctest))]

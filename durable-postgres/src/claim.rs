@@ -83,7 +83,7 @@ impl Work for ClaimFree {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let was: &str = row.try_get(30)?;
+        let was: &str = row.try_get("was")?;
         let (empty, blocked) = (was == "queued", was == "blocked");
         let stored = rows::existing(row, &session.location)?;
         if blocked {

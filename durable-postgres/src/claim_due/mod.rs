@@ -196,7 +196,7 @@ impl ClaimBatch {
             }
             Err(fault) => return Err(fault),
         };
-        let was: Option<&str> = row.try_get(30)?;
+        let was: Option<&str> = row.try_get("was")?;
         if was == Some("blocked") {
             let execution = &stored.execution;
             attempt

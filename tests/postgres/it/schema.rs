@@ -41,10 +41,10 @@ async fn refuses_tables_of_a_newer_release_and_leaves_them_unchanged() {
     let error = PostgresStore::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::TooNew, "{error}");
     let text = error.to_string();
-    for word in ["version 99", "up to 1", "newer release", "schema `durable`"] {
+    for word in ["version 99", "up to 2", "newer release", "schema `durable`"] {
         assert!(text.contains(word), "{word:?} is not in: {text}");
     }
-    sql(&url, "UPDATE durable.settings SET value = '1'").await;
+    sql(&url, "UPDATE durable.settings SET value = '2'").await;
     assert_eq!(
         open(&url)
             .await

@@ -250,3 +250,18 @@ async fn unknown_handlers_are_left_to_a_worker_that_knows_them() {
         other.stop().await;
     }
 }
+
+#[tokio::test]
+async fn the_trace_of_a_request_is_kept_and_garbage_is_ignored() {
+    let client = Client::new(MemoryStore::new());
+    let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for (id, given, kept) in [
+        ("a", header, Some(header)),
+        ("b", "00-0af7651916cd43dd8448eb211c80319c", None),
+    ] {
+        let handle = client.start(add, id, 1).trace(given).await.unwrap();
+        let execution = handle.describe().await.unwrap();
+        let trace = execution.trace.as_ref().map(|trace| trace.as_str());
+        assert_eq!(trace, kept);
+    }
+}

@@ -1,77 +1,20 @@
 //! Metrics of a worker, as a recorder sees them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod queues;
+mod recorded;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use durable::prelude::*;
-use durable::store::{
-    ExecutionStatus, MemoryStore, NewExecution, Queue, QueueEntry, QueueStore, StoreErrorKind,
-};
-use durable::{Client, Clock, Payload, SystemClock, Timestamp, Worker};
+use durable::store::{ExecutionStatus, MemoryStore, NewExecution, StoreErrorKind};
+use durable::{Client, Clock, Payload, SystemClock, Worker};
 use metrics::set_default_local_recorder;
-use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use metrics_util::debugging::DebuggingRecorder;
 use tokio::sync::Notify;
 
+use self::recorded::Recorded;
 use crate::support::{Faulty, Serving, status, until};
-
-/// Value of each metric by its name and labels, in the form `name{key=value,…}`.
-#[derive(Debug)]
-struct Recorded(BTreeMap<String, DebugValue>);
-
-impl Recorded {
-    /// Drains the recorder. Checks that every metric has a unit and a description, and only labels of few values.
-    fn by(recorder: &DebuggingRecorder) -> Self {
-        let allowed = ["handler", "status", "kind", "queue", "outcome"];
-        let mut values = BTreeMap::new();
-        for (key, unit, description, value) in recorder.snapshotter().snapshot().into_vec() {
-            let key = key.key();
-            assert!(
-                unit.is_some() && description.is_some(),
-                "{key} is described"
-            );
-            for label in key.labels() {
-                assert!(allowed.contains(&label.key()), "label of {key}");
-            }
-            let labels = key
-                .labels()
-                .map(|label| format!("{}={}", label.key(), label.value()));
-            let labels: Vec<_> = labels.collect();
-            values.insert(format!("{}{{{}}}", key.name(), labels.join(",")), value);
-        }
-        Self(values)
-    }
-
-    fn count(&self, key: &str) -> u64 {
-        match self.0.get(key) {
-            None => 0,
-            Some(DebugValue::Counter(count)) => *count,
-            Some(other) => panic!("{key} is not a counter: {other:?}"),
-        }
-    }
-
-    fn gauge(&self, key: &str) -> Option<f64> {
-        self.0.get(key).map(|value| match value {
-            DebugValue::Gauge(value) => value.into_inner(),
-            other => panic!("{key} is not a gauge: {other:?}"),
-        })
-    }
-
-    fn samples(&self, key: &str) -> Vec<f64> {
-        match self.0.get(key) {
-            None => Vec::new(),
-            Some(DebugValue::Histogram(values)) => values.iter().map(|v| v.into_inner()).collect(),
-            Some(other) => panic!("{key} is not a histogram: {other:?}"),
-        }
-    }
-
-    fn names(&self) -> BTreeSet<&str> {
-        self.0
-            .keys()
-            .filter_map(|key| key.split('{').next())
-            .collect()
-    }
-}
 
 #[derive(Default)]
 struct App {
@@ -133,7 +76,8 @@ async fn gated(app: &App) -> Result<(), BoxError> {
         step!("gate", pass(app).await),
         step!("beside", Ok::<_, BoxError>(()))
     );
-    (gate?, beside?);
+    gate?;
+    beside?;
     Ok(())
 }
 
@@ -239,7 +183,7 @@ async fn executions_attempts_and_checkpoints_are_counted() {
     );
     let running = "durable_executions_running{handler=order}";
     assert_eq!(recorded.gauge(running), Some(0.0), "after the end");
-    let guide = include_str!("../../docs/observability.md");
+    let guide = include_str!("../../../docs/observability.md");
     for name in recorded.names() {
         assert!(
             guide.contains(&format!("| `{name}` |")),
@@ -322,68 +266,4 @@ async fn a_lost_lease_is_counted_and_is_no_end() {
             .samples("durable_checkpoint_records{handler=hopeless}")
             .is_empty()
     );
-}
-
-/// Runs a worker for a moment while two executions wait in the paused queue `mail`.
-async fn with_a_waiting_queue(set_up: impl Fn(Worker<App>) -> Worker<App>) -> Recorded {
-    let recorder = DebuggingRecorder::new();
-    let _installed = set_default_local_recorder(&recorder);
-    let (store, app) = (MemoryStore::new(), Arc::new(App::default()));
-    let paused = Queue {
-        name: "mail".to_owned(),
-        paused: true,
-        ..Queue::default()
-    };
-    store.put_queue(paused).await.unwrap();
-    let hour = Duration::from_secs(3600);
-    let an_hour_ago = Timestamp::from_millis(SystemClock.now().as_millis() - 3_600_000);
-    for (id, created_at) in [("a", an_hour_ago), ("b", an_hour_ago.after(hour / 2))] {
-        let input = Payload::json("null".to_owned());
-        let mut new = NewExecution::new(id.parse().unwrap(), "hopeless", input, created_at);
-        new.queue = Some(QueueEntry::new("mail"));
-        Client::new(store.clone()).start_new(new).await.unwrap();
-    }
-    let serving = Serving::begin(set_up(worker(&store, &app)));
-    let other = Client::new(store.clone())
-        .start(order, "c", ())
-        .await
-        .unwrap();
-    other.result().await.unwrap();
-    serving.stop().await;
-    Recorded::by(&recorder)
-}
-
-#[tokio::test]
-async fn depth_and_age_of_queues_are_sampled() {
-    let recorded = with_a_waiting_queue(|worker| worker).await;
-    assert_eq!(recorded.gauge("durable_queue_depth{queue=mail}"), Some(2.0));
-    assert_eq!(
-        recorded.gauge("durable_queue_running{queue=mail}"),
-        Some(0.0)
-    );
-    let age = recorded
-        .gauge("durable_queue_oldest_age_seconds{queue=mail}")
-        .unwrap();
-    assert!((3600.0..3700.0).contains(&age), "{age}");
-}
-
-#[tokio::test]
-async fn only_served_queues_are_sampled_and_only_if_wanted() {
-    let off = with_a_waiting_queue(|worker| worker.sample_queues(false)).await;
-    assert_eq!(off.gauge("durable_queue_depth{queue=mail}"), None);
-    let other = with_a_waiting_queue(|worker| worker.queues(["other"])).await;
-    assert_eq!(other.gauge("durable_queue_depth{queue=mail}"), None);
-}
-
-#[tokio::test]
-async fn without_a_recorder_queues_are_not_read() {
-    let (store, app) = (MemoryStore::new(), Arc::new(App::default()));
-    let faulty = Arc::new(Faulty::new(store.clone(), 0, 0));
-    let reading = Worker::new(faulty.clone()).state(app).register(hopeless);
-    let serving = Serving::begin(reading);
-    let client = Client::new(store);
-    let handle = client.start(hopeless, "a", ()).await.unwrap();
-    handle.result().await.unwrap_err();
-    serving.stop().await;
-    assert_eq!(faulty.queue_reads.load(Ordering::SeqCst), 0);
 }

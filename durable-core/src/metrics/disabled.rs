@@ -22,12 +22,6 @@ pub(crate) fn queue_sampled(_queue: &str, _waiting: u64, _running: u64, _oldest_
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopwatch;
 
-impl Stopwatch {
-    pub(crate) fn start() -> Self {
-        Self
-    }
-}
-
 /// Counts an invocation as running until it is dropped.
 pub(crate) struct RunningGuard;
 
@@ -37,6 +31,14 @@ pub(crate) struct InvocationMetrics;
 impl InvocationMetrics {
     pub(crate) fn new(_handler: &str) -> Self {
         Self
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
+        Stopwatch
     }
 
     pub(crate) fn running(&self) -> RunningGuard {

@@ -21,8 +21,8 @@ impl AttemptOutcome {
 }
 
 /// Returns whether a recorder is installed. Registers the number of running executions of `handler`.
-pub(crate) fn is_recording(handler: &'static str) -> bool {
-    /// Adds nothing to a gauge. The value is requested only by a real recorder.
+pub(crate) fn is_recording(handler: impl Into<SharedString>) -> bool {
+    /// Adds nothing to a gauge. Only a real recorder reads the value.
     struct Probe<'a>(&'a Cell<bool>);
 
     impl IntoF64 for Probe<'_> {
@@ -33,7 +33,7 @@ pub(crate) fn is_recording(handler: &'static str) -> bool {
     }
 
     let recorded = Cell::new(false);
-    gauge!(EXECUTIONS_RUNNING, "handler" => handler).increment(Probe(&recorded));
+    gauge!(EXECUTIONS_RUNNING, "handler" => handler.into()).increment(Probe(&recorded));
     recorded.get()
 }
 
@@ -59,15 +59,9 @@ pub(crate) fn queue_sampled(queue: &str, waiting: u64, running: u64, oldest_age:
     gauge!(QUEUE_OLDEST_AGE, "queue" => queue).set(oldest_age);
 }
 
-/// Measures a duration.
+/// Measures a duration, if a recorder is installed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stopwatch(Instant);
-
-impl Stopwatch {
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-}
+pub(crate) struct Stopwatch(Option<Instant>);
 
 /// Counts an invocation as running until it is dropped.
 pub(crate) struct RunningGuard(Gauge);
@@ -83,6 +77,8 @@ impl Drop for RunningGuard {
 /// Keeps the handles of what is recorded often: looking one up costs more than recording.
 pub(crate) struct InvocationMetrics {
     handler: SharedString,
+    /// Whether a recorder was installed when the invocation began.
+    recording: bool,
     handles: Mutex<Handles>,
 }
 
@@ -95,10 +91,20 @@ struct Handles {
 
 impl InvocationMetrics {
     pub(crate) fn new(handler: &str) -> Self {
+        let handler = SharedString::from(Arc::<str>::from(handler));
         Self {
-            handler: Arc::<str>::from(handler).into(),
+            recording: is_recording(handler.clone()),
+            handler,
             handles: Mutex::default(),
         }
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording
+    }
+
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
+        Stopwatch(self.recording.then(Instant::now))
     }
 
     fn handler(&self) -> SharedString {
@@ -133,7 +139,10 @@ impl InvocationMetrics {
 
     /// Records the duration of one run of a body.
     pub(crate) fn body_ended(&self, kind: &'static str, watch: Stopwatch) {
-        let took = watch.0.elapsed();
+        let Some(began) = watch.0 else {
+            return;
+        };
+        let took = began.elapsed();
         let mut handles = self.handles();
         let register = || histogram!(STEP_DURATION, "handler" => self.handler(), "kind" => kind);
         cached(&mut handles.durations, kind, register).record(took);
@@ -155,7 +164,10 @@ impl InvocationMetrics {
 
     /// Records an acknowledged checkpoint.
     pub(crate) fn checkpoint_written(&self, records: usize, watch: Stopwatch) {
-        let took = watch.0.elapsed();
+        let Some(began) = watch.0 else {
+            return;
+        };
+        let took = began.elapsed();
         let mut handles = self.handles();
         let (durations, sizes) = handles.checkpoints.get_or_insert_with(|| {
             let durations = histogram!(CHECKPOINT_DURATION, "handler" => self.handler());

@@ -143,14 +143,14 @@ impl<'a> Operation<'a> {
 
     /// Records the duration of a body.
     pub(crate) fn body_ended(&self, watch: Stopwatch) {
-        if cfg!(feature = "metrics") {
+        if self.shared().metrics.is_recording() {
             self.shared().metrics.body_ended(self.kind(), watch);
         }
     }
 
     /// Counts the end of an attempt.
     pub(crate) fn attempt_ended(&self, outcome: AttemptOutcome) {
-        if cfg!(feature = "metrics") {
+        if self.shared().metrics.is_recording() {
             self.shared().metrics.attempt_ended(self.kind(), outcome);
         }
     }

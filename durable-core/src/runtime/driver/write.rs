@@ -132,7 +132,7 @@ impl Driver {
         let (shared, sent) = (Arc::clone(&self.shared), Arc::clone(&batch));
         let done = Box::pin(async move {
             let (mut delay, mut left) = (Duration::from_millis(50), WRITE_ATTEMPTS - 1);
-            let watch = Stopwatch::start();
+            let watch = shared.metrics.stopwatch();
             loop {
                 match store.checkpoint(&fence, Arc::clone(&sent)).await {
                     Err(error) if error.kind() == StoreErrorKind::Unavailable && left > 0 => {

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use crate::metrics::Stopwatch;
 use crate::model::error::ErrorKind;
 use crate::runtime::body_waker::BodyWaker;
 use crate::runtime::failure::Failure;
@@ -107,7 +106,7 @@ pub(crate) async fn run<F: Future>(
     let waker = Waker::from(Arc::clone(&signal));
     let mut limit = timeout.map(|limit| operation.shared().clock.sleep(limit));
     let mut body = pin!(body);
-    let (started, watch) = (operation.now(), Stopwatch::start());
+    let (started, watch) = (operation.now(), operation.shared().metrics.stopwatch());
     let span = operation.span();
     let ended = poll_fn(|cx| {
         let _entered = span.enter();

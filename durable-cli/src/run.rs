@@ -5,7 +5,7 @@ use durable_core::Bulk;
 use durable_core::store::Filter;
 
 use crate::args::{Cli, Command, Ls, Show};
-use crate::commands::{bulk, callback, follow, queue, schedule, send, start};
+use crate::commands::{bulk, callback, follow, fork, queue, schedule, send, start};
 use crate::error::failed;
 use crate::json::{Executions, History, print_json};
 use crate::render::{self, Style};
@@ -50,6 +50,7 @@ pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
         Command::Ls(args) => ls(url, args, style).await,
         Command::Show(args) => show(url, args, style).await,
         Command::Start(args) => start::run(url, args).await,
+        Command::Fork(args) => fork::run(url, args).await,
         Command::Cancel(which) => bulk::change(url, which, Bulk::Cancel).await,
         Command::Pause(which) => bulk::change(url, which, Bulk::Pause).await,
         Command::Resume(which) => bulk::change(url, which, Bulk::Resume).await,
@@ -89,7 +90,7 @@ async fn ls(url: &str, args: Ls, style: Style) -> Result<String, CliError> {
         after: args.after,
         // One more than is shown, to know whether there are more.
         limit: limit + 1,
-        ..args.matching.filter()
+        ..args.matching.filter().map_err(CliError::Usage)?
     };
     let mut executions = store.list(filter).await.map_err(failed)?;
     let more = executions.len() > limit;

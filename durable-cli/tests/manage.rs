@@ -387,3 +387,112 @@ async fn completion_scripts_contain_the_commands() {
         );
     }
 }
+
+#[tokio::test]
+async fn executions_are_selected_by_label() {
+    let test = TestStore::new().await;
+    let start = |id: &str, labels: &[&str]| {
+        let mut args = vec!["start", "ship", id];
+        for label in labels {
+            args.extend(["--label", label]);
+        }
+        test.ok(&args);
+    };
+    start("a", &["tenant=acme", "env=prod"]);
+    start("b", &["tenant=acme"]);
+    start("c", &[]);
+    // A second start keeps the labels.
+    start("c", &["tenant=acme"]);
+    let listed = test.ok(&["ls", "--label", "tenant=acme"]);
+    assert!(listed.contains("env=prod tenant=acme"), "{listed}");
+    assert!(!listed.contains("\nc "), "{listed}");
+    let shown = test.json(&["show", "a", "--json"]);
+    let labels = serde_json::json!({"env": "prod", "tenant": "acme"});
+    assert_eq!(shown["execution"]["labels"], labels);
+    assert!(test.ok(&["show", "a"]).contains("env=prod tenant=acme"));
+    test.ok(&[
+        "cancel",
+        "--label",
+        "tenant=acme",
+        "--label",
+        "env=prod",
+        "--yes",
+    ]);
+    assert_eq!(test.status("a").await, ExecutionStatus::Cancelled);
+    assert_eq!(test.status("b").await, ExecutionStatus::Queued);
+    let why = test.fails(&["ls", "--label", "tenant"], 2);
+    assert!(why.contains("as in tenant=acme"), "{why}");
+    let why = test.fails(&["start", "ship", "d", "--label", "two words=x"], 2);
+    assert!(why.contains("invalid label key"), "{why}");
+    let set = [
+        "schedule",
+        "set",
+        "s",
+        "ship",
+        "--every",
+        "1h",
+        "--label",
+        "tenant=acme",
+    ];
+    test.ok(&set);
+    let plan = test.store.schedules(None).await.unwrap().remove(0).plan;
+    assert!(plan.contains(r#""labels":{"tenant":"acme"}"#), "{plan}");
+}
+
+#[tokio::test]
+async fn a_fork_takes_over_what_came_before_an_operation() {
+    let test = TestStore::new().await;
+    test.failed("a").await;
+    let forked = test.ok(&["fork", "a", "b", "--before", "pay", "--input", "18"]);
+    assert_eq!(forked, "started b with 1 operations of a\n");
+    let again = test.ok(&["fork", "a", "b", "--before", "pay", "--input", "18"]);
+    assert_eq!(again, "b was forked before\n");
+    let shown = test.json(&["show", "b", "--json"]);
+    let origin = serde_json::json!({"execution": "a", "seq": 1, "records": 1});
+    assert_eq!(shown["execution"]["forked_from"], origin);
+    assert_eq!(shown["execution"]["input"]["json"], 18);
+    assert_eq!(shown["operations"][0]["path"], "reserve");
+    assert_eq!(shown["operations"].as_array().unwrap().len(), 1);
+    let text = test.ok(&["show", "b"]);
+    assert!(
+        text.contains("forked from  a  operations 1 to 1 taken over"),
+        "{text}"
+    );
+    let why = test.fails(&["fork", "a", "b", "--after", "pay"], 1);
+    assert!(why.contains("choose another id"), "{why}");
+    let why = test.fails(&["fork", "a", "c", "--before", "ship"], 1);
+    assert!(why.contains("there is no operation `ship`"), "{why}");
+    test.fails(&["fork", "none", "c"], 3);
+    test.fails(&["fork", "a", "c", "--before", "pay", "--after", "pay"], 2);
+}
+
+#[tokio::test]
+async fn past_times_of_a_schedule_are_backfilled() {
+    let test = TestStore::new().await;
+    test.ok(&["schedule", "set", "s", "ship", "--every", "1h"]);
+    let range = [
+        "--from",
+        "2026-11-20T00:00:00Z",
+        "--to",
+        "2026-11-20T02:00:00Z",
+    ];
+    let backfill = |more: &[&'static str]| {
+        let mut args = vec!["schedule", "backfill", "s"];
+        args.extend(range);
+        args.extend(more);
+        args
+    };
+    let would = test.ok(&backfill(&["--dry-run"]));
+    let expected = "would start s@2026-11-20T00:00:00Z\nwould start s@2026-11-20T01:00:00Z\n";
+    assert_eq!(would, expected);
+    let why = test.fails(&backfill(&["--limit", "1"]), 1);
+    assert!(why.contains("more than 1 times"), "{why}");
+    let done = test.json(&backfill(&["--json"]));
+    assert_eq!(done["started"].as_array().unwrap().len(), 2);
+    let again = test.json(&backfill(&["--json"]));
+    assert_eq!(again["existing"], done["started"]);
+    assert_eq!(
+        test.status("s@2026-11-20T01:00:00Z").await,
+        ExecutionStatus::Queued
+    );
+}

@@ -57,7 +57,7 @@ pub mod worker;
 pub use model::json;
 pub use model::{error, record};
 
-pub use client::{Bulk, Changed, Client, Handle, RetryFrom, Selection, SendMessage, Start};
+pub use client::{Bulk, Changed, Client, Fork, Handle, RetryFrom, Selection, SendMessage, Start};
 pub use engine::{Drift, Successor};
 #[cfg(feature = "msgpack")]
 pub use model::codec::MessagePack;
@@ -68,6 +68,7 @@ pub use model::error::{
 };
 pub use model::fingerprint::Fingerprint;
 pub use model::id::{ExecutionId, InvalidExecutionId, Occurrence, OperationId};
+pub use model::labels::{InvalidLabel, Labels};
 pub use model::payload::Payload;
 pub use model::record::{Completion, Kind, Record, Status};
 pub use model::retry::{Backoff, Retry};

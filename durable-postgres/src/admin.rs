@@ -1,59 +1,20 @@
-//! Administration: listings, histories, and changes by operators.
-
-use std::fmt::Write;
+//! Administration: counts, histories, and changes by operators.
 
 use durable_core::store::{
-    Change, Count, Counts, Execution, ExecutionStatus, Filter, Rewind, StoreError, StoreErrorKind,
+    Change, Count, Counts, Execution, ExecutionStatus, Rewind, StoreError, StoreErrorKind,
 };
 use durable_core::{ExecutionId, Record, Timestamp};
 
 use crate::columns::{encode_error, position};
-use crate::connection::{Conn, Param, params};
+use crate::connection::{Conn, params};
 use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::external::{changed, put};
-use crate::rows::{self, Stored, execution_columns, record_columns};
+use crate::listing::label_arrays;
+use crate::rows::{self, Stored, record_columns};
 use crate::session::Counters;
 use crate::text::{original, stored};
-
-/// Lists executions in the order of their ids.
-pub(crate) struct List(pub(crate) Filter);
-
-impl Work for List {
-    type Answer = Vec<Execution>;
-    const TRANSACTION: bool = false;
-
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<Execution>, Fault> {
-        Counters::add(&attempt.session.counters.reads, 1);
-        let text = conn.qualified(&LISTED.replace("$page", &self.page()));
-        let Self(filter) = self;
-        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-        // Ids are ASCII, so every id with this prefix sorts before it.
-        let beyond = filter
-            .prefix
-            .as_ref()
-            .map(|prefix| format!("{prefix}\u{10ffff}"));
-        let all: &[Param<'_>] = params![
-            i64::try_from(filter.page_size()).unwrap_or(i64::MAX) => INT8,
-            filter.after.as_ref().map(ExecutionId::as_str) => TEXT,
-            filter.prefix => TEXT,
-            beyond => TEXT,
-            filter.handler.as_deref().map(stored) => TEXT,
-            filter.queue.as_deref().map(stored) => TEXT,
-            millis(filter.created_from) => INT8,
-            millis(filter.created_before) => INT8,
-            millis(filter.updated_before) => INT8,
-            filter.paused => BOOL,
-        ];
-        let found = conn.query_once(&text, all).await?;
-        let location = &attempt.session.location;
-        found
-            .iter()
-            .map(|row| Ok(rows::existing(row, location)?.execution))
-            .collect()
-    }
-}
 
 /// Counts up to so many executions by handler and status.
 pub(crate) struct CountAll(pub(crate) usize);
@@ -87,64 +48,6 @@ impl Work for CountAll {
         }
         counts.complete = counts.total() < limit.unsigned_abs();
         Ok(counts)
-    }
-}
-
-/// Finds the keys of a page by index, then fetches the rows of that page only.
-const LISTED: &str = concat!(
-    "SELECT ",
-    execution_columns!(),
-    " FROM (SELECT key AS k FROM ($page) AS part ORDER BY id LIMIT $1) AS page JOIN @.executions ON key = k ORDER BY id"
-);
-
-/// Conditions of all parts of a listing; each is used if the filter sets it.
-const CONDITIONS: [&str; 9] = [
-    "id > $2",
-    "id >= $3",
-    "id < $4",
-    "handler = $5",
-    "queue = $6",
-    "created_at >= $7",
-    "created_at < $8",
-    "updated_at < $9",
-    "paused = $10",
-];
-
-impl List {
-    /// Query for the keys and ids of the page. Each status has its own subquery, as the index is in
-    /// the order of ids only within one status.
-    fn page(&self) -> String {
-        let Self(filter) = self;
-        let given = [
-            filter.after.is_some(),
-            filter.prefix.is_some(),
-            filter.prefix.is_some(),
-            filter.handler.is_some(),
-            filter.queue.is_some(),
-            filter.created_from.is_some(),
-            filter.created_before.is_some(),
-            filter.updated_before.is_some(),
-            filter.paused.is_some(),
-        ];
-        let mut shared = String::new();
-        for (condition, given) in CONDITIONS.iter().zip(given) {
-            if given {
-                let _ = write!(shared, " AND {condition}");
-            }
-        }
-        let part = |condition: &str| {
-            format!(
-                "(SELECT key, id FROM @.executions WHERE {condition}{shared} ORDER BY id LIMIT $1)"
-            )
-        };
-        if filter.status.is_empty() {
-            return part("true");
-        }
-        let parts = filter.status.iter();
-        let parts: Vec<_> = parts
-            .map(|status| part(&format!("status = '{}'", status.as_str())))
-            .collect();
-        parts.join(" UNION ALL ")
     }
 }
 
@@ -224,7 +127,7 @@ impl Work for ApplyChange {
         }
         execution.apply_change(&self.change, leased, self.now)?;
         match &self.change {
-            Change::Delete => return delete(conn, key).await,
+            Change::Delete => return delete(conn, key, &execution).await,
             Change::Rewind(rewind) => self.rewind(conn, key, rewind).await?,
             _ => {}
         }
@@ -299,8 +202,19 @@ impl ApplyChange {
     }
 }
 
-/// Deletes an execution with its records, lease and changes.
-async fn delete(conn: &Conn, key: i64) -> Result<(), Fault> {
+/// Deletes an execution with its records, lease, changes and labels.
+async fn delete(conn: &Conn, key: i64, execution: &Execution) -> Result<(), Fault> {
+    if !execution.labels.is_empty() {
+        let (labels, values) = label_arrays(&execution.labels);
+        let delete = "DELETE FROM @.labels l USING unnest($1::text[], $2::text[]) AS w (label, value) WHERE l.label = \
+                      w.label AND l.value = w.value AND l.execution_id = $3";
+        let id = execution.id.as_str();
+        conn.query(
+            delete,
+            params![labels => TEXT_ARRAY, values => TEXT_ARRAY, id => TEXT],
+        )
+        .await?;
+    }
     for table in [
         "DELETE FROM @.records WHERE execution = $1",
         "DELETE FROM @.changes WHERE execution = $1",

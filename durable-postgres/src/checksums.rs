@@ -29,10 +29,16 @@ pub(crate) fn of_record(record: &Record, error: Option<&str>) -> i32 {
     sum.finish().cast_signed()
 }
 
-/// Checksum of the handler and the input of an execution.
+/// Checksum of the handler, the input, the labels and the origin of an execution.
 pub(crate) fn of_start(execution: &Execution) -> i32 {
     let mut sum = of_value(&execution.id, &execution.input);
     sum.bytes(3, execution.handler.as_bytes());
+    if let Some(labels) = execution.labels.encode() {
+        sum.bytes(4, labels.as_bytes());
+    }
+    if let Some(origin) = &execution.forked_from {
+        sum.bytes(5, origin.encode().as_bytes());
+    }
     sum.finish().cast_signed()
 }
 

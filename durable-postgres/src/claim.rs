@@ -9,7 +9,7 @@ use crate::connection::{Conn, params};
 use crate::database::{Attempt, Database, Work};
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
-use crate::rows::{self, Stored, execution_columns};
+use crate::rows::{self, EXECUTION_COLUMNS, Stored, execution_columns};
 use crate::session::{Token, fence_lost, milliseconds};
 
 /// Request to claim one execution.
@@ -83,7 +83,7 @@ impl Work for ClaimFree {
         let Some(row) = rows.first() else {
             return Ok(None);
         };
-        let was: &str = row.try_get("was")?;
+        let was: &str = row.try_get(EXECUTION_COLUMNS)?;
         let (empty, blocked) = (was == "queued", was == "blocked");
         let stored = rows::existing(row, &session.location)?;
         if blocked {

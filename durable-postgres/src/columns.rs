@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use durable_core::error::OperationError;
 use durable_core::store::{Execution, StoreError, StoreErrorKind};
-use durable_core::{Occurrence, OperationId, Record, Timestamp, TraceParent};
+use durable_core::{Occurrence, OperationId, Record, Timestamp};
 
 use crate::checksums;
 use crate::connection::{Param, params, values};
@@ -200,89 +200,6 @@ impl<'a> Records<'a> {
             self.state_type.first()? => TEXT,
         ];
         Some(all.clone())
-    }
-}
-
-/// Inserts executions whose ids do not exist yet; returns the keys of those inserted.
-pub(crate) const START: &str = "INSERT INTO @.executions (key, id, handler, status, input_codec, input, \
-    input_checksum, created_at, updated_at, parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, \
-    admitted, due, enqueued, input_type, trace) SELECT key, id, handler, status, input_codec, input, checksum, created_at, created_at, \
-    parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type, trace \
-    FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int4[], $8::int8[], \
-    $9::text[], $10::int8[], $11::bytea[], $12::int8[], $13::text[], $14::text[], $15::int4[], $16::bool[], \
-    $17::int8[], $18::int8[], $19::text[], $20::text[]) AS new (key, id, handler, status, input_codec, input, checksum, created_at, parent, \
-    parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type, trace) ORDER BY id \
-    ON CONFLICT DO NOTHING RETURNING key";
-
-/// Columns of executions that are started together.
-#[derive(Default)]
-pub(crate) struct Starts<'a> {
-    key: Vec<i64>,
-    id: Vec<&'a str>,
-    handler: Vec<Cow<'a, str>>,
-    status: Vec<&'a str>,
-    input_codec: Vec<Cow<'a, str>>,
-    input: Vec<&'a [u8]>,
-    checksum: Vec<Option<i32>>,
-    created_at: Vec<i64>,
-    parent: Vec<Option<&'a str>>,
-    parent_seq: Vec<Option<i64>>,
-    parent_operation: Vec<Option<&'a [u8]>>,
-    start_at: Vec<Option<i64>>,
-    queue: Vec<Option<Cow<'a, str>>>,
-    queue_key: Vec<Option<Cow<'a, str>>>,
-    priority: Vec<i32>,
-    admitted: Vec<bool>,
-    due: Vec<Option<i64>>,
-    enqueued: Vec<Option<i64>>,
-    input_type: Vec<Option<Cow<'a, str>>>,
-    trace: Vec<Option<&'a str>>,
-}
-
-impl<'a> Starts<'a> {
-    pub(crate) fn push(&mut self, key: i64, execution: &'a Execution) {
-        let (parent, entry) = (execution.parent.as_ref(), execution.queue.as_ref());
-        let (due, enqueued) = due(execution);
-        self.key.push(key);
-        self.id.push(execution.id.as_str());
-        self.handler.push(stored(&execution.handler));
-        self.status.push(execution.status.as_str());
-        self.input_codec.push(stored(&execution.input.codec));
-        self.input.push(&execution.input.data);
-        self.checksum.push(Some(checksums::of_start(execution)));
-        self.created_at.push(execution.created_at.as_millis());
-        self.parent
-            .push(parent.map(|parent| parent.execution.as_str()));
-        self.parent_seq
-            .push(parent.map(|parent| position(parent.seq)));
-        let operation = parent.map(|parent| parent.operation.as_bytes().as_slice());
-        self.parent_operation.push(operation);
-        self.start_at
-            .push(execution.start_at.map(Timestamp::as_millis));
-        self.queue.push(entry.map(|entry| stored(&entry.queue)));
-        let key = entry.and_then(|entry| entry.key.as_deref());
-        self.queue_key.push(key.map(stored));
-        self.priority.push(entry.map_or(0, |entry| entry.priority));
-        self.admitted.push(execution.admitted);
-        self.due.push(due);
-        self.enqueued.push(enqueued);
-        let input_type = execution.input_type.as_deref();
-        self.input_type.push(input_type.map(stored));
-        self.trace
-            .push(execution.trace.as_ref().map(TraceParent::as_str));
-    }
-
-    pub(crate) fn params(&self) -> [Param<'_>; 20] {
-        let all: &[Param<'_>; 20] = params![
-            self.key => INT8_ARRAY, self.id => TEXT_ARRAY, self.handler => TEXT_ARRAY, self.status => TEXT_ARRAY,
-            self.input_codec => TEXT_ARRAY, self.input => BYTEA_ARRAY, self.checksum => INT4_ARRAY,
-            self.created_at => INT8_ARRAY, self.parent => TEXT_ARRAY, self.parent_seq => INT8_ARRAY,
-            self.parent_operation => BYTEA_ARRAY, self.start_at => INT8_ARRAY, self.queue => TEXT_ARRAY,
-            self.queue_key => TEXT_ARRAY, self.priority => INT4_ARRAY, self.admitted => BOOL_ARRAY,
-            self.due => INT8_ARRAY, self.enqueued => INT8_ARRAY, self.input_type => TEXT_ARRAY,
-            self.trace => TEXT_ARRAY,
-        ];
-        all.clone()
     }
 }
 

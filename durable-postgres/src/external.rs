@@ -106,6 +106,14 @@ async fn record_locked(
 /// Writes a record, replacing the one at its position.
 pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fault> {
     const DELETE: &str = "DELETE FROM @.records WHERE execution = $1 AND seq = $2";
+    let seq = position(record.seq);
+    conn.query(DELETE, params![key => INT8, seq => INT8])
+        .await?;
+    insert_records(conn, key, std::slice::from_ref(record)).await
+}
+
+/// Inserts records that do not exist yet.
+pub(crate) async fn insert_records(conn: &Conn, key: i64, records: &[Record]) -> Result<(), Fault> {
     const INSERT: &str = concat!(
         "INSERT INTO @.records (",
         written_columns!(),
@@ -115,10 +123,7 @@ pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fa
          $24::text[], $25::bytea[], $26::text[], $27::text[], $28::bytea[], $29::text[])"
     );
     let mut columns = Records::default();
-    columns.extend(key, std::slice::from_ref(record))?;
-    let seq = position(record.seq);
-    conn.query(DELETE, params![key => INT8, seq => INT8])
-        .await?;
+    columns.extend(key, records)?;
     conn.query(INSERT, &columns.params()).await?;
     Ok(())
 }

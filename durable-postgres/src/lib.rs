@@ -19,6 +19,7 @@ mod database;
 mod error;
 mod executions;
 mod external;
+mod listing;
 mod notifier;
 mod options;
 mod pool;

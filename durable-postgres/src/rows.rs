@@ -6,11 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use durable_core::error::OperationError;
 use durable_core::store::{
-    Execution, ExecutionStatus, NewExecution, Parent, QueueEntry, ScheduleEntry, StoreError,
+    Execution, ExecutionStatus, ForkedFrom, NewExecution, Parent, QueueEntry, ScheduleEntry,
+    StoreError,
 };
 use durable_core::{
-    ExecutionId, Fingerprint, Kind, Occurrence, OperationId, Payload, Record, Status, Timestamp,
-    TraceParent,
+    ExecutionId, Fingerprint, Kind, Labels, Occurrence, OperationId, Payload, Record, Status,
+    Timestamp, TraceParent,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
@@ -54,10 +55,14 @@ macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, input_checksum, output_codec, output, output_checksum, error, \
          report, created_at, updated_at, wake_at, parent, parent_seq, parent_operation, next, changes, cancel, \
-         start_at, queue, queue_key, priority, admitted, paused, fence, crashes, input_type, trace"
+         start_at, queue, queue_key, priority, admitted, paused, fence, crashes, input_type, trace, labels, \
+         forked_from"
     };
 }
 pub(crate) use execution_columns;
+
+/// Number of columns of `execution_columns`, and index of the first column after them.
+pub(crate) const EXECUTION_COLUMNS: usize = 33;
 
 /// Columns that [`schedule`] decodes, in its order.
 macro_rules! schedule_columns {
@@ -131,6 +136,8 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
         queue: queue_entry(row, [22, 23, 24])?,
         input_type: optional_text(row, 29, "input_type")?.map(Cow::Owned),
         trace: optional_text(row, 30, "trace")?.and_then(|trace| TraceParent::from_header(&trace)),
+        labels: labels(row, 31)?,
+        forked_from: forked_from(row, 32)?,
         ..NewExecution::new(
             word(row, 1, "id", |id| id.parse().ok())?,
             text(row, 2, "handler")?,
@@ -281,6 +288,20 @@ fn optional_id(row: &Row, index: usize, column: &'static str) -> Decoded<Option<
     let found = value::<Option<&str>>(row, index, column)?;
     let parse = |id: &str| id.parse().map_err(|error| damage(column, error));
     found.map(parse).transpose()
+}
+
+fn forked_from(row: &Row, index: usize) -> Decoded<Option<ForkedFrom>> {
+    let found = value::<Option<&str>>(row, index, "forked_from")?;
+    let origin = found.map(ForkedFrom::decode).transpose();
+    origin.map_err(|error| damage("forked_from", error))
+}
+
+fn labels(row: &Row, index: usize) -> Decoded<Labels> {
+    let found = value::<Option<&str>>(row, index, "labels")?;
+    let labels = found.map(Labels::decode).transpose();
+    Ok(labels
+        .map_err(|error| damage("labels", error))?
+        .unwrap_or_default())
 }
 
 fn word<T>(

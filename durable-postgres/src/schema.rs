@@ -8,8 +8,11 @@ use crate::database::{Database, Retries};
 use crate::error::{Fault, unusable};
 
 /// Migration `n` leads from version `n` to `n + 1`. Released migrations never change.
-pub(crate) static MIGRATIONS: &[&str] =
-    &[include_str!("schema/1.sql"), include_str!("schema/4.sql")];
+pub(crate) static MIGRATIONS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// Migrates the schema to the newest version. Returns what acknowledged checkpoints survive.
 pub(crate) async fn prepare(database: &Database) -> Result<Durability, StoreError> {

@@ -1,16 +1,21 @@
 //! Starts of executions, any number in one statement.
 
+mod columns;
+
 use std::collections::{HashMap, HashSet};
 
+use durable_core::Record;
 use durable_core::store::{Execution, Started, StoreError, StoreErrorKind};
 
-use crate::columns::{START, Starts, new_key};
+use crate::columns::new_key;
 use crate::connection::{Conn, params};
-use crate::database::Attempt;
+use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::executions::find;
+use crate::external::insert_records;
 use crate::notifier::Events;
 use crate::session::Session;
+use columns::Starts;
 
 /// How often new keys are generated if they collide.
 const ATTEMPTS: usize = 5;
@@ -46,11 +51,7 @@ pub(crate) async fn start_group(
             starts.push(start.key, &start.execution);
         }
     }
-    let new = conn.query(START, &starts.params()).await?;
-    let new: HashSet<i64> = new
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<_, _>>()?;
+    let new: HashSet<_> = starts.insert(conn).await?.into_iter().collect();
     if !new.is_empty() {
         events.record_due();
     }
@@ -90,6 +91,32 @@ fn key_taken(start: &Start) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, message)
 }
 
+/// Number of records in one statement.
+const RECORDS: usize = 1000;
+
+/// Starts an execution whose history begins with these records, unless there is one with its id.
+pub(crate) struct Fork {
+    pub(crate) start: Start,
+    pub(crate) records: Vec<Record>,
+}
+
+impl Work for Fork {
+    type Answer = Started;
+
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Started, Fault> {
+        let mut starts = Starts::default();
+        starts.push(self.start.key, &self.start.execution);
+        if starts.insert(conn).await?.is_empty() {
+            return Ok(existing(conn, attempt.session, &self.start).await??);
+        }
+        for records in self.records.chunks(RECORDS) {
+            insert_records(conn, self.start.key, records).await?;
+        }
+        attempt.events.record_due();
+        Ok(Started::Created(self.start.execution.clone()))
+    }
+}
+
 /// Starts executions within a transaction; existing ids are skipped.
 pub(crate) async fn insert(
     conn: &Conn,
@@ -108,7 +135,7 @@ pub(crate) async fn insert(
         for execution in left.values() {
             starts.push(new_key(), execution);
         }
-        let new = conn.query(START, &starts.params()).await?;
+        let new = starts.insert(conn).await?;
         if !new.is_empty() {
             attempt.events.record_due();
         }

@@ -13,7 +13,7 @@ use durable_core::store::{
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
 
-use crate::admin::{ApplyChange, CountAll, CountOperations, History, List};
+use crate::admin::{ApplyChange, CountAll, CountOperations, History};
 use crate::checkpoint::{Checkpoint, Linked, Load};
 use crate::claim::{Claim, Renew, claim};
 use crate::claim_due::ClaimBatch;
@@ -21,6 +21,7 @@ use crate::connection::Connector;
 use crate::database::Database;
 use crate::executions::{self, Cancel, Get};
 use crate::external::{Complete, Heartbeat};
+use crate::listing::List;
 use crate::notifier::exchange;
 use crate::options::Options;
 use crate::pool::Pool;
@@ -28,6 +29,7 @@ use crate::queues;
 use crate::schedules;
 use crate::schema;
 use crate::session::{Session, Token};
+use crate::start::{Fork, Start};
 use crate::writer::Writer;
 
 const fn capabilities(durability: Durability) -> Capabilities {
@@ -360,6 +362,18 @@ impl AdminStore for PostgresStore {
         id: &'a ExecutionId,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         Box::pin(self.inner.database.run(History(id.clone())))
+    }
+
+    fn fork(
+        &self,
+        new: NewExecution,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            self.session().capabilities.admit_input(&new.input)?;
+            let start = Start::new(Execution::forked(new));
+            self.inner.database.run(Fork { start, records }).await
+        })
     }
 
     fn change<'a>(

@@ -1,6 +1,6 @@
 //! Operator actions: pause, resume, retry, delete.
 
-use durable_core::store::{Change, Rewind};
+use durable_core::store::{Change, Execution, Rewind};
 use durable_core::{ExecutionId, Timestamp};
 use rusqlite::{Connection, params};
 
@@ -8,6 +8,7 @@ use crate::checksums::OutcomeColumns;
 use crate::claims::is_leased;
 use crate::error::Fault;
 use crate::external::record_change;
+use crate::labels;
 use crate::reads;
 use crate::rows::{MAX_SEQ, put, row_key};
 use crate::session::{Session, Write};
@@ -27,7 +28,7 @@ impl Write for ApplyChange {
         let leased = is_leased(conn, session, key, self.now)?;
         execution.apply_change(&self.change, leased, self.now)?;
         match &self.change {
-            Change::Delete => return delete(conn, key),
+            Change::Delete => return delete(conn, key, &execution),
             Change::Rewind(rewind) => self.rewind(conn, key, rewind)?,
             _ => {}
         }
@@ -72,7 +73,8 @@ impl ApplyChange {
     }
 }
 
-fn delete(conn: &Connection, key: i64) -> Result<(), Fault> {
+fn delete(conn: &Connection, key: i64, execution: &Execution) -> Result<(), Fault> {
+    labels::delete(conn, execution)?;
     conn.prepare_cached("DELETE FROM operations WHERE place > ?1 AND place <= ?2")?
         .execute([row_key(key, 0), row_key(key, MAX_SEQ)])?;
     for statement in [

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use durable_core::error::OperationError;
-use durable_core::{ExecutionId, Fingerprint, Occurrence, OperationId, Payload, Timestamp};
+use durable_core::store::ForkedFrom;
+use durable_core::{ExecutionId, Fingerprint, Labels, Occurrence, OperationId, Payload, Timestamp};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
@@ -21,7 +22,7 @@ pub(crate) struct Damage {
 pub(crate) type Decoded<T> = Result<T, Damage>;
 
 /// Number of columns of the widest row.
-const MAX_COLUMNS: usize = 32;
+const MAX_COLUMNS: usize = 33;
 
 /// Columns of a row, each fetched from SQLite once.
 pub(crate) struct Cells<'r>([ValueRef<'r>; MAX_COLUMNS]);
@@ -161,6 +162,18 @@ pub(crate) fn recorded_error(
     column: &'static str,
 ) -> Decoded<OperationError> {
     serde_json::from_str(borrowed(row, index, column)?).map_err(|error| damage(column, error))
+}
+
+pub(crate) fn labels(row: &Cells<'_>, index: usize, column: &'static str) -> Decoded<Labels> {
+    Labels::decode(borrowed(row, index, column)?).map_err(|error| damage(column, error))
+}
+
+pub(crate) fn forked_from(
+    row: &Cells<'_>,
+    index: usize,
+    column: &'static str,
+) -> Decoded<ForkedFrom> {
+    ForkedFrom::decode(borrowed(row, index, column)?).map_err(|error| damage(column, error))
 }
 
 pub(crate) fn optional_payload(

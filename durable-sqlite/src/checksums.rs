@@ -26,13 +26,19 @@ pub(crate) fn of_columns<'a>(columns: impl IntoIterator<Item = ValueRef<'a>>) ->
 }
 
 /// Computes the checksum of what never changes after the start of an execution: id, handler, input,
-/// input type and creation time.
+/// input type, creation time, labels and origin.
 pub(crate) fn of_start(execution: &Execution) -> Crc {
     let mut sum = of_value(&execution.id, &execution.input);
     sum.bytes(4, execution.handler.as_bytes());
     sum.integer(5, execution.created_at.as_millis());
     if let Some(input_type) = &execution.input_type {
         sum.bytes(6, input_type.as_bytes());
+    }
+    if let Some(labels) = execution.labels.encode() {
+        sum.bytes(7, labels.as_bytes());
+    }
+    if let Some(origin) = &execution.forked_from {
+        sum.bytes(8, origin.encode().as_bytes());
     }
     sum.finish().cast_signed()
 }

@@ -23,6 +23,7 @@ mod claims;
 mod error;
 mod external;
 mod job;
+mod labels;
 mod messages;
 mod notifier;
 mod open;

@@ -38,13 +38,37 @@ const SELECT_BY_KEY: &str = concat!(
     " FROM executions WHERE key = ?1"
 );
 
-const SELECT_LIST: &str = concat!(
-    "SELECT ",
-    execution_columns!(),
-    " FROM executions WHERE id > ?1 AND id >= ?5 AND (?6 IS NULL OR id < ?6) AND (?2 IS NULL OR handler = ?2) \
-      AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3))) AND (?7 IS NULL OR queue = ?7) \
-      AND (?8 IS NULL OR created_at >= ?8) AND (?9 IS NULL OR created_at < ?9) \
-      AND (?10 IS NULL OR updated_at < ?10) AND (?11 IS NULL OR paused = ?11) ORDER BY id LIMIT ?4"
+/// Lists executions from `$from`, in the order of the column `$id`.
+macro_rules! select_list {
+    ($from:literal, $id:literal) => {
+        concat!(
+            "SELECT ",
+            execution_columns!(),
+            " FROM ",
+            $from,
+            $id,
+            " > ?1 AND ",
+            $id,
+            " >= ?5 AND (?6 IS NULL OR ",
+            $id,
+            " < ?6) AND (?2 IS NULL OR handler = ?2) \
+              AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3))) AND (?7 IS NULL OR queue = ?7) \
+              AND (?8 IS NULL OR created_at >= ?8) AND (?9 IS NULL OR created_at < ?9) \
+              AND (?10 IS NULL OR updated_at < ?10) AND (?11 IS NULL OR paused = ?11) ORDER BY ",
+            $id,
+            " LIMIT ?4"
+        )
+    };
+}
+
+const SELECT_LIST: &str = select_list!("executions WHERE ", "id");
+
+/// Lists executions by their first label, and looks up the others, which `?14` holds as a JSON object.
+const SELECT_LABELLED: &str = select_list!(
+    "labels AS l CROSS JOIN executions ON key = l.execution WHERE l.label = ?12 AND l.value = ?13 AND NOT EXISTS \
+     (SELECT 1 FROM json_each(?14) AS w WHERE NOT EXISTS (SELECT 1 FROM labels AS o WHERE o.label = w.key AND o.value = \
+     w.value AND o.execution_id = l.execution_id)) AND ",
+    "l.execution_id"
 );
 
 const SELECT_COUNTS: &str = "SELECT handler, status, count(*), min(created_at), max(updated_at) FROM (SELECT handler, status, \
@@ -93,7 +117,12 @@ pub(crate) fn list(
     let status = (!words.is_empty()).then(|| format!("[\"{}\"]", words.join("\",\"")));
     let after = filter.after.as_ref().map_or("", ExecutionId::as_str);
     let limit = i64::try_from(filter.page_size()).unwrap_or(i64::MAX);
-    let mut statement = conn.prepare_cached(SELECT_LIST)?;
+    let label = filter.labels.iter().next();
+    let mut statement = conn.prepare_cached(if label.is_some() {
+        SELECT_LABELLED
+    } else {
+        SELECT_LIST
+    })?;
     let prefix = filter.prefix.as_deref().unwrap_or("");
     // Ids contain only ASCII characters, all of which sort before this one.
     let prefix_end = filter
@@ -101,7 +130,7 @@ pub(crate) fn list(
         .as_ref()
         .map(|prefix| format!("{prefix}\u{10ffff}"));
     let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
-    let mut rows = statement.query(params![
+    let filters = params![
         after,
         filter.handler,
         status,
@@ -113,7 +142,13 @@ pub(crate) fn list(
         millis(filter.created_before),
         millis(filter.updated_before),
         filter.paused,
-    ])?;
+        label.map(|(label, _)| label),
+        label.map(|(_, value)| value),
+        filter.labels.encode(),
+    ];
+    // The last three belong to labels only.
+    let filters = &filters[..statement.parameter_count()];
+    let mut rows = statement.query(filters)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(execution(row, path)?.1);
@@ -363,3 +398,6 @@ fn not_found(path: &Path, id: &ExecutionId) -> StoreError {
         format!("there is no execution `{id}` in `{}`", path.display()),
     )
 }
+
+#[cfg(test)]
+mod tests;

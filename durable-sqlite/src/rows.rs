@@ -12,9 +12,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Row};
 
 use crate::cells::{
-    Cells, Decoded, borrowed, count, damage, duration, execution_id, fingerprint, integer,
-    occurrence, operation_id, optional, optional_payload, payload, recorded_error, text, timestamp,
-    word,
+    Cells, Decoded, borrowed, count, damage, duration, execution_id, fingerprint, forked_from,
+    integer, labels, occurrence, operation_id, optional, optional_payload, payload, recorded_error,
+    text, timestamp, word,
 };
 use crate::checksums;
 use crate::error::Fault;
@@ -65,7 +65,8 @@ macro_rules! execution_columns {
     () => {
         "key, id, handler, status, input_codec, input, output_codec, output, error, report, created_at, updated_at, \
          wake_at, parent, parent_seq, parent_operation, next, changes, cancel, start_at, queue, queue_key, priority, \
-         admitted, paused, input_type, input_checksum, output_checksum, error_checksum, report_checksum, trace"
+         admitted, paused, input_type, input_checksum, output_checksum, error_checksum, report_checksum, trace, labels, \
+         forked_from"
     };
 }
 pub(crate) use execution_columns;
@@ -221,7 +222,7 @@ pub(crate) fn record(row: &Row<'_>) -> Decoded<Record> {
 
 /// Decodes the key and the execution in a row of `execution_columns`.
 pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
-    let row = &Cells::of(row, 31)?;
+    let row = &Cells::of(row, 33)?;
     let id = execution_id(row, 1, "id")?;
     let mut execution = Execution::queued(NewExecution {
         parent: parent(row, [13, 14, 15])?,
@@ -229,6 +230,8 @@ pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
         queue: queue_entry(row, [20, 21, 22])?,
         input_type: optional(row, 25, "input_type", text)?.map(Cow::Owned),
         trace: optional(row, 30, "trace", text)?.and_then(|trace| TraceParent::from_header(&trace)),
+        labels: optional(row, 31, "labels", labels)?.unwrap_or_default(),
+        forked_from: optional(row, 32, "forked_from", forked_from)?,
         ..NewExecution::new(
             id,
             text(row, 2, "handler")?,

@@ -17,6 +17,7 @@ pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema3.sql"),
     include_str!("schema4.sql"),
     include_str!("schema5.sql"),
+    include_str!("schema6.sql"),
     include_str!("schema7.sql"),
     include_str!("schema8.sql"),
 ];

@@ -28,7 +28,7 @@ use crate::rows::MAX_SEQ;
 use crate::schedules::{Fire, PutSchedule, RemoveSchedule};
 use crate::session::{Session, Token, fence_lost};
 use crate::writer::Writer;
-use crate::writes::{Claim, Renew, Start};
+use crate::writes::{Claim, Fork, Renew, Start};
 
 const CAPABILITIES: Capabilities = {
     let mut capabilities = Capabilities::unlimited(Durability::Power).with_messages();
@@ -393,6 +393,14 @@ impl AdminStore for SqliteStore {
         let id = id.clone();
         let find = move |conn: &_, path: &_| reads::history(conn, path, &id);
         Box::pin(self.inner.readers.read(find))
+    }
+
+    fn fork(
+        &self,
+        new: NewExecution,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(self.inner.writer.enqueue(Fork { new, records }))
     }
 
     fn change<'a>(

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use durable_core::store::{
-    Execution, ExecutionStatus, Fence, Lease, NewExecution, Started, StoreError, StoreErrorKind,
+    Execution, ExecutionStatus, Fence, ForkedFrom, Lease, NewExecution, Started, StoreError,
+    StoreErrorKind,
 };
-use durable_core::{ExecutionId, Timestamp, TraceParent};
+use durable_core::{ExecutionId, Record, Timestamp, TraceParent};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::checksums;
 use crate::error::Fault;
+use crate::labels;
 use crate::reads;
-use crate::rows::{self, MAX_SEQ, row_key};
+use crate::rows::{self, MAX_SEQ, put, row_key};
 use crate::session::{Session, Token, Write, fence_lost};
 
 /// Starts an execution, unless there is one with its id.
@@ -31,6 +33,29 @@ impl Write for Start {
     }
 }
 
+/// Starts an execution whose history begins with these records, unless there is one with its id.
+pub(crate) struct Fork {
+    pub(crate) new: NewExecution,
+    pub(crate) records: Vec<Record>,
+}
+
+impl Write for Fork {
+    type Answer = Started;
+
+    fn run(&self, conn: &Connection, session: &Session) -> Result<Started, Fault> {
+        if let Some((_, execution)) = reads::find(conn, &session.path, &self.new.id)? {
+            return Ok(Started::Existing(execution));
+        }
+        let execution = Execution::forked(self.new.clone());
+        insert(conn, session, &execution)?;
+        let (key, _) = reads::existing(conn, &session.path, &self.new.id)?;
+        self.records
+            .iter()
+            .try_for_each(|record| put(conn, key, record))?;
+        Ok(Started::Created(execution))
+    }
+}
+
 /// Inserts an execution, unless there is one with its id.
 ///
 /// Fence numbers start at a random one, so that fences of a deleted execution never match those of a
@@ -42,12 +67,13 @@ pub(crate) fn insert(
 ) -> Result<(), Fault> {
     let insert = "INSERT INTO executions (id, handler, status, input_codec, input, created_at, updated_at, parent, \
                   parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, fence, \
-                  input_type, input_checksum, trace) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20) \
+                  input_type, input_checksum, trace, labels, forked_from, wake_at) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+                  ?20, ?21, ?22, ?23) \
                   ON CONFLICT (id) DO NOTHING";
     let (parent, entry) = (execution.parent.as_ref(), execution.queue.as_ref());
     let (due, enqueued) = rows::due(execution);
-    conn.prepare_cached(insert)?.execute(params![
+    let inserted = conn.prepare_cached(insert)?.execute(params![
         execution.id.as_str(),
         execution.handler,
         execution.status.as_str(),
@@ -68,7 +94,13 @@ pub(crate) fn insert(
         execution.input_type.as_deref(),
         checksums::of_start(execution),
         execution.trace.as_ref().map(TraceParent::as_str),
+        execution.labels.encode(),
+        execution.forked_from.as_ref().map(ForkedFrom::encode),
+        execution.wake_at.map(Timestamp::as_millis),
     ])?;
+    if inserted > 0 {
+        labels::insert(conn, conn.last_insert_rowid(), execution)?;
+    }
     session.notifier.note_due();
     Ok(())
 }

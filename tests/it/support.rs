@@ -201,7 +201,7 @@ impl CallbackStore for Probe {
 }
 
 impl AdminStore for Probe {
-    forward_store!(store: list, counts, operation_counts, history, change);
+    forward_store!(store: list, counts, operation_counts, history, fork, change);
 }
 
 impl MessageStore for Probe {

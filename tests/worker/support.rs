@@ -149,7 +149,7 @@ impl CallbackStore for Faulty {
 }
 
 impl AdminStore for Faulty {
-    forward_store!(store: list, counts, operation_counts, history, change);
+    forward_store!(store: list, counts, operation_counts, history, fork, change);
 }
 
 impl MessageStore for Faulty {

@@ -9,7 +9,7 @@ mod schedule;
 mod select;
 #[cfg(feature = "serve")]
 mod serve;
-mod values;
+pub(crate) mod values;
 
 use clap::{Args, Parser, Subcommand};
 use durable_core::ExecutionId;
@@ -21,7 +21,7 @@ pub use graph::Graph;
 #[cfg(feature = "lambda")]
 pub use lambda::{Lambda, Sandbox};
 pub use queue::{QueueArgs, QueueCommand};
-pub use schedule::{CatchUp, Overlap, ScheduleCommand, SetSchedule};
+pub use schedule::{Backfill, CatchUp, Overlap, ScheduleCommand, SetSchedule};
 pub(crate) use select::Selection;
 pub use select::{ChangeArgs, MatchArgs, SelectArgs};
 #[cfg(feature = "serve")]
@@ -64,6 +64,8 @@ pub enum Command {
     Graph(Graph),
     /// Start an execution, to be run by a worker
     Start(Start),
+    /// Start an execution with the history of another one, up to an operation
+    Fork(Fork),
     /// Cancel executions: they stop, run their undo steps and end
     Cancel(SelectArgs),
     /// Pause executions until they are resumed
@@ -153,9 +155,33 @@ pub struct Start {
     /// Queue to start it in.
     #[command(flatten)]
     pub queue: QueueArgs,
+    /// Label, as in tenant=acme; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = values::label)]
+    pub labels: Vec<(String, String)>,
     /// Wait until the execution ends and print its output
     #[arg(long)]
     pub wait: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `durable fork`.
+#[derive(Debug, Args)]
+pub struct Fork {
+    /// Id of the execution whose history is taken over
+    pub id: ExecutionId,
+    /// Id of the new execution; repeating the fork changes nothing
+    pub new_id: ExecutionId,
+    /// Take over what started before this operation, named as in `show` [default: everything that has ended]
+    #[arg(long, value_name = "NAME", conflicts_with = "after")]
+    pub before: Option<String>,
+    /// Take over this operation, and what started before its end
+    #[arg(long, value_name = "NAME")]
+    pub after: Option<String>,
+    /// Another input, as JSON
+    #[arg(long, value_name = "JSON", value_parser = values::json)]
+    pub input: Option<durable_core::json::Exact>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

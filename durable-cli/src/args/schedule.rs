@@ -1,6 +1,7 @@
 //! Arguments of `durable schedule`.
 
 use clap::{Args, Subcommand};
+use durable_core::schedule;
 
 use super::QueueArgs;
 use super::values;
@@ -26,11 +27,35 @@ pub enum ScheduleCommand {
         /// Name of the schedule
         name: String,
     },
+    /// Start executions for past times of a schedule
+    Backfill(Backfill),
     /// Remove a schedule; executions it started keep running
     Rm {
         /// Name of the schedule
         name: String,
     },
+}
+
+/// Arguments of `durable schedule backfill`.
+#[derive(Debug, Args)]
+pub struct Backfill {
+    /// Name of the schedule
+    pub name: String,
+    /// Start of the range, as in 2026-11-25T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub from: durable_core::Timestamp,
+    /// End of the range, which does not belong to it
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
+    pub to: durable_core::Timestamp,
+    /// Maximum number of times; if there are more, nothing is started
+    #[arg(long, value_name = "N", default_value_t = schedule::Backfill::DEFAULT_LIMIT)]
+    pub limit: usize,
+    /// Only print the executions of the range
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `durable schedule set`.
@@ -59,6 +84,9 @@ pub struct SetSchedule {
     /// What to do about firings missed while no worker ran
     #[arg(long, value_enum, default_value_t = CatchUp::Latest)]
     pub catch_up: CatchUp,
+    /// Label of the executions it starts, as in tenant=acme; may be repeated
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = values::label)]
+    pub labels: Vec<(String, String)>,
     /// Queue of the executions it starts.
     #[command(flatten)]
     pub queue: QueueArgs,

@@ -4,7 +4,7 @@ use clap::Args;
 use durable_core::store::{ExecutionStatus, Filter};
 use durable_core::{Clock, ExecutionId, SystemClock, Timestamp};
 
-use super::values::{duration, statuses};
+use super::values::{duration, label, labels, statuses};
 
 /// Filters of executions.
 #[derive(Debug, Clone, Default, Args)]
@@ -27,20 +27,24 @@ pub struct MatchArgs {
     /// Only executions started within this time
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub newer_than: Option<std::time::Duration>,
+    /// Only executions with this label, as in tenant=acme; if repeated, with all of them
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub labels: Vec<(String, String)>,
     /// Only paused executions
     #[arg(long)]
     pub paused: bool,
 }
 
 impl MatchArgs {
-    /// Converts to the filter of stores.
-    pub(crate) fn filter(self) -> Filter {
+    /// Converts to the filter of stores, or returns a message if there are too many labels.
+    pub(crate) fn filter(self) -> Result<Filter, String> {
         let ago = |time: std::time::Duration| {
             let now = SystemClock.now().as_millis();
             let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
             Timestamp::from_millis(now.saturating_sub(millis))
         };
-        Filter {
+        Ok(Filter {
+            labels: labels(self.labels)?,
             status: self.status,
             handler: self.handler,
             queue: self.queue,
@@ -49,7 +53,7 @@ impl MatchArgs {
             created_from: self.newer_than.map(ago),
             paused: self.paused.then_some(true),
             ..Filter::default()
-        }
+        })
     }
 
     /// Whether no filter is given.
@@ -57,6 +61,7 @@ impl MatchArgs {
         let texts = [&self.handler, &self.queue, &self.prefix];
         let times = [self.older_than, self.newer_than];
         self.status.is_empty()
+            && self.labels.is_empty()
             && texts.iter().all(|text| text.is_none())
             && times.iter().all(Option::is_none)
             && !self.paused
@@ -106,7 +111,7 @@ impl SelectArgs {
         match (self.ids.is_empty(), self.matching.is_empty(), self.all) {
             (false, true, false) => Ok(Selection::Ids(self.ids)),
             (true, false, false) | (true, true, true) => {
-                Ok(Selection::Matching(self.matching.filter()))
+                Ok(Selection::Matching(self.matching.filter()?))
             }
             (true, true, false) => {
                 Err("no executions selected: give ids, filters such as --status, or --all".into())

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use durable_core::Timestamp;
 use durable_core::json::Exact;
 use durable_core::store::{ExecutionStatus, Rate};
+use durable_core::{Labels, Timestamp};
 
 pub(crate) fn statuses() -> impl TypedValueParser<Value = ExecutionStatus> {
     PossibleValuesParser::new(ExecutionStatus::ALL.map(ExecutionStatus::as_str)).try_map(|word| {
@@ -65,6 +65,27 @@ pub(crate) fn rate(text: &str) -> Result<Rate, String> {
     Ok(Rate { starts, per })
 }
 
+/// Parses a label such as `tenant=acme`.
+pub(crate) fn label(text: &str) -> Result<(String, String), String> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err(format!(
+            "invalid label `{text}`: expected a key and a value, as in tenant=acme"
+        ));
+    };
+    let labels = Labels::new().with(key, value);
+    labels.map_err(|error| error.to_string())?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Collects labels, of which the last one with a key counts.
+pub(crate) fn labels(given: Vec<(String, String)>) -> Result<Labels, String> {
+    let mut given = given.into_iter();
+    let labels = given.try_fold(Labels::new(), |labels, (key, value)| {
+        labels.with(key, value)
+    });
+    labels.map_err(|error| error.to_string())
+}
+
 /// Parses a JSON value, keeping the digits of its numbers.
 pub(crate) fn json(text: &str) -> Result<Exact, String> {
     Exact::parse(text.as_bytes()).map_err(|error| {
@@ -87,6 +108,17 @@ mod tests {
         let noon = time("2026-11-25T12:00:00+01:00").unwrap();
         assert_eq!(noon.to_string(), "2026-11-25T11:00:00.000Z");
         assert!(time("tomorrow").is_err());
+    }
+
+    #[test]
+    fn labels_need_a_key_and_a_value() {
+        let pair = |key: &str, value: &str| Ok((key.to_owned(), value.to_owned()));
+        assert_eq!(label("tenant=acme"), pair("tenant", "acme"));
+        assert_eq!(label("query=a=b"), pair("query", "a=b"));
+        assert_eq!(label("empty="), pair("empty", ""));
+        for invalid in ["tenant", "=acme", "two words=x"] {
+            assert!(label(invalid).is_err(), "{invalid}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod bulk;
 pub(crate) mod callback;
 pub(crate) mod follow;
+pub(crate) mod fork;
 #[cfg(feature = "lambda")]
 pub(crate) mod lambda;
 pub(crate) mod queue;

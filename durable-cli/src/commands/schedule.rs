@@ -1,11 +1,11 @@
-//! `durable schedule`: lists, sets, pauses and removes schedules.
+//! `durable schedule`: lists, sets, pauses, backfills and removes schedules.
 
-use durable_core::schedule::{self, InvalidSchedule, Schedule};
+use durable_core::schedule::{self, Backfilled, InvalidSchedule, Schedule};
 use durable_core::{Client, Payload, RunError};
 
-use crate::args::{CatchUp, Overlap, ScheduleCommand, SetSchedule};
+use crate::args::{Backfill, CatchUp, Overlap, ScheduleCommand, SetSchedule, values};
 use crate::error::failed;
-use crate::json::{Schedules, print_json};
+use crate::json::{BackfillResult, Schedules, print_json};
 use crate::render::{self, Style};
 use crate::{CliError, store};
 
@@ -23,6 +23,7 @@ pub(crate) async fn run(
                 false => Ok(render::schedules(&schedules, style)),
             };
         }
+        ScheduleCommand::Backfill(args) => return backfill(&client, args).await,
         ScheduleCommand::Set(args) => return set(&client, *args).await,
         ScheduleCommand::Pause { name } => (
             client.pause_schedule(&name, true).await,
@@ -41,9 +42,40 @@ pub(crate) async fn run(
     Ok(text)
 }
 
+async fn backfill(client: &Client, args: Backfill) -> Result<String, CliError> {
+    let backfill = client.backfill(&args.name, args.from..args.to);
+    let backfill = backfill.limit(args.limit);
+    let done = match args.dry_run {
+        true => {
+            let mut done = Backfilled::default();
+            done.started = backfill.ids().await.map_err(refused)?;
+            done
+        }
+        false => backfill.await.map_err(refused)?,
+    };
+    if args.json {
+        return print_json(&BackfillResult::new(args.dry_run, &done));
+    }
+    let would = if args.dry_run {
+        "would start"
+    } else {
+        "started"
+    };
+    let started = done.started.iter().map(|id| format!("{would} {id}\n"));
+    let existing = done.existing.iter();
+    let existing = existing.map(|id| format!("{id} was started before\n"));
+    let text: String = started.chain(existing).collect();
+    Ok(match text.is_empty() {
+        true => format!("schedule {} has no past times in this range\n", args.name),
+        false => text,
+    })
+}
+
 async fn set(client: &Client, args: SetSchedule) -> Result<String, CliError> {
     let (name, handler, input) = (args.name.clone(), args.handler.clone(), args.input.clone());
+    let labels = values::labels(args.labels.clone()).map_err(CliError::Usage)?;
     let schedule = plan(args).map_err(|error| CliError::Usage(error.to_string()))?;
+    let schedule = schedule.labels(labels);
     let input = Payload::json(serde_json::to_vec(&input)?);
     let set = client.schedule_named(&name, &handler, input, &schedule);
     set.await.map_err(refused)?;

@@ -4,7 +4,7 @@ use durable_core::json::Exact;
 use durable_core::store::{NewExecution, Started};
 use durable_core::{Client, Clock, Payload, SystemClock};
 
-use crate::args::Start;
+use crate::args::{Start, values};
 use crate::json::{StartResult, print_json};
 use crate::{CliError, store};
 
@@ -15,6 +15,7 @@ pub(crate) async fn run(url: &str, args: Start) -> Result<String, CliError> {
     let new = NewExecution {
         start_at: args.at,
         queue: args.queue.entry(),
+        labels: values::labels(args.labels).map_err(CliError::Usage)?,
         ..NewExecution::new(args.id, args.handler, input, SystemClock.now())
     };
     let started = client.start_new(new).await;

@@ -30,6 +30,7 @@ pub fn ls(executions: &[Execution], more: bool, style: Style) -> String {
         ("UPDATED", Align::Left),
         ("DUE", Align::Left),
         ("QUEUE", Align::Left),
+        ("LABELS", Align::Left),
     ]);
     for execution in executions {
         let queued = execution.status == ExecutionStatus::Queued;
@@ -50,6 +51,7 @@ pub fn ls(executions: &[Execution], more: bool, style: Style) -> String {
             Cell::plain(execution.updated_at.to_string()),
             Cell::plain(due.unwrap_or_default()),
             Cell::plain(queue.unwrap_or_default()),
+            Cell::plain(execution.labels.to_string()),
         ]);
     }
     let mut text = table.print(style);

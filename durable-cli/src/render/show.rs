@@ -98,6 +98,9 @@ impl Page<'_> {
             let more = key.unwrap_or_default() + &priority.unwrap_or_default();
             fields.push(("queue", Cell::plain(&entry.queue).with(more, Tone::Faint)));
         }
+        if !execution.labels.is_empty() {
+            fields.push(("labels", Cell::plain(execution.labels.to_string())));
+        }
         if execution.paused {
             fields.push(("paused", Cell::plain("until it is resumed")));
         }
@@ -107,13 +110,22 @@ impl Page<'_> {
         fields
     }
 
-    /// Formats the parent and the successor.
+    /// Formats the parent, the origin and the successor.
     fn related(&self) -> Vec<Field> {
         let mut fields = Vec::new();
         if let Some(parent) = &self.execution.parent {
             let position = format!("  operation {}", parent.seq);
             let cell = Cell::plain(parent.execution.as_str()).with(position, Tone::Faint);
             fields.push(("parent", cell));
+        }
+        if let Some(origin) = &self.execution.forked_from {
+            let taken = format!("  operations 1 to {} taken over", origin.records);
+            let taken = (origin.records > 0).then_some(taken);
+            let cell = Cell::plain(origin.execution.as_str());
+            fields.push((
+                "forked from",
+                cell.with(taken.unwrap_or_default(), Tone::Faint),
+            ));
         }
         if let Some(next) = &self.execution.next {
             fields.push(("next", Cell::plain(next.as_str())));

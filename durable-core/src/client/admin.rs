@@ -4,9 +4,10 @@ use super::Client;
 use super::rewind::{Plan, RetryFrom, plan};
 use super::selection::{Bulk, Selection};
 use crate::store::{
-    Change, Counts, Execution, ExecutionStatus, Filter, StoreError, StoreErrorKind, refuse_sealed,
+    CallbackId, Change, Counts, Execution, ExecutionStatus, Filter, Rewind, StoreError,
+    StoreErrorKind, refuse_sealed,
 };
-use crate::{BoxFuture, ExecutionId, Timestamp};
+use crate::{BoxFuture, ExecutionId, Kind, Timestamp};
 
 impl Client {
     /// Returns the execution with this id.
@@ -107,6 +108,7 @@ impl Client {
                 let message = format!("execution `{id}` cannot be retried: {why}");
                 StoreError::new(StoreErrorKind::NotFound, message)
             })?;
+            refuse_foreign_callbacks(&id, &rewind)?;
             rewind.seen = execution.changes;
             for child in &delete_children {
                 self.delete_tree(child.clone()).await?;
@@ -197,4 +199,28 @@ impl Client {
             ..Filter::default()
         })
     }
+}
+
+/// Refuses to wait again for a callback that was taken over from another execution: its id belongs to that one.
+fn refuse_foreign_callbacks(id: &ExecutionId, rewind: &Rewind) -> Result<(), StoreError> {
+    let waiting = rewind
+        .records
+        .iter()
+        .filter(|record| record.kind == Kind::Callback);
+    for record in waiting {
+        let callback = record.handle.as_deref().map(str::parse::<CallbackId>);
+        let Some(Ok(callback)) = callback else {
+            continue;
+        };
+        if callback.execution() != id {
+            let message = format!(
+                "execution `{id}` cannot be retried: its callback `{}` was taken over from `{}`, and nobody knows a new \
+                 one. Fork that execution before the callback",
+                record.display_name(),
+                callback.execution()
+            );
+            return Err(StoreError::new(StoreErrorKind::Conflict, message));
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Client: starts, awaits and manages executions and completes callbacks.
 
 mod admin;
+mod fork;
 mod queues;
 mod rewind;
 mod selection;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use fork::Fork;
 pub use rewind::RetryFrom;
 pub use selection::{Bulk, Changed, Selection};
 pub use send::SendMessage;
@@ -74,7 +76,7 @@ impl Client {
     /// # Errors
     ///
     /// [`RunError::IdInUse`] if the id belongs to another handler or input, [`RunError::Usage`] for an invalid
-    /// id, [`RunError::Codec`] for an input that cannot be encoded, [`RunError::Store`].
+    /// id or label, [`RunError::Codec`] for an input that cannot be encoded, [`RunError::Store`].
     pub fn start<F: IntoHandler>(
         &self,
         _handler: F,

@@ -83,7 +83,7 @@ fn invoked(record: &Record) -> Option<ExecutionId> {
 
 /// Resets the record of an operation so that it runs again. A scope is entered again. A body starts as if its
 /// first attempt had been delayed.
-fn reset_record(record: &Record, now: Timestamp) -> Record {
+pub(super) fn reset_record(record: &Record, now: Timestamp) -> Record {
     let mut reset = record.clone();
     (reset.payload, reset.error, reset.ended_at) = (None, None, None);
     (reset.attempt, reset.interruptions) = (0, 0);
@@ -102,13 +102,13 @@ fn reset_record(record: &Record, now: Timestamp) -> Record {
     reset
 }
 
-struct History<'a> {
+pub(super) struct History<'a> {
     records: &'a [Record],
     by_id: HashMap<OperationId, &'a Record>,
 }
 
 impl<'a> History<'a> {
-    fn of(records: &'a [Record]) -> Self {
+    pub(super) fn of(records: &'a [Record]) -> Self {
         let by_id = records.iter().map(|record| (record.id, record));
         Self {
             records,
@@ -117,7 +117,7 @@ impl<'a> History<'a> {
     }
 
     /// Returns the enclosing scopes, the innermost first.
-    fn enclosing(&self, record: &Record) -> impl Iterator<Item = &'a Record> {
+    pub(super) fn enclosing(&self, record: &Record) -> impl Iterator<Item = &'a Record> {
         let mut parent = record.parent;
         std::iter::from_fn(move || {
             let enclosing = self.by_id.get(&parent).copied()?;
@@ -126,14 +126,14 @@ impl<'a> History<'a> {
         })
     }
 
-    fn path(&self, record: &Record) -> String {
+    pub(super) fn path(&self, record: &Record) -> String {
         let mut names: Vec<_> = self.enclosing(record).map(Record::display_name).collect();
         names.reverse();
         names.push(record.display_name());
         names.join("/")
     }
 
-    fn find(&self, path: &str) -> Result<&'a Record, String> {
+    pub(super) fn find(&self, path: &str) -> Result<&'a Record, String> {
         let mut found = self
             .records
             .iter()
@@ -193,7 +193,7 @@ impl<'a> History<'a> {
     }
 
     /// Returns the steps whose undo bodies have started.
-    fn undone_steps(&self) -> Vec<&'a Record> {
+    pub(super) fn undone_steps(&self) -> Vec<&'a Record> {
         self.undos()
             .filter_map(|undo| self.by_id.get(&undo.parent).copied())
             .collect()

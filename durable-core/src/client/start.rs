@@ -10,7 +10,9 @@ use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
 use crate::runtime::handler::Durable;
 use crate::runtime::handler::HandlerInput;
 use crate::store::{Execution, NewExecution, QueueEntry, Started, refuse_sealed};
-use crate::{BoxFuture, ExecutionId, InvalidExecutionId, Timestamp, TraceParent};
+use crate::{
+    BoxFuture, ExecutionId, InvalidExecutionId, InvalidLabel, Labels, Timestamp, TraceParent,
+};
 
 /// Execution to start, with its options. Created by [`Client::start`] and started by awaiting it.
 #[must_use = "nothing is started until this is awaited"]
@@ -23,6 +25,7 @@ pub struct Start<H> {
     key: Option<String>,
     priority: i32,
     trace: Option<TraceParent>,
+    labels: Result<Labels, InvalidLabel>,
     handler: PhantomData<fn() -> H>,
 }
 
@@ -40,6 +43,7 @@ impl<H: Durable> Start<H> {
             key: None,
             priority: 0,
             trace: None,
+            labels: Ok(Labels::new()),
             handler: PhantomData,
         }
     }
@@ -77,10 +81,22 @@ impl<H: Durable> Start<H> {
         self
     }
 
+    /// Adds a label, which listings and selections can filter by. Replaces one with the same key. [`Labels`] has the
+    /// limits.
+    ///
+    /// Executions that it invokes, and those that continue it, have the same labels. Starting an existing execution
+    /// again does not change its labels.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels = self.labels.and_then(|labels| labels.with(key, value));
+        self
+    }
+
     async fn send(self) -> Result<Handle<H>, RunError> {
         let usage = |error: InvalidExecutionId| RunError::Usage(error.to_string());
         let id: ExecutionId = self.id.parse().map_err(usage)?;
         let input = Payload::json(self.input.map_err(RunError::Codec)?);
+        let invalid = |error: InvalidLabel| RunError::Usage(error.to_string());
+        let labels = self.labels.map_err(invalid)?;
         let queue = match self.queue {
             Some(entry) => Some(QueueEntry {
                 key: self.key,
@@ -97,6 +113,7 @@ impl<H: Durable> Start<H> {
             start_at: self.at,
             queue,
             trace: self.trace,
+            labels,
             input_type: Some(std::any::type_name::<H::Input>().into()),
             ..NewExecution::new(id.clone(), H::NAME, input, self.client.clock.now())
         };

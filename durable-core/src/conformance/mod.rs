@@ -19,6 +19,8 @@ mod children;
 mod executions;
 mod external_events;
 mod fixture;
+mod forks;
+mod labels;
 mod leases;
 mod limits;
 mod messages;
@@ -96,6 +98,22 @@ static CASES: &[(&str, Case)] = cases![
     executions::list_is_sorted_and_paged,
     executions::list_applies_the_filter,
     executions::history_needs_no_lease,
+    forks::a_fork_begins_with_its_records,
+    forks::a_fork_runs_like_any_other_execution,
+    forks::a_fork_does_not_change_an_existing_execution,
+    forks::a_repeated_fork_changes_nothing,
+    forks::a_long_history_can_be_forked,
+    forks::a_cancelled_fork_is_due,
+    forks::a_resumed_fork_is_due,
+    forks::a_fork_waits_in_its_queue,
+    labels::labels_are_kept,
+    labels::a_second_start_does_not_change_the_labels,
+    labels::executions_are_listed_by_label,
+    labels::a_listing_by_label_is_sorted_and_paged,
+    labels::other_filters_apply_to_a_listing_by_label,
+    labels::children_and_successors_keep_their_labels,
+    labels::a_fired_execution_keeps_its_labels,
+    labels::a_deleted_execution_is_not_listed_by_its_labels,
     leases::only_one_holder_at_a_time,
     leases::a_claimed_execution_is_running,
     leases::an_expired_lease_can_be_taken_over,

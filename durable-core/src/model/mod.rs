@@ -6,6 +6,7 @@ pub mod error;
 pub(crate) mod fingerprint;
 pub(crate) mod id;
 pub mod json;
+pub(crate) mod labels;
 pub(crate) mod near;
 pub(crate) mod payload;
 pub mod record;

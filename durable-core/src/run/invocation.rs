@@ -113,6 +113,7 @@ impl Invocation {
             id: lease.execution.id.clone(),
             handler: lease.execution.handler.clone(),
             started_at: lease.execution.created_at,
+            labels: lease.execution.labels.clone(),
         };
         let informer = self.children.as_ref().map(|own| Arc::clone(&own.store));
         let shared = Shared::new(engine, self.clock, info, self.children);

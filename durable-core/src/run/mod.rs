@@ -29,7 +29,7 @@ use crate::model::payload::Payload;
 use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
 use crate::runtime::settings::Settings;
 use crate::store::{Execution, IntoStore, NewExecution, OpenStore, Started, Store, refuse_sealed};
-use crate::{BoxFuture, Clock, ExecutionId, TraceParent};
+use crate::{BoxFuture, Clock, ExecutionId, InvalidLabel, Labels, TraceParent};
 
 /// Longest wait that keeps the handler in memory, by default.
 const SUSPEND_AFTER: Duration = Duration::from_secs(60);
@@ -43,6 +43,7 @@ pub struct Run<'a, H: Durable, S> {
     store: Option<Arc<dyn Store>>,
     open: Option<OpenStore>,
     settings: Settings,
+    labels: Result<Labels, InvalidLabel>,
     handler: PhantomData<fn() -> H>,
 }
 
@@ -66,6 +67,7 @@ pub fn run<F: IntoHandler>(
         store: None,
         open: None,
         settings: Settings::new(SUSPEND_AFTER),
+        labels: Ok(Labels::new()),
         handler: PhantomData,
     }
 }
@@ -80,6 +82,7 @@ impl<'a, H: Durable, S> Run<'a, H, S> {
             store: self.store,
             open: self.open,
             settings: self.settings,
+            labels: self.labels,
             handler: PhantomData,
         }
     }
@@ -93,6 +96,13 @@ impl<'a, H: Durable, S> Run<'a, H, S> {
     /// Sets how to open a store if [`Run::store`] is not called.
     pub fn store_or_else(mut self, open: OpenStore) -> Self {
         self.open = Some(open);
+        self
+    }
+
+    /// Adds a label to the execution if this call starts it: see
+    /// [`Start::label`](crate::Start::label).
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels = self.labels.and_then(|labels| labels.with(key, value));
         self
     }
 
@@ -185,6 +195,9 @@ where
         let now = self.settings.clock.now();
         let mut new = NewExecution::new(id, H::NAME, Payload::json(input), now);
         new.trace = TraceParent::current();
+        let labels = self.labels.as_ref();
+        let labels = labels.map_err(|error| RunError::Usage(error.to_string()))?;
+        new.labels.clone_from(labels);
         Ok(new.with_input_type(std::any::type_name::<H::Input>()))
     }
 }

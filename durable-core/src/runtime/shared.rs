@@ -15,7 +15,7 @@ use crate::model::site::Site;
 use crate::runtime::body_waker::BodyWaker;
 use crate::runtime::children::{Awaited, Children};
 use crate::runtime::observer::{ObservedInvocation, Observer};
-use crate::{Clock, ExecutionId, Timestamp};
+use crate::{Clock, ExecutionId, Labels, Timestamp};
 
 /// Facts about an execution that are the same on every replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub struct ExecutionInfo {
     pub(crate) id: ExecutionId,
     pub(crate) handler: String,
     pub(crate) started_at: Timestamp,
+    pub(crate) labels: Labels,
 }
 
 impl ExecutionInfo {
@@ -39,6 +40,11 @@ impl ExecutionInfo {
     /// Returns when it was started. The time is recorded, so a handler may use it where it may not read the clock.
     pub fn started_at(&self) -> Timestamp {
         self.started_at
+    }
+
+    /// The labels it was started with. They never change.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
     }
 }
 

@@ -148,16 +148,27 @@ async fn start(
         _ => {}
     }
     firing.last = Some(id.clone());
-    firing.start.push(NewExecution {
-        queue: entry.queue.clone(),
-        // The handler sees the time at which the firing was due as its start time.
-        ..NewExecution::new(id, entry.handler.clone(), entry.input.clone(), time)
-    });
+    firing.start.push(execution(entry, schedule, id, time));
     Ok(())
 }
 
+/// Builds the execution for a firing.
+pub(super) fn execution(
+    entry: &ScheduleEntry,
+    schedule: &Schedule,
+    id: ExecutionId,
+    time: Timestamp,
+) -> NewExecution {
+    NewExecution {
+        queue: entry.queue.clone(),
+        labels: schedule.labels.clone(),
+        // The handler sees the time at which the firing was due as its start time.
+        ..NewExecution::new(id, entry.handler.clone(), entry.input.clone(), time)
+    }
+}
+
 /// Forms the id of the execution for a firing.
-fn id(schedule: &ExecutionId, time: Timestamp) -> Option<ExecutionId> {
+pub(super) fn id(schedule: &ExecutionId, time: Timestamp) -> Option<ExecutionId> {
     let written = time.to_string();
     let seconds = written.strip_suffix(".000Z").map(|text| format!("{text}Z"));
     let written = seconds.unwrap_or(written);

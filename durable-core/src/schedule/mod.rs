@@ -1,5 +1,6 @@
 //! Schedules, which start executions at given times.
 
+mod backfill;
 mod fire;
 mod plan;
 #[cfg(test)]
@@ -7,6 +8,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub use backfill::{Backfill, Backfilled};
 pub(crate) use fire::fire_due;
 use plan::Timing;
 
@@ -15,7 +17,7 @@ use crate::run::RunError;
 use crate::runtime::handler::HandlerInput;
 use crate::runtime::handler::{Durable, IntoHandler};
 use crate::store::{QueueEntry, ScheduleEntry, StoreError};
-use crate::{Client, ExecutionId, InvalidExecutionId, Timestamp};
+use crate::{Client, ExecutionId, InvalidExecutionId, Labels, Timestamp};
 
 /// Times at which executions start, with policies for missed and overlapping firings.
 ///
@@ -38,6 +40,7 @@ pub struct Schedule {
     overlap: Overlap,
     catch_up: CatchUp,
     queue: Option<QueueEntry>,
+    labels: Labels,
 }
 
 /// Policy for a firing while the execution of the previous one has not ended.
@@ -107,6 +110,7 @@ impl Schedule {
             overlap: Overlap::default(),
             catch_up: CatchUp::default(),
             queue: None,
+            labels: Labels::new(),
         }
     }
 
@@ -142,6 +146,13 @@ impl Schedule {
     #[must_use]
     pub fn queue(mut self, entry: QueueEntry) -> Self {
         self.queue = Some(entry);
+        self
+    }
+
+    /// Sets the labels of the executions.
+    #[must_use]
+    pub fn labels(mut self, labels: Labels) -> Self {
+        self.labels = labels;
         self
     }
 

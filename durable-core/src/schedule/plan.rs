@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{CatchUp, InvalidSchedule, Overlap, Schedule};
-use crate::Timestamp;
+use crate::{Labels, Timestamp};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Timing {
@@ -108,6 +108,10 @@ pub(super) fn write(schedule: &Schedule) -> String {
         CatchUp::All => "all",
         CatchUp::Skip => "skip",
     });
+    // Plans without labels stay as older releases write them.
+    if !schedule.labels.is_empty() {
+        plan["labels"] = schedule.labels.iter().collect();
+    }
     plan.to_string()
 }
 
@@ -140,5 +144,9 @@ pub(super) fn read(plan: &str) -> Result<Schedule, InvalidSchedule> {
         Some("skip") => CatchUp::Skip,
         _ => return Err(unknown()),
     };
+    if !value["labels"].is_null() {
+        schedule.labels = Labels::decode(&value["labels"].to_string())
+            .map_err(|error| invalid(error.to_string()))?;
+    }
     Ok(schedule)
 }

@@ -40,11 +40,14 @@ fn stored_plans_are_decoded() {
             .zone("Europe/Berlin")
             .unwrap()
             .overlap(Overlap::CancelOther),
-        cron.catch_up(CatchUp::All),
+        cron.clone().catch_up(CatchUp::All),
+        cron.labels(Labels::new().with("tenant", "acme").unwrap()),
         hourly().overlap(Overlap::Allow).catch_up(CatchUp::Skip),
     ] {
         assert_eq!(plan::read(&plan::write(&schedule)).unwrap(), schedule);
     }
+    let unlabelled = plan::write(&hourly());
+    assert!(!unlabelled.contains("labels"), "{unlabelled}");
     assert!(plan::read("{}").is_err());
     assert!(plan::read("nonsense").is_err());
 }
@@ -107,6 +110,17 @@ async fn statuses(store: &MemoryStore) -> Vec<(String, ExecutionStatus)> {
     let all = store.list(Default::default()).await.unwrap().into_iter();
     all.map(|execution| (execution.id.to_string(), execution.status))
         .collect()
+}
+
+#[tokio::test]
+async fn fired_executions_have_the_labels_of_the_schedule() {
+    let store = MemoryStore::new();
+    let labels = Labels::new().with("tenant", "acme").unwrap();
+    let schedule = hourly().labels(labels.clone());
+    store.put_schedule(entry(&schedule, at(0))).await.unwrap();
+    fire_due(&store, at(0)).await.unwrap();
+    let all = store.list(Default::default()).await.unwrap();
+    assert_eq!((all.len(), &all[0].labels), (1, &labels));
 }
 
 async fn fired(policy: Overlap, catch_up: CatchUp) -> Vec<(String, ExecutionStatus)> {

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{ExecutionUpdate, QueueEntry, StoreError, StoreErrorKind};
+use super::{ExecutionUpdate, ForkedFrom, QueueEntry, StoreError, StoreErrorKind};
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::record::{Completion, Kind, Record};
 use crate::model::sealed_text;
-use crate::{ExecutionId, OperationId, Timestamp, TraceParent};
+use crate::{ExecutionId, Labels, OperationId, Timestamp, TraceParent};
 
 /// Status of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,6 +107,10 @@ pub struct NewExecution {
     pub queue: Option<QueueEntry>,
     /// Position of its caller in a distributed trace, which its invocations continue.
     pub trace: Option<TraceParent>,
+    /// Labels to find it by.
+    pub labels: Labels,
+    /// The execution whose history it begins with.
+    pub forked_from: Option<ForkedFrom>,
 }
 
 impl NewExecution {
@@ -128,6 +132,8 @@ impl NewExecution {
             start_at: None,
             queue: None,
             trace: None,
+            labels: Labels::new(),
+            forked_from: None,
         }
     }
 
@@ -210,6 +216,10 @@ pub struct Execution {
     pub paused: bool,
     /// Position of its caller in a distributed trace, which its invocations continue.
     pub trace: Option<TraceParent>,
+    /// Labels it was started with.
+    pub labels: Labels,
+    /// The execution whose history it began with, if it was forked.
+    pub forked_from: Option<ForkedFrom>,
 }
 
 impl Execution {
@@ -236,6 +246,19 @@ impl Execution {
             admitted: false,
             paused: false,
             trace: new.trace,
+            labels: new.labels,
+            forked_from: new.forked_from,
+        }
+    }
+
+    /// The state right after a fork. Suspended rather than queued: it has a history to load, and cancelling it undoes
+    /// the steps in it.
+    pub fn forked(new: NewExecution) -> Self {
+        let due = new.start_at.unwrap_or(new.created_at);
+        Self {
+            status: ExecutionStatus::Suspended,
+            wake_at: Some(due),
+            ..Self::queued(new)
         }
     }
 

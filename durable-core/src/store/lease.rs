@@ -1,7 +1,7 @@
 //! Leases, the answer to a start, and the filter of a listing.
 
 use super::{Execution, ExecutionStatus, Fence};
-use crate::{ExecutionId, Timestamp};
+use crate::{ExecutionId, Labels, Timestamp};
 
 /// A granted lease. Its holder may run the execution and write its checkpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Filter {
     pub created_before: Option<Timestamp>,
     /// Only executions whose state last changed before this time.
     pub updated_before: Option<Timestamp>,
+    /// Only executions that have all these labels, with these values.
+    pub labels: Labels,
     /// Only paused executions, or only those that are not paused.
     pub paused: Option<bool>,
     /// Only executions whose id comes after this one. The next page of a listing starts after its last id.

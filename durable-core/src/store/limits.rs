@@ -148,6 +148,7 @@ impl Filter {
             && self
                 .updated_before
                 .is_none_or(|end| execution.updated_at < end)
+            && execution.labels.contains(&self.labels)
             && self.paused.is_none_or(|paused| execution.paused == paused)
     }
 }

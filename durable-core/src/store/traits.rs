@@ -198,6 +198,17 @@ pub trait AdminStore: ExecutionStore {
         unsupported("histories")
     }
 
+    /// Starts an execution whose history begins with `records`, unless one with its id exists. Keeps all of it or
+    /// nothing. The records are numbered from 1 without gaps.
+    fn fork(
+        &self,
+        new: NewExecution,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        let _ = (new, records);
+        unsupported("forks")
+    }
+
     /// Applies an operator's change to an execution.
     ///
     /// # Errors

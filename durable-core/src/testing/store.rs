@@ -162,7 +162,7 @@ impl CallbackStore for Process {
 }
 
 impl AdminStore for Process {
-    forward_store!(store: list, counts, operation_counts, history, change);
+    forward_store!(store: list, counts, operation_counts, history, fork, change);
 }
 
 impl MessageStore for Process {

@@ -18,7 +18,7 @@ use crate::connection::{Conn, params};
 use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::queues;
-use crate::rows::{self, execution_columns};
+use crate::rows::{self, EXECUTION_COLUMNS, execution_columns};
 use crate::session::milliseconds;
 use crate::text::stored;
 
@@ -196,7 +196,7 @@ impl ClaimBatch {
             }
             Err(fault) => return Err(fault),
         };
-        let was: Option<&str> = row.try_get("was")?;
+        let was: Option<&str> = row.try_get(EXECUTION_COLUMNS)?;
         if was == Some("blocked") {
             let execution = &stored.execution;
             attempt

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use durable_core::ExecutionId;
 use durable_core::store::{AdminStore, ExecutionStatus, Filter};
+use durable_core::{ExecutionId, Labels};
+use durable_postgres::PostgresStore;
 use durable_postgres_tests::{Server, client};
 
 use crate::support::{open, sql};
@@ -103,4 +104,59 @@ async fn a_page_is_read_by_index() {
     let (scans, fetched): (i64, i64) = (row.get(0), row.get(1));
     assert_eq!(scans, 0, "sequential scan of the table");
     assert!(fetched < 10_000, "{fetched} rows were fetched");
+}
+
+/// Lists executions in pages of ten. Returns how many there are.
+async fn count_listed(store: &PostgresStore, labels: &[(&str, &str)]) -> usize {
+    let labels = labels.iter();
+    let labels = labels.fold(Labels::new(), |labels, (key, value)| {
+        labels.with(*key, *value).unwrap()
+    });
+    let mut filter = Filter {
+        labels,
+        limit: 10,
+        ..Filter::default()
+    };
+    let mut count = 0;
+    loop {
+        let page = store.list(filter.clone()).await.unwrap();
+        count += page.len();
+        match page.last() {
+            Some(last) => filter.after = Some(last.id.clone()),
+            None => return count,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_filter_by_label_reads_only_executions_with_the_label() {
+    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+        return;
+    };
+    let url = server.database().await;
+    drop(open(&url).await);
+    let count = filled(&url).await;
+    let label = "WITH labelled AS (UPDATE durable.executions SET labels = CASE WHEN key % 1000 = 0 THEN \
+                 '{\"env\":\"prod\",\"tenant\":\"acme\"}' ELSE '{\"env\":\"prod\"}' END RETURNING key, id) INSERT INTO durable.labels \
+                 SELECT 'env', 'prod', id, key FROM labelled UNION ALL SELECT 'tenant', 'acme', id, key FROM labelled WHERE \
+                 key % 1000 = 0; ANALYZE durable.executions; ANALYZE durable.labels";
+    sql(&url, label).await;
+    let store = open(&url).await;
+    let admin = client(&url).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    admin.batch_execute("SELECT pg_stat_reset()").await.unwrap();
+    let acme = usize::try_from(count / 1000).unwrap();
+    assert_eq!(count_listed(&store, &[("tenant", "acme")]).await, acme);
+    let all_labels = [("tenant", "acme"), ("zone", "eu")];
+    assert_eq!(count_listed(&store, &all_labels).await, 0);
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let read = "SELECT relname::text, seq_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname IN \
+                ('executions', 'labels')";
+    for row in admin.query(read, &[]).await.unwrap() {
+        let (table, scans, fetched): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        println!("{table}: {scans} scans, {fetched} rows of {count}");
+        assert_eq!(scans, 0, "sequential scan of {table}");
+        // Each page reads its executions, and at most once more to find them.
+        assert!(fetched <= 3 * count / 1000 + 100, "{table}: {fetched} rows");
+    }
 }

@@ -1,7 +1,8 @@
 //! Creation of the tables, privileges, and tables of newer releases.
 
+use durable_core::Labels;
 use durable_core::store::{
-    AdminStore, CheckpointStore, Durability, ExecutionStore, Filter, StoreErrorKind,
+    AdminStore, CheckpointStore, Durability, ExecutionStore, Filter, NewExecution, StoreErrorKind,
 };
 use durable_postgres::PostgresStore;
 use durable_postgres_tests::Server;
@@ -41,10 +42,10 @@ async fn refuses_tables_of_a_newer_release_and_leaves_them_unchanged() {
     let error = PostgresStore::connect(&url).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::TooNew, "{error}");
     let text = error.to_string();
-    for word in ["version 99", "up to 2", "newer release", "schema `durable`"] {
+    for word in ["version 99", "up to 3", "newer release", "schema `durable`"] {
         assert!(text.contains(word), "{word:?} is not in: {text}");
     }
-    sql(&url, "UPDATE durable.settings SET value = '2'").await;
+    sql(&url, "UPDATE durable.settings SET value = '3'").await;
     assert_eq!(
         open(&url)
             .await
@@ -109,4 +110,35 @@ async fn reports_a_server_that_does_not_flush() {
     };
     let store = open(&server.database().await).await;
     assert_eq!(store.capabilities().durability, Durability::Process);
+}
+
+#[tokio::test]
+async fn tables_of_the_first_release_are_migrated() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let url = server.database().await;
+    open(&url).await.start(new("a")).await.unwrap();
+    let older = "DROP TABLE durable.labels; ALTER TABLE durable.executions DROP COLUMN labels, DROP COLUMN forked_from; \
+                 UPDATE durable.settings SET value = '1'";
+    sql(&url, older).await;
+    let store = open(&url).await;
+    let labels = Labels::new().with("tenant", "acme").unwrap();
+    let labelled = NewExecution {
+        labels: labels.clone(),
+        ..new("b")
+    };
+    store.start(labelled).await.unwrap();
+    let ids = async |labels| {
+        let filter = Filter {
+            labels,
+            ..Filter::default()
+        };
+        let found = store.list(filter).await.unwrap().into_iter();
+        found
+            .map(|execution| execution.id.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(Labels::new()).await, ["a", "b"]);
+    assert_eq!(ids(labels).await, ["b"]);
 }

@@ -5,7 +5,7 @@ use durable_core::store::{CheckpointStore, ExecutionStore, StoreErrorKind};
 use durable_postgres_tests::{Server, client};
 use tokio::task::JoinSet;
 
-use crate::support::{TTL, batch, id, leased, now, open, positions, steps, succeed};
+use crate::support::{TTL, batch, id, leased, new, now, open, positions, steps, succeed};
 
 const COUNTED: [(&str, &str); 1] = [("shared_preload_libraries", "pg_stat_statements")];
 
@@ -65,6 +65,39 @@ async fn a_step_is_one_statement_without_a_read() {
         203,
         "and one each for the start and the claim: {counted:#?}"
     );
+}
+
+#[tokio::test]
+async fn a_start_is_one_statement_with_or_without_labels() {
+    let Some(server) = Server::start(&COUNTED).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let reset = "CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset()";
+    crate::support::sql(&url, reset).await;
+    let mut labelled = new("a");
+    for n in 0..10 {
+        labelled.labels = labelled.labels.with(format!("label-{n}"), "x").unwrap();
+    }
+    store.start(labelled).await.unwrap();
+    store.start(new("b")).await.unwrap();
+    let counted = counted(&url).await;
+    let starts = |query: &str| query.contains("INSERT INTO durable.executions");
+    let calls = |labelled: bool| -> i64 {
+        let matching = counted.iter().filter(|(query, _)| {
+            starts(query) && query.contains("INSERT INTO durable.labels") == labelled
+        });
+        matching.map(|(_, calls)| calls).sum()
+    };
+    assert_eq!((calls(true), calls(false)), (1, 1), "{counted:#?}");
+    let reads = |(query, _): &&(String, i64)| {
+        query.contains("SELECT changes, status") || query.contains("SELECT id, changes")
+    };
+    let others = counted
+        .iter()
+        .filter(|entry| !starts(&entry.0) && !reads(entry));
+    assert_eq!(others.count(), 0, "{counted:#?}");
 }
 
 #[tokio::test]

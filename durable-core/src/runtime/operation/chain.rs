@@ -98,5 +98,6 @@ fn next_of<H: Durable>(
     let input_type = std::any::type_name::<H::Input>();
     let mut next = NewExecution::new(id, H::NAME, Payload::json(input), cx.now());
     next.trace = TraceParent::of(cx.span());
+    next.labels = current.labels().clone();
     Ok(next.with_input_type(input_type))
 }

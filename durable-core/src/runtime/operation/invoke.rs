@@ -131,6 +131,7 @@ pub(crate) fn start_child<I, D: Codec<I>>(
     let seq = state.engine.number(operation.op);
     let mut child = NewExecution::new(id.clone(), handler, input, now);
     child.tenant = tenant;
+    child.labels = operation.cx.execution().labels().clone();
     child.input_type = input_type.map(Into::into);
     child.trace = TraceParent::of(operation.cx.span());
     let child = child.for_parent(Parent {

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use crate::Timestamp;
 use crate::model::record::{Record, Status};
 use crate::store::{
-    Ack, Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Lease, Message, NewExecution,
-    NewMessage, StoreError, StoreErrorKind,
+    Ack, Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, Lease, Message, NewMessage,
+    StoreError, StoreErrorKind,
 };
 
 /// Identity of a store handle. The leases of a handle end when it is dropped.
@@ -56,9 +56,9 @@ impl HeldLease {
 }
 
 impl Entry {
-    pub(super) fn queued(new: NewExecution) -> Self {
+    pub(super) fn new(execution: Execution) -> Self {
         Self {
-            execution: Execution::queued(new),
+            execution,
             records: BTreeMap::new(),
             changed_records: BTreeMap::new(),
             last_change: HashMap::new(),

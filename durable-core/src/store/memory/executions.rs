@@ -9,8 +9,8 @@ use super::entry::Entry;
 use super::queues::Queues;
 use crate::model::record::{Completion, Record};
 use crate::store::{
-    Batch, CallbackId, ExecutionUpdate, Message, NewExecution, ScheduleEntry, Started, StoreError,
-    StoreErrorKind,
+    Batch, CallbackId, Execution, ExecutionUpdate, Message, NewExecution, ScheduleEntry, Started,
+    StoreError, StoreErrorKind,
 };
 use crate::{ExecutionId, Timestamp};
 
@@ -35,11 +35,25 @@ impl Executions {
         if let Some(entry) = self.entries.get(&new.id) {
             return Started::Existing(entry.execution.clone());
         }
-        let entry = Entry::queued(new);
+        self.add(Entry::new(Execution::queued(new)))
+    }
+
+    fn add(&mut self, entry: Entry) -> Started {
         let execution = entry.execution.clone();
         self.entries.insert(execution.id.clone(), entry);
         self.notify_workers();
         Started::Created(execution)
+    }
+
+    /// Starts an execution whose history begins with these records.
+    pub(super) fn fork(&mut self, new: NewExecution, records: Vec<Record>) -> Started {
+        if let Some(entry) = self.entries.get(&new.id) {
+            return Started::Existing(entry.execution.clone());
+        }
+        let mut entry = Entry::new(Execution::forked(new));
+        let records = records.into_iter();
+        entry.records = records.map(|record| (record.seq, record)).collect();
+        self.add(entry)
     }
 
     /// Notifies workers that an execution may have become due.

@@ -315,6 +315,17 @@ impl AdminStore for MemoryStore {
         })
     }
 
+    fn fork(
+        &self,
+        new: NewExecution,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            self.shared.capabilities.admit_input(&new.input)?;
+            Ok(self.executions().fork(new, records))
+        })
+    }
+
     fn change<'a>(
         &'a self,
         id: &'a ExecutionId,

@@ -44,7 +44,7 @@ const MISSING_CODEC_DELAY: Duration = Duration::from_secs(60);
 /// Sealed are the values of operations, including the outcomes of callbacks, the inputs and outputs of executions, the
 /// texts of errors, and the reports of blocked executions. Callbacks have to be completed through a sealed store too.
 ///
-/// Not sealed are the ids of executions, and the names, keys, labels, types, source locations, times and statuses of
+/// Not sealed are the ids and labels of executions, and the names, keys, labels, types, source locations, times and statuses of
 /// operations, because stores and tools search by them. Do not put secrets into keys or labels.
 ///
 /// If the codec authenticates [`SealContext::associated_data`], a value only opens where it was sealed. The outcome of
@@ -129,6 +129,16 @@ impl SealedStore {
 }
 
 impl SealedStore {
+    /// Opens the answer to a start.
+    fn opened(&self, started: Started) -> Result<Started, StoreError> {
+        Ok(match started {
+            Started::Created(execution) => Started::Created(self.sealer.open_execution(execution)?),
+            Started::Existing(execution) => {
+                Started::Existing(self.sealer.open_execution(execution)?)
+            }
+        })
+    }
+
     /// Releases the lease of an execution that cannot be opened: it is blocked if its data is corrupt,
     /// otherwise suspended for another worker. The report contains no sealed text.
     async fn release(
@@ -227,14 +237,7 @@ impl ExecutionStore for SealedStore {
         Box::pin(async move {
             self.capabilities().admit_input(&new.input)?;
             let started = self.inner.start(self.sealer.seal_new(&new)?).await?;
-            Ok(match started {
-                Started::Created(execution) => {
-                    Started::Created(self.sealer.open_execution(execution)?)
-                }
-                Started::Existing(execution) => {
-                    Started::Existing(self.sealer.open_execution(execution)?)
-                }
-            })
+            self.opened(started)
         })
     }
 
@@ -343,6 +346,22 @@ impl AdminStore for SealedStore {
         Box::pin(async move {
             let records = self.inner.history(id).await?;
             self.sealer.open_records(id, records)
+        })
+    }
+
+    fn fork(
+        &self,
+        new: NewExecution,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            self.capabilities().admit_input(&new.input)?;
+            let records = self.sealer.seal_records(&new.id, &records)?;
+            let started = self
+                .inner
+                .fork(self.sealer.seal_new(&new)?, records)
+                .await?;
+            self.opened(started)
         })
     }
 

@@ -67,6 +67,7 @@ impl ListQuery {
             paused: self.paused,
             after: after.as_deref().map(execution_id).transpose()?,
             limit: limit + 1,
+            ..Filter::default()
         };
         Ok((filter, limit))
     }

@@ -2,6 +2,7 @@
 
 use durable_core::ExecutionId;
 use durable_core::json::Exact;
+use durable_core::schedule::Backfilled;
 use serde::Serialize;
 
 use super::FORMAT;
@@ -62,7 +63,7 @@ impl ChangeResult {
     }
 }
 
-/// Output of `start`.
+/// Output of `start` and `fork`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
@@ -76,6 +77,33 @@ pub struct StartResult {
     /// Output of the execution, with `--wait`.
     #[cfg_attr(feature = "serve", schema(value_type = Option<serde_json::Value>))]
     pub output: Option<Exact>,
+}
+
+/// Output of `schedule backfill`.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct BackfillResult {
+    /// Number of the output format: [`FORMAT`].
+    pub format: u32,
+    /// Whether this was a dry run: nothing was started, and the executions in `started` would be unless they exist.
+    pub dry_run: bool,
+    /// Ids of the executions that were started.
+    pub started: Vec<String>,
+    /// Ids of the executions that existed before.
+    pub existing: Vec<String>,
+}
+
+impl BackfillResult {
+    /// Builds the output of a backfill.
+    pub fn new(dry_run: bool, done: &Backfilled) -> Self {
+        let texts = |ids: &[ExecutionId]| ids.iter().map(ToString::to_string).collect();
+        Self {
+            format: FORMAT,
+            dry_run,
+            started: texts(&done.started),
+            existing: texts(&done.existing),
+        }
+    }
 }
 
 impl StartResult {

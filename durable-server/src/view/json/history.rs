@@ -1,5 +1,7 @@
 //! Output of `ls` and `show`: executions and their operations.
 
+use std::collections::BTreeMap;
+
 use durable_core::json::Exact;
 use serde::Serialize;
 
@@ -60,6 +62,23 @@ pub struct Summary {
     pub priority: Option<i32>,
     /// Whether it is paused.
     pub paused: bool,
+    /// Labels it was started with: an object of texts.
+    pub labels: BTreeMap<String, String>,
+    /// Execution whose history it began with, if it was forked.
+    pub forked_from: Option<ForkedFrom>,
+}
+
+/// Origin of a forked execution.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct ForkedFrom {
+    /// Id of the other execution.
+    pub execution: String,
+    /// Last `seq` in it that belongs to the part taken over.
+    pub seq: u64,
+    /// Number of operations taken over: those with a `seq` up to this one.
+    pub records: u64,
 }
 
 /// Operation that waits for the end of an execution.

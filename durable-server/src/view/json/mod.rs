@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use durable_core::Timestamp;
 
-pub use changes::{ChangeResult, Refusal, StartResult};
+pub use changes::{BackfillResult, ChangeResult, Refusal, StartResult};
 pub use history::{
-    ExecutionDetails, Executions, Failure, History, Operation, Parent, Summary, Value,
+    ExecutionDetails, Executions, Failure, ForkedFrom, History, Operation, Parent, Summary, Value,
 };
 pub use lists::{Queue, Queues, Schedule, Schedules};
 

@@ -4,7 +4,7 @@ use durable_core::store::Execution;
 use durable_core::{Occurrence, OperationError, OperationId, Payload, Record};
 
 use super::history::{
-    ExecutionDetails, Executions, Failure, History, Operation, Parent, Summary, Value,
+    ExecutionDetails, Executions, Failure, ForkedFrom, History, Operation, Parent, Summary, Value,
 };
 use super::{FORMAT, millis, time};
 use crate::view::nesting::parse;
@@ -88,6 +88,16 @@ impl Summary {
             key: entry.and_then(|entry| entry.key.clone()),
             priority: entry.map(|entry| entry.priority),
             paused: execution.paused,
+            labels: execution
+                .labels
+                .iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            forked_from: execution.forked_from.as_ref().map(|origin| ForkedFrom {
+                execution: origin.execution.to_string(),
+                seq: origin.seq,
+                records: origin.records,
+            }),
         }
     }
 }

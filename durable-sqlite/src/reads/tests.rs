@@ -1,0 +1,102 @@
+use durable_core::store::NewExecution;
+use durable_core::{Labels, Payload};
+use rusqlite::StatementStatus;
+
+use super::*;
+use crate::labels;
+use crate::schema::{MIGRATIONS, migrate};
+
+const PATH: &str = "x.db";
+
+/// Opens a database with `count` executions. All have the label `env=prod`, and every hundredth `tenant=acme`.
+fn filled(count: usize) -> Connection {
+    let conn = Connection::open_in_memory().unwrap();
+    migrate(&conn, Path::new(PATH), MIGRATIONS).unwrap();
+    let insert = "INSERT INTO executions (key, id, handler, status, created_at, updated_at, input_codec, input, labels) \
+                  VALUES (?1, ?2, 'etl', 'queued', 1, 1, 'json', x'31', ?3)";
+    for number in 1..=count {
+        let mut labels = Labels::new().with("env", "prod").unwrap();
+        if number % 100 == 0 {
+            labels = labels.with("tenant", "acme").unwrap();
+        }
+        let mut new = NewExecution::new(
+            format!("run-{number:05}").parse().unwrap(),
+            "etl",
+            Payload::json("1"),
+            Timestamp::default(),
+        );
+        new.labels = labels.clone();
+        let key = i64::try_from(number).unwrap();
+        conn.prepare_cached(insert)
+            .unwrap()
+            .execute((key, new.id.as_str(), labels.encode()))
+            .unwrap();
+        labels::insert(&conn, key, &Execution::queued(new)).unwrap();
+    }
+    conn
+}
+
+fn labelled(labels: &[(&str, &str)]) -> Filter {
+    let labels = labels.iter();
+    let labels = labels.fold(Labels::new(), |labels, (key, value)| {
+        labels.with(*key, *value).unwrap()
+    });
+    Filter {
+        labels,
+        ..Filter::default()
+    }
+}
+
+/// Lists executions. Returns their number and the number of instructions that SQLite ran.
+fn listed(conn: &Connection, filter: &Filter) -> (usize, i32) {
+    let found = list(conn, Path::new(PATH), filter).unwrap();
+    let statement = conn.prepare_cached(SELECT_LABELLED).unwrap();
+    let steps = statement.get_status(StatementStatus::VmStep);
+    assert_eq!(statement.get_status(StatementStatus::FullscanStep), 0);
+    assert_eq!(statement.get_status(StatementStatus::Sort), 0);
+    (found.len(), steps)
+}
+
+#[test]
+fn a_filter_by_label_reads_only_executions_with_the_label() {
+    let filter = Filter {
+        limit: 5,
+        ..labelled(&[("tenant", "acme")])
+    };
+    let (few, few_steps) = listed(&filled(1000), &filter);
+    let (many, many_steps) = listed(&filled(4000), &filter);
+    assert_eq!((few, many), (5, 5));
+    assert_eq!(few_steps, many_steps, "instructions for the same page");
+}
+
+#[test]
+fn a_filter_by_label_uses_the_index() {
+    let conn = filled(1);
+    let mut plan = conn
+        .prepare(&format!("EXPLAIN QUERY PLAN {SELECT_LABELLED}"))
+        .unwrap();
+    let nulls = rusqlite::params_from_iter([rusqlite::types::Null; 14]);
+    let lines = plan.query_map(nulls, |row| row.get::<_, String>(3));
+    let lines: Vec<_> = lines.unwrap().map(Result::unwrap).collect();
+    let plan = lines.join("\n");
+    assert!(
+        plan.contains("SEARCH l USING PRIMARY KEY (label=? AND value=? AND execution_id>?)"),
+        "{plan}"
+    );
+    assert!(
+        plan.contains("SEARCH o USING PRIMARY KEY (label=? AND value=? AND execution_id=?)"),
+        "{plan}"
+    );
+    assert!(!plan.contains("SCAN executions"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[test]
+fn executions_must_have_all_labels_of_the_filter() {
+    let conn = filled(500);
+    let found = |labels| listed(&conn, &labelled(labels)).0;
+    assert_eq!(found(&[("env", "prod")]), 500);
+    assert_eq!(found(&[("env", "prod"), ("tenant", "acme")]), 5);
+    assert_eq!(found(&[("env", "test"), ("tenant", "acme")]), 0);
+    assert_eq!(found(&[("tenant", "acme"), ("zone", "eu")]), 0);
+}

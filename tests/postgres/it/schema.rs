@@ -119,7 +119,8 @@ async fn tables_of_the_first_release_are_migrated() {
     };
     let url = server.database().await;
     open(&url).await.start(new("a")).await.unwrap();
-    let older = "DROP TABLE durable.labels; ALTER TABLE durable.executions DROP COLUMN labels, DROP COLUMN forked_from; \
+    let older = "DROP TABLE durable.labels; ALTER TABLE durable.executions DROP COLUMN labels, DROP COLUMN forked_from, \
+                 DROP COLUMN trace; \
                  UPDATE durable.settings SET value = '1'";
     sql(&url, older).await;
     let store = open(&url).await;

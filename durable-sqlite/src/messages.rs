@@ -38,13 +38,13 @@ const SELECT_ONE: &str = concat!(
 );
 
 /// Sends a message to an execution.
-pub(crate) struct Send {
+pub(crate) struct SendMessage {
     pub(crate) to: ExecutionId,
     pub(crate) message: NewMessage,
     pub(crate) now: Timestamp,
 }
 
-impl Write for Send {
+impl Write for SendMessage {
     type Answer = ();
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<(), Fault> {

@@ -19,7 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::claims::ClaimMany;
 use crate::error::unusable;
 use crate::external::{Cancel, Complete, Heartbeat};
-use crate::messages::{self, Send};
+use crate::messages::{self, SendMessage};
 use crate::open::{self, Opened};
 use crate::queues;
 use crate::readers::Readers;
@@ -352,7 +352,10 @@ impl MessageStore for SqliteStore {
         Box::pin(async move {
             CAPABILITIES.admit_input(&message.payload)?;
             let to = to.clone();
-            self.inner.writer.enqueue(Send { to, message, now }).await
+            self.inner
+                .writer
+                .enqueue(SendMessage { to, message, now })
+                .await
         })
     }
 

@@ -82,7 +82,7 @@ pub enum Command {
     #[command(subcommand)]
     Callback(Callback),
     /// Send a message to an execution
-    Send(Send),
+    Send(SendArgs),
     /// Manage queues and their limits
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -217,7 +217,7 @@ pub struct Gc {
 
 /// Arguments of `durable send`.
 #[derive(Debug, Args)]
-pub struct Send {
+pub struct SendArgs {
     /// Id of the execution
     pub execution: String,
     /// Name of the message, as in `receive!("NAME")`

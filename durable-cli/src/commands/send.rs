@@ -2,11 +2,11 @@
 
 use durable_core::Client;
 
-use crate::args::Send;
+use crate::args::SendArgs;
 use crate::error::failed;
 use crate::{CliError, store};
 
-pub(crate) async fn run(url: &str, args: Send) -> Result<String, CliError> {
+pub(crate) async fn run(url: &str, args: SendArgs) -> Result<String, CliError> {
     let client = Client::new(store::open(url).await?);
     let message = client.send(&args.execution, &args.name, &args.value);
     let message = match args.id {

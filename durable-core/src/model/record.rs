@@ -33,7 +33,7 @@ pub enum Kind {
     /// `receive!`: a message sent to the execution.
     Receive,
     /// `send!`: a message to another execution.
-    Send,
+    SendMessage,
     /// `map!`: one body for each item of a list.
     Map,
     /// `parallel!`: several named bodies.
@@ -61,7 +61,7 @@ impl Kind {
         Self::WaitForCallback,
         Self::Invoke,
         Self::Receive,
-        Self::Send,
+        Self::SendMessage,
         Self::Map,
         Self::Parallel,
         Self::Branch,
@@ -83,7 +83,7 @@ impl Kind {
             Self::WaitForCallback => "wait_for_callback",
             Self::Invoke => "invoke",
             Self::Receive => "receive",
-            Self::Send => "send",
+            Self::SendMessage => "send",
             Self::Map => "map",
             Self::Parallel => "parallel",
             Self::Branch => "branch",

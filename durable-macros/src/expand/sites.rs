@@ -208,7 +208,7 @@ fn recorded_kind(call: &Call) -> Option<TokenStream> {
         Kind::InnerCallback => quote_spanned!(hidden()=> Callback),
         Kind::Invoke => quote_spanned!(hidden()=> Invoke),
         Kind::Receive => quote_spanned!(hidden()=> Receive),
-        Kind::Send => quote_spanned!(hidden()=> Send),
+        Kind::Send => quote_spanned!(hidden()=> SendMessage),
         Kind::Scope => quote_spanned!(hidden()=> Scope),
         Kind::Call => quote_spanned!(hidden()=> Call),
         Kind::Map if call.is_parallel_list => quote_spanned!(hidden()=> Parallel),

@@ -137,7 +137,7 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
         input_type: optional_text(row, 29, "input_type")?.map(Cow::Owned),
         trace: optional_text(row, 30, "trace")?.and_then(|trace| TraceParent::from_header(&trace)),
         labels: labels(row, 31)?,
-        forked_from: forked_from(row, 32)?,
+        forked_from: forked_from(row, 32)?.map(Box::new),
         ..NewExecution::new(
             word(row, 1, "id", |id| id.parse().ok())?,
             text(row, 2, "handler")?,

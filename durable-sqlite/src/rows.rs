@@ -231,7 +231,7 @@ pub(crate) fn execution(row: &Row<'_>) -> Decoded<(i64, Execution)> {
         input_type: optional(row, 25, "input_type", text)?.map(Cow::Owned),
         trace: optional(row, 30, "trace", text)?.and_then(|trace| TraceParent::from_header(&trace)),
         labels: optional(row, 31, "labels", labels)?.unwrap_or_default(),
-        forked_from: optional(row, 32, "forked_from", forked_from)?,
+        forked_from: optional(row, 32, "forked_from", forked_from)?.map(Box::new),
         ..NewExecution::new(
             id,
             text(row, 2, "handler")?,

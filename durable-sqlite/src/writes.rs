@@ -95,7 +95,7 @@ pub(crate) fn insert(
         checksums::of_start(execution),
         execution.trace.as_ref().map(TraceParent::as_str),
         execution.labels.encode(),
-        execution.forked_from.as_ref().map(ForkedFrom::encode),
+        execution.forked_from.as_deref().map(ForkedFrom::encode),
         execution.wake_at.map(Timestamp::as_millis),
     ])?;
     if inserted > 0 {

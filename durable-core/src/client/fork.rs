@@ -128,11 +128,11 @@ impl Fork {
             (new.input, new.input_type) = (input, None);
         }
         (new.queue, new.labels) = (origin.queue, origin.labels);
-        new.forked_from = Some(ForkedFrom {
+        new.forked_from = Some(Box::new(ForkedFrom {
             execution: self.from,
             seq,
             records: records.len() as u64,
-        });
+        }));
         let started = store.fork(new.clone(), records).await?;
         if let Started::Existing(execution) = &started {
             refuse_sealed(execution, &[])?;

@@ -14,11 +14,11 @@ fn forked(name: &str, records: u64) -> Result<NewExecution, Defect> {
     let labels = Labels::new().with("tenant", "acme");
     Ok(NewExecution {
         labels: labels.map_err(|error| Defect::new(error.to_string()))?,
-        forked_from: Some(ForkedFrom {
+        forked_from: Some(Box::new(ForkedFrom {
             execution: id("origin")?,
             seq: records + 2,
             records,
-        }),
+        })),
         ..new(name)?
     })
 }

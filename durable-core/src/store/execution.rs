@@ -110,7 +110,7 @@ pub struct NewExecution {
     /// Labels to find it by.
     pub labels: Labels,
     /// The execution whose history it begins with.
-    pub forked_from: Option<ForkedFrom>,
+    pub forked_from: Option<Box<ForkedFrom>>,
 }
 
 impl NewExecution {
@@ -219,7 +219,7 @@ pub struct Execution {
     /// Labels it was started with.
     pub labels: Labels,
     /// The execution whose history it began with, if it was forked.
-    pub forked_from: Option<ForkedFrom>,
+    pub forked_from: Option<Box<ForkedFrom>>,
 }
 
 impl Execution {

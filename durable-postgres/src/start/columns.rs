@@ -107,7 +107,7 @@ impl<'a> Starts<'a> {
         let input_type = execution.input_type.as_deref();
         self.input_type.push(input_type.map(stored));
         self.labels.push(execution.labels.encode());
-        let origin = execution.forked_from.as_ref();
+        let origin = execution.forked_from.as_deref();
         self.forked_from.push(origin.map(ForkedFrom::encode));
         self.wake_at
             .push(execution.wake_at.map(Timestamp::as_millis));

@@ -48,6 +48,8 @@ pub(crate) fn kind_of(operation: &Operation) -> Option<Kind> {
         (Type::Step, "WaitForCondition") => Kind::Poll,
         (Type::Step, "Batch") => Kind::Batch,
         (Type::Step, "Undo") => Kind::Undo,
+        (Type::Step, "Receive") => Kind::Receive,
+        (Type::Step, "Send") => Kind::SendMessage,
         (Type::Step, _) => Kind::Step,
         (Type::Wait, _) => Kind::Wait,
         (Type::Context, "Call") => Kind::Call,

@@ -383,6 +383,8 @@ impl UpdateBuilder<'_> {
             Kind::Poll => "WaitForCondition",
             Kind::Batch => "Batch",
             Kind::Undo => "Undo",
+            Kind::Receive => "Receive",
+            Kind::SendMessage => "Send",
             Kind::Wait => "Wait",
             Kind::Callback => "Callback",
             Kind::WaitForCallback => "WaitForCallback",

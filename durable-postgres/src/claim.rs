@@ -10,7 +10,7 @@ use crate::database::{Attempt, Database, Work};
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::rows::{self, EXECUTION_COLUMNS, Stored, execution_columns};
-use crate::session::{Token, fence_lost, milliseconds};
+use crate::session::{Token, milliseconds};
 
 /// Request to claim one execution.
 #[derive(Clone)]
@@ -235,7 +235,7 @@ impl Work for Renew {
             .await?;
         if renewed.is_empty() {
             attempt.session.forget(&self.fence.execution, self.token);
-            return Err(fence_lost(&self.fence).into());
+            return Err(self.fence.lost().into());
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use durable_core::store::{Capabilities, Fence, Lease, StoreError, StoreErrorKind};
+use durable_core::store::{Capabilities, Fence, Lease, StoreError};
 use durable_core::{ExecutionId, Timestamp};
 
 use crate::notifier::Notifier;
@@ -179,7 +179,7 @@ impl Token {
                 number: number.parse().ok()?,
             })
         };
-        parse().ok_or_else(|| fence_lost(fence))
+        parse().ok_or_else(|| fence.lost())
     }
 
     pub(crate) fn fence(self, execution: ExecutionId) -> Fence {
@@ -188,14 +188,4 @@ impl Token {
             token: format!("{}.{}", self.key, self.number).into(),
         }
     }
-}
-
-pub(crate) fn fence_lost(fence: &Fence) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::FenceLost,
-        format!(
-            "the lease of execution `{}` was released or taken over",
-            fence.execution
-        ),
-    )
 }

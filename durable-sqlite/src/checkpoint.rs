@@ -18,7 +18,7 @@ use crate::messages;
 use crate::queues;
 use crate::reads;
 use crate::rows::{self, put, put_open};
-use crate::session::{Session, Token, Write, fence_lost};
+use crate::session::{Session, Token, Write};
 use crate::writes::insert;
 
 macro_rules! current {
@@ -104,7 +104,7 @@ impl Checkpoint {
         let mut statement = conn.prepare_cached(select)?;
         let mut rows = statement.query([self.token.key])?;
         let Some(row) = rows.next()? else {
-            return Err(fence_lost(&self.fence).into());
+            return Err(self.fence.lost().into());
         };
         let same_id = row
             .get_ref(0)?
@@ -116,7 +116,7 @@ impl Checkpoint {
         let fresh = match leased {
             Some(leased) if token == Some(leased) => true,
             None if token == Some(newest) && last == Some(self.batch.id.cast_signed()) => false,
-            _ => return Err(fence_lost(&self.fence).into()),
+            _ => return Err(self.fence.lost().into()),
         };
         let undecodable = |damage| {
             let what = format_args!("execution `{}`", self.fence.execution);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use durable_core::ExecutionId;
-use durable_core::store::{Fence, StoreError, StoreErrorKind};
+use durable_core::store::{Fence, StoreError};
 use rusqlite::Connection;
 
 use crate::error::Fault;
@@ -167,14 +167,4 @@ impl Token {
             token: format!("{}.{}", self.key, self.number).into(),
         }
     }
-}
-
-pub(crate) fn fence_lost(fence: &Fence) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::FenceLost,
-        format!(
-            "the lease of execution `{}` was released or taken over",
-            fence.execution
-        ),
-    )
 }

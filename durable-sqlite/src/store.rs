@@ -26,7 +26,7 @@ use crate::readers::Readers;
 use crate::reads;
 use crate::rows::MAX_SEQ;
 use crate::schedules::{Fire, PutSchedule, RemoveSchedule};
-use crate::session::{Session, Token, fence_lost};
+use crate::session::{Session, Token};
 use crate::writer::Writer;
 use crate::writes::{Claim, Fork, Renew, Start};
 
@@ -179,7 +179,7 @@ impl Drop for Inner {
 
 /// Returns the token of a fence. A fence of another kind of store counts as lost.
 fn token(fence: &Fence) -> Result<Token, StoreError> {
-    Token::of(fence).ok_or_else(|| fence_lost(fence))
+    Token::of(fence).ok_or_else(|| fence.lost())
 }
 
 impl CheckpointStore for SqliteStore {

@@ -14,7 +14,7 @@ use crate::error::Fault;
 use crate::labels;
 use crate::reads;
 use crate::rows::{self, MAX_SEQ, put, row_key};
-use crate::session::{Session, Token, Write, fence_lost};
+use crate::session::{Session, Token, Write};
 
 /// Starts an execution, unless there is one with its id.
 pub(crate) struct Start(pub(crate) NewExecution);
@@ -266,7 +266,7 @@ impl Write for Renew {
             self.fence.execution.as_str(),
         ])?;
         match changed {
-            0 => Err(fence_lost(&self.fence).into()),
+            0 => Err(self.fence.lost().into()),
             _ => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Message, NewExecution};
+use super::{Message, NewExecution, StoreError, StoreErrorKind};
 use crate::model::error::OperationError;
 use crate::model::payload::Payload;
 use crate::model::record::Record;
@@ -17,6 +17,30 @@ pub struct Fence {
     pub execution: ExecutionId,
     /// Token by which the store recognises the lease holder.
     pub token: Arc<str>,
+}
+
+impl Fence {
+    /// Returns the error of a store that expects another token.
+    ///
+    /// ```
+    /// use durable_core::store::{Fence, StoreErrorKind};
+    ///
+    /// let fence = Fence {
+    ///     execution: "order-7".parse()?,
+    ///     token: "1".into(),
+    /// };
+    /// assert_eq!(fence.lost().kind(), StoreErrorKind::FenceLost);
+    /// # Ok::<(), durable_core::InvalidExecutionId>(())
+    /// ```
+    pub fn lost(&self) -> StoreError {
+        StoreError::new(
+            StoreErrorKind::FenceLost,
+            format!(
+                "the lease of execution `{}` was released or taken over",
+                self.execution
+            ),
+        )
+    }
 }
 
 /// Contents of one checkpoint. A store keeps all of it or nothing.

@@ -147,7 +147,7 @@ pub(crate) async fn repeated(
     session: &Session,
     checkpoint: &Checkpoint,
 ) -> Result<Result<Ack, StoreError>, Fault> {
-    let lost = || Err(crate::session::fence_lost(&checkpoint.fence));
+    let lost = || Err(checkpoint.fence.lost());
     if checkpoint.batch.execution.is_none() {
         return Ok(lost());
     }

@@ -175,7 +175,7 @@ impl Entry {
                 lease.expires_at = now.after(ttl);
                 Ok(())
             }
-            _ => Err(fence_lost(fence)),
+            _ => Err(fence.lost()),
         }
     }
 
@@ -186,12 +186,12 @@ impl Entry {
         now: Timestamp,
     ) -> Result<Ack, StoreError> {
         if !self.is_current(fence) {
-            return Err(fence_lost(fence));
+            return Err(fence.lost());
         }
         if self.lease.is_none() {
             return match self.last_batch {
                 Some(last) if last == batch.id => Ok(self.ack(batch)),
-                _ => Err(fence_lost(fence)),
+                _ => Err(fence.lost()),
             };
         }
         for record in &batch.records {
@@ -300,14 +300,4 @@ impl Entry {
         self.changed_records.insert(change, seq);
         self.notifier.notify_waiters();
     }
-}
-
-fn fence_lost(fence: &Fence) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::FenceLost,
-        format!(
-            "the lease of execution `{}` was released or taken over",
-            fence.execution
-        ),
-    )
 }

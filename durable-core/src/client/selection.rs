@@ -4,7 +4,9 @@ use std::fmt;
 
 use super::{Client, RetryFrom};
 use crate::ExecutionId;
-use crate::store::{Execution, ExecutionStatus, Filter, StoreError, StoreErrorKind};
+use crate::store::{
+    Execution, ExecutionStatus, Filter, StoreError, StoreErrorKind, is_chain_running,
+};
 
 /// Number of executions per page when a selection is read.
 const PAGE: usize = 500;
@@ -83,7 +85,9 @@ impl Selection {
         let mut affected = Vec::new();
         for (id, next) in selected {
             let is_running = match next {
-                Some(next) if *change == Bulk::Delete => self.is_chain_running(next).await?,
+                Some(next) if *change == Bulk::Delete => {
+                    is_chain_running(&*self.client.store, next).await?
+                }
                 _ => false,
             };
             if !is_running {
@@ -108,21 +112,6 @@ impl Selection {
             }
         }
         Ok(changed)
-    }
-
-    /// Returns whether the chain that continues with this execution has not ended.
-    async fn is_chain_running(&self, mut next: ExecutionId) -> Result<bool, StoreError> {
-        loop {
-            let execution = match self.client.store.get(&next).await {
-                Ok(execution) => execution,
-                Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(false),
-                Err(error) => return Err(error),
-            };
-            match execution.next {
-                Some(further) => next = further,
-                None => return Ok(!execution.status.is_terminal()),
-            }
-        }
     }
 
     /// Collects the ids of matching executions, each with the id of the execution that continues it.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{CatchUp, InvalidSchedule, Overlap, Schedule};
 use crate::metrics;
-use crate::store::cancel_chain;
-use crate::store::{Firing, NewExecution, ScheduleEntry, Store, StoreError, StoreErrorKind};
+use crate::store::{
+    Firing, NewExecution, ScheduleEntry, Store, StoreError, cancel_chain, is_chain_running,
+};
 use crate::{ExecutionId, Timestamp};
 
 /// Maximum number of missed firings that are caught up.
@@ -130,7 +131,7 @@ async fn start(
     let is_running = match &firing.last {
         // Started by this very firing.
         Some(last) if firing.start.iter().any(|new| new.id == *last) => true,
-        Some(last) => is_chain_running(store, last).await?,
+        Some(last) => is_chain_running(store, last.clone()).await?,
         None => false,
     };
     match (is_running, schedule.overlap, &firing.last) {
@@ -173,20 +174,4 @@ pub(super) fn id(schedule: &ExecutionId, time: Timestamp) -> Option<ExecutionId>
     let seconds = written.strip_suffix(".000Z").map(|text| format!("{text}Z"));
     let written = seconds.unwrap_or(written);
     format!("{schedule}@{written}").parse().ok()
-}
-
-/// Returns whether an execution has not ended. If it was continued, checks the last execution of the chain.
-async fn is_chain_running(store: &dyn Store, id: &ExecutionId) -> Result<bool, StoreError> {
-    let mut id = id.clone();
-    loop {
-        let execution = match store.get(&id).await {
-            Ok(execution) => execution,
-            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        match execution.next {
-            Some(next) => id = next,
-            None => return Ok(!execution.status.is_terminal()),
-        }
-    }
 }

@@ -33,7 +33,7 @@ mod work;
 
 pub use callback::CallbackId;
 pub use capabilities::{Capabilities, Durability};
-pub(crate) use chain::cancel_chain;
+pub(crate) use chain::{cancel_chain, is_chain_running};
 pub use checkpoint::{Ack, Batch, ExecutionUpdate, Fence, Page};
 #[cfg(feature = "checksum")]
 pub use checksum::Checksum;

@@ -4,11 +4,12 @@ use super::body::{self, StepInfo};
 use super::bound_codec::BoundCodec;
 use super::{Options, returned};
 use crate::Retry;
-use crate::engine::{Begin, Conditions};
+use crate::engine::{Begin, Conditions, Outcome};
 use crate::metrics::AttemptOutcome;
-use crate::model::error::ErrorKind;
+use crate::model::codec::Json;
+use crate::model::error::{ErrorKind, OperationError};
 use crate::runtime::failure::{BodyResult, Failure, IntoFailure};
-use crate::runtime::registered::Operation;
+use crate::runtime::registered::{Answer, Operation};
 
 /// Attempt that has ended, with the policy for the next one.
 pub struct Attempt<R> {
@@ -49,6 +50,36 @@ where
     Attempt {
         outcome: attempt.outcome.and_then(returned),
         retry: attempt.retry,
+    }
+}
+
+/// Runs a body without a value, attempt after attempt, until the operation has ended.
+///
+/// `body` makes the body of an attempt. Where it has none left, the next invocation makes the next attempt and starts
+/// at once.
+pub(super) async fn run_to_end<F>(
+    operation: &Operation<'_>,
+    mut body: impl FnMut() -> Option<F>,
+) -> Result<(), OperationError>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let codec = BoundCodec::<(), Json>::new(Json);
+    loop {
+        match operation.decide().await {
+            Answer::Recorded(Outcome::Error(error)) => return Err(error),
+            Answer::Recorded(_) => return Ok(()),
+            Answer::Run => {}
+        }
+        let Some(body) = body() else {
+            operation.lock().engine.slice();
+            return operation.next_invocation().await;
+        };
+        let retry = Retry::exponential();
+        let ended = attempt(operation, None, Options::default(), retry, body);
+        let Attempt { outcome, retry } = ended.await;
+        let outcome = outcome.flatten();
+        settle(operation, &codec, Attempt { outcome, retry });
     }
 }
 

@@ -2,17 +2,12 @@
 
 use serde::Serialize;
 
-use super::Options;
-use super::attempt::{Attempt, attempt, settle};
-use super::bound_codec::BoundCodec;
+use super::attempt::run_to_end;
 use super::receive::refuse;
-use crate::Retry;
-use crate::engine::Outcome;
-use crate::model::codec::Json;
 use crate::model::error::SendError;
 use crate::model::payload::Payload;
 use crate::runtime::failure::{Failure, IntoFailure, fatal};
-use crate::runtime::registered::{Answer, Operation};
+use crate::runtime::registered::Operation;
 use crate::store::{NewMessage, StoreError, StoreErrorKind};
 
 /// Options of a `send!`.
@@ -49,20 +44,8 @@ pub fn send<'a, V: Serialize>(
         refuse(&operation, "sends");
     }
     async move {
-        let codec = BoundCodec::<(), Json>::new(Json);
-        loop {
-            match operation.decide().await {
-                Answer::Recorded(Outcome::Error(error)) => return Err(error),
-                Answer::Recorded(_) => return Ok(()),
-                Answer::Run => {}
-            }
-            let body = deliver(&operation, &to, &value, &options);
-            let retry = Retry::exponential();
-            let ended = attempt(&operation, None, Options::default(), retry, body);
-            let Attempt { outcome, retry } = ended.await;
-            let outcome = outcome.flatten();
-            settle(&operation, &codec, Attempt { outcome, retry });
-        }
+        let body = || Some(deliver(&operation, &to, &value, &options));
+        run_to_end(&operation, body).await
     }
 }
 

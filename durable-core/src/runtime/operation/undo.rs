@@ -1,15 +1,11 @@
 //! `step!(…, undo = …)`: undoes a finished step when its execution fails or is cancelled.
 
-use super::attempt::{Attempt, attempt, settle};
-use super::{Options, returned};
-use crate::Retry;
-use crate::engine::Outcome;
-use crate::model::codec::Json;
+use super::attempt::run_to_end;
+use super::returned;
 use crate::model::error::OperationError;
 use crate::runtime::context::Context;
 use crate::runtime::failure::{BodyResult, IntoFailure};
-use crate::runtime::operation::bound_codec::BoundCodec;
-use crate::runtime::registered::{Answer, Operation};
+use crate::runtime::registered::Operation;
 use crate::runtime::undo::{Undo, UndoBody};
 
 /// Creates the undo body of a step with this value.
@@ -44,27 +40,6 @@ impl Undo<'_> {
 /// Runs one undo body. It runs at most once in an invocation: before a retry the handler is replayed, which registers
 /// it again.
 async fn run_undo(operation: &Operation<'_>, body: UndoBody<'_>) -> Result<(), OperationError> {
-    let codec = BoundCodec::<(), Json>::new(Json);
     let mut body = Some(body);
-    loop {
-        match operation.decide().await {
-            Answer::Recorded(Outcome::Error(error)) => return Err(error),
-            Answer::Recorded(_) => return Ok(()),
-            Answer::Run => {}
-        }
-        let Some(body) = body.take() else {
-            operation.lock().engine.slice();
-            return operation.next_invocation().await;
-        };
-        let ended = attempt(
-            operation,
-            None,
-            Options::default(),
-            Retry::exponential(),
-            body(),
-        );
-        let Attempt { outcome, retry } = ended.await;
-        let outcome = outcome.flatten();
-        settle(operation, &codec, Attempt { outcome, retry });
-    }
+    run_to_end(operation, || body.take().map(|body| body())).await
 }

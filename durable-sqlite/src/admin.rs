@@ -9,6 +9,7 @@ use crate::claims::is_leased;
 use crate::error::Fault;
 use crate::external::record_change;
 use crate::labels;
+use crate::messages;
 use crate::reads;
 use crate::rows::{MAX_SEQ, put, row_key};
 use crate::session::{Session, Write};
@@ -61,6 +62,7 @@ impl ApplyChange {
             let delete = "DELETE FROM operations WHERE place >= ?1 AND place <= ?2";
             let range = [row_key(key, first.max(1)), row_key(key, MAX_SEQ)];
             conn.prepare_cached(delete)?.execute(range)?;
+            messages::unmark(conn, key, first)?;
         }
         rewind
             .records

@@ -151,6 +151,15 @@ pub(crate) fn mark(conn: &Connection, key: i64, record: &Record) -> Result<(), F
     Ok(())
 }
 
+/// Marks the messages as not received again that operations at this position or later have received.
+pub(crate) fn unmark(conn: &Connection, key: i64, first: u64) -> Result<(), Fault> {
+    let update =
+        "UPDATE messages SET received_by = NULL WHERE execution = ?1 AND received_by >= ?2";
+    conn.prepare_cached(update)?
+        .execute(params![key, first.cast_signed()])?;
+    Ok(())
+}
+
 /// Gives the messages that were not received to the next execution of a chain.
 pub(crate) fn move_waiting(conn: &Connection, from: i64, next: &ExecutionId) -> Result<(), Fault> {
     let update = "UPDATE messages SET execution = (SELECT key FROM executions WHERE id = ?2) \

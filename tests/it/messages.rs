@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use durable::prelude::*;
 use durable::store::{
-    AdminStore, ExecutionStatus, MemoryStore, MessageStore, Store, StoreErrorKind,
+    AdminStore, ExecutionStatus, ExecutionStore, MemoryStore, MessageStore, Store, StoreErrorKind,
 };
-use durable::{Client, ErrorKind, ExecutionId, IntoStore, Worker};
+use durable::{Client, ErrorKind, ExecutionId, IntoStore, RetryFrom, Worker, fatal};
 
 use crate::support::{Crash, Effects, TokioClock, process};
 
@@ -176,6 +176,81 @@ async fn a_receive_that_wins_a_race_takes_its_message_across_crashes() {
             "{crash:?}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_race_that_a_message_ends_after_a_suspension_takes_it_once() {
+    let memory = MemoryStore::new();
+    let client = Client::new(memory.clone());
+    client.start(raced, "a", 3600).await.unwrap();
+    let run = durable::run(raced, "a", 3600).clock(TokioClock::shared());
+    let run = run.store(memory.clone()).suspend_after(Duration::ZERO);
+    let run = tokio::spawn(run.into_future());
+    for text in ["one", "two"] {
+        while memory.get(&id("a")).await.unwrap().status != ExecutionStatus::Suspended {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        client.send("a", "text", text).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let output = run.await.unwrap().unwrap();
+    assert_eq!(output, ("one".to_owned(), "two".to_owned()));
+}
+
+/// Receives a line and hands it to a step that fails the first time.
+#[durable]
+async fn fragile(effects: &Effects, _unused: ()) -> Result<String, BoxError> {
+    let line: String = receive!("line", timeout = 1.minutes()).await?;
+    let failing = effects.count(&line) == 0;
+    step!("note", retry = Retry::none(), {
+        effects.note(&line);
+        if failing {
+            return Err(fatal("not yet"));
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(line)
+}
+
+#[tokio::test]
+async fn a_retry_from_the_beginning_receives_its_messages_again() {
+    let (_folder, sqlite) = sqlite().await;
+    for store in [Arc::new(MemoryStore::new()) as Arc<dyn Store>, sqlite] {
+        let (client, effects) = (Client::new(Arc::clone(&store)), Effects::default());
+        client.start(fragile, "a", ()).await.unwrap();
+        for line in ["one", "two"] {
+            client.send("a", "line", line).await.unwrap();
+        }
+        let run = || durable::run(fragile, "a", ()).state(&effects);
+        run().store(Arc::clone(&store)).await.unwrap_err();
+        client.retry(&id("a"), &RetryFrom::Beginning).await.unwrap();
+        assert_eq!(run().store(Arc::clone(&store)).await.unwrap(), "one");
+        let waits = store.messages(&id("a")).await.unwrap();
+        let waits: Vec<_> = waits.iter().map(|m| m.received_by.is_none()).collect();
+        assert_eq!(waits, [false, true]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_a_receive_that_timed_out_waits_as_long_again() {
+    let (memory, effects, clock) = (MemoryStore::new(), Effects::default(), TokioClock::shared());
+    let client = Client::new(memory.clone()).clock(Arc::clone(&clock));
+    let run = || {
+        durable::run(fragile, "a", ())
+            .clock(Arc::clone(&clock))
+            .state(&effects)
+    };
+    run().store(memory.clone()).await.unwrap_err();
+    client.retry(&id("a"), &RetryFrom::Failure).await.unwrap();
+    effects.note("one");
+    let run = run().store(memory.clone()).into_future();
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(50)).await;
+        client.send("a", "line", "one").await.unwrap();
+    };
+    let (output, ()) = tokio::join!(run, later);
+    assert_eq!(output.unwrap(), "one");
 }
 
 #[durable]

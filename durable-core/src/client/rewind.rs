@@ -89,7 +89,7 @@ pub(super) fn reset_record(record: &Record, now: Timestamp) -> Record {
     (reset.attempt, reset.interruptions) = (0, 0);
     if record.kind.is_scope() || record.kind == Kind::Invoke {
         reset.status = Status::Started;
-    } else if record.kind == Kind::Callback {
+    } else if matches!(record.kind, Kind::Callback | Kind::Receive) {
         reset.status = Status::Started;
         // Grants as much time as before.
         reset.deadline = record

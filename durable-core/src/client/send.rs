@@ -29,9 +29,7 @@ impl SendMessage {
     }
 
     async fn send(self) -> Result<(), StoreError> {
-        let mut to = self
-            .to
-            .map_err(|error| StoreError::new(StoreErrorKind::Unusable, error.to_string()))?;
+        let mut to = self.to.map_err(invalid_id)?;
         let payload = self.payload?;
         let id = self
             .id
@@ -103,9 +101,10 @@ impl Client {
     ///
     /// [`StoreErrorKind::NotFound`], [`StoreErrorKind::Unsupported`] on a store without messages.
     pub async fn messages(&self, id: &str) -> Result<Vec<Message>, StoreError> {
-        let id = id.parse().map_err(|error: InvalidExecutionId| {
-            StoreError::new(StoreErrorKind::Unusable, error.to_string())
-        })?;
-        self.store.messages(&id).await
+        self.store.messages(&id.parse().map_err(invalid_id)?).await
     }
+}
+
+fn invalid_id(error: InvalidExecutionId) -> StoreError {
+    StoreError::new(StoreErrorKind::Unusable, error.to_string())
 }

@@ -8,7 +8,9 @@ use super::fixture::{
 use super::{Outcome, Store, expect_eq, expect_error};
 use crate::ExecutionId;
 use crate::model::record::{Kind, Record, Status};
-use crate::store::{Batch, ExecutionStatus, ExecutionUpdate, Message, NewMessage, StoreError};
+use crate::store::{
+    Batch, Change, ExecutionStatus, ExecutionUpdate, Message, NewMessage, Rewind, StoreError,
+};
 
 async fn send(store: &Store, to: &ExecutionId, message: &str) -> Result<(), StoreError> {
     let new = NewMessage::new(message, "line", json(format!("\"{message}\"")))?;
@@ -109,6 +111,41 @@ pub(super) async fn a_received_message_waits_again_once_its_record_is_cancelled(
     let cancelled = vec![receive(1, number, Status::Cancelled)];
     let (_, ack) = checkpoint_ack(&store, &fence, asking(2, cancelled, 1, 0)).await?;
     expect_eq!(ids(&ack.messages), ["m1"], "waits again");
+    Ok(())
+}
+
+pub(super) async fn a_rewind_lets_the_messages_of_removed_records_wait_again(
+    store: Store,
+) -> Outcome {
+    if !store.capabilities().messages {
+        return Ok(());
+    }
+    let (fence, a) = (start_and_claim(&store, "a").await?.fence, id("a")?);
+    let mut received = Vec::new();
+    for (seq, message) in [(1, "m1"), (2, "m2")] {
+        send(&store, &a, message).await?;
+        received.push(receive(seq, seq, Status::Succeeded));
+    }
+    let fail = ExecutionUpdate::Block {
+        report: "no".to_owned(),
+    };
+    let batch = Batch {
+        id: 1,
+        records: received,
+        seen: 2,
+        execution: Some(fail),
+        ..Batch::default()
+    };
+    store.checkpoint(&fence, Arc::new(batch)).await?;
+    let rewind = Rewind {
+        seen: 2,
+        remove_from: Some(2),
+        records: Vec::new(),
+    };
+    store.change(&a, Change::Rewind(rewind), at(2)).await?;
+    let messages = store.messages(&a).await?;
+    let received: Vec<_> = messages.iter().map(|message| message.received_by).collect();
+    expect_eq!(received, [Some(1), None], "received by");
     Ok(())
 }
 

@@ -158,6 +158,7 @@ static CASES: &[(&str, Case)] = cases![
     messages::messages_are_kept_in_order_and_once,
     messages::a_checkpoint_answers_with_waiting_messages_if_asked,
     messages::a_received_message_waits_again_once_its_record_is_cancelled,
+    messages::a_rewind_lets_the_messages_of_removed_records_wait_again,
     messages::a_message_makes_a_suspended_execution_due,
     messages::an_ended_execution_takes_no_new_message,
     messages::waiting_messages_move_to_the_next_execution_of_a_chain,

@@ -19,10 +19,14 @@ pub(super) struct Inbox {
     requested: bool,
     /// Whether any operation of this invocation receives messages, so that every write asks for new ones.
     used: bool,
+    /// Whether the batch that was sent asks for messages.
+    asked: bool,
     /// Operations that wait for a message.
     receivers: BTreeSet<OpIndex>,
-    /// Messages received in this invocation, which wait again if their operation loses a race.
+    /// Messages received in this invocation that the code has not seen. They wait again if their operation loses a race.
     taken: BTreeMap<OpIndex, Message>,
+    /// Operations whose message the code has seen.
+    read: BTreeSet<OpIndex>,
     /// What operations wait for, where they have options.
     options: BTreeMap<OpIndex, (Option<String>, Option<Duration>)>,
 }
@@ -36,12 +40,13 @@ impl Engine {
     /// Returns what the next batch says in [`Batch::messages_after`](crate::store::Batch::messages_after).
     pub(super) fn messages_after(&mut self) -> Option<u64> {
         self.inbox.requested = false;
+        self.inbox.asked = self.inbox.used;
         self.inbox.used.then(|| self.inbox.last.unwrap_or_default())
     }
 
     /// Takes over messages that the store has reported. Wakes the operations that wait for one.
-    pub(super) fn deliver(&mut self, asked: bool, messages: &[Message]) {
-        if !asked {
+    pub(super) fn deliver(&mut self, messages: &[Message]) {
+        if !self.inbox.asked {
             return;
         }
         let first = self.inbox.last.is_none();
@@ -146,18 +151,18 @@ impl Engine {
     /// Ends a `receive!` whose scope is over. A message that the code has not seen waits again.
     pub(super) fn release_message(&mut self, op: OpIndex, now: Timestamp) {
         self.inbox.receivers.remove(&op);
-        let state = &self.operations[op.index()];
-        let succeeded = state.record.status == Status::Succeeded;
-        let unread = state.is_recorded() && succeeded && state.record.payload.is_some();
-        let started = state.record.status == Status::Started && state.record.seq != 0;
-        match self.inbox.taken.remove(&op) {
-            Some(message) => {
-                self.inbox.waiting.insert(message.number, message);
-            }
+        let record = &self.operations[op.index()].record;
+        let is_unread = record.status == Status::Succeeded && !self.inbox.read.contains(&op);
+        let is_waiting = record.status == Status::Started && record.seq != 0;
+        if !is_unread && !is_waiting {
+            return;
+        }
+        if let Some(message) = self.inbox.taken.remove(&op) {
+            self.inbox.waiting.insert(message.number, message);
+            self.updated.extend(&self.inbox.receivers);
+        } else if is_unread {
             // The store has it, and reports it once the record says that it was not received.
-            None if unread => self.inbox.last = None,
-            None if started => {}
-            None => return,
+            self.inbox.last = None;
         }
         let record = &mut self.operations[op.index()].record;
         (record.status, record.payload, record.due_at) = (Status::Cancelled, None, None);
@@ -168,5 +173,6 @@ impl Engine {
     /// Notes that the code sees the message of `op`.
     pub(super) fn message_read(&mut self, op: OpIndex) {
         self.inbox.taken.remove(&op);
+        self.inbox.read.insert(op);
     }
 }

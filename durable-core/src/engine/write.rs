@@ -25,8 +25,6 @@ pub(super) struct Queue {
     /// Executions to start in the same write as the operations that wait for them.
     pub(super) children: Vec<(OpIndex, NewExecution)>,
     batches: u64,
-    /// Whether the batch that was sent asks for messages.
-    asked: bool,
 }
 
 impl Engine {
@@ -153,7 +151,6 @@ impl Engine {
 
     fn batch(&mut self, records: Vec<Record>, execution: Option<ExecutionUpdate>) -> Arc<Batch> {
         let messages_after = self.messages_after();
-        self.queue.asked = messages_after.is_some();
         self.queue.batches += 1;
         let children = std::mem::take(&mut self.queue.children);
         let sent: HashSet<OpIndex> = match children.is_empty() {
@@ -175,7 +172,7 @@ impl Engine {
     /// Processes the acknowledgement of the last batch. Returns the operations that may be able to continue.
     pub(crate) fn acknowledge(&mut self, ack: &Ack) -> Vec<OpIndex> {
         self.merge(ack);
-        self.deliver(self.queue.asked, &ack.messages);
+        self.deliver(&ack.messages);
         let mut sent = std::mem::take(&mut self.queue.sent);
         self.counts.batches += 1;
         self.counts.records_written += sent.len() as u64;

@@ -234,6 +234,7 @@ pub trait AdminStore: ExecutionStore {
 /// * A checkpoint that puts a succeeded record of kind [`Receive`](crate::Kind::Receive) marks the message whose number is
 ///   the record's [`handle`](Record::handle) as received, in the same transaction. A cancelled record of that kind marks
 ///   it as not received again.
+/// * A [rewind](Change::Rewind) marks the messages as not received again whose receiving records it removes.
 /// * Messages are removed with their execution. When a chain continues, waiting messages move to its next execution.
 pub trait MessageStore: ExecutionStore {
     /// Sends a message to an execution that has not ended. The execution need not have run yet. Counts as an external

@@ -1,6 +1,7 @@
 //! Tests of the engine: scripts of registered operations and events, and its decisions.
 
 mod drift;
+mod inbox;
 mod interruption;
 mod moves;
 mod quota;

@@ -53,6 +53,7 @@ impl Executions {
             Change::Rewind(rewind) => {
                 if let Some(first) = rewind.remove_from {
                     entry.records.split_off(&first);
+                    entry.unmark_messages(first);
                 }
                 for record in &rewind.records {
                     entry.records.insert(record.seq, record.clone());

@@ -258,6 +258,13 @@ impl Entry {
         }
     }
 
+    /// Marks the messages as not received again that operations at this position or later have received.
+    pub(super) fn unmark_messages(&mut self, first: u64) {
+        for message in &mut self.messages {
+            message.received_by = message.received_by.filter(|seq| *seq < first);
+        }
+    }
+
     /// Accepts a message. Returns whether it is new.
     pub(super) fn send(&mut self, message: NewMessage, now: Timestamp) -> Result<bool, StoreError> {
         let execution = &mut self.execution;

@@ -1,10 +1,13 @@
 //! Errors of the API: what went wrong, where, and what to do.
 
+use std::collections::BTreeMap;
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use durable_core::store::{StoreError, StoreErrorKind};
 use durable_core::{InvalidExecutionId, RunError};
 use serde::Serialize;
+use utoipa::openapi::{self, ContentBuilder, RefOr, ResponseBuilder};
 
 /// An error in the format of RFC 9457.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -17,6 +20,32 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     /// What to do about it.
     pub(crate) help: &'static str,
+}
+
+/// The error responses that every operation of the API has.
+impl utoipa::IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let response = |description: &str| {
+            let content = ContentBuilder::new()
+                .schema(Some(openapi::Ref::from_schema_name("Problem")))
+                .build();
+            ResponseBuilder::new()
+                .description(description)
+                .content("application/problem+json", content)
+                .build()
+                .into()
+        };
+        BTreeMap::from([
+            (
+                "4XX".to_owned(),
+                response("The request cannot be answered."),
+            ),
+            (
+                "5XX".to_owned(),
+                response("The server or its store failed."),
+            ),
+        ])
+    }
 }
 
 impl Problem {

@@ -43,8 +43,7 @@ pub(super) struct CallbackName {
 /// Complete a callback with a value.
 #[utoipa::path(post, path = "/api/callbacks/complete", operation_id = "complete_callback", tag = "callbacks", request_body = CallbackValue, responses(
     (status = 204, description = "It is completed."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn complete(
     State(app): State<App>,
@@ -57,8 +56,7 @@ pub(super) async fn complete(
 /// Complete a callback with an error.
 #[utoipa::path(post, path = "/api/callbacks/fail", operation_id = "fail_callback", tag = "callbacks", request_body = CallbackFailure, responses(
     (status = 204, description = "It is completed."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn fail(
     State(app): State<App>,
@@ -71,8 +69,7 @@ pub(super) async fn fail(
 /// Report that the party that will complete a callback is alive.
 #[utoipa::path(post, path = "/api/callbacks/heartbeat", operation_id = "heartbeat_callback", tag = "callbacks", request_body = CallbackName, responses(
     (status = 204, description = "Its heartbeat time starts again."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn heartbeat(
     State(app): State<App>,

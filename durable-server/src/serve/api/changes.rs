@@ -68,8 +68,7 @@ impl Action {
 /// Cancel an execution: it stops at its next durable boundary, undoes what can be undone, and ends.
 #[utoipa::path(post, path = "/api/executions/{id}/cancel", operation_id = "cancel_execution", tag = "executions", params(("id" = String, Path, description = "Id of the execution")), responses(
     (status = 204, description = "It will be cancelled, or has ended already."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn cancel(
     State(app): State<App>,
@@ -82,8 +81,7 @@ pub(super) async fn cancel(
 /// Pause an execution: it stops at its next durable boundary until it is resumed.
 #[utoipa::path(post, path = "/api/executions/{id}/pause", operation_id = "pause_execution", tag = "executions", params(("id" = String, Path, description = "Id of the execution")), responses(
     (status = 204, description = "It is paused."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn pause(
     State(app): State<App>,
@@ -96,8 +94,7 @@ pub(super) async fn pause(
 /// Resume an execution that was paused, or try a blocked one again.
 #[utoipa::path(post, path = "/api/executions/{id}/resume", operation_id = "resume_execution", tag = "executions", params(("id" = String, Path, description = "Id of the execution")), responses(
     (status = 204, description = "It is resumed."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn resume(
     State(app): State<App>,
@@ -135,8 +132,7 @@ impl From {
 /// Run an execution again.
 #[utoipa::path(post, path = "/api/executions/{id}/retry", operation_id = "retry_execution", tag = "executions", params(("id" = String, Path, description = "Id of the execution")), request_body = From, responses(
     (status = 204, description = "It runs again."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn retry(
     State(app): State<App>,
@@ -166,8 +162,7 @@ pub(super) struct Many {
 /// Change all executions that a filter selects. Those in no state for the change are left alone.
 #[utoipa::path(post, path = "/api/changes", operation_id = "change_executions", tag = "executions", request_body = Many, responses(
     (status = 200, description = "The answer.", body = ChangeResult),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn bulk(
     State(app): State<App>,

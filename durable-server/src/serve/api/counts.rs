@@ -55,8 +55,7 @@ impl CountList {
 /// Count executions by handler and status.
 #[utoipa::path(get, path = "/api/counts", operation_id = "count_executions", tag = "metrics", responses(
     (status = 200, description = "The answer.", body = CountList),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn counts(State(app): State<App>) -> Result<Json<CountList>, Problem> {
     let counts = app.client.counts(app.options.counted).await?;
@@ -66,8 +65,7 @@ pub(super) async fn counts(State(app): State<App>) -> Result<Json<CountList>, Pr
 /// Numbers for Prometheus, in its text format.
 #[utoipa::path(get, path = "/metrics", operation_id = "get_metrics", tag = "metrics", responses(
     (status = 200, description = "Gauges of executions and queues.", body = String, content_type = "text/plain"),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let counts = app.client.counts(app.options.counted).await?;
@@ -83,8 +81,7 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<Response, Problem>
 /// Whether the server and its store answer.
 #[utoipa::path(get, path = "/healthz", operation_id = "get_health", tag = "metrics", responses(
     (status = 200, description = "Both answer.", body = String, content_type = "text/plain"),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn health(State(app): State<App>) -> Result<&'static str, Problem> {
     let filter = durable_core::store::Filter {

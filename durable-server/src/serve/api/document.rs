@@ -7,6 +7,7 @@ use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement, Server,
 };
 
+use crate::serve::problem::Problem;
 use crate::serve::security::Base;
 
 const DESCRIPTION: &str = "Starts, lists and manages durable executions. Objects are those that the `durable` command prints with `--json`. \
@@ -24,6 +25,7 @@ pub(super) fn head() -> OpenApi {
         .description(Some("Needed where the server was started with a token."))
         .build();
     let components = ComponentsBuilder::new()
+        .schema_from::<Problem>()
         .security_scheme("token", SecurityScheme::Http(bearer))
         .build();
     let none: [&str; 0] = [];

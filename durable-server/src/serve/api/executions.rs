@@ -76,8 +76,7 @@ impl ListQuery {
 /// List executions in ascending order of their ids.
 #[utoipa::path(get, path = "/api/executions", operation_id = "list_executions", tag = "executions", params(ListQuery), responses(
     (status = 200, description = "The answer.", body = Executions),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -142,8 +141,7 @@ impl Place {
 #[utoipa::path(post, path = "/api/executions", operation_id = "start_execution", tag = "executions", request_body = NewStart, responses(
     (status = 200, description = "It was started before.", body = StartResult),
     (status = 201, description = "It is new.", body = StartResult),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn start(
     State(app): State<App>,
@@ -190,8 +188,7 @@ pub(super) struct GetQuery {
 /// Get an execution without its operations.
 #[utoipa::path(get, path = "/api/executions/{id}", operation_id = "get_execution", tag = "executions", params(("id" = String, Path, description = "Id of the execution"), GetQuery), responses(
     (status = 200, description = "The answer.", body = ExecutionDetails),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn get(
     State(app): State<App>,
@@ -217,8 +214,7 @@ pub(super) async fn get(
 /// Remove an execution that has ended, and its history.
 #[utoipa::path(delete, path = "/api/executions/{id}", operation_id = "remove_execution", tag = "executions", params(("id" = String, Path, description = "Id of the execution")), responses(
     (status = 204, description = "It is removed."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn remove(
     State(app): State<App>,

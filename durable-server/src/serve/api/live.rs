@@ -20,8 +20,7 @@ type Events = Sse<KeepAliveStream<Signals>>;
 /// Follow all executions: the event `changed` reports that a listing may be out of date.
 #[utoipa::path(get, path = "/api/events", operation_id = "follow_all", tag = "events", responses(
     (status = 200, description = "Server-sent events without end.", body = String, content_type = "text/event-stream"),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn all(State(app): State<App>) -> Result<Events, Problem> {
     stream(&app, Topic::All)
@@ -33,8 +32,7 @@ pub(super) async fn all(State(app): State<App>) -> Result<Events, Problem> {
 /// have changed, `changed` reports a new state of the execution, and `reload` asks to read the timeline again.
 #[utoipa::path(get, path = "/api/executions/{id}/events", operation_id = "follow_execution", tag = "events", params(("id" = String, Path, description = "Id of the execution")), responses(
     (status = 200, description = "Server-sent events without end.", body = String, content_type = "text/event-stream"),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Events, Problem> {
     let id = execution_id(&id)?;

@@ -42,8 +42,7 @@ pub(super) struct Operations {
 /// List operations in the order in which they were first written.
 #[utoipa::path(get, path = "/api/executions/{id}/operations", operation_id = "list_operations", tag = "operations", params(("id" = String, Path, description = "Id of the execution"), OperationsQuery), responses(
     (status = 200, description = "The answer.", body = Operations),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -75,8 +74,7 @@ pub(super) async fn list(
 /// Get one operation, with its value at full length.
 #[utoipa::path(get, path = "/api/executions/{id}/operations/{seq}", operation_id = "get_operation", tag = "operations", params(("id" = String, Path, description = "Id of the execution"), ("seq" = u64, Path, description = "`seq` of the operation")), responses(
     (status = 200, description = "The answer.", body = Operation),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn get(
     State(app): State<App>,
@@ -98,8 +96,7 @@ pub(crate) async fn one_operation(app: &App, id: &str, seq: u64) -> Result<Opera
 /// Get all operations without their values, in few bytes each.
 #[utoipa::path(get, path = "/api/executions/{id}/timeline", operation_id = "get_timeline", tag = "operations", params(("id" = String, Path, description = "Id of the execution")), responses(
     (status = 200, description = "The answer.", body = Timeline),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn timeline(
     State(app): State<App>,
@@ -122,8 +119,7 @@ pub(super) struct CompareQuery {
 /// Compare two executions, operation by operation.
 #[utoipa::path(get, path = "/api/compare", operation_id = "compare_executions", tag = "operations", params(CompareQuery), responses(
     (status = 200, description = "The answer.", body = Comparison),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn compare(
     State(app): State<App>,

@@ -16,8 +16,7 @@ use crate::view::json::Queues;
 /// List queues: their limits, and how much is in them.
 #[utoipa::path(get, path = "/api/queues", operation_id = "list_queues", tag = "queues", responses(
     (status = 200, description = "The answer.", body = Queues),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Queues>, Problem> {
     Ok(Json(Queues::new(&app.client.queues().await?)))
@@ -46,8 +45,7 @@ pub(super) struct Limits {
 /// Set the limits of a queue. Whether it is paused stays.
 #[utoipa::path(put, path = "/api/queues/{name}", operation_id = "set_queue", tag = "queues", params(("name" = String, Path, description = "Name of the queue")), request_body = Limits, responses(
     (status = 204, description = "They are set."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn set(
     State(app): State<App>,
@@ -71,8 +69,7 @@ pub(super) async fn set(
 /// Remove the limits of a queue; what is in it stays.
 #[utoipa::path(delete, path = "/api/queues/{name}", operation_id = "remove_queue", tag = "queues", params(("name" = String, Path, description = "Name of the queue")), responses(
     (status = 204, description = "They are removed."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn remove(
     State(app): State<App>,
@@ -87,8 +84,7 @@ pub(super) async fn remove(
 /// Pause a queue: nothing leaves it.
 #[utoipa::path(post, path = "/api/queues/{name}/pause", operation_id = "pause_queue", tag = "queues", params(("name" = String, Path, description = "Name of the queue")), responses(
     (status = 204, description = "It is paused."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn pause(
     State(app): State<App>,
@@ -101,8 +97,7 @@ pub(super) async fn pause(
 /// Resume a queue.
 #[utoipa::path(post, path = "/api/queues/{name}/resume", operation_id = "resume_queue", tag = "queues", params(("name" = String, Path, description = "Name of the queue")), responses(
     (status = 204, description = "It is resumed."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn resume(
     State(app): State<App>,

@@ -21,8 +21,7 @@ use crate::view::json::{Schedules, StartResult};
 /// List schedules and when they fire next.
 #[utoipa::path(get, path = "/api/schedules", operation_id = "list_schedules", tag = "schedules", responses(
     (status = 200, description = "The answer.", body = Schedules),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Schedules>, Problem> {
     Ok(Json(Schedules::new(&app.client.schedules().await?)))
@@ -121,8 +120,7 @@ impl SetSchedule {
 /// Set up a schedule, in place of the one of the same name.
 #[utoipa::path(put, path = "/api/schedules/{name}", operation_id = "set_schedule", tag = "schedules", params(("name" = String, Path, description = "Name of the schedule")), request_body = SetSchedule, responses(
     (status = 204, description = "It is set up."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn set(
     State(app): State<App>,
@@ -146,8 +144,7 @@ async fn found(app: &App, name: &str) -> Result<ScheduleEntry, Problem> {
 /// Remove a schedule; what it has started keeps running.
 #[utoipa::path(delete, path = "/api/schedules/{name}", operation_id = "remove_schedule", tag = "schedules", params(("name" = String, Path, description = "Name of the schedule")), responses(
     (status = 204, description = "It is removed."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn remove(
     State(app): State<App>,
@@ -160,8 +157,7 @@ pub(super) async fn remove(
 /// Pause a schedule: it misses its firings.
 #[utoipa::path(post, path = "/api/schedules/{name}/pause", operation_id = "pause_schedule", tag = "schedules", params(("name" = String, Path, description = "Name of the schedule")), responses(
     (status = 204, description = "It is paused."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn pause(
     State(app): State<App>,
@@ -175,8 +171,7 @@ pub(super) async fn pause(
 /// Resume a schedule: it fires again from now on.
 #[utoipa::path(post, path = "/api/schedules/{name}/resume", operation_id = "resume_schedule", tag = "schedules", params(("name" = String, Path, description = "Name of the schedule")), responses(
     (status = 204, description = "It is resumed."),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn resume(
     State(app): State<App>,
@@ -190,8 +185,7 @@ pub(super) async fn resume(
 /// Start an execution as the schedule would, now. When it fires next stays.
 #[utoipa::path(post, path = "/api/schedules/{name}/fire", operation_id = "fire_schedule", tag = "schedules", params(("name" = String, Path, description = "Name of the schedule")), responses(
     (status = 201, description = "An execution is started.", body = StartResult),
-    (status = "4XX", description = "The request cannot be answered.", body = Problem, content_type = "application/problem+json"),
-    (status = "5XX", description = "The server or its store failed.", body = Problem, content_type = "application/problem+json"),
+    Problem
 ))]
 pub(super) async fn fire(
     State(app): State<App>,

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use durable::prelude::*;
-use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, MemoryStore, Store};
+use durable::store::{ExecutionStatus, MemoryStore};
 use durable::{Client, Timestamp, Worker, WorkerError};
 
-use crate::support::{Effects, Serving, status, until};
+use crate::support::{Effects, Serving, status, stores, until};
 
 struct App {
     effects: Effects,
@@ -60,18 +59,6 @@ async fn answered() -> Result<String, BoxError> {
 #[durable(name = "add")]
 async fn another_add(n: u32) -> Result<u32, BoxError> {
     Ok(n)
-}
-
-/// All embedded stores, empty.
-async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(directory.path().join("a.db"))
-        .await
-        .unwrap();
-    vec![
-        (Arc::new(MemoryStore::new()), None),
-        (Arc::new(sqlite), Some(directory)),
-    ]
 }
 
 fn app() -> (Arc<App>, Effects) {

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use durable::prelude::*;
-use durable::sqlite::SqliteStore;
 use durable::store::{
     ExecutionStatus, MemoryStore, PayloadCodec, SealContext, SealedStore, Started, Store,
 };
 use durable::{Client, ExecutionId, RetryFrom, RunError, Worker};
 
-use crate::support::{Effects, Serving, status, until};
+use crate::support::{self, Effects, Serving, status, until};
 
 #[derive(Default)]
 struct Shop {
@@ -77,17 +76,12 @@ impl PayloadCodec for Bound {
     }
 }
 
+/// Also a sealed store: what a fork takes over is sealed for another execution.
 async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(directory.path().join("a.db"))
-        .await
-        .unwrap();
+    let mut stores = support::stores().await;
     let sealed = SealedStore::new(MemoryStore::new(), [Bound]).unwrap();
-    vec![
-        (Arc::new(MemoryStore::new()), None),
-        (Arc::new(sqlite), Some(directory)),
-        (Arc::new(sealed), None),
-    ]
+    stores.push((Arc::new(sealed), None));
+    stores
 }
 
 fn id(text: &str) -> ExecutionId {

@@ -1,13 +1,10 @@
 //! Labels of executions, from their start to the executions that follow from them.
 
-use std::sync::Arc;
-
 use durable::prelude::*;
-use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, Filter, MemoryStore, Store};
+use durable::store::{ExecutionStatus, Filter, MemoryStore};
 use durable::{Bulk, Client, Labels, RunError, Worker};
 
-use crate::support::{Serving, status, until};
+use crate::support::{Serving, status, stores, until};
 
 #[durable]
 async fn leaf(n: u32) -> Result<String, BoxError> {
@@ -26,17 +23,6 @@ async fn tree(n: u32) -> Result<String, BoxError> {
         continue_as!(n - 1).await
     }
     Ok(found)
-}
-
-async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(directory.path().join("a.db"))
-        .await
-        .unwrap();
-    vec![
-        (Arc::new(MemoryStore::new()), None),
-        (Arc::new(sqlite), Some(directory)),
-    ]
 }
 
 fn of_tenant(tenant: &str) -> Filter {

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use durable::prelude::*;
 use durable::schedule::{Overlap, Schedule};
-use durable::sqlite::SqliteStore;
-use durable::store::{ExecutionStatus, Filter, MemoryStore, Queue, QueueStore, Rate, Store};
+use durable::store::{ExecutionStatus, Filter, MemoryStore, Queue, QueueStore, Rate};
 use durable::{Bulk, Client, RetryFrom, Worker};
 
-use crate::support::{Effects, Serving, status, until};
+use crate::support::{Effects, Serving, status, stores, until};
 
 /// Counts how many executions run at once, now and at most.
 #[derive(Default)]
@@ -82,17 +81,6 @@ async fn chain(n: u32) -> Result<u32, BoxError> {
     }
     let answer: u32 = callback!("continue").await?;
     Ok(n + answer)
-}
-
-async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = SqliteStore::open(directory.path().join("a.db"))
-        .await
-        .unwrap();
-    vec![
-        (Arc::new(MemoryStore::new()), None),
-        (Arc::new(sqlite), Some(directory)),
-    ]
 }
 
 #[tokio::test]

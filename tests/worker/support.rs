@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use durable::sqlite::SqliteStore;
 use durable::store::*;
 use durable::{BoxFuture, Worker, WorkerError};
 use tokio::sync::oneshot;
@@ -167,4 +168,16 @@ impl QueueStore for Faulty {
 
 impl ScheduleStore for Faulty {
     forward_store!(store: schedules, put_schedule, remove_schedule, fire);
+}
+
+/// Stores that keep the same promises: in memory, and on an SQLite file in a folder that lives as long as its guard.
+pub(crate) async fn stores() -> Vec<(Arc<dyn Store>, Option<tempfile::TempDir>)> {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = SqliteStore::open(directory.path().join("a.db"))
+        .await
+        .unwrap();
+    vec![
+        (Arc::new(MemoryStore::new()), None),
+        (Arc::new(sqlite), Some(directory)),
+    ]
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -54,6 +54,45 @@ pub(crate) fn request(
     stream.write_all(text.as_bytes())?;
     stream.write_all(body)?;
     answer(&mut stream)
+}
+
+/// Leaves 50 connections in the middle of a head and one in the middle of a body. Checks that the server disconnects
+/// them, and with `serves` that it answers others meanwhile.
+pub(crate) fn assert_slow_clients_are_disconnected(
+    port: u16,
+    half_a_head: &str,
+    half_a_body: &str,
+    serves: impl FnOnce(),
+) {
+    let open = |text: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(90)))
+            .unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let begun = Instant::now();
+    let slow: Vec<_> = (0..50).map(|_| open(half_a_head)).collect();
+    let mut body = open(half_a_body);
+    serves();
+    for mut stream in slow {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        assert!(
+            !bytes.starts_with(b"HTTP/1.1 2"),
+            "{}",
+            String::from_utf8_lossy(&bytes)
+        );
+    }
+    let mut first = [0; 12];
+    body.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 408");
+    assert!(
+        begun.elapsed() < Duration::from_secs(80),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 pub(crate) fn encoded(text: &str) -> String {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Server, Settings};
+use crate::server::{Server, Settings, random};
 
 const EXECUTIONS: u64 = 50;
 const KILLS: u32 = 12;
@@ -51,12 +51,7 @@ fn functions(server: &Server) -> usize {
 
 #[test]
 fn executions_survive_repeated_kills_of_the_server() {
-    let given = std::env::var("DURABLE_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or_else(|| fastrand::u64(..));
-    println!("DURABLE_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = random();
     let mut server = durable_on_disk();
     let arns: Vec<String> = (0..EXECUTIONS).map(|n| begin(&mut server, n)).collect();
     for _ in 0..KILLS {

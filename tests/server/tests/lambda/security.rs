@@ -1,12 +1,12 @@
 //! Tests of foreign, oversized, slow and malformed requests.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Server, Settings, answer, execution};
+use crate::client::assert_slow_clients_are_disconnected;
+use crate::server::{Server, Settings, answer, execution, random};
 
 #[test]
 fn web_pages_cannot_send_requests() {
@@ -100,38 +100,11 @@ fn bodies_are_limited() {
 #[test]
 fn slow_clients_are_disconnected_while_others_are_served() {
     let server = Server::start(Settings::default());
-    let open = |text: &str| {
-        let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(90)))
-            .unwrap();
-        stream.write_all(text.as_bytes()).unwrap();
-        stream
-    };
     let half_a_head = "POST /2015-03-31/functions/plain/invocations HTTP/1.1\r\nhost: loc";
     let half_a_body = "POST /2015-03-31/functions/plain/invocations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n1";
-    let begun = Instant::now();
-    let slow: Vec<_> = (0..50).map(|_| open(half_a_head)).collect();
-    let mut body = open(half_a_body);
-    assert_eq!(server.invoke("plain", &json!(1)).json(), 1);
-    let mut bytes = Vec::new();
-    for mut stream in slow {
-        bytes.clear();
-        stream.read_to_end(&mut bytes).unwrap();
-        assert!(
-            !bytes.starts_with(b"HTTP/1.1 2"),
-            "{}",
-            String::from_utf8_lossy(&bytes)
-        );
-    }
-    let mut first = [0; 12];
-    body.read_exact(&mut first).unwrap();
-    assert_eq!(&first, b"HTTP/1.1 408");
-    assert!(
-        begun.elapsed() < Duration::from_secs(80),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert_slow_clients_are_disconnected(server.port, half_a_head, half_a_body, || {
+        assert_eq!(server.invoke("plain", &json!(1)).json(), 1);
+    });
 }
 
 #[test]
@@ -208,12 +181,7 @@ fn malformed_requests_get_errors_in_the_format_of_aws() {
 
 #[test]
 fn random_bytes_do_no_harm() {
-    let given = std::env::var("DURABLE_SEED")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let seed = given.unwrap_or_else(|| fastrand::u64(..));
-    println!("DURABLE_SEED={seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = random();
     let server = Server::start(Settings::default());
     let arn = server.begin("sleepy:$LATEST", &json!(null));
     for _ in 0..300 {

@@ -275,3 +275,13 @@ pub(crate) fn callback(id: &str, operation: &str) -> String {
 pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
+
+/// Random numbers from a seed that is printed and can be set in the environment.
+pub(crate) fn random() -> fastrand::Rng {
+    let given = std::env::var("DURABLE_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let seed = given.unwrap_or_else(|| fastrand::u64(..));
+    println!("DURABLE_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}

@@ -50,6 +50,9 @@ pub struct Lambda {
     /// Run waits, retries and timeouts this many times faster than real time
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub time_scale: f64,
+    /// Seconds that a client has to send the head of a request, and its body
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub request_timeout: u32,
     /// Folder for one log file per function
     #[arg(long, value_name = "FOLDER")]
     pub function_logs: Option<PathBuf>,

@@ -15,6 +15,9 @@ pub struct Serve {
     /// File with the token that requests must carry; needed for addresses other than loopback
     #[arg(long, value_name = "FILE", env = "DURABLE_TOKEN_FILE")]
     pub token_file: Option<PathBuf>,
+    /// Seconds that a client has to send the head of a request, and its body
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub request_timeout: u32,
 }
 
 const EXAMPLES: &str = "\

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use durable_server::lambda::{File, Function, Options, Server, ServerError, State};
 use tokio::sync::mpsc;
@@ -80,6 +81,7 @@ fn options(args: &Lambda) -> Result<Options, CliError> {
         false => State::File(args.state.clone()),
     };
     options.time_scale = args.time_scale;
+    options.request_timeout = Duration::from_secs(args.request_timeout.into());
     options.function_logs.clone_from(&args.function_logs);
     options.launcher = launcher();
     Ok(options)

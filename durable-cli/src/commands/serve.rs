@@ -1,5 +1,7 @@
 //! `durable serve`.
 
+use std::time::Duration;
+
 use durable_core::Client;
 use durable_server::{Access, Options, ServeError, Server, Token};
 
@@ -13,7 +15,10 @@ pub(crate) async fn run(
     args: &Serve,
     print: &mut dyn FnMut(&str) -> bool,
 ) -> Result<(), CliError> {
-    let mut options = Options::default();
+    let mut options = Options {
+        request_timeout: Duration::from_secs(args.request_timeout.into()),
+        ..Options::default()
+    };
     if let Some(file) = &args.token_file {
         let token = Token::from_file(file);
         let token = token.map_err(|error| CliError::Usage(error.to_string()))?;

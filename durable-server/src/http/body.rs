@@ -5,9 +5,6 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 
-/// Time for a client to send the body of a request.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Reason a body could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyError {
@@ -17,9 +14,9 @@ pub(crate) enum BodyError {
     Broken,
 }
 
-/// Reads a body of at most `limit` bytes.
-pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
-    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await {
+/// Reads a body of at most `limit` bytes that arrives within `timeout`.
+pub(crate) async fn read(body: Body, limit: usize, timeout: Duration) -> Result<Bytes, BodyError> {
+    match tokio::time::timeout(timeout, to_bytes(body, limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_limit(&error) => Err(BodyError::TooLarge),
         Ok(Err(_)) => Err(BodyError::Broken),

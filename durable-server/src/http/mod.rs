@@ -20,6 +20,9 @@ pub(crate) use guard::Guard;
 #[cfg(feature = "serve")]
 pub(crate) use guard::{Foreign, check_loopback, check_origin};
 
+/// Default time for the head of a request, and for its body.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Limits of a server's connections.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -32,7 +35,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            head: Duration::from_secs(30),
+            head: REQUEST_TIMEOUT,
             connections: 4_096,
         }
     }

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::http::Limits;
+
 pub use options::{File, Function, Options, OptionsError, Output, PORT, Quotas, State};
 
 use engine::Engine;
@@ -96,8 +98,11 @@ impl Server {
             Some(page) => axum::Router::new().nest(PAGE, page).merge(router),
             None => router,
         };
-        let stop = std::future::pending();
-        let api = crate::http::serve(listener, router, crate::http::Limits::default(), stop);
+        let limits = Limits {
+            head: engine.request_timeout,
+            ..Limits::default()
+        };
+        let api = crate::http::serve(listener, router, limits, std::future::pending());
         let tasks = vec![
             tokio::spawn(api),
             tokio::spawn(Arc::clone(&engine).housekeeping()),

@@ -5,8 +5,11 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::http::REQUEST_TIMEOUT;
 
 /// Default port of the server.
 pub const PORT: u16 = 9010;
@@ -41,6 +44,9 @@ pub struct Options {
     /// Speed-up factor of waits, retry delays, and timeouts of callbacks and executions. The
     /// timeout of an invocation is always in real time.
     pub time_scale: f64,
+    /// Time for a client to send the head of a request, and the same for its body. Slower clients are disconnected. 30
+    /// seconds by default.
+    pub request_timeout: Duration,
     /// Functions by name.
     pub functions: BTreeMap<String, Function>,
     /// Quotas of an execution.
@@ -72,6 +78,7 @@ impl Default for Options {
             access_key: None,
             state: State::File("durable-lambda.db".into()),
             time_scale: 1.0,
+            request_timeout: REQUEST_TIMEOUT,
             functions: BTreeMap::new(),
             quotas: Quotas::default(),
             function_logs: None,

@@ -1,8 +1,11 @@
 //! Settings of the page and the API.
 
 use std::path::Path;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+
+use crate::http::REQUEST_TIMEOUT;
 
 /// Settings of a [`router`](crate::router()).
 ///
@@ -18,6 +21,9 @@ pub struct Options {
     pub access: Access,
     /// Largest body of a request, in bytes. 2 MiB by default.
     pub body_limit: usize,
+    /// Time for a client to send the body of a request, and with [`Server`](crate::Server) the same for its head. Slower
+    /// clients are disconnected. 30 seconds by default.
+    pub request_timeout: Duration,
     /// Most streams of live events at a time; further ones are refused. 64 by default.
     pub streams: usize,
     /// Most executions that are counted for the counts by status and for `/metrics`. 100 000 by default.
@@ -29,6 +35,7 @@ impl Default for Options {
         Self {
             access: Access::Loopback,
             body_limit: 2 << 20,
+            request_timeout: REQUEST_TIMEOUT,
             streams: 64,
             counted: 100_000,
         }

@@ -100,7 +100,11 @@ impl Server {
             // Streams of events never end by themselves.
             hub.close();
         };
-        serve(self.listener, routes(self.app), Limits::default(), stop).await;
+        let limits = Limits {
+            head: self.app.options.request_timeout,
+            ..Limits::default()
+        };
+        serve(self.listener, routes(self.app), limits, stop).await;
     }
 }
 

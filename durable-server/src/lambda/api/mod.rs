@@ -28,7 +28,7 @@ async fn answer_request(State(engine): State<Arc<Engine>>, request: Request) -> 
         let refusal = Refusal::new(403, "AccessDeniedException", foreign.message());
         return refuse(&refusal);
     }
-    let call = match Call::read(request).await {
+    let call = match Call::read(request, engine.request_timeout).await {
         Ok(call) => call,
         Err(refusal) => return refuse(&refusal),
     };

@@ -1,5 +1,7 @@
 //! Requests: paths, parameters and bodies.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
@@ -93,9 +95,10 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 impl Call {
-    pub(super) async fn read(request: Request) -> Result<Self, Refusal> {
+    pub(super) async fn read(request: Request, timeout: Duration) -> Result<Self, Refusal> {
         let (head, body) = request.into_parts();
-        let body = read(body, MAX_BODY).await.map_err(|error| match error {
+        let body = read(body, MAX_BODY, timeout).await;
+        let body = body.map_err(|error| match error {
             BodyError::TooLarge => Refusal::new(
                 413,
                 "RequestTooLargeException",

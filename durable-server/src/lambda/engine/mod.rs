@@ -36,6 +36,7 @@ pub(crate) struct Engine {
     pub(crate) db: Db,
     limits: Limits,
     scale: f64,
+    pub(crate) request_timeout: Duration,
     /// Running executions by id.
     slots: Mutex<HashMap<String, Arc<Slot>>>,
     keys: AtomicI64,
@@ -78,6 +79,7 @@ impl Engine {
                 ..Limits::default()
             },
             scale: options.time_scale,
+            request_timeout: options.request_timeout,
             slots: Mutex::default(),
             keys: AtomicI64::new(keys),
             tasks: Mutex::default(),

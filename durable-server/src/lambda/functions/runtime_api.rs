@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::instance::{End, FunctionError, Shared};
-use crate::http::{BodyError, Guard, read};
+use crate::http::{BodyError, Guard, REQUEST_TIMEOUT, read};
 use crate::lambda::service::MAX_PAYLOAD;
 
 /// Largest response that Lambda accepts, in bytes.
@@ -68,7 +68,7 @@ async fn response(
     Path(request): Path<String>,
     body: Body,
 ) -> Response<Body> {
-    match read(body, MAX_RESPONSE).await {
+    match read(body, MAX_RESPONSE, REQUEST_TIMEOUT).await {
         Ok(body) => accepted(shared.end(&request, End::Output(body))),
         Err(BodyError::TooSlow) => {
             problem(408, "RequestTimeout", "the body did not arrive in time")
@@ -91,7 +91,7 @@ async fn error(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    match read(body, MAX_RESPONSE).await {
+    match read(body, MAX_RESPONSE, REQUEST_TIMEOUT).await {
         Ok(body) => {
             let error = FunctionError::reported(&body, kind(&headers));
             accepted(shared.end(&request, End::Error(error)))
@@ -105,7 +105,7 @@ async fn init_error(
     headers: HeaderMap,
     body: Body,
 ) -> Response<Body> {
-    match read(body, MAX_RESPONSE).await {
+    match read(body, MAX_RESPONSE, REQUEST_TIMEOUT).await {
         Ok(body) => {
             shared.init_failed(FunctionError::reported(&body, kind(&headers)));
             accepted(true)

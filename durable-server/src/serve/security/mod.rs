@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::problem::Problem;
 use super::state::App;
-use super::{Access, Token};
+use super::{Access, Options, Token};
 use crate::http::{BodyError, Foreign, check_loopback, check_origin, read};
 
 pub(crate) use login::{cookie, log_out};
@@ -54,8 +54,13 @@ async fn admit(app: &App, request: Request) -> Result<Request, Box<Response>> {
             false => refuse(Problem::unauthorized()),
         });
     }
-    let limit = app.options.body_limit;
-    let body = read(body, limit).await.map_err(|error| {
+    let Options {
+        body_limit: limit,
+        request_timeout,
+        ..
+    } = *app.options;
+    let body = read(body, limit, request_timeout).await;
+    let body = body.map_err(|error| {
         refuse(match error {
             BodyError::TooLarge => Problem::too_large(limit),
             BodyError::TooSlow => Problem::too_slow(),

@@ -99,7 +99,10 @@ fn bodies_are_limited() {
 
 #[test]
 fn slow_clients_are_disconnected_while_others_are_served() {
-    let server = Server::start(Settings::default());
+    let server = Server::start(Settings {
+        arguments: ["--request-timeout", "2"].map(str::to_owned).into(),
+        ..Settings::default()
+    });
     let half_a_head = "POST /2015-03-31/functions/plain/invocations HTTP/1.1\r\nhost: loc";
     let half_a_body = "POST /2015-03-31/functions/plain/invocations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n1";
     assert_slow_clients_are_disconnected(server.port, half_a_head, half_a_body, || {

@@ -51,7 +51,7 @@ fn bodies_are_limited() {
 
 #[test]
 fn slow_clients_are_cut_off_while_others_are_served() {
-    let server = Server::start();
+    let server = Server::with(&["--request-timeout", "2"]);
     let half_a_head = "GET /api/executions HTTP/1.1\r\nhost: loc";
     let half_a_body =
         "POST /api/executions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{";

@@ -92,7 +92,7 @@ impl Server {
         server
     }
 
-    fn with(arguments: &[&str]) -> Self {
+    pub(crate) fn with(arguments: &[&str]) -> Self {
         let folder = store();
         std::fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
         let mut process = command(&folder, &["serve", "--listen", "127.0.0.1:0"])

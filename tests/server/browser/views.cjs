@@ -21,25 +21,28 @@ const views = {
   missing: "/executions/nowhere",
 };
 
-run(async (browser) => {
-  for (const colorScheme of ["light", "dark"]) {
-    for (const [size, width, height] of [["wide", 1280, 800], ["narrow", 375, 740]]) {
-      const context = await browser.newContext({ colorScheme, viewport: { width, height } });
-      for (const [name, target] of Object.entries(views)) {
-        const page = await open(context, target, { missing: name === "missing" });
-        if (target.startsWith("/executions/") && !target.endsWith("/cancel") && !target.endsWith("/retry") && name !== "missing") {
-          await page.locator(".rows .row").first().waitFor();
-        }
-        if (name === "import" || name === "failed") {
-          await page.locator(".rows .row", { hasText: name === "failed" ? "charge" : "token" }).click();
-          await page.locator("#detail h3").waitFor();
-        }
-        await check(page, `${name} ${colorScheme} ${size}`);
-        assert.ok(!(await page.content()).includes("hunter2"), `${name} shows a secret`);
-        await shoot(page, `${name}-${colorScheme}-${size}`, size === "narrow");
-        await page.close();
-      }
-      await context.close();
+// Every view in one colour scheme and size.
+async function visit(browser, colorScheme, [size, width, height]) {
+  const context = await browser.newContext({ colorScheme, viewport: { width, height } });
+  for (const [name, target] of Object.entries(views)) {
+    const page = await open(context, target, { missing: name === "missing" });
+    if (target.startsWith("/executions/") && !target.endsWith("/cancel") && !target.endsWith("/retry") && name !== "missing") {
+      await page.locator(".rows .row").first().waitFor();
     }
+    if (name === "import" || name === "failed") {
+      await page.locator(".rows .row", { hasText: name === "failed" ? "charge" : "token" }).click();
+      await page.locator("#detail h3").waitFor();
+    }
+    await check(page, `${name} ${colorScheme} ${size}`);
+    assert.ok(!(await page.content()).includes("hunter2"), `${name} shows a secret`);
+    await shoot(page, `${name}-${colorScheme}-${size}`, size === "narrow");
+    await page.close();
   }
+  await context.close();
+}
+
+run(async (browser) => {
+  const sizes = [["wide", 1280, 800], ["narrow", 375, 740]];
+  const visits = ["light", "dark"].flatMap((scheme) => sizes.map((size) => visit(browser, scheme, size)));
+  await Promise.all(visits);
 });

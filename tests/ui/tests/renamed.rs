@@ -60,6 +60,7 @@ async fn tails(n: u32) -> Result<u32, BoxError> {
     Ok(awaited + called + early + mapped)
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = (make(), tails());
 }

@@ -31,7 +31,7 @@ pub async fn levels(input: u32) -> Result<(), BoxError> {
 async fn arms() -> Result<u32, BoxError> {
     let _ = std::time::Instant::now();
     #[durable(allow(D002))]
-    let _ = rand::random(std::env::args());
+    rand::random(std::env::args());
     #[cfg(unix)]
     let value = step!("same", work().await).await?;
     #[cfg(not(unix))]
@@ -77,6 +77,7 @@ macro_rules! handler {
 }
 handler!(made, "made", work().await);
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = (arms(), inner::handler(), made());
 }

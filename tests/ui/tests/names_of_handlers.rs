@@ -35,8 +35,8 @@ async fn undo(app: &App, number: u32) -> Result<u32, BoxError> {
     Ok(call!(state(number)).await?)
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), BoxError> {
+#[tokio::test]
+async fn runs() -> Result<(), BoxError> {
     let store = durable::open("memory:").await?;
     let number = durable::run(undo, "a", 7).state(&App).store(store).await?;
     assert_eq!(number, 7);

@@ -33,18 +33,27 @@ async fn other(n: u32) -> Result<u32, Own> {
 async fn ends(text: String) -> Result<u32, BoxError> {
     let mut sum = step!("branches", {
         let n = parse(&text).await?;
-        if n > 1 { other(n).await } else { parse("1").await }
+        if n > 1 {
+            other(n).await
+        } else {
+            parse("1").await
+        }
     })
     .await?;
-    sum += step!("arms", match parse(&text).await? {
-        1 => other(1).await,
-        2 => Err(Own),
-        3 => { parse("3").await }
-        4 => Err("four".into()),
-        5 => Err(From::from("five")),
-        6 => Err(format!("{text}").into()),
-        n => Ok(n),
-    })
+    sum += step!(
+        "arms",
+        match parse(&text).await? {
+            1 => other(1).await,
+            2 => Err(Own),
+            3 => {
+                parse("3").await
+            }
+            4 => Err("four".into()),
+            5 => Err(From::from("five")),
+            6 => Err(text.clone().into()),
+            n => Ok(n),
+        }
+    )
     .await?;
     sum += step!("returns", {
         let n = parse(&text).await?;
@@ -100,6 +109,7 @@ async fn ends(text: String) -> Result<u32, BoxError> {
     Ok(sum + inferred)
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = ends();
 }

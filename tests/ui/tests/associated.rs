@@ -31,11 +31,14 @@ impl Jobs {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), BoxError> {
+#[tokio::test]
+async fn runs() -> Result<(), BoxError> {
     let store = durable::open("memory:").await?;
     let app = App { factor: 7 };
-    let number = durable::run(Jobs::run, "a", 3).state(&app).store(store).await?;
+    let number = durable::run(Jobs::run, "a", 3)
+        .state(&app)
+        .store(store)
+        .await?;
     assert_eq!(number, 10);
     Ok(())
 }

@@ -73,6 +73,7 @@ fn run<H: durable::Handler<App, Input = Job>>(
     is_send(H::run(cx, app, &durable::__private::Undo::default(), job));
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = |cx: &durable::Context, app: &App, job: Job| run(etl, cx, app, job);
 }

@@ -160,7 +160,8 @@ async fn allowed(n: u32) -> Result<u32, BoxError> {
     Ok(n)
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = (
         combinators(),
         locals(),

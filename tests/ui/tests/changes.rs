@@ -87,6 +87,7 @@ async fn names() -> Result<u32, BoxError> {
     Ok(done.into_inner())
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = (bodies(), handles(), names());
 }

@@ -23,6 +23,7 @@ async fn paths() -> Result<u32, BoxError> {
     Ok(one + two + three + four + five)
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = paths();
 }

@@ -48,7 +48,8 @@ fn check<H: durable::Handler<App>>(
     is_send(H::run(cx, app, &durable::__private::Undo::default(), input));
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = |cx: &durable::Context, app: &App| {
         check(factorial, cx, app, 3);
         check(scaled, cx, app, (3, 4));

@@ -1,5 +1,6 @@
 //! Every operation, with borrows of locals and state, in loops and concurrently. The futures are `Send`.
 #![deny(warnings)]
+#![allow(clippy::never_loop)]
 
 use durable::prelude::*;
 
@@ -23,25 +24,50 @@ async fn waiting(app: &App, job: Job) -> Result<u32, BoxError> {
     for (n, row) in job.iter().enumerate() {
         let first = row.clone();
         total += poll!(
-            "ready", key = row, every = Backoff::exponential(pause), state = first.clone(), attempts = 9,
-            timeout = pause * 60, retry = policy, |seen| {
+            "ready",
+            key = row,
+            every = Backoff::exponential(pause),
+            state = first.clone(),
+            attempts = 9,
+            timeout = pause * 60,
+            retry = policy,
+            |seen| {
                 let inserted = app.insert(&seen).await?;
-                Ok(if inserted > 3 { ControlFlow::Break(inserted) } else { ControlFlow::Continue(seen + row) })
+                Ok(if inserted > 3 {
+                    ControlFlow::Break(inserted)
+                } else {
+                    ControlFlow::Continue(seen + row)
+                })
             }
         )
         .await?;
         let plain: () = poll!("plain", key = n, every = pause, Ok(ControlFlow::Break(()))).await?;
-        let answer = callback!("answer", key = row, timeout = pause, heartbeat = pause, codec = durable::Json);
+        let answer = callback!(
+            "answer",
+            key = row,
+            timeout = pause,
+            heartbeat = pause,
+            codec = durable::Json
+        );
         let id = answer.id().await;
         step!("hand out", key = row, retry = policy, app.insert(&id).await).await?;
         let answer: u32 = answer.await?;
         let (left, right): (Result<u32, _>, Result<u32, _>) = futures::join!(
-            callback!("left", key = n, submit = |id| app.insert(id).await.map(drop)),
-            callback!("right", key = n, secret, submit = |id| {
-                app.insert(id).await?;
-                app.insert(row).await?;
-                Ok(())
-            }),
+            callback!(
+                "left",
+                key = n,
+                submit = |id| app.insert(id).await.map(drop)
+            ),
+            callback!(
+                "right",
+                key = n,
+                secret,
+                submit = |id| {
+                    app.insert(id).await?;
+                    app.insert(row).await?;
+                    Ok(())
+                }
+            ),
         );
         total += answer + left? + right?;
         let () = plain;
@@ -109,53 +135,119 @@ impl durable::Codec<BatchResult<String>> for Line {
 async fn options(app: &App, job: Job) -> Result<Vec<String>, BoxError> {
     let mut all = Vec::new();
     for row in &job {
-        let far: String = invoke!("far", key = row, function = &app.db, tenant = row, codec = Own, input_codec = Own, row.clone()).await?;
+        let far: String = invoke!(
+            "far",
+            key = row,
+            function = &app.db,
+            tenant = row,
+            codec = Own,
+            input_codec = Own,
+            row.clone()
+        )
+        .await?;
         let none: () = invoke!("none", key = row, function = format!("{row}:live")).await?;
-        let text: String = invoke!("text", key = row, function = "known", "input".to_owned()).await?;
-        let typed = invoke!("typed", key = row, tenant = row.as_str(), codec = Own, waiting(Vec::new())).await?;
-        let polled: u32 = poll!("polled", key = row, every = 2.minutes(), state = row.clone(), codec = Own,
-            state_codec = durable::Text, |seen| {
-            let inserted = app.insert(&seen).await?;
-            Ok(if inserted > 3 { ControlFlow::Break(inserted) } else { ControlFlow::Continue(seen) })
-        }).await?;
-        let asked: String = callback!("asked", key = row, codec = durable::Text, label = row, retry = Retry::none(), submit = |id| {
-            app.insert(id).await?;
-            app.insert(row).await?;
-            Ok(())
-        })
+        let text: String =
+            invoke!("text", key = row, function = "known", "input".to_owned()).await?;
+        let typed = invoke!(
+            "typed",
+            key = row,
+            tenant = row.as_str(),
+            codec = Own,
+            waiting(Vec::new())
+        )
+        .await?;
+        let polled: u32 = poll!(
+            "polled",
+            key = row,
+            every = 2.minutes(),
+            state = row.clone(),
+            codec = Own,
+            state_codec = durable::Text,
+            |seen| {
+                let inserted = app.insert(&seen).await?;
+                Ok(if inserted > 3 {
+                    ControlFlow::Break(inserted)
+                } else {
+                    ControlFlow::Continue(seen)
+                })
+            }
+        )
+        .await?;
+        let asked: String = callback!(
+            "asked",
+            key = row,
+            codec = durable::Text,
+            label = row,
+            retry = Retry::none(),
+            submit = |id| {
+                app.insert(id).await?;
+                app.insert(row).await?;
+                Ok(())
+            }
+        )
         .await?;
         all.extend([far, text, asked, (typed + polled).to_string()]);
         let () = none;
     }
-    let lines = map!("lines", &job, key = |row| row, label = job.len(), item_label = |row| format!("row {row}"),
-        codec = durable::Text, result_codec = Line, |row| { Ok(row.clone()) });
-    let named = parallel!("named", job.clone(), item_label = |row| row, |row| { Ok(row) });
+    let lines = map!(
+        "lines",
+        &job,
+        key = |row| row,
+        label = job.len(),
+        item_label = |row| format!("row {row}"),
+        codec = durable::Text,
+        result_codec = Line,
+        |row| { Ok(row.clone()) }
+    );
+    let named = parallel!("named", job.clone(), item_label = |row| row, |row| {
+        Ok(row)
+    });
     let both = parallel!("both", result_codec = Line, codec = durable::Text, {
         "mail" => { Ok("a".to_owned()) }
         "post" => { Ok("b".to_owned()) }
     });
     let (lines, named, both) = futures::join!(lines, named, both);
-    all.extend(lines.into_values()?.into_iter().chain(named.into_values()?).chain(both.into_values()?));
+    all.extend(
+        lines
+            .into_values()?
+            .into_iter()
+            .chain(named.into_values()?)
+            .chain(both.into_values()?),
+    );
     Ok(all)
 }
 
 #[durable]
 async fn branching(app: &App, job: Job) -> Result<u32, BoxError> {
     let mut total = 0;
-    let doubled = map!("double", &job, key = |row| row, concurrency = 2, complete = Complete::all(), |row| {
-        let inserted = step!(app.insert(row).await).await?;
-        for n in 0..2 {
-            wait!(Duration::from_secs(n)).await;
+    let doubled = map!(
+        "double",
+        &job,
+        key = |row| row,
+        concurrency = 2,
+        complete = Complete::all(),
+        |row| {
+            let inserted = step!(app.insert(row).await).await?;
+            for n in 0..2 {
+                wait!(Duration::from_secs(n)).await;
+            }
+            Ok(inserted * 2)
         }
-        Ok(inserted * 2)
-    })
+    )
     .await;
     total += doubled.values().sum::<u32>();
-    let owned = map!("owned", job.clone(), flat, |row| { step!("insert", app.insert(&row).await).await });
-    let pairs = map!("pairs", job.iter().enumerate(), key = |pair| (pair.0, pair.1), |(n, row)| {
-        let nested = map!("nested", 0..n, |m| { Ok(m + row.len()) }).await;
-        Ok(nested.into_values()?.len() as u32)
+    let owned = map!("owned", job.clone(), flat, |row| {
+        step!("insert", app.insert(&row).await).await
     });
+    let pairs = map!(
+        "pairs",
+        job.iter().enumerate(),
+        key = |pair| (pair.0, pair.1),
+        |(n, row)| {
+            let nested = map!("nested", 0..n, |m| { Ok(m + row.len()) }).await;
+            Ok(nested.into_values()?.len() as u32)
+        }
+    );
     let (owned, pairs) = futures::join!(owned, pairs);
     total += owned.into_values()?.len() as u32 + pairs.into_values()?.iter().sum::<u32>();
     for row in &job {
@@ -167,7 +259,9 @@ async fn branching(app: &App, job: Job) -> Result<u32, BoxError> {
             },
         });
         total += both.await.into_values()?.len() as u32;
-        let loops = map!("looped", 0..2, ordered, |n| { step!(app.insert(row).await).await.map(|m| m + n) });
+        let loops = map!("looped", 0..2, ordered, |n| {
+            step!(app.insert(row).await).await.map(|m| m + n)
+        });
         total += loops.await.into_values()?[0];
         let rival = callback!("rival", key = row);
         let won: Result<u32, BoxError> = race!("race", key = row, {
@@ -181,13 +275,19 @@ async fn branching(app: &App, job: Job) -> Result<u32, BoxError> {
         .await;
         total = won?;
     }
-    let sums = batches!("load", job, target = Duration::from_secs(1), max = 100, |batch| {
-        let mut sum = 0;
-        for row in batch {
-            sum += app.insert(row).await?;
+    let sums = batches!(
+        "load",
+        job,
+        target = Duration::from_secs(1),
+        max = 100,
+        |batch| {
+            let mut sum = 0;
+            for row in batch {
+                sum += app.insert(row).await?;
+            }
+            Ok(sum)
         }
-        Ok(sum)
-    });
+    );
     total += sums.await?.iter().sum::<u32>();
     let borrowed = &job;
     total += batches!("plain", borrowed, |rows| app.insert(&rows[0]).await).await?[0];
@@ -199,11 +299,23 @@ async fn undoing(app: &App, job: Job) -> Result<u32, BoxError> {
     let mut total = 0;
     for row in &job {
         let name = row.clone();
-        total += step!("insert", key = row, undo = |value: u32| app.insert(&format!("{name}{value}")).await.map(drop),
-            app.insert(row).await)
+        total += step!(
+            "insert",
+            key = row,
+            undo = |value: u32| app.insert(&format!("{name}{value}")).await.map(drop),
+            app.insert(row).await
+        )
         .await?;
         total += scope!("scope", key = row, {
-            step!(undo = |value| { app.insert("row").await?; let _: u32 = value; Ok(()) }, app.insert(row).await).await?;
+            step!(
+                undo = |value| {
+                    app.insert("row").await?;
+                    let _: u32 = value;
+                    Ok(())
+                },
+                app.insert(row).await
+            )
+            .await?;
             call!(waiting(Vec::new())).await
         })
         .await?;
@@ -233,10 +345,16 @@ async fn plain() -> Result<(), BoxError> {
 fn is_send(_: impl Send) {}
 
 fn run<H: durable::Handler<App, Input = Job>>(_: fn() -> H, cx: &durable::Context, app: &App) {
-    is_send(H::run(cx, app, &durable::__private::Undo::default(), Job::new()));
+    is_send(H::run(
+        cx,
+        app,
+        &durable::__private::Undo::default(),
+        Job::new(),
+    ));
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let _ = |cx: &durable::Context, app: &App| {
         run(waiting, cx, app);
         run(starting, cx, app);
@@ -256,9 +374,22 @@ fn main() {
     assert_eq!(sites[1].within, Some(0));
     let asking = &manifest(options).sites;
     let at = asking.iter().position(|site| site.name == "asked").unwrap();
-    let kinds: Vec<_> = asking[at..at + 3].iter().map(|site| (site.kind.as_str(), site.name, site.within)).collect();
+    let kinds: Vec<_> = asking[at..at + 3]
+        .iter()
+        .map(|site| (site.kind.as_str(), site.name, site.within))
+        .collect();
     assert_eq!(kinds[0], ("wait_for_callback", "asked", None));
-    assert_eq!(kinds[1..], [("callback", "callback", Some(at)), ("step", "submit", Some(at))]);
+    assert_eq!(
+        kinds[1..],
+        [
+            ("callback", "callback", Some(at)),
+            ("step", "submit", Some(at))
+        ]
+    );
     let calling = &manifest(stateless).sites;
-    assert!(calling.iter().any(|site| site.name == "called" && site.undoes));
+    assert!(
+        calling
+            .iter()
+            .any(|site| site.name == "called" && site.undoes)
+    );
 }

@@ -7,7 +7,7 @@
     unused_qualifications,
     missing_debug_implementations
 )]
-#![allow(dead_code)]
+#![allow(clippy::unused_async, dead_code)]
 
 mod core {}
 mod std {}
@@ -54,7 +54,8 @@ async fn r#loop(n: u32) -> ::std::result::Result<u32, ::std::fmt::Error> {
     work(n).await
 }
 
-fn main() {
+#[test]
+fn compiles() {
     let r#type = r#type;
     let shadowed = shadowed;
     let _ = (r#type(), shadowed());

@@ -2,7 +2,8 @@
 
 use clap::CommandFactory;
 use durable_core::Bulk;
-use durable_core::store::Filter;
+use durable_core::PublishedValue;
+use durable_core::store::{Execution, Filter, Store, StoreErrorKind};
 
 use crate::args::{Cli, Command, Ls, Show};
 use crate::commands::{bulk, callback, follow, fork, queue, schedule, send, start};
@@ -95,10 +96,34 @@ async fn ls(url: &str, args: Ls, style: Style) -> Result<String, CliError> {
     let mut executions = store.list(filter).await.map_err(failed)?;
     let more = executions.len() > limit;
     executions.truncate(limit);
-    match args.json {
-        true => print_json(&Executions::new(&executions, more)),
-        false => Ok(render::ls(&executions, more, style)),
+    if args.json {
+        return print_json(&Executions::new(&executions, more));
     }
+    let published = match &args.published {
+        Some(name) => published(&*store, &executions, name).await?,
+        None => Vec::new(),
+    };
+    Ok(render::ls(&executions, &published, more, style))
+}
+
+/// Reads the latest value that each execution has published under a name.
+async fn published(
+    store: &dyn Store,
+    executions: &[Execution],
+    name: &str,
+) -> Result<Vec<Option<PublishedValue>>, CliError> {
+    let mut values = Vec::with_capacity(executions.len());
+    for execution in executions {
+        let records = match store.published(&execution.id).await {
+            Ok(records) => records,
+            // It was removed after the listing.
+            Err(error) if error.kind() == StoreErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut found = records.iter().filter_map(PublishedValue::of);
+        values.push(found.find(|value| value.name == name));
+    }
+    Ok(values)
 }
 
 async fn show(url: &str, args: Show, style: Style) -> Result<String, CliError> {

@@ -496,3 +496,50 @@ async fn past_times_of_a_schedule_are_backfilled() {
         ExecutionStatus::Queued
     );
 }
+
+#[tokio::test]
+async fn published_values_are_shown_and_listed() {
+    let test = TestStore::new().await;
+    let published = |seq, name: &str, value: &str| {
+        let mut record = step(seq, "#published");
+        record.kind = Kind::Record;
+        record.occurrence = Occurrence::Keyed(name.to_owned());
+        record.id = OperationId::of(OperationId::ROOT, "#published", &record.occurrence);
+        record.attempt = 3;
+        record.payload = Some(json(value));
+        record
+    };
+    let records = vec![
+        step(1, "load"),
+        published(2, "stage", "\"loading\""),
+        published(3, "progress", "70"),
+    ];
+    test.start("a").await;
+    test.end("a", records, ExecutionUpdate::Suspend { wake_at: None })
+        .await;
+    test.start("b").await;
+    let listed = test.ok(&["ls", "--published", "progress"]);
+    let mut lines = listed.lines();
+    assert!(lines.next().unwrap().ends_with("PUBLISHED"), "{listed}");
+    assert!(lines.next().unwrap().ends_with("  70"), "{listed}");
+    assert!(!test.ok(&["ls"]).contains("PUBLISHED"));
+    let shown = test.ok(&["show", "a"]);
+    let rows: Vec<_> = shown
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .collect();
+    let row = rows.iter().find(|row| row.first() == Some(&"progress"));
+    assert_eq!(
+        (row.unwrap()[1], row.unwrap().last()),
+        ("3", Some(&"70")),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("1 operation:") && !shown.contains('#'),
+        "{shown}"
+    );
+    let json = test.json(&["show", "a", "--json"]);
+    assert_eq!(json["published"][0]["name"], "progress");
+    assert_eq!(json["published"][1]["value"]["json"], "loading");
+    assert_eq!(json["operations"].as_array().unwrap().len(), 1);
+}

@@ -36,14 +36,17 @@ fn ls_is_a_table() {
         .map(|status| execution(&format!("import-{status}"), status))
         .collect();
     executions[2].wake_at = Some(support::after(86_400_000));
-    check("ls.txt", &render::ls(&executions, true, Style::Plain));
+    check("ls.txt", &render::ls(&executions, &[], true, Style::Plain));
     let listing = Executions::new(&executions[2..3], false);
     check("ls.json", &serde_json::to_string_pretty(&listing).unwrap());
 }
 
 #[test]
 fn an_empty_listing_has_no_table() {
-    assert_eq!(render::ls(&[], false, Style::Colour), "no executions\n");
+    assert_eq!(
+        render::ls(&[], &[], false, Style::Colour),
+        "no executions\n"
+    );
 }
 
 #[test]

@@ -57,14 +57,16 @@ pub mod worker;
 pub use model::json;
 pub use model::{error, record};
 
-pub use client::{Bulk, Changed, Client, Fork, Handle, RetryFrom, Selection, SendMessage, Start};
+pub use client::{
+    Bulk, Changed, Client, Fork, Handle, PublishedValue, RetryFrom, Selection, SendMessage, Start,
+};
 pub use engine::{Drift, Successor};
 #[cfg(feature = "msgpack")]
 pub use model::codec::MessagePack;
 pub use model::codec::{Codec, Json, Raw, Text};
 pub use model::error::{
     BoxError, CallError, CallbackError, ErrorKind, InvokeError, OperationError, PollError,
-    ReceiveError, ScopeError, SendError, StepError,
+    PublishError, ReceiveError, ScopeError, SendError, StepError,
 };
 pub use model::fingerprint::Fingerprint;
 pub use model::id::{ExecutionId, InvalidExecutionId, Occurrence, OperationId};

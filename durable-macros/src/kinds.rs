@@ -15,6 +15,7 @@ pub(crate) enum Kind {
     Invoke,
     Receive,
     Send,
+    Publish,
     Scope,
     Call,
     Map,
@@ -69,7 +70,7 @@ const FOREIGN_CRATES: [&str; 2] = ["futures", "futures_util"];
 
 impl Kind {
     /// The kinds that have a macro.
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Step,
         Self::Record,
         Self::Wait,
@@ -78,6 +79,7 @@ impl Kind {
         Self::Invoke,
         Self::Receive,
         Self::Send,
+        Self::Publish,
         Self::Scope,
         Self::Call,
         Self::Map,
@@ -99,6 +101,7 @@ impl Kind {
             Self::Invoke => "invoke",
             Self::Receive => "receive",
             Self::Send => "send",
+            Self::Publish => "publish",
             Self::Scope => "scope",
             Self::Call => "call",
             Self::Map | Self::Branch => "map",
@@ -204,6 +207,7 @@ impl Kind {
             Self::Batches => &[TARGET, MAX, RETRY, TIMEOUT, WAS, WITH, CODEC, SECRET],
             Self::ContinueAs
             | Self::Execution
+            | Self::Publish
             | Self::Branch
             | Self::InnerCallback
             | Self::Submit
@@ -228,6 +232,7 @@ impl Kind {
             Self::Race => "arms, such as `{ \"late\" => wait!(limit) => None, … }`",
             Self::Batches => "items and a body, such as `rows, |batch| insert(batch).await`",
             Self::ContinueAs => "the next input",
+            Self::Publish => "a name and a value, such as `\"progress\", done`",
             Self::Send => "an execution id, a name and a value, such as `&id, \"approved\", true`",
             Self::Callback | Self::InnerCallback | Self::Receive | Self::Execution => "nothing",
             Self::Branch | Self::Submit | Self::Undo => "a body",
@@ -259,12 +264,12 @@ impl Kind {
 
     /// Whether it has a record in the history.
     pub(crate) fn is_recorded(self) -> bool {
-        !matches!(self, Self::Execution | Self::ContinueAs)
+        !matches!(self, Self::Execution | Self::ContinueAs | Self::Publish)
     }
 
     /// Whether it evaluates to a future.
     pub(crate) fn is_awaited(self) -> bool {
-        self != Self::Execution
+        !matches!(self, Self::Execution | Self::Publish)
     }
 
     /// Whether it is a scope for the call sites in it.

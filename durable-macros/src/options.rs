@@ -90,12 +90,13 @@ impl Options {
         errors: &mut Vec<syn::Error>,
     ) {
         let name = given.name.unraw().to_string();
-        let list = || {
-            specs
+        let list = || match specs {
+            [] => "no options".to_owned(),
+            specs => specs
                 .iter()
                 .map(|option| format!("`{}`", option.name))
                 .collect::<Vec<_>>()
-                .join(", ")
+                .join(", "),
         };
         let known = specs.iter().find(|option| option.name == name);
         if known.is_none() {

@@ -54,6 +54,9 @@ impl Work for CountAll {
 /// Reads all records of an execution.
 pub(crate) struct History(pub(crate) ExecutionId);
 
+/// Reads the records of the values that an execution has published.
+pub(crate) struct Published(pub(crate) ExecutionId);
+
 /// Counts the records of each execution: the position of its last one.
 pub(crate) struct CountOperations(pub(crate) Vec<ExecutionId>);
 
@@ -86,17 +89,41 @@ impl Work for History {
             record_columns!(),
             " FROM @.records WHERE execution = $1 ORDER BY seq"
         );
-        let (Self(id), location) = (self, &attempt.session.location);
-        Counters::add(&attempt.session.counters.reads, 1);
-        let select = "SELECT key FROM @.executions WHERE id = $1";
-        let found = conn.query(select, params![id.as_str() => TEXT]).await?;
-        let Some(row) = found.first() else {
-            return Err(not_found(location, id).into());
-        };
-        let key: i64 = row.try_get(0)?;
-        let found = conn.query(SELECT, params![key => INT8]).await?;
-        rows::records(&found, id, location)
+        read_records(conn, attempt, &self.0, SELECT).await
     }
+}
+
+impl Work for Published {
+    type Answer = Vec<Record>;
+    const TRANSACTION: bool = false;
+
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<Record>, Fault> {
+        const SELECT: &str = concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM @.records WHERE execution = $1 AND name = '#published' ORDER BY seq"
+        );
+        read_records(conn, attempt, &self.0, SELECT).await
+    }
+}
+
+/// Reads records of an execution with a statement whose parameter is its key.
+async fn read_records(
+    conn: &Conn,
+    attempt: &Attempt<'_>,
+    id: &ExecutionId,
+    select_records: &'static str,
+) -> Result<Vec<Record>, Fault> {
+    let location = &attempt.session.location;
+    Counters::add(&attempt.session.counters.reads, 1);
+    let select = "SELECT key FROM @.executions WHERE id = $1";
+    let found = conn.query(select, params![id.as_str() => TEXT]).await?;
+    let Some(row) = found.first() else {
+        return Err(not_found(location, id).into());
+    };
+    let key: i64 = row.try_get(0)?;
+    let found = conn.query(select_records, params![key => INT8]).await?;
+    rows::records(&found, id, location)
 }
 
 /// Applies an operator's change to an execution.

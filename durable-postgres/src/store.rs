@@ -13,7 +13,7 @@ use durable_core::store::{
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
 
-use crate::admin::{ApplyChange, CountAll, CountOperations, History};
+use crate::admin::{ApplyChange, CountAll, CountOperations, History, Published};
 use crate::checkpoint::{Checkpoint, Linked, Load};
 use crate::claim::{Claim, Renew, claim};
 use crate::claim_due::ClaimBatch;
@@ -362,6 +362,13 @@ impl AdminStore for PostgresStore {
         id: &'a ExecutionId,
     ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
         Box::pin(self.inner.database.run(History(id.clone())))
+    }
+
+    fn published<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(self.inner.database.run(Published(id.clone())))
     }
 
     fn fork(

@@ -25,6 +25,12 @@ const SELECT_RECORDS: &str = concat!(
     " FROM operations WHERE place > ?1 AND place <= ?2 ORDER BY place"
 );
 
+const SELECT_PUBLISHED: &str = concat!(
+    "SELECT ",
+    record_columns!(),
+    " FROM operations WHERE place > ?1 AND place <= ?2 AND name = '#published' ORDER BY place"
+);
+
 const SELECT_CHANGED: &str = concat!(
     "SELECT ",
     record_columns!(),
@@ -269,15 +275,27 @@ pub(crate) fn history(
     path: &Path,
     id: &ExecutionId,
 ) -> Result<Vec<Record>, Fault> {
-    let mut statement =
-        conn.prepare_cached("SELECT key, created_at FROM executions WHERE id = ?1")?;
-    let key = statement
-        .query_row([id.as_str()], |row| row.get(0))
-        .optional()?;
-    match key {
-        Some(key) => records(conn, path, id, key, 0),
-        None => Err(not_found(path, id).into()),
-    }
+    let key = key(conn, path, id)?;
+    records(conn, path, id, key, 0)
+}
+
+/// Reads the records of the values that the execution `id` has published.
+pub(crate) fn published(
+    conn: &Connection,
+    path: &Path,
+    id: &ExecutionId,
+) -> Result<Vec<Record>, Fault> {
+    let key = key(conn, path, id)?;
+    let mut statement = conn.prepare_cached(SELECT_PUBLISHED)?;
+    let rows = statement.query([row_key(key, 0), row_key(key, MAX_SEQ)])?;
+    decoded(path, id, rows)
+}
+
+fn key(conn: &Connection, path: &Path, id: &ExecutionId) -> Result<i64, Fault> {
+    let mut statement = conn.prepare_cached("SELECT key FROM executions WHERE id = ?1")?;
+    let key = statement.query_row([id.as_str()], |row| row.get(0));
+    let key = key.optional()?;
+    key.ok_or_else(|| not_found(path, id).into())
 }
 
 /// Reads the records after a position, in one range scan.

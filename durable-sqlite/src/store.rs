@@ -398,6 +398,15 @@ impl AdminStore for SqliteStore {
         Box::pin(self.inner.readers.read(find))
     }
 
+    fn published<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        let id = id.clone();
+        let find = move |conn: &_, path: &_| reads::published(conn, path, &id);
+        Box::pin(self.inner.readers.read(find))
+    }
+
     fn fork(
         &self,
         new: NewExecution,

@@ -68,6 +68,7 @@
 //! | [`callback!`] | waits for a result from an external system or a person | `Result<T, CallbackError>` |
 //! | [`receive!`] | waits for the next message sent to this execution | `Result<T, ReceiveError>` |
 //! | [`send!`] | sends a message to another execution, exactly once | `Result<(), SendError>` |
+//! | [`publish!`] | publishes a value for clients to read while the execution runs; not awaited | `Result<(), PublishError>` |
 //! | [`call!`] | calls another durable function within this execution | `Result<T, CallError>` |
 //! | [`invoke!`] | runs another durable function as a separate execution | `Result<T, InvokeError>` |
 //! | [`scope!`] | groups operations, so that their names need to be unique only there | `Result<T, ScopeError>` |

@@ -340,6 +340,41 @@ macro_rules! send {
     };
 }
 
+/// Publishes a value for clients to read while the execution runs.
+///
+/// `publish!(name, value)` evaluates to `Result<(), PublishError>`. It is not awaited. The value replaces the one published
+/// earlier under this name, which is a string literal. [`Client::published`](crate::Client::published) reads it.
+///
+/// The value is written with the next checkpoint, or alone if there is none within half a second. Calls that a replay repeats
+/// change nothing, so a published value never goes back to an earlier one. Unlike other call sites, `publish!` may also be used
+/// in the body of a `step!`, as often as needed and with a name that other call sites publish under.
+///
+/// On Lambda, where no record can be replaced, the value is only logged.
+///
+/// ```
+/// use durable::prelude::*;
+///
+/// # async fn load(file: &str) -> Result<u64, BoxError> { Ok(file.len() as u64) }
+/// #[durable]
+/// async fn import(files: Vec<String>) -> Result<u64, BoxError> {
+///     let mut rows = 0;
+///     for (done, file) in files.iter().enumerate() {
+///         publish!("progress", format!("{done} of {}", files.len()))?;
+///         rows += step!("load", key = file, load(file).await).await?;
+///     }
+///     Ok(rows)
+/// }
+/// ```
+#[macro_export]
+macro_rules! publish {
+    (@ $($expansion:tt)*) => {
+        $($expansion)*
+    };
+    ($($anything:tt)*) => {
+        $crate::__outside_durable_function!("publish")
+    };
+}
+
 /// Runs another durable function as a separate execution, the child.
 ///
 /// | form | use |

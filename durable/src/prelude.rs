@@ -8,5 +8,7 @@ pub use crate::{
     ExecutionId, InvokeError, PollError, Reason, Retry, RunError, ScopeError, StepError, StepInfo,
     Units, fatal,
 };
-pub use crate::{batches, callback, continue_as, invoke, map, parallel, poll, race, receive, send};
+pub use crate::{
+    batches, callback, continue_as, invoke, map, parallel, poll, publish, race, receive, send,
+};
 pub use crate::{call, durable, execution, record, scope, step, wait};

@@ -20,6 +20,7 @@ mod operations;
 mod options;
 mod panics;
 mod pitfalls;
+mod published;
 mod random;
 mod scaling;
 mod slicing;

@@ -201,7 +201,7 @@ impl CallbackStore for Probe {
 }
 
 impl AdminStore for Probe {
-    forward_store!(store: list, counts, operation_counts, history, fork, change);
+    forward_store!(store: list, counts, operation_counts, history, published, fork, change);
 }
 
 impl MessageStore for Probe {

@@ -150,7 +150,7 @@ impl CallbackStore for Faulty {
 }
 
 impl AdminStore for Faulty {
-    forward_store!(store: list, counts, operation_counts, history, fork, change);
+    forward_store!(store: list, counts, operation_counts, history, published, fork, change);
 }
 
 impl MessageStore for Faulty {

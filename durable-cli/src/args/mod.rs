@@ -118,6 +118,9 @@ pub struct Ls {
     /// Maximum number of executions
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
+    /// Show the latest value that each execution has published under this name
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    pub published: Option<String>,
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub json: bool,

@@ -1,7 +1,7 @@
 //! Formats one execution and the tree of its operations.
 
 use durable_core::store::Execution;
-use durable_core::{Kind, OperationError, Payload, Record, Status, Timestamp};
+use durable_core::{Kind, OperationError, Payload, PublishedValue, Record, Status, Timestamp};
 
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Table};
@@ -24,7 +24,8 @@ pub fn show(execution: &Execution, records: &[Record], full: bool, style: Style)
     };
     let mut out = page.head();
     out.push('\n');
-    if records.is_empty() {
+    out.push_str(&page.published(records));
+    if tree(records).is_empty() {
         out.push_str("no operations yet\n");
         return out;
     }
@@ -181,6 +182,30 @@ impl Page<'_> {
         table.print(self.style)
     }
 
+    /// Formats the published values, one per line.
+    fn published(&self, records: &[Record]) -> String {
+        let mut values: Vec<_> = records.iter().filter_map(PublishedValue::of).collect();
+        if values.is_empty() {
+            return String::new();
+        }
+        values.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut table = Table::new([
+            ("PUBLISHED", Align::Left),
+            ("COUNT", Align::Right),
+            ("AT", Align::Left),
+            ("VALUE", Align::Left),
+        ]);
+        for value in values {
+            table.row(vec![
+                Cell::plain(&value.name),
+                Cell::plain(value.count.to_string()),
+                Cell::plain(self.moment(value.at)),
+                self.value(&value.payload),
+            ]);
+        }
+        table.print(self.style) + "\n"
+    }
+
     fn row(&self, node: &Node<'_>) -> Vec<Cell> {
         let record = node.record;
         let (scopes, own) = match self.full {
@@ -287,6 +312,10 @@ fn took(record: &Record) -> String {
 }
 
 fn totals(records: &[Record]) -> String {
+    let records: Vec<_> = records
+        .iter()
+        .filter(|record| record.published_name().is_none())
+        .collect();
     let counts: Vec<String> = Status::ALL
         .into_iter()
         .map(|status| {

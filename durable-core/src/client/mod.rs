@@ -2,6 +2,7 @@
 
 mod admin;
 mod fork;
+mod published;
 mod queues;
 mod rewind;
 mod selection;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use fork::Fork;
+pub use published::PublishedValue;
 pub use rewind::RetryFrom;
 pub use selection::{Bulk, Changed, Selection};
 pub use send::SendMessage;

@@ -56,6 +56,12 @@ pub(super) fn plan(records: &[Record], from: &RetryFrom, now: Timestamp) -> Resu
             .map(|record| record.id),
     );
     again.extend(history.undos().map(|undo| undo.id));
+    if remove_from.is_some() {
+        let published = records
+            .iter()
+            .filter(|record| record.published_name().is_some());
+        again.extend(published.map(|record| record.id));
+    }
     let kept = records.iter().filter(stays);
     let again: Vec<_> = kept.filter(|record| again.contains(&record.id)).collect();
     let gone = records.iter().filter(|record| !stays(record));
@@ -85,6 +91,11 @@ fn invoked(record: &Record) -> Option<ExecutionId> {
 /// first attempt had been delayed.
 pub(super) fn reset_record(record: &Record, now: Timestamp) -> Record {
     let mut reset = record.clone();
+    if record.published_name().is_some() {
+        // The value stays until the replay publishes again, which it does from the first call.
+        reset.handle = None;
+        return reset;
+    }
     (reset.payload, reset.error, reset.ended_at) = (None, None, None);
     (reset.attempt, reset.interruptions) = (0, 0);
     if record.kind.is_scope() || record.kind == Kind::Invoke {

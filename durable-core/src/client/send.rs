@@ -105,6 +105,6 @@ impl Client {
     }
 }
 
-fn invalid_id(error: InvalidExecutionId) -> StoreError {
+pub(super) fn invalid_id(error: InvalidExecutionId) -> StoreError {
     StoreError::new(StoreErrorKind::Unusable, error.to_string())
 }

@@ -24,6 +24,7 @@ mod labels;
 mod leases;
 mod limits;
 mod messages;
+mod published;
 mod queues;
 mod ready;
 mod records;
@@ -154,6 +155,7 @@ static CASES: &[(&str, Case)] = cases![
     admin::a_running_execution_is_neither_rewound_nor_deleted,
     admin::an_ended_execution_can_be_deleted,
     admin::a_deleted_id_can_be_reused_and_old_fences_stay_invalid,
+    published::published_values_share_a_record_and_are_read_alone,
     messages::a_store_without_messages_says_so,
     messages::messages_are_kept_in_order_and_once,
     messages::a_checkpoint_answers_with_waiting_messages_if_asked,

@@ -13,6 +13,7 @@ mod mismatch;
 mod moves;
 mod operation;
 mod outcome;
+mod published;
 mod quota;
 mod register;
 mod scope;
@@ -111,6 +112,7 @@ pub(crate) struct Engine {
     current_occurrences: HashMap<OpIndex, Occurrence>,
     queue: write::Queue,
     inbox: inbox::Inbox,
+    published: published::Published,
     stop: Option<StopReason>,
     limits: Capabilities,
     /// Whether the previous holder of the lease ended uncleanly and nothing was recorded since.
@@ -161,6 +163,7 @@ impl Engine {
             current_occurrences: HashMap::new(),
             queue: write::Queue::default(),
             inbox: inbox::Inbox::default(),
+            published: published::Published::default(),
             stop: None,
             limits,
             cautious: was_interrupted,

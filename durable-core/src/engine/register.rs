@@ -39,7 +39,8 @@ impl Engine {
         };
         // In a branch without a record, the records of its siblings have the same parent: only the id differs.
         let compares_fields = parent == records && !self.limits.service_driven;
-        if compares_fields && self.is_expected(parent, site, &occurrence) {
+        let fits = |engine: &Self| engine.is_expected(parent, site, &occurrence);
+        if compares_fields && (fits(self) || self.skip_internal() && fits(self)) {
             return self.register_known(OpIndex::new(self.expected), scope, site, &occurrence);
         }
         let id = OperationId::of(parent, site.name, &occurrence);
@@ -76,6 +77,14 @@ impl Engine {
                 && state.record.name == site.name
                 && state.record.occurrence == *occurrence
         })
+    }
+
+    /// Skips internal operations, which no call site registers. Returns whether there were any.
+    fn skip_internal(&mut self) -> bool {
+        let left = self.operations.iter().skip(self.expected);
+        let internal = left.take_while(|state| state.record.is_internal()).count();
+        self.expected += internal;
+        internal > 0
     }
 
     /// Does the same by id, which still saves the lookup.

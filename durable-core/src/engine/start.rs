@@ -119,9 +119,4 @@ impl Engine {
         record.ended_at = Some(now);
         self.enqueue(op, false);
     }
-
-    /// Returns when the oldest body whose START is not written began.
-    pub(crate) fn oldest_unwritten_start(&self) -> Option<Timestamp> {
-        self.queue.started.front().map(|(began, _)| *began)
-    }
 }

@@ -68,9 +68,18 @@ impl Engine {
         !self.queue.changed.is_empty()
     }
 
-    /// Lets the STARTs of running bodies be written without delay.
-    pub(crate) fn flush_starts(&mut self) {
-        self.queue.urgent |= !self.queue.started.is_empty();
+    /// Lets the STARTs of running bodies and published values be written without delay.
+    pub(crate) fn flush(&mut self) {
+        self.queue.urgent |= self.oldest_unwritten().is_some();
+    }
+
+    /// Returns when the oldest body whose START is not written began, or the oldest value that is not written was published.
+    pub(crate) fn oldest_unwritten(&self) -> Option<Timestamp> {
+        let start = self.queue.started.front().map(|(began, _)| *began);
+        [start, self.oldest_unwritten_value()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Removes operations that have only started from the queue, except scopes around finished ones: an invocation
@@ -135,6 +144,7 @@ impl Engine {
         self.queue.urgent = !all;
         if all {
             self.queue.started.clear();
+            self.values_sent();
         }
         let execution = if all { update } else { None };
         if records.is_empty() && execution.is_none() {

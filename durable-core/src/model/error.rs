@@ -131,6 +131,8 @@ pub type InvokeError = OperationError;
 pub type ReceiveError = OperationError;
 /// Error of a `send!`.
 pub type SendError = OperationError;
+/// Error of a `publish!`.
+pub type PublishError = OperationError;
 
 impl OperationError {
     /// Creates an error without a user error behind it, for stores, tests and tools.

@@ -8,6 +8,9 @@ use super::payload::Payload;
 use crate::model::error::OperationError;
 use crate::{Fingerprint, Occurrence, OperationId, Timestamp};
 
+/// Name of internal operations that hold published values. No call site can have it.
+pub(crate) const PUBLISHED: &str = "#published";
+
 /// Kind of an operation. A call site only matches records of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -259,6 +262,16 @@ impl Record {
             .filter(|_| self.kind == Kind::Receive && settled)?
             .parse()
             .ok()
+    }
+
+    /// Returns the name under which `publish!` published the value of this record, if it is such a record.
+    ///
+    /// Its payload is the latest value, its attempt the number of calls that it reflects.
+    pub fn published_name(&self) -> Option<&str> {
+        match &self.occurrence {
+            Occurrence::Keyed(name) if self.name == PUBLISHED => Some(name),
+            _ => None,
+        }
     }
 
     /// Creates the record of an operation that starts now and has no outcome yet.

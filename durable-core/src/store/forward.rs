@@ -46,7 +46,7 @@
 /// }
 ///
 /// impl AdminStore for Logged {
-///     forward_store!(inner: list, counts, operation_counts, history, fork, change);
+///     forward_store!(inner: list, counts, operation_counts, history, published, fork, change);
 /// }
 ///
 /// impl MessageStore for Logged {
@@ -141,6 +141,11 @@ macro_rules! forward_store {
     (@history $field:ident) => {
         $crate::forward_store!(
             @fn $field history(id: &'a $crate::ExecutionId) -> ::std::vec::Vec<$crate::record::Record>
+        );
+    };
+    (@published $field:ident) => {
+        $crate::forward_store!(
+            @fn $field published(id: &'a $crate::ExecutionId) -> ::std::vec::Vec<$crate::record::Record>
         );
     };
     (@fork $field:ident) => {

@@ -198,6 +198,24 @@ pub trait AdminStore: ExecutionStore {
         unsupported("histories")
     }
 
+    /// Returns the records of the values that an execution has published ([`Record::published_name`]).
+    ///
+    /// By default its history is read for it. A store that can select them should.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::NotFound`].
+    fn published<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            let mut records = self.history(id).await?;
+            records.retain(|record| record.published_name().is_some());
+            Ok(records)
+        })
+    }
+
     /// Starts an execution whose history begins with `records`, unless one with its id exists. Keeps all of it or
     /// nothing. The records are numbered from 1 without gaps.
     fn fork(

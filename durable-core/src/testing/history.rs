@@ -11,7 +11,7 @@ use crate::model::error::OperationError;
 use crate::model::payload::Payload;
 use crate::model::record::{Kind, Record, Status};
 use crate::store::Execution;
-use crate::{ExecutionId, OperationId};
+use crate::{ExecutionId, OperationId, PublishedValue};
 
 /// Longest value shown in a line, in characters.
 const SHOWN: usize = 120;
@@ -25,6 +25,7 @@ const SHOWN: usize = 120;
 pub struct History {
     execution: Execution,
     operations: Vec<Operation>,
+    published: Vec<PublishedValue>,
 }
 
 /// One recorded operation.
@@ -46,9 +47,14 @@ pub(super) fn path_in(scope: Option<&str>, record: &Record) -> String {
 impl History {
     /// Creates the history of `execution` from its records, in any order.
     pub fn new(execution: Execution, records: Vec<Record>) -> Self {
+        let mut published: Vec<_> = records.iter().filter_map(PublishedValue::of).collect();
+        published.sort_by(|a, b| a.name.cmp(&b.name));
         let mut nested: HashMap<OperationId, Vec<Record>> = HashMap::new();
         let known: Vec<OperationId> = records.iter().map(|record| record.id).collect();
         for mut record in records {
+            if record.published_name().is_some() {
+                continue;
+            }
             // A record whose scope is missing is shown at the top level.
             if record.parent != OperationId::ROOT && !known.contains(&record.parent) {
                 record.parent = OperationId::ROOT;
@@ -63,7 +69,19 @@ impl History {
         Self {
             execution,
             operations,
+            published,
         }
+    }
+
+    /// The values that the execution has published, by name.
+    pub fn published_values(&self) -> &[PublishedValue] {
+        &self.published
+    }
+
+    /// The latest value that the execution has published under this name. `None` if there is none or it is not a `T`.
+    pub fn published<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        let mut values = self.published.iter();
+        values.find(|value| value.name == name)?.decode().ok()
     }
 
     /// The execution.
@@ -106,8 +124,14 @@ impl History {
         diff(&self.lines(), &other.lines())
     }
 
+    pub(super) fn published_lines(&self) -> impl Iterator<Item = String> {
+        let published = self.published.iter();
+        published.map(|value| format!("published {}: {}", value.name, shown(&value.payload)))
+    }
+
     pub(super) fn lines(&self) -> Vec<String> {
-        self.operations.iter().map(Operation::line).collect()
+        let operations = self.operations.iter().map(Operation::line);
+        operations.chain(self.published_lines()).collect()
     }
 }
 
@@ -131,7 +155,7 @@ fn push(
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.operations.is_empty() {
+        if self.operations.is_empty() && self.published.is_empty() {
             return writeln!(f, "    (no operations)");
         }
         let mut lines = self.lines().into_iter();

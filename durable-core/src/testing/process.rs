@@ -75,6 +75,7 @@ where
         };
         Self {
             answers: Answers {
+                id: id.clone(),
                 world: world.clone(),
                 script,
             },

@@ -13,7 +13,9 @@ use super::outcome::{End, TestOutcome};
 use super::process::{Process, Setup, Stage};
 use super::script::{self, Script};
 use super::world::World;
+use crate::model::codec;
 use crate::model::error::BoxError;
+use crate::model::payload::Payload;
 use crate::run::RunError;
 use crate::runtime::handler::{Durable, Handler, IntoHandler};
 use crate::{ExecutionId, InvalidExecutionId};
@@ -103,6 +105,20 @@ impl<'a, H: Durable, S> TestRun<'a, H, S> {
     pub fn callback_after<T: Serialize>(mut self, name: &str, after: Duration, value: T) -> Self {
         let outcome = script::succeed(name, &value);
         self.script.callback(name, after, outcome);
+        self
+    }
+
+    /// Sends a message to the execution as soon as it waits for something. Messages with the same name are received in the
+    /// order of these calls.
+    pub fn message<T: Serialize>(self, name: &str, value: T) -> Self {
+        self.message_after(name, Duration::ZERO, value)
+    }
+
+    /// Sends a message to the execution, this long after its start. A value that JSON cannot hold is not sent.
+    pub fn message_after<T: Serialize>(mut self, name: &str, after: Duration, value: T) -> Self {
+        if let Ok(text) = codec::encode_one_way(&value) {
+            self.script.message(name, after, Payload::json(text));
+        }
         self
     }
 

@@ -90,11 +90,27 @@ impl RunSnapshot {
         found.extend((!drift.is_empty()).then(|| format!("drift:\n    {}", drift.join("\n    "))));
         let (left, right) = self.outcomes(other, varies);
         found.extend(difference("the recorded outcomes", &left, &right));
+        let (left, right) = (self.published(varies), other.published(varies));
+        found.extend(difference("the published values", &left, &right));
         if let (Some(left), Some(right)) = (&self.view, &other.view) {
             let (left, right): (Vec<_>, Vec<_>) = (left.lines().collect(), right.lines().collect());
             found.extend(difference("the compared state", &left, &right));
         }
         found
+    }
+
+    /// The published values, except those whose names match `varies`, as lines.
+    fn published(&self, varies: &[Pattern]) -> Vec<String> {
+        let histories = self.histories.iter();
+        let values = histories.flat_map(|history| {
+            let (values, lines) = (history.published_values().iter(), history.published_lines());
+            let stays = |name: &str| !varies.iter().any(|of| of.matches(name));
+            let lines = values
+                .zip(lines)
+                .filter(move |(value, _)| stays(&value.name));
+            lines.map(|(_, line)| format!("{}: {line}", history.id()))
+        });
+        values.collect()
     }
 
     /// The recorded outcomes on which both runs must agree, as lines.

@@ -55,6 +55,8 @@ type Child = Box<dyn Fn(&Payload) -> Completion + Send + Sync>;
 #[derive(Default)]
 pub(super) struct Script {
     callbacks: Vec<(Pattern, Duration, Completion)>,
+    /// Names and payloads, and how long after the start they are sent.
+    messages: Vec<(String, Duration, Payload)>,
     children: Vec<(Pattern, Child)>,
     failures: Vec<(Pattern, MakeFailure, u32)>,
     durations: Vec<(Pattern, Duration)>,
@@ -120,8 +122,17 @@ impl Script {
         entry.map(|(_, after, outcome)| (*after, outcome))
     }
 
-    pub(super) fn has_callbacks(&self) -> bool {
-        !self.callbacks.is_empty()
+    pub(super) fn message(&mut self, name: &str, after: Duration, payload: Payload) {
+        self.messages.push((name.to_owned(), after, payload));
+    }
+
+    /// The messages in the order in which they were scripted.
+    pub(super) fn messages(&self) -> &[(String, Duration, Payload)] {
+        &self.messages
+    }
+
+    pub(super) fn has_external_events(&self) -> bool {
+        !self.callbacks.is_empty() || !self.messages.is_empty()
     }
 
     pub(super) fn has_children(&self) -> bool {

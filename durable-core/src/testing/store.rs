@@ -54,13 +54,18 @@ impl Process {
     /// Describes the batch for reports.
     fn describe(&self, execution: &ExecutionId, batch: &Batch) -> String {
         let paths = self.note_paths(execution, &batch.records);
-        for (record, path) in batch.records.iter().zip(&paths) {
+        let written = batch.records.iter().zip(&paths);
+        // Published values are no operations of the code.
+        for (record, path) in written.filter(|(record, _)| record.published_name().is_none()) {
             self.boundaries
                 .note_write((execution.clone(), record.id), path);
         }
         let written = batch.records.iter().zip(paths);
         let mut parts: Vec<String> = written
-            .map(|(record, path)| format!("`{path}` ({})", record.status))
+            .map(|(record, path)| match record.published_name() {
+                Some(name) => format!("the published `{name}`"),
+                None => format!("`{path}` ({})", record.status),
+            })
             .collect();
         parts.extend(batch.execution.as_ref().map(|update| {
             let change = match update {
@@ -162,7 +167,7 @@ impl CallbackStore for Process {
 }
 
 impl AdminStore for Process {
-    forward_store!(store: list, counts, operation_counts, history, fork, change);
+    forward_store!(store: list, counts, operation_counts, history, published, fork, change);
 }
 
 impl MessageStore for Process {

@@ -15,7 +15,7 @@ use crate::runtime::handler::Durable;
 use crate::runtime::handler::HandlerInput;
 use crate::store::{
     AdminStore, CallbackStore, Execution, ExecutionStatus, ExecutionStore as _, Filter,
-    MemoryStore, NewExecution, StoreError,
+    MemoryStore, MessageStore as _, NewExecution, NewMessage, StoreError,
 };
 use crate::{Client, Clock as _, ExecutionId, OperationId, Timestamp};
 
@@ -116,13 +116,15 @@ fn never_started(id: &ExecutionId) -> Execution {
 
 /// Completes callbacks with the answers of a script.
 pub(super) struct Answers {
+    /// The execution under test, which messages are sent to.
+    pub(super) id: ExecutionId,
     pub(super) world: World,
     pub(super) script: Arc<Script>,
 }
 
 impl ExternalEvents for Answers {
     fn deliver_due(&self, now: Timestamp) -> Result<(), Option<Timestamp>> {
-        if !self.script.has_callbacks() {
+        if !self.script.has_external_events() {
             return Err(None);
         }
         // The store is in memory, so its futures never wait.
@@ -148,7 +150,39 @@ impl Answers {
                 }
             }
         }
+        let (sent, due) = self.send_due(now).await?;
+        acted |= sent;
+        let next = [next, due].into_iter().flatten().min();
         Ok(if acted { Ok(()) } else { Err(next) })
+    }
+
+    /// Sends the messages that are due. Returns whether there were any, and when the next one is due.
+    async fn send_due(&self, now: Timestamp) -> Result<(bool, Option<Timestamp>), StoreError> {
+        let (mut next, mut acted) = (None, false);
+        if self.script.messages().is_empty() {
+            return Ok((acted, next));
+        }
+        let store = &self.world.store;
+        let mut execution = store.get(&self.id).await?;
+        let begun = execution.created_at;
+        while let Some(id) = &execution.next {
+            execution = store.get(id).await?;
+        }
+        let sent = store.messages(&execution.id).await?;
+        for (number, (name, after, payload)) in self.script.messages().iter().enumerate() {
+            let (due, id) = (begun.after(*after), format!("message-{number}"));
+            if execution.status.is_terminal() || sent.iter().any(|message| message.id == id) {
+                continue;
+            }
+            if due > now {
+                next = Some(next.map_or(due, |next: Timestamp| next.min(due)));
+                continue;
+            }
+            let message = NewMessage::new(id, name, payload.clone())?;
+            store.send(&execution.id, message, now).await?;
+            acted = true;
+        }
+        Ok((acted, next))
     }
 
     /// The open callbacks that the script answers: due time, handle and outcome.

@@ -11,7 +11,7 @@ use super::flow::Sources;
 use super::{AWAITED, Lifter};
 use crate::name;
 use crate::rules::Rule;
-use crate::sites::Forbidden;
+use crate::sites::{Forbidden, Kind};
 
 /// Length limit of an expression that a message quotes.
 const MAX_QUOTED: usize = 50;
@@ -65,6 +65,12 @@ impl Lifter<'_> {
     /// The message that advises to await `awaited` in a step.
     fn in_step(&self, awaited: &Expr, by: &str) -> String {
         let text = source_text(awaited);
+        if let Expr::Macro(one) = awaited
+            && let Some(kind) = Kind::of_path(&one.mac.path, self.krate)
+            && !kind.is_awaited()
+        {
+            return format!("`{}!` is not awaited: remove `.await`", kind.name());
+        }
         let name = match name::callee(awaited) {
             Some(_) => "",
             None => "\"name\", ",

@@ -39,6 +39,8 @@ pub(crate) fn sites(sites: &[Site], report: &mut Report) {
         } else if site.call.kind.is_awaited() {
             awaited_site(index, site, report);
             jumps(index, site, report);
+        } else if site.call.kind == Kind::Publish {
+            published_name(index, site, report);
         }
     }
     duplicates(sites, report);
@@ -73,6 +75,18 @@ fn forbidden_place(site: &Site) -> Option<syn::Error> {
         }
     };
     Some(rule.error(&site.call.path, message))
+}
+
+/// Checks the name that a value is published under.
+fn published_name(index: usize, site: &Site, report: &mut Report) {
+    match &site.call.name {
+        Some(given) => name::check(&given.text, &given.tokens, report),
+        None => {
+            let message = "clients read published values by name: write `publish!(\"name\", value)`, with the name as a \
+                           string literal";
+            report.replace_site(index, Rule::Name.error(&site.call.path, message));
+        }
+    }
 }
 
 fn awaited_site(index: usize, site: &Site, report: &mut Report) {

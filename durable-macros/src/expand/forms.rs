@@ -5,7 +5,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::Expr;
 
 use super::{Printer, hidden, located};
-use crate::sites::Call;
+use crate::sites::{Call, Forbidden};
 
 /// Options that are forwarded to methods of the same name.
 const PACE_OPTIONS: &[&str] = &["attempts", "timeout"];
@@ -281,6 +281,18 @@ impl Printer<'_> {
                 }
             }
         }
+    }
+
+    pub(super) fn publish(&self, index: usize, call: &Call) -> TokenStream {
+        let name = call.name.as_ref().map(|name| &name.tokens);
+        let (path, value) = (&call.path, self.filled(&call.body));
+        let method = match self.sites[index].place.forbidden {
+            Some(Forbidden::Body(_)) => quote_spanned!(hidden()=> publish_in_body),
+            _ => quote_spanned!(hidden()=> publish),
+        };
+        let value = quote_spanned!(located(&call.body)=> &(#value));
+        let bang = quote_spanned!(hidden()=> !(@ __cx.#method(#name, #value)));
+        quote_spanned!(hidden()=> #path #bang)
     }
 
     pub(super) fn execution(&self, call: &Call) -> TokenStream {

@@ -133,6 +133,7 @@ impl Printer<'_> {
             Kind::Batches => self.batches(index, call),
             Kind::ContinueAs => self.continue_as(call),
             Kind::Execution => self.execution(call),
+            Kind::Publish => self.publish(index, call),
             // Printed by the call sites that they belong to.
             Kind::Branch | Kind::InnerCallback | Kind::Undo => return None,
         })
@@ -218,6 +219,6 @@ fn recorded_kind(call: &Call) -> Option<TokenStream> {
         Kind::Race => quote_spanned!(hidden()=> Race),
         Kind::Batches => quote_spanned!(hidden()=> Batch),
         Kind::Undo => quote_spanned!(hidden()=> Undo),
-        Kind::Execution | Kind::ContinueAs => return None,
+        Kind::Execution | Kind::ContinueAs | Kind::Publish => return None,
     })
 }

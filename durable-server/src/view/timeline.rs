@@ -91,7 +91,10 @@ impl Timeline {
             source: record.source.to_string(),
             size: record.size(),
         };
-        let rows: Vec<Row> = records.iter().map(row).collect();
+        let operations = records
+            .iter()
+            .filter(|record| record.published_name().is_none());
+        let rows: Vec<Row> = operations.map(row).collect();
         let mut hasher = DefaultHasher::new();
         rows.hash(&mut hasher);
         Self {

@@ -34,12 +34,15 @@ impl Node<'_> {
     }
 }
 
-/// Returns all records as a tree: each scope is followed by its operations, in the order in which they
+/// Returns all operations as a tree: each scope is followed by its operations, in the order in which they
 /// were first recorded.
 pub fn tree(records: &[Record]) -> Vec<Node<'_>> {
     let known: HashSet<OperationId> = records.iter().map(|record| record.id).collect();
     let mut children: HashMap<OperationId, Vec<&Record>> = HashMap::new();
-    for record in records {
+    let operations = records
+        .iter()
+        .filter(|record| record.published_name().is_none());
+    for record in operations {
         // An operation whose scope is not in the history is shown at the top level.
         let parent = match known.contains(&record.parent) {
             true => record.parent,

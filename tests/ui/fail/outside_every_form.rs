@@ -13,6 +13,9 @@ async fn helper() -> Result<(), BoxError> {
     race!("a", { "b" => wait!(1.seconds()) => 1, "c" => wait!(1.seconds()) => 2 }).await;
     batches!("a", [1], |n| Ok(n.len())).await?;
     execution!();
+    let _: () = receive!("a").await?;
+    send!("to", "a", 1).await?;
+    publish!("a", 1)?;
     continue_as!(()).await
 }
 

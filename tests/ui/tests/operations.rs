@@ -97,6 +97,32 @@ async fn starting(app: &App, job: Job) -> Result<u32, BoxError> {
     Ok(one? + other?)
 }
 
+/// Publishes in every place.
+#[durable]
+async fn publishing(app: &App, job: Job) -> Result<u32, BoxError> {
+    publish!("job", &job)?;
+    publish!("count", job.len(),)?;
+    let mut done = 0;
+    for name in &job {
+        let text: String = scope!("each", key = name, {
+            publish!("name", name)?;
+            let kept = async { publish!("name", format!("{name}!")) };
+            kept.await?;
+            Ok::<_, BoxError>(name.clone())
+        })
+        .await?;
+        step!("insert", key = name, {
+            publish!("count", done)?;
+            app.insert(name).await
+        })
+        .await?;
+        done += text.len();
+    }
+    let publish = |n: u32| publish!("last", n);
+    publish(7)?;
+    Ok(7)
+}
+
 /// Returns its argument, of any type.
 struct Own;
 
@@ -358,6 +384,7 @@ fn compiles() {
     let _ = |cx: &durable::Context, app: &App| {
         run(waiting, cx, app);
         run(starting, cx, app);
+        run(publishing, cx, app);
         run(options, cx, app);
         run(branching, cx, app);
         run(undoing, cx, app);

@@ -80,7 +80,10 @@ impl<'a> Plan<'a> {
     /// Returns the record as the fork takes it over, or `None` if it leaves it out.
     fn take(&self, record: &Record, now: Timestamp) -> Result<Option<Record>, Refusal> {
         let is_undo = record.kind == Kind::Undo;
-        if is_undo || self.undone.contains(&record.id) || self.is_submitted_again(record) {
+        // The fork publishes values of its own, from the first call.
+        let is_published = record.published_name().is_some();
+        let is_left_out = is_undo || is_published || self.undone.contains(&record.id);
+        if is_left_out || self.is_submitted_again(record) {
             return Ok(None);
         }
         if record.kind.is_scope() {

@@ -4,6 +4,7 @@ mod drift;
 mod inbox;
 mod interruption;
 mod moves;
+mod published;
 mod quota;
 mod replay;
 mod service;

@@ -33,7 +33,7 @@ fn a_start_is_written_with_the_outcome_of_a_sibling() {
             ("quick".into(), Status::Succeeded)
         ]
     );
-    assert_eq!(script.engine.oldest_unwritten_start(), None);
+    assert_eq!(script.engine.oldest_unwritten(), None);
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn the_start_of_a_long_body_is_written_alone() {
     let mut script = Script::new();
     let id = script.register(step("s"));
     script.begin(id);
-    assert_eq!(script.engine.oldest_unwritten_start(), Some(script.time()));
-    script.engine.flush_starts();
+    assert_eq!(script.engine.oldest_unwritten(), Some(script.time()));
+    script.engine.flush();
     assert!(script.engine.has_urgent());
     assert_eq!(script.commit()[0].status, Status::Started);
 }

@@ -10,8 +10,8 @@ use crate::model::error::OperationError;
 use crate::runtime::shared::State;
 use crate::{BoxFuture, Timestamp};
 
-/// Running time of a body after which its START is written without waiting for another change.
-const START_DELAY: Duration = Duration::from_millis(500);
+/// Time after which the START of a body or a published value is written without waiting for another change.
+const WRITE_DELAY: Duration = Duration::from_millis(500);
 /// How long a body may be woken without being polled before it counts as abandoned.
 const ABANDONED_AFTER: Duration = Duration::from_millis(20);
 
@@ -44,10 +44,10 @@ impl Driver {
         let now = shared.clock.now();
         let alarm = {
             let mut state = shared.lock();
-            let start = state.engine.oldest_unwritten_start();
+            let unwritten = state.engine.oldest_unwritten();
             // No other write can start during a write.
-            let start = start.filter(|_| self.write.is_none());
-            let start_due = start.map(|began| began.after(START_DELAY));
+            let unwritten = unwritten.filter(|_| self.write.is_none());
+            let flush_due = unwritten.map(|since| since.after(WRITE_DELAY));
             let stay_until = match self.idle_state(&state, now) {
                 Idle::Cancel if self.write.is_none() => {
                     let error = OperationError::of_cancellation(&shared.info.handler);
@@ -69,10 +69,10 @@ impl Driver {
             } else {
                 timer
             };
-            let alarm = [start_due, stay_until, timer].into_iter().flatten().min();
+            let alarm = [flush_due, stay_until, timer].into_iter().flatten().min();
             if alarm.is_some_and(|alarm| alarm <= now) {
-                if start_due.is_some_and(|at| at <= now) {
-                    state.engine.flush_starts();
+                if flush_due.is_some_and(|at| at <= now) {
+                    state.engine.flush();
                 }
                 if !service_driven {
                     wake_due(&mut state, now);

@@ -19,6 +19,7 @@ mod key;
 mod option_values;
 mod options;
 mod poll;
+mod publish;
 mod race;
 mod readable;
 mod receive;

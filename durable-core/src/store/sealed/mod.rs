@@ -349,6 +349,16 @@ impl AdminStore for SealedStore {
         })
     }
 
+    fn published<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Record>, StoreError>> {
+        Box::pin(async move {
+            let records = self.inner.published(id).await?;
+            self.sealer.open_records(id, records)
+        })
+    }
+
     fn fork(
         &self,
         new: NewExecution,

@@ -29,6 +29,23 @@ pub struct History {
     pub execution: ExecutionDetails,
     /// Operations: each scope is followed by those in it, in the order they were first recorded.
     pub operations: Vec<Operation>,
+    /// Published values, by name.
+    pub published: Vec<Published>,
+}
+
+/// The latest value that an execution has published under a name.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct Published {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: Value,
+    /// Number of values published under this name so far.
+    pub count: u32,
+    /// Time at which it was published.
+    pub at: String,
 }
 
 /// Execution without its input, output and error.

@@ -1,10 +1,11 @@
 //! Builds the output of `ls` and `show` from executions and records, hiding secrets.
 
 use durable_core::store::Execution;
-use durable_core::{Occurrence, OperationError, OperationId, Payload, Record};
+use durable_core::{Occurrence, OperationError, OperationId, Payload, PublishedValue, Record};
 
 use super::history::{
-    ExecutionDetails, Executions, Failure, ForkedFrom, History, Operation, Parent, Summary, Value,
+    ExecutionDetails, Executions, Failure, ForkedFrom, History, Operation, Parent, Published,
+    Summary, Value,
 };
 use super::{FORMAT, millis, time};
 use crate::view::nesting::parse;
@@ -38,7 +39,25 @@ impl History {
                 .iter()
                 .map(|node| view.operation(node))
                 .collect(),
+            published: Published::of(records, full),
         }
+    }
+}
+
+impl Published {
+    /// Builds the published values of a history, by name. Long values are included only if `full`.
+    pub fn of(records: &[Record], full: bool) -> Vec<Self> {
+        let secrets = Secrets::of(records);
+        let values = records.iter().filter_map(PublishedValue::of);
+        let values = values.map(|value| Self {
+            value: Value::new(&value.payload, false, &secrets, full),
+            name: value.name,
+            count: value.count,
+            at: value.at.to_string(),
+        });
+        let mut values: Vec<_> = values.collect();
+        values.sort_by(|a, b| a.name.cmp(&b.name));
+        values
     }
 }
 

@@ -34,3 +34,26 @@ async fn operations_that_end_with_the_execution_are_sent_with_their_start() {
     let closed = closed.iter().filter(|one| one.status.is_closed());
     assert!(closed.count() >= 1);
 }
+
+#[durable]
+pub(crate) async fn publishes(_log: &Log, n: u32) -> Result<u32, BoxError> {
+    publish!("progress", 0)?;
+    let value = step!("step", Ok::<_, String>(n)).await?;
+    publish!("progress", 100)?;
+    Ok(value)
+}
+
+#[tokio::test]
+async fn published_values_add_no_operation() {
+    let harness = Harness::new("publishes", config()).await;
+    let (execution, outcome) = harness.run(7).await;
+    assert_eq!(value(&outcome), 7);
+    harness.assert_well_behaved();
+    let names: Vec<_> = execution
+        .operations()
+        .into_iter()
+        .filter_map(|one| one.name)
+        .collect();
+    // The first is the harness.
+    assert_eq!(names, ["scene", "step"]);
+}

@@ -75,6 +75,7 @@ async fn serve(handler: &str, log: Log) -> Result<(), BoxError> {
         "many_quotes" => run(limits::many_quotes, log).await,
         "quoted_values" => run(limits::quoted_values, log).await,
         "long_result" => run(limits::long_result, log).await,
+        "publishes" => run(edge_cases::publishes, log).await,
         "returns_beside_a_step" => run(edge_cases::returns_beside_a_step, log).await,
         "sliced_with_timer" => run(time::sliced_with_timer, log).await,
         "slow_poll" => run(time::slow_poll, log).await,

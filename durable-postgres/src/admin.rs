@@ -12,6 +12,7 @@ use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::external::{changed, put};
 use crate::listing::label_arrays;
+use crate::messages;
 use crate::rows::{self, Stored, record_columns};
 use crate::session::Counters;
 use crate::text::{original, stored};
@@ -218,6 +219,7 @@ impl ApplyChange {
             let delete = "DELETE FROM @.records WHERE execution = $1 AND seq >= $2";
             conn.query(delete, params![key => INT8, position(first) => INT8])
                 .await?;
+            messages::unmark(conn, key, first).await?;
         }
         for record in &rewind.records {
             put(conn, key, record).await?;
@@ -229,7 +231,7 @@ impl ApplyChange {
     }
 }
 
-/// Deletes an execution with its records, lease, changes and labels.
+/// Deletes an execution with its records, lease, changes, messages and labels.
 async fn delete(conn: &Conn, key: i64, execution: &Execution) -> Result<(), Fault> {
     if !execution.labels.is_empty() {
         let (labels, values) = label_arrays(&execution.labels);
@@ -245,6 +247,7 @@ async fn delete(conn: &Conn, key: i64, execution: &Execution) -> Result<(), Faul
     for table in [
         "DELETE FROM @.records WHERE execution = $1",
         "DELETE FROM @.changes WHERE execution = $1",
+        "DELETE FROM @.messages WHERE execution = $1",
         "DELETE FROM @.leases WHERE execution = $1",
         "DELETE FROM @.executions WHERE key = $1",
     ] {

@@ -3,7 +3,7 @@
 //! A server checks its pages only if it was initialized with `--data-checksums`, and nothing checks
 //! what a pooler, a replica or a restored dump returns.
 
-use durable_core::store::{Checksum, Execution, ScheduleEntry};
+use durable_core::store::{Checksum, Execution, Message, ScheduleEntry};
 use durable_core::{ExecutionId, Payload, Record};
 
 use crate::rows::Damage;
@@ -45,6 +45,16 @@ pub(crate) fn of_start(execution: &Execution) -> i32 {
 /// Checksum of an output of the execution `id`.
 pub(crate) fn of_output(id: &ExecutionId, output: &Payload) -> i32 {
     of_value(id, output).finish().cast_signed()
+}
+
+/// Checksum of a message: everything that never changes after it was sent.
+pub(crate) fn of_message(message: &Message) -> i32 {
+    let mut sum = of_value(&message.to, &message.payload);
+    sum.bytes(3, message.id.as_bytes());
+    sum.bytes(4, message.name.as_bytes());
+    sum.integer(5, message.number.cast_signed());
+    sum.integer(6, message.sent_at.as_millis());
+    sum.finish().cast_signed()
 }
 
 /// Checksum of a schedule's plan and input.

@@ -20,6 +20,7 @@ mod error;
 mod executions;
 mod external;
 mod listing;
+mod messages;
 mod notifier;
 mod options;
 mod pool;

@@ -263,11 +263,11 @@ pub(crate) fn value<'r, T: FromSql<'r>>(
     })
 }
 
-fn integer(row: &Row, index: usize, column: &'static str) -> Decoded<i64> {
+pub(crate) fn integer(row: &Row, index: usize, column: &'static str) -> Decoded<i64> {
     value(row, index, column)
 }
 
-fn timestamp(row: &Row, index: usize, column: &'static str) -> Decoded<Timestamp> {
+pub(crate) fn timestamp(row: &Row, index: usize, column: &'static str) -> Decoded<Timestamp> {
     integer(row, index, column).map(Timestamp::from_millis)
 }
 
@@ -276,7 +276,7 @@ fn optional_timestamp(row: &Row, index: usize, column: &'static str) -> Decoded<
     Ok(found.map(Timestamp::from_millis))
 }
 
-fn text(row: &Row, index: usize, column: &'static str) -> Decoded<String> {
+pub(crate) fn text(row: &Row, index: usize, column: &'static str) -> Decoded<String> {
     value(row, index, column).map(original)
 }
 
@@ -304,7 +304,7 @@ fn labels(row: &Row, index: usize) -> Decoded<Labels> {
         .unwrap_or_default())
 }
 
-fn word<T>(
+pub(crate) fn word<T>(
     row: &Row,
     index: usize,
     column: &'static str,
@@ -352,7 +352,11 @@ fn optional_payload(
     }
 }
 
-fn payload(row: &Row, [codec, data]: [usize; 2], column: &'static str) -> Decoded<Payload> {
+pub(crate) fn payload(
+    row: &Row,
+    [codec, data]: [usize; 2],
+    column: &'static str,
+) -> Decoded<Payload> {
     let codec = match value::<&str>(row, codec, column)? {
         "json" => Cow::Borrowed("json"),
         other => Cow::Owned(original(other)),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use durable_core::store::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
     ClaimRequest, Claimed, Counts, Durability, Execution, ExecutionStore, Fence, Filter, Firing,
-    Lease, MessageStore, NewExecution, Page, Queue, QueueState, QueueStore, ScheduleEntry,
-    ScheduleStore, Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
+    Lease, Message, MessageStore, NewExecution, NewMessage, Page, Queue, QueueState, QueueStore,
+    ScheduleEntry, ScheduleStore, Started, StoreError, StoreErrorKind, WorkStore, WorkerFilter,
 };
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
@@ -22,6 +22,7 @@ use crate::database::Database;
 use crate::executions::{self, Cancel, Get};
 use crate::external::{Complete, Heartbeat};
 use crate::listing::List;
+use crate::messages;
 use crate::notifier::exchange;
 use crate::options::Options;
 use crate::pool::Pool;
@@ -33,7 +34,7 @@ use crate::start::{Fork, Start};
 use crate::writer::Writer;
 
 const fn capabilities(durability: Durability) -> Capabilities {
-    let mut capabilities = Capabilities::unlimited(durability);
+    let mut capabilities = Capabilities::unlimited(durability).with_messages();
     capabilities.max_operations = Some(i64::MAX.cast_unsigned());
     capabilities
 }
@@ -394,7 +395,28 @@ impl AdminStore for PostgresStore {
     }
 }
 
-impl MessageStore for PostgresStore {}
+impl MessageStore for PostgresStore {
+    fn send<'a>(
+        &'a self,
+        to: &'a ExecutionId,
+        message: NewMessage,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.session().capabilities.admit_input(&message.payload)?;
+            let to = to.clone();
+            let send = messages::Send { to, message, now };
+            self.inner.database.run(send).await
+        })
+    }
+
+    fn messages<'a>(
+        &'a self,
+        id: &'a ExecutionId,
+    ) -> BoxFuture<'a, Result<Vec<Message>, StoreError>> {
+        Box::pin(self.inner.database.run(messages::Messages(id.clone())))
+    }
+}
 
 impl QueueStore for PostgresStore {
     fn queues(&self) -> BoxFuture<'_, Result<Vec<QueueState>, StoreError>> {

@@ -11,6 +11,7 @@ use crate::database::{Attempt, Work};
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::external::ParentCompletion;
+use crate::messages;
 use crate::notifier::Events;
 use crate::queues;
 use crate::rows::Stored;
@@ -74,6 +75,7 @@ impl Linked {
             let mut next = Execution::queued(execution.successor(next));
             next.admitted = next.queue.is_some();
             start::insert(conn, attempt, std::slice::from_ref(&next)).await?;
+            messages::move_waiting(conn, key, &next.id).await?;
         } else if let (true, Some(entry)) = (execution.status.is_terminal(), &execution.queue) {
             queues::release_held(conn, entry).await?;
         }

@@ -1,13 +1,14 @@
 //! Checkpoints: loaded with one range read, written with one fenced statement.
 
 mod group;
+mod inbox;
 mod linked;
 mod updates;
 
 use std::sync::Arc;
 
 use durable_core::Record;
-use durable_core::store::{Ack, Batch, ExecutionUpdate, Fence, Page, StoreError};
+use durable_core::store::{Ack, Batch, ExecutionUpdate, Fence, Message, Page, StoreError};
 
 pub(crate) use group::write_group;
 pub(crate) use linked::Linked;
@@ -104,6 +105,7 @@ impl Current {
         conn: &Conn,
         session: &Session,
         checkpoint: &Checkpoint,
+        messages: Vec<Message>,
     ) -> Result<Ack, Fault> {
         let changed = match self.changes > checkpoint.batch.seen {
             true => changed(conn, session, checkpoint).await?,
@@ -112,7 +114,7 @@ impl Current {
         Ok(Ack {
             fence: None,
             changed_records: changed,
-            messages: Vec::new(),
+            messages,
             changes: self.changes,
             cancel: self.cancel,
             paused: self.paused,
@@ -160,7 +162,9 @@ pub(crate) async fn repeated(
     match rows.first() {
         Some(row) => {
             let current = Current::read(row, 0)?;
-            current.ack(conn, session, checkpoint).await.map(Ok)
+            // The lease is released, so nobody receives messages under it.
+            let ack = current.ack(conn, session, checkpoint, Vec::new());
+            ack.await.map(Ok)
         }
         None => Ok(lost()),
     }

@@ -278,7 +278,7 @@ macro_rules! callback {
 ///
 /// In a `race!`, an arm that loses receives nothing: its message waits for the next `receive!`.
 ///
-/// Needs a store with messages: memory, SQLite. On other stores the execution fails with an error that says to use
+/// Needs a store with messages: memory, SQLite, PostgreSQL. On other stores the execution fails with an error that says to use
 /// [`callback!`](crate::callback).
 ///
 /// Options: `message = text` (name of the messages, if it is not that of the call site), `timeout = Duration` (from when it first finds no message; then the error is

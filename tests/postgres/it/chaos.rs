@@ -33,23 +33,37 @@ async fn child() {
     worker.run_until(std::future::pending()).await.unwrap();
 }
 
-struct Workers {
+/// Worker processes that run a test of this program as their body.
+pub(crate) struct Workers {
     running: Vec<Child>,
+    body: &'static str,
     url: String,
     folder: String,
 }
 
 impl Workers {
+    pub(crate) fn start(body: &'static str, count: usize, url: &str, folder: &str) -> Self {
+        let mut workers = Self {
+            running: Vec::new(),
+            body,
+            url: url.to_owned(),
+            folder: folder.to_owned(),
+        };
+        workers.running = (0..count).map(|_| workers.spawn()).collect();
+        workers
+    }
+
     fn spawn(&self) -> Child {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "chaos::child", "--nocapture", "--test-threads=1"]);
+        command.args(["--exact", self.body, "--nocapture", "--test-threads=1"]);
         command
             .env("DURABLE_CHAOS_URL", &self.url)
             .env("DURABLE_CHAOS_FOLDER", &self.folder);
         command.stdout(Stdio::null()).spawn().unwrap()
     }
 
-    fn replace(&mut self, index: usize) {
+    /// Kills a worker and starts another one.
+    pub(crate) fn replace(&mut self, index: usize) {
         let victim = &mut self.running[index];
         victim.kill().unwrap();
         victim.wait().unwrap();
@@ -66,14 +80,16 @@ impl Drop for Workers {
     }
 }
 
+/// Reads a number from the environment.
+pub(crate) fn number(name: &str, usual: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(usual, |text| text.parse().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_workers_and_servers_lose_nothing_and_repeat_nothing() {
     let Some(mut server) = Server::start(&[]).await else {
         return;
-    };
-    let number = |name: &str, usual: u64| {
-        let given = std::env::var(name).ok();
-        given.map_or(usual, |text| text.parse().unwrap())
     };
     let seed = number("DURABLE_CHAOS_SEED", fastrand::u64(..));
     let seconds = number("DURABLE_CHAOS_SECONDS", 8);
@@ -85,12 +101,8 @@ async fn killed_workers_and_servers_lose_nothing_and_repeat_nothing() {
     let store = open(&url).await;
     audit(&url).await;
     start_all(&store, executions).await;
-    let mut workers = Workers {
-        running: Vec::new(),
-        url: url.clone(),
-        folder: folder.path().to_str().unwrap().to_owned(),
-    };
-    workers.running = (0..WORKERS).map(|_| workers.spawn()).collect();
+    let path = folder.path().to_str().unwrap();
+    let mut workers = Workers::start("chaos::child", WORKERS, &url, path);
     let begun = Instant::now();
     let (mut killed, mut restarts) = (0, 0);
     while begun.elapsed() < Duration::from_secs(seconds) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use durable_core::store::{
     AdminStore, Batch, CallbackStore, CheckpointStore, ExecutionStatus, ExecutionStore,
-    ExecutionUpdate, Fence, StoreErrorKind,
+    ExecutionUpdate, Fence, MessageStore, NewMessage, StoreErrorKind,
 };
 use durable_core::{Completion, Kind, Payload};
 use durable_postgres::PostgresStore;
@@ -199,6 +199,40 @@ async fn calls_of_clients_take_effect_once_wherever_the_connection_is_cut() {
     run("warm".to_owned()).await;
     let cuts = cut_everywhere(&proxy, run).await;
     assert!(cuts > 40, "{cuts} messages only");
+}
+
+#[tokio::test]
+async fn messages_are_accepted_and_received_once_wherever_the_connection_is_cut() {
+    let Some((_server, proxy, url)) = behind_proxy().await else {
+        return;
+    };
+    let store = open(&url).await;
+    let run = async |name: String| {
+        let lease = leased(&store, &name).await;
+        for message in ["m1", "m2"] {
+            let message = NewMessage::new(message, "line", Payload::json("1")).unwrap();
+            store.send(&id(&name), message, now()).await.unwrap();
+        }
+        let mut receive = step(1);
+        (receive.kind, receive.handle) = (Kind::Receive, Some("1".to_owned()));
+        let received = Batch {
+            id: 1,
+            records: vec![receive],
+            seen: 2,
+            messages_after: Some(0),
+            ..Batch::default()
+        };
+        let ack = store.checkpoint(&lease.fence, Arc::new(received)).await;
+        let waiting: Vec<_> = ack.unwrap().messages.iter().map(|m| m.number).collect();
+        assert_eq!(waiting, [2], "{name}");
+        let messages = store.messages(&id(&name)).await.unwrap();
+        let receivers: Vec<_> = messages.iter().map(|m| m.received_by).collect();
+        assert_eq!(receivers, [Some(1), None], "{name}");
+        assert_eq!(store.get(&id(&name)).await.unwrap().changes, 2, "{name}");
+    };
+    run("warm".to_owned()).await;
+    let cuts = cut_everywhere(&proxy, run).await;
+    assert!(cuts > 30, "{cuts} messages only");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

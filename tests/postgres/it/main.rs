@@ -8,6 +8,7 @@ mod cuts;
 mod damage;
 mod failover;
 mod listing;
+mod messages;
 mod schema;
 mod server_errors;
 mod statements;

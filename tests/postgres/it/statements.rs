@@ -1,7 +1,10 @@
 //! Number of statements and commits: one statement per step, shared by concurrent executions, without reads.
 
 use durable::prelude::*;
-use durable_core::store::{CheckpointStore, ExecutionStore, StoreErrorKind};
+use durable_core::Payload;
+use durable_core::store::{
+    CheckpointStore, ExecutionStore, MessageStore, NewMessage, StoreErrorKind,
+};
 use durable_postgres_tests::{Server, client};
 use tokio::task::JoinSet;
 
@@ -65,6 +68,67 @@ async fn a_step_is_one_statement_without_a_read() {
         203,
         "and one each for the start and the claim: {counted:#?}"
     );
+}
+
+#[durable]
+async fn collecting(n: u64) -> Result<u64, BoxError> {
+    let mut total = 0;
+    for i in 0..n {
+        let number: u64 = receive!("number", key = i).await?;
+        total += step!("load", key = i, Ok::<_, String>(number)).await?;
+    }
+    Ok(total)
+}
+
+#[tokio::test]
+async fn a_receive_is_one_statement_and_so_is_a_step_after_it() {
+    let Some(server) = Server::start(&COUNTED).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let client = durable::Client::new(store.clone());
+    client.start(collecting, "a", 50).await.unwrap();
+    for i in 0..50 {
+        client.send("a", "number", &i).await.unwrap();
+    }
+    let reset = "CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset()";
+    crate::support::sql(&url, reset).await;
+    let run = durable::run(collecting, "a", 50).store(store.clone());
+    assert_eq!(run.await.unwrap(), 49 * 25);
+    let counted = counted(&url).await;
+    let calls = |part: &str| -> i64 {
+        let matching = counted.iter().filter(|(query, _)| query.contains(part));
+        matching.map(|(_, calls)| calls).sum()
+    };
+    assert_eq!(
+        calls("INSERT INTO durable.records"),
+        102,
+        "one for the first question, one for each receive and each step, and one for the end: {counted:#?}"
+    );
+    assert_eq!(calls("durable.messages"), 102, "{counted:#?}");
+}
+
+#[tokio::test]
+async fn a_send_is_one_transaction_of_four_statements_and_a_repeated_one_of_two() {
+    let Some(server) = Server::start(&[]).await else {
+        return;
+    };
+    let store = open(&server.database().await).await;
+    store.start(new("a")).await.unwrap();
+    for expected in [4, 2] {
+        let message = NewMessage::new("m1", "line", Payload::json("1")).unwrap();
+        let before = store.stats();
+        store.send(&id("a"), message, now()).await.unwrap();
+        let after = store.stats();
+        // Besides, the notification of other processes may be a statement.
+        let statements = after.statements - before.statements;
+        assert!(
+            statements == expected || statements == expected + 1,
+            "{statements} statements"
+        );
+        assert_eq!(after.commits - before.commits, 1);
+    }
 }
 
 #[tokio::test]

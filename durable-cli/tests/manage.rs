@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use durable_core::store::{Batch, ExecutionStatus, ExecutionUpdate, NewExecution, Store};
 use durable_core::{
-    ErrorKind, ExecutionId, Kind, Occurrence, OperationError, OperationId, Payload, Record, Status,
-    Timestamp,
+    Client, ErrorKind, ExecutionId, Kind, Occurrence, OperationError, OperationId, Payload, Record,
+    Status, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -106,6 +106,42 @@ fn step(seq: u64, name: &'static str) -> Record {
     (record.status, record.ended_at, record.attempt) = (Status::Succeeded, Some(START), 1);
     record.payload = Some(json("1"));
     record
+}
+
+#[tokio::test]
+async fn a_start_sends_its_message_to_a_new_and_to_an_existing_execution() {
+    let test = TestStore::new().await;
+    test.ok(&["start", "ship", "order-1", "--input", "17"]);
+    let with_message = |id: &'static str| {
+        [
+            "start",
+            "ship",
+            "order-1",
+            "--input",
+            "17",
+            "--message",
+            "paid=true",
+            "--message-id",
+            id,
+        ]
+    };
+    for _ in 0..2 {
+        let sent = test.ok(&with_message("m1"));
+        assert_eq!(
+            sent,
+            "order-1 was started before, the message was sent to it\n"
+        );
+    }
+    let new = ["start", "ship", "order-3", "--message", "paid=\"a=b\""];
+    assert_eq!(test.ok(&new), "started order-3\n");
+    let client = Client::new(Arc::clone(&test.store));
+    for (id, value) in [("order-1", "true"), ("order-3", "\"a=b\"")] {
+        let messages = client.messages(id).await.unwrap();
+        assert_eq!((messages.len(), &*messages[0].name), (1, "paid"));
+        assert_eq!(messages[0].payload, Payload::json(value.to_owned()));
+    }
+    let why = test.fails(&["start", "ship", "order-2", "--message", "paid"], 2);
+    assert!(why.contains("as in approved=true"), "{why}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Messages to executions.
 
-use durable_core::store::{Message, NewMessage};
+use durable_core::store::{Message, NewMessage, Started};
 use durable_core::{ExecutionId, Timestamp};
 use tokio_postgres::Row;
 
@@ -13,6 +13,7 @@ use crate::executions::{find_locked, not_found};
 use crate::external::changed;
 use crate::rows::{self, Damage};
 use crate::session::Counters;
+use crate::start::Start;
 use crate::text::stored;
 
 /// Columns that [`message`] decodes, in its order, of the table `m`.
@@ -46,7 +47,7 @@ impl Work for Send {
         if execution.status.is_terminal() {
             return Err(Message::refused(&self.message.name, &self.to, execution.status).into());
         }
-        self.insert(conn, key, last + 1).await?;
+        insert(conn, (key, &self.to), last + 1, &self.message, self.now).await?;
         execution.note_external_change(self.now);
         changed(conn, attempt, key, &execution, None).await
     }
@@ -64,36 +65,66 @@ impl Send {
             None => Ok((0, false)),
         }
     }
+}
 
-    async fn insert(&self, conn: &Conn, key: i64, number: i64) -> Result<(), Fault> {
-        let insert = "INSERT INTO @.messages (execution, number, sent_to, id, name, codec, payload, sent_at, checksum) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        let message = Message {
-            number: number.cast_unsigned(),
-            to: self.to.clone(),
-            id: self.message.id.clone(),
-            name: self.message.name.clone(),
-            payload: self.message.payload.clone(),
-            sent_at: self.now,
-            received_by: None,
-        };
-        conn.query(
-            insert,
-            params![
-                key => INT8,
-                number => INT8,
-                message.to.as_str() => TEXT,
-                stored(&message.id) => TEXT,
-                stored(&message.name) => TEXT,
-                stored(&message.payload.codec) => TEXT,
-                &message.payload.data[..] => BYTEA,
-                message.sent_at.as_millis() => INT8,
-                checksums::of_message(&message) => INT4,
-            ],
-        )
-        .await?;
-        Ok(())
+/// Starts an execution with a message, unless there is one with its id.
+pub(crate) struct StartWithMessage {
+    pub(crate) start: Start,
+    pub(crate) message: NewMessage,
+}
+
+impl Work for StartWithMessage {
+    type Answer = Started;
+
+    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Started, Fault> {
+        let Self { start, message } = self;
+        if !start.insert(conn).await? {
+            return start.existing(conn, attempt.session).await;
+        }
+        let (mut execution, now) = (start.execution.clone(), start.execution.created_at);
+        insert(conn, (start.key, &execution.id), 1, message, now).await?;
+        execution.note_external_change(now);
+        changed(conn, attempt, start.key, &execution, None).await?;
+        attempt.events.record_due();
+        Ok(Started::Created(execution))
     }
+}
+
+/// Writes a message under a number that is free.
+async fn insert(
+    conn: &Conn,
+    (key, to): (i64, &ExecutionId),
+    number: i64,
+    message: &NewMessage,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let insert = "INSERT INTO @.messages (execution, number, sent_to, id, name, codec, payload, sent_at, checksum) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let message = Message {
+        number: number.cast_unsigned(),
+        to: to.clone(),
+        id: message.id.clone(),
+        name: message.name.clone(),
+        payload: message.payload.clone(),
+        sent_at: now,
+        received_by: None,
+    };
+    conn.query(
+        insert,
+        params![
+            key => INT8,
+            number => INT8,
+            message.to.as_str() => TEXT,
+            stored(&message.id) => TEXT,
+            stored(&message.name) => TEXT,
+            stored(&message.payload.codec) => TEXT,
+            &message.payload.data[..] => BYTEA,
+            message.sent_at.as_millis() => INT8,
+            checksums::of_message(&message) => INT4,
+        ],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Reads all messages to an execution.

@@ -34,6 +34,18 @@ impl Start {
         let key = new_key();
         Self { key, execution }
     }
+
+    /// Inserts the execution within a transaction. Returns whether it did not exist.
+    pub(crate) async fn insert(&self, conn: &Conn) -> Result<bool, Fault> {
+        let mut starts = Starts::default();
+        starts.push(self.key, &self.execution);
+        Ok(!starts.insert(conn).await?.is_empty())
+    }
+
+    /// The answer if the execution was not inserted.
+    pub(crate) async fn existing(&self, conn: &Conn, session: &Session) -> Result<Started, Fault> {
+        Ok(existing(conn, session, self).await??)
+    }
 }
 
 /// Starts executions and returns an answer for each.
@@ -104,10 +116,8 @@ impl Work for Fork {
     type Answer = Started;
 
     async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Started, Fault> {
-        let mut starts = Starts::default();
-        starts.push(self.start.key, &self.start.execution);
-        if starts.insert(conn).await?.is_empty() {
-            return Ok(existing(conn, attempt.session, &self.start).await??);
+        if !self.start.insert(conn).await? {
+            return self.start.existing(conn, attempt.session).await;
         }
         for records in self.records.chunks(RECORDS) {
             insert_records(conn, self.start.key, records).await?;

@@ -410,6 +410,20 @@ impl MessageStore for PostgresStore {
         })
     }
 
+    fn start_with_message(
+        &self,
+        new: NewExecution,
+        message: NewMessage,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            self.session().capabilities.admit_input(&new.input)?;
+            self.session().capabilities.admit_input(&message.payload)?;
+            let start = Start::new(Execution::queued(new));
+            let start = messages::StartWithMessage { start, message };
+            self.inner.database.run(start).await
+        })
+    }
+
     fn messages<'a>(
         &'a self,
         id: &'a ExecutionId,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use durable_core::store::{Batch, Message, NewMessage, StoreError};
+use durable_core::store::{
+    Batch, Execution, Message, NewExecution, NewMessage, Started, StoreError,
+};
 use durable_core::{ExecutionId, Record, Status, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -12,6 +14,7 @@ use crate::error::Fault;
 use crate::external::record_change;
 use crate::reads;
 use crate::session::{Session, Write};
+use crate::writes::insert;
 
 macro_rules! message_columns {
     () => {
@@ -60,36 +63,67 @@ impl Write for SendMessage {
         if execution.status.is_terminal() {
             return Err(Message::refused(&message.name, &self.to, execution.status).into());
         }
-        let number: i64 = conn
-            .prepare_cached(
-                "SELECT coalesce(max(number), 0) + 1 FROM messages WHERE execution = ?1",
-            )?
-            .query_row([key], |row| row.get(0))?;
-        let stored = Message {
-            number: number.cast_unsigned(),
-            to: self.to.clone(),
-            id: message.id.clone(),
-            name: message.name.clone(),
-            payload: message.payload.clone(),
-            sent_at: self.now,
-            received_by: None,
-        };
-        let insert = "INSERT INTO messages (execution, number, sent_to, id, name, codec, payload, sent_at, checksum) \
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        conn.prepare_cached(insert)?.execute(params![
-            key,
-            number,
-            stored.to.as_str(),
-            stored.id,
-            stored.name,
-            &*stored.payload.codec,
-            &stored.payload.data[..],
-            stored.sent_at.as_millis(),
-            checksums::of_message(&stored),
-        ])?;
-        execution.note_external_change(self.now);
-        record_change(conn, session, key, &execution, None)
+        accept(conn, session, key, &mut execution, message, self.now)
     }
+}
+
+/// Starts an execution with a message, unless there is one with its id.
+pub(crate) struct StartWithMessage {
+    pub(crate) new: NewExecution,
+    pub(crate) message: NewMessage,
+}
+
+impl Write for StartWithMessage {
+    type Answer = Started;
+
+    fn run(&self, conn: &Connection, session: &Session) -> Result<Started, Fault> {
+        let Self { new, message } = self;
+        if let Some((_, execution)) = reads::find(conn, &session.path, &new.id)? {
+            return Ok(Started::Existing(execution));
+        }
+        insert(conn, session, &Execution::queued(new.clone()))?;
+        let (key, mut execution) = reads::existing(conn, &session.path, &new.id)?;
+        accept(conn, session, key, &mut execution, message, new.created_at)?;
+        Ok(Started::Created(execution))
+    }
+}
+
+/// Writes a message that the execution has not been sent before.
+fn accept(
+    conn: &Connection,
+    session: &Session,
+    key: i64,
+    execution: &mut Execution,
+    message: &NewMessage,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let number: i64 = conn
+        .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM messages WHERE execution = ?1")?
+        .query_row([key], |row| row.get(0))?;
+    let stored = Message {
+        number: number.cast_unsigned(),
+        to: execution.id.clone(),
+        id: message.id.clone(),
+        name: message.name.clone(),
+        payload: message.payload.clone(),
+        sent_at: now,
+        received_by: None,
+    };
+    let insert = "INSERT INTO messages (execution, number, sent_to, id, name, codec, payload, sent_at, checksum) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    conn.prepare_cached(insert)?.execute(params![
+        key,
+        number,
+        stored.to.as_str(),
+        stored.id,
+        stored.name,
+        &*stored.payload.codec,
+        &stored.payload.data[..],
+        stored.sent_at.as_millis(),
+        checksums::of_message(&stored),
+    ])?;
+    execution.note_external_change(now);
+    record_change(conn, session, key, execution, None)
 }
 
 /// Reads all messages to an execution.

@@ -19,7 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::claims::ClaimMany;
 use crate::error::unusable;
 use crate::external::{Cancel, Complete, Heartbeat};
-use crate::messages::{self, SendMessage};
+use crate::messages::{self, SendMessage, StartWithMessage};
 use crate::open::{self, Opened};
 use crate::queues;
 use crate::readers::Readers;
@@ -356,6 +356,19 @@ impl MessageStore for SqliteStore {
                 .writer
                 .enqueue(SendMessage { to, message, now })
                 .await
+        })
+    }
+
+    fn start_with_message(
+        &self,
+        new: NewExecution,
+        message: NewMessage,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            CAPABILITIES.admit_input(&new.input)?;
+            CAPABILITIES.admit_input(&message.payload)?;
+            let start = StartWithMessage { new, message };
+            self.inner.writer.enqueue(start).await
         })
     }
 

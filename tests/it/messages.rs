@@ -1,12 +1,18 @@
 //! Messages: received once, in order, across crashes, races and chains.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use durable::prelude::*;
 use durable::store::{
-    AdminStore, ExecutionStatus, ExecutionStore, MemoryStore, MessageStore, Store, StoreErrorKind,
+    AdminStore, CallbackStore, Change, CheckpointStore, ExecutionStatus, ExecutionStore, Filter,
+    MemoryStore, MessageStore, NewMessage, QueueStore, ScheduleStore, Store, StoreError,
+    StoreErrorKind, WorkStore, forward_store,
 };
-use durable::{Client, ErrorKind, ExecutionId, IntoStore, RetryFrom, Worker, fatal};
+use durable::{
+    BoxFuture, Client, ErrorKind, ExecutionId, IntoStore, RetryFrom, RunError, Timestamp, Worker,
+    fatal,
+};
 
 use crate::support::{Crash, Effects, TokioClock, process};
 
@@ -333,6 +339,145 @@ async fn a_message_id_is_accepted_once_and_an_ended_execution_takes_no_message()
         let error = client.send("z", "line", "more").await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::NotFound);
     }
+}
+
+#[tokio::test]
+async fn a_start_with_a_message_starts_or_sends_to_the_one_that_is_there() {
+    let (_folder, sqlite) = sqlite().await;
+    for store in [Arc::new(MemoryStore::new()) as Arc<dyn Store>, sqlite] {
+        let client = Client::new(Arc::clone(&store));
+        let say = |line: &'static str| client.start(chat, "a", ()).message("line", line);
+        for _ in 0..2 {
+            say("one").message_id("m1").await.unwrap();
+        }
+        for line in ["two", "two", "bye"] {
+            say(line).await.unwrap();
+        }
+        let other = client.start(listen, "a", ()).message("line", "three");
+        let error = other.await.unwrap_err();
+        assert!(matches!(error, RunError::IdInUse(_)), "{error}");
+        assert_eq!(client.messages("a").await.unwrap().len(), 4);
+        let effects = Effects::default();
+        let run = durable::run(chat, "a", ())
+            .state(&effects)
+            .store(Arc::clone(&store));
+        assert_eq!(run.await.unwrap(), ["one", "two", "two"]);
+        let again = say("one").message_id("m1").await.unwrap();
+        assert_eq!(again.result().await.unwrap(), ["one", "two", "two"]);
+        match say("three").await {
+            Err(RunError::Store(error)) => assert_eq!(error.kind(), StoreErrorKind::Conflict),
+            _ => panic!("an ended execution takes no message"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_a_start_follows_a_chain() {
+    let store = MemoryStore::new();
+    let client = Client::new(store.clone());
+    let say = |line: &'static str| client.start(relay, "a", 1).message("line", line);
+    say("one").await.unwrap();
+    let run = durable::run(relay, "a", 1).store(store.clone());
+    let run = tokio::spawn(run.into_future());
+    while store.get(&id("a")).await.unwrap().next.is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    say("two").await.unwrap();
+    assert_eq!(run.await.unwrap().unwrap(), "two");
+}
+
+#[tokio::test]
+async fn a_start_takes_one_message_and_an_id_only_with_it() {
+    let client = Client::new(MemoryStore::new());
+    let both = client.start(chat, "a", ()).message("line", "one");
+    let id_only = client.start(chat, "a", ()).message_id("m1");
+    for (start, expected) in [
+        (both.message("line", "two"), "takes one message"),
+        (id_only, "needs a message"),
+    ] {
+        let error = start.await.unwrap_err();
+        assert!(matches!(error, RunError::Usage(_)), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let empty = client.start(chat, "a", ()).message("line", "one");
+    let error = empty.message_id("").await.unwrap_err();
+    assert!(error.to_string().contains("id of a message"), "{error}");
+    assert_eq!(client.list(Filter::default()).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_store_without_messages_starts_nothing_with_one() {
+    let capabilities = durable::store::Capabilities::unlimited(durable::store::Durability::Memory);
+    let store = MemoryStore::with_capabilities(capabilities);
+    let client = Client::new(store.clone());
+    let start = client.start(chat, "a", ()).message("line", "one");
+    match start.await {
+        Err(RunError::Store(error)) => assert_eq!(error.kind(), StoreErrorKind::Unsupported),
+        _ => panic!("the store keeps no messages"),
+    }
+    let missing = store.get(&id("a")).await.unwrap_err();
+    assert_eq!(missing.kind(), StoreErrorKind::NotFound);
+}
+
+/// Store from which another client removes an execution before it is sent its first message.
+struct Removing {
+    inner: MemoryStore,
+    removed: AtomicBool,
+}
+
+impl CheckpointStore for Removing {
+    forward_store!(inner: load, checkpoint, capabilities);
+}
+
+impl ExecutionStore for Removing {
+    forward_store!(inner: start, claim, renew, get, changed, cancel);
+}
+
+impl WorkStore for Removing {}
+
+impl CallbackStore for Removing {}
+
+impl AdminStore for Removing {
+    forward_store!(inner: list, counts, operation_counts, history, fork, change);
+}
+
+impl QueueStore for Removing {}
+
+impl ScheduleStore for Removing {}
+
+impl MessageStore for Removing {
+    forward_store!(inner: start_with_message, messages);
+
+    fn send<'a>(
+        &'a self,
+        to: &'a ExecutionId,
+        message: NewMessage,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            if !self.removed.swap(true, Ordering::Relaxed) {
+                self.inner.cancel(to, now).await?;
+                self.inner.change(to, Change::Delete, now).await?;
+            }
+            self.inner.send(to, message, now).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_start_with_a_message_starts_anew_what_is_removed_meanwhile() {
+    let memory = MemoryStore::new();
+    let client = Client::new(Arc::new(Removing {
+        inner: memory.clone(),
+        removed: AtomicBool::new(false),
+    }));
+    for line in ["one", "two"] {
+        let start = client.start(chat, "a", ()).message("line", line);
+        start.message_id(line).await.unwrap();
+    }
+    let messages = memory.messages(&id("a")).await.unwrap();
+    let ids: Vec<_> = messages.iter().map(|message| &*message.id).collect();
+    assert_eq!(ids, ["two"]);
 }
 
 /// Receives one line and continues as another execution.

@@ -205,7 +205,7 @@ impl AdminStore for Probe {
 }
 
 impl MessageStore for Probe {
-    forward_store!(store: send, messages);
+    forward_store!(store: send, start_with_message, messages);
 }
 
 impl QueueStore for Probe {

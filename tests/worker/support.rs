@@ -154,7 +154,7 @@ impl AdminStore for Faulty {
 }
 
 impl MessageStore for Faulty {
-    forward_store!(store: send, messages);
+    forward_store!(store: send, start_with_message, messages);
 }
 
 impl QueueStore for Faulty {

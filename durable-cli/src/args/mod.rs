@@ -161,6 +161,12 @@ pub struct Start {
     /// Label, as in tenant=acme; may be repeated
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = values::label)]
     pub labels: Vec<(String, String)>,
+    /// Message to send to the execution, whether it is new or exists, as in approved=true
+    #[arg(long, value_name = "NAME=JSON", value_parser = values::message)]
+    pub message: Option<(String, durable_core::json::Exact)>,
+    /// Id of the message: repeating the command with the same id sends nothing twice
+    #[arg(long, value_name = "ID", requires = "message")]
+    pub message_id: Option<String>,
     /// Wait until the execution ends and print its output
     #[arg(long)]
     pub wait: bool,

@@ -86,6 +86,16 @@ pub(crate) fn labels(given: Vec<(String, String)>) -> Result<Labels, String> {
     labels.map_err(|error| error.to_string())
 }
 
+/// Parses a message such as `approved=true`.
+pub(crate) fn message(text: &str) -> Result<(String, Exact), String> {
+    let Some((name, value)) = text.split_once('=') else {
+        return Err(format!(
+            "invalid message `{text}`: expected a name and a JSON value, as in approved=true"
+        ));
+    };
+    Ok((name.to_owned(), json(value)?))
+}
+
 /// Parses a JSON value, keeping the digits of its numbers.
 pub(crate) fn json(text: &str) -> Result<Exact, String> {
     Exact::parse(text.as_bytes()).map_err(|error| {
@@ -118,6 +128,15 @@ mod tests {
         assert_eq!(label("empty="), pair("empty", ""));
         for invalid in ["tenant", "=acme", "two words=x"] {
             assert!(label(invalid).is_err(), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn messages_need_a_name_and_a_json_value() {
+        let (name, value) = message("text=\"a=b\"").unwrap();
+        assert_eq!((&*name, value), ("text", json("\"a=b\"").unwrap()));
+        for invalid in ["text", "text=", "text=hello"] {
+            assert!(message(invalid).is_err(), "{invalid}");
         }
     }
 

@@ -29,27 +29,9 @@ impl SendMessage {
     }
 
     async fn send(self) -> Result<(), StoreError> {
-        let mut to = self.to.map_err(invalid_id)?;
-        let payload = self.payload?;
-        let id = self
-            .id
-            .unwrap_or_else(|| format!("{:032x}", fastrand::u128(..)));
-        let store = &self.client.store;
-        loop {
-            let message = NewMessage::new(&id, &self.name, payload.clone())?;
-            let sent = store.send(&to, message, self.client.clock.now()).await;
-            match sent {
-                Err(error) if error.kind() == StoreErrorKind::Conflict => {
-                    // A continued execution receives through the one that took over.
-                    let execution = store.get(&to).await?;
-                    match execution.next {
-                        Some(next) if execution.status == ExecutionStatus::Continued => to = next,
-                        _ => return Err(error),
-                    }
-                }
-                sent => return sent,
-            }
-        }
+        let to = self.to.map_err(invalid_id)?;
+        let message = NewMessage::given(self.id, self.name, self.payload?)?;
+        self.client.deliver(to, &message).await
     }
 }
 
@@ -92,6 +74,28 @@ impl Client {
             name: name.to_owned(),
             payload,
             id: None,
+        }
+    }
+
+    /// Sends a message to an execution, or to the last one of its chain.
+    pub(super) async fn deliver(
+        &self,
+        mut to: ExecutionId,
+        message: &NewMessage,
+    ) -> Result<(), StoreError> {
+        loop {
+            let sent = self.store.send(&to, message.clone(), self.clock.now());
+            match sent.await {
+                Err(error) if error.kind() == StoreErrorKind::Conflict => {
+                    // A continued execution receives through the one that took over.
+                    let execution = self.store.get(&to).await?;
+                    match execution.next {
+                        Some(next) if execution.status == ExecutionStatus::Continued => to = next,
+                        _ => return Err(error),
+                    }
+                }
+                sent => return sent,
+            }
         }
     }
 

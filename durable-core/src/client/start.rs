@@ -3,13 +3,18 @@
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 
+use serde::Serialize;
+
 use super::Client;
 use crate::metrics;
+use crate::model::codec;
 use crate::model::payload::Payload;
 use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
 use crate::runtime::handler::Durable;
 use crate::runtime::handler::HandlerInput;
-use crate::store::{Execution, NewExecution, QueueEntry, Started, refuse_sealed};
+use crate::store::{
+    Execution, NewExecution, NewMessage, QueueEntry, Started, StoreErrorKind, refuse_sealed,
+};
 use crate::{
     BoxFuture, ExecutionId, InvalidExecutionId, InvalidLabel, Labels, Timestamp, TraceParent,
 };
@@ -26,6 +31,9 @@ pub struct Start<H> {
     priority: i32,
     trace: Option<TraceParent>,
     labels: Result<Labels, InvalidLabel>,
+    /// Names and encoded values.
+    messages: Vec<(String, Result<Vec<u8>, String>)>,
+    message_id: Option<String>,
     handler: PhantomData<fn() -> H>,
 }
 
@@ -44,6 +52,8 @@ impl<H: Durable> Start<H> {
             priority: 0,
             trace: None,
             labels: Ok(Labels::new()),
+            messages: Vec::new(),
+            message_id: None,
             handler: PhantomData,
         }
     }
@@ -91,7 +101,61 @@ impl<H: Durable> Start<H> {
         self
     }
 
-    async fn send(self) -> Result<Handle<H>, RunError> {
+    /// Sends a message to the execution, for its `receive!` of this name: to the one that is there, or else to the one
+    /// that this call starts. Either the execution is started with the message waiting, or not at all. The value is encoded
+    /// as JSON.
+    ///
+    /// An execution that has ended takes no message: the error is a [`Conflict`](crate::store::StoreErrorKind::Conflict)
+    /// of [`RunError::Store`]. A message to a chain goes to its last execution. A store without messages answers
+    /// [`Unsupported`](crate::store::StoreErrorKind::Unsupported), and nothing is started.
+    ///
+    /// ```
+    /// # use durable_core::{BoxError, Client, Durable, IntoHandler};
+    /// # async fn f<H>(client: Client, cart: impl IntoHandler<Handler = H>) -> Result<(), BoxError>
+    /// # where H: Durable<Input = (), Output = u32> {
+    /// client
+    ///     .start(cart, "cart-7", ())
+    ///     .message("add", "a book")
+    ///     .message_id("click 12")
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn message<T: Serialize + ?Sized>(mut self, name: impl Into<String>, value: &T) -> Self {
+        let name = name.into();
+        let value = codec::encode_one_way(value)
+            .map_err(|error| format!("the message `{name}` cannot be encoded as JSON: {error}"));
+        self.messages.push((name, value));
+        self
+    }
+
+    /// Sets the id of the [message](Self::message). An execution takes each id once, so a call whose fate is unknown can
+    /// be repeated with the same id. Without one, every call sends a new message.
+    pub fn message_id(mut self, id: impl Into<String>) -> Self {
+        self.message_id = Some(id.into());
+        self
+    }
+
+    /// Returns the message to send.
+    fn take_message(&mut self) -> Result<Option<NewMessage>, RunError> {
+        let usage = |text: &str| Err(RunError::Usage(text.to_owned()));
+        let id = self.message_id.take();
+        match (self.messages.pop(), self.messages.is_empty()) {
+            (None, _) if id.is_some() => {
+                usage("the id of a message needs a message: set one with `.message(…)`")
+            }
+            (None, _) => Ok(None),
+            (Some(_), false) => {
+                usage("a start takes one message: send the others with `Client::send`")
+            }
+            (Some((name, value)), true) => {
+                let payload = Payload::json(value.map_err(RunError::Codec)?);
+                Ok(Some(NewMessage::given(id, name, payload)?))
+            }
+        }
+    }
+
+    async fn send(mut self) -> Result<Handle<H>, RunError> {
+        let message = self.take_message()?;
         let usage = |error: InvalidExecutionId| RunError::Usage(error.to_string());
         let id: ExecutionId = self.id.parse().map_err(usage)?;
         let input = Payload::json(self.input.map_err(RunError::Codec)?);
@@ -117,7 +181,11 @@ impl<H: Durable> Start<H> {
             input_type: Some(std::any::type_name::<H::Input>().into()),
             ..NewExecution::new(id.clone(), H::NAME, input, self.client.clock.now())
         };
-        self.client.start_known(new, H::manifest().was).await?;
+        let was = H::manifest().was;
+        match message {
+            None => self.client.start_known(new, was).await?,
+            Some(message) => self.client.start_or_send(new, message, was).await?,
+        };
         Ok(Handle::new(&self.client, id))
     }
 }
@@ -187,6 +255,18 @@ impl<H: Durable> Handle<H> {
     }
 }
 
+/// Checks that an existing execution is the requested one.
+fn check_started(started: &Started, new: &NewExecution, was: &[&str]) -> Result<(), RunError> {
+    match started {
+        Started::Created(_) => metrics::execution_started(&new.handler),
+        Started::Existing(execution) => {
+            refuse_sealed(execution, &[])?;
+            check_same(execution, new, was)?;
+        }
+    }
+    Ok(())
+}
+
 impl Client {
     /// Starts an execution of a handler given by name, unless there is already one with the same id, handler
     /// and input.
@@ -201,14 +281,45 @@ impl Client {
     async fn start_known(&self, mut new: NewExecution, was: &[&str]) -> Result<Started, RunError> {
         new.trace = new.trace.or_else(TraceParent::current);
         let started = self.store.start(new.clone()).await?;
-        match &started {
-            Started::Created(_) => metrics::execution_started(&new.handler),
-            Started::Existing(execution) => {
-                refuse_sealed(execution, &[])?;
-                check_same(execution, &new, was)?;
+        check_started(&started, &new, was)?;
+        Ok(started)
+    }
+
+    /// Starts an execution of a handler given by name with a message waiting for it, or sends the message to the existing
+    /// execution with the same id, handler and input. See [`Start::message`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`start_new`](Self::start_new), after which nothing was sent, and in [`RunError::Store`] those of
+    /// [`send`](Self::send).
+    pub async fn start_new_with_message(
+        &self,
+        new: NewExecution,
+        message: NewMessage,
+    ) -> Result<Started, RunError> {
+        self.start_or_send(new, message, &[]).await
+    }
+
+    async fn start_or_send(
+        &self,
+        mut new: NewExecution,
+        message: NewMessage,
+        was: &[&str],
+    ) -> Result<Started, RunError> {
+        new.trace = new.trace.or_else(TraceParent::current);
+        loop {
+            let started = self.store.start_with_message(new.clone(), message.clone());
+            let started = started.await?;
+            check_started(&started, &new, was)?;
+            let Started::Existing(execution) = &started else {
+                return Ok(started);
+            };
+            match self.deliver(execution.id.clone(), &message).await {
+                // It was removed in between, so it is started anew.
+                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+                sent => return Ok(sent.map(|()| started)?),
             }
         }
-        Ok(started)
     }
 
     /// Waits for the end of an execution, or of the last one of its chain, and returns its encoded output. See

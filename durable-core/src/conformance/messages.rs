@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::fixture::{
-    at, checkpoint_ack, empty_batch, ending, id, json, new, start_and_claim, step,
+    TTL, at, checkpoint_ack, empty_batch, ending, id, json, new, start_and_claim, step,
 };
-use super::{Outcome, Store, expect_eq, expect_error};
+use super::{Defect, Outcome, Store, expect_eq, expect_error};
 use crate::ExecutionId;
 use crate::model::record::{Kind, Record, Status};
 use crate::store::{
-    Batch, Change, ExecutionStatus, ExecutionUpdate, Message, NewMessage, Rewind, StoreError,
+    Batch, Change, ExecutionStatus, ExecutionUpdate, Message, NewMessage, Rewind, Started,
+    StoreError,
 };
 
 async fn send(store: &Store, to: &ExecutionId, message: &str) -> Result<(), StoreError> {
@@ -218,5 +219,39 @@ pub(super) async fn waiting_messages_move_to_the_next_execution_of_a_chain(
         ["m2", "m3"],
         "numbered after it"
     );
+    Ok(())
+}
+
+pub(super) async fn a_start_keeps_its_message_or_changes_nothing(store: Store) -> Outcome {
+    let message = || NewMessage::new("m1", "line", json("\"hello\""));
+    if !store.capabilities().messages {
+        let refused = store.start_with_message(new("a")?, message()?).await;
+        expect_error!(refused, Unsupported, "start with a message");
+        expect_error!(store.get(&id("a")?).await, NotFound, "nothing is started");
+        return Ok(());
+    }
+    let a = id("a")?;
+    let started = store.start_with_message(new("a")?, message()?).await?;
+    let Started::Created(execution) = started else {
+        return Err(Defect::new("a new execution is not `Created`".to_owned()));
+    };
+    expect_eq!(execution, store.get(&a).await?, "the started execution");
+    expect_eq!(execution.changes, 1, "changes");
+    let messages = store.messages(&a).await?;
+    expect_eq!(ids(&messages), ["m1"], "messages");
+    expect_eq!(messages[0].to, a, "addressee");
+    expect_eq!(messages[0].sent_at, execution.created_at, "sent at");
+    // Known from the start.
+    send(&store, &a, "m1").await?;
+    let other = NewMessage::new("m2", "line", json("2"))?;
+    let again = store.start_with_message(new("a")?, other).await?;
+    let Started::Existing(existing) = again else {
+        return Err(Defect::new("an existing execution is `Created`".to_owned()));
+    };
+    expect_eq!(existing, execution, "the existing execution");
+    expect_eq!(ids(&store.messages(&a).await?), ["m1"], "nothing is sent");
+    let lease = store.claim(&a, at(1), TTL).await?;
+    let (_, ack) = checkpoint_ack(&store, &lease.fence, asking(1, Vec::new(), 1, 0)).await?;
+    expect_eq!(ids(&ack.messages), ["m1"], "waiting in the first run");
     Ok(())
 }

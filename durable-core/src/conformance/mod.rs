@@ -164,6 +164,7 @@ static CASES: &[(&str, Case)] = cases![
     messages::a_message_makes_a_suspended_execution_due,
     messages::an_ended_execution_takes_no_new_message,
     messages::waiting_messages_move_to_the_next_execution_of_a_chain,
+    messages::a_start_keeps_its_message_or_changes_nothing,
     queues::a_queue_without_limits_lets_all_run,
     queues::executions_are_ordered_by_priority_then_time,
     queues::concurrency_is_limited,

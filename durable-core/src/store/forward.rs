@@ -50,7 +50,7 @@
 /// }
 ///
 /// impl MessageStore for Logged {
-///     forward_store!(inner: send, messages);
+///     forward_store!(inner: send, start_with_message, messages);
 /// }
 ///
 /// impl QueueStore for Logged {
@@ -162,6 +162,12 @@ macro_rules! forward_store {
     (@send $field:ident) => {
         $crate::forward_store!(
             @fn $field send(to: &'a $crate::ExecutionId, message: $crate::store::NewMessage, now: $crate::Timestamp) -> ()
+        );
+    };
+    (@start_with_message $field:ident) => {
+        $crate::forward_store!(
+            @fn_ $field start_with_message(new: $crate::store::NewExecution, message: $crate::store::NewMessage)
+                -> $crate::store::Started
         );
     };
     (@messages $field:ident) => {

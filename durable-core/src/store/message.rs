@@ -40,6 +40,27 @@ impl NewMessage {
         }
         Ok(Self { id, name, payload })
     }
+
+    /// Creates a message with a random id, for a sender that does not repeat it.
+    pub fn with_random_id(name: impl Into<String>, payload: Payload) -> Self {
+        Self {
+            id: format!("{:032x}", fastrand::u128(..)),
+            name: name.into(),
+            payload,
+        }
+    }
+
+    /// Creates a message with the id that the sender gave it, or with a random one.
+    pub(crate) fn given(
+        id: Option<String>,
+        name: String,
+        payload: Payload,
+    ) -> Result<Self, StoreError> {
+        match id {
+            Some(id) => Self::new(id, name, payload),
+            None => Ok(Self::with_random_id(name, payload)),
+        }
+    }
 }
 
 /// Message that an execution has been sent.

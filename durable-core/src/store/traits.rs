@@ -272,6 +272,21 @@ pub trait MessageStore: ExecutionStore {
         unsupported("messages")
     }
 
+    /// Starts an execution that a message waits for, unless one with its id exists. Keeps both or nothing. An existing
+    /// execution is not sent the message, so that the caller can compare it with the requested one first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::TooLarge`].
+    fn start_with_message(
+        &self,
+        new: NewExecution,
+        message: NewMessage,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        let _ = (new, message);
+        unsupported("messages")
+    }
+
     /// Returns the messages to an execution, received ones included, in ascending order of their numbers.
     fn messages<'a>(
         &'a self,

@@ -171,7 +171,7 @@ impl AdminStore for Process {
 }
 
 impl MessageStore for Process {
-    forward_store!(store: send, messages);
+    forward_store!(store: send, start_with_message, messages);
 }
 
 impl QueueStore for Process {

@@ -207,12 +207,16 @@ async fn messages_are_accepted_and_received_once_wherever_the_connection_is_cut(
         return;
     };
     let store = open(&url).await;
+    let message = |id| NewMessage::new(id, "line", Payload::json("1")).unwrap();
     let run = async |name: String| {
-        let lease = leased(&store, &name).await;
-        for message in ["m1", "m2"] {
-            let message = NewMessage::new(message, "line", Payload::json("1")).unwrap();
-            store.send(&id(&name), message, now()).await.unwrap();
-        }
+        let started = store.start_with_message(new(&name), message("m1"));
+        let started = started.await.unwrap();
+        assert!(
+            matches!(started, durable_core::store::Started::Created(_)),
+            "{name}"
+        );
+        store.send(&id(&name), message("m2"), now()).await.unwrap();
+        let lease = store.claim(&id(&name), now(), TTL).await.unwrap();
         let mut receive = step(1);
         (receive.kind, receive.handle) = (Kind::Receive, Some("1".to_owned()));
         let received = Batch {

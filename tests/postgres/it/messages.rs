@@ -296,6 +296,35 @@ async fn messages_follow_a_chain_and_a_retry_receives_them_again() {
     assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_starts_with_messages_start_one_execution_with_all_of_them() {
+    let Some(server) = Server::start(&[("max_connections", "200")]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let mut starts = JoinSet::new();
+    for process in 0..6 {
+        let client = Client::new(open(&url).await);
+        starts.spawn(async move {
+            for n in 0..10 {
+                let start = client.start(listen, format!("run-{n}"), ());
+                let start = start.message("line", &process.to_string());
+                start.message_id(process.to_string()).await.unwrap();
+            }
+        });
+    }
+    starts.join_all().await;
+    let store = open(&url).await;
+    for n in 0..10 {
+        let name = id(&format!("run-{n}"));
+        let messages = store.messages(&name).await.unwrap();
+        let mut found = ids(&messages);
+        found.sort_unstable();
+        assert_eq!(found, ["0", "1", "2", "3", "4", "5"], "{name}");
+        assert_eq!(store.get(&name).await.unwrap().changes, 6, "{name}");
+    }
+}
+
 /// Body of a receiving process. Does nothing when it runs as a test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {

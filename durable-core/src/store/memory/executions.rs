@@ -9,8 +9,8 @@ use super::entry::Entry;
 use super::queues::Queues;
 use crate::model::record::{Completion, Record};
 use crate::store::{
-    Batch, CallbackId, Execution, ExecutionUpdate, Message, NewExecution, ScheduleEntry, Started,
-    StoreError, StoreErrorKind,
+    Batch, CallbackId, Execution, ExecutionUpdate, Message, NewExecution, NewMessage,
+    ScheduleEntry, Started, StoreError, StoreErrorKind,
 };
 use crate::{ExecutionId, Timestamp};
 
@@ -36,6 +36,21 @@ impl Executions {
             return Started::Existing(entry.execution.clone());
         }
         self.add(Entry::new(Execution::queued(new)))
+    }
+
+    /// Starts an execution with a message, unless one with its id exists.
+    pub(super) fn start_with_message(
+        &mut self,
+        new: NewExecution,
+        message: NewMessage,
+    ) -> Result<Started, StoreError> {
+        if let Some(entry) = self.entries.get(&new.id) {
+            return Ok(Started::Existing(entry.execution.clone()));
+        }
+        let now = new.created_at;
+        let mut entry = Entry::new(Execution::queued(new));
+        entry.send(message, now)?;
+        Ok(self.add(entry))
     }
 
     fn add(&mut self, entry: Entry) -> Started {

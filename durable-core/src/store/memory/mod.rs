@@ -285,6 +285,22 @@ impl MessageStore for MemoryStore {
         })
     }
 
+    fn start_with_message(
+        &self,
+        new: NewExecution,
+        message: NewMessage,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            let capabilities = &self.shared.capabilities;
+            if !capabilities.messages {
+                return unsupported("messages").await;
+            }
+            capabilities.admit_input(&new.input)?;
+            capabilities.admit_input(&message.payload)?;
+            self.executions().start_with_message(new, message)
+        })
+    }
+
     fn messages<'a>(
         &'a self,
         id: &'a ExecutionId,

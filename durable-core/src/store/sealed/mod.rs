@@ -162,6 +162,17 @@ impl SealedStore {
         }
     }
 
+    fn seal_message(
+        &self,
+        to: &ExecutionId,
+        message: NewMessage,
+    ) -> Result<NewMessage, StoreError> {
+        self.capabilities().admit_input(&message.payload)?;
+        let location = Location::of(to, Subject::Message);
+        let payload = self.sealer.seal(location, &message.payload)?;
+        Ok(NewMessage { payload, ..message })
+    }
+
     fn open_messages(&self, messages: Vec<Message>) -> Result<Vec<Message>, StoreError> {
         let open = |message: Message| {
             let location = Location::of(&message.to, Subject::Message);
@@ -308,12 +319,21 @@ impl MessageStore for SealedStore {
         now: Timestamp,
     ) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
-            self.capabilities().admit_input(&message.payload)?;
-            let payload = self
-                .sealer
-                .seal(Location::of(to, Subject::Message), &message.payload)?;
-            let sealed = NewMessage { payload, ..message };
+            let sealed = self.seal_message(to, message)?;
             self.inner.send(to, sealed, now).await
+        })
+    }
+
+    fn start_with_message(
+        &self,
+        new: NewExecution,
+        message: NewMessage,
+    ) -> BoxFuture<'_, Result<Started, StoreError>> {
+        Box::pin(async move {
+            self.capabilities().admit_input(&new.input)?;
+            let message = self.seal_message(&new.id, message)?;
+            let new = self.sealer.seal_new(&new)?;
+            self.opened(self.inner.start_with_message(new, message).await?)
         })
     }
 

@@ -274,7 +274,7 @@ macro_rules! callback {
 /// `receive!(name, [options])` awaits to `Result<T, ReceiveError>`. Each message is received exactly once, and messages of one
 /// name are received in the order in which the store accepted them. A message that is sent before anyone waits for it is kept, also before the first
 /// run. Messages are sent with [`Client::send`](crate::Client::send), with a start
-/// ([`Start::message`](crate::client::Start::message)), by [`send!`](crate::send) in another execution, or with `durable send`.
+/// ([`Start::message`](crate::Start::message)), by [`send!`](crate::send) in another execution, or with `durable send`.
 ///
 /// In a `race!`, an arm that loses receives nothing: its message waits for the next `receive!`.
 ///

@@ -379,9 +379,13 @@ async fn a_message_of_a_start_follows_a_chain() {
     say("one").await.unwrap();
     let run = durable::run(relay, "a", 1).store(store.clone());
     let run = tokio::spawn(run.into_future());
-    while store.get(&id("a")).await.unwrap().next.is_none() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let continued = async {
+        while store.get(&id("a")).await.unwrap().next.is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let continued = tokio::time::timeout(Duration::from_secs(10), continued);
+    continued.await.expect("the first message was received");
     say("two").await.unwrap();
     assert_eq!(run.await.unwrap().unwrap(), "two");
 }

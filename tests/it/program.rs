@@ -12,6 +12,7 @@ pub(crate) enum Node {
     Step(u32),
     Flaky(u32),
     Recorded(u32),
+    Message(u32),
     Wait(u32),
     Poll(u32),
     Callback(u32),
@@ -49,6 +50,7 @@ impl Node {
         match random.u32(..if leaf { 8 } else { 19 }) {
             0 => Self::Step(n),
             1 => Self::Flaky(n),
+            2 if World::MESSAGES && n % 2 == 1 => Self::Message(n),
             2 => Self::Recorded(n),
             3 => Self::Wait(n),
             4 => Self::Poll(n % 4),
@@ -82,7 +84,23 @@ pub(crate) async fn run(world: &World, node: Node) -> Result<String, BoxError> {
             .await?;
             format!("c{answer}")
         }
-        Node::Step(n) => step!("step", |step| note(world, step, n).await).await?,
+        Node::Step(n) => {
+            publish!("last", n)?;
+            let done = step!("step", |step| {
+                publish!("inside", n)?;
+                note(world, step, n).await
+            })
+            .await?;
+            publish!("last", n + 1)?;
+            done
+        }
+        Node::Message(n) => {
+            // All messages of one name are equal, so it does not matter who receives which.
+            let (to, name) = (execution!().id().to_string(), format!("m{n}"));
+            send!(to, "to_self", message = &name, n).await?;
+            let received: u32 = receive!("from_self", message = &name).await?;
+            format!("m{received}")
+        }
         Node::Flaky(n) => {
             let hour = Retry::fixed(Duration::from_secs(3600)).attempts(2);
             step!("flaky", retry = hour, |step| {

@@ -23,6 +23,8 @@ pub(crate) struct World {
 impl World {
     /// Size of the padding in a large value, in bytes.
     pub(crate) const LARGE: usize = 100;
+    /// Whether programs send messages.
+    pub(crate) const MESSAGES: bool = true;
 
     pub(crate) fn note(&self, operation: &str) {
         self.effects.note(operation);
@@ -65,7 +67,9 @@ struct End {
 
 /// Runs the program in one process after another until it ends. The first dies as `treatment` says.
 async fn end_of(node: &Node, treatment: Treatment) -> End {
-    let limits = Capabilities::unlimited(Durability::Memory).with_max_value(treatment.limit);
+    let limits = Capabilities::unlimited(Durability::Memory)
+        .with_max_value(treatment.limit)
+        .with_messages();
     let memory = MemoryStore::with_capabilities(limits);
     let world = World {
         effects: Effects::default(),

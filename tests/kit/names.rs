@@ -580,3 +580,36 @@ async fn an_execution_in_flight_is_checked_against_moves() {
         .handler(moved_and_declared::import);
     assert_eq!(checked(declared, 1).await, []);
 }
+
+mod publishing {
+    use super::*;
+
+    #[durable(name = "publishing")]
+    pub(super) async fn import(n: u32) -> Result<u32, BoxError> {
+        publish!("stage", "one")?;
+        let n = step!("read", Ok::<_, String>(n)).await?;
+        publish!("stage", "two")?;
+        wait!(Duration::from_secs(3600)).await;
+        Ok(n)
+    }
+}
+
+#[tokio::test]
+async fn published_values_are_no_operations_that_need_a_call_site() {
+    let run = TestRun::new(publishing::import).invocations(1);
+    let world = run.world();
+    let run = run.run("a", 1).await;
+    let client = world.client();
+    let records = client.history(&"a".parse().unwrap()).await.unwrap();
+    assert!(
+        records
+            .iter()
+            .any(|record| record.published_name().is_some())
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("durable.lock");
+    let names = Names::new().handler(publishing::import);
+    names.check_as(&path, "update").unwrap();
+    let lock: Lock = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+    assert_eq!(check(&lock, run.history().execution(), &records), []);
+}

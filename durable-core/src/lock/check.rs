@@ -25,7 +25,8 @@ pub fn check(lock: &Lock, execution: &Execution, records: &[Record]) -> Vec<Find
         }];
     };
     let mut children: HashMap<OperationId, Vec<&Record>> = HashMap::new();
-    for record in records {
+    // Internal records, such as published values, belong to no call site.
+    for record in records.iter().filter(|record| !record.is_internal()) {
         children.entry(record.parent).or_default().push(record);
     }
     let site_index = SiteIndex::of(lock);

@@ -29,6 +29,8 @@ pub(crate) struct World {
 impl World {
     /// Size of large values in bytes.
     pub(crate) const LARGE: usize = 300_000;
+    /// Whether programs send messages, which the service does not keep.
+    pub(crate) const MESSAGES: bool = false;
 
     pub(crate) fn note(&self, operation: &str) {
         self.log.note(&format!("did {operation}"));

@@ -2,7 +2,7 @@
 
 use super::{Engine, OpIndex};
 use crate::Timestamp;
-use crate::model::error::OperationError;
+use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::record::{Kind, Status};
 
@@ -48,6 +48,9 @@ impl Engine {
         if status == Status::Cancelled && matches!(kind, Kind::Wait | Kind::Receive) {
             return Decision::Stopped;
         }
+        if self.is_cancelled_with(op) {
+            return Decision::Stopped;
+        }
         if status.is_terminal() {
             let follows = kind == Kind::Wait || kind == Kind::Receive && self.is_arm_of_race(op);
             return if state.is_durable() || follows {
@@ -89,6 +92,19 @@ impl Engine {
             (Status::Pending, Some(due)) => self.when_due(now(), due, |_, _| Decision::Run),
             _ => Decision::Run,
         }
+    }
+
+    /// Returns whether `op` is an invoked execution that was cancelled together with this one, whose code has not seen that. It
+    /// must not: code that handles the error would go on, and end a cancelled execution as succeeded.
+    fn is_cancelled_with(&self, op: OpIndex) -> bool {
+        let state = &self.operations[op.index()];
+        let error = state.record.error.as_ref();
+        let is_cancelled = error.is_some_and(|error| error.kind() == ErrorKind::Cancelled);
+        self.cancelling
+            && state.record.kind == Kind::Invoke
+            && is_cancelled
+            // What follows it was recorded after its end.
+            && self.scopes[state.scope.index()].unregistered == 0
     }
 
     /// Continues with `then` if `due` has come. Otherwise waits until then.

@@ -305,3 +305,44 @@ fn a_scope_over_the_limit_is_rebuilt_from_its_children() {
     assert!(script.commit().is_empty(), "it is settled already");
     assert!(script.engine.is_durable(scope));
 }
+
+#[test]
+fn code_does_not_see_a_child_that_was_cancelled_with_its_parent() {
+    let child = site(Kind::Invoke, "child");
+    let cancelled = || {
+        let mut records = history(|script| {
+            let op = script.register(child);
+            script.decide(op);
+            let now = script.time();
+            let error = OperationError::new("child", ErrorKind::Cancelled, "cancelled");
+            script.engine.fail(op, error, now);
+            script.run(step("after"), "1");
+        });
+        records
+            .iter_mut()
+            .for_each(|record| record.order = record.seq);
+        records
+    };
+    let cancel = Ack {
+        cancel: true,
+        ..Ack::default()
+    };
+    let mut only_the_child = Script::with(cancelled()[..1].to_vec(), false);
+    let op = only_the_child.register(child);
+    assert!(matches!(
+        only_the_child.decide(op),
+        Decision::Recorded(Outcome::Error(_))
+    ));
+    let mut both = Script::with(cancelled()[..1].to_vec(), false);
+    both.engine.acknowledge(&cancel);
+    let op = both.register(child);
+    assert_eq!(both.decide(op), Decision::Stopped);
+    // The code has seen the error in an earlier invocation and has gone on.
+    let mut later = Script::with(cancelled(), false);
+    later.engine.acknowledge(&cancel);
+    let op = later.register(child);
+    assert!(matches!(
+        later.decide(op),
+        Decision::Recorded(Outcome::Error(_))
+    ));
+}

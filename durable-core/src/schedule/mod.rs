@@ -156,6 +156,11 @@ impl Schedule {
         self
     }
 
+    /// Returns the labels of the executions.
+    pub const fn execution_labels(&self) -> &Labels {
+        &self.labels
+    }
+
     /// Returns the first firing after `time`, or `None` if there is none.
     ///
     /// # Errors

@@ -6,10 +6,12 @@ use axum::response::Json;
 use durable_core::store::{Filter, NewExecution, QueueEntry, Started};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Input, Path, Query};
+use super::labels::{labels, parse_labels};
 use super::parse::{self, execution_id};
 use crate::serve::problem::Problem;
 use crate::serve::state::App;
@@ -37,6 +39,9 @@ pub(crate) struct ListQuery {
     pub(crate) created_before: Option<String>,
     /// Only executions whose state last changed before this time.
     pub(crate) updated_before: Option<String>,
+    /// Only executions with all of these labels: `tenant=acme, env=prod`. A backslash takes the next character as it
+    /// is: a comma, or a space at either end of a value.
+    pub(crate) labels: Option<String>,
     /// Only executions that are paused, or only those that are not.
     pub(crate) paused: Option<bool>,
     /// Only executions whose id comes after this one: the next page.
@@ -64,10 +69,10 @@ impl ListQuery {
             created_from: parse::time("created_from", self.created_from.as_deref())?,
             created_before: parse::time("created_before", self.created_before.as_deref())?,
             updated_before: parse::time("updated_before", self.updated_before.as_deref())?,
+            labels: parse_labels(self.labels.as_deref().unwrap_or_default())?,
             paused: self.paused,
             after: after.as_deref().map(execution_id).transpose()?,
             limit: limit + 1,
-            ..Filter::default()
         };
         Ok((filter, limit))
     }
@@ -110,6 +115,10 @@ pub(crate) struct NewStart {
     /// Where it waits.
     #[serde(default)]
     pub(crate) queue: Option<Place>,
+    /// Labels to find it by: at most 16, with keys of 1 to 64 printable ASCII characters without `=` and values of at
+    /// most 256 characters.
+    #[serde(default)]
+    pub(crate) labels: BTreeMap<String, String>,
 }
 
 /// A place in a queue.
@@ -161,6 +170,7 @@ pub(crate) async fn start_execution(app: &App, new: NewStart) -> Result<bool, Pr
     let execution = NewExecution {
         start_at: parse::time("start_at", new.start_at.as_deref())?,
         queue: new.queue.map(Place::entry).transpose()?,
+        labels: labels(new.labels)?,
         ..NewExecution::new(
             execution_id(&new.id)?,
             parse::name("handler", &new.handler)?,

@@ -1,10 +1,12 @@
 //! Schedules.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Json;
+use durable_core::Labels;
 use durable_core::schedule::{self, InvalidSchedule, Schedule};
 use durable_core::store::{NewExecution, ScheduleEntry, Started};
 use serde::Deserialize;
@@ -13,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::executions::Place;
 use super::extract::{Input, Path};
+use super::labels::labels;
 use super::parse::{self, execution_id};
 use crate::serve::problem::Problem;
 use crate::serve::state::App;
@@ -57,6 +60,9 @@ pub(super) struct SetSchedule {
     /// Where executions wait.
     #[serde(default)]
     queue: Option<Place>,
+    /// Labels of what it starts, as of a start.
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
 }
 
 /// What happens when the execution of the previous firing has not ended.
@@ -110,6 +116,7 @@ impl SetSchedule {
             CatchUp::All => schedule::CatchUp::All,
             CatchUp::Skip => schedule::CatchUp::Skip,
         });
+        let schedule = schedule.labels(labels(self.labels)?);
         Ok(match self.queue {
             Some(place) => schedule.queue(place.entry()?),
             None => schedule,
@@ -199,6 +206,7 @@ pub(crate) async fn fire_now(app: &App, name: &str) -> Result<StartResult, Probl
     let now = app.now();
     let id = execution_id(&format!("{name}@{now}"))?;
     let new = NewExecution {
+        labels: labels_of(&entry)?,
         queue: entry.queue,
         ..NewExecution::new(id.clone(), entry.handler, entry.input, now)
     };
@@ -208,4 +216,10 @@ pub(crate) async fn fire_now(app: &App, name: &str) -> Result<StartResult, Probl
         matches!(started, Started::Created(_)),
         None,
     ))
+}
+
+/// Labels of the executions that a schedule starts. They are part of its plan.
+fn labels_of(entry: &ScheduleEntry) -> Result<Labels, Problem> {
+    let schedule = Schedule::of(entry).map_err(Problem::bad_request)?;
+    Ok(schedule.execution_labels().clone())
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use durable_core::store::{Execution, ExecutionStatus};
 use durable_core::{Kind, Record, Timestamp};
 
-use super::show::{Fact, ShownError, ShownValue};
+use super::show::{Fact, LabelLink, ShownError, ShownValue, label_links};
 use super::{Site, encoded, html};
 use crate::serve::api::{Path, execution_id};
 use crate::serve::problem::Problem;
@@ -33,6 +33,7 @@ struct Page {
     paste: String,
     error: Option<ShownError>,
     facts: Vec<Fact>,
+    labels: Vec<LabelLink>,
     values: Vec<ShownValue>,
 }
 
@@ -60,6 +61,7 @@ pub(super) async fn page(
         paste: format!("durable resume {}", quoted(id.as_str())),
         error: whole.error.as_ref().map(ShownError::new),
         facts: facts(&site, &execution, &whole),
+        labels: label_links(&site, &whole.summary.labels),
         values: values(&whole),
         id: id.to_string(),
         report: whole.report,

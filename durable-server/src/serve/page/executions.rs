@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use std::collections::BTreeSet;
 
+use super::show::{LabelLink, label_links};
 use super::{Site, encoded, html};
 use crate::serve::api::{ListQuery, Query, by_status};
 use crate::serve::problem::Problem;
@@ -42,6 +43,7 @@ struct Row {
     operations: u64,
     queue: String,
     queue_href: String,
+    labels: Vec<LabelLink>,
 }
 
 pub(super) async fn page(
@@ -119,6 +121,7 @@ impl Row {
                 None => String::new(),
             },
             queue: execution.queue.clone().unwrap_or_default(),
+            labels: label_links(site, &execution.labels),
         }
     }
 }
@@ -136,6 +139,7 @@ impl ListQuery {
             ("created_from", &self.created_from),
             ("created_before", &self.created_before),
             ("updated_before", &self.updated_before),
+            ("labels", &self.labels),
             ("paused", &paused),
             ("after", &self.after),
             ("limit", &limit),
@@ -157,6 +161,10 @@ impl ListQuery {
 
     fn queue_text(&self) -> &str {
         self.queue.as_deref().unwrap_or_default()
+    }
+
+    fn labels_text(&self) -> &str {
+        self.labels.as_deref().unwrap_or_default()
     }
 
     fn status_text(&self) -> &str {

@@ -1,5 +1,9 @@
 //! Values, errors and facts as people read them.
 
+use std::collections::BTreeMap;
+
+use super::{Site, encoded};
+use crate::serve::api::labels_text;
 use crate::view::json::{Failure, Value};
 use crate::view::text;
 
@@ -110,4 +114,24 @@ impl ShownError {
 
 fn words(kind: &str) -> String {
     kind.replace('_', " ")
+}
+
+/// A label, and the list of executions with it.
+pub(super) struct LabelLink {
+    pub(super) key: String,
+    pub(super) value: String,
+    pub(super) href: String,
+}
+
+pub(super) fn label_links(site: &Site, labels: &BTreeMap<String, String>) -> Vec<LabelLink> {
+    let link = |(key, value): (&String, &String)| LabelLink {
+        href: format!(
+            "{}?labels={}",
+            site.home(),
+            encoded(&labels_text([(key.as_str(), value.as_str())]))
+        ),
+        key: key.clone(),
+        value: value.clone(),
+    };
+    labels.iter().map(link).collect()
 }

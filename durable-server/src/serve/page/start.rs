@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Site;
 use super::actions::json;
 use super::forms::{Confirm, Field};
-use crate::serve::api::{Form, NewStart, Place, Query, start_execution};
+use crate::serve::api::{Form, NewStart, Place, Query, parse_labels, start_execution};
 use crate::serve::problem::Problem;
 use crate::serve::state::App;
 
@@ -22,6 +22,7 @@ pub(super) struct Given {
     key: String,
     priority: String,
     start_at: String,
+    labels: String,
 }
 
 pub(super) async fn ask(site: Site, Query(given): Query<Given>) -> Response {
@@ -61,6 +62,10 @@ async fn start(app: &App, given: &Given) -> Result<(), Problem> {
         input: Some(json(&given.input)?),
         start_at: text(&given.start_at),
         queue,
+        labels: parse_labels(&given.labels)?
+            .iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
     };
     if start_execution(app, new).await? {
         return Ok(());
@@ -91,6 +96,11 @@ fn confirm(site: Site, given: &Given) -> Confirm {
                 "start_at",
                 "Not before (optional), such as 2026-11-25T03:00:00Z",
                 &given.start_at,
+            ),
+            Field::new(
+                "labels",
+                "Labels (optional), such as tenant=acme, env=prod",
+                &given.labels,
             ),
         ],
         button: "Start the execution",

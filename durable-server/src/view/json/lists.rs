@@ -1,5 +1,7 @@
 //! Output of `queue ls` and `schedule ls`.
 
+use std::collections::BTreeMap;
+
 use durable_core::schedule::Schedule as Plan;
 use durable_core::store::{QueueState, ScheduleEntry};
 use serde::Serialize;
@@ -93,19 +95,29 @@ pub struct Schedule {
     pub paused: bool,
     /// Queue that executions are started in.
     pub queue: Option<String>,
+    /// Labels of the executions it starts: an object of texts.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Schedules {
     /// Builds the listing.
     pub fn new(entries: &[ScheduleEntry]) -> Self {
-        let schedule = |entry: &ScheduleEntry| Schedule {
-            name: entry.name.to_string(),
-            handler: entry.handler.clone(),
-            fires: Plan::of(entry).ok().map(|plan| plan.describe()),
-            next_at: super::time(entry.next_at),
-            last: entry.last.as_ref().map(ToString::to_string),
-            paused: entry.paused,
-            queue: entry.queue.as_ref().map(|entry| entry.queue.clone()),
+        let schedule = |entry: &ScheduleEntry| {
+            let plan = Plan::of(entry).ok();
+            Schedule {
+                name: entry.name.to_string(),
+                handler: entry.handler.clone(),
+                fires: plan.as_ref().map(Plan::describe),
+                next_at: super::time(entry.next_at),
+                last: entry.last.as_ref().map(ToString::to_string),
+                paused: entry.paused,
+                queue: entry.queue.as_ref().map(|entry| entry.queue.clone()),
+                labels: plan
+                    .as_ref()
+                    .map(Plan::execution_labels)
+                    .map(super::labels)
+                    .unwrap_or_default(),
+            }
         };
         Self {
             format: FORMAT,

@@ -13,9 +13,10 @@ mod history;
 mod lists;
 mod view;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use durable_core::Timestamp;
+use durable_core::{Labels, Timestamp};
 
 pub use changes::{BackfillResult, ChangeResult, Refusal, StartResult};
 pub use history::{
@@ -28,6 +29,13 @@ pub const FORMAT: u32 = 1;
 
 fn millis(time: Duration) -> Option<u64> {
     u64::try_from(time.as_millis()).ok()
+}
+
+fn labels(labels: &Labels) -> BTreeMap<String, String> {
+    let pairs = labels.iter();
+    pairs
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn time(at: Option<Timestamp>) -> Option<String> {

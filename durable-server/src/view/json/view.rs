@@ -107,11 +107,7 @@ impl Summary {
             key: entry.and_then(|entry| entry.key.clone()),
             priority: entry.map(|entry| entry.priority),
             paused: execution.paused,
-            labels: execution
-                .labels
-                .iter()
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect(),
+            labels: super::labels(&execution.labels),
             forked_from: execution.forked_from.as_ref().map(|origin| ForkedFrom {
                 execution: origin.execution.to_string(),
                 seq: origin.seq,

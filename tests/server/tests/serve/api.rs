@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::client::encoded;
 use crate::server::{Server, execution};
 
 #[test]
@@ -83,6 +84,61 @@ fn executions_are_listed_filtered_and_paged() {
         assert_eq!(status, 400);
         assert!(detail.contains(why), "{detail}");
     }
+}
+
+#[test]
+fn executions_are_found_by_their_labels() {
+    let server = Server::start();
+    for (id, tenant, note) in [
+        ("a", "acme", "x"),
+        ("b", "acme", "two, three"),
+        ("c", "beta", "x"),
+    ] {
+        let labels = json!({"tenant": tenant, "note": note});
+        let new = json!({"handler": "many", "id": id, "input": 1, "labels": labels});
+        assert_eq!(server.call("POST", "/api/executions", &new).status, 201);
+        assert_eq!(server.get(&execution(id, ""))["labels"], labels);
+    }
+    let ids = |labels: &str| {
+        let page = server.get(&format!("/api/executions?labels={}", encoded(labels)));
+        let all = page["executions"].as_array().unwrap().iter();
+        all.map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids("tenant=acme"), ["a", "b"]);
+    assert_eq!(ids("tenant=acme, note=x"), ["a"]);
+    assert_eq!(ids(r"note=two\, three"), ["b"]);
+    assert_eq!(ids("tenant=nobody").len(), 0);
+    let filter = json!({"change": "cancel", "filter": {"labels": "tenant=beta"}, "dry_run": true});
+    let answer = server.call("POST", "/api/changes", &filter);
+    assert_eq!(answer.json()["executions"], json!(["c"]));
+    let (status, detail) = server.refused("GET", "/api/executions?labels=acme", &Value::Null);
+    assert_eq!(status, 400);
+    assert!(
+        detail.contains("expected a key and a value, as in tenant=acme"),
+        "{detail}"
+    );
+    let new = json!({"handler": "many", "id": "d", "labels": {"two words": "x"}});
+    let (status, detail) = server.refused("POST", "/api/executions", &new);
+    assert_eq!(status, 400);
+    assert!(detail.contains("invalid label key"), "{detail}");
+}
+
+#[test]
+fn a_schedule_labels_what_it_starts() {
+    let server = Server::start();
+    let schedule =
+        json!({"handler": "many", "every_ms": 900_000, "input": 1, "labels": {"env": "prod"}});
+    let set = server.call("PUT", "/api/schedules/quarter", &schedule);
+    assert_eq!(set.status, 204);
+    let listed = server.get("/api/schedules");
+    assert_eq!(listed["schedules"][0]["labels"], json!({"env": "prod"}));
+    let fired = server.call("POST", "/api/schedules/quarter/fire", &Value::Null);
+    let id = fired.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        server.get(&execution(&id, ""))["labels"],
+        json!({"env": "prod"})
+    );
 }
 
 #[test]

@@ -44,6 +44,27 @@ fn the_list_filters_counts_and_pages() {
 }
 
 #[test]
+fn labels_are_shown_and_lead_to_executions_with_them() {
+    let server = Server::start();
+    let form = "handler=many&id=l-1&input=1&labels=tenant%3Da%26b%2C+env%3Dprod";
+    assert_eq!(send(&server, "/start", form).status, 303);
+    server.begin("many", "l-2", &json!(1));
+    let link = r#"<a class="label" href="/?labels=tenant%3Da%26b">tenant=<b>a&#38;b</b></a>"#;
+    for path in ["/", "/executions/l-1"] {
+        let text = page(&server, path);
+        assert!(text.contains(link), "{text}");
+    }
+    let found = page(&server, "/?labels=tenant%3Da%26b");
+    assert!(found.contains("l-1") && !found.contains("l-2"), "{found}");
+    assert!(
+        found.contains(r#"name="labels" value="tenant=a&#38;b""#),
+        "{found}"
+    );
+    let wrong = send(&server, "/start", "handler=many&id=l-3&labels=acme");
+    assert_eq!(wrong.status, 400);
+}
+
+#[test]
 fn changes_are_confirmed_first() {
     let server = Server::working();
     server.begin("sleeper", "s/1", &json!("zzz"));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
+use durable_core::store::Execution;
 use durable_core::{OperationId, Record};
 use serde::Serialize;
 
@@ -65,11 +66,14 @@ pub struct Row {
     pub source: String,
     /// Bytes of value and error.
     pub size: usize,
+    /// Whether it was taken over from the execution that this one was forked from.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub taken_over: bool,
 }
 
 impl Timeline {
-    /// The timeline of a history, as of `now`.
-    pub fn new(records: &[Record], now: durable_core::Timestamp) -> Self {
+    /// Builds the timeline of an execution's history, as of `now`.
+    pub fn new(execution: &Execution, records: &[Record], now: durable_core::Timestamp) -> Self {
         let secrets = Secrets::of(records);
         let places: HashMap<OperationId, u64> = records
             .iter()
@@ -90,6 +94,7 @@ impl Timeline {
             handle: record.handle.clone(),
             source: record.source.to_string(),
             size: record.size(),
+            taken_over: is_taken_over(execution, record),
         };
         let operations = records
             .iter()
@@ -104,6 +109,14 @@ impl Timeline {
             rows,
         }
     }
+}
+
+/// Whether a fork took over the operation. A retry of the fork uses the same positions for operations that it runs anew,
+/// which start after the fork.
+fn is_taken_over(execution: &Execution, record: &Record) -> bool {
+    let origin = execution.forked_from.as_ref();
+    origin.is_some_and(|origin| record.seq <= origin.records)
+        && record.started_at <= execution.created_at
 }
 
 fn error(record: &Record, secrets: &Secrets) -> Option<String> {

@@ -83,6 +83,35 @@ async function tree(context) {
   await page.close();
 }
 
+// A message is sent from the page; both its arrival and its receipt show by themselves.
+async function messages(context) {
+  const page = await open(context, "/executions/inbox-2");
+  await page.evaluate(() => { window.marked = true; });
+  const other = await open(context, "/executions/inbox-2");
+  await other.getByRole("link", { name: "Send a message" }).click();
+  await other.getByLabel("Name of the receive!").fill("line");
+  await other.getByLabel("Value as JSON").fill('"hello"');
+  await other.getByRole("button", { name: "Send the message" }).click();
+  await other.waitForURL(`${base}/executions/inbox-2`);
+  await page.bringToFront();
+  await until(page, () => document.querySelector(".messages")?.textContent.includes("1 received"));
+  assert.equal(await page.evaluate(() => window.marked), true, "the page was loaded again");
+  await check(page, "messages");
+  await page.close();
+  await other.close();
+}
+
+async function fork(context) {
+  const page = await open(context, "/executions/charge-4711");
+  await page.locator(".rows .row", { hasText: "charge" }).click();
+  await page.getByRole("link", { name: "Fork from here" }).click();
+  await page.getByLabel("Id of the new execution").fill("charge-again");
+  await page.getByRole("button", { name: "Fork the execution" }).click();
+  await page.waitForURL(`${base}/executions/charge-again`);
+  await page.locator(".rows .row.taken", { hasText: "reserve" }).waitFor();
+  await page.close();
+}
+
 // All of it with Tab and Enter.
 async function cancel(context) {
   const page = await open(context, "/executions/sleeper-1");
@@ -113,6 +142,6 @@ async function withoutScripts(browser) {
 
 run(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  for (const part of [watch, list, keyboard, tree, cancel]) await part(context);
+  for (const part of [watch, list, keyboard, tree, messages, fork, cancel]) await part(context);
   await withoutScripts(browser);
 });

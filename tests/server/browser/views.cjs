@@ -12,12 +12,19 @@ const views = {
   approval: "/executions/approval-17",
   blocked: "/executions/blocked-1",
   slow: "/executions/slow-1",
+  inbox: "/executions/inbox-1",
+  forked: "/executions/charge-fork",
+  flaky: "/executions/flaky-1",
+  labelled: "/?labels=tenant%3Dacme",
   queues: "/queues",
   schedules: "/schedules",
   compare: "/compare?left=import-1&right=import-2",
   start: "/start",
   cancel: "/executions/slow-1/cancel",
   retry: "/executions/charge-4711/retry",
+  fork: "/executions/charge-4711/fork?operation=charge",
+  send: "/executions/inbox-1/send",
+  backfill: "/schedules/nightly/backfill",
   missing: "/executions/nowhere",
 };
 
@@ -26,13 +33,16 @@ async function visit(browser, colorScheme, [size, width, height]) {
   const context = await browser.newContext({ colorScheme, viewport: { width, height } });
   for (const [name, target] of Object.entries(views)) {
     const page = await open(context, target, { missing: name === "missing" });
-    if (target.startsWith("/executions/") && !target.endsWith("/cancel") && !target.endsWith("/retry") && name !== "missing") {
+    if (target.startsWith("/executions/") && !/\/(cancel|retry|send|fork\?.*)$/.test(target) && name !== "missing") {
       await page.locator(".rows .row").first().waitFor();
     }
-    if (name === "import" || name === "failed") {
-      await page.locator(".rows .row", { hasText: name === "failed" ? "charge" : "token" }).click();
+    const opened = { import: "token", failed: "charge", flaky: "flaky step" }[name];
+    if (opened) {
+      await page.locator(".rows .row", { hasText: opened }).click();
       await page.locator("#detail h3").waitFor();
     }
+    if (name === "forked") await page.locator(".rows .row.taken", { hasText: "taken over" }).waitFor();
+    if (name === "inbox") await page.locator(".messages summary").first().click();
     await check(page, `${name} ${colorScheme} ${size}`);
     assert.ok(!(await page.content()).includes("hunter2"), `${name} shows a secret`);
     await shoot(page, `${name}-${colorScheme}-${size}`, size === "narrow");

@@ -7,10 +7,14 @@ mod browser;
 mod client;
 #[path = "serve/document.rs"]
 mod document;
+#[path = "serve/forks.rs"]
+mod forks;
 #[path = "serve/hostile.rs"]
 mod hostile;
 #[path = "serve/live.rs"]
 mod live;
+#[path = "serve/messages.rs"]
+mod messages;
 #[path = "serve/pages.rs"]
 mod pages;
 #[path = "serve/security.rs"]

@@ -1,13 +1,16 @@
 //! The API for programs.
 
+mod backfill;
 mod callbacks;
 mod changes;
 mod counts;
 mod document;
 mod executions;
 mod extract;
+mod fork;
 mod labels;
 mod live;
+mod messages;
 mod operations;
 mod parse;
 mod queues;
@@ -20,11 +23,14 @@ use utoipa_axum::routes;
 
 use super::state::App;
 
+pub(crate) use backfill::{BackfillRange, backfill_schedule};
 pub(crate) use changes::Action;
 pub(crate) use counts::by_status;
 pub(crate) use executions::{ListQuery, NewStart, Place, start_execution};
 pub(crate) use extract::{Form, Path, Query};
+pub(crate) use fork::{NewFork, fork_execution};
 pub(crate) use labels::{labels_text, parse_labels};
+pub(crate) use messages::{NewMessage, send_message};
 pub(crate) use operations::one_operation;
 pub(crate) use parse::execution_id;
 pub(crate) use schedules::fire_now;
@@ -43,6 +49,8 @@ pub(crate) fn router() -> Router<App> {
         .routes(routes!(changes::resume))
         .routes(routes!(changes::retry))
         .routes(routes!(changes::bulk))
+        .routes(routes!(fork::fork))
+        .routes(routes!(messages::list, messages::send))
         .routes(routes!(callbacks::complete))
         .routes(routes!(callbacks::fail))
         .routes(routes!(callbacks::heartbeat))
@@ -55,6 +63,7 @@ pub(crate) fn router() -> Router<App> {
         .routes(routes!(schedules::pause))
         .routes(routes!(schedules::resume))
         .routes(routes!(schedules::fire))
+        .routes(routes!(backfill::backfill))
         .routes(routes!(counts::counts))
         .routes(routes!(counts::metrics))
         .routes(routes!(counts::health))

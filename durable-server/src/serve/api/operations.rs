@@ -102,8 +102,10 @@ pub(super) async fn timeline(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<Timeline>, Problem> {
-    let records = app.client.history(&execution_id(&id)?).await?;
-    Ok(Json(Timeline::new(&records, app.now())))
+    let id = execution_id(&id)?;
+    let execution = app.client.describe(&id).await?;
+    let records = app.client.history(&id).await?;
+    Ok(Json(Timeline::new(&execution, &records, app.now())))
 }
 
 /// Which executions to compare.

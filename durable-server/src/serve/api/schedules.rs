@@ -142,7 +142,7 @@ pub(super) async fn set(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn found(app: &App, name: &str) -> Result<ScheduleEntry, Problem> {
+pub(super) async fn found(app: &App, name: &str) -> Result<ScheduleEntry, Problem> {
     let all = app.client.schedules().await?;
     let found = all.into_iter().find(|entry| entry.name.as_str() == name);
     found.ok_or_else(|| Problem::not_found(format!("there is no schedule `{name}`")))

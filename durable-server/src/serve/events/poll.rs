@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use durable_core::store::{Counts, Execution, StoreErrorKind};
-use durable_core::{Client, Clock, ExecutionId, SystemClock};
+use durable_core::{Client, Clock, ExecutionId, Kind, SystemClock};
 use serde::Serialize;
 
 use super::{PACE, REST, Signal, Topic};
@@ -84,7 +84,7 @@ impl Poll {
             return Vec::new();
         };
         let first = self.execution.is_none();
-        let timeline = Timeline::new(&records, SystemClock.now());
+        let timeline = Timeline::new(&execution, &records, SystemClock.now());
         let known = self.rows.len();
         let mut changed: Vec<&Row> = Vec::new();
         for row in &timeline.rows {
@@ -94,7 +94,9 @@ impl Poll {
             }
         }
         let state = hash(&state(&execution));
-        let moved = self.execution.replace(state) != Some(state);
+        // A message that is received changes the list of messages.
+        let received = changed.iter().any(|row| row.kind == Kind::Receive.as_str());
+        let moved = self.execution.replace(state) != Some(state) || received;
         if first {
             let version = serde_json::json!({ "version": timeline.version });
             return signal("ready", &version).into_iter().collect();

@@ -6,6 +6,7 @@ use axum::response::Response;
 use durable_core::store::{Execution, ExecutionStatus};
 use durable_core::{Kind, Record, Timestamp};
 
+use super::messages::Inbox;
 use super::show::{Fact, LabelLink, ShownError, ShownValue, label_links};
 use super::{Site, encoded, html};
 use crate::serve::api::{Path, execution_id};
@@ -34,6 +35,7 @@ struct Page {
     error: Option<ShownError>,
     facts: Vec<Fact>,
     labels: Vec<LabelLink>,
+    inbox: Option<Inbox>,
     values: Vec<ShownValue>,
 }
 
@@ -46,6 +48,7 @@ pub(super) async fn page(
     let execution = app.client.describe(&id).await?;
     let records = app.client.history(&id).await?;
     let whole = ExecutionDetails::new(&execution, &records, true);
+    let inbox = Inbox::read(&app, id.as_str(), &records).await?;
     let page = Page {
         href_api: format!("{}/api/executions/{}", site.base, encoded(id.as_str())),
         encoded: encoded(id.as_str()),
@@ -54,13 +57,14 @@ pub(super) async fn page(
         cancelling: execution.cancel && !execution.status.is_terminal(),
         actions: [
             callbacks(&site, &execution, &records),
-            actions(&site, &execution),
+            actions(&site, &execution, inbox.is_some()),
         ]
         .concat(),
         rename: whole.report.as_deref().and_then(rename),
         paste: format!("durable resume {}", quoted(id.as_str())),
         error: whole.error.as_ref().map(ShownError::new),
         facts: facts(&site, &execution, &whole),
+        inbox: inbox.filter(|inbox| !inbox.rows.is_empty()),
         labels: label_links(&site, &whole.summary.labels),
         values: values(&whole),
         id: id.to_string(),
@@ -100,7 +104,7 @@ fn callbacks(site: &Site, execution: &Execution, records: &[Record]) -> Vec<(Str
     open.filter_map(action).take(MOST).collect()
 }
 
-fn actions(site: &Site, execution: &Execution) -> Vec<(String, String)> {
+fn actions(site: &Site, execution: &Execution, messages: bool) -> Vec<(String, String)> {
     let status = execution.status;
     let (ended, blocked) = (status.is_terminal(), status == ExecutionStatus::Blocked);
     let all = [
@@ -112,6 +116,8 @@ fn actions(site: &Site, execution: &Execution) -> Vec<(String, String)> {
             "retry",
             blocked || ended && status != ExecutionStatus::Continued,
         ),
+        ("Fork", "fork", true),
+        ("Send a message", "send", messages && !ended),
         ("Remove", "remove", ended),
     ];
     let possible = all.into_iter().filter(|(_, _, possible)| *possible);
@@ -149,6 +155,14 @@ fn facts(site: &Site, execution: &Execution, whole: &ExecutionDetails) -> Vec<Fa
     if let Some(parent) = &summary.parent {
         let href = site.execution(&parent.execution);
         facts.push(Fact::link("Started by", &parent.execution, href));
+    }
+    if let Some(origin) = &summary.forked_from {
+        let text = format!(
+            "{}, {} operations taken over",
+            origin.execution, origin.records
+        );
+        let href = site.execution(&origin.execution);
+        facts.push(Fact::link("Forked from", text, href));
     }
     if let Some(next) = &summary.next {
         facts.push(Fact::link("Continues as", next, site.execution(next)));

@@ -2,12 +2,15 @@
 
 mod actions;
 mod assets;
+mod backfill;
 mod compare;
 mod execution;
 mod executions;
 mod failure;
+mod fork;
 mod forms;
 mod login;
+mod messages;
 mod operation;
 mod queues;
 mod schedules;
@@ -40,6 +43,11 @@ pub(crate) fn router() -> Router<App> {
             get(operation::fragment),
         )
         .route(
+            "/executions/{id}/send",
+            get(messages::ask).post(messages::act),
+        )
+        .route("/executions/{id}/fork", get(fork::ask).post(fork::act))
+        .route(
             "/executions/{id}/{action}",
             get(actions::ask).post(actions::act),
         )
@@ -54,6 +62,10 @@ pub(crate) fn router() -> Router<App> {
             get(queues::ask).post(queues::act),
         )
         .route("/schedules", get(schedules::page))
+        .route(
+            "/schedules/{name}/backfill",
+            get(backfill::ask).post(backfill::act),
+        )
         .route(
             "/schedules/{name}/{action}",
             get(schedules::ask).post(schedules::act),

@@ -33,10 +33,11 @@ pub(super) async fn fragment(
     let operation = one_operation(&app, &id, seq).await?;
     let open = matches!(operation.status, "started" | "pending");
     let path = encoded(&operation.path);
-    let mut actions = vec![(
-        "Retry from here",
-        format!("{}/retry?operation={path}", site.execution(&id)),
-    )];
+    let page = site.execution(&id);
+    let mut actions = vec![
+        ("Retry from here", format!("{page}/retry?operation={path}")),
+        ("Fork from here", format!("{page}/fork?operation={path}")),
+    ];
     let callback = operation.handle.as_deref();
     let callback = callback.filter(|_| open && operation.kind == "callback");
     if let Some(handle) = callback {
@@ -71,13 +72,19 @@ fn facts(site: &Site, operation: &Operation) -> Vec<Fact> {
         facts.push(Fact::new("Took", text::duration(took)));
     }
     if let Some(due) = &operation.due_at {
-        facts.push(Fact::at("Due", due));
+        let attempted = operation.status == "pending" && operation.attempts > 0;
+        let name = if attempted { "Next attempt" } else { "Due" };
+        facts.push(Fact::at(name, due));
     }
     if let Some(deadline) = &operation.deadline {
         facts.push(Fact::at("Deadline", deadline));
     }
     if operation.attempts > 0 {
-        facts.push(Fact::new("Attempts", operation.attempts.to_string()));
+        let attempts = match operation.attempts {
+            1 => "1".to_owned(),
+            many => format!("{many}, of which only the last error is recorded"),
+        };
+        facts.push(Fact::new("Attempts", attempts));
     }
     if operation.interruptions > 0 {
         let times = operation.interruptions.to_string();

@@ -28,6 +28,7 @@ struct Row {
     paused: bool,
     action: String,
     fire: String,
+    backfill: String,
 }
 
 pub(super) async fn page(site: Site, State(app): State<App>) -> Result<Response, Problem> {
@@ -47,6 +48,7 @@ impl Row {
         Self {
             action: format!("{page}/{verb}"),
             fire: format!("{page}/fire"),
+            backfill: format!("{page}/backfill"),
             last: entry.last.map(|last| {
                 let href = site.execution(&last);
                 (last, href)

@@ -81,6 +81,7 @@ pub struct StartResult {
 
 /// Output of `schedule backfill`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct BackfillResult {
     /// Number of the output format: [`FORMAT`].

@@ -11,6 +11,7 @@
 mod changes;
 mod history;
 mod lists;
+mod messages;
 mod view;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use history::{
     ExecutionDetails, Executions, Failure, ForkedFrom, History, Operation, Parent, Summary, Value,
 };
 pub use lists::{Queue, Queues, Schedule, Schedules};
+pub use messages::{Message, Messages};
 
 /// Number of the output format.
 pub const FORMAT: u32 = 1;

@@ -105,6 +105,36 @@ async fn sleeper(note: String) -> Result<String, BoxError> {
     Ok(note)
 }
 
+/// Receives two messages.
+#[durable]
+async fn inbox(_note: String) -> Result<String, BoxError> {
+    let mut lines = Vec::new();
+    for _ in 0..2 {
+        let line: String = receive!("line", ordered).await?;
+        lines.push(line);
+    }
+    Ok(lines.join(" "))
+}
+
+/// Receives a message that is secret.
+#[durable]
+async fn vault(_note: String) -> Result<u32, BoxError> {
+    let _key: String = receive!("key", secret).await?;
+    Ok(1)
+}
+
+/// Fails until its fourth attempt, each a minute after the one before.
+#[durable]
+async fn flaky(n: u32) -> Result<u32, BoxError> {
+    let retry = Retry::fixed(Duration::from_secs(60)).attempts(4);
+    let value = step!("flaky step", retry = retry, refuse(n)).await?;
+    Ok(value)
+}
+
+fn refuse(n: u32) -> Result<u32, BoxError> {
+    Err(format!("the service refused request {n}").into())
+}
+
 /// `n` steps.
 #[durable]
 async fn many(n: u32) -> Result<u32, BoxError> {
@@ -158,6 +188,9 @@ async fn main() -> Result<(), BoxError> {
         .register(charge)
         .register(sleeper)
         .register(many)
+        .register(inbox)
+        .register(vault)
+        .register(flaky)
         .register(slow);
     let worker = match arguments.next() {
         None => worker.register(first),

@@ -53,6 +53,18 @@ fn populated() -> Server {
     server.begin("approval", "approval-17", &json!("May we ship order 17"));
     server.begin("charge", "charge-4711", &json!("4111-1111"));
     server.begin("sleeper", "sleeper-1", &json!("zzz"));
+    let labels = json!({"tenant": "acme", "purpose": "a label that is rather long, for a label of an execution"});
+    let flaky = json!({"handler": "flaky", "id": "flaky-1", "input": 1, "labels": labels});
+    assert_eq!(server.call("POST", "/api/executions", &flaky).status, 201);
+    for id in ["inbox-1", "inbox-2"] {
+        server.begin("inbox", id, &json!("x"));
+    }
+    let line = json!({"name": "line", "value": {"text": "hello"}});
+    server.post(&execution("inbox-1", "/messages"), &line);
+    server.post(
+        &execution("inbox-1", "/messages"),
+        &json!({"name": "other", "value": 1}),
+    );
     server.begin("many", "many-10000", &json!(10_000));
     server.begin("slow", "slow-1", &json!(1000));
     server.begin("nobody", "nobody-1", &json!(null));
@@ -79,6 +91,11 @@ fn populated() -> Server {
     server.post(&execution("blocked-1", "/retry"), &again);
     server.until("blocked-1", "blocked");
     server.until("import-2", "succeeded");
+    server.until("charge-4711", "failed");
+    let fork = json!({"id": "charge-fork", "before": "charge"});
+    let forked = server.call("POST", &execution("charge-4711", "/fork"), &fork);
+    assert_eq!(forked.status, 201, "{forked:?}");
+    server.operation("flaky-1", |one| one["attempts"] == 1);
     server
 }
 

@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use crate::client::{Answer, encoded};
 use crate::server::{Server, execution};
 
-fn page(server: &Server, path: &str) -> String {
+pub(crate) fn page(server: &Server, path: &str) -> String {
     let answer = server.bare("GET", path, &[("accept", "text/html")], b"");
     assert_eq!(answer.status, 200, "{path}: {answer:?}");
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     String::from_utf8(answer.body).unwrap()
 }
 
-fn send(server: &Server, path: &str, form: &str) -> Answer {
+pub(crate) fn send(server: &Server, path: &str, form: &str) -> Answer {
     let origin = server.url();
     let headers = [
         ("content-type", "application/x-www-form-urlencoded"),
@@ -159,6 +159,32 @@ fn a_retry_from_an_operation_names_it() {
         303
     );
     server.until("c", "failed");
+}
+
+#[test]
+fn attempts_are_told_with_what_is_known_of_them() {
+    let server = Server::working();
+    server.begin("flaky", "f", &json!(7));
+    server.operation("f", |one| {
+        one["status"] == "pending" && one["attempts"] == 1
+    });
+    let fragment = page(&server, "/executions/f/operations/1");
+    assert!(
+        fragment.contains("the service refused request 7"),
+        "{fragment}"
+    );
+    assert!(fragment.contains("<dt>Next attempt</dt>"), "{fragment}");
+    let timeline = server.get(&execution("f", "/timeline"));
+    let row = &timeline["rows"][0];
+    assert_eq!(
+        (&row["attempts"], &row["status"]),
+        (&json!(1), &json!("pending"))
+    );
+    assert!(row["due"].as_i64() > row["started"].as_i64(), "{row}");
+    assert!(
+        row["error"].as_str().unwrap().contains("request 7"),
+        "{row}"
+    );
 }
 
 #[test]

@@ -128,6 +128,14 @@
     kind.className = "kind";
     kind.textContent = row.kind;
     name.append(twist, row.name, kind);
+    if (row.taken_over) {
+      const taken = document.createElement("span");
+      taken.className = "kind taken";
+      taken.textContent = "taken over";
+      name.append(taken);
+      element.classList.add("taken");
+      name.title += " (taken over from the execution that this one was forked from)";
+    }
     const status = cell("");
     const badge = document.createElement("span");
     badge.className = `status ${row.status}`;
@@ -146,7 +154,7 @@
     return element;
   }
 
-  // A wait is hatched as a whole; a failed attempt is followed by a hatched pause until the next one.
+  // What waits is hatched. The times of single attempts are not recorded: their number and the last error are shown.
   function bars_of(row, scope) {
     const bar = (className, from, to) => {
       const element = document.createElement("div");
@@ -168,8 +176,11 @@
       label.className = "tries";
       label.textContent = tries.join(", ");
       if ((end - first) / (last - first) < 0.7) main.append(label);
-      main.title = tries.join(", ");
     }
+    const notes = [...tries];
+    if (row.error && row.status !== "failed") notes.push(`last error: ${row.error}`);
+    if (row.due && row.status === "pending") notes.push(`next attempt ${durable.time(row.due)}`);
+    if (notes.length) main.title = notes.join(", ");
     return [main];
   }
 

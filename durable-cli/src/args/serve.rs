@@ -18,6 +18,9 @@ pub struct Serve {
     /// Seconds that a client has to send the head of a request, and its body
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub request_timeout: u32,
+    /// Lock file with the names of the handlers, written by `names!`; graphs then also show what is ahead
+    #[arg(long, value_name = "FILE")]
+    pub names: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\

@@ -1,5 +1,6 @@
 //! `durable serve`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use durable_core::Client;
@@ -7,6 +8,7 @@ use durable_server::{Access, Options, ServeError, Server, Token};
 
 use super::signal::shutdown;
 use crate::args::Serve;
+use crate::check::read_lock;
 use crate::{CliError, store};
 
 /// Answers requests until the process is asked to stop.
@@ -23,6 +25,9 @@ pub(crate) async fn run(
         let token = Token::from_file(file);
         let token = token.map_err(|error| CliError::Usage(error.to_string()))?;
         options.access = Access::Token(token);
+    }
+    if let Some(file) = &args.names {
+        options.names = Some(Arc::new(read_lock(file)?));
     }
     let client = Client::new(store::open(url).await?);
     let address = args.listen.unwrap_or(Server::ADDRESS);

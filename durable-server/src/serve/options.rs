@@ -1,8 +1,10 @@
 //! Settings of the page and the API.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use durable_core::lock::Lock;
 use sha2::{Digest, Sha256};
 
 use crate::http::REQUEST_TIMEOUT;
@@ -28,6 +30,8 @@ pub struct Options {
     pub streams: usize,
     /// Most executions that are counted for the counts by status and for `/metrics`. 100 000 by default.
     pub counted: usize,
+    /// Names of the handlers, as `durable::testing::names!` records them. Graphs then show what is ahead too.
+    pub names: Option<Arc<Lock>>,
 }
 
 impl Default for Options {
@@ -38,6 +42,7 @@ impl Default for Options {
             request_timeout: REQUEST_TIMEOUT,
             streams: 64,
             counted: 100_000,
+            names: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The `durable` command and the server show the same objects.
 
 mod compare;
+pub mod graph;
 pub mod json;
 mod nesting;
 mod secrets;

@@ -101,6 +101,17 @@ async function messages(context) {
   await other.close();
 }
 
+// The graph follows the execution.
+async function graph(context) {
+  const page = await open(context, "/executions/slow-1/graph");
+  await page.evaluate(() => { window.marked = true; });
+  const count = () => page.locator(".graph text", { hasText: "succeeded" }).first().textContent().then((text) => parseInt(text, 10) || 0);
+  const before = await count();
+  await until(page, (before) => parseInt([...document.querySelectorAll(".graph text")].find((text) => text.textContent.includes("succeeded"))?.textContent, 10) > before + 2, before);
+  assert.equal(await page.evaluate(() => window.marked), true, "the page was loaded again");
+  await page.close();
+}
+
 async function fork(context) {
   const page = await open(context, "/executions/charge-4711");
   await page.locator(".rows .row", { hasText: "charge" }).click();
@@ -142,6 +153,6 @@ async function withoutScripts(browser) {
 
 run(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  for (const part of [watch, list, keyboard, tree, messages, fork, cancel]) await part(context);
+  for (const part of [watch, list, keyboard, tree, messages, graph, fork, cancel]) await part(context);
   await withoutScripts(browser);
 });

@@ -13,6 +13,9 @@ const views = {
   blocked: "/executions/blocked-1",
   slow: "/executions/slow-1",
   inbox: "/executions/inbox-1",
+  graph: "/executions/import-1/graph",
+  graphFailed: "/executions/charge-4711/graph",
+  graphNames: "/executions/approval-17/graph",
   forked: "/executions/charge-fork",
   flaky: "/executions/flaky-1",
   labelled: "/?labels=tenant%3Dacme",
@@ -33,7 +36,7 @@ async function visit(browser, colorScheme, [size, width, height]) {
   const context = await browser.newContext({ colorScheme, viewport: { width, height } });
   for (const [name, target] of Object.entries(views)) {
     const page = await open(context, target, { missing: name === "missing" });
-    if (target.startsWith("/executions/") && !/\/(cancel|retry|send|fork\?.*)$/.test(target) && name !== "missing") {
+    if (target.startsWith("/executions/") && !/\/(cancel|retry|send|graph|fork\?.*)$/.test(target) && name !== "missing") {
       await page.locator(".rows .row").first().waitFor();
     }
     const opened = { import: "token", failed: "charge", flaky: "flaky step" }[name];
@@ -43,6 +46,11 @@ async function visit(browser, colorScheme, [size, width, height]) {
     }
     if (name === "forked") await page.locator(".rows .row.taken", { hasText: "taken over" }).waitFor();
     if (name === "inbox") await page.locator(".messages summary").first().click();
+    if (name.startsWith("graph")) {
+      await page.locator("svg.graph .node").first().waitFor();
+      await page.locator("summary").click();
+      await page.locator("details table").waitFor();
+    }
     await check(page, `${name} ${colorScheme} ${size}`);
     assert.ok(!(await page.content()).includes("hunter2"), `${name} shows a secret`);
     await shoot(page, `${name}-${colorScheme}-${size}`, size === "narrow");

@@ -9,6 +9,8 @@ mod client;
 mod document;
 #[path = "serve/forks.rs"]
 mod forks;
+#[path = "serve/graph.rs"]
+mod graph;
 #[path = "serve/hostile.rs"]
 mod hostile;
 #[path = "serve/live.rs"]

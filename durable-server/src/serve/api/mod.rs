@@ -8,6 +8,7 @@ mod document;
 mod executions;
 mod extract;
 mod fork;
+mod graph;
 mod labels;
 mod live;
 mod messages;
@@ -29,6 +30,7 @@ pub(crate) use counts::by_status;
 pub(crate) use executions::{ListQuery, NewStart, Place, start_execution};
 pub(crate) use extract::{Form, Path, Query};
 pub(crate) use fork::{NewFork, fork_execution};
+pub(crate) use graph::{Drawn, draw};
 pub(crate) use labels::{labels_text, parse_labels};
 pub(crate) use messages::{NewMessage, send_message};
 pub(crate) use operations::one_operation;
@@ -44,6 +46,7 @@ pub(crate) fn router() -> Router<App> {
         .routes(routes!(operations::get))
         .routes(routes!(operations::timeline))
         .routes(routes!(operations::compare))
+        .routes(routes!(graph::graph))
         .routes(routes!(changes::cancel))
         .routes(routes!(changes::pause))
         .routes(routes!(changes::resume))

@@ -157,10 +157,11 @@ fn facts(site: &Site, execution: &Execution, whole: &ExecutionDetails) -> Vec<Fa
         facts.push(Fact::link("Started by", &parent.execution, href));
     }
     if let Some(origin) = &summary.forked_from {
-        let text = format!(
-            "{}, {} operations taken over",
-            origin.execution, origin.records
-        );
+        let taken = match origin.records {
+            1 => "1 operation".to_owned(),
+            count => format!("{count} operations"),
+        };
+        let text = format!("{}, {taken} taken over", origin.execution);
         let href = site.execution(&origin.execution);
         facts.push(Fact::link("Forked from", text, href));
     }

@@ -9,6 +9,7 @@ mod executions;
 mod failure;
 mod fork;
 mod forms;
+mod graph;
 mod login;
 mod messages;
 mod operation;
@@ -46,6 +47,7 @@ pub(crate) fn router() -> Router<App> {
             "/executions/{id}/send",
             get(messages::ask).post(messages::act),
         )
+        .route("/executions/{id}/graph", get(graph::page))
         .route("/executions/{id}/fork", get(fork::ask).post(fork::act))
         .route(
             "/executions/{id}/{action}",

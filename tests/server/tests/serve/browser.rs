@@ -45,7 +45,8 @@ fn pass(mut command: Command, server: &Server) {
 
 /// A server with an execution in each state.
 fn populated() -> Server {
-    let mut server = Server::working();
+    let mut server = Server::named();
+    server.work(&[]);
     server.begin("renamed", "blocked-1", &json!(1));
     for n in 1..3 {
         server.begin("import", &format!("import-{n}"), &json!("in"));

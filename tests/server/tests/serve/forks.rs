@@ -89,7 +89,7 @@ fn people_fork_from_an_operation() {
     );
     server.until("c-3", "failed");
     let text = page(&server, "/executions/c-3");
-    assert!(text.contains("c, 1 operations taken over"), "{text}");
+    assert!(text.contains("c, 1 operation taken over"), "{text}");
     let again = send(&server, "/executions/c/fork", form);
     assert_eq!(again.status, 409);
     let wrong = send(&server, "/executions/c/fork", "id=c-4&operation=nothing");

@@ -34,6 +34,15 @@ impl Drop for Server {
 /// The token of a server that has one.
 pub(crate) const TOKEN: &str = "correct-horse-battery-staple";
 
+/// Names of a handler, as `names!` writes them.
+const NAMES: &str = r#"format 1
+
+handler "approval": alloc::string::String -> alloc::string::String
+  step "ask": alloc::string::String
+  callback "answer": alloc::string::String
+  step "note": alloc::string::String
+"#;
+
 /// A store in a new folder.
 pub(crate) fn store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -92,9 +101,15 @@ impl Server {
         server
     }
 
+    /// A server that knows the names of the handler `approval`.
+    pub(crate) fn named() -> Self {
+        Self::with(&["--names", "durable.lock"])
+    }
+
     pub(crate) fn with(arguments: &[&str]) -> Self {
         let folder = store();
         std::fs::write(folder.path().join("token"), format!("{TOKEN}\n")).unwrap();
+        std::fs::write(folder.path().join("durable.lock"), NAMES).unwrap();
         let mut process = command(&folder, &["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())

@@ -80,7 +80,7 @@ durable.times(document);
 const watched = document.querySelector("[data-live]");
 if (watched && !watched.dataset.timeline) {
   const refresh = durable.refresher(watched.dataset.region);
-  durable.follow(watched.dataset.live, { ready: refresh, changed: refresh, reload: refresh });
+  durable.follow(watched.dataset.live, { ready: refresh, changed: refresh, reload: refresh, rows: refresh });
 }
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

@@ -1,17 +1,13 @@
 //! `durable graph`: draws the operations of handlers, or the progress of an execution.
 
-mod mermaid;
-mod model;
-mod svg;
-
 use durable_core::lock::{Lock, LockedHandler};
+use durable_server::view::graph::Drawing;
 
 use crate::args::{Format, Graph};
 use crate::check::read_lock;
 use crate::error::failed;
 use crate::store::find;
 use crate::{CliError, store};
-use model::Drawing;
 
 /// Runs `durable graph`.
 pub(crate) async fn run(url: &str, args: &Graph) -> Result<String, CliError> {
@@ -28,8 +24,8 @@ pub(crate) async fn run(url: &str, args: &Graph) -> Result<String, CliError> {
         (None, None) => Drawing::of(&lock.handlers.iter().collect::<Vec<_>>()),
     };
     Ok(match args.format {
-        Format::Mermaid => mermaid::write(&drawing),
-        Format::Svg => svg::write(&drawing),
+        Format::Mermaid => drawing.mermaid(),
+        Format::Svg => drawing.svg(),
     })
 }
 

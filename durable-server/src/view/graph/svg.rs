@@ -28,7 +28,42 @@ struct Shape<'a> {
     nested: Vec<Shape<'a>>,
 }
 
-pub(super) fn write(drawing: &Drawing) -> String {
+/// How boxes get their colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Paint {
+    /// As attributes.
+    Fixed,
+    /// From a style sheet, by classes.
+    Classes,
+}
+
+impl Paint {
+    fn node(self, state: State) -> String {
+        match self {
+            Self::Fixed => {
+                let (fill, stroke, _) = state.colours();
+                format!("fill=\"{fill}\" stroke=\"{stroke}\"")
+            }
+            Self::Classes => format!("class=\"node {}\"", state.word()),
+        }
+    }
+
+    fn ink(self, state: State) -> String {
+        match self {
+            Self::Fixed => format!("fill=\"{}\"", state.colours().2),
+            Self::Classes => format!("class=\"ink {}\"", state.word()),
+        }
+    }
+
+    const fn arrow(self, attribute: &'static str) -> (&'static str, &'static str) {
+        match self {
+            Self::Fixed => (attribute, "#57606a"),
+            Self::Classes => ("class", "arrow"),
+        }
+    }
+}
+
+pub(super) fn write(drawing: &Drawing, paint: Paint) -> String {
     let mut shapes: Vec<Shape<'_>> = drawing.handlers.iter().map(Shape::sized).collect();
     let (mut x, mut height) = (PAD, 0.0_f64);
     for shape in &mut shapes {
@@ -36,20 +71,34 @@ pub(super) fn write(drawing: &Drawing) -> String {
         x += shape.width + GAP;
         height = height.max(shape.height);
     }
-    let legend = if drawing.is_overlaid { LINE } else { 0.0 };
+    let has_legend = drawing.is_overlaid && paint == Paint::Fixed;
+    let legend = if has_legend { LINE } else { 0.0 };
     let (mut width, height) = (x - GAP + PAD, height + 2.0 * PAD + legend);
-    if drawing.is_overlaid {
+    if has_legend {
         width = width.max(State::ALL.len() as f64 * 110.0 + 2.0 * PAD);
     }
+    let (about, background) = match paint {
+        Paint::Fixed => (
+            "xmlns=\"http://www.w3.org/2000/svg\"",
+            "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
+        ),
+        Paint::Classes => (
+            "class=\"graph\" role=\"img\" aria-label=\"Graph of the operations\"",
+            "",
+        ),
+    };
+    let (name, colour) = paint.arrow("fill");
     let mut page = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+        "<svg {about} width=\"{width:.0}\" height=\"{height:.0}\" \
          viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"ui-monospace, monospace\" font-size=\"13\">\n\
          <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" \
-         markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0 8 4 0 8z\" fill=\"#57606a\"/></marker></defs>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
+         markerHeight=\"8\" orient=\"auto\"><path d=\"M0 0 8 4 0 8z\" {name}=\"{colour}\"/></marker></defs>\n\
+         {background}"
     );
-    shapes.iter().for_each(|shape| shape.write(&mut page));
-    if drawing.is_overlaid {
+    shapes
+        .iter()
+        .for_each(|shape| shape.write(&mut page, paint));
+    if has_legend {
         write_legend(&mut page, height - legend);
     }
     page.push_str("</svg>\n");
@@ -108,17 +157,19 @@ impl<'a> Shape<'a> {
         }
     }
 
-    fn write(&self, page: &mut String) {
-        self.write_box(page);
-        self.write_label(page);
-        self.nested.iter().for_each(|shape| shape.write(page));
+    fn write(&self, page: &mut String, paint: Paint) {
+        self.write_box(page, paint);
+        self.write_label(page, paint);
+        self.nested
+            .iter()
+            .for_each(|shape| shape.write(page, paint));
         if !self.node.concurrent {
-            self.write_arrows(page);
+            self.write_arrows(page, paint);
         }
     }
 
-    fn write_box(&self, page: &mut String) {
-        let (fill, stroke, _) = self.node.state.colours();
+    fn write_box(&self, page: &mut String, paint: Paint) {
+        let colours = paint.node(self.node.state);
         let radius = match self.node.kind {
             Some(Kind::Wait) => LINE / 2.0,
             Some(Kind::Step | Kind::Record | Kind::Batch) => 3.0,
@@ -134,7 +185,7 @@ impl<'a> Shape<'a> {
             let _ = writeln!(
                 page,
                 "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius}\" \
-                 fill=\"{fill}\" stroke=\"{stroke}\"/>",
+                 {colours}/>",
                 x + SHADOW,
                 y + SHADOW
             );
@@ -142,25 +193,25 @@ impl<'a> Shape<'a> {
         let _ = writeln!(
             page,
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"{radius}\" \
-             fill=\"{fill}\" stroke=\"{stroke}\"{dashed}/>"
+             {colours}{dashed}/>"
         );
     }
 
-    fn write_label(&self, page: &mut String) {
+    fn write_label(&self, page: &mut String, paint: Paint) {
         let (node, y) = (self.node, self.y);
-        let (_, _, colour) = node.state.colours();
+        let ink = paint.ink(node.state);
         let middle = self.x + self.width / 2.0;
         let _ = writeln!(
             page,
-            "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" fill=\"{colour}\">{}</text>",
+            "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" {ink}>{}</text>",
             y + 21.0,
-            title_marked(node)
+            title_marked(node, paint)
         );
         if !node.note.is_empty() {
             let _ = writeln!(
                 page,
                 "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"11\" \
-                 fill=\"{colour}\">{}</text>",
+                 {ink}>{}</text>",
                 y + 37.0,
                 escaped(&node.note)
             );
@@ -168,7 +219,8 @@ impl<'a> Shape<'a> {
     }
 
     /// Writes the arrows between boxes that run one after the other.
-    fn write_arrows(&self, page: &mut String) {
+    fn write_arrows(&self, page: &mut String, paint: Paint) {
+        let (name, colour) = paint.arrow("stroke");
         for pair in self.nested.windows(2) {
             let [from, to] = pair else { continue };
             let middle = from.x + from.width / 2.0;
@@ -176,7 +228,7 @@ impl<'a> Shape<'a> {
             let (start, end) = (from.y + from.height + shadow, to.y);
             let _ = writeln!(
                 page,
-                "<path d=\"M{middle:.1} {start:.1}V{end:.1}\" stroke=\"#57606a\" \
+                "<path d=\"M{middle:.1} {start:.1}V{end:.1}\" {name}=\"{colour}\" \
                  marker-end=\"url(#arrow)\"/>"
             );
         }
@@ -208,9 +260,14 @@ fn title(node: &Node) -> String {
 }
 
 /// Formats the title with its kind in a fainter colour.
-fn title_marked(node: &Node) -> String {
+fn title_marked(node: &Node, paint: Paint) -> String {
+    let faint = match paint {
+        Paint::Fixed => " fill-opacity=\"0.65\"",
+        // A page needs the whole contrast.
+        Paint::Classes => "",
+    };
     format!(
-        "<tspan fill-opacity=\"0.65\">{}</tspan> <tspan font-weight=\"600\">{}</tspan>",
+        "<tspan{faint}>{}</tspan> <tspan font-weight=\"600\">{}</tspan>",
         kind_of(node),
         escaped(&node.title)
     )

@@ -7,40 +7,56 @@ use durable_core::store::Execution;
 use durable_core::{Kind, Record, Repeat, Status};
 
 /// Graph of handlers, or of one handler with the progress of an execution.
-pub(super) struct Drawing {
-    pub(super) handlers: Vec<Node>,
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Drawing {
+    /// Handlers, with their call sites nested in them.
+    pub handlers: Vec<Node>,
     /// Whether nodes show the state of an execution.
-    pub(super) is_overlaid: bool,
+    pub is_overlaid: bool,
 }
 
 /// Handler or call site.
-pub(super) struct Node {
-    pub(super) kind: Option<Kind>,
-    pub(super) title: String,
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Node {
+    /// Kind of the call site; none for a handler.
+    pub kind: Option<Kind>,
+    /// Name, with a suffix if it runs many times.
+    pub title: String,
     /// Line below the title.
-    pub(super) note: String,
-    pub(super) state: State,
-    pub(super) nested: Vec<Node>,
+    pub note: String,
+    /// State of its operations.
+    pub state: State,
+    /// Call sites in it.
+    pub nested: Vec<Node>,
     /// Whether the nested nodes run concurrently, not one after the other.
-    pub(super) concurrent: bool,
+    pub concurrent: bool,
 }
 
 /// State of a call site: the highest one of its operations, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
+#[non_exhaustive]
+pub enum State {
     /// The graph shows no execution.
     Unknown,
     /// The execution has not reached it.
     Ahead,
+    /// Cancelled.
     Cancelled,
+    /// Succeeded.
     Succeeded,
+    /// Waits for its next attempt.
     Pending,
+    /// In progress.
     Started,
+    /// Failed.
     Failed,
 }
 
 impl State {
-    pub(super) const ALL: [Self; 6] = [
+    /// States of operations of an execution.
+    pub const ALL: [Self; 6] = [
         Self::Succeeded,
         Self::Started,
         Self::Pending,
@@ -49,7 +65,8 @@ impl State {
         Self::Ahead,
     ];
 
-    pub(super) fn word(self) -> &'static str {
+    /// Returns the word for the state.
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
             Self::Ahead => "ahead",
@@ -74,7 +91,7 @@ impl State {
         }
     }
 
-    fn of(record: &Record) -> Self {
+    pub(super) fn of(record: &Record) -> Self {
         match record.status {
             Status::Succeeded => Self::Succeeded,
             Status::Failed => Self::Failed,
@@ -89,7 +106,8 @@ impl State {
 type Records<'a> = HashMap<*const LockedSite, Vec<&'a Record>>;
 
 impl Drawing {
-    pub(super) fn of(handlers: &[&LockedHandler]) -> Self {
+    /// Builds the graph of handlers.
+    pub fn of(handlers: &[&LockedHandler]) -> Self {
         let nodes = handlers.iter().map(|handler| Node {
             kind: None,
             title: handler.name.clone(),
@@ -108,7 +126,8 @@ impl Drawing {
         }
     }
 
-    pub(super) fn of_execution(
+    /// Builds the graph of a handler with the progress of an execution.
+    pub fn of_execution(
         handler: &LockedHandler,
         execution: &Execution,
         records: &[Record],
@@ -176,7 +195,7 @@ impl Node {
 }
 
 /// Counts records by status. For a single record, gives its status and number of attempts.
-fn counted(records: &[&Record]) -> String {
+pub(super) fn counted(records: &[&Record]) -> String {
     if let [record] = records {
         return match record.attempt {
             0 | 1 => record.status.to_string(),

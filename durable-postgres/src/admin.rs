@@ -1,8 +1,6 @@
 //! Administration: counts, histories, and changes by operators.
 
-use durable_core::store::{
-    Change, Count, Counts, Execution, ExecutionStatus, Rewind, StoreError, StoreErrorKind,
-};
+use durable_core::store::{Change, Execution, Rewind, StoreError, StoreErrorKind};
 use durable_core::{ExecutionId, Record, Timestamp};
 
 use crate::columns::{encode_error, position};
@@ -15,42 +13,7 @@ use crate::listing::label_arrays;
 use crate::messages;
 use crate::rows::{self, Stored, record_columns};
 use crate::session::Counters;
-use crate::text::{original, stored};
-
-/// Counts up to so many executions by handler and status.
-pub(crate) struct CountAll(pub(crate) usize);
-
-impl Work for CountAll {
-    type Answer = Counts;
-    const TRANSACTION: bool = false;
-
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Counts, Fault> {
-        Counters::add(&attempt.session.counters.reads, 1);
-        let select = "SELECT handler, status, count(*), min(created_at), max(updated_at) FROM (SELECT handler, status, \
-                      created_at, updated_at FROM @.executions LIMIT $1) AS counted GROUP BY handler, status";
-        let limit = i64::try_from(self.0).unwrap_or(i64::MAX);
-        let mut counts = Counts::default();
-        for row in conn.query(select, params![limit => INT8]).await? {
-            let word: &str = row.try_get(1)?;
-            let status = ExecutionStatus::from_word(word).ok_or_else(|| {
-                let location = &attempt.session.location;
-                let message = format!(
-                    "an execution in PostgreSQL at {location} has the unknown status `{word}`"
-                );
-                StoreError::new(StoreErrorKind::Corrupt, message)
-            })?;
-            counts.add(Count {
-                handler: original(row.try_get(0)?),
-                status,
-                executions: row.try_get::<_, i64>(2)?.unsigned_abs(),
-                oldest: Timestamp::from_millis(row.try_get(3)?),
-                updated: Timestamp::from_millis(row.try_get(4)?),
-            });
-        }
-        counts.complete = counts.total() < limit.unsigned_abs();
-        Ok(counts)
-    }
-}
+use crate::text::stored;
 
 /// Reads all records of an execution.
 pub(crate) struct History(pub(crate) ExecutionId);

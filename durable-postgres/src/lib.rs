@@ -15,6 +15,7 @@ mod claim;
 mod claim_due;
 mod columns;
 mod connection;
+mod counts;
 mod database;
 mod error;
 mod executions;

@@ -13,6 +13,7 @@ pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// Migrates the schema to the newest version. Returns what acknowledged checkpoints survive.

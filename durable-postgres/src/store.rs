@@ -13,11 +13,12 @@ use durable_core::store::{
 use durable_core::{BoxFuture, Completion, ExecutionId, Record, Timestamp};
 use tokio::task::AbortHandle;
 
-use crate::admin::{ApplyChange, CountAll, CountOperations, History, Published};
+use crate::admin::{ApplyChange, CountOperations, History, Published};
 use crate::checkpoint::{Checkpoint, Linked, Load};
 use crate::claim::{Claim, Renew, claim};
 use crate::claim_due::ClaimBatch;
 use crate::connection::Connector;
+use crate::counts::CountAll;
 use crate::database::Database;
 use crate::executions::{self, Cancel, Get};
 use crate::external::{Complete, Heartbeat};

@@ -1,16 +1,21 @@
 //! Reads of executions, records and schedules.
 
+mod counts;
+mod newest;
+
 use std::path::Path;
 
 use durable_core::store::notifier::Changes;
 use durable_core::store::{
-    Count, Counts, Execution, ExecutionStatus, Filter, ScheduleEntry, StoreError, StoreErrorKind,
+    Execution, ExecutionStatus, Filter, Order, ScheduleEntry, StoreError, StoreErrorKind,
 };
 use durable_core::{ExecutionId, Record, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 use crate::cells::Damage;
 use crate::error::{Fault, corrupt};
+pub(crate) use counts::counts;
+
 use crate::rows::{self, MAX_SEQ, execution_columns, record_columns, row_key, schedule_columns};
 
 const SELECT_BY_ID: &str = concat!(
@@ -77,9 +82,6 @@ const SELECT_LABELLED: &str = select_list!(
     "l.execution_id"
 );
 
-const SELECT_COUNTS: &str = "SELECT handler, status, count(*), min(created_at), max(updated_at) FROM (SELECT handler, status, \
-                      created_at, updated_at FROM executions LIMIT ?1) GROUP BY handler, status";
-
 const SELECT_SCHEDULES: &str = concat!(
     "SELECT ",
     schedule_columns!(),
@@ -119,8 +121,14 @@ pub(crate) fn list(
     path: &Path,
     filter: &Filter,
 ) -> Result<Vec<Execution>, Fault> {
-    let words: Vec<_> = filter.status.iter().map(|status| status.as_str()).collect();
-    let status = (!words.is_empty()).then(|| format!("[\"{}\"]", words.join("\",\"")));
+    match filter.order {
+        Order::Newest { .. } => newest::list(conn, path, filter),
+        _ => list_by_id(conn, path, filter),
+    }
+}
+
+fn list_by_id(conn: &Connection, path: &Path, filter: &Filter) -> Result<Vec<Execution>, Fault> {
+    let status = status_words(filter);
     let after = filter.after.as_ref().map_or("", ExecutionId::as_str);
     let limit = i64::try_from(filter.page_size()).unwrap_or(i64::MAX);
     let label = filter.labels.iter().next();
@@ -130,11 +138,7 @@ pub(crate) fn list(
         SELECT_LIST
     })?;
     let prefix = filter.prefix.as_deref().unwrap_or("");
-    // Ids contain only ASCII characters, all of which sort before this one.
-    let prefix_end = filter
-        .prefix
-        .as_ref()
-        .map(|prefix| format!("{prefix}\u{10ffff}"));
+    let prefix_end = prefix_end(filter);
     let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
     let filters = params![
         after,
@@ -162,29 +166,16 @@ pub(crate) fn list(
     Ok(found)
 }
 
-/// Counts up to `limit` executions. Their rows are read, what is stored beside them in overflow pages is not.
-pub(crate) fn counts(conn: &Connection, path: &Path, limit: usize) -> Result<Counts, Fault> {
-    let mut statement = conn.prepare_cached(SELECT_COUNTS)?;
-    let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
-    let mut counts = Counts::default();
-    while let Some(row) = rows.next()? {
-        let word: String = row.get(1)?;
-        let status = ExecutionStatus::from_word(&word).ok_or_else(|| {
-            corrupt(
-                path,
-                format_args!("an execution has the unknown status `{word}`"),
-            )
-        })?;
-        counts.add(Count {
-            handler: row.get(0)?,
-            status,
-            executions: row.get::<_, i64>(2)?.cast_unsigned(),
-            oldest: Timestamp::from_millis(row.get(3)?),
-            updated: Timestamp::from_millis(row.get(4)?),
-        });
-    }
-    counts.complete = counts.total() < limit as u64;
-    Ok(counts)
+/// The states of a filter as a JSON array; `None` for all.
+fn status_words(filter: &Filter) -> Option<String> {
+    let words: Vec<_> = filter.status.iter().map(|status| status.as_str()).collect();
+    (!words.is_empty()).then(|| format!("[\"{}\"]", words.join("\",\"")))
+}
+
+/// Text that sorts after all ids with the prefix of a filter. Ids contain only ASCII characters.
+fn prefix_end(filter: &Filter) -> Option<String> {
+    let prefix = filter.prefix.as_ref();
+    prefix.map(|prefix| format!("{prefix}\u{10ffff}"))
 }
 
 /// Reads the execution with this key. The inner result is an error if its row cannot be decoded.

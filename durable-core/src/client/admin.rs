@@ -19,8 +19,8 @@ impl Client {
         self.store.get(id).await
     }
 
-    /// Returns a page of executions in ascending order of their ids. Set [`Filter::after`] to get the next
-    /// page.
+    /// Returns a page of executions in the order of [`Filter::order`], by default the ascending order of their ids. Set
+    /// [`Filter::after`] to get the next page of that one.
     ///
     /// # Errors
     ///
@@ -29,7 +29,8 @@ impl Client {
         self.store.list(filter).await
     }
 
-    /// Counts executions by handler and status; `limit` executions at most.
+    /// Counts executions by handler and status; about `limit` executions at most. If there are more, the large groups are
+    /// counted in part ([`Count::complete`](crate::store::Count::complete)), so the cost does not grow with the store.
     ///
     /// ```
     /// # async fn f(client: durable_core::Client) -> Result<(), durable_core::BoxError> {
@@ -167,7 +168,8 @@ impl Client {
         self.store.change(id, change, self.clock.now()).await
     }
 
-    /// Selects all executions that match `filter`, to list or change them together. Ignores [`Filter::limit`].
+    /// Selects all executions that match `filter`, to list or change them together. Ignores [`Filter::limit`]
+    /// and [`Filter::order`].
     ///
     /// ```
     /// # async fn f(client: durable_core::Client) -> Result<(), durable_core::BoxError> {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Client, RetryFrom};
 use crate::ExecutionId;
 use crate::store::{
-    Execution, ExecutionStatus, Filter, StoreError, StoreErrorKind, is_chain_running,
+    Execution, ExecutionStatus, Filter, Order, StoreError, StoreErrorKind, is_chain_running,
 };
 
 /// Number of executions per page when a selection is read.
@@ -120,7 +120,7 @@ impl Selection {
         wanted: impl Fn(&Execution) -> bool,
     ) -> Result<Vec<(ExecutionId, Option<ExecutionId>)>, StoreError> {
         let mut filter = self.filter.clone();
-        filter.limit = PAGE;
+        (filter.limit, filter.order) = (PAGE, Order::Id);
         let mut ids = Vec::new();
         loop {
             let page = self.client.store.list(filter.clone()).await?;

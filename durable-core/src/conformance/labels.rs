@@ -19,14 +19,14 @@ fn labels(pairs: Pairs<'_>) -> Result<Labels, Defect> {
     labels.map_err(invalid)
 }
 
-fn labelled(name: &str, pairs: Pairs<'_>) -> Result<NewExecution, Defect> {
+pub(super) fn labelled(name: &str, pairs: Pairs<'_>) -> Result<NewExecution, Defect> {
     Ok(NewExecution {
         labels: labels(pairs)?,
         ..new(name)?
     })
 }
 
-fn filter(pairs: Pairs<'_>) -> Result<Filter, Defect> {
+pub(super) fn filter(pairs: Pairs<'_>) -> Result<Filter, Defect> {
     Ok(Filter {
         labels: labels(pairs)?,
         ..Filter::default()

@@ -24,6 +24,7 @@ mod labels;
 mod leases;
 mod limits;
 mod messages;
+mod newest;
 mod published;
 mod queues;
 mod ready;
@@ -99,6 +100,9 @@ static CASES: &[(&str, Case)] = cases![
     executions::list_is_sorted_and_paged,
     executions::list_applies_the_filter,
     executions::history_needs_no_lease,
+    newest::the_newest_are_listed_first,
+    newest::the_newest_are_listed_by_status_and_handler,
+    newest::the_newest_are_listed_by_label,
     forks::a_fork_begins_with_its_records,
     forks::a_fork_runs_like_any_other_execution,
     forks::a_fork_does_not_change_an_existing_execution,

@@ -17,8 +17,10 @@ pub struct Count {
     pub executions: u64,
     /// When the oldest of them was started.
     pub oldest: Timestamp,
-    /// When the state of one of them last changed.
+    /// When the state of one of them last changed. A store may look only at those that were started last.
     pub updated: Timestamp,
+    /// Whether all of them were counted; otherwise there are more.
+    pub complete: bool,
 }
 
 /// Answer to [`AdminStore::counts`](super::AdminStore::counts).
@@ -55,10 +57,14 @@ pub(super) async fn count<S: AdminStore + ?Sized>(
                 executions: 1,
                 oldest: execution.created_at,
                 updated: execution.updated_at,
+                complete: true,
             });
         }
     }
     counts.complete = left > 0;
+    for count in &mut counts.counts {
+        count.complete = counts.complete;
+    }
     Ok(counts)
 }
 
@@ -79,6 +85,39 @@ pub(super) async fn count_operations<S: AdminStore + ?Sized>(
 }
 
 impl Counts {
+    /// Returns how many executions of each group a store counts, if it counts `limit` in total.
+    pub fn share(limit: usize, groups: usize) -> u64 {
+        (limit / groups.max(1)).max(1) as u64
+    }
+
+    /// Builds the counts from groups that were counted up to one more than their [`share`](Self::share). Groups with fewer
+    /// are counted in full; the others get what is left of the limit, up to their share.
+    pub fn within(limit: usize, share: u64, groups: Vec<Count>) -> Self {
+        let mut left = limit as u64;
+        let (small, large): (Vec<_>, Vec<_>) = groups
+            .into_iter()
+            .partition(|group| group.executions <= share);
+        let mut counts = Self {
+            complete: large.is_empty(),
+            ..Self::default()
+        };
+        let large = large.into_iter().map(|group| Count {
+            executions: share,
+            complete: false,
+            ..group
+        });
+        for mut group in small.into_iter().chain(large) {
+            group.complete &= group.executions <= left;
+            group.executions = group.executions.min(left);
+            left -= group.executions;
+            counts.complete &= group.complete;
+            if group.executions > 0 {
+                counts.add(group);
+            }
+        }
+        counts
+    }
+
     /// Adds executions to those of the same handler and state.
     pub fn add(&mut self, more: Count) {
         let place = self
@@ -90,6 +129,7 @@ impl Counts {
                 count.executions += more.executions;
                 count.oldest = count.oldest.min(more.oldest);
                 count.updated = count.updated.max(more.updated);
+                count.complete &= more.complete;
             }
             Err(place) => self.counts.insert(place, more),
         }
@@ -103,4 +143,46 @@ impl Counts {
 
 fn key(count: &Count) -> (&str, &str) {
     (&count.handler, count.status.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(handler: &str, executions: u64) -> Count {
+        Count {
+            handler: handler.to_owned(),
+            status: ExecutionStatus::Failed,
+            executions,
+            oldest: Timestamp::default(),
+            updated: Timestamp::default(),
+            complete: true,
+        }
+    }
+
+    fn within(limit: usize, sizes: &[u64]) -> (Vec<(u64, bool)>, bool) {
+        let share = Counts::share(limit, sizes.len());
+        let groups = sizes.iter().enumerate();
+        let groups = groups.map(|(n, size)| group(&n.to_string(), (*size).min(share + 1)));
+        let counts = Counts::within(limit, share, groups.collect());
+        let all = counts.counts.iter();
+        let all = all.map(|count| (count.executions, count.complete));
+        (all.collect(), counts.complete)
+    }
+
+    #[test]
+    fn small_groups_are_counted_in_full() {
+        assert_eq!(within(9, &[]), (vec![], true));
+        assert_eq!(
+            within(9, &[2, 1, 3]),
+            (vec![(2, true), (1, true), (3, true)], true)
+        );
+        assert_eq!(
+            within(30, &[1_000_000, 7, 0, 10]),
+            (vec![(7, false), (7, true), (7, false)], false)
+        );
+        // Fewer than there are groups.
+        assert_eq!(within(2, &[2, 1, 1]), (vec![(1, true), (1, true)], false));
+        assert_eq!(within(0, &[1]), (vec![], false));
+    }
 }

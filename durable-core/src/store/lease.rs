@@ -1,4 +1,4 @@
-//! Leases, the answer to a start, and the filter of a listing.
+//! Leases, the answer to a start, and the filter and order of a listing.
 
 use super::{Execution, ExecutionStatus, Fence};
 use crate::{ExecutionId, Labels, Timestamp};
@@ -25,6 +25,20 @@ pub enum Started {
     Existing(Execution),
 }
 
+/// Order of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Order {
+    /// Ascending order of ids.
+    #[default]
+    Id,
+    /// Descending order of their start times; executions of the same time in descending order of their ids.
+    Newest {
+        /// Start time and id of the last execution of the previous page.
+        after: Option<(Timestamp, ExecutionId)>,
+    },
+}
+
 /// Selects executions for a listing. All conditions must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
@@ -46,8 +60,10 @@ pub struct Filter {
     pub labels: Labels,
     /// Only paused executions, or only those that are not paused.
     pub paused: Option<bool>,
-    /// Only executions whose id comes after this one. The next page of a listing starts after its last id.
+    /// Only executions whose id comes after this one. The next page of a listing by [`Order::Id`] starts after its last id.
     pub after: Option<ExecutionId>,
+    /// Order of the listing.
+    pub order: Order,
     /// Most executions to return. Zero means the store's default.
     pub limit: usize,
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Batch, Capabilities, Execution, ExecutionUpdate, Filter, StoreError, StoreErrorKind};
+use super::{
+    Batch, Capabilities, Execution, ExecutionUpdate, Filter, Order, StoreError, StoreErrorKind,
+};
 use crate::model::payload::Payload;
 use crate::model::record::{Completion, Record};
 
@@ -123,12 +125,31 @@ impl Filter {
         }
     }
 
+    /// Sorts executions in the order of the listing.
+    pub fn sort(&self, executions: &mut [Execution]) {
+        match self.order {
+            Order::Id => executions.sort_by(|a, b| a.id.cmp(&b.id)),
+            Order::Newest { .. } => {
+                executions.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+            }
+        }
+    }
+
     /// Returns whether the listing includes an execution.
     pub fn matches(&self, execution: &Execution) -> bool {
         let queue = execution.queue.as_ref().map(|entry| &entry.queue);
-        self.after
-            .as_ref()
-            .is_none_or(|after| execution.id > *after)
+        let place = (execution.created_at, &execution.id);
+        let is_ahead = match &self.order {
+            Order::Newest {
+                after: Some((time, id)),
+            } => place < (*time, id),
+            Order::Newest { after: None } | Order::Id => true,
+        };
+        is_ahead
+            && self
+                .after
+                .as_ref()
+                .is_none_or(|after| execution.id > *after)
             && (self.status.is_empty() || self.status.contains(&execution.status))
             && self
                 .handler

@@ -43,7 +43,7 @@ use execution::cancelled_before_run;
 pub use execution::{Execution, ExecutionStatus, NewExecution, Parent};
 pub use fork::ForkedFrom;
 pub use forward::forward_store;
-pub use lease::{Filter, Lease, Started};
+pub use lease::{Filter, Lease, Order, Started};
 pub use memory::MemoryStore;
 pub use message::{Message, NewMessage};
 pub use open::{IntoStore, OpenStore};

@@ -166,13 +166,14 @@ pub trait CallbackStore: ExecutionStore {
 
 /// Lists, reads and changes executions for operators.
 pub trait AdminStore: ExecutionStore {
-    /// Lists executions in ascending order of their ids.
+    /// Lists executions in the order of [`Filter::order`].
     fn list(&self, filter: Filter) -> BoxFuture<'_, Result<Vec<Execution>, StoreError>> {
         let _ = filter;
         unsupported("listings")
     }
 
-    /// Counts executions by handler and status, in this order; `limit` executions at most.
+    /// Counts executions by handler and status, in this order; `limit` executions at most. A store that can should count
+    /// small groups in full and large ones in part: see [`Counts::within`].
     ///
     /// By default they are listed for it. A store that can count without reading inputs and outputs should.
     fn counts(&self, limit: usize) -> BoxFuture<'_, Result<Counts, StoreError>> {

@@ -28,7 +28,8 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Most streams of live events at a time; further ones are refused. 64 by default.
     pub streams: usize,
-    /// Most executions that are counted for the counts by status and for `/metrics`. 100 000 by default.
+    /// Most executions that are counted for the counts by status and for `/metrics`. 100 000 by default. If there are more,
+    /// the large groups are counted in part.
     pub counted: usize,
     /// Names of the handlers, as `durable::testing::names!` records them. Graphs then show what is ahead too.
     pub names: Option<Arc<Lock>>,

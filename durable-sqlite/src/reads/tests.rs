@@ -1,4 +1,4 @@
-use durable_core::store::NewExecution;
+use durable_core::store::{Count, NewExecution};
 use durable_core::{Labels, Payload};
 use rusqlite::StatementStatus;
 
@@ -99,4 +99,98 @@ fn executions_must_have_all_labels_of_the_filter() {
     assert_eq!(found(&[("env", "prod"), ("tenant", "acme")]), 5);
     assert_eq!(found(&[("env", "test"), ("tenant", "acme")]), 0);
     assert_eq!(found(&[("tenant", "acme"), ("zone", "eu")]), 0);
+}
+
+/// Opens a database with `count` executions of two handlers, of which every hundredth has failed.
+fn started(count: usize) -> Connection {
+    let conn = Connection::open_in_memory().unwrap();
+    migrate(&conn, Path::new(PATH), MIGRATIONS).unwrap();
+    let fill = format!(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count}) INSERT INTO executions (key, id, \
+         handler, status, created_at, updated_at, input_codec, input) SELECT n, printf('run-%08d', n), iif(n % 3, 'etl', \
+         'mail'), iif(n % 100, 'succeeded', 'failed'), n * 7919 % 100003, n, 'json', x'31' FROM n"
+    );
+    conn.execute_batch(&fill).unwrap();
+    conn
+}
+
+/// Instructions that SQLite has run for a prepared statement.
+fn steps(conn: &Connection, select: &str) -> i32 {
+    let statement = conn.prepare_cached(select).unwrap();
+    assert_eq!(
+        statement.get_status(StatementStatus::FullscanStep),
+        0,
+        "{select}"
+    );
+    assert_eq!(statement.get_status(StatementStatus::Sort), 0, "{select}");
+    statement.get_status(StatementStatus::VmStep)
+}
+
+#[test]
+fn a_page_of_the_newest_is_read_by_index() {
+    let filters = [
+        ("all", newest::SELECT_ALL, Filter::default()),
+        (
+            "failed",
+            newest::SELECT_GROUP,
+            Filter {
+                status: vec![ExecutionStatus::Failed],
+                ..Filter::default()
+            },
+        ),
+        (
+            "of a handler",
+            newest::SELECT_GROUP,
+            Filter {
+                handler: Some("mail".to_owned()),
+                ..Filter::default()
+            },
+        ),
+    ];
+    for (what, select, filter) in filters {
+        let filter = Filter {
+            limit: 50,
+            order: Order::Newest { after: None },
+            ..filter
+        };
+        let read = |count| {
+            let conn = started(count);
+            let found = list(&conn, Path::new(PATH), &filter).unwrap();
+            assert_eq!(found.len(), 50, "{what}");
+            let times = found
+                .windows(2)
+                .all(|pair| pair[0].created_at >= pair[1].created_at);
+            assert!(times, "{what}");
+            steps(&conn, select) + steps(&conn, counts::NEXT_HANDLER)
+        };
+        let (few, many) = (read(20_000), read(80_000));
+        assert!(
+            many < few + few / 10,
+            "{what}: {few} and {many} instructions"
+        );
+    }
+}
+
+#[test]
+fn counts_read_a_part_of_a_large_store() {
+    let count = |executions| {
+        let conn = started(executions);
+        let counts = counts(&conn, Path::new(PATH), 4000).unwrap();
+        let steps = steps(&conn, counts::COUNT) + steps(&conn, counts::NEXT_HANDLER);
+        (counts, steps)
+    };
+    let (small, _) = count(900);
+    assert!(small.complete && small.total() == 900, "{small:?}");
+    let (some, few) = count(30_000);
+    let (_, many) = count(90_000);
+    let failed = |count: &&Count| count.status == ExecutionStatus::Failed;
+    let failed: u64 = some
+        .counts
+        .iter()
+        .filter(failed)
+        .map(|count| count.executions)
+        .sum();
+    assert_eq!(failed, 300, "small groups are counted in full: {some:?}");
+    assert!(!some.complete && some.total() <= 4000, "{some:?}");
+    assert!(many < few + few / 2, "{few} and {many} instructions");
 }

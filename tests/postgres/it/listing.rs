@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use durable_core::store::{AdminStore, ExecutionStatus, Filter};
+use durable_core::store::{AdminStore, ExecutionStatus, Filter, Order};
 use durable_core::{ExecutionId, Labels};
 use durable_postgres::PostgresStore;
 use durable_postgres_tests::{Server, client};
@@ -159,4 +159,67 @@ async fn a_filter_by_label_reads_only_executions_with_the_label() {
         // Each page reads its executions, and at most once more to find them.
         assert!(fetched <= 3 * count / 1000 + 100, "{table}: {fetched} rows");
     }
+}
+
+#[tokio::test]
+async fn the_newest_and_counts_are_read_by_index() {
+    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+        return;
+    };
+    let url = server.database().await;
+    drop(open(&url).await);
+    let count = filled(&url).await;
+    // Index-only scans need a map of visible pages.
+    sql(&url, "VACUUM durable.executions").await;
+    let store = open(&url).await;
+    let admin = client(&url).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    admin.batch_execute("SELECT pg_stat_reset()").await.unwrap();
+    for (what, filter) in filters(count).into_iter().take(5) {
+        let filter = Filter {
+            after: None,
+            order: Order::Newest { after: None },
+            ..filter
+        };
+        let begun = Instant::now();
+        let page = store.list(filter.clone()).await.unwrap();
+        println!("newest of {what}: {:?} of {count}", begun.elapsed());
+        assert!(
+            !page.is_empty() && page.len() <= 50,
+            "{what}: {}",
+            page.len()
+        );
+        assert!(
+            page.windows(2)
+                .all(|pair| pair[0].created_at > pair[1].created_at),
+            "{what}"
+        );
+        let last = page.last().unwrap();
+        let after = Some((last.created_at, last.id.clone()));
+        let order = Order::Newest { after };
+        let next = store.list(Filter { order, ..filter }).await.unwrap();
+        assert!(
+            next.iter()
+                .all(|execution| execution.created_at < last.created_at),
+            "{what}"
+        );
+    }
+    let begun = Instant::now();
+    let counts = store.counts(1000).await.unwrap();
+    println!("counts: {:?}", begun.elapsed());
+    let failed = counts
+        .counts
+        .iter()
+        .filter(|group| group.status == ExecutionStatus::Failed);
+    let failed: Vec<_> = failed
+        .map(|group| (group.executions, group.complete))
+        .collect();
+    assert_eq!(failed, [(u64::try_from(count / 5000).unwrap(), true)]);
+    assert!(!counts.complete && counts.total() <= 1000, "{counts:?}");
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let read = "SELECT seq_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'executions'";
+    let row = admin.query_one(read, &[]).await.unwrap();
+    let (scans, fetched): (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!(scans, 0, "sequential scan of the table");
+    assert!(fetched < 10_000, "{fetched} rows were fetched");
 }

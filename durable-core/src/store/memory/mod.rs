@@ -318,7 +318,10 @@ impl AdminStore for MemoryStore {
                 .values()
                 .map(|entry| &entry.execution)
                 .filter(|execution| filter.matches(execution));
-            Ok(matching.take(filter.page_size()).cloned().collect())
+            let mut found: Vec<_> = matching.cloned().collect();
+            filter.sort(&mut found);
+            found.truncate(filter.page_size());
+            Ok(found)
         })
     }
 

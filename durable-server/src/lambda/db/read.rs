@@ -196,21 +196,31 @@ pub(crate) struct AllFilter {
     pub(crate) after: Option<String>,
     pub(crate) started_from: Option<i64>,
     pub(crate) started_before: Option<i64>,
+    /// Lists the newest first.
+    pub(crate) newest: bool,
+    /// Start time and path of the last execution on the previous page of a listing with the newest first.
+    pub(crate) older_than: Option<(i64, String)>,
     pub(crate) most: usize,
 }
 
 /// Lists the ids of executions of all functions.
 #[cfg(feature = "serve")]
 pub(crate) fn all(conn: &Connection, filter: &AllFilter) -> rusqlite::Result<Vec<String>> {
-    let mut list = conn.prepare_cached(
+    let order = match filter.newest {
+        true => "started DESC, path DESC",
+        false => "path",
+    };
+    let select = format!(
         "SELECT id FROM (SELECT id, status, started, function, function || '/' || name || '/' || id AS path
          FROM executions)
          WHERE (?1 IS NULL OR function = ?1)
          AND (?2 = '[]' OR status IN (SELECT value FROM json_each(?2)))
          AND (?3 IS NULL OR substr(path, 1, length(?3)) = ?3) AND (?4 IS NULL OR path > ?4)
          AND (?5 IS NULL OR started >= ?5) AND (?6 IS NULL OR started < ?6)
-         ORDER BY path LIMIT ?7",
-    )?;
+         AND (?8 IS NULL OR (started, path) < (?8, ?9))
+         ORDER BY {order} LIMIT ?7"
+    );
+    let mut list = conn.prepare_cached(&select)?;
     let values = params![
         filter.function,
         serde_json::to_string(&filter.statuses).map_err(invalid)?,
@@ -219,6 +229,8 @@ pub(crate) fn all(conn: &Connection, filter: &AllFilter) -> rusqlite::Result<Vec
         filter.started_from,
         filter.started_before,
         filter.most as i64,
+        filter.older_than.as_ref().map(|(started, _)| started),
+        filter.older_than.as_ref().map(|(_, path)| path),
     ];
     let rows = list.query_map(values, |row| row.get(0))?;
     rows.collect()

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use durable_core::store::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,
-    Durability, Execution, ExecutionStore, Fence, Filter, Lease, MessageStore, NewExecution, Page,
-    QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started, StoreError, StoreErrorKind,
-    WorkStore,
+    Durability, Execution, ExecutionStore, Fence, Filter, Lease, MessageStore, NewExecution, Order,
+    Page, QueueState, QueueStore, ScheduleEntry, ScheduleStore, Started, StoreError,
+    StoreErrorKind, WorkStore,
 };
 use durable_core::{BoxFuture, Client, Completion, ExecutionId, Record, Timestamp};
 
@@ -177,6 +177,13 @@ impl AdminStore for LambdaStore {
                 after: filter.after.as_ref().map(ToString::to_string),
                 started_from: millis(filter.created_from),
                 started_before: millis(filter.created_before),
+                newest: matches!(filter.order, Order::Newest { .. }),
+                older_than: match &filter.order {
+                    Order::Newest {
+                        after: Some((time, id)),
+                    } => Some((time.as_millis(), id.to_string())),
+                    _ => None,
+                },
                 most: if filter.limit == 0 {
                     PAGE
                 } else {

@@ -149,7 +149,7 @@ pub(super) async fn retry(
 pub(super) struct Many {
     /// The change.
     change: Action,
-    /// Which executions. `after` and `limit` are ignored.
+    /// Which executions. `order`, `after` and `limit` are ignored.
     filter: ListQuery,
     /// From where to retry; from what failed if not given.
     #[serde(default)]

@@ -17,7 +17,7 @@ use crate::serve::state::App;
 pub(crate) struct CountList {
     /// Number of the shape: 1.
     format: u32,
-    /// Whether every execution was counted; `false` above the limit of the server.
+    /// Whether every execution was counted; `false` above the limit of the server. Large groups are counted in part then.
     complete: bool,
     /// By handler and status.
     counts: Vec<CountEntry>,
@@ -30,8 +30,10 @@ struct CountEntry {
     handler: String,
     /// The state.
     status: &'static str,
-    /// How many.
+    /// How many were counted.
     executions: u64,
+    /// Whether all of them were counted; otherwise there are more.
+    complete: bool,
     /// When the oldest of them was started.
     oldest: String,
 }
@@ -42,6 +44,7 @@ impl CountList {
             handler: count.handler.clone(),
             status: count.status.as_str(),
             executions: count.executions,
+            complete: count.complete,
             oldest: count.oldest.to_string(),
         };
         Self {
@@ -111,7 +114,7 @@ fn prometheus(counts: &Counts, queues: &[QueueState], now: i64) -> String {
     let all = counts.counts.iter();
     family(
         "durable_executions",
-        "Executions by handler and status.",
+        "Executions by handler and status; at least so many if durable_counts_complete is 0.",
         all.clone()
             .map(|count| (by(count), count.executions as f64))
             .collect(),
@@ -157,11 +160,17 @@ fn escaped(text: &str) -> String {
     text.replace('\n', "\\n")
 }
 
-/// How many executions are in each state, in the order of [`ExecutionStatus::ALL`].
-pub(crate) fn by_status(counts: &Counts) -> Vec<(ExecutionStatus, u64)> {
+/// How many executions are in each state, in the order of [`ExecutionStatus::ALL`]: a number, followed by `+` if there are
+/// more.
+pub(crate) fn by_status(counts: &Counts) -> Vec<(ExecutionStatus, String)> {
     let of = |status: ExecutionStatus| {
         let some = counts.counts.iter().filter(|count| count.status == status);
-        (status, some.map(|count| count.executions).sum())
+        let sum: u64 = some.clone().map(|count| count.executions).sum();
+        let more = match some.clone().all(|count| count.complete) {
+            true => "",
+            false => "+",
+        };
+        (status, format!("{sum}{more}"))
     };
     ExecutionStatus::ALL.into_iter().map(of).collect()
 }

@@ -44,7 +44,10 @@ pub(crate) struct ListQuery {
     pub(crate) labels: Option<String>,
     /// Only executions that are paused, or only those that are not.
     pub(crate) paused: Option<bool>,
-    /// Only executions whose id comes after this one: the next page.
+    /// `id` for ascending order of ids, which is also the default; `newest` for those first that were started last.
+    pub(crate) order: Option<String>,
+    /// The next page: the id of the last execution of the previous one. With the order `newest`, its time of start and its
+    /// id: `2026-11-25T03:00:00.000Z/import-7`.
     pub(crate) after: Option<String>,
     /// At most this many; 100 if not given.
     #[param(minimum = 1, maximum = 1000)]
@@ -60,7 +63,7 @@ impl ListQuery {
                 "`limit` is {limit}: expected 1 to {MOST}"
             )));
         }
-        let after = parse::some(self.after);
+        let (order, after) = parse::order(self.order.as_deref(), parse::some(self.after))?;
         let filter = Filter {
             status: parse::statuses(self.status.as_deref())?,
             handler: parse::some(self.handler),
@@ -71,14 +74,15 @@ impl ListQuery {
             updated_before: parse::time("updated_before", self.updated_before.as_deref())?,
             labels: parse_labels(self.labels.as_deref().unwrap_or_default())?,
             paused: self.paused,
-            after: after.as_deref().map(execution_id).transpose()?,
+            after,
+            order,
             limit: limit + 1,
         };
         Ok((filter, limit))
     }
 }
 
-/// List executions in ascending order of their ids.
+/// List executions in ascending order of their ids, or the newest first.
 #[utoipa::path(get, path = "/api/executions", operation_id = "list_executions", tag = "executions", params(ListQuery), responses(
     (status = 200, description = "The answer.", body = Executions),
     Problem

@@ -1,6 +1,6 @@
 //! Texts of requests as values of the library.
 
-use durable_core::store::{ExecutionStatus, Rate};
+use durable_core::store::{ExecutionStatus, Order, Rate};
 use durable_core::{ExecutionId, Payload, Timestamp};
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -23,6 +23,37 @@ pub(crate) fn time(field: &str, text: Option<&str>) -> Result<Option<Timestamp>,
             "`{field}` is {text:?}: expected a time with its offset, such as 2026-11-25T03:00:00Z"
         ))),
     }
+}
+
+/// Order of a listing, and the id after which a listing in the order of ids continues.
+pub(crate) fn order(
+    order: Option<&str>,
+    after: Option<String>,
+) -> Result<(Order, Option<ExecutionId>), Problem> {
+    match order.unwrap_or_default() {
+        "" | "id" => Ok((Order::Id, after.as_deref().map(execution_id).transpose()?)),
+        "newest" => {
+            let after = after.as_deref().map(place).transpose()?;
+            Ok((Order::Newest { after }, None))
+        }
+        order => Err(Problem::bad_request(format!(
+            "`order` is {order:?}: expected id or newest"
+        ))),
+    }
+}
+
+/// Place in a listing with the newest first.
+fn place(text: &str) -> Result<(Timestamp, ExecutionId), Problem> {
+    let parts = text.split_once('/');
+    let place = parts.and_then(|(start, id)| {
+        let time = time("after", Some(start)).ok().flatten()?;
+        Some((time, id.parse().ok()?))
+    });
+    place.ok_or_else(|| {
+        Problem::bad_request(format!(
+            "`after` is {text:?}: expected time of start and id of an execution, such as 2026-11-25T03:00:00.000Z/import-7"
+        ))
+    })
 }
 
 /// Words of states, separated by commas; empty is all.

@@ -22,9 +22,7 @@ struct Page {
     query: ListQuery,
     filtered: bool,
     /// Status, how many, and the listing of them.
-    counts: Vec<(&'static str, u64, String)>,
-    complete: bool,
-    counted: usize,
+    counts: Vec<(&'static str, String, String)>,
     handlers: BTreeSet<String>,
     rows: Vec<Row>,
     first: Option<String>,
@@ -74,17 +72,25 @@ pub(super) async fn page(
     let states = by_status(&counts).into_iter();
     let next = listing.executions.last().filter(|_| more).map(|last| {
         link(&ListQuery {
-            after: Some(last.id.clone()),
+            after: Some(match query.order_text() {
+                "newest" => format!("{}/{}", last.created_at, last.id),
+                _ => last.id.clone(),
+            }),
             ..query.clone()
         })
     });
     let page = Page {
-        filtered: !without_page.text().is_empty(),
+        filtered: {
+            let order = None;
+            let filter = ListQuery {
+                order,
+                ..without_page.clone()
+            };
+            !filter.text().is_empty()
+        },
         counts: states
             .map(|(status, count)| (status.as_str(), count, link(&of(status.as_str()))))
             .collect(),
-        complete: counts.complete,
-        counted: app.options.counted,
         handlers: counts
             .counts
             .iter()
@@ -141,6 +147,7 @@ impl ListQuery {
             ("updated_before", &self.updated_before),
             ("labels", &self.labels),
             ("paused", &paused),
+            ("order", &self.order),
             ("after", &self.after),
             ("limit", &limit),
         ];
@@ -161,6 +168,10 @@ impl ListQuery {
 
     fn queue_text(&self) -> &str {
         self.queue.as_deref().unwrap_or_default()
+    }
+
+    fn order_text(&self) -> &str {
+        self.order.as_deref().unwrap_or_default()
     }
 
     fn labels_text(&self) -> &str {

@@ -87,6 +87,41 @@ fn executions_are_listed_filtered_and_paged() {
 }
 
 #[test]
+fn the_newest_are_listed_first_where_wanted() {
+    let server = Server::start();
+    for id in ["b", "c", "a"] {
+        server.begin("many", id, &json!(1));
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let page = server.get("/api/executions?order=newest&limit=2");
+    let all = page["executions"].as_array().unwrap();
+    assert_eq!(
+        (&all[0]["id"], &all[1]["id"], &page["more"]),
+        (&json!("a"), &json!("c"), &json!(true))
+    );
+    let place = format!("{}/c", all[1]["created_at"].as_str().unwrap());
+    let next = format!(
+        "/api/executions?order=newest&limit=2&after={}",
+        encoded(&place)
+    );
+    let page = server.get(&next);
+    assert_eq!(
+        (&page["executions"][0]["id"], &page["more"]),
+        (&json!("b"), &json!(false))
+    );
+    for wrong in [
+        "order=oldest",
+        "order=newest&after=b",
+        "order=newest&after=yesterday%2Fb",
+    ] {
+        let path = format!("/api/executions?{wrong}");
+        let (status, detail) = server.refused("GET", &path, &Value::Null);
+        assert_eq!(status, 400);
+        assert!(detail.contains("expected"), "{detail}");
+    }
+}
+
+#[test]
 fn executions_are_found_by_their_labels() {
     let server = Server::start();
     for (id, tenant, note) in [

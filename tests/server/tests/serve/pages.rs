@@ -44,6 +44,27 @@ fn the_list_filters_counts_and_pages() {
 }
 
 #[test]
+fn the_list_shows_the_newest_first_where_wanted() {
+    let server = Server::start();
+    for n in 0..55 {
+        server.begin("many", &format!("m-{n:02}"), &json!(n));
+    }
+    let first = page(&server, "/?order=newest");
+    assert!(
+        first.contains(">m-54<") && first.contains(">m-05<") && !first.contains(">m-04<"),
+        "{first}"
+    );
+    assert!(!first.contains("Clear"), "an order is not a filter");
+    let link = first.split("rel=\"next\" href=\"").nth(1).unwrap();
+    let link = link.split('"').next().unwrap().replace("&#38;", "&");
+    let second = page(&server, &link);
+    assert!(
+        second.contains(">m-04<") && second.contains(">m-00<") && !second.contains(">m-05<"),
+        "{second}"
+    );
+}
+
+#[test]
 fn labels_are_shown_and_lead_to_executions_with_them() {
     let server = Server::start();
     let form = "handler=many&id=l-1&input=1&labels=tenant%3Da%26b%2C+env%3Dprod";

@@ -1,0 +1,169 @@
+//! Listings with the newest execution first.
+
+use std::path::Path;
+
+use durable_core::store::{Execution, ExecutionStatus, Filter, Order};
+use durable_core::{ExecutionId, Timestamp};
+use rusqlite::{Connection, ToSql, named_params};
+
+use super::counts::{Group, groups};
+use super::{by_key, prefix_end, status_words};
+use crate::error::Fault;
+
+/// Labels that fewer executions have are looked up; for others, executions are searched in the order of the listing.
+const FEW: i64 = 1000;
+
+/// Finds keys from `$from` in the order of the listing.
+macro_rules! select_newest {
+    ($from:literal) => {
+        concat!(
+            "SELECT key, created_at, id FROM ",
+            $from,
+            " (created_at, id) < (:time, :id) AND created_at >= :from AND id > :after AND id >= :prefix AND (:prefix_end IS \
+             NULL OR id < :prefix_end) AND (:queue IS NULL OR queue = :queue) AND (:updated IS NULL OR updated_at < :updated) \
+             AND (:paused IS NULL OR paused = :paused) AND (:labels IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(:labels) \
+             AS w WHERE NOT EXISTS (SELECT 1 FROM labels AS o WHERE o.label = w.key AND o.value = w.value AND \
+             o.execution_id = executions.id))) ORDER BY created_at DESC, id DESC LIMIT :limit"
+        )
+    };
+}
+
+pub(super) const SELECT_ALL: &str =
+    select_newest!("executions INDEXED BY executions_started WHERE");
+
+pub(super) const SELECT_GROUP: &str = select_newest!(
+    "executions INDEXED BY executions_state WHERE status = :status AND handler = :handler AND"
+);
+
+/// `:status` is a JSON array.
+const SELECT_LABEL: &str = select_newest!(
+    "labels AS l CROSS JOIN executions ON key = l.execution WHERE l.label = :label AND l.value = :value AND (:status IS NULL \
+     OR status IN (SELECT value FROM json_each(:status))) AND (:handler IS NULL OR handler = :handler) AND"
+);
+
+/// Execution found by an index: start time, id and key. Larger ones come first.
+type Found = (i64, String, i64);
+
+pub(super) fn list(
+    conn: &Connection,
+    path: &Path,
+    filter: &Filter,
+) -> Result<Vec<Execution>, Fault> {
+    let mut found = find(conn, filter)?;
+    found.sort_by(|a, b| b.cmp(a));
+    found.truncate(filter.page_size());
+    let mut executions = Vec::with_capacity(found.len());
+    for (_, _, key) in found {
+        if let Some(execution) = by_key(conn, path, key)? {
+            executions.push(execution?);
+        }
+    }
+    Ok(executions)
+}
+
+/// Finds at least the executions of the page.
+fn find(conn: &Connection, filter: &Filter) -> Result<Vec<Found>, Fault> {
+    let search = Search { conn, filter };
+    if search.has_rare_label()? {
+        let status = status_words(filter);
+        return search.run(SELECT_LABEL, status.as_deref(), filter.handler.as_deref());
+    }
+    if filter.status.is_empty() && filter.handler.is_none() {
+        return search.run(SELECT_ALL, None, None);
+    }
+    let mut found = Vec::new();
+    for Group { status, handler } in search.groups()? {
+        found.extend(search.run(SELECT_GROUP, Some(&status), Some(&handler))?);
+    }
+    Ok(found)
+}
+
+struct Search<'a> {
+    conn: &'a Connection,
+    filter: &'a Filter,
+}
+
+impl Search<'_> {
+    /// Returns the groups with executions that the filter may select.
+    fn groups(&self) -> Result<Vec<Group>, Fault> {
+        let statuses: Vec<ExecutionStatus> = match self.filter.status.as_slice() {
+            [] => ExecutionStatus::ALL.to_vec(),
+            given => given.to_vec(),
+        };
+        let is_wanted = |word: &str| statuses.iter().any(|status| status.as_str() == word);
+        if let Some(handler) = &self.filter.handler {
+            let group = |status: ExecutionStatus| Group {
+                status: status.as_str().to_owned(),
+                handler: handler.clone(),
+            };
+            let words = ExecutionStatus::ALL.into_iter();
+            let words = words.filter(|status| is_wanted(status.as_str()));
+            return Ok(words.map(group).collect());
+        }
+        let mut groups = groups(self.conn)?;
+        groups.retain(|group| is_wanted(&group.status));
+        Ok(groups)
+    }
+
+    fn has_rare_label(&self) -> Result<bool, Fault> {
+        let Some(label) = self.filter.labels.iter().next() else {
+            return Ok(false);
+        };
+        let count =
+            "SELECT count(*) FROM (SELECT 1 FROM labels WHERE label = ?1 AND value = ?2 LIMIT ?3)";
+        let mut count = self.conn.prepare_cached(count)?;
+        let count: i64 = count.query_row((label.0, label.1, FEW), |row| row.get(0))?;
+        Ok(count < FEW)
+    }
+
+    fn run(
+        &self,
+        select: &str,
+        status: Option<&str>,
+        handler: Option<&str>,
+    ) -> Result<Vec<Found>, Fault> {
+        let filter = self.filter;
+        let (time, id) = self.cursor();
+        let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+        let label = filter.labels.iter().next();
+        let parameters: &[(&str, &dyn ToSql)] = named_params! {
+            ":time": time,
+            ":id": id,
+            ":from": millis(filter.created_from).unwrap_or(i64::MIN),
+            ":after": filter.after.as_ref().map_or("", ExecutionId::as_str),
+            ":prefix": filter.prefix.as_deref().unwrap_or_default(),
+            ":prefix_end": prefix_end(filter),
+            ":queue": filter.queue,
+            ":updated": millis(filter.updated_before),
+            ":paused": filter.paused,
+            ":labels": filter.labels.encode(),
+            ":status": status,
+            ":handler": handler,
+            ":label": label.map(|(label, _)| label),
+            ":value": label.map(|(_, value)| value),
+            ":limit": i64::try_from(filter.page_size()).unwrap_or(i64::MAX),
+        };
+        let mut statement = self.conn.prepare_cached(select)?;
+        for (name, value) in parameters {
+            // Each search has some of them.
+            if let Some(index) = statement.parameter_index(name)? {
+                statement.raw_bind_parameter(index, value)?;
+            }
+        }
+        let rows = statement.raw_query();
+        let rows = rows.mapped(|row| Ok((row.get(1)?, row.get(2)?, row.get(0)?)));
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Start time and id of which the executions of the page are smaller.
+    fn cursor(&self) -> (i64, &str) {
+        let before = self.filter.created_before;
+        let before = before.map_or((i64::MAX, "\u{10ffff}"), |time| (time.as_millis(), ""));
+        match &self.filter.order {
+            Order::Newest {
+                after: Some((time, id)),
+            } => before.min((time.as_millis(), id.as_str())),
+            _ => before,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! One invocation, which runs the handler from the top as far as possible.
 
-use std::any::type_name;
+use std::any::{TypeId, type_name};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -230,7 +230,8 @@ where
 /// Decodes the recorded input, or returns the report that it cannot be decoded.
 fn read_input<H: Durable>(execution: &Execution) -> Result<H::Input, String> {
     let input = &execution.input;
-    let read = panic::catch(|| H::Input::from_json(&input.data));
+    let data = input_data::<H>(&input.data);
+    let read = panic::catch(|| H::Input::from_json(data));
     let error = match read {
         Ok(Ok(input)) => return Ok(input),
         Ok(Err(error)) => error.to_string(),
@@ -238,6 +239,17 @@ fn read_input<H: Durable>(execution: &Execution) -> Result<H::Input, String> {
     };
     let (wanted, recorded) = (type_name::<H::Input>(), execution.input_type.as_deref());
     Err(unreadable_input(H::NAME, wanted, recorded, input, &error))
+}
+
+/// Returns the encoded input. For a handler without input, an empty object stands for `null`: Lambda sends it if there is no
+/// payload, and so do people who have to give something.
+fn input_data<H: Durable>(data: &[u8]) -> &[u8] {
+    let is_unit = TypeId::of::<H::Input>() == TypeId::of::<()>();
+    let mut significant = data.iter().filter(|byte| !byte.is_ascii_whitespace());
+    match is_unit && significant.by_ref().copied().eq(*b"{}") {
+        true => b"null",
+        false => data,
+    }
 }
 
 /// Encodes the output. One that cannot be stored is an error of the handler, so that its undo bodies run.

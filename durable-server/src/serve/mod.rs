@@ -48,6 +48,15 @@ pub fn router(client: Client, options: Options) -> Router {
     routes(App::new(client, options))
 }
 
+/// Routes over the executions of the local Lambda.
+#[cfg(feature = "lambda")]
+pub(crate) fn lambda_router(client: Client, options: Options) -> Router {
+    routes(App {
+        backend: state::Backend::Lambda,
+        ..App::new(client, options)
+    })
+}
+
 fn routes(app: App) -> Router {
     let all = page::router().merge(api::router());
     all.method_not_allowed_fallback(page::wrong_method)

@@ -159,6 +159,11 @@ impl Problem {
         )
     }
 
+    /// An action that the kind of execution does not have.
+    pub(crate) fn impossible(detail: impl ToString, help: &'static str) -> Self {
+        Self::new(StatusCode::CONFLICT, "This is not possible.", help, detail)
+    }
+
     pub(crate) fn internal(detail: impl ToString) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -13,6 +13,24 @@ pub(crate) struct App {
     pub(crate) client: Client,
     pub(crate) options: Arc<Options>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) backend: Backend,
+}
+
+/// What runs the executions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Backend {
+    /// Workers.
+    #[default]
+    Workers,
+    /// Functions of the local Lambda. Its executions start with `Invoke` and cannot be run again.
+    #[cfg(feature = "lambda")]
+    Lambda,
+}
+
+impl Backend {
+    pub(crate) const fn is_lambda(self) -> bool {
+        !matches!(self, Self::Workers)
+    }
 }
 
 impl App {
@@ -21,6 +39,7 @@ impl App {
             hub: Arc::new(Hub::new(client.clone(), &options)),
             client,
             options: Arc::new(options),
+            backend: Backend::default(),
         }
     }
 

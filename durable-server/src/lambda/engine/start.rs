@@ -33,6 +33,9 @@ pub(crate) struct Start<'a> {
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) arn: String,
+    /// Whether it did not exist before.
+    #[cfg(feature = "serve")]
+    pub(crate) is_new: bool,
     state: Running,
 }
 
@@ -114,6 +117,8 @@ impl Engine {
         let slot = added.map_err(|error| Refusal::internal(error.to_string()))??;
         Ok(slot.map(|slot| Started {
             arn,
+            #[cfg(feature = "serve")]
+            is_new: true,
             state: Running::Slot(slot),
         }))
     }
@@ -151,6 +156,11 @@ impl Engine {
             // It is just starting or ending.
             (None, None) => return Ok(None),
         };
-        Ok(Some(Started { arn, state }))
+        Ok(Some(Started {
+            arn,
+            #[cfg(feature = "serve")]
+            is_new: false,
+            state,
+        }))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Methods that only workers call are unsupported: functions use the durable API.
 
+mod start;
 mod translate;
 
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub(super) fn page(engine: &Arc<Engine>) -> Option<axum::Router> {
         ..Options::default()
     };
     let client = Client::new(LambdaStore(Arc::clone(engine)));
-    Some(crate::router(client, options))
+    Some(crate::serve::lambda_router(client, options))
 }
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -67,15 +68,14 @@ fn missing(id: &ExecutionId) -> impl FnOnce() -> Refusal + use<> {
     || Refusal::not_found(text)
 }
 
-/// The service's own id: the last part.
-fn own(id: &ExecutionId) -> &str {
-    let text = id.as_str();
-    text.rsplit_once('/').map_or(text, |(_, own)| own)
+/// The service's own id: the last part of an id on the page, and of an ARN.
+fn own(id: &str) -> &str {
+    id.rsplit_once('/').map_or(id, |(_, own)| own)
 }
 
 impl LambdaStore {
     async fn read(&self, id: &ExecutionId) -> Result<(Execution, Vec<Record>), StoreError> {
-        let read = self.0.read(own(id), missing(id), |execution, _| {
+        let read = self.0.read(own(id.as_str()), missing(id), |execution, _| {
             match translate::id(&execution.head) == id.as_str() {
                 true => Ok((translate::whole(execution), translate::records(execution))),
                 false => Err(missing(id)()),
@@ -93,15 +93,17 @@ impl LambdaStore {
         ) -> Result<(), Refusal>,
     ) -> Result<(), StoreError> {
         self.read(id).await?;
-        let changed = self.0.change(own(id), missing(id), change);
+        let changed = self.0.change(own(id.as_str()), missing(id), change);
         changed.await.map_err(failed)
     }
 
     async fn delete(&self, id: &ExecutionId) -> Result<(), StoreError> {
-        let looked = self.0.read(own(id), missing(id), |execution, key| {
-            let open = execution.is_running() || execution.invocation().is_some();
-            Ok((!open).then_some(key))
-        });
+        let looked = self
+            .0
+            .read(own(id.as_str()), missing(id), |execution, key| {
+                let open = execution.is_running() || execution.invocation().is_some();
+                Ok((!open).then_some(key))
+            });
         let Some(key) = looked.await.map_err(failed)? else {
             let text = format!("execution `{id}` has not ended: cancel it first");
             return Err(StoreError::new(StoreErrorKind::Conflict, text));
@@ -126,8 +128,8 @@ impl CheckpointStore for LambdaStore {
 }
 
 impl ExecutionStore for LambdaStore {
-    fn start(&self, _: NewExecution) -> Answer<'_, Started> {
-        unsupported("a start by this API (use `Invoke`)")
+    fn start(&self, new: NewExecution) -> Answer<'_, Started> {
+        Box::pin(start::start(&self.0, new))
     }
 
     fn claim<'a>(&'a self, _: &'a ExecutionId, _: Timestamp, _: Duration) -> Answer<'a, Lease> {

@@ -160,17 +160,16 @@ pub(super) async fn start(
     State(app): State<App>,
     Input(new): Input<NewStart>,
 ) -> Result<(StatusCode, Json<StartResult>), Problem> {
-    let id = execution_id(&new.id)?;
-    let status = match start_execution(&app, new).await? {
+    let result = start_execution(&app, new).await?;
+    let status = match result.new {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
-    let new = status == StatusCode::CREATED;
-    Ok((status, Json(StartResult::new(&id, new, None))))
+    Ok((status, Json(result)))
 }
 
-/// Starts an execution; whether it is new is the answer.
-pub(crate) async fn start_execution(app: &App, new: NewStart) -> Result<bool, Problem> {
+/// Starts an execution. The local Lambda makes the given id a part of its own.
+pub(crate) async fn start_execution(app: &App, new: NewStart) -> Result<StartResult, Problem> {
     let execution = NewExecution {
         start_at: parse::time("start_at", new.start_at.as_deref())?,
         queue: new.queue.map(Place::entry).transpose()?,
@@ -183,7 +182,11 @@ pub(crate) async fn start_execution(app: &App, new: NewStart) -> Result<bool, Pr
         )
     };
     let started = app.client.start_new(execution).await?;
-    Ok(matches!(started, Started::Created(_)))
+    let (execution, is_new) = match started {
+        Started::Created(execution) => (execution, true),
+        Started::Existing(execution) => (execution, false),
+    };
+    Ok(StartResult::new(&execution.id, is_new, None))
 }
 
 /// How to show an execution.

@@ -6,8 +6,8 @@ use durable_core::RetryFrom;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::Site;
 use super::forms::{Confirm, Field};
+use super::{Site, refuse_lambda};
 use crate::serve::api::{Action, Form, Path, Query, execution_id};
 use crate::serve::problem::Problem;
 use crate::serve::state::App;
@@ -38,8 +38,12 @@ pub(super) async fn ask(
     Path((id, action)): Path<(String, String)>,
     Query(from): Query<From>,
 ) -> Result<Response, Problem> {
+    let action = Action::from_word(&action)?;
     app.client.describe(&execution_id(&id)?).await?;
-    Ok(confirm(site, &id, Action::from_word(&action)?, &from).page())
+    if action == Action::Retry {
+        refuse_lambda(&app, "retried")?;
+    }
+    Ok(confirm(site, &id, action, &from).page())
 }
 
 pub(super) async fn act(

@@ -11,7 +11,7 @@ use super::show::{Fact, LabelLink, ShownError, ShownValue, label_links};
 use super::{Site, encoded, html};
 use crate::serve::api::{Path, execution_id};
 use crate::serve::problem::Problem;
-use crate::serve::state::App;
+use crate::serve::state::{App, Backend};
 use crate::view::json::ExecutionDetails;
 use crate::view::text;
 
@@ -57,7 +57,8 @@ pub(super) async fn page(
         cancelling: execution.cancel && !execution.status.is_terminal(),
         actions: [
             callbacks(&site, &execution, &records),
-            actions(&site, &execution, inbox.is_some()),
+            actions(&site, &execution, app.backend, inbox.is_some()),
+            start_again(&site, app.backend, &whole),
         ]
         .concat(),
         rename: whole.report.as_deref().and_then(rename),
@@ -104,9 +105,29 @@ fn callbacks(site: &Site, execution: &Execution, records: &[Record]) -> Vec<(Str
     open.filter_map(action).take(MOST).collect()
 }
 
-fn actions(site: &Site, execution: &Execution, messages: bool) -> Vec<(String, String)> {
+/// The form that starts the function of a Lambda execution again, with its payload if that is short.
+fn start_again(site: &Site, backend: Backend, whole: &ExecutionDetails) -> Vec<(String, String)> {
+    const LONGEST: usize = 2000;
+    if !backend.is_lambda() {
+        return Vec::new();
+    }
+    let handler = encoded(&whole.summary.handler);
+    let input = whole.input.json.as_ref().map(ToString::to_string);
+    let input = input.filter(|input| input.len() <= LONGEST);
+    let input = input.map_or_else(String::new, |input| format!("&input={}", encoded(&input)));
+    let href = format!("{}/start?handler={handler}{input}", site.base);
+    vec![("Start again".to_owned(), href)]
+}
+
+fn actions(
+    site: &Site,
+    execution: &Execution,
+    backend: Backend,
+    messages: bool,
+) -> Vec<(String, String)> {
     let status = execution.status;
     let (ended, blocked) = (status.is_terminal(), status == ExecutionStatus::Blocked);
+    let again = !backend.is_lambda();
     let all = [
         ("Resume", "resume", execution.paused || blocked),
         ("Pause", "pause", !ended && !execution.paused),
@@ -114,9 +135,9 @@ fn actions(site: &Site, execution: &Execution, messages: bool) -> Vec<(String, S
         (
             "Retry",
             "retry",
-            blocked || ended && status != ExecutionStatus::Continued,
+            again && (blocked || ended && status != ExecutionStatus::Continued),
         ),
-        ("Fork", "fork", true),
+        ("Fork", "fork", again),
         ("Send a message", "send", messages && !ended),
         ("Remove", "remove", ended),
     ];

@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::Site;
 use super::actions::json;
 use super::forms::{Confirm, Field};
+use super::{Site, refuse_lambda};
 use crate::serve::api::{Form, NewFork, Path, Query, execution_id, fork_execution};
 use crate::serve::problem::Problem;
 use crate::serve::state::App;
@@ -29,6 +29,7 @@ pub(super) async fn ask(
     Query(given): Query<Given>,
 ) -> Result<Response, Problem> {
     app.client.describe(&execution_id(&id)?).await?;
+    refuse_lambda(&app, "forked")?;
     Ok(confirm(site, &id, &given).page())
 }
 

@@ -124,6 +124,19 @@ impl FromRequestParts<App> for Site {
     }
 }
 
+/// Refuses to run an execution of a Lambda function again.
+fn refuse_lambda(app: &App, action: &str) -> Result<(), Problem> {
+    if !app.backend.is_lambda() {
+        return Ok(());
+    }
+    Err(Problem::impossible(
+        format!(
+            "an execution of a Lambda function cannot be {action}: the service runs each once, and keeps its history as it is"
+        ),
+        "Start the function again with the same payload and another name.",
+    ))
+}
+
 /// Renders a template.
 fn html(page: &impl Template) -> Response {
     html_with(StatusCode::OK, page)

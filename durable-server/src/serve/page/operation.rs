@@ -38,6 +38,9 @@ pub(super) async fn fragment(
         ("Retry from here", format!("{page}/retry?operation={path}")),
         ("Fork from here", format!("{page}/fork?operation={path}")),
     ];
+    if app.backend.is_lambda() {
+        actions.clear();
+    }
     let callback = operation.handle.as_deref();
     let callback = callback.filter(|_| open && operation.kind == "callback");
     if let Some(handle) = callback {

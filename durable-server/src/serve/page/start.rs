@@ -9,7 +9,7 @@ use super::actions::json;
 use super::forms::{Confirm, Field};
 use crate::serve::api::{Form, NewStart, Place, Query, parse_labels, start_execution};
 use crate::serve::problem::Problem;
-use crate::serve::state::App;
+use crate::serve::state::{App, Backend};
 
 /// What to start.
 #[derive(Debug, Default, Deserialize)]
@@ -25,18 +25,23 @@ pub(super) struct Given {
     labels: String,
 }
 
-pub(super) async fn ask(site: Site, Query(given): Query<Given>) -> Response {
-    confirm(site, &given).page()
+pub(super) async fn ask(
+    site: Site,
+    State(app): State<App>,
+    Query(given): Query<Given>,
+) -> Response {
+    confirm(site, app.backend, &given).page()
 }
 
 pub(super) async fn act(site: Site, State(app): State<App>, Form(given): Form<Given>) -> Response {
     match start(&app, &given).await {
-        Ok(()) => Redirect::to(&site.execution(&given.id)).into_response(),
-        Err(problem) => confirm(site, &given).again(&problem),
+        Ok(id) => Redirect::to(&site.execution(&id)).into_response(),
+        Err(problem) => confirm(site, app.backend, &given).again(&problem),
     }
 }
 
-async fn start(app: &App, given: &Given) -> Result<(), Problem> {
+/// Starts the execution and returns its id.
+async fn start(app: &App, given: &Given) -> Result<String, Problem> {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let priority = match given.priority.as_str() {
         "" => 0,
@@ -67,8 +72,9 @@ async fn start(app: &App, given: &Given) -> Result<(), Problem> {
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
     };
-    if start_execution(app, new).await? {
-        return Ok(());
+    let started = start_execution(app, new).await?;
+    if started.new {
+        return Ok(started.id);
     }
     let why = format!(
         "`{}` was started before with this input; it is unchanged",
@@ -77,33 +83,52 @@ async fn start(app: &App, given: &Given) -> Result<(), Problem> {
     Err(Problem::conflict(why))
 }
 
-fn confirm(site: Site, given: &Given) -> Confirm {
+fn confirm(site: Site, backend: Backend, given: &Given) -> Confirm {
     let action = format!("{}/start", site.base);
+    let (line, fields) = match backend.is_lambda() {
+        true => (
+            "The function is invoked asynchronously with this name, as `$LATEST`.",
+            vec![
+                Field::new("handler", "Function", &given.handler).required(),
+                Field::new("id", "Name: starting it again changes nothing", &given.id).required(),
+                Field::new("input", "Payload as JSON; null if empty", &given.input).long(),
+            ],
+        ),
+        false => (
+            "A worker that has the handler registered runs it.",
+            fields(given),
+        ),
+    };
     Confirm {
-        lines: vec!["A worker that has the handler registered runs it.".to_owned()],
-        fields: vec![
-            Field::new("handler", "Handler", &given.handler).required(),
-            Field::new("id", "Id: starting it again changes nothing", &given.id).required(),
-            Field::new("input", "Input as JSON; null if empty", &given.input).long(),
-            Field::new("queue", "Queue (optional)", &given.queue),
-            Field::new("key", "Key in the queue (optional)", &given.key),
-            Field::new(
-                "priority",
-                "Priority in the queue (optional)",
-                &given.priority,
-            ),
-            Field::new(
-                "start_at",
-                "Not before (optional), such as 2026-11-25T03:00:00Z",
-                &given.start_at,
-            ),
-            Field::new(
-                "labels",
-                "Labels (optional), such as tenant=acme, env=prod",
-                &given.labels,
-            ),
-        ],
+        lines: vec![line.to_owned()],
+        fields,
         button: "Start the execution",
         ..Confirm::new(site.at("start"), "Start an execution", action)
     }
+}
+
+fn fields(given: &Given) -> Vec<Field> {
+    let input = "Input as JSON; null if empty, which also a handler without input takes";
+    vec![
+        Field::new("handler", "Handler", &given.handler).required(),
+        Field::new("id", "Id: starting it again changes nothing", &given.id).required(),
+        Field::new("input", input, &given.input).long(),
+        Field::new("queue", "Queue (optional)", &given.queue),
+        Field::new("key", "Key in the queue (optional)", &given.key),
+        Field::new(
+            "priority",
+            "Priority in the queue (optional)",
+            &given.priority,
+        ),
+        Field::new(
+            "start_at",
+            "Not before (optional), such as 2026-11-25T03:00:00Z",
+            &given.start_at,
+        ),
+        Field::new(
+            "labels",
+            "Labels (optional), such as tenant=acme, env=prod",
+            &given.labels,
+        ),
+    ]
 }

@@ -135,6 +135,13 @@ fn refuse(n: u32) -> Result<u32, BoxError> {
     Err(format!("the service refused request {n}").into())
 }
 
+/// Takes no input.
+#[durable]
+async fn sweep() -> Result<u32, BoxError> {
+    let removed = step!("remove", Ok::<_, String>(3)).await?;
+    Ok(removed)
+}
+
 /// `n` steps.
 #[durable]
 async fn many(n: u32) -> Result<u32, BoxError> {
@@ -191,6 +198,7 @@ async fn main() -> Result<(), BoxError> {
         .register(inbox)
         .register(vault)
         .register(flaky)
+        .register(sweep)
         .register(slow);
     let worker = match arguments.next() {
         None => worker.register(first),

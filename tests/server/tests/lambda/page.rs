@@ -113,3 +113,92 @@ fn functions_are_acted_on_from_the_page() {
     assert_eq!(get(&server, &path)["status"], "succeeded");
     assert_eq!(post(&server, "/callbacks/complete", &value), 409);
 }
+
+fn page(server: &Server, path: &str) -> (u16, String) {
+    let html = [("accept", "text/html")];
+    let answer = server
+        .try_call("GET", &format!("/durable{path}"), &html, b"")
+        .unwrap();
+    (answer.status, String::from_utf8(answer.body).unwrap())
+}
+
+#[test]
+fn functions_are_started_from_the_page_and_the_api() {
+    let server = Server::start(Settings::default());
+    let new = json!({"handler": "steps", "id": "by-hand", "input": 2});
+    assert_eq!(post(&server, "/executions", &new), 201);
+    assert_eq!(post(&server, "/executions", &new), 200);
+    let path = only(&server, "steps/by-hand/");
+    let ended = get(&server, &format!("{path}?wait=60"));
+    assert_eq!(
+        (&ended["status"], &ended["output"]["json"]),
+        (&json!("succeeded"), &json!(1))
+    );
+    let other = json!({"handler": "steps", "id": "by-hand", "input": 3});
+    assert_eq!(post(&server, "/executions", &other), 409);
+    for (new, status) in [
+        (json!({"handler": "nowhere", "id": "x"}), 404),
+        (json!({"handler": "steps", "id": "two/parts"}), 409),
+        (
+            json!({"handler": "steps", "id": "x", "labels": {"a": "b"}}),
+            501,
+        ),
+    ] {
+        assert_eq!(post(&server, "/executions", &new), status, "{new}");
+    }
+    let asked = page(&server, "/start").1;
+    assert!(
+        asked.contains("Payload as JSON") && !asked.contains("Queue (optional)"),
+        "{asked}"
+    );
+    let url = format!("http://127.0.0.1:{}", server.port);
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("origin", url.as_str()),
+    ];
+    let started = server.try_call(
+        "POST",
+        "/durable/start",
+        &headers,
+        b"handler=steps&id=from-page&input=1",
+    );
+    let started = started.unwrap();
+    assert_eq!(started.status, 303, "{started:?}");
+    let target = started.header("location").to_owned();
+    assert!(
+        target.starts_with("/durable/executions/steps%2Ffrom-page%2F"),
+        "{target}"
+    );
+}
+
+#[test]
+fn the_page_says_why_an_execution_is_not_run_again() {
+    let server = Server::start(Settings::default());
+    assert_eq!(server.invoke("steps:$LATEST", &json!(3)).json(), 3);
+    let own = only(&server, "steps/");
+    let (_, text) = page(&server, &own);
+    assert!(
+        !text.contains("Retry…") && !text.contains("Fork…"),
+        "{text}"
+    );
+    assert!(!text.contains("Send a message"), "{text}");
+    assert!(
+        text.contains("/durable/start?handler=steps&#38;input=3"),
+        "{text}"
+    );
+    let (_, fragment) = page(&server, &format!("{own}/operations/1"));
+    assert!(!fragment.contains("from here"), "{fragment}");
+    for action in ["retry", "fork"] {
+        let (status, text) = page(&server, &format!("{own}/{action}"));
+        assert_eq!(status, 409);
+        assert!(text.contains("the service runs each once"), "{text}");
+        assert!(text.contains("Start the function again"), "{text}");
+    }
+    let (status, text) = page(&server, &format!("{own}/send"));
+    assert_eq!(status, 501);
+    assert!(text.contains("does not support messages"), "{text}");
+    let graph = get(&server, &format!("{own}/graph"));
+    assert_eq!(graph["nodes"][0]["kind"], "step", "{graph}");
+    let newest = get(&server, "/executions?order=newest");
+    assert_eq!(newest["executions"].as_array().unwrap().len(), 1);
+}

@@ -87,6 +87,32 @@ fn executions_are_listed_filtered_and_paged() {
 }
 
 #[test]
+fn a_handler_without_input_takes_nothing_null_and_an_empty_object() {
+    let server = Server::working();
+    for (id, new) in [
+        ("none", json!({"handler": "sweep", "id": "none"})),
+        (
+            "null",
+            json!({"handler": "sweep", "id": "null", "input": null}),
+        ),
+        (
+            "object",
+            json!({"handler": "sweep", "id": "object", "input": {}}),
+        ),
+    ] {
+        assert_eq!(server.call("POST", "/api/executions", &new).status, 201);
+        assert_eq!(server.until(id, "succeeded")["output"]["json"], 3, "{id}");
+    }
+    server.begin("sweep", "other", &json!({"folder": "in"}));
+    let blocked = server.until("other", "blocked");
+    let report = blocked["report"].as_str().unwrap();
+    assert!(
+        report.contains("input") && report.contains("()"),
+        "{report}"
+    );
+}
+
+#[test]
 fn the_newest_are_listed_first_where_wanted() {
     let server = Server::start();
     for id in ["b", "c", "a"] {

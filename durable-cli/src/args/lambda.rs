@@ -38,6 +38,15 @@ pub struct Lambda {
         hide_env_values = true
     )]
     pub access_key: Option<String>,
+    /// Secret of the access key, with which signatures are verified
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "DURABLE_LAMBDA_SECRET_KEY",
+        hide_env_values = true,
+        requires = "access_key"
+    )]
+    pub secret_key: Option<String>,
     /// Region in ARNs [default: us-east-1]
     #[arg(long)]
     pub region: Option<String>,

@@ -76,6 +76,7 @@ fn options(args: &Lambda) -> Result<Options, CliError> {
         options.region.clone_from(region);
     }
     options.access_key.clone_from(&args.access_key);
+    options.secret_key.clone_from(&args.secret_key);
     options.state = match args.ephemeral {
         true => State::Ephemeral,
         false => State::File(args.state.clone()),

@@ -36,9 +36,11 @@ pub struct Options {
     pub region: String,
     /// Account in ARNs, twelve digits.
     pub account: String,
-    /// Access key id that requests must be signed with. Functions receive it too. The signature
-    /// itself is not verified.
+    /// Access key id that requests must be signed with. Functions receive it too. The signature itself is verified only
+    /// with a `secret_key`.
     pub access_key: Option<String>,
+    /// Secret of the access key. Functions receive it too, and people log in to the page with it.
+    pub secret_key: Option<String>,
     /// Storage for executions.
     pub state: State,
     /// Speed-up factor of waits, retry delays, and timeouts of callbacks and executions. The
@@ -76,6 +78,7 @@ impl Default for Options {
             region: "us-east-1".to_owned(),
             account: "123456789012".to_owned(),
             access_key: None,
+            secret_key: None,
             state: State::File("durable-lambda.db".into()),
             time_scale: 1.0,
             request_timeout: REQUEST_TIMEOUT,
@@ -272,6 +275,18 @@ impl Options {
             }
             Some(key) if key.len() < 16 || !key.bytes().all(|b| b.is_ascii_alphanumeric()) => {
                 return bad("invalid access key: expected 16 or more letters and digits".to_owned());
+            }
+            _ => {}
+        }
+        match &self.secret_key {
+            Some(_) if self.access_key.is_none() => {
+                return bad("a secret key needs an access key".to_owned());
+            }
+            Some(key) if key.len() < 16 || !key.bytes().all(|b| b.is_ascii_graphic()) => {
+                return bad(
+                    "invalid secret key: expected 16 or more printable ASCII characters without spaces"
+                        .to_owned(),
+                );
             }
             _ => {}
         }

@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--clock", default="scale=3")
     parser.add_argument("--page-bytes", type=int)
-    parser.add_argument("--state", type=Path, help="keep the state in this file instead of in memory")
+    parser.add_argument("--state", type=Path, help="keep the state in this file, created anew, instead of in memory")
     args, rest = parser.parse_known_args()
 
     sys.path.insert(0, str(args.suite))
@@ -44,7 +44,11 @@ def main() -> int:
     }
     settings = out / "functions.toml"
     settings.write_text(toml(manifest.load(str(args.manifest)), extra, args.page_bytes))
-    state = ["--state", str(args.state)] if args.state else ["--ephemeral"]
+    if args.state:
+        # Names of executions in an older file would be taken.
+        for suffix in ("", "-wal", "-shm"):
+            args.state.with_name(args.state.name + suffix).unlink(missing_ok=True)
+    state = ["--state", str(args.state.resolve())] if args.state else ["--ephemeral"]
     command = [
         str(args.durable.resolve()), "lambda", "--config", str(settings), "--listen", "127.0.0.1:{port}",
         "--region", "{region}", "--time-scale", scale, "--function-logs", str(logs), *state,

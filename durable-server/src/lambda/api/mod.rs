@@ -6,6 +6,7 @@ mod invoke;
 mod lists;
 mod request;
 mod response;
+mod signature;
 
 use std::sync::Arc;
 
@@ -32,6 +33,11 @@ async fn answer_request(State(engine): State<Arc<Engine>>, request: Request) -> 
         Ok(call) => call,
         Err(refusal) => return refuse(&refusal),
     };
+    if let Some(secret) = &engine.secret_key
+        && let Err(invalid) = call.verify(secret)
+    {
+        return refuse(&Refusal::new(403, invalid.code(), invalid.message()));
+    }
     let Some(route) = Route::of(&call.method, &call.path) else {
         let text = format!("There is no operation {} {}", call.method, call.path);
         return refuse(&Refusal::new(404, "UnknownOperationException", text));

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
+use super::signature::{self, Invalid, Signed};
 use crate::http::{BodyError, read};
+use crate::lambda::clock;
 use crate::lambda::service::{MAX_PAYLOAD, Refusal};
 
 /// Largest request body: a checkpoint with the largest payload, escaped as JSON.
@@ -20,6 +22,8 @@ pub(super) struct Call {
     pub(super) method: Method,
     /// Path as sent, percent-encoded.
     pub(super) path: String,
+    /// Query as sent.
+    raw_query: String,
     query: Vec<(String, String)>,
     headers: HeaderMap,
     pub(super) body: Bytes,
@@ -115,18 +119,35 @@ impl Call {
         })?;
         // A plus sign stands for itself. It is a space only in form data.
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let query = head.uri.query().unwrap_or_default().split('&');
-        let query = query.filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        });
+        let raw_query = head.uri.query().unwrap_or_default().to_owned();
+        let query = raw_query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(name), decode(value))
+            });
         Ok(Self {
             query: query.collect(),
+            raw_query,
             method: head.method,
             path: head.uri.path().to_owned(),
             headers: head.headers,
             body,
         })
+    }
+
+    /// Verifies its signature.
+    pub(super) fn verify(&self, secret: &str) -> Result<(), Invalid> {
+        let signed = Signed {
+            method: self.method.as_str(),
+            path: &self.path,
+            query: &self.raw_query,
+            headers: &self.headers,
+            body: &self.body,
+        };
+        let now = i64::try_from(clock::now() / 1000).unwrap_or(i64::MAX);
+        signature::verify(&signed, secret, now)
     }
 
     /// Returns a query parameter.

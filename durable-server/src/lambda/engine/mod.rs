@@ -33,6 +33,8 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(30);
 pub(crate) struct Engine {
     pub(crate) registry: Registry,
     pub(crate) guard: Guard,
+    /// Secret that signatures are verified with.
+    pub(crate) secret_key: Option<String>,
     pub(crate) db: Db,
     limits: Limits,
     scale: f64,
@@ -69,6 +71,7 @@ impl Engine {
                 region: options.region,
                 account: options.account,
             },
+            secret_key: options.secret_key,
             guard: options.access_key.map_or(Guard::Loopback, Guard::AccessKey),
             db,
             limits: Limits {

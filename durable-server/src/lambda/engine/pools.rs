@@ -35,7 +35,7 @@ fn variables(
     memory: u32,
     address: SocketAddr,
 ) -> BTreeMap<String, String> {
-    let key = options.access_key.clone();
+    let (key, secret) = (options.access_key.clone(), options.secret_key.clone());
     let pairs = [
         ("AWS_ENDPOINT_URL_LAMBDA", url(address)),
         ("AWS_REGION", options.region.clone()),
@@ -44,7 +44,10 @@ fn variables(
             "AWS_ACCESS_KEY_ID",
             key.unwrap_or_else(|| "AKIDLOCAL".into()),
         ),
-        ("AWS_SECRET_ACCESS_KEY", "local-secret".into()),
+        (
+            "AWS_SECRET_ACCESS_KEY",
+            secret.unwrap_or_else(|| "local-secret".into()),
+        ),
         ("AWS_SESSION_TOKEN", "local-token".into()),
         ("AWS_EC2_METADATA_DISABLED", "true".into()),
         ("AWS_LAMBDA_FUNCTION_NAME", name.into()),

@@ -36,7 +36,10 @@ struct LambdaStore(Arc<Engine>);
 pub(super) fn page(engine: &Arc<Engine>) -> Option<axum::Router> {
     let access = match &engine.guard {
         Guard::Loopback => Access::Loopback,
-        Guard::AccessKey(key) => Access::Token(Token::new(key).ok()?),
+        Guard::AccessKey(key) => {
+            let secret = engine.secret_key.as_ref().unwrap_or(key);
+            Access::Token(Token::new(secret).ok()?)
+        }
     };
     let options = Options {
         access,

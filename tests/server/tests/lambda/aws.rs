@@ -245,3 +245,38 @@ fn the_aws_cli_invokes_reads_lists_completes_and_stops() {
     let missing = cli.error(&["invoke", "--function-name", "nobody", "answer"]);
     assert!(missing.contains("(ResourceNotFoundException)"), "{missing}");
 }
+
+#[test]
+fn signatures_are_verified_if_a_secret_is_set() {
+    let (key, secret) = ("LOCALKEY1234567890", "a/secret+of=the-tests");
+    let server = Server::start(Settings {
+        arguments: ["--access-key", key, "--secret-key", secret]
+            .map(Into::into)
+            .into(),
+        ..Settings::default()
+    });
+    std::fs::write(server.folder.path().join("in.json"), "3").unwrap();
+    let invoke = |secret: &str| {
+        let mut command = command(&server, "aws");
+        command
+            .env("AWS_ACCESS_KEY_ID", key)
+            .env("AWS_SECRET_ACCESS_KEY", secret)
+            .args(["lambda", "invoke", "--function-name", "steps:$LATEST"])
+            .args(["--payload", "fileb://in.json", "out.json"]);
+        command.output()
+    };
+    let Ok(output) = invoke(secret) else {
+        return skipped("the AWS CLI is not installed");
+    };
+    // The function signs its checkpoints with the same secret.
+    assert!(output.status.success(), "{output:?}");
+    let result = std::fs::read_to_string(server.folder.path().join("out.json")).unwrap();
+    assert_eq!(result, "3");
+    let refused = invoke("another-secret-key").unwrap();
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && text.contains("InvalidSignatureException"),
+        "{refused:?}"
+    );
+    assert_eq!(server.invoke("steps:$LATEST", &json!(2)).error().0, 403);
+}

@@ -102,7 +102,7 @@ pub struct ChangeArgs {
 /// Selected executions.
 pub(crate) enum Selection {
     Ids(Vec<ExecutionId>),
-    Matching(Filter),
+    Matching(Box<Filter>),
 }
 
 impl SelectArgs {
@@ -111,7 +111,7 @@ impl SelectArgs {
         match (self.ids.is_empty(), self.matching.is_empty(), self.all) {
             (false, true, false) => Ok(Selection::Ids(self.ids)),
             (true, false, false) | (true, true, true) => {
-                Ok(Selection::Matching(self.matching.filter()?))
+                Ok(Selection::Matching(Box::new(self.matching.filter()?)))
             }
             (true, true, false) => {
                 Err("no executions selected: give ids, filters such as --status, or --all".into())

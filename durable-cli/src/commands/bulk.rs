@@ -32,7 +32,7 @@ pub(crate) async fn change(
             }
             one_by_one(&client, ids, &change, options).await
         }
-        Selection::Matching(filter) => all(&client, filter, change, options).await,
+        Selection::Matching(filter) => all(&client, *filter, change, options).await,
     }
 }
 

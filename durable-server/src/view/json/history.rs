@@ -12,7 +12,7 @@ use serde::Serialize;
 pub struct Executions {
     /// Number of the output format: [`FORMAT`](super::FORMAT).
     pub format: u32,
-    /// Executions, ordered by id.
+    /// Executions in the order of the listing, by default that of their ids.
     pub executions: Vec<Summary>,
     /// Whether there are more executions after these.
     pub more: bool,

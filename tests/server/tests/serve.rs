@@ -13,6 +13,8 @@ mod forks;
 mod graph;
 #[path = "serve/hostile.rs"]
 mod hostile;
+#[path = "serve/listing.rs"]
+mod listing;
 #[path = "serve/live.rs"]
 mod live;
 #[path = "serve/messages.rs"]

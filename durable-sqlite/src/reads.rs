@@ -1,7 +1,7 @@
 //! Reads of executions, records and schedules.
 
 mod counts;
-mod newest;
+mod indexed;
 
 use std::path::Path;
 
@@ -122,8 +122,11 @@ pub(crate) fn list(
     filter: &Filter,
 ) -> Result<Vec<Execution>, Fault> {
     match filter.order {
-        Order::Newest { .. } => newest::list(conn, path, filter),
-        _ => list_by_id(conn, path, filter),
+        Order::Newest { .. } => indexed::newest(conn, path, filter),
+        _ => match indexed::few_by_id(conn, path, filter)? {
+            Some(few) => Ok(few),
+            None => list_by_id(conn, path, filter),
+        },
     }
 }
 

@@ -129,10 +129,10 @@ fn steps(conn: &Connection, select: &str) -> i32 {
 #[test]
 fn a_page_of_the_newest_is_read_by_index() {
     let filters = [
-        ("all", newest::SELECT_ALL, Filter::default()),
+        ("all", indexed::SELECT_ALL, Filter::default()),
         (
             "failed",
-            newest::SELECT_GROUP,
+            indexed::SELECT_GROUP,
             Filter {
                 status: vec![ExecutionStatus::Failed],
                 ..Filter::default()
@@ -140,7 +140,7 @@ fn a_page_of_the_newest_is_read_by_index() {
         ),
         (
             "of a handler",
-            newest::SELECT_GROUP,
+            indexed::SELECT_GROUP,
             Filter {
                 handler: Some("mail".to_owned()),
                 ..Filter::default()
@@ -169,6 +169,49 @@ fn a_page_of_the_newest_is_read_by_index() {
             "{what}: {few} and {many} instructions"
         );
     }
+}
+
+#[test]
+fn few_executions_of_a_status_are_looked_up() {
+    let conn = started(60_000);
+    conn.execute_batch("UPDATE executions SET status = 'blocked' WHERE key % 9000 = 7")
+        .unwrap();
+    let mut filter = Filter {
+        status: vec![ExecutionStatus::Blocked],
+        limit: 4,
+        ..Filter::default()
+    };
+    let ids = |filter: &Filter| {
+        let found = list(&conn, Path::new(PATH), filter).unwrap();
+        let found = found.into_iter().map(|execution| execution.id.to_string());
+        found.collect::<Vec<_>>()
+    };
+    let all = [
+        "run-00000007",
+        "run-00009007",
+        "run-00018007",
+        "run-00027007",
+    ];
+    assert_eq!(ids(&filter), all);
+    filter.after = Some(all[2].parse().unwrap());
+    assert_eq!(
+        ids(&filter),
+        [
+            "run-00027007",
+            "run-00036007",
+            "run-00045007",
+            "run-00054007"
+        ]
+    );
+    let scanned = conn.prepare_cached(SELECT_LIST).unwrap();
+    assert_eq!(
+        scanned.get_status(StatementStatus::VmStep),
+        0,
+        "executions were scanned"
+    );
+    drop(scanned);
+    filter.status = vec![ExecutionStatus::Succeeded];
+    assert_eq!(ids(&filter)[0], "run-00018008");
 }
 
 #[test]

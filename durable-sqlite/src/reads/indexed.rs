@@ -1,4 +1,4 @@
-//! Listings with the newest execution first.
+//! Listings with the newest execution first, and those of few executions of a status or handler.
 
 use std::path::Path;
 
@@ -6,16 +6,17 @@ use durable_core::store::{Execution, ExecutionStatus, Filter, Order};
 use durable_core::{ExecutionId, Timestamp};
 use rusqlite::{Connection, ToSql, named_params};
 
-use super::counts::{Group, groups};
+use super::counts::{COUNT, Group, groups};
 use super::{by_key, prefix_end, status_words};
 use crate::error::Fault;
 
-/// Labels that fewer executions have are looked up; for others, executions are searched in the order of the listing.
+/// Labels and states that fewer executions have are looked up; for others, executions are searched in the order of the
+/// listing, and are found soon.
 const FEW: i64 = 1000;
 
-/// Finds keys from `$from` in the order of the listing.
-macro_rules! select_newest {
-    ($from:literal) => {
+/// Finds keys from `$from` in the order `$order`.
+macro_rules! select_keys {
+    ($from:literal, $order:literal) => {
         concat!(
             "SELECT key, created_at, id FROM ",
             $from,
@@ -23,28 +24,39 @@ macro_rules! select_newest {
              NULL OR id < :prefix_end) AND (:queue IS NULL OR queue = :queue) AND (:updated IS NULL OR updated_at < :updated) \
              AND (:paused IS NULL OR paused = :paused) AND (:labels IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(:labels) \
              AS w WHERE NOT EXISTS (SELECT 1 FROM labels AS o WHERE o.label = w.key AND o.value = w.value AND \
-             o.execution_id = executions.id))) ORDER BY created_at DESC, id DESC LIMIT :limit"
+             o.execution_id = executions.id))) ORDER BY ",
+            $order,
+            " LIMIT :limit"
         )
     };
 }
 
-pub(super) const SELECT_ALL: &str =
-    select_newest!("executions INDEXED BY executions_started WHERE");
+pub(super) const SELECT_ALL: &str = select_keys!(
+    "executions INDEXED BY executions_started WHERE",
+    "created_at DESC, id DESC"
+);
 
-pub(super) const SELECT_GROUP: &str = select_newest!(
-    "executions INDEXED BY executions_state WHERE status = :status AND handler = :handler AND"
+pub(super) const SELECT_GROUP: &str = select_keys!(
+    "executions INDEXED BY executions_state WHERE status = :status AND handler = :handler AND",
+    "created_at DESC, id DESC"
+);
+
+const SELECT_GROUP_BY_ID: &str = select_keys!(
+    "executions INDEXED BY executions_state WHERE status = :status AND handler = :handler AND",
+    "id"
 );
 
 /// `:status` is a JSON array.
-const SELECT_LABEL: &str = select_newest!(
+const SELECT_LABEL: &str = select_keys!(
     "labels AS l CROSS JOIN executions ON key = l.execution WHERE l.label = :label AND l.value = :value AND (:status IS NULL \
-     OR status IN (SELECT value FROM json_each(:status))) AND (:handler IS NULL OR handler = :handler) AND"
+     OR status IN (SELECT value FROM json_each(:status))) AND (:handler IS NULL OR handler = :handler) AND",
+    "created_at DESC, id DESC"
 );
 
 /// Execution found by an index: start time, id and key. Larger ones come first.
 type Found = (i64, String, i64);
 
-pub(super) fn list(
+pub(super) fn newest(
     conn: &Connection,
     path: &Path,
     filter: &Filter,
@@ -52,6 +64,40 @@ pub(super) fn list(
     let mut found = find(conn, filter)?;
     found.sort_by(|a, b| b.cmp(a));
     found.truncate(filter.page_size());
+    fetch(conn, path, found)
+}
+
+/// Lists executions in the order of their ids, if few have the statuses and the handler of the filter.
+pub(super) fn few_by_id(
+    conn: &Connection,
+    path: &Path,
+    filter: &Filter,
+) -> Result<Option<Vec<Execution>>, Fault> {
+    let search = Search { conn, filter };
+    let is_narrow = !filter.status.is_empty() || filter.handler.is_some();
+    if !is_narrow || !filter.labels.is_empty() {
+        return Ok(None);
+    }
+    let groups = search.groups()?;
+    let mut count = conn.prepare_cached(COUNT)?;
+    let mut left = FEW;
+    for Group { status, handler } in &groups {
+        let size: i64 = count.query_row((status, handler, left), |row| row.get(0))?;
+        left -= size;
+        if left <= 0 {
+            return Ok(None);
+        }
+    }
+    let mut found = Vec::new();
+    for Group { status, handler } in &groups {
+        found.extend(search.run(SELECT_GROUP_BY_ID, Some(status), Some(handler))?);
+    }
+    found.sort_by(|a, b| a.1.cmp(&b.1));
+    found.truncate(filter.page_size());
+    fetch(conn, path, found).map(Some)
+}
+
+fn fetch(conn: &Connection, path: &Path, found: Vec<Found>) -> Result<Vec<Execution>, Fault> {
     let mut executions = Vec::with_capacity(found.len());
     for (_, _, key) in found {
         if let Some(execution) = by_key(conn, path, key)? {

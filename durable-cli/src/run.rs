@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 use durable_core::Bulk;
 use durable_core::PublishedValue;
-use durable_core::store::{Execution, Filter, Store, StoreErrorKind};
+use durable_core::store::{Execution, Filter, Order, Store, StoreErrorKind};
 
 use crate::args::{Cli, Command, Ls, Show};
 use crate::commands::{bulk, callback, follow, fork, queue, schedule, send, start};
@@ -89,6 +89,10 @@ async fn ls(url: &str, args: Ls, style: Style) -> Result<String, CliError> {
     let limit = args.limit as usize;
     let filter = Filter {
         after: args.after,
+        order: match args.newest {
+            true => Order::Newest { after: None },
+            false => Order::Id,
+        },
         // One more than is shown, to know whether there are more.
         limit: limit + 1,
         ..args.matching.filter().map_err(CliError::Usage)?

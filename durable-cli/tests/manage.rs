@@ -145,6 +145,26 @@ async fn a_start_sends_its_message_to_a_new_and_to_an_existing_execution() {
 }
 
 #[tokio::test]
+async fn the_newest_are_listed_first() {
+    let test = TestStore::new().await;
+    for id in ["b", "c", "a"] {
+        test.ok(&["start", "ship", id, "--input", "1"]);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let ids = |arguments: &[&str]| {
+        let text = test.ok(&[&["ls", "--json"], arguments].concat());
+        let page: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let all = page["executions"].as_array().unwrap().iter();
+        let ids: Vec<_> = all
+            .map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect();
+        ids.join(" ")
+    };
+    assert_eq!(ids(&[]), "a b c");
+    assert_eq!(ids(&["--newest", "--limit", "2"]), "a c");
+}
+
+#[tokio::test]
 async fn starting_an_id_again_changes_nothing_and_is_reported() {
     let test = TestStore::new().await;
     let started = test.ok(&["start", "ship", "order-1", "--input", "17"]);

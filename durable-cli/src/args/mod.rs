@@ -113,8 +113,11 @@ pub struct Ls {
     #[command(flatten)]
     pub matching: MatchArgs,
     /// Only executions whose id sorts after this one, to get the next page
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "newest")]
     pub after: Option<ExecutionId>,
+    /// List executions that were started last first, instead of in the order of their ids
+    #[arg(long)]
+    pub newest: bool,
     /// Maximum number of executions
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,

@@ -44,6 +44,7 @@ async function visit(browser, colorScheme, [size, width, height]) {
       await page.locator(".rows .row", { hasText: opened }).click();
       await page.locator("#detail h3").waitFor();
     }
+    if (name === "flaky") await page.locator(".rows .row .bars", { hasText: /\d+ attempts/ }).waitFor({ timeout: 120_000 });
     if (name === "forked") await page.locator(".rows .row.taken", { hasText: "taken over" }).waitFor();
     if (name === "inbox") await page.locator(".messages summary").first().click();
     if (name.startsWith("graph")) {

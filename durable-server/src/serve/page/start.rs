@@ -95,7 +95,7 @@ fn confirm(site: Site, backend: Backend, given: &Given) -> Confirm {
             ],
         ),
         false => (
-            "A worker that has the handler registered runs it.",
+            "A worker that has the handler registered runs it. A handler without input takes null or {}.",
             fields(given),
         ),
     };
@@ -108,7 +108,7 @@ fn confirm(site: Site, backend: Backend, given: &Given) -> Confirm {
 }
 
 fn fields(given: &Given) -> Vec<Field> {
-    let input = "Input as JSON; null if empty, which also a handler without input takes";
+    let input = "Input as JSON; null if empty";
     vec![
         Field::new("handler", "Handler", &given.handler).required(),
         Field::new("id", "Id: starting it again changes nothing", &given.id).required(),

@@ -175,7 +175,9 @@
       const label = document.createElement("span");
       label.className = "tries";
       label.textContent = tries.join(", ");
-      if ((end - first) / (last - first) < 0.7) main.append(label);
+      // On the bar where there is no room beside it.
+      label.classList.toggle("within", (end - first) / (last - first) >= 0.7);
+      main.append(label);
     }
     const notes = [...tries];
     if (row.error && row.status !== "failed") notes.push(`last error: ${row.error}`);

@@ -101,6 +101,17 @@ async function messages(context) {
   await other.close();
 }
 
+// What is published shows by itself.
+async function published(context) {
+  const page = await open(context, "/executions/progress-1");
+  await page.evaluate(() => { window.marked = true; });
+  const times = () => page.locator("section:has(#published) tr", { hasText: "percent" }).locator("td.number").textContent().then((text) => parseInt(text, 10));
+  const before = await times();
+  await until(page, (before) => [...document.querySelectorAll("section:has(#published) tr")].some((row) => row.textContent.includes("percent") && parseInt(row.querySelector("td.number").textContent, 10) > before + 2), before);
+  assert.equal(await page.evaluate(() => window.marked), true, "the page was loaded again");
+  await page.close();
+}
+
 // The graph follows the execution.
 async function graph(context) {
   const page = await open(context, "/executions/slow-1/graph");
@@ -153,6 +164,6 @@ async function withoutScripts(browser) {
 
 run(async (browser) => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  for (const part of [watch, list, keyboard, tree, messages, graph, fork, cancel]) await part(context);
+  for (const part of [watch, list, keyboard, tree, messages, published, graph, fork, cancel]) await part(context);
   await withoutScripts(browser);
 });

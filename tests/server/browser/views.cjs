@@ -18,6 +18,8 @@ const views = {
   graphNames: "/executions/approval-17/graph",
   forked: "/executions/charge-fork",
   flaky: "/executions/flaky-1",
+  progress: "/executions/progress-1",
+  newest: "/?order=newest&status=suspended",
   labelled: "/?labels=tenant%3Dacme",
   queues: "/queues",
   schedules: "/schedules",
@@ -45,6 +47,7 @@ async function visit(browser, colorScheme, [size, width, height]) {
       await page.locator("#detail h3").waitFor();
     }
     if (name === "flaky") await page.locator(".rows .row .bars", { hasText: /\d+ attempts/ }).waitFor({ timeout: 120_000 });
+    if (name === "progress") await page.locator("#published").waitFor();
     if (name === "forked") await page.locator(".rows .row.taken", { hasText: "taken over" }).waitFor();
     if (name === "inbox") await page.locator(".messages summary").first().click();
     if (name.startsWith("graph")) {

@@ -21,6 +21,8 @@ mod live;
 mod messages;
 #[path = "serve/pages.rs"]
 mod pages;
+#[path = "serve/published.rs"]
+mod published;
 #[path = "serve/security.rs"]
 mod security;
 #[path = "serve/server.rs"]

@@ -14,6 +14,7 @@ mod live;
 mod messages;
 mod operations;
 mod parse;
+mod published;
 mod queues;
 mod schedules;
 
@@ -54,6 +55,7 @@ pub(crate) fn router() -> Router<App> {
         .routes(routes!(changes::bulk))
         .routes(routes!(fork::fork))
         .routes(routes!(messages::list, messages::send))
+        .routes(routes!(published::list))
         .routes(routes!(callbacks::complete))
         .routes(routes!(callbacks::fail))
         .routes(routes!(callbacks::heartbeat))

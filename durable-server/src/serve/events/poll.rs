@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use durable_core::store::{Counts, Execution, StoreErrorKind};
-use durable_core::{Client, Clock, ExecutionId, Kind, SystemClock};
+use durable_core::{Client, Clock, ExecutionId, Kind, PublishedValue, SystemClock};
 use serde::Serialize;
 
 use super::{PACE, REST, Signal, Topic};
@@ -23,6 +23,7 @@ pub(super) struct Poll {
     counts: Option<Counts>,
     execution: Option<u64>,
     rows: HashMap<u64, u64>,
+    published: Option<u64>,
     gone: bool,
 }
 
@@ -94,9 +95,15 @@ impl Poll {
             }
         }
         let state = hash(&state(&execution));
+        let values = records.iter().filter_map(PublishedValue::of);
+        let values: Vec<_> = values
+            .map(|value| (value.name, value.payload.data, value.count))
+            .collect();
+        let values = hash(&values);
+        let published = self.published.replace(values) != Some(values);
         // A message that is received changes the list of messages.
         let received = changed.iter().any(|row| row.kind == Kind::Receive.as_str());
-        let moved = self.execution.replace(state) != Some(state) || received;
+        let moved = self.execution.replace(state) != Some(state) || received || published;
         if first {
             let version = serde_json::json!({ "version": timeline.version });
             return signal("ready", &version).into_iter().collect();

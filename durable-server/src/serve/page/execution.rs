@@ -12,7 +12,7 @@ use super::{Site, encoded, html};
 use crate::serve::api::{Path, execution_id};
 use crate::serve::problem::Problem;
 use crate::serve::state::{App, Backend};
-use crate::view::json::ExecutionDetails;
+use crate::view::json::{ExecutionDetails, Published};
 use crate::view::text;
 
 #[derive(Template)]
@@ -35,6 +35,7 @@ struct Page {
     error: Option<ShownError>,
     facts: Vec<Fact>,
     labels: Vec<LabelLink>,
+    published: Vec<PublishedRow>,
     inbox: Option<Inbox>,
     values: Vec<ShownValue>,
 }
@@ -65,6 +66,10 @@ pub(super) async fn page(
         paste: format!("durable resume {}", quoted(id.as_str())),
         error: whole.error.as_ref().map(ShownError::new),
         facts: facts(&site, &execution, &whole),
+        published: Published::of(&records, true)
+            .iter()
+            .map(PublishedRow::new)
+            .collect(),
         inbox: inbox.filter(|inbox| !inbox.rows.is_empty()),
         labels: label_links(&site, &whole.summary.labels),
         values: values(&whole),
@@ -73,6 +78,30 @@ pub(super) async fn page(
         site: site.clone().at("executions"),
     };
     Ok(html(&page))
+}
+
+/// Value that the execution has published.
+struct PublishedRow {
+    name: String,
+    count: u32,
+    at: String,
+    /// The value, if it is short.
+    short: Option<String>,
+    value: ShownValue,
+}
+
+impl PublishedRow {
+    fn new(published: &Published) -> Self {
+        const LONGEST: usize = 120;
+        let json = published.value.json.as_ref().map(ToString::to_string);
+        Self {
+            name: published.name.clone(),
+            count: published.count,
+            at: published.at.clone(),
+            short: json.filter(|text| text.chars().count() <= LONGEST),
+            value: ShownValue::new("Value", &published.value),
+        }
+    }
 }
 
 /// The option that a report proposes: ``write `was = "fetch"` at its new call site``.

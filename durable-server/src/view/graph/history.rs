@@ -22,7 +22,10 @@ impl Drawing {
     pub fn of_history(execution: &Execution, records: &[Record]) -> Self {
         let known: HashSet<OperationId> = records.iter().map(|record| record.id).collect();
         let mut children = Children::new();
-        for record in records {
+        let operations = records
+            .iter()
+            .filter(|record| record.published_name().is_none());
+        for record in operations {
             let parent = match known.contains(&record.parent) {
                 true => record.parent,
                 false => OperationId::ROOT,

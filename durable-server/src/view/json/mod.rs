@@ -21,7 +21,8 @@ use durable_core::{Labels, Timestamp};
 
 pub use changes::{BackfillResult, ChangeResult, Refusal, StartResult};
 pub use history::{
-    ExecutionDetails, Executions, Failure, ForkedFrom, History, Operation, Parent, Summary, Value,
+    ExecutionDetails, Executions, Failure, ForkedFrom, History, Operation, Parent, Published,
+    Summary, Value,
 };
 pub use lists::{Queue, Queues, Schedule, Schedules};
 pub use messages::{Message, Messages};

@@ -135,6 +135,24 @@ fn refuse(n: u32) -> Result<u32, BoxError> {
     Err(format!("the service refused request {n}").into())
 }
 
+/// Publishes its progress, a secret and a long text, a value every 300 milliseconds.
+#[durable]
+async fn progress(n: u32) -> Result<u32, BoxError> {
+    let key: String = step!("key", secret, token()).await?;
+    publish!("key", key)?;
+    publish!("notes", "long ".repeat(50))?;
+    for i in 0..n {
+        publish!("percent", i * 100 / n)?;
+        step!("tick", key = i, {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            Ok::<_, String>(i)
+        })
+        .await?;
+    }
+    publish!("percent", 100)?;
+    Ok(n)
+}
+
 /// Takes no input.
 #[durable]
 async fn sweep() -> Result<u32, BoxError> {
@@ -198,6 +216,7 @@ async fn main() -> Result<(), BoxError> {
         .register(inbox)
         .register(vault)
         .register(flaky)
+        .register(progress)
         .register(sweep)
         .register(slow);
     let worker = match arguments.next() {

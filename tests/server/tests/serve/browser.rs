@@ -60,6 +60,7 @@ fn populated() -> Server {
     for id in ["inbox-1", "inbox-2"] {
         server.begin("inbox", id, &json!("x"));
     }
+    server.begin("progress", "progress-1", &json!(1000));
     let line = json!({"name": "line", "value": {"text": "hello"}});
     server.post(&execution("inbox-1", "/messages"), &line);
     server.post(
@@ -96,7 +97,7 @@ fn populated() -> Server {
     let fork = json!({"id": "charge-fork", "before": "charge"});
     let forked = server.call("POST", &execution("charge-4711", "/fork"), &fork);
     assert_eq!(forked.status, 201, "{forked:?}");
-    server.operation("flaky-1", |one| one["attempts"] == 1);
+    server.operation("flaky-1", |one| one["attempts"].as_u64() >= Some(1));
     server
 }
 

@@ -35,7 +35,9 @@ use crate::start::{Fork, Start};
 use crate::writer::Writer;
 
 const fn capabilities(durability: Durability) -> Capabilities {
-    let mut capabilities = Capabilities::unlimited(durability).with_messages();
+    let mut capabilities = Capabilities::unlimited(durability)
+        .with_messages()
+        .with_ordered_fences();
     capabilities.max_operations = Some(i64::MAX.cast_unsigned());
     capabilities
 }

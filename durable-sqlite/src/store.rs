@@ -31,7 +31,9 @@ use crate::writer::Writer;
 use crate::writes::{Claim, Fork, Renew, Start};
 
 const CAPABILITIES: Capabilities = {
-    let mut capabilities = Capabilities::unlimited(Durability::Power).with_messages();
+    let mut capabilities = Capabilities::unlimited(Durability::Power)
+        .with_messages()
+        .with_ordered_fences();
     capabilities.max_operations = Some(MAX_SEQ);
     capabilities
 };

@@ -64,6 +64,25 @@ pub(super) async fn an_expired_lease_can_be_taken_over(store: Store) -> Outcome 
     Ok(())
 }
 
+pub(super) async fn ordered_fences_grow(store: Store) -> Outcome {
+    if !store.capabilities().ordered_fences {
+        return Ok(());
+    }
+    let mut lease = start_and_claim(&store, "a").await?;
+    for hour in 1..4 {
+        let next = store.claim(&id("a")?, at(3600 * hour), TTL).await?;
+        let (before, after) = (lease.fence.ordered(), next.fence.ordered());
+        let (Some((text, number)), Some((next_text, next_number))) = (before, after) else {
+            return Err(Defect::new("a token has the form `text.number`"));
+        };
+        expect_eq!(text, next_text, "text of the token");
+        expect_eq!(text.len() <= 40, true, "length of the text");
+        expect_eq!(number < next_number, true, "the number grows");
+        lease = next;
+    }
+    Ok(())
+}
+
 pub(super) async fn a_released_lease_does_not_count_as_interrupted(store: Store) -> Outcome {
     let first = start_and_claim(&store, "a").await?;
     store.checkpoint(&first.fence, ending(1, suspend())).await?;

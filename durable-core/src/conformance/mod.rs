@@ -122,6 +122,7 @@ static CASES: &[(&str, Case)] = cases![
     leases::only_one_holder_at_a_time,
     leases::a_claimed_execution_is_running,
     leases::an_expired_lease_can_be_taken_over,
+    leases::ordered_fences_grow,
     leases::a_released_lease_does_not_count_as_interrupted,
     leases::an_ended_execution_cannot_be_claimed,
     leases::a_blocked_execution_can_be_claimed,

@@ -60,6 +60,11 @@ pub struct Capabilities {
     pub messages: bool,
     /// Whether an execution can be started for a tenant ([`NewExecution::tenant`](super::NewExecution::tenant)).
     pub tenants: bool,
+    /// Whether the tokens of [fences](super::Fence) have the form `text.number`. The text is the same for all leases of an
+    /// execution, and has at most 40 ASCII characters. The number grows with each lease.
+    ///
+    /// Steps in a transaction (`tx`) then keep a process out that has lost its lease without noticing.
+    pub ordered_fences: bool,
     /// Whether the operations in a finished scope are loaded even though the scope has a recorded value.
     /// If not, a scope whose replay needs them records a summary or no value.
     pub keeps_children: bool,
@@ -82,6 +87,7 @@ impl Capabilities {
             text_only: false,
             messages: false,
             tenants: false,
+            ordered_fences: false,
             keeps_children: true,
         }
     }
@@ -90,6 +96,13 @@ impl Capabilities {
     #[must_use]
     pub const fn with_messages(mut self) -> Self {
         self.messages = true;
+        self
+    }
+
+    /// States that fences are [ordered](Self::ordered_fences).
+    #[must_use]
+    pub const fn with_ordered_fences(mut self) -> Self {
+        self.ordered_fences = true;
         self
     }
 

@@ -20,6 +20,12 @@ pub struct Fence {
 }
 
 impl Fence {
+    /// Splits the token of an [ordered](super::Capabilities::ordered_fences) fence into text and number.
+    pub(crate) fn ordered(&self) -> Option<(&str, i64)> {
+        let (text, number) = self.token.rsplit_once('.')?;
+        Some((text, number.parse().ok()?))
+    }
+
     /// Returns the error of a store that expects another token.
     ///
     /// ```

@@ -24,7 +24,9 @@ pub(super) struct Entry {
     changed_records: BTreeMap<u64, u64>,
     /// Number of the last external change of each record.
     last_change: HashMap<u64, u64>,
-    /// Number of the newest lease, which is the token of its fence.
+    /// Random text in the tokens of its fences, so that no old fence is valid if the id is reused after a deletion.
+    nonce: u64,
+    /// Number of the newest lease.
     leases: u64,
     lease: Option<HeldLease>,
     /// Id of the last batch under the newest fence. A repetition is accepted after the lease was released.
@@ -62,8 +64,8 @@ impl Entry {
             records: BTreeMap::new(),
             changed_records: BTreeMap::new(),
             last_change: HashMap::new(),
-            // Random, so that no old fence is valid if the id is reused after a deletion.
-            leases: fastrand::u64(..1 << 40),
+            nonce: fastrand::u64(..),
+            leases: 0,
             lease: None,
             last_batch: None,
             last_build: None,
@@ -77,7 +79,7 @@ impl Entry {
     }
 
     fn token(&self) -> Arc<str> {
-        self.leases.to_string().into()
+        format!("{:x}.{}", self.nonce, self.leases).into()
     }
 
     /// Returns the fence of the newest lease.

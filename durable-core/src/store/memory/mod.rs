@@ -51,7 +51,9 @@ impl MemoryStore {
     /// Creates an empty store.
     pub fn new() -> Self {
         Self::build(
-            Capabilities::unlimited(Durability::Memory).with_messages(),
+            Capabilities::unlimited(Durability::Memory)
+                .with_messages()
+                .with_ordered_fences(),
             Arc::new(SystemClock),
         )
     }
@@ -64,7 +66,9 @@ impl MemoryStore {
     /// Creates an empty store that takes the time of changes from `clock`.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self::build(
-            Capabilities::unlimited(Durability::Memory).with_messages(),
+            Capabilities::unlimited(Durability::Memory)
+                .with_messages()
+                .with_ordered_fences(),
             clock,
         )
     }

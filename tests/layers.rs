@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["model"],
     &["store"],
-    &["engine", "conformance"],
+    &["engine", "conformance", "transaction"],
     &["runtime"],
     &["run", "lock"],
     &["client", "private"],

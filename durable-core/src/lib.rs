@@ -51,6 +51,7 @@ mod signal;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod transaction;
 pub mod worker;
 
 #[doc(hidden)]

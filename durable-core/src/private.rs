@@ -12,13 +12,14 @@ pub use crate::runtime::failure::{
 };
 pub use crate::runtime::handler::{AnyState, Awaited, Durable, Handler, IntoHandler, WithState};
 pub use crate::runtime::operation::{
-    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Branches, Callback, CallbackLimits, Check,
-    Enter, Every, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, Receiving, RecordOp,
-    ResultCodec, RetryPolicy, Runner, ScopeOp, Sending, StepInfo, StepOp, Submitting, Textual, arm,
-    attempted, batch_options, batch_size, batches, branch, call, callback, checked, continue_as,
-    custom_codec, finished, invoke_named, invoking, items, key, keys, limits, may_undo, moved,
-    never, options, pace, poll, race, receive, receiving, record, result_codec, scope, send,
-    sending, start_branches, step, submitting, text, time, undo_body, wait, wait_until,
+    Arm, Attempt, BatchOptions, BatchSize, BatchesOp, Begun, Branches, Callback, CallbackLimits,
+    Check, Enter, Every, Invoking, Key, Moment, Next, Options, Pace, PollOp, Race, Receiving,
+    RecordOp, ResultCodec, RetryPolicy, Runner, ScopeOp, Sending, StepInfo, StepOp, Submitting,
+    Textual, TransactionOp, TransactionRunner, TransactionWork, arm, attempted, batch_options,
+    batch_size, batches, branch, call, callback, checked, continue_as, custom_codec, finished,
+    handle, invoke_named, invoking, items, key, keys, limits, may_undo, moved, never, options,
+    pace, poll, race, receive, receiving, record, result_codec, returned, scope, send, sending,
+    start_branches, step, submitting, text, time, transaction, undo_body, wait, wait_until,
 };
 pub use crate::runtime::registered::Operation;
 pub use crate::runtime::undo::Undo;

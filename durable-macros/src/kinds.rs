@@ -45,6 +45,7 @@ const TIMEOUT: OptionSpec = OptionSpec::new("timeout", Shape::Expr);
 const AT_MOST_ONCE: OptionSpec = OptionSpec::new("at_most_once", Shape::Flag);
 const MOVE: OptionSpec = OptionSpec::new("move", Shape::Flag);
 const UNTIL: OptionSpec = OptionSpec::new("until", Shape::Expr);
+const TX: OptionSpec = OptionSpec::new("tx", Shape::Expr);
 const UNDO: OptionSpec = OptionSpec::new("undo", Shape::Expr);
 const EVERY: OptionSpec = OptionSpec::new("every", Shape::Expr);
 const STATE: OptionSpec = OptionSpec::new("state", Shape::Expr);
@@ -136,6 +137,7 @@ impl Kind {
                 RETRY,
                 TIMEOUT,
                 AT_MOST_ONCE,
+                TX,
                 UNDO,
                 MOVE,
             ],

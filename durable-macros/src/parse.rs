@@ -1,5 +1,7 @@
 //! Parses the arguments of a call site's macro.
 
+mod option_checks;
+
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
@@ -57,6 +59,7 @@ impl Call {
         self.check_labels()?;
         self.check_retry();
         self.read_binder(input)?;
+        self.check_tx()?;
         match self.kind {
             Kind::Execution | Kind::Callback | Kind::Receive => {
                 return self.expect_end(input, "nothing else");
@@ -86,38 +89,6 @@ impl Call {
         self.check_body(&fork)
     }
 
-    /// Checks that `item_label` is a closure over the item and that `label`, which is for the whole `map!`, is not.
-    fn check_labels(&self) -> syn::Result<()> {
-        if self.kind != Kind::Map {
-            return Ok(());
-        }
-        if let Some(Expr::Closure(label)) = self.options.expr("label") {
-            let message = "`label` is the label of the whole `map!`: write `item_label = |item| …` to label its items";
-            return Err(syn::Error::new_spanned(label, message));
-        }
-        match self.options.expr("item_label") {
-            Some(label) if self.item_label().is_none() => {
-                let message =
-                    "`item_label` takes a closure with one parameter: `item_label = |item| …`";
-                Err(syn::Error::new_spanned(label, message))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks that a callback with `retry` has a `submit`, which is what is retried.
-    fn check_retry(&mut self) {
-        let is_callback = self.kind == Kind::Callback;
-        if let Some(retry) = self.options.get("retry")
-            && is_callback
-            && !self.options.flag("submit")
-        {
-            let message = "`retry` applies to `submit`, which is missing: add `submit = |id| …`, or remove `retry`";
-            let error = Rule::Option.error(&retry.name, message);
-            self.errors.push(error);
-        }
-    }
-
     fn needs_body(&self, tokens: impl ToTokens) -> syn::Error {
         let message = format!("`{}!` needs {}", self.kind.name(), self.kind.body());
         syn::Error::new_spanned(tokens, message)
@@ -131,6 +102,10 @@ impl Call {
         if binds && input.peek(Token![|]) {
             input.parse::<Token![|]>()?;
             self.binder = Some(Pat::parse_single(input)?);
+            if input.peek(Token![,]) && self.options.flag("tx") {
+                let message = "the body of a `step!` with `tx` has one parameter, the transaction: write `|tx| …`";
+                return Err(input.error(message));
+            }
             input.parse::<Token![|]>()?;
         } else if self.kind.has_items() {
             return Err(self.needs_body(input.parse::<Expr>()?));

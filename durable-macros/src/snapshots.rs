@@ -50,6 +50,19 @@ fn a_handler_with_state_and_input() {
 }
 
 #[test]
+fn a_step_in_a_transaction() {
+    assert_snapshot(
+        "transaction",
+        &quote! {
+            async fn charge(app: &App, cents: i64) -> Result<i64, BoxError> {
+                let paid = step!("charge", tx = &app.pool, retry = policy, |tx| pay(tx, cents).await).await?;
+                Ok(paid)
+            }
+        },
+    );
+}
+
+#[test]
 fn every_form() {
     assert_snapshot(
         "forms",

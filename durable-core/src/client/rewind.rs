@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::record::{Kind, Record, Status};
+use crate::model::record::{Kind, RERUN, Record, Status, TRANSACTION};
 use crate::store::Rewind;
-use crate::{ExecutionId, OperationId, Timestamp};
+use crate::{ExecutionId, Occurrence, OperationId, Timestamp};
 
 /// Point from which an execution runs again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,9 @@ pub(super) fn plan(records: &[Record], from: &RetryFrom, now: Timestamp) -> Resu
     let kept = records.iter().filter(stays);
     let again: Vec<_> = kept.filter(|record| again.contains(&record.id)).collect();
     let gone = records.iter().filter(|record| !stays(record));
+    let mark = remove_from
+        .filter(|_| records.iter().any(is_transactional))
+        .map(|seq| rerun_mark(seq, now));
     Ok(Plan {
         retry_children: again.iter().copied().filter_map(invoked).collect(),
         delete_children: gone.filter_map(invoked).collect(),
@@ -74,9 +77,38 @@ pub(super) fn plan(records: &[Record], from: &RetryFrom, now: Timestamp) -> Resu
             records: again
                 .into_iter()
                 .map(|record| reset_record(record, now))
+                .chain(mark)
                 .collect(),
         },
     })
+}
+
+fn is_transactional(record: &Record) -> bool {
+    let handle = record.handle.as_deref().unwrap_or_default();
+    record.kind == Kind::Step && handle.starts_with(TRANSACTION)
+}
+
+/// Creates the internal record at `seq` because of which rows of earlier runs do not answer the steps after it.
+fn rerun_mark(seq: u64, now: Timestamp) -> Record {
+    let occurrence = Occurrence::Keyed(rerun_tag());
+    let id = OperationId::of(OperationId::ROOT, RERUN, &occurrence);
+    let mut mark = Record::started(
+        seq,
+        id,
+        OperationId::ROOT,
+        Kind::Record,
+        RERUN,
+        occurrence,
+        now,
+    );
+    mark.label = Some("retry by an operator".to_owned());
+    (mark.status, mark.ended_at) = (Status::Succeeded, Some(now));
+    mark
+}
+
+/// Random, so that no two retries of an execution have the same tag.
+fn rerun_tag() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }
 
 fn invoked(record: &Record) -> Option<ExecutionId> {
@@ -98,6 +130,9 @@ pub(super) fn reset_record(record: &Record, now: Timestamp) -> Record {
     }
     (reset.payload, reset.error, reset.ended_at) = (None, None, None);
     (reset.attempt, reset.interruptions) = (0, 0);
+    if is_transactional(record) {
+        reset.handle = Some(format!("{TRANSACTION}/{}", rerun_tag()));
+    }
     if record.kind.is_scope() || record.kind == Kind::Invoke {
         reset.status = Status::Started;
     } else if matches!(record.kind, Kind::Callback | Kind::Receive) {

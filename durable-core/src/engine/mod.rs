@@ -19,6 +19,7 @@ mod register;
 mod scope;
 mod slicing;
 mod start;
+mod transaction;
 mod unreadable;
 mod write;
 
@@ -113,6 +114,8 @@ pub(crate) struct Engine {
     queue: write::Queue,
     inbox: inbox::Inbox,
     published: published::Published,
+    /// Points from which an operator has let the execution run again.
+    reruns: Vec<(u64, String)>,
     stop: Option<StopReason>,
     limits: Capabilities,
     /// Whether the previous holder of the lease ended uncleanly and nothing was recorded since.
@@ -152,6 +155,7 @@ impl Engine {
         root.unregistered = records.iter().filter(is_top_level).count();
         let quota = quota::Quota::of(&records, limits.service_driven);
         Self {
+            reruns: transaction::reruns(&records),
             operations: records.into_iter().map(OperationState::loaded).collect(),
             expected: 0,
             index: None,

@@ -18,22 +18,13 @@ impl Engine {
         value_type: &'static str,
         now: Timestamp,
     ) {
-        let (limit, whose) = self.room();
-        let size = self.limits.stored(&payload);
-        let state = &mut self.operations[op.index()];
-        if size > limit && state.record.kind.is_scope() {
-            return self.succeed_by_children(op, value_type, now);
-        }
-        if size > limit {
-            let attempts = state.record.attempt;
-            let error = OperationError::new(
-                self.path(op),
-                ErrorKind::TooLarge,
-                format!(
-                    "its value of {size} bytes is over {whose} of {limit}: return an id \
-                     or a summary instead, or use a smaller encoding (`codec = …`)"
-                ),
-            );
+        if let Some(message) = self.too_large(&payload) {
+            let record = &self.operations[op.index()].record;
+            if record.kind.is_scope() {
+                return self.succeed_by_children(op, value_type, now);
+            }
+            let attempts = record.attempt;
+            let error = OperationError::new(self.path(op), ErrorKind::TooLarge, message);
             return self.fail(op, error.with_attempts(attempts), now);
         }
         self.settle(
@@ -43,6 +34,18 @@ impl Engine {
             value_type,
             now,
         );
+    }
+
+    /// Returns the message for a value that is over the limit.
+    pub(crate) fn too_large(&self, payload: &Payload) -> Option<String> {
+        let (limit, whose) = self.room();
+        let size = self.limits.stored(payload);
+        (size > limit).then(|| {
+            format!(
+                "its value of {size} bytes is over {whose} of {limit}: return an id \
+                 or a summary instead, or use a smaller encoding (`codec = …`)"
+            )
+        })
     }
 
     /// Ends the scope `op` with a value that is rebuilt from its children on replay.

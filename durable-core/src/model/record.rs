@@ -11,6 +11,14 @@ use crate::{Fingerprint, Occurrence, OperationId, Timestamp};
 /// Name of internal operations that hold published values. No call site can have it.
 pub(crate) const PUBLISHED: &str = "#published";
 
+/// [`Record::handle`] of a step whose body runs in a transaction of the application's database. After an operator has let the
+/// step run again, a `/` and a tag follow.
+pub(crate) const TRANSACTION: &str = "transaction";
+
+/// Name of internal operations that mark the point from which an operator has let an execution run again. The key is
+/// the tag for the steps after it.
+pub(crate) const RERUN: &str = "#retry";
+
 /// Kind of an operation. A call site only matches records of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -234,7 +242,7 @@ pub struct Record {
     /// Error of a [`Status::Failed`] operation. While [`Status::Pending`], the error of the previous attempt.
     pub error: Option<OperationError>,
     /// Id known to external parties: of a callback or of an invoked execution. For a `call!`, the name of the
-    /// function.
+    /// function. For a `step!` with `tx`, what identifies its row.
     pub handle: Option<String>,
     /// When a callback times out regardless of heartbeats.
     pub deadline: Option<Timestamp>,

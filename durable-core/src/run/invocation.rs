@@ -24,6 +24,7 @@ use crate::store::{
     CheckpointStore, Execution, ExecutionStatus, Lease, Store, StoreError, StoreErrorKind,
     refuse_sealed,
 };
+use crate::transaction::Lineage;
 use crate::{Clock, SystemClock, Timestamp};
 
 /// Runs the handler of an execution once from the top, for backends that start invocations themselves. Within a
@@ -104,7 +105,9 @@ impl Invocation {
         let lease = self.lease;
         let records = load(&*self.store, &lease).await?;
         refuse_sealed(&lease.execution, &records)?;
-        let mut engine = Engine::new(records, lease.was_interrupted, self.store.capabilities());
+        let capabilities = self.store.capabilities();
+        let lineage = Lineage::of(&lease, &capabilities);
+        let mut engine = Engine::new(records, lease.was_interrupted, capabilities);
         engine.resume(lease.execution.changes, lease.execution.cancel);
         if let Some(budget) = self.budget {
             engine.set_budget(budget);
@@ -116,7 +119,7 @@ impl Invocation {
             labels: lease.execution.labels.clone(),
         };
         let informer = self.children.as_ref().map(|own| Arc::clone(&own.store));
-        let shared = Shared::new(engine, self.clock, info, self.children);
+        let shared = Shared::new(engine, self.clock, info, lineage, self.children);
         if lease.execution.cancel {
             shared.cancelled.raise();
         }

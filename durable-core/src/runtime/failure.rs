@@ -162,8 +162,8 @@ impl Failure {
         self.kind == ErrorKind::Interrupted && !at_most_once
     }
 
-    /// Converts the failure to the error that is recorded for `operation`.
-    pub(crate) fn into_record(self, operation: String, attempts: u32) -> OperationError {
+    /// Returns the error that is recorded for `operation`.
+    pub(crate) fn to_record(&self, operation: String, attempts: u32) -> OperationError {
         let type_name = match self.error.downcast_ref::<Fatal>() {
             Some(fatal) => fatal.type_name,
             None => self.type_name,

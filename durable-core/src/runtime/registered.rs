@@ -193,7 +193,7 @@ impl<'a> Operation<'a> {
     /// Converts a failure to the error that is recorded.
     pub(crate) fn describe(&self, failure: Failure, attempts: u32) -> OperationError {
         let state = self.lock();
-        let error = failure.into_record(state.engine.path(self.op), attempts);
+        let error = failure.to_record(state.engine.path(self.op), attempts);
         error.shortened(state.engine.limits().max_error)
     }
 

@@ -15,6 +15,7 @@ use crate::model::site::Site;
 use crate::runtime::body_waker::BodyWaker;
 use crate::runtime::children::{Awaited, Children};
 use crate::runtime::observer::{ObservedInvocation, Observer};
+use crate::transaction::Lineage;
 use crate::{Clock, ExecutionId, Labels, Timestamp};
 
 /// Facts about an execution that are the same on every replay.
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) info: ExecutionInfo,
+    /// Identity of the rows of steps in a transaction.
+    pub(crate) lineage: Lineage,
     /// Notifies bodies when the execution is to be cancelled.
     pub(crate) cancelled: Arc<CancelSignal>,
     pub(crate) metrics: InvocationMetrics,
@@ -117,6 +120,7 @@ impl Shared {
         engine: Engine,
         clock: Arc<dyn Clock>,
         info: ExecutionInfo,
+        lineage: Lineage,
         children: Option<Children>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -135,6 +139,7 @@ impl Shared {
             }),
             clock,
             info,
+            lineage,
         })
     }
 

@@ -53,6 +53,9 @@ impl Printer<'_> {
         };
         let tokens = self.fill(tokens);
         let bind = match (call.kind, &call.binder) {
+            (Kind::Step, Some(binder)) if call.options.flag("tx") => {
+                Some(quote_spanned!(hidden()=> let #binder = __p::handle(&mut __open);))
+            }
             (Kind::Step, Some(binder)) => Some(quote_spanned!(hidden()=> let #binder = &__step;)),
             (Kind::Submit, Some(binder)) => {
                 Some(quote_spanned!(hidden()=> let #binder = __id.as_str();))

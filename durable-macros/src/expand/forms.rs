@@ -13,48 +13,6 @@ const LIMIT_OPTIONS: &[&str] = &["timeout", "heartbeat"];
 const SIZE_OPTIONS: &[&str] = &["target", "max"];
 
 impl Printer<'_> {
-    pub(super) fn step(&self, index: usize, call: &Call) -> TokenStream {
-        let (operation, codec, body) = (
-            self.register(index, call),
-            self.codec(call),
-            self.body(call),
-        );
-        let moves = call.options.get("move").map(|given| &given.name);
-        let span = call.body.as_ref().map_or_else(hidden, located);
-        let run = match self.options(call) {
-            Some(options) => quote_spanned!(span=> __op.run_with(#options, #body)),
-            None => quote_spanned!(span=> __op.run(#body)),
-        };
-        let op = quote_spanned!(span=> __p::step(__operation, #codec));
-        let outcome = quote_spanned!(span=> __p::attempted(__out));
-        let undo = call.parts.first().map(|part| self.undo(*part));
-        let undoable = undo
-            .is_some()
-            .then(|| quote_spanned!(hidden()=> .undoable()));
-        let content = quote_spanned! {hidden()=>
-                let __operation = #operation;
-                let mut __op = #op #undoable;
-                async #moves {
-                    while let __p::Some(__step) = __op.next().await {
-                        let __out = #run.await;
-                        __op.record(#outcome).await;
-                    }
-                    #undo
-                    __op.done()
-                }
-        };
-        site_block(call, content)
-    }
-
-    /// Registers the undo body of a finished step.
-    fn undo(&self, part: usize) -> TokenStream {
-        let call = &self.sites[part].call;
-        let (site, body) = (self.site_reference(part, call), self.body(call));
-        let (binder, span) = (&call.binder, located(&call.body));
-        let undo = quote_spanned!(span=> move |#binder| #body);
-        quote_spanned!(span=> __op.taken_back_by(__undo, #site, #undo);)
-    }
-
     pub(super) fn poll(&self, index: usize, call: &Call) -> TokenStream {
         let (operation, codec, body) = (
             self.register(index, call),

@@ -7,6 +7,7 @@ mod fill;
 mod forms;
 mod handlers;
 mod sites;
+mod step;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

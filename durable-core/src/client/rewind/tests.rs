@@ -114,6 +114,51 @@ fn everything_after_a_named_operation_is_removed() {
 }
 
 #[test]
+fn steps_in_a_transaction_that_run_again_get_another_tag() {
+    let (mut history, root) = (HistoryBuilder::default(), OperationId::ROOT);
+    history.add(root, Kind::Step, "a", true);
+    let reserve = history.add(root, Kind::Step, "reserve", true);
+    history.add(root, Kind::Step, "pay", false);
+    history.add(reserve, Kind::Undo, "undo", true);
+    for index in [1, 2] {
+        history.0[index].handle = Some(TRANSACTION.to_owned());
+    }
+    let mut tags = HashSet::new();
+    for _ in 0..2 {
+        let plan = plan(&history.0, &RetryFrom::Failure, NOW).unwrap();
+        for record in &plan.rewind.records[..2] {
+            let tag = record.handle.as_deref().unwrap();
+            assert!(tag.starts_with("transaction/"), "{tag}");
+            tags.insert(tag.to_owned());
+        }
+    }
+    assert_eq!(tags.len(), 4);
+}
+
+#[test]
+fn a_mark_takes_the_place_of_removed_records() {
+    let (mut history, root) = (HistoryBuilder::default(), OperationId::ROOT);
+    history.add(root, Kind::Step, "a", true);
+    history.add(root, Kind::Step, "b", false);
+    history.0[0].handle = Some(TRANSACTION.to_owned());
+    let mut ids = HashSet::new();
+    for (from, seq) in [
+        (RetryFrom::Operation("b".to_owned()), 2),
+        (RetryFrom::Beginning, 1),
+        (RetryFrom::Beginning, 1),
+    ] {
+        let plan = plan(&history.0, &from, NOW).unwrap();
+        let [mark] = &plan.rewind.records[..] else {
+            panic!("{:?}", plan.rewind.records);
+        };
+        assert_eq!((mark.seq, plan.rewind.remove_from), (seq, Some(seq)));
+        assert!(mark.is_internal());
+        ids.insert(mark.id);
+    }
+    assert_eq!(ids.len(), 3);
+}
+
+#[test]
 fn children_are_retried_or_deleted_with_their_parent() {
     let (mut history, root) = (HistoryBuilder::default(), OperationId::ROOT);
     history.add(root, Kind::Step, "a", true);

@@ -1,5 +1,7 @@
 //! Attempts: runs a body once and records its result.
 
+use std::time::Duration;
+
 use super::body::{self, StepInfo};
 use super::bound_codec::BoundCodec;
 use super::{Options, returned};
@@ -149,15 +151,29 @@ pub(super) fn settle<T, C>(
 
 /// Records a failed attempt: the time of the next one, or the failure of the operation.
 pub(super) fn settle_failure(operation: &Operation<'_>, failure: Failure, retry: &Retry) {
+    let delay = next_delay(operation, &failure, retry);
+    settle_after(operation, failure, delay);
+}
+
+/// Returns the time until the next attempt. `None` if the failure is final.
+pub(super) fn next_delay(
+    operation: &Operation<'_>,
+    failure: &Failure,
+    retry: &Retry,
+) -> Option<Duration> {
+    let attempt = operation.lock().engine.attempt(operation.op);
+    match failure.is_retryable(retry) {
+        true => retry.delay(attempt, fastrand::f64()),
+        false => None,
+    }
+}
+
+/// Records a failed attempt, which is repeated after `delay`. Without a delay, the operation has failed.
+pub(super) fn settle_after(operation: &Operation<'_>, failure: Failure, delay: Option<Duration>) {
     let (op, now) = (operation.op, operation.now());
     let mut state = operation.lock();
     let attempt = state.engine.attempt(op);
-    let delay = if failure.is_retryable(retry) {
-        retry.delay(attempt, fastrand::f64())
-    } else {
-        None
-    };
-    let error = failure.into_record(state.engine.path(op), attempt);
+    let error = failure.to_record(state.engine.path(op), attempt);
     let outcome = match delay {
         Some(delay) => {
             state.engine.retry(op, error, delay, now);

@@ -27,6 +27,7 @@ mod record;
 mod scope;
 mod send;
 mod step;
+mod transaction;
 mod undo;
 mod wait;
 
@@ -57,6 +58,9 @@ pub use record::{RecordOp, record};
 pub use scope::{Enter, ScopeOp, scope};
 pub use send::{Sending, send, sending};
 pub use step::{StepOp, step};
+pub use transaction::{
+    Begun, TransactionOp, TransactionRunner, TransactionWork, handle, transaction,
+};
 pub use undo::undo_body;
 pub use wait::{wait, wait_until};
 
@@ -87,7 +91,7 @@ where
 }
 
 /// Converts the `Result` of a body into a value or a failure.
-pub(crate) fn returned<R>(result: R) -> Result<R::Value, Failure>
+pub fn returned<R>(result: R) -> Result<R::Value, Failure>
 where
     R: BodyResult,
     R::Error: IntoFailure,

@@ -14,9 +14,9 @@ use crate::runtime::undo::Undo;
 
 /// Running step.
 pub struct StepOp<'a, T, C> {
-    operation: Operation<'a>,
-    codec: BoundCodec<T, C>,
-    info: Option<StepInfo>,
+    pub(super) operation: Operation<'a>,
+    pub(super) codec: BoundCodec<T, C>,
+    pub(super) info: Option<StepInfo>,
     result: Option<Result<T, StepError>>,
     /// Whether the recorded value is kept for an undo body.
     undoable: bool,

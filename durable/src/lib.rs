@@ -97,6 +97,7 @@
 //! | `signal` (default) | workers that drain on SIGTERM and Ctrl-C |
 //! | `postgres` | `durable::postgres`, the store for many machines |
 //! | `lambda` | `durable::lambda`, for AWS Lambda durable functions |
+//! | `rusqlite`, `sqlx-mysql`, `sqlx-postgres`, `sqlx-sqlite`, `tokio-postgres` | [steps in a transaction](guide::transactions) of this driver |
 //! | `testing` | `durable::testing`, the testing kit |
 //! | `schedule` | schedules for workers |
 //! | `aes-gcm` | `AesGcm`, encryption for a [`SealedStore`](store::SealedStore) |
@@ -108,7 +109,8 @@
 //! # Guides
 //!
 //! [`guide`] has the guides: [determinism](guide::determinism), [values](guide::values), [testing](guide::testing),
-//! [upgrades](guide::upgrades), [guarantees](guide::guarantees), [workers](guide::workers),
+//! [upgrades](guide::upgrades), [guarantees](guide::guarantees), [steps in a transaction](guide::transactions),
+//! [workers](guide::workers),
 //! [metrics and traces](guide::observability), [PostgreSQL](guide::postgres),
 //! [AWS Lambda](guide::lambda), [local Lambda](guide::local_lambda), [migration](guide::migration).
 
@@ -126,6 +128,7 @@ pub use durable_macros::durable;
 pub use durable_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use durable_sqlite as sqlite;
+pub use durable_transaction as transaction;
 
 pub use open::open;
 

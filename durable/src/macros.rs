@@ -33,6 +33,7 @@ macro_rules! __outside_durable_function {
 /// | `retry = Retry` | retry policy; default: [`Retry::exponential`](crate::Retry::exponential) with six attempts |
 /// | `timeout = Duration` | time limit of one attempt |
 /// | `at_most_once` | an attempt that was interrupted is not repeated; it fails |
+/// | `tx = &database` | the body, `\|tx\| body`, runs in a transaction of this database, which also records its outcome: it takes effect exactly once. See [`transaction`](crate::transaction) |
 /// | `undo = \|value\| body` | undoes the finished step if the execution fails or is cancelled; the body returns `Result<(), _>`, borrows only the state and owns everything else |
 /// | `move` | the body captures by value |
 /// | `was = "old name or path"` | former name, under which older executions recorded it |

@@ -26,6 +26,7 @@ SUITES = {
     "engine": ["-p", "durable-core", "--features", "testing,conformance", "--lib"],
     "kit": ["-p", "durable-tests", "--test", "kit"],
     "integration": ["-p", "durable-tests", "--test", "it"],
+    "transaction": ["-p", "durable-transaction-tests", "--test", "it", "sqlite"],
 }
 
 # name, file, text to replace, replacement
@@ -130,7 +131,25 @@ MUTANTS = [
     ("published: a rewind keeps the numbers of calls", "client/rewind.rs",
      "        reset.handle = None;\n", ""),
     ("limits: values over the limit are written", "engine/outcome.rs",
-     "        if size > limit {\n            let attempts", "        if false && size > limit {\n            let attempts"),
+     "            return self.fail(op, error.with_attempts(attempts), now);\n", "            let _ = error.with_attempts(attempts);\n"),
+    ("double apply: a step in a transaction does not look for its row", "runtime/operation/transaction.rs",
+     "if self.progress.in_doubt\n            && let", "if false && self.progress.in_doubt\n            && let"),
+    ("double apply: a stale fence commits a transaction", "runtime/operation/transaction.rs",
+     "&& !transaction.raise_fence(self.key, fence).await?",
+     "&& !(transaction.raise_fence(self.key, fence).await? || true)"),
+    ("double apply: the row of another attempt is ignored", "runtime/operation/transaction.rs",
+     "if !transaction.insert(self.key, &recorded).await? {",
+     "if !(transaction.insert(self.key, &recorded).await? || true) {"),
+    ("double apply: a row is removed without raising the fence", "runtime/operation/transaction.rs",
+     "self.key.fence().filter(|_| !self.progress.fenced)", "self.key.fence().filter(|_| false)"),
+    ("wrong result: a step fails although it may have committed", "runtime/operation/transaction.rs",
+     "if delay.is_some() || !self.progress.in_doubt {", "if true || delay.is_some() || !self.progress.in_doubt {"),
+    ("double apply: a value over the limit is committed", "runtime/operation/transaction.rs",
+     "engine.too_large(&payload);", "engine.too_large(&payload).filter(|_| false);"),
+    ("wrong result: a row answers a step that an operator has reset", "client/rewind.rs",
+     "    if is_transactional(record) {", "    if false && is_transactional(record) {"),
+    ("wrong result: a row answers a step that an operator has removed", "client/rewind.rs",
+     ".filter(|_| records.iter().any(is_transactional))", ".filter(|_| false && records.iter().any(is_transactional))"),
 ]
 
 

@@ -1,0 +1,142 @@
+//! PostgreSQL servers.
+
+use std::sync::{Arc, Weak};
+
+use durable::BoxError;
+use durable::transaction::{Clients, TokioPostgres, migrate};
+use durable_postgres_tests::{Server, client};
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+use tokio_postgres::Client;
+
+use crate::bank::{ACCOUNTS, Alive, Database, FACTS, Facts};
+
+mod with_sqlx {
+    use durable::prelude::*;
+    use sqlx::{PgConnection, PgPool};
+
+    async fn move_money(tx: &mut PgConnection, cents: i64) -> Result<i64, BoxError> {
+        for (change, account) in [(-cents, 1), (cents, 2)] {
+            sqlx::query("UPDATE accounts SET cents = cents + $1 WHERE id = $2")
+                .bind(change)
+                .bind(account)
+                .execute(&mut *tx)
+                .await?;
+        }
+        sqlx::query("INSERT INTO ledger VALUES ($1)")
+            .bind(cents)
+            .execute(&mut *tx)
+            .await?;
+        let (balance,) = sqlx::query_as("SELECT cents FROM accounts WHERE id = 1")
+            .fetch_one(tx)
+            .await?;
+        Ok(balance)
+    }
+
+    use crate::handlers::bank;
+
+    bank!(PgPool, move_money);
+    bank!(@tests transfer: a_zombie_with_an_open_transaction_commits_nothing);
+}
+
+mod with_tokio_postgres {
+    use durable::prelude::*;
+    use tokio_postgres::Client;
+
+    use crate::handlers::bank;
+
+    async fn move_money(tx: &Client, cents: i64) -> Result<i64, BoxError> {
+        for (change, account) in [(-cents, 1), (cents, 2)] {
+            let update = "UPDATE accounts SET cents = cents + $1 WHERE id = $2";
+            tx.execute(update, &[&change, &account]).await?;
+        }
+        let insert = "INSERT INTO ledger VALUES ($1)";
+        tx.execute(insert, &[&cents]).await?;
+        let select = "SELECT cents FROM accounts WHERE id = 1";
+        Ok(tx.query_one(select, &[]).await?.try_get(0)?)
+    }
+
+    bank!(super::Pool, move_money);
+    bank!(@tests transfer: a_zombie_with_an_open_transaction_commits_nothing);
+}
+
+/// Opens a connection for each transaction.
+pub(crate) struct Connections {
+    url: String,
+}
+
+impl Clients for Connections {
+    type Client = Arc<Client>;
+
+    async fn client(&self) -> Result<Arc<Client>, BoxError> {
+        Ok(Arc::new(client(&self.url).await?))
+    }
+}
+
+type Pool = TokioPostgres<Connections>;
+
+/// Returns a server that tests share as long as one of them uses it. `None` if PostgreSQL is not installed.
+pub(crate) async fn shared() -> Option<Arc<Server>> {
+    static SERVER: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
+    let mut shared = SERVER.lock().await;
+    if let Some(server) = shared.upgrade() {
+        return Some(server);
+    }
+    let settings = [("fsync", "off"), ("max_connections", "200")];
+    let server = Arc::new(Server::start(&settings).await?);
+    *shared = Arc::downgrade(&server);
+    Some(server)
+}
+
+/// Creates a database with the accounts and returns its URL.
+async fn database() -> Option<(String, Alive)> {
+    let server = shared().await?;
+    let url = server.database().await;
+    let accounts = client(&url).await.unwrap();
+    accounts.batch_execute(&ACCOUNTS.join(";")).await.unwrap();
+    Some((url, Box::new(server)))
+}
+
+impl Database for PgPool {
+    async fn open() -> Option<(Self, Alive)> {
+        let (url, server) = database().await?;
+        let pool = Self::connect(&url).await.unwrap();
+        migrate(&pool).await.unwrap();
+        Some((pool, server))
+    }
+
+    async fn facts(&self) -> Facts {
+        let mut facts = [0; 5];
+        for (fact, query) in facts.iter_mut().zip(FACTS) {
+            (*fact,) = sqlx::query_as(query).fetch_one(self).await.unwrap();
+        }
+        Facts::of(facts)
+    }
+
+    async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(self).await.unwrap();
+    }
+}
+
+impl Database for Pool {
+    async fn open() -> Option<(Self, Alive)> {
+        let (url, server) = database().await?;
+        let pool = Self::from_clients(Connections { url });
+        migrate(&pool).await.unwrap();
+        Some((pool, server))
+    }
+
+    async fn facts(&self) -> Facts {
+        let client = self.clients().client().await.unwrap();
+        let mut facts = [0; 5];
+        for (fact, query) in facts.iter_mut().zip(FACTS) {
+            *fact = client.query_one(query, &[]).await.unwrap().get(0);
+        }
+        Facts::of(facts)
+    }
+
+    async fn execute(&self, sql: &'static str) {
+        let client = self.clients().client().await.unwrap();
+        client.batch_execute(sql).await.unwrap();
+    }
+}

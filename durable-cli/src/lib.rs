@@ -17,8 +17,9 @@ mod store;
 #[cfg(feature = "serve")]
 pub use args::Serve;
 pub use args::{
-    Backfill, Callback, CatchUp, ChangeArgs, Check, Cli, Command, Fork, Gc, Graph, Ls, MatchArgs,
-    Overlap, QueueArgs, QueueCommand, Retry, ScheduleCommand, SelectArgs, SetSchedule, Show, Start,
+    Backfill, Callback, CatchUp, ChangeArgs, Check, Cli, Command, Dialect, Fork, Gc, Graph, Ls,
+    MatchArgs, Overlap, QueueArgs, QueueCommand, Retry, ScheduleCommand, SelectArgs, SetSchedule,
+    Show, Start,
 };
 #[cfg(feature = "lambda")]
 pub use args::{Lambda, Sandbox};

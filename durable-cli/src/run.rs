@@ -1,11 +1,12 @@
 //! Executes a parsed command line.
 
 use clap::CommandFactory;
+use durable::transaction::schema;
 use durable_core::Bulk;
 use durable_core::PublishedValue;
 use durable_core::store::{Execution, Filter, Order, Store, StoreErrorKind};
 
-use crate::args::{Cli, Command, Ls, Show};
+use crate::args::{Cli, Command, Dialect, Ls, Show};
 use crate::commands::{bulk, callback, follow, fork, queue, schedule, send, start};
 use crate::error::failed;
 use crate::json::{Executions, History, print_json};
@@ -74,7 +75,16 @@ pub async fn run(cli: Cli, style: Style) -> Result<String, CliError> {
         )),
         #[cfg(feature = "lambda")]
         Command::Sandbox(args) => crate::commands::sandbox::run(&args),
+        Command::TransactionSchema { dialect } => Ok(transaction_schema(dialect).to_owned()),
         Command::Completion { shell } => Ok(completion(shell)),
+    }
+}
+
+fn transaction_schema(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => schema::POSTGRES,
+        Dialect::MySql => schema::MYSQL,
+        Dialect::Sqlite => schema::SQLITE,
     }
 }
 

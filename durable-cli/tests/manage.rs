@@ -433,6 +433,23 @@ async fn follow_prints_changes_until_the_execution_ends() {
 }
 
 #[tokio::test]
+async fn transaction_schema_prints_sql_that_creates_the_table() {
+    let test = TestStore::new().await;
+    let sql = test.ok(&["transaction-schema", "sqlite"]);
+    let database = rusqlite::Connection::open_in_memory().unwrap();
+    for _ in 0..2 {
+        database.execute_batch(&sql).unwrap();
+    }
+    let count = "SELECT count(*) FROM durable_transactions";
+    let rows: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 0);
+    for (dialect, word) in [("postgres", "bytea"), ("mysql", "longblob")] {
+        let sql = test.ok(&["transaction-schema", dialect]);
+        assert!(sql.contains(word), "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn completion_scripts_contain_the_commands() {
     let test = TestStore::new().await;
     for shell in ["bash", "zsh", "fish"] {

@@ -99,11 +99,28 @@ pub enum Command {
     #[cfg(feature = "lambda")]
     #[command(hide = true)]
     Sandbox(Sandbox),
+    /// Print the SQL that creates the table for steps with `tx`
+    TransactionSchema {
+        /// Database to create it in
+        dialect: Dialect,
+    },
     /// Print the completion script of a shell
     Completion {
         /// Shell to complete for
         shell: clap_complete::Shell,
     },
+}
+
+/// Dialect of SQL.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Dialect {
+    /// PostgreSQL
+    Postgres,
+    /// MySQL or MariaDB
+    #[value(name = "mysql")]
+    MySql,
+    /// SQLite
+    Sqlite,
 }
 
 /// Arguments of `durable ls`.

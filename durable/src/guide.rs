@@ -7,6 +7,7 @@
 //! | [`testing`] | tests in memory on a virtual clock, crashes at every boundary, replays of recorded histories |
 //! | [`upgrades`] | changing code while executions are in progress |
 //! | [`guarantees`] | what holds after a crash, a power failure or a deploy |
+//! | [`transactions`] | steps that commit in a transaction of your own database |
 //! | [`workers`] | many executions: workers, clients, queues, schedules |
 //! | [`observability`] | metrics, and traces with OpenTelemetry |
 //! | [`postgres`] | many machines on one PostgreSQL database |
@@ -26,6 +27,7 @@ pub mod determinism {}
 #[doc = "[determinism]: crate::guide::determinism"]
 #[doc = "[values]: crate::guide::values"]
 #[doc = "[`crash_everywhere`]: crate::guide::testing#crashes-at-every-boundary"]
+#[doc = "[`tx`]: crate::guide::transactions"]
 #[doc = ""]
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}
@@ -53,6 +55,9 @@ pub mod postgres {}
 #[doc = ""]
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("../docs/transactions.md")]
+pub mod transactions {}
 
 #[doc = include_str!("../docs/upgrades.md")]
 pub mod upgrades {}

@@ -9,7 +9,7 @@ use durable_core::store::{Execution, Filter, Order, Store, StoreErrorKind};
 use crate::args::{Cli, Command, Dialect, Ls, Show};
 use crate::commands::{bulk, callback, follow, fork, queue, schedule, send, start};
 use crate::error::failed;
-use crate::json::{Executions, History, print_json};
+use crate::json::{Executions, History, Messages, print_json};
 use crate::render::{self, Style};
 use crate::store::find;
 use crate::{CliError, check, graph, store};
@@ -144,8 +144,16 @@ async fn show(url: &str, args: Show, style: Style) -> Result<String, CliError> {
     let store = store::open(url).await?;
     let execution = find(&*store, url, &args.id).await?;
     let records = store.history(&args.id).await.map_err(failed)?;
-    match args.json {
-        true => print_json(&History::new(&execution, &records, args.full)),
-        false => Ok(render::show(&execution, &records, args.full, style)),
+    let messages = match store.capabilities().messages {
+        true => store.messages(&args.id).await.map_err(failed)?,
+        false => Vec::new(),
+    };
+    let messages = Messages::new(&messages, &records, args.full);
+    if args.json {
+        let history = History::new(&execution, &records, args.full);
+        return print_json(&history.with_messages(messages));
     }
+    let mut text = render::show(&execution, &records, args.full, style);
+    text.push_str(&render::messages(&messages, style));
+    Ok(text)
 }

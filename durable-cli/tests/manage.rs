@@ -616,3 +616,26 @@ async fn published_values_are_shown_and_listed() {
     assert_eq!(json["published"][1]["value"]["json"], "loading");
     assert_eq!(json["operations"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn messages_are_shown_with_their_operation() {
+    let test = TestStore::new().await;
+    test.start("a").await;
+    assert!(!test.ok(&["show", "a"]).contains("MESSAGE"));
+    test.ok(&["send", "a", "line", "\"one\"", "--id", "m-1"]);
+    test.ok(&["send", "a", "line", "2"]);
+    let mut received = step(1, "line");
+    (received.kind, received.handle) = (Kind::Receive, Some("1".to_owned()));
+    let update = ExecutionUpdate::Suspend { wake_at: None };
+    test.end("a", vec![received], update).await;
+    let shown = test.ok(&["show", "a"]);
+    let line = |name: &str| shown.lines().find(|line| line.contains(name)).unwrap();
+    assert!(
+        line("m-1").contains("operation 1") && line("m-1").contains("\"one\""),
+        "{shown}"
+    );
+    assert!(shown.lines().last().unwrap().contains("waits"), "{shown}");
+    let json = test.json(&["show", "a", "--json"]);
+    assert_eq!(json["messages"][0]["received_by"], 1);
+    assert_eq!(json["messages"][1]["value"]["json"], 2);
+}

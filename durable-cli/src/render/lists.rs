@@ -5,6 +5,7 @@ use durable_core::store::{Queue, QueueState, ScheduleEntry};
 
 use super::style::{Style, Tone};
 use super::table::{Align, Cell, Table};
+use durable_server::view::json::{Message, Messages};
 use durable_server::view::text;
 
 /// Formats queues, their limits and the number of their executions as a table.
@@ -84,4 +85,47 @@ pub fn schedules(schedules: &[ScheduleEntry], style: Style) -> String {
         ]);
     }
     table.print(style)
+}
+
+/// Columns of the value of a message.
+const MAX_VALUE: usize = 60;
+
+/// Formats the messages to an execution as a table. Returns nothing if there are none.
+pub fn messages(messages: &Messages, style: Style) -> String {
+    if messages.messages.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new([
+        ("MESSAGE", Align::Right),
+        ("NAME", Align::Left),
+        ("SENT", Align::Left),
+        ("RECEIVED BY", Align::Left),
+        ("VALUE", Align::Left),
+        ("ID", Align::Left),
+    ]);
+    for message in &messages.messages {
+        let received = match message.received_by {
+            Some(seq) => Cell::plain(format!("operation {seq}")),
+            None => Cell::new("waits", Tone::Active),
+        };
+        table.row(vec![
+            Cell::plain(message.number.to_string()),
+            Cell::plain(&message.name),
+            Cell::plain(&message.sent_at),
+            received,
+            value(message),
+            Cell::new(&message.id, Tone::Faint),
+        ]);
+    }
+    format!("\n{}", table.print(style))
+}
+
+fn value(message: &Message) -> Cell {
+    match (&message.value.json, message.value.hidden) {
+        (Some(json), _) => {
+            let value = text::one_line(&json.to_string());
+            Cell::plain(text::truncated(&value, Some(MAX_VALUE)))
+        }
+        (None, why) => Cell::new(format!("({})", why.unwrap_or("none")), Tone::Faint),
+    }
 }

@@ -12,7 +12,7 @@ use durable_server::view::text;
 
 pub(crate) use event_lines::{event_lines, status_line};
 pub(crate) use lists::limits;
-pub use lists::{queues, schedules};
+pub use lists::{messages, queues, schedules};
 pub use show::show;
 pub use style::Style;
 

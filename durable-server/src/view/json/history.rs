@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use durable_core::json::Exact;
 use serde::Serialize;
 
+use super::messages::{Message, Messages};
+
 /// Output of `ls`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "serve", derive(utoipa::ToSchema))]
@@ -31,6 +33,18 @@ pub struct History {
     pub operations: Vec<Operation>,
     /// Published values, by name.
     pub published: Vec<Published>,
+    /// Messages in the order in which they were accepted, received ones included. Left out if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
+}
+
+impl History {
+    /// Adds the messages to the execution.
+    #[must_use]
+    pub fn with_messages(mut self, messages: Messages) -> Self {
+        self.messages = messages.messages;
+        self
+    }
 }
 
 /// The latest value that an execution has published under a name.

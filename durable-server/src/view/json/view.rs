@@ -40,6 +40,7 @@ impl History {
                 .map(|node| view.operation(node))
                 .collect(),
             published: Published::of(records, full),
+            messages: Vec::new(),
         }
     }
 }

@@ -59,7 +59,8 @@ pub use model::json;
 pub use model::{error, record};
 
 pub use client::{
-    Bulk, Changed, Client, Fork, Handle, PublishedValue, RetryFrom, Selection, SendMessage, Start,
+    Bulk, Changed, Client, ClientTransaction, Fork, Handle, PublishedValue, RetryFrom, Selection,
+    SendMessage, Start,
 };
 pub use engine::{Drift, Successor};
 #[cfg(feature = "msgpack")]

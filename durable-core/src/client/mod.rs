@@ -8,6 +8,7 @@ mod rewind;
 mod selection;
 mod send;
 mod start;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -19,15 +20,14 @@ pub use rewind::RetryFrom;
 pub use selection::{Bulk, Changed, Selection};
 pub use send::SendMessage;
 pub use start::{Handle, Start};
+pub use transaction::ClientTransaction;
 
-use crate::model::codec::{self, Codec};
-use crate::model::error::{BoxError, ErrorKind, OperationError};
-use crate::model::payload::Payload;
-use crate::model::record::Completion;
+use crate::model::codec::Codec;
+use crate::model::error::BoxError;
 use crate::run::RunError;
 use crate::runtime::handler::{Durable, IntoHandler};
 use crate::store::IntoStore;
-use crate::store::{CallbackId, Store, StoreError, StoreErrorKind, cancel_chain};
+use crate::store::{CallbackId, Store, StoreError, cancel_chain};
 use crate::{Clock, ExecutionId, InvalidExecutionId, SystemClock};
 
 /// Starts, awaits, inspects and manages executions, from any process that can reach the store. A
@@ -84,7 +84,7 @@ impl Client {
         _handler: F,
         id: impl Into<String>,
         input: <F::Handler as Durable>::Input,
-    ) -> Start<F::Handler> {
+    ) -> Start<'static, F::Handler> {
         Start::new(self, id.into(), &input)
     }
 
@@ -107,19 +107,19 @@ impl Client {
     /// Completes a callback with a value.
     ///
     /// The client does not know the type that the handler expects. A value that cannot be decoded as that type
-    /// still completes the callback, and the handler gets an error of kind [`ErrorKind::Codec`].
+    /// still completes the callback, and the handler gets an error of kind [`ErrorKind::Codec`](crate::ErrorKind::Codec).
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`] for an unknown callback, [`StoreErrorKind::Conflict`] for a completed one,
-    /// [`StoreErrorKind::Unusable`] for a value that cannot be encoded as JSON.
+    /// [`NotFound`](crate::store::StoreErrorKind::NotFound) for an unknown callback,
+    /// [`Conflict`](crate::store::StoreErrorKind::Conflict) for a completed one,
+    /// [`Unusable`](crate::store::StoreErrorKind::Unusable) for a value that cannot be encoded as JSON.
     pub async fn complete<T: Serialize + Sync + ?Sized>(
         &self,
         callback: &str,
         value: &T,
     ) -> Result<(), StoreError> {
-        let encoded = codec::encode_one_way(value).map(Payload::json);
-        self.succeed(callback, encoded).await
+        self.own().complete(callback, value).await
     }
 
     /// Completes a callback with a value of another codec than [`Json`](crate::Json): the `codec = …` of its
@@ -145,23 +145,7 @@ impl Client {
         T: Sync,
         C: Codec<T> + Send,
     {
-        let encoded = codec.encode(value).map(|bytes| Payload {
-            codec: codec.name().into(),
-            data: bytes.into(),
-        });
-        self.succeed(callback, encoded).await
-    }
-
-    async fn succeed(
-        &self,
-        callback: &str,
-        value: Result<Payload, BoxError>,
-    ) -> Result<(), StoreError> {
-        let value = value.map_err(|error| {
-            let message = format!("the value for callback `{callback}` cannot be encoded: {error}");
-            StoreError::new(StoreErrorKind::Unusable, message)
-        })?;
-        self.settle(callback, Completion::Succeed(value)).await
+        self.own().complete_with(callback, codec, value).await
     }
 
     /// Fails a callback with this error.
@@ -170,15 +154,7 @@ impl Client {
     ///
     /// Errors of [`Client::complete`].
     pub async fn fail(&self, callback: &str, error: impl Into<BoxError>) -> Result<(), StoreError> {
-        let error = error.into();
-        let described =
-            OperationError::new("callback", ErrorKind::Failed, "").describe(&*error, "");
-        self.settle(callback, Completion::Fail(described)).await
-    }
-
-    async fn settle(&self, callback: &str, outcome: Completion) -> Result<(), StoreError> {
-        let id: CallbackId = callback.parse()?;
-        self.store.complete(&id, outcome, self.clock.now()).await
+        self.own().fail(callback, error).await
     }
 
     /// Sends a heartbeat for a callback, which restarts its heartbeat timeout.
@@ -196,7 +172,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotFound`] if there is no such execution.
+    /// [`NotFound`](crate::store::StoreErrorKind::NotFound) if there is no such execution.
     pub async fn cancel(&self, execution: &ExecutionId) -> Result<(), StoreError> {
         cancel_chain(&*self.store, execution.clone(), self.clock.now()).await
     }

@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use serde::Serialize;
 
 use super::Client;
+use super::send::deliver;
+use super::transaction::Target;
 use crate::metrics;
 use crate::model::codec;
 use crate::model::payload::Payload;
@@ -13,16 +15,19 @@ use crate::run::{Outcome, RunError, check_same, decode_output, outcome};
 use crate::runtime::handler::Durable;
 use crate::runtime::handler::HandlerInput;
 use crate::store::{
-    Execution, NewExecution, NewMessage, QueueEntry, Started, StoreErrorKind, refuse_sealed,
+    Execution, NewExecution, NewMessage, OwnTransactions, QueueEntry, Started, StoreErrorKind,
+    TransactionStore, refuse_sealed,
 };
 use crate::{
-    BoxFuture, ExecutionId, InvalidExecutionId, InvalidLabel, Labels, Timestamp, TraceParent,
+    BoxFuture, Clock, ExecutionId, InvalidExecutionId, InvalidLabel, Labels, Timestamp, TraceParent,
 };
 
-/// Execution to start, with its options. Created by [`Client::start`] and started by awaiting it.
+/// Execution to start, with its options. Created by [`Client::start`] and started by awaiting it. `'t` is the lifetime of a
+/// transaction of the caller.
 #[must_use = "nothing is started until this is awaited"]
-pub struct Start<H> {
+pub struct Start<'t, H> {
     client: Client,
+    pub(super) target: Target<'t>,
     id: String,
     input: Result<Vec<u8>, String>,
     at: Option<Timestamp>,
@@ -37,13 +42,14 @@ pub struct Start<H> {
     handler: PhantomData<fn() -> H>,
 }
 
-impl<H: Durable> Start<H> {
+impl<H: Durable> Start<'static, H> {
     pub(super) fn new(client: &Client, id: String, input: &H::Input) -> Self {
         let input = input
             .to_json()
             .map_err(|error| format!("the input of `{}` cannot be encoded: {error}", H::NAME));
         Self {
             client: client.clone(),
+            target: Target::Own,
             id,
             input,
             at: None,
@@ -59,7 +65,7 @@ impl<H: Durable> Start<H> {
     }
 }
 
-impl<H: Durable> Start<H> {
+impl<'t, H: Durable> Start<'t, H> {
     /// Sets the earliest time at which it runs.
     pub fn at(mut self, time: impl Into<Timestamp>) -> Self {
         self.at = Some(time.into());
@@ -182,17 +188,21 @@ impl<H: Durable> Start<H> {
             ..NewExecution::new(id.clone(), H::NAME, input, self.client.clock.now())
         };
         let was = H::manifest().was;
+        let store = self.target.store(&self.client)?;
         match message {
-            None => self.client.start_known(new, was).await?,
-            Some(message) => self.client.start_or_send(new, message, was).await?,
+            None => start_known(&*store, new, was).await?,
+            Some(message) => {
+                start_or_send(&*store, new, message, (was, &*self.client.clock)).await?
+            }
         };
+        drop(store);
         Ok(Handle::new(&self.client, id))
     }
 }
 
-impl<H: Durable> IntoFuture for Start<H> {
+impl<'t, H: Durable> IntoFuture for Start<'t, H> {
     type Output = Result<Handle<H>, RunError>;
-    type IntoFuture = BoxFuture<'static, Self::Output>;
+    type IntoFuture = BoxFuture<'t, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.send())
@@ -267,6 +277,39 @@ fn check_started(started: &Started, new: &NewExecution, was: &[&str]) -> Result<
     Ok(())
 }
 
+async fn start_known(
+    store: &dyn TransactionStore,
+    mut new: NewExecution,
+    was: &[&str],
+) -> Result<Started, RunError> {
+    new.trace = new.trace.or_else(TraceParent::current);
+    let started = store.start(new.clone()).await?;
+    check_started(&started, &new, was)?;
+    Ok(started)
+}
+
+async fn start_or_send(
+    store: &dyn TransactionStore,
+    mut new: NewExecution,
+    message: NewMessage,
+    (was, clock): (&[&str], &dyn Clock),
+) -> Result<Started, RunError> {
+    new.trace = new.trace.or_else(TraceParent::current);
+    loop {
+        let started = store.start_with_message(new.clone(), message.clone());
+        let started = started.await?;
+        check_started(&started, &new, was)?;
+        let Started::Existing(execution) = &started else {
+            return Ok(started);
+        };
+        match deliver(store, execution.id.clone(), &message, clock.now()).await {
+            // It was removed in between, so it is started anew.
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+            sent => return Ok(sent.map(|()| started)?),
+        }
+    }
+}
+
 impl Client {
     /// Starts an execution of a handler given by name, unless there is already one with the same id, handler
     /// and input.
@@ -275,14 +318,7 @@ impl Client {
     ///
     /// [`RunError::IdInUse`] if the id belongs to another handler or input, [`RunError::Store`].
     pub async fn start_new(&self, new: NewExecution) -> Result<Started, RunError> {
-        self.start_known(new, &[]).await
-    }
-
-    async fn start_known(&self, mut new: NewExecution, was: &[&str]) -> Result<Started, RunError> {
-        new.trace = new.trace.or_else(TraceParent::current);
-        let started = self.store.start(new.clone()).await?;
-        check_started(&started, &new, was)?;
-        Ok(started)
+        start_known(&OwnTransactions(&self.store), new, &[]).await
     }
 
     /// Starts an execution of a handler given by name with a message waiting for it, or sends the message to the existing
@@ -297,29 +333,13 @@ impl Client {
         new: NewExecution,
         message: NewMessage,
     ) -> Result<Started, RunError> {
-        self.start_or_send(new, message, &[]).await
-    }
-
-    async fn start_or_send(
-        &self,
-        mut new: NewExecution,
-        message: NewMessage,
-        was: &[&str],
-    ) -> Result<Started, RunError> {
-        new.trace = new.trace.or_else(TraceParent::current);
-        loop {
-            let started = self.store.start_with_message(new.clone(), message.clone());
-            let started = started.await?;
-            check_started(&started, &new, was)?;
-            let Started::Existing(execution) = &started else {
-                return Ok(started);
-            };
-            match self.deliver(execution.id.clone(), &message).await {
-                // It was removed in between, so it is started anew.
-                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
-                sent => return Ok(sent.map(|()| started)?),
-            }
-        }
+        start_or_send(
+            &OwnTransactions(&self.store),
+            new,
+            message,
+            (&[], &*self.clock),
+        )
+        .await
     }
 
     /// Waits for the end of an execution, or of the last one of its chain, and returns its encoded output. See

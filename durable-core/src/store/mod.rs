@@ -29,6 +29,7 @@ mod open;
 mod schedule;
 mod sealed;
 mod traits;
+mod transaction;
 mod work;
 
 pub use callback::CallbackId;
@@ -50,13 +51,15 @@ pub use open::{IntoStore, OpenStore};
 pub use schedule::{Firing, ScheduleEntry};
 #[cfg(feature = "aes-gcm")]
 pub use sealed::AesGcm;
-pub(crate) use sealed::refuse_sealed;
 pub use sealed::{IntoCodec, PayloadCodec, SealContext, SealedStore, Subject};
+pub(crate) use sealed::{refuse_sealed, seal_within};
 use traits::unsupported;
 pub use traits::{
     AdminStore, CallbackStore, CheckpointStore, ExecutionStore, MessageStore, QueueStore,
     ScheduleStore, Store, WorkStore,
 };
+pub(crate) use transaction::OwnTransactions;
+pub use transaction::TransactionStore;
 pub use work::{
     Change, ClaimRequest, Claimed, HandlerBuild, Queue, QueueEntry, QueueState, Rate, Rewind,
     WorkerFilter,

@@ -1,5 +1,6 @@
 //! Traits that a backend implements, grouped by their callers.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -361,7 +362,7 @@ pub trait ScheduleStore: ExecutionStore {
 
 /// A complete store: every type that implements the traits in this module.
 pub trait Store:
-    WorkStore + CallbackStore + AdminStore + MessageStore + QueueStore + ScheduleStore
+    Any + WorkStore + CallbackStore + AdminStore + MessageStore + QueueStore + ScheduleStore
 {
 }
 

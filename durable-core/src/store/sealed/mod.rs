@@ -7,6 +7,7 @@ mod limits;
 mod seal;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod walk;
 
 use crate::store::forward_store;
@@ -18,6 +19,7 @@ use std::time::Duration;
 pub use aes_gcm::AesGcm;
 pub use codec::{IntoCodec, PayloadCodec, SealContext, Subject};
 use seal::{Location, Sealer};
+pub(crate) use transaction::seal_within;
 
 use super::{
     Ack, AdminStore, Batch, CallbackId, CallbackStore, Capabilities, Change, CheckpointStore,

@@ -28,7 +28,7 @@ impl Work for CountOperations {
     type Answer = Vec<u64>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<u64>, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Vec<u64>, Fault> {
         Counters::add(&attempt.session.counters.reads, 1);
         let ids: Vec<&str> = self.0.iter().map(ExecutionId::as_str).collect();
         let select = "SELECT (SELECT max(seq) FROM @.records WHERE execution = key) FROM unnest($1::text[]) WITH \
@@ -47,7 +47,7 @@ impl Work for History {
     type Answer = Vec<Record>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<Record>, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Vec<Record>, Fault> {
         const SELECT: &str = concat!(
             "SELECT ",
             record_columns!(),
@@ -61,7 +61,7 @@ impl Work for Published {
     type Answer = Vec<Record>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<Record>, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Vec<Record>, Fault> {
         const SELECT: &str = concat!(
             "SELECT ",
             record_columns!(),
@@ -73,7 +73,7 @@ impl Work for Published {
 
 /// Reads records of an execution with a statement whose parameter is its key.
 async fn read_records(
-    conn: &Conn,
+    conn: &Conn<'_>,
     attempt: &Attempt<'_>,
     id: &ExecutionId,
     select_records: &'static str,
@@ -100,7 +100,7 @@ pub(crate) struct ApplyChange {
 impl Work for ApplyChange {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let location = &attempt.session.location;
         let leased = self.is_leased(conn, attempt).await?;
         let deleted = attempt.unsure && matches!(self.change, Change::Delete);
@@ -139,7 +139,7 @@ impl ApplyChange {
     }
 
     /// Whether the execution has a lease that has not expired. Locks the lease.
-    async fn is_leased(&self, conn: &Conn, attempt: &Attempt<'_>) -> Result<bool, Fault> {
+    async fn is_leased(&self, conn: &Conn<'_>, attempt: &Attempt<'_>) -> Result<bool, Fault> {
         let select = "SELECT l.expires_at > coalesce($2, (extract(epoch FROM clock_timestamp()) * 1000)::int8) FROM \
                       @.leases l JOIN @.executions e ON e.key = l.execution WHERE e.id = $1 FOR UPDATE OF l";
         let time = attempt
@@ -152,7 +152,7 @@ impl ApplyChange {
         Ok(held.unwrap_or(false))
     }
 
-    async fn write(&self, conn: &Conn, key: i64, execution: &Execution) -> Result<(), Fault> {
+    async fn write(&self, conn: &Conn<'_>, key: i64, execution: &Execution) -> Result<(), Fault> {
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         let output = execution.output.as_ref();
         let update = "UPDATE @.executions SET status = $2, updated_at = $3, report = $4, error = $5, output_codec = $6, \
@@ -177,7 +177,7 @@ impl ApplyChange {
         Ok(())
     }
 
-    async fn rewind(&self, conn: &Conn, key: i64, rewind: &Rewind) -> Result<(), Fault> {
+    async fn rewind(&self, conn: &Conn<'_>, key: i64, rewind: &Rewind) -> Result<(), Fault> {
         if let Some(first) = rewind.remove_from {
             let delete = "DELETE FROM @.records WHERE execution = $1 AND seq >= $2";
             conn.query(delete, params![key => INT8, position(first) => INT8])
@@ -195,7 +195,7 @@ impl ApplyChange {
 }
 
 /// Deletes an execution with its records, lease, changes, messages and labels.
-async fn delete(conn: &Conn, key: i64, execution: &Execution) -> Result<(), Fault> {
+async fn delete(conn: &Conn<'_>, key: i64, execution: &Execution) -> Result<(), Fault> {
     if !execution.labels.is_empty() {
         let (labels, values) = label_arrays(&execution.labels);
         let delete = "DELETE FROM @.labels l USING unnest($1::text[], $2::text[]) AS w (label, value) WHERE l.label = \

@@ -62,7 +62,11 @@ struct ClaimFree(Claim);
 impl Work for ClaimFree {
     type Answer = Option<Lease>;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Option<Lease>, Fault> {
+    async fn run(
+        &self,
+        conn: &Conn<'_>,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<Option<Lease>, Fault> {
         let Self(claim) = self;
         let free = ["queued", "suspended", "blocked"];
         let session = attempt.session;
@@ -101,7 +105,11 @@ struct TakeOver(Claim);
 impl Work for TakeOver {
     type Answer = Option<Lease>;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Option<Lease>, Fault> {
+    async fn run(
+        &self,
+        conn: &Conn<'_>,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<Option<Lease>, Fault> {
         let Self(claim) = self;
         let session = attempt.session;
         // Lock the lease before the execution, as checkpoints do.
@@ -175,7 +183,7 @@ pub(crate) fn granted(attempt: &mut Attempt<'_>, stored: Stored, empty: bool) ->
 
 /// Number of consecutive crashes without a new operation, this one included, and the position of
 /// the last operation.
-pub(crate) async fn count_crash(conn: &Conn, stored: &Stored) -> Result<(u32, i64), Fault> {
+pub(crate) async fn count_crash(conn: &Conn<'_>, stored: &Stored) -> Result<(u32, i64), Fault> {
     let select = "SELECT e.crashes, e.crashed_at, coalesce((SELECT r.seq FROM @.records r WHERE r.execution = e.key ORDER \
                   BY r.seq DESC LIMIT 1), 0) FROM @.executions e WHERE e.key = $1";
     let rows = conn.query(select, params![stored.key => INT8]).await?;
@@ -217,7 +225,7 @@ impl Work for Renew {
     type Answer = ();
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let update = "UPDATE @.leases SET expires_at = coalesce($4, (extract(epoch FROM clock_timestamp()) * 1000)::int8) \
                       + $3 WHERE execution = $1 AND fence = $2 AND EXISTS (SELECT 1 FROM @.executions WHERE key = $1 AND \
                       id = $5) RETURNING 1";

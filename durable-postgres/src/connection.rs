@@ -71,21 +71,33 @@ impl Connector {
         self.statements.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn connect(&self, notified: Option<Notified>) -> Result<Conn, Fault> {
+    pub(crate) async fn connect(&self, notified: Option<Notified>) -> Result<Conn<'static>, Fault> {
         let (client, connection) = self.options.config.connect(self.tls.clone()).await?;
         tokio::spawn(drive(connection, notified));
         let conn = Conn {
-            client,
             prepared: (!self.options.pgbouncer).then(Mutex::default),
-            texts: Arc::clone(&self.texts),
-            schema: self.options.schema.clone(),
-            statements: Arc::clone(&self.statements),
-            in_transaction: AtomicBool::new(false),
+            ..self.conn(Link::Own(client))
         };
         if !self.options.pgbouncer {
             conn.batch(PLANS).await?;
         }
         Ok(conn)
+    }
+
+    /// Uses a connection of the caller. Statements are not prepared on it, and its settings stay as they are.
+    pub(crate) fn callers<'t>(&self, client: &'t Client) -> Conn<'t> {
+        self.conn(Link::Caller(client))
+    }
+
+    fn conn<'t>(&self, link: Link<'t>) -> Conn<'t> {
+        Conn {
+            link,
+            prepared: None,
+            texts: Arc::clone(&self.texts),
+            schema: self.options.schema.clone(),
+            statements: Arc::clone(&self.statements),
+            in_transaction: AtomicBool::new(false),
+        }
     }
 }
 
@@ -114,9 +126,14 @@ where
     }
 }
 
-pub(crate) struct Conn {
-    client: Client,
-    /// `None` behind a pooler that may change the server session between two statements.
+enum Link<'t> {
+    Own(Client),
+    Caller(&'t Client),
+}
+
+pub(crate) struct Conn<'t> {
+    link: Link<'t>,
+    /// `None` on connections of callers, and behind a pooler that may change the server session between two statements.
     prepared: Option<Mutex<HashMap<&'static str, Statement>>>,
     texts: Texts,
     schema: String,
@@ -125,7 +142,14 @@ pub(crate) struct Conn {
     in_transaction: AtomicBool,
 }
 
-impl Conn {
+impl Conn<'_> {
+    fn client(&self) -> &Client {
+        match &self.link {
+            Link::Own(client) => client,
+            Link::Caller(client) => client,
+        }
+    }
+
     /// The text of a template's statement.
     pub(crate) fn text(&self, template: &'static str) -> Arc<str> {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,7 +187,7 @@ impl Conn {
             None => {
                 let types: Vec<_> = params.iter().map(|(_, kind)| kind.clone()).collect();
                 let text = self.text(template);
-                let statement = self.client.prepare_typed(&text, &types).await?;
+                let statement = self.client().prepare_typed(&text, &types).await?;
                 let mut prepared = prepared.lock().unwrap_or_else(PoisonError::into_inner);
                 prepared.insert(template, statement.clone());
                 statement
@@ -171,7 +195,7 @@ impl Conn {
         };
         self.statements.fetch_add(1, Ordering::Relaxed);
         let values: Vec<_> = params.iter().map(|(value, _)| *value).collect();
-        self.client.query(&statement, &values).await
+        self.client().query(&statement, &values).await
     }
 
     /// Runs a statement once, unprepared, planned for its parameters.
@@ -181,40 +205,45 @@ impl Conn {
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, tokio_postgres::Error> {
         self.statements.fetch_add(1, Ordering::Relaxed);
-        self.client.query_typed(text, params).await
+        self.client().query_typed(text, params).await
     }
 
     /// Runs statements without parameters.
     pub(crate) async fn batch(&self, text: &str) -> Result<(), tokio_postgres::Error> {
-        self.client.batch_execute(text).await
+        self.client().batch_execute(text).await
     }
 
     /// Begins a transaction without waiting for the answer. `BEGIN` is sent ahead of the next
     /// statement, and if the connection is lost, that statement fails too.
     pub(crate) fn begin(&self) {
         self.in_transaction.store(true, Ordering::Relaxed);
-        let _ = self.client.batch_execute("BEGIN").now_or_never();
+        self.send("BEGIN");
+    }
+
+    /// Sends statements without waiting for the answer.
+    pub(crate) fn send(&self, text: &str) {
+        let _ = self.client().batch_execute(text).now_or_never();
     }
 
     pub(crate) async fn commit(&self) -> Result<(), tokio_postgres::Error> {
-        self.client.batch_execute("COMMIT").await?;
+        self.client().batch_execute("COMMIT").await?;
         self.in_transaction.store(false, Ordering::Relaxed);
         Ok(())
     }
 
     pub(crate) async fn roll_back(&self) -> Result<(), tokio_postgres::Error> {
-        self.client.batch_execute("ROLLBACK").await?;
+        self.client().batch_execute("ROLLBACK").await?;
         self.in_transaction.store(false, Ordering::Relaxed);
         Ok(())
     }
 
     /// Whether another caller may use the connection.
     pub(crate) fn is_usable(&self) -> bool {
-        !self.client.is_closed() && !self.in_transaction.load(Ordering::Relaxed)
+        !self.client().is_closed() && !self.in_transaction.load(Ordering::Relaxed)
     }
 
     /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+        self.client().is_closed()
     }
 }

@@ -37,7 +37,7 @@ impl Work for CountAll {
     type Answer = Counts;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Counts, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Counts, Fault> {
         Counters::add(&attempt.session.counters.reads, 1);
         let groups = conn.query(COUNT_GROUPS, params![]).await?;
         let groups = groups.first().map(|row| row.try_get::<_, i64>(0));

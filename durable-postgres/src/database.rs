@@ -33,7 +33,7 @@ pub(crate) trait Work: Sync {
 
     fn run(
         &self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         attempt: &mut Attempt<'_>,
     ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
 }
@@ -105,7 +105,7 @@ impl Database {
     }
 
     /// Publishes committed events to this process and to others.
-    pub(crate) async fn publish(&self, conn: &Conn, events: Events) {
+    pub(crate) async fn publish(&self, conn: &Conn<'_>, events: Events) {
         let messages = self.session.notifier.publish(events);
         if messages.is_empty() || !self.connector.options().listen {
             return;

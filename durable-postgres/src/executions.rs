@@ -30,7 +30,7 @@ const ONE_LOCKED: &str = concat!(
 
 /// Returns the execution with this id, if it exists.
 pub(crate) async fn find(
-    conn: &Conn,
+    conn: &Conn<'_>,
     location: &str,
     id: &ExecutionId,
 ) -> Result<Option<Stored>, Fault> {
@@ -42,7 +42,7 @@ pub(crate) async fn find(
 
 /// Returns the execution with this id, locked until the end of the transaction.
 pub(crate) async fn find_locked(
-    conn: &Conn,
+    conn: &Conn<'_>,
     location: &str,
     id: &ExecutionId,
 ) -> Result<Option<Stored>, Fault> {
@@ -66,7 +66,7 @@ impl Work for Get {
     type Answer = Execution;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Execution, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Execution, Fault> {
         let Self(id) = self;
         Counters::add(&attempt.session.counters.reads, 1);
         let location = &attempt.session.location;
@@ -91,7 +91,7 @@ impl Work for CountChanges<'_> {
     type Answer = Changes;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Changes, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Changes, Fault> {
         let Self(id) = self;
         Counters::add(&attempt.session.counters.reads, 1);
         let select = "SELECT changes, status FROM @.executions WHERE id = $1";
@@ -137,7 +137,7 @@ pub(crate) struct Cancel {
 impl Work for Cancel {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let location = &attempt.session.location;
         let found = find_locked(conn, location, &self.id).await?;
         let Stored {

@@ -20,7 +20,7 @@ pub(crate) struct Complete {
 impl Work for Complete {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let (mut stored, mut found) = waiting(conn, attempt, &self.callback).await?;
         if attempt.unsure && found.as_ref().is_some_and(|found| self.is_done(found)) {
             return Ok(());
@@ -55,7 +55,7 @@ pub(crate) struct Heartbeat {
 impl Work for Heartbeat {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let (mut stored, mut found) = waiting(conn, attempt, &self.callback).await?;
         let record = self.callback.resolve(&stored.execution, found.as_mut())?;
         record.beat(self.now);
@@ -72,7 +72,7 @@ impl Work for Heartbeat {
 
 /// The execution that waits for a callback, and the callback's record, both locked.
 async fn waiting(
-    conn: &Conn,
+    conn: &Conn<'_>,
     attempt: &Attempt<'_>,
     callback: &CallbackId,
 ) -> Result<(Stored, Option<Record>), Fault> {
@@ -86,7 +86,7 @@ async fn waiting(
 
 /// The record at a position, locked until the end of the transaction.
 async fn record_locked(
-    conn: &Conn,
+    conn: &Conn<'_>,
     location: &str,
     id: &ExecutionId,
     key: i64,
@@ -104,7 +104,7 @@ async fn record_locked(
 }
 
 /// Writes a record, replacing the one at its position.
-pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fault> {
+pub(crate) async fn put(conn: &Conn<'_>, key: i64, record: &Record) -> Result<(), Fault> {
     const DELETE: &str = "DELETE FROM @.records WHERE execution = $1 AND seq = $2";
     let seq = position(record.seq);
     conn.query(DELETE, params![key => INT8, seq => INT8])
@@ -113,7 +113,11 @@ pub(crate) async fn put(conn: &Conn, key: i64, record: &Record) -> Result<(), Fa
 }
 
 /// Inserts records that do not exist yet.
-pub(crate) async fn insert_records(conn: &Conn, key: i64, records: &[Record]) -> Result<(), Fault> {
+pub(crate) async fn insert_records(
+    conn: &Conn<'_>,
+    key: i64,
+    records: &[Record],
+) -> Result<(), Fault> {
     const INSERT: &str = concat!(
         "INSERT INTO @.records (",
         written_columns!(),
@@ -139,7 +143,7 @@ impl ParentCompletion {
     /// Computes the update, if the execution has ended and its parent waits for it. This only reads,
     /// so that an unreadable parent is reported before anything is written.
     pub(crate) async fn of(
-        conn: &Conn,
+        conn: &Conn<'_>,
         attempt: &Attempt<'_>,
         ended: &Execution,
         now: Timestamp,
@@ -172,7 +176,11 @@ impl ParentCompletion {
         }))
     }
 
-    pub(crate) async fn write(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    pub(crate) async fn write(
+        &self,
+        conn: &Conn<'_>,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<(), Fault> {
         put(conn, self.key, &self.record).await?;
         let seq = Some(self.record.seq);
         changed(conn, attempt, self.key, &self.waiting, seq).await
@@ -181,7 +189,7 @@ impl ParentCompletion {
 
 /// Writes an external event of an execution, in its record `seq`, and records it for waiters.
 pub(crate) async fn changed(
-    conn: &Conn,
+    conn: &Conn<'_>,
     attempt: &mut Attempt<'_>,
     key: i64,
     execution: &Execution,

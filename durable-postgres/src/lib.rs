@@ -34,7 +34,9 @@ mod start;
 mod store;
 mod text;
 mod tls;
+mod transaction;
 mod writer;
 
 pub use options::{LeaseClock, Options};
 pub use store::{PostgresStore, Stats};
+pub use transaction::{InTransaction, StoreTransaction};

@@ -21,7 +21,11 @@ impl Work for List {
     type Answer = Vec<Execution>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<Execution>, Fault> {
+    async fn run(
+        &self,
+        conn: &Conn<'_>,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<Vec<Execution>, Fault> {
         Counters::add(&attempt.session.counters.reads, 1);
         let Self(filter) = self;
         let is_rare = self.has_rare_label(conn).await?;
@@ -218,7 +222,7 @@ impl List {
         )
     }
 
-    async fn has_rare_label(&self, conn: &Conn) -> Result<bool, Fault> {
+    async fn has_rare_label(&self, conn: &Conn<'_>) -> Result<bool, Fault> {
         let Self(filter) = self;
         let is_newest = matches!(filter.order, Order::Newest { .. });
         let Some((label, value)) = filter.labels.iter().next().filter(|_| is_newest) else {

@@ -34,7 +34,7 @@ pub(crate) struct Send {
 impl Work for Send {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let location = &attempt.session.location;
         let found = find_locked(conn, location, &self.to).await?;
         let found = found.ok_or_else(|| not_found(location, &self.to))?;
@@ -55,7 +55,7 @@ impl Work for Send {
 
 impl Send {
     /// The number of the execution's last message, and whether it was sent this one before.
-    async fn sent_before(&self, conn: &Conn, key: i64) -> Result<(i64, bool), Fault> {
+    async fn sent_before(&self, conn: &Conn<'_>, key: i64) -> Result<(i64, bool), Fault> {
         let select = "SELECT (SELECT coalesce(max(number), 0) FROM @.messages WHERE execution = $1), \
                       EXISTS (SELECT 1 FROM @.messages WHERE execution = $1 AND id = $2)";
         let id = stored(&self.message.id);
@@ -76,7 +76,7 @@ pub(crate) struct StartWithMessage {
 impl Work for StartWithMessage {
     type Answer = Started;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Started, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Started, Fault> {
         let Self { start, message } = self;
         if !start.insert(conn).await? {
             return start.existing(conn, attempt.session).await;
@@ -92,7 +92,7 @@ impl Work for StartWithMessage {
 
 /// Writes a message under a number that is free.
 async fn insert(
-    conn: &Conn,
+    conn: &Conn<'_>,
     (key, to): (i64, &ExecutionId),
     number: i64,
     message: &NewMessage,
@@ -134,7 +134,7 @@ impl Work for Messages {
     type Answer = Vec<Message>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Vec<Message>, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Vec<Message>, Fault> {
         const SELECT: &str = concat!(
             "SELECT ",
             message_columns!(),
@@ -188,7 +188,7 @@ fn message(row: &Row, first: usize) -> Result<Message, Damage> {
 }
 
 /// Marks the messages as not received again that operations at this position or later have received.
-pub(crate) async fn unmark(conn: &Conn, key: i64, first: u64) -> Result<(), Fault> {
+pub(crate) async fn unmark(conn: &Conn<'_>, key: i64, first: u64) -> Result<(), Fault> {
     let update =
         "UPDATE @.messages SET received_by = NULL WHERE execution = $1 AND received_by >= $2";
     conn.query(update, params![key => INT8, position(first) => INT8])
@@ -197,7 +197,11 @@ pub(crate) async fn unmark(conn: &Conn, key: i64, first: u64) -> Result<(), Faul
 }
 
 /// Gives the messages that were not received to the next execution of a chain.
-pub(crate) async fn move_waiting(conn: &Conn, from: i64, next: &ExecutionId) -> Result<(), Fault> {
+pub(crate) async fn move_waiting(
+    conn: &Conn<'_>,
+    from: i64,
+    next: &ExecutionId,
+) -> Result<(), Fault> {
     let update = "UPDATE @.messages m SET execution = e.key FROM @.executions e WHERE e.id = $2 AND m.execution = $1 AND \
                   m.received_by IS NULL";
     conn.query(update, params![from => INT8, next.as_str() => TEXT])

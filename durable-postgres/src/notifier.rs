@@ -52,7 +52,7 @@ impl Events {
     }
 
     /// Messages for other processes.
-    fn into_messages(self) -> Vec<String> {
+    pub(crate) fn into_messages(self) -> Vec<String> {
         let due = (self.due == DueScope::AllProcesses).then(|| Message::Due.to_string());
         let changed = self.changed.into_iter();
         let changed = changed.map(|(id, changes)| Message::Changed(id, changes).to_string());

@@ -11,7 +11,7 @@ use crate::error::Fault;
 
 pub(crate) struct Pool {
     connector: Arc<Connector>,
-    idle: Mutex<Vec<Arc<Conn>>>,
+    idle: Mutex<Vec<Arc<Conn<'static>>>>,
     permits: Arc<Semaphore>,
 }
 
@@ -42,7 +42,7 @@ impl Pool {
         })
     }
 
-    fn take(&self) -> Option<Arc<Conn>> {
+    fn take(&self) -> Option<Arc<Conn<'static>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(conn) = idle.pop() {
             if conn.is_usable() {
@@ -63,15 +63,15 @@ impl Pool {
 
 /// Connection that returns to its pool when dropped.
 pub(crate) struct Pooled {
-    conn: Arc<Conn>,
+    conn: Arc<Conn<'static>>,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Deref for Pooled {
-    type Target = Conn;
+    type Target = Conn<'static>;
 
-    fn deref(&self) -> &Conn {
+    fn deref(&self) -> &Conn<'static> {
         &self.conn
     }
 }

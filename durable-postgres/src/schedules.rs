@@ -33,7 +33,7 @@ impl Work for Read {
 
     async fn run(
         &self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         attempt: &mut Attempt<'_>,
     ) -> Result<Vec<ScheduleEntry>, Fault> {
         let Self(due_by) = self;
@@ -58,7 +58,7 @@ pub(crate) struct Put(pub(crate) ScheduleEntry);
 impl Work for Put {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let Self(schedule) = self;
         let queue = schedule.queue.as_ref();
         let insert = "INSERT INTO @.schedules AS s (name, plan, handler, input_codec, input, queue, queue_key, priority, \
@@ -95,7 +95,7 @@ pub(crate) struct Remove(pub(crate) ExecutionId);
 impl Work for Remove {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let Self(name) = self;
         let delete = "DELETE FROM @.schedules WHERE name = $1 RETURNING 1";
         let gone = conn.query(delete, params![name.as_str() => TEXT]).await?;
@@ -112,7 +112,7 @@ pub(crate) struct Fire(pub(crate) Firing);
 impl Work for Fire {
     type Answer = bool;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<bool, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<bool, Fault> {
         let Self(firing) = self;
         let update = "UPDATE @.schedules SET next_at = $3, last = $4, revision = revision + 1 WHERE name = $1 AND revision \
                       = $2 RETURNING 1";

@@ -16,18 +16,35 @@ pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema/6.sql"),
 ];
 
-/// Migrates the schema to the newest version. Returns what acknowledged checkpoints survive.
-pub(crate) async fn prepare(database: &Database) -> Result<Durability, StoreError> {
+/// What opening a store finds out about its database.
+pub(crate) struct Prepared {
+    /// What acknowledged checkpoints survive.
+    pub(crate) durability: Durability,
+    /// `None` if the tables have no id and this role may not give them one.
+    pub(crate) identity: Option<Identity>,
+}
+
+/// Tells the tables of a store from those of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Random id in the table `settings`.
+    pub(crate) store: String,
+    /// Name of the database. A copy of the tables in another database has the same id.
+    pub(crate) database: String,
+}
+
+/// Migrates the schema to the newest version.
+pub(crate) async fn prepare(database: &Database) -> Result<Prepared, StoreError> {
     let mut retries = Retries::new();
     loop {
         match attempt(database).await {
-            Ok(durability) => return Ok(durability),
+            Ok(prepared) => return Ok(prepared),
             Err(fault) => retries.failed(fault, database).await?,
         }
     }
 }
 
-async fn attempt(database: &Database) -> Result<Durability, Fault> {
+async fn attempt(database: &Database) -> Result<Prepared, Fault> {
     let conn = database.pool.get().await?;
     let location = &database.session.location;
     let found = version(&conn).await?;
@@ -38,11 +55,48 @@ async fn attempt(database: &Database) -> Result<Durability, Fault> {
     if found != Some(MIGRATIONS.len()) {
         migrate(&conn, location, MIGRATIONS).await?;
     }
-    durability(&conn).await
+    let identity = match identity(&conn).await {
+        Err(fault) if fault.lost_connection() => return Err(fault),
+        found => found.unwrap_or_else(|fault| {
+            tracing::debug!(?fault, "the tables have no id");
+            None
+        }),
+    };
+    let durability = durability(&conn).await?;
+    Ok(Prepared {
+        durability,
+        identity,
+    })
+}
+
+/// Identity of the tables, which get an id if they have none.
+async fn identity(conn: &Conn<'_>) -> Result<Option<Identity>, Fault> {
+    if let Some(known) = known_identity(conn).await? {
+        return Ok(Some(known));
+    }
+    let insert = conn.qualified(
+        "INSERT INTO @.settings (name, value) VALUES ('store', $1) ON CONFLICT (name) DO NOTHING",
+    );
+    let id = format!("{:032x}", fastrand::u128(..));
+    conn.query_once(&insert, params![id => TEXT]).await?;
+    known_identity(conn).await
+}
+
+async fn known_identity(conn: &Conn<'_>) -> Result<Option<Identity>, Fault> {
+    let select = conn
+        .qualified("SELECT value, current_database()::text FROM @.settings WHERE name = 'store'");
+    let rows = conn.query_once(&select, &[]).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(Identity {
+        store: row.try_get(0)?,
+        database: row.try_get(1)?,
+    }))
 }
 
 /// Version of the tables; `None` if there are none, or none that this role may see.
-async fn version(conn: &Conn) -> Result<Option<usize>, Fault> {
+async fn version(conn: &Conn<'_>) -> Result<Option<usize>, Fault> {
     let select = conn.qualified("SELECT value FROM @.settings WHERE name = 'version'");
     match conn.query_once(&select, &[]).await {
         Ok(rows) => {
@@ -64,7 +118,7 @@ fn is_missing(error: &tokio_postgres::Error) -> bool {
 
 /// Runs the missing migrations. The row of the version is locked, so that one of several processes
 /// migrates and the others find the result.
-pub(crate) async fn migrate(conn: &Conn, location: &str, steps: &[&str]) -> Result<(), Fault> {
+pub(crate) async fn migrate(conn: &Conn<'_>, location: &str, steps: &[&str]) -> Result<(), Fault> {
     create(conn).await?;
     conn.begin();
     let done = run_migrations(conn, location, steps).await;
@@ -77,7 +131,7 @@ pub(crate) async fn migrate(conn: &Conn, location: &str, steps: &[&str]) -> Resu
 }
 
 /// Creates the schema and the table of the version if they are missing.
-async fn create(conn: &Conn) -> Result<(), Fault> {
+async fn create(conn: &Conn<'_>) -> Result<(), Fault> {
     let schema = conn.schema();
     let known = conn
         .query_once(
@@ -97,7 +151,7 @@ async fn create(conn: &Conn) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn run_migrations(conn: &Conn, location: &str, steps: &[&str]) -> Result<(), Fault> {
+async fn run_migrations(conn: &Conn<'_>, location: &str, steps: &[&str]) -> Result<(), Fault> {
     let select = conn.qualified("SELECT value FROM @.settings WHERE name = 'version' FOR UPDATE");
     let rows = conn.query_once(&select, &[]).await?;
     let found: String = match rows.first() {
@@ -123,7 +177,7 @@ async fn run_migrations(conn: &Conn, location: &str, steps: &[&str]) -> Result<(
     Ok(())
 }
 
-fn too_new(location: &str, found: &str, newest: usize) -> StoreError {
+pub(crate) fn too_new(location: &str, found: &str, newest: usize) -> StoreError {
     StoreError::new(
         StoreErrorKind::TooNew,
         format!(
@@ -134,7 +188,7 @@ fn too_new(location: &str, found: &str, newest: usize) -> StoreError {
 }
 
 /// What a commit survives with the settings of the server.
-async fn durability(conn: &Conn) -> Result<Durability, Fault> {
+async fn durability(conn: &Conn<'_>) -> Result<Durability, Fault> {
     let select = "SELECT coalesce(current_setting('fsync', true), 'on'), coalesce(current_setting('synchronous_commit', \
                   true), 'on')";
     let rows = conn.query_once(select, &[]).await?;

@@ -10,6 +10,7 @@ use durable_core::{ExecutionId, Timestamp};
 
 use crate::notifier::Notifier;
 use crate::options::LeaseClock;
+use crate::schema::Identity;
 
 pub(crate) struct Session {
     /// Servers, database and schema, for error messages.
@@ -19,6 +20,7 @@ pub(crate) struct Session {
     pub(crate) capabilities: Capabilities,
     pub(crate) notifier: Notifier,
     pub(crate) counters: Counters,
+    pub(crate) identity: Option<Identity>,
     lease_clock: LeaseClock,
     /// Leases that were granted and neither released nor lost.
     leases: Mutex<HashMap<ExecutionId, Held>>,
@@ -64,6 +66,7 @@ impl Session {
     pub(crate) fn new(
         location: String,
         capabilities: Capabilities,
+        identity: Option<Identity>,
         lease_clock: LeaseClock,
     ) -> Self {
         Self {
@@ -72,6 +75,7 @@ impl Session {
             capabilities,
             notifier: Notifier::default(),
             counters: Counters::default(),
+            identity,
             lease_clock,
             leases: Mutex::default(),
             expired: Mutex::default(),

@@ -36,21 +36,25 @@ impl Start {
     }
 
     /// Inserts the execution within a transaction. Returns whether it did not exist.
-    pub(crate) async fn insert(&self, conn: &Conn) -> Result<bool, Fault> {
+    pub(crate) async fn insert(&self, conn: &Conn<'_>) -> Result<bool, Fault> {
         let mut starts = Starts::default();
         starts.push(self.key, &self.execution);
         Ok(!starts.insert(conn).await?.is_empty())
     }
 
     /// The answer if the execution was not inserted.
-    pub(crate) async fn existing(&self, conn: &Conn, session: &Session) -> Result<Started, Fault> {
+    pub(crate) async fn existing(
+        &self,
+        conn: &Conn<'_>,
+        session: &Session,
+    ) -> Result<Started, Fault> {
         Ok(existing(conn, session, self).await??)
     }
 }
 
 /// Starts executions and returns an answer for each.
 pub(crate) async fn start_group(
-    conn: &Conn,
+    conn: &Conn<'_>,
     session: &Session,
     group: &[&Start],
     events: &mut Events,
@@ -80,7 +84,7 @@ pub(crate) async fn start_group(
 
 /// The answer for an execution that was not inserted.
 async fn existing(
-    conn: &Conn,
+    conn: &Conn<'_>,
     session: &Session,
     start: &Start,
 ) -> Result<Result<Started, StoreError>, Fault> {
@@ -115,7 +119,7 @@ pub(crate) struct Fork {
 impl Work for Fork {
     type Answer = Started;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Started, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Started, Fault> {
         if !self.start.insert(conn).await? {
             return self.start.existing(conn, attempt.session).await;
         }
@@ -129,7 +133,7 @@ impl Work for Fork {
 
 /// Starts executions within a transaction; existing ids are skipped.
 pub(crate) async fn insert(
-    conn: &Conn,
+    conn: &Conn<'_>,
     attempt: &mut Attempt<'_>,
     executions: &[Execution],
 ) -> Result<(), Fault> {

@@ -122,18 +122,19 @@ impl PostgresStore {
         let connector = Arc::new(Connector::new(options)?);
         let pool = Pool::new(Arc::clone(&connector), size);
         let writes = Pool::new(Arc::clone(&connector), writers);
-        let open = |durability| Database {
+        let open = |durability, identity| Database {
             session: Arc::new(Session::new(
                 location.clone(),
                 capabilities(durability),
+                identity,
                 clock,
             )),
             connector: Arc::clone(&connector),
             pool: Arc::clone(&pool),
             writes: Arc::clone(&writes),
         };
-        let durability = schema::prepare(&open(Durability::Power)).await?;
-        let database = Arc::new(open(durability));
+        let found = schema::prepare(&open(Durability::Power, None)).await?;
+        let database = Arc::new(open(found.durability, found.identity));
         let session = Arc::clone(&database.session);
         let exchange = tokio::spawn(exchange(session, connector.clone(), pool.clone()));
         Ok(Self {
@@ -156,6 +157,11 @@ impl PostgresStore {
             reads: counters.reads.load(Ordering::Relaxed),
             retries: counters.retries.load(Ordering::Relaxed),
         }
+    }
+
+    /// The connections and the state of this store.
+    pub(crate) fn database(&self) -> &Arc<Database> {
+        &self.inner.database
     }
 
     fn session(&self) -> &Session {

@@ -296,7 +296,7 @@ async fn attempt(database: &Database, jobs: &[Job]) -> Result<Answers, Fault> {
 
 async fn write(
     database: &Database,
-    conn: &Conn,
+    conn: &Conn<'_>,
     (checkpoints, starts): (&[&Checkpoint], &[&Start]),
     events: &mut Events,
 ) -> Result<Answers, Fault> {

@@ -131,7 +131,7 @@ const MESSAGES: usize = 4;
 /// Writes batches of different executions. The outer error concerns the group, an inner one its
 /// batch.
 pub(crate) async fn write_group(
-    conn: &Conn,
+    conn: &Conn<'_>,
     session: &Session,
     group: &[&Checkpoint],
     events: &mut Events,
@@ -173,7 +173,7 @@ fn messages(
     Ok(found)
 }
 
-async fn write(conn: &Conn, group: &[&Checkpoint]) -> Result<HashMap<i64, Vec<Row>>, Fault> {
+async fn write(conn: &Conn<'_>, group: &[&Checkpoint]) -> Result<HashMap<i64, Vec<Row>>, Fault> {
     let now = SystemClock.now();
     let (mut records, mut ends) = (Records::default(), Updates::default());
     let mut inbox = Inbox::default();
@@ -208,7 +208,7 @@ async fn write(conn: &Conn, group: &[&Checkpoint]) -> Result<HashMap<i64, Vec<Ro
 
 /// Writes the only record of a batch that neither ends nor suspends its execution.
 async fn write_one(
-    conn: &Conn,
+    conn: &Conn<'_>,
     checkpoint: &Checkpoint,
     columns: &[Param<'_>],
     inbox: &Inbox,

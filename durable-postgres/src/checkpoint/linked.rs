@@ -25,7 +25,7 @@ pub(crate) struct Linked(pub(crate) Checkpoint);
 impl Work for Linked {
     type Answer = Ack;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Ack, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Ack, Fault> {
         let Self(checkpoint) = self;
         let session = attempt.session;
         // Writing the records first, as for any other batch, locks the lease and checks the fence.
@@ -54,7 +54,7 @@ impl Linked {
     /// Writes the status update. Returns the number of external events of the execution.
     async fn end(
         &self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         attempt: &mut Attempt<'_>,
         update: &ExecutionUpdate,
     ) -> Result<u64, Fault> {
@@ -85,7 +85,7 @@ impl Linked {
         Ok(changes)
     }
 
-    async fn release(&self, conn: &Conn, key: i64, execution: &Execution) -> Result<(), Fault> {
+    async fn release(&self, conn: &Conn<'_>, key: i64, execution: &Execution) -> Result<(), Fault> {
         let Self(checkpoint) = self;
         let error = execution.error.as_ref().map(encode_error).transpose()?;
         let output = execution.output.as_ref();

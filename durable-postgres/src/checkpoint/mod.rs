@@ -61,7 +61,7 @@ impl Work for Load {
     type Answer = Page;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Page, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Page, Fault> {
         const SELECT: &str = concat!(
             "SELECT ",
             record_columns!(),
@@ -102,7 +102,7 @@ impl Current {
     /// The acknowledgement of an accepted batch.
     pub(crate) async fn ack(
         self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         session: &Session,
         checkpoint: &Checkpoint,
         messages: Vec<Message>,
@@ -124,7 +124,7 @@ impl Current {
 
 /// The records with external updates that the batch has not seen.
 async fn changed(
-    conn: &Conn,
+    conn: &Conn<'_>,
     session: &Session,
     checkpoint: &Checkpoint,
 ) -> Result<Vec<Record>, Fault> {
@@ -145,7 +145,7 @@ async fn changed(
 /// The answer if the lease is gone: an acknowledgement if this same batch released it in an earlier
 /// attempt.
 pub(crate) async fn repeated(
-    conn: &Conn,
+    conn: &Conn<'_>,
     session: &Session,
     checkpoint: &Checkpoint,
 ) -> Result<Result<Ack, StoreError>, Fault> {

@@ -57,7 +57,7 @@ const BLOCKED: &str = "SELECT key FROM @.executions WHERE status = 'blocked' AND
 
 impl ClaimBatch {
     /// Due executions that are in no queue.
-    pub(super) async fn due(&self, conn: &Conn) -> Result<Vec<Candidate>, Fault> {
+    pub(super) async fn due(&self, conn: &Conn<'_>) -> Result<Vec<Candidate>, Fault> {
         let (handlers, now) = (self.handlers(), self.request.now.as_millis());
         let found = conn
             .query(
@@ -75,7 +75,7 @@ impl ClaimBatch {
     /// Adds executions whose leases have expired.
     pub(super) async fn abandoned(
         &self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         attempt: &Attempt<'_>,
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), Fault> {
@@ -126,7 +126,7 @@ impl ClaimBatch {
     /// Adds executions that are blocked and have not been tried with this worker's builds.
     pub(super) async fn blocked(
         &self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), Fault> {
         for HandlerBuild { name, build } in &self.filter.handlers {

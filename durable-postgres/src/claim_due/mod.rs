@@ -63,7 +63,7 @@ const GRANTED: &str = concat!(
 impl Work for ClaimBatch {
     type Answer = Claimed;
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<Claimed, Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Claimed, Fault> {
         let mut leases = match attempt.unsure {
             true => self.granted_before(conn, attempt).await?,
             false => Vec::new(),
@@ -118,7 +118,7 @@ impl ClaimBatch {
 
     async fn grant(
         &self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         attempt: &mut Attempt<'_>,
         candidates: &[Candidate],
     ) -> Result<Vec<Lease>, Fault> {
@@ -169,7 +169,7 @@ impl ClaimBatch {
         Ok(leases)
     }
 
-    async fn note_starts(&self, conn: &Conn, candidates: &[Candidate]) -> Result<(), Fault> {
+    async fn note_starts(&self, conn: &Conn<'_>, candidates: &[Candidate]) -> Result<(), Fault> {
         let mut counts = HashMap::<&str, usize>::new();
         for queue in candidates.iter().filter_map(|one| one.starts_in.as_deref()) {
             *counts.entry(queue).or_default() += 1;
@@ -183,7 +183,7 @@ impl ClaimBatch {
     /// Builds the lease of a claimed execution; `None` if it cannot be read.
     async fn lease(
         &self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         attempt: &mut Attempt<'_>,
         key: i64,
         row: &Row,
@@ -207,7 +207,7 @@ impl ClaimBatch {
     }
 
     /// Blocks an unreadable execution, so that workers do not claim it again and again.
-    async fn set_aside(&self, conn: &Conn, key: i64, damage: &StoreError) -> Result<(), Fault> {
+    async fn set_aside(&self, conn: &Conn<'_>, key: i64, damage: &StoreError) -> Result<(), Fault> {
         tracing::error!(%damage, "blocking an execution that cannot be read");
         let builds = self.filter.handlers.iter();
         let builds: String = builds
@@ -228,7 +228,7 @@ impl ClaimBatch {
     /// Leases that an earlier attempt was granted, if it was committed.
     async fn granted_before(
         &self,
-        conn: &Conn,
+        conn: &Conn<'_>,
         attempt: &mut Attempt<'_>,
     ) -> Result<Vec<Lease>, Fault> {
         let owner = attempt.session.owner.clone();

@@ -47,7 +47,7 @@ pub(crate) async fn exchange(session: Arc<Session>, connector: Arc<Connector>, p
 }
 
 /// Opens a connection that receives the notifications of other processes.
-async fn listen(session: &Arc<Session>, connector: &Connector) -> Result<Conn, Fault> {
+async fn listen(session: &Arc<Session>, connector: &Connector) -> Result<Conn<'static>, Fault> {
     let receiver = Arc::clone(session);
     let own_pid = Arc::new(AtomicI32::new(0));
     let ignored_pid = Arc::clone(&own_pid);
@@ -69,7 +69,7 @@ async fn listen(session: &Arc<Session>, connector: &Connector) -> Result<Conn, F
 }
 
 /// Sends outgoing messages until the connection fails.
-async fn send_outgoing(session: &Session, conn: &Conn, pool: &Arc<Pool>) -> Option<Fault> {
+async fn send_outgoing(session: &Session, conn: &Conn<'_>, pool: &Arc<Pool>) -> Option<Fault> {
     let mut poll_at = Instant::now() + SAFETY_POLL_INTERVAL;
     loop {
         let filled = timeout_at(poll_at, session.notifier.filled.notified()).await;
@@ -92,7 +92,7 @@ async fn send_outgoing(session: &Session, conn: &Conn, pool: &Arc<Pool>) -> Opti
 }
 
 /// Sends messages to other processes.
-pub(crate) async fn send(conn: &Conn, messages: &[String]) -> Result<(), Fault> {
+pub(crate) async fn send(conn: &Conn<'_>, messages: &[String]) -> Result<(), Fault> {
     let send = "SELECT count(pg_notify($1, message)) FROM unnest($2::text[]) AS message";
     let channel = conn.schema();
     conn.query(send, params![channel => TEXT, messages => TEXT_ARRAY])

@@ -30,7 +30,7 @@ struct Waiting {
 
 /// Adds executions that the queues admit. Returns when they may admit more.
 pub(crate) async fn admit(
-    conn: &Conn,
+    conn: &Conn<'_>,
     filter: &WorkerFilter,
     request: ClaimRequest,
     candidates: &mut Vec<Candidate>,
@@ -62,7 +62,7 @@ pub(crate) async fn admit(
 
 /// Admission from one queue.
 struct Admission<'a> {
-    conn: &'a Conn,
+    conn: &'a Conn<'a>,
     filter: &'a WorkerFilter,
     now: i64,
     queue: Queue,

@@ -15,7 +15,7 @@ use crate::session::milliseconds;
 use crate::text::{original, stored};
 
 /// Number of running executions of a queue, or of one key in it. Counting stops at `most`.
-async fn running(conn: &Conn, queue: &str, of: Option<&str>, most: u32) -> Result<u32, Fault> {
+async fn running(conn: &Conn<'_>, queue: &str, of: Option<&str>, most: u32) -> Result<u32, Fault> {
     let all = "SELECT count(*) FROM (SELECT 1 FROM @.executions WHERE admitted AND queue = $1 LIMIT $2) AS counted";
     let of_key = "SELECT count(*) FROM (SELECT 1 FROM @.executions WHERE admitted AND queue = $1 AND queue_key = $3 LIMIT \
                   $2) AS counted";
@@ -40,7 +40,7 @@ async fn running(conn: &Conn, queue: &str, of: Option<&str>, most: u32) -> Resul
 
 /// Records starts of a queue with a rate limit.
 pub(crate) async fn note_starts(
-    conn: &Conn,
+    conn: &Conn<'_>,
     queue: &str,
     now: Timestamp,
     count: usize,
@@ -59,7 +59,7 @@ pub(crate) async fn note_starts(
 /// Releases the next held execution of a key after one has ended.
 ///
 /// The queue is locked first, as it is when executions of the key are held.
-pub(crate) async fn release_held(conn: &Conn, entry: &QueueEntry) -> Result<(), Fault> {
+pub(crate) async fn release_held(conn: &Conn<'_>, entry: &QueueEntry) -> Result<(), Fault> {
     let Some(of) = &entry.key else {
         return Ok(());
     };
@@ -75,7 +75,7 @@ pub(crate) async fn release_held(conn: &Conn, entry: &QueueEntry) -> Result<(), 
 const LOCKED: &str = "SELECT name, concurrency, per_key, starts, per, paused FROM @.queues WHERE name = $1 FOR UPDATE";
 
 /// Reads the settings of a queue and locks them until the end of the transaction.
-async fn locked(conn: &Conn, name: &str) -> Result<Queue, Fault> {
+async fn locked(conn: &Conn<'_>, name: &str) -> Result<Queue, Fault> {
     let rows = conn.query(LOCKED, params![stored(name) => TEXT]).await?;
     let found = rows.first().map(queue).transpose()?;
     Ok(found.unwrap_or_else(|| Queue {
@@ -110,7 +110,7 @@ impl Work for States {
     type Answer = Vec<QueueState>;
     const TRANSACTION: bool = false;
 
-    async fn run(&self, conn: &Conn, _: &mut Attempt<'_>) -> Result<Vec<QueueState>, Fault> {
+    async fn run(&self, conn: &Conn<'_>, _: &mut Attempt<'_>) -> Result<Vec<QueueState>, Fault> {
         let select = "SELECT coalesce(q.name, c.queue), q.concurrency, q.per_key, q.starts, q.per, coalesce(q.paused, \
                       false), coalesce(c.waiting, 0), coalesce(c.running, 0), c.oldest FROM @.queues q FULL JOIN (SELECT queue, \
                       (sum(waiting))::int8 AS waiting, (sum(running))::int8 AS running, min(due) AS oldest FROM (SELECT queue, 1 \
@@ -139,7 +139,7 @@ pub(crate) struct Put(pub(crate) Queue);
 impl Work for Put {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let Self(queue) = self;
         let insert = "INSERT INTO @.queues (name, concurrency, per_key, starts, per, paused) VALUES ($1, $2, $3, $4, $5, \
                       $6) ON CONFLICT (name) DO UPDATE SET concurrency = $2, per_key = $3, starts = $4, per = $5, paused \
@@ -166,7 +166,7 @@ pub(crate) struct Remove(pub(crate) String);
 impl Work for Remove {
     type Answer = ();
 
-    async fn run(&self, conn: &Conn, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
+    async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<(), Fault> {
         let Self(name) = self;
         let delete = "DELETE FROM @.queues WHERE name = $1 RETURNING 1";
         let gone = conn.query(delete, params![stored(name) => TEXT]).await?;
@@ -182,7 +182,7 @@ impl Work for Remove {
 }
 
 /// Releases all held executions, as the new limits may admit them.
-async fn release_all(conn: &Conn, attempt: &mut Attempt<'_>, name: &str) -> Result<(), Fault> {
+async fn release_all(conn: &Conn<'_>, attempt: &mut Attempt<'_>, name: &str) -> Result<(), Fault> {
     let update = "UPDATE @.executions SET enqueued = held, held = NULL WHERE queue = $1 AND held IS NOT NULL";
     conn.query(update, params![stored(name) => TEXT]).await?;
     attempt.events.record_due();

@@ -121,7 +121,7 @@ impl<'a> Starts<'a> {
     }
 
     /// Inserts the executions whose ids do not exist yet. Returns the keys of those inserted.
-    pub(crate) async fn insert(&self, conn: &Conn) -> Result<Vec<i64>, Fault> {
+    pub(crate) async fn insert(&self, conn: &Conn<'_>) -> Result<Vec<i64>, Fault> {
         let index = &self.index;
         let mut all = self.params().to_vec();
         let statement = if index.key.is_empty() {

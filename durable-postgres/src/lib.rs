@@ -37,6 +37,8 @@ mod tls;
 mod transaction;
 mod writer;
 
+pub use tokio_postgres;
+
 pub use options::{LeaseClock, Options};
 pub use store::{PostgresStore, Stats};
 pub use transaction::{InTransaction, StoreTransaction};

@@ -89,10 +89,12 @@ impl<'t> StoreTransaction<'t> {
 impl TransactionStore for StoreTransaction<'_> {
     fn writes_to(&self, store: &Arc<dyn Store>) -> bool {
         // Without a store, every call fails with a message that says so.
-        self.store.as_ref().is_none_or(|own| {
-            let other = store.backend::<PostgresStore>();
-            other.is_some_and(|other| Arc::ptr_eq(own.database(), other.database()))
-        })
+        let Some(own) = &self.store else {
+            return true;
+        };
+        let identity = |store: &PostgresStore| store.database().session.identity.clone();
+        let other = store.backend::<PostgresStore>();
+        other.is_some_and(|other| identity(other) == identity(own))
     }
 
     fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {

@@ -13,4 +13,5 @@ mod schema;
 mod server_errors;
 mod statements;
 mod support;
+mod transactions;
 mod workers;

@@ -95,19 +95,34 @@ fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
 
 /// Whether an error without an SQLSTATE code concerns the connection.
 fn lost(error: &tokio_postgres::Error) -> bool {
-    use std::error::Error;
     if error.is_closed() {
         return true;
     }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if cause.is::<std::io::Error>() {
-            return true;
-        }
-        source = cause.source();
+    if let Some(cause) = io_cause(error) {
+        return bad_certificate(cause).is_none();
     }
     // A connect timeout has no source to recognise it by.
     error.to_string().contains("timed out")
+}
+
+fn io_cause(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
+    use std::error::Error;
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(cause) = cause.downcast_ref() {
+            return Some(cause);
+        }
+        source = cause.source();
+    }
+    None
+}
+
+/// The reason for refusing the server's certificate. rustls reports it as an I/O error.
+fn bad_certificate(error: &std::io::Error) -> Option<&rustls::CertificateError> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(reason) => Some(reason),
+        _ => None,
+    }
 }
 
 /// Converts a PostgreSQL error to the store's error, with advice.
@@ -148,16 +163,7 @@ fn with_causes(error: &tokio_postgres::Error) -> String {
 fn classify(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Corrupt, TooLarge, Unavailable, Unusable};
     let Some(code) = error.code() else {
-        return match lost(error) {
-            true => (
-                Unavailable,
-                "The server is unreachable: check that it is running and that host and port are right",
-            ),
-            false => (
-                Unusable,
-                "Check the URL, the password, and the TLS settings (`sslmode`, `sslrootcert`)",
-            ),
-        };
+        return classify_connection(error);
     };
     match code.code() {
         "42501" => (
@@ -214,6 +220,31 @@ fn classify(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
             (Unavailable, "The connection or the server failed: retry")
         }
         _ => (Unusable, "Nothing was changed by the statement that failed"),
+    }
+}
+
+/// Classifies an error without an SQLSTATE code.
+fn classify_connection(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
+    use StoreErrorKind::{Unavailable, Unusable};
+    use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+    match io_cause(error).and_then(bad_certificate) {
+        Some(NotValidForName | NotValidForNameContext { .. }) => (
+            Unusable,
+            "The server's certificate is for another host: use a host name of the certificate in the URL",
+        ),
+        Some(_) => (
+            Unusable,
+            "The server's certificate is not trusted: name a file with the certificate of its authority in the URL \
+             (`sslrootcert`)",
+        ),
+        None if lost(error) => (
+            Unavailable,
+            "The server is unreachable: check that it is running and that host and port are right",
+        ),
+        None => (
+            Unusable,
+            "Check the URL, the password, and the TLS settings (`sslmode`, `sslrootcert`)",
+        ),
     }
 }
 

@@ -13,5 +13,6 @@ mod schema;
 mod server_errors;
 mod statements;
 mod support;
+mod tls;
 mod transactions;
 mod workers;

@@ -4,10 +4,12 @@
 //! `None`; with `DURABLE_REQUIRE_POSTGRES=1` it fails instead.
 
 mod bouncer;
+mod certificates;
 mod program;
 mod proxy;
 mod server;
 
 pub use bouncer::Bouncer;
+pub use certificates::{Authority, Certificate};
 pub use proxy::{Cut, Proxy, Side};
 pub use server::{Server, Settings, client};

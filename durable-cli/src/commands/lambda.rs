@@ -25,6 +25,7 @@ pub(crate) async fn run(
     let functions = options.functions.clone();
     let (region, key) = (options.region.clone(), options.access_key.clone());
     let server = Server::start(options).await.map_err(failed)?;
+    let stop = shutdown();
     print(&greeting(
         args,
         &server.url(),
@@ -36,7 +37,6 @@ pub(crate) async fn run(
     if let Some(page) = server.page() {
         print(&format!("Page: {page}\n"));
     }
-    let stop = shutdown();
     tokio::pin!(stop);
     loop {
         tokio::select! {

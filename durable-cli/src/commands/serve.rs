@@ -33,8 +33,9 @@ pub(crate) async fn run(
     let address = args.listen.unwrap_or(Server::ADDRESS);
     let server = Server::bind(client, options, address).await;
     let server = server.map_err(|error| failed(&error))?;
+    let stop = shutdown();
     print(&format!("{}\n", server.url()));
-    server.run(shutdown()).await;
+    server.run(stop).await;
     Ok(())
 }
 

@@ -107,7 +107,12 @@ fn run_in_memory(node: &Node, folder: &std::path::Path) -> ProgramResults {
         ProgramResults {
             result: result.map_err(|_| error.unwrap_or_default()),
             effects: effects(&world.log),
-            outcomes: history.iter().filter_map(recorded_outcome).collect(),
+            // On Lambda, published values are only logged.
+            outcomes: history
+                .iter()
+                .filter(|record| record.published_name().is_none())
+                .filter_map(recorded_outcome)
+                .collect(),
         }
     })
 }

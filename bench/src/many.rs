@@ -1,22 +1,21 @@
 //! Many concurrent executions, run by a worker.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use durable::durable;
 use durable::prelude::*;
-use durable::sqlite::{SqliteStore, Stats};
 use durable::store::{ExecutionStatus, Filter, Store};
 use durable::{Client, Worker};
-use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::baseline;
-use crate::postgres::{PostgresBaseline, is_postgres};
-use crate::replay::Row;
-use crate::sequential::{execution_id, unsupported_store, written_by_process};
+use crate::floor;
+use crate::opened::{Opened, execution_id};
+use crate::postgres::PostgresFloor;
+use crate::report::{Line, Samples};
+use crate::row::Row;
+use crate::settings::Settings;
 
 /// Counter of finished handlers that signals the last one.
 #[derive(Default)]
@@ -50,80 +49,67 @@ fn load(n: u32) -> Result<Row, BoxError> {
     Ok(Row::new(n))
 }
 
-/// Result line of the worker.
-#[derive(Serialize)]
-struct Line<'a> {
-    workload: &'a str,
-    store: &'a str,
-    n: u32,
-    steps: u32,
-    concurrency: usize,
-    executions_per_s: f64,
-    steps_per_s: f64,
-    commits: u64,
-    steps_per_commit: f64,
-    bytes_per_step: f64,
+/// Runs `n` executions of several steps each, then the floor: as many frames, `concurrency` per write.
+pub async fn measure(settings: &Settings) -> Result<(), BoxError> {
+    let opened = Opened::open(&settings.store).await?;
+    let (run, n, steps) = (execution_id(0), settings.n, settings.steps);
+    let before_start = Instant::now();
+    start_all(&opened.store, &run, n, steps).await?;
+    let started = before_start.elapsed();
+    let before = opened.counters();
+    let took = run_all(&opened.store, &run, n, settings.concurrency).await?;
+    let counted = opened.counters().since(before);
+    let total_steps = n * steps;
+    let per_second = |count: u32, took: Duration| f64::from(count) / took.as_secs_f64();
+    let samples = Samples::new([took], total_steps);
+    let line = Line::new("many", opened.name, settings, "us_per_step", &samples)
+        .with("executions_per_s", per_second(n, took))
+        .with("executions_per_s_with_start", per_second(n, started + took))
+        .with(
+            "steps_per_s_with_start",
+            per_second(total_steps, started + took),
+        )
+        .with(
+            "steps_per_commit",
+            f64::from(total_steps) / counted.commits.max(1) as f64,
+        )
+        .with(
+            "bytes_per_step",
+            counted.bytes as f64 / f64::from(total_steps),
+        );
+    let group = u32::try_from(settings.concurrency)?;
+    let mut line = grouped_floor(&opened, line, total_steps, group).await?;
+    line.commits = Some(counted.commits);
+    line.reads = Some(counted.reads);
+    line.bytes = Some(counted.bytes);
+    line.statements = opened.postgres_url().map(|_| counted.statements);
+    line.print()?;
+    opened.close()?;
+    Ok(())
 }
 
-/// Result line of the baseline.
-#[derive(Serialize)]
-struct BaselineLine {
-    workload: &'static str,
+/// Writes as many frames as there were steps, `group` per commit.
+async fn grouped_floor<'a>(
+    opened: &Opened,
+    line: Line<'a>,
     frames: u32,
-    frames_per_commit: u32,
-    frames_per_s: f64,
-}
-
-/// Runs `n` executions of `steps` steps each, then appends as many frames, `concurrency` per write.
-pub async fn measure(store: &str, n: u32, steps: u32, concurrency: usize) -> Result<(), BoxError> {
-    let path = store.strip_prefix("sqlite:").map(PathBuf::from);
-    let sqlite = match &path {
-        Some(path) => Some(SqliteStore::open(path).await?),
-        None if store == "memory:" || is_postgres(store) => None,
-        None => return Err(unsupported_store(store)),
-    };
-    let opened: Arc<dyn Store> = match &sqlite {
-        Some(sqlite) => Arc::new(sqlite.clone()),
-        None => durable::open(store).await?,
-    };
-    let run = execution_id(0);
-    start_all(&opened, &run, n, steps).await?;
-    let stats = || {
-        sqlite
-            .as_ref()
-            .map_or_else(Stats::default, SqliteStore::stats)
-    };
-    let (before, written) = (stats(), written_by_process());
-    let took = run_all(&opened, &run, n, concurrency).await?;
-    let (commits, bytes) = (
-        stats().commits - before.commits,
-        written_by_process() - written,
-    );
-    let total_steps = f64::from(n * steps);
-    let line = Line {
-        workload: "many",
-        store: if is_postgres(store) {
-            "postgres"
-        } else {
-            store
-        },
-        n,
-        steps,
-        concurrency,
-        executions_per_s: f64::from(n) / took.as_secs_f64(),
-        steps_per_s: total_steps / took.as_secs_f64(),
-        commits,
-        steps_per_commit: total_steps / commits.max(1) as f64,
-        bytes_per_step: bytes as f64 / total_steps,
-    };
-    println!("{}", serde_json::to_string(&line)?);
-    if is_postgres(store) {
-        return insert_baseline(store, n * steps, u32::try_from(concurrency)?).await;
+    group: u32,
+) -> Result<Line<'a>, BoxError> {
+    let size = floor::value_len()?;
+    if let Some(url) = opened.postgres_url() {
+        let mut table = PostgresFloor::open(url).await?;
+        let took = table.insert_grouped(size, frames, group).await?;
+        table.close().await?;
+        return Ok(line.floor("grouped_insert", &Samples::new([took], frames)));
     }
-    match path {
-        Some(path) => append_baseline(&path, n * steps, u32::try_from(concurrency)?),
-        None => Ok(()),
-    }
+    let Some(path) = opened.path() else {
+        return Ok(line);
+    };
+    let commits = frames.div_ceil(group);
+    let appended = floor::append(path, size * group as usize, commits)?;
+    let took: Duration = appended.into_iter().sum();
+    let samples = Samples::new([took], commits * group);
+    Ok(line.floor("grouped_append_and_fdatasync", &samples))
 }
 
 async fn start_all(store: &Arc<dyn Store>, run: &str, n: u32, steps: u32) -> Result<(), BoxError> {
@@ -172,36 +158,4 @@ async fn running(store: &dyn Store, run: &str) -> usize {
         ..Filter::default()
     };
     store.list(filter).await.map_or(1, |found| found.len())
-}
-
-async fn insert_baseline(url: &str, frames: u32, per_commit: u32) -> Result<(), BoxError> {
-    let size = serde_json::to_vec(&Row::new(0))?.len();
-    let mut baseline = PostgresBaseline::open(url).await?;
-    let took = baseline.insert_grouped(size, frames, per_commit).await?;
-    baseline.close().await?;
-    let line = BaselineLine {
-        workload: "grouped_insert",
-        frames,
-        frames_per_commit: per_commit,
-        frames_per_s: f64::from(frames) / took.as_secs_f64(),
-    };
-    println!("{}", serde_json::to_string(&line)?);
-    Ok(())
-}
-
-fn append_baseline(path: &std::path::Path, frames: u32, per_commit: u32) -> Result<(), BoxError> {
-    let baseline = path.with_extension("floor");
-    let size = serde_json::to_vec(&Row::new(0))?.len();
-    let commits = frames.div_ceil(per_commit);
-    let appended = baseline::append(&baseline, size * per_commit as usize, commits);
-    std::fs::remove_file(&baseline)?;
-    let took: Duration = appended?.into_iter().sum();
-    let line = BaselineLine {
-        workload: "grouped_append_and_fdatasync",
-        frames,
-        frames_per_commit: per_commit,
-        frames_per_s: f64::from(commits * per_commit) / took.as_secs_f64(),
-    };
-    println!("{}", serde_json::to_string(&line)?);
-    Ok(())
 }

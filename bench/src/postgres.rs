@@ -1,4 +1,4 @@
-//! Baseline of the PostgreSQL store: plain inserts of the same bytes into the same database.
+//! Floor of the PostgreSQL store: plain inserts of the same bytes into the same database.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +6,12 @@ use durable::prelude::BoxError;
 use tokio_postgres::{Client, NoTls};
 
 /// Temporary table for plain inserts.
-pub struct PostgresBaseline {
+pub struct PostgresFloor {
     client: Client,
     seq: i64,
 }
 
-/// Whether a store URL is one of PostgreSQL.
-pub fn is_postgres(store: &str) -> bool {
-    store.starts_with("postgres:") || store.starts_with("postgresql:")
-}
-
-impl PostgresBaseline {
+impl PostgresFloor {
     /// Creates the table in the database of the URL.
     pub async fn open(url: &str) -> Result<Self, BoxError> {
         // The query contains options of the store.

@@ -1,36 +1,17 @@
 //! Replay of a handler whose steps are all recorded.
 
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use durable::durable;
 use durable::prelude::*;
-use durable::store::MemoryStore;
-use serde::{Deserialize, Serialize};
 
-use crate::baseline;
+use crate::allocations;
+use crate::floor;
+use crate::opened::{Opened, execution_id};
 use crate::report::{Line, Samples};
-
-/// Value of a step in an ETL job: 170 bytes of JSON.
-#[derive(Serialize, Deserialize)]
-pub struct Row {
-    /// Number of rows.
-    pub rows: u32,
-    cursor: String,
-    source: String,
-}
-
-impl Row {
-    /// Creates the value of the `n`-th step.
-    pub fn new(n: u32) -> Self {
-        Self {
-            rows: n,
-            cursor: format!("cursor-{n:032}"),
-            source: "s".repeat(90),
-        }
-    }
-}
+use crate::row::Row;
+use crate::settings::Settings;
 
 /// Duration of the loop over the steps, for each run.
 #[derive(Default)]
@@ -68,15 +49,17 @@ impl Timer {
     }
 }
 
-/// Replays `n` recorded steps several times, alternating with the baseline.
-pub async fn measure(n: u32) -> Result<(), BoxError> {
-    const RUNS: usize = 15;
-    let (mut measured, mut baselines) = (Vec::new(), Vec::new());
-    for _ in 0..RUNS {
+/// Replays `n` recorded steps several times, alternating with the floors.
+pub async fn measure(settings: &Settings) -> Result<(), BoxError> {
+    const ROUNDS: u32 = 15;
+    let n = settings.n;
+    let opened = Opened::open(&settings.store).await?;
+    let (mut measured, mut maps, mut decodes) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
         let loops = Loops::default();
-        let report = durable::run(replayed, "replay", n)
+        let report = durable::run(replayed, execution_id(round), n)
             .state(&loops)
-            .store(Arc::new(MemoryStore::new()))
+            .store(opened.store.clone())
             .suspend_after(Duration::ZERO)
             .report()
             .await;
@@ -89,20 +72,16 @@ pub async fn measure(n: u32) -> Result<(), BoxError> {
         // The first run executes the steps. The second one, after the wait, replays them all.
         let replays = loops.0.lock().map_err(|error| error.to_string())?;
         measured.extend(replays.last().copied());
-        baselines.push(baseline::look_up(n)?);
+        maps.push(floor::look_up(n)?);
+        decodes.push(floor::decode(n)?);
     }
-    for (workload, samples) in [("replay", measured), ("map_lookup_and_decode", baselines)] {
-        let samples = Samples::new(samples, n);
-        Line {
-            workload,
-            store: "memory:",
-            n,
-            us_per_step_p50: samples.p50(),
-            us_per_step_mean: samples.mean(),
-            commits: 0,
-            bytes_written: 0,
-        }
-        .print()?;
-    }
+    let (measured, decodes) = (Samples::new(measured, n), Samples::new(decodes, n));
+    let mut line = Line::new("replay", opened.name, settings, "us_per_step", &measured)
+        .floor("map_lookup_and_decode", &Samples::new(maps, n))
+        .floor("decode", &decodes)
+        .with("beyond_decoding_p50", measured.p50() - decodes.p50());
+    line.allocations_per_step = Some(allocations::replayed()?);
+    line.print()?;
+    opened.close()?;
     Ok(())
 }

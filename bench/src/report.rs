@@ -1,55 +1,163 @@
 //! Machine-readable result lines.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// Result of one workload.
+use crate::process;
+use crate::settings::Settings;
+
+/// Result of one run of a workload.
 #[derive(Serialize)]
 pub struct Line<'a> {
-    /// Name of the workload.
-    pub workload: &'a str,
-    /// Store of the checkpoints.
-    pub store: &'a str,
-    /// Number of steps.
-    pub n: u32,
-    /// Median, in microseconds per step.
-    pub us_per_step_p50: f64,
-    /// Mean, in microseconds per step.
-    pub us_per_step_mean: f64,
-    /// Commits of the store, without those for the start and the end of the execution.
-    pub commits: u64,
-    /// Bytes written by the store.
-    pub bytes_written: u64,
+    library: &'static str,
+    workload: &'a str,
+    store: &'a str,
+    run: u32,
+    n: u32,
+    steps: u32,
+    concurrency: usize,
+    threads: usize,
+    unit: &'a str,
+    #[serde(flatten)]
+    spread: Spread,
+    /// Operations per second.
+    per_s: f64,
+    /// Transactions that wrote something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commits: Option<u64>,
+    /// Statements sent to PostgreSQL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statements: Option<u64>,
+    /// Loads and other reads of the store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads: Option<u64>,
+    /// Bytes that the process has passed to the operating system for writing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Allocations per step, counted in a separate run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocations_per_step: Option<f64>,
+    peak_rss_kib: u64,
+    /// The same work without the library.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    floors: Vec<Floor>,
+    #[serde(flatten)]
+    more: BTreeMap<&'static str, f64>,
 }
 
-/// Durations in microseconds per step.
+/// The same work without the library, and the ratio of the medians.
+#[derive(Serialize)]
+struct Floor {
+    floor: &'static str,
+    #[serde(flatten)]
+    spread: Spread,
+    ratio: f64,
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Spread {
+    p50: f64,
+    min: f64,
+    max: f64,
+    p99: f64,
+    mean: f64,
+}
+
+/// Durations in microseconds per operation, in ascending order.
 pub struct Samples(Vec<f64>);
 
 impl Samples {
-    /// Creates samples from durations that each cover `per` steps.
+    /// Creates samples from durations that each cover `per` operations.
     pub fn new(samples: impl IntoIterator<Item = Duration>, per: u32) -> Self {
         let per = f64::from(per.max(1));
-        let mut micros: Vec<f64> = samples
+        let micros = samples
             .into_iter()
-            .map(|sample| sample.as_secs_f64() * 1e6 / per)
-            .collect();
-        micros.sort_unstable_by(f64::total_cmp);
-        Self(micros)
+            .map(|sample| sample.as_secs_f64() * 1e6 / per);
+        Self::of(micros)
+    }
+
+    /// Creates samples in another unit.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_unstable_by(f64::total_cmp);
+        Self(values)
     }
 
     /// Returns the median.
     pub fn p50(&self) -> f64 {
-        self.0.get(self.0.len() / 2).copied().unwrap_or_default()
+        self.spread().p50
     }
 
-    /// Returns the mean.
-    pub fn mean(&self) -> f64 {
-        self.0.iter().sum::<f64>() / (self.0.len().max(1) as f64)
+    fn spread(&self) -> Spread {
+        let last = self.0.len().saturating_sub(1);
+        let at = |index: usize| self.0.get(index.min(last)).copied().unwrap_or_default();
+        Spread {
+            p50: at(self.0.len() / 2),
+            min: at(0),
+            max: at(last),
+            p99: at(self.0.len() * 99 / 100),
+            mean: self.0.iter().sum::<f64>() / self.0.len().max(1) as f64,
+        }
     }
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// Creates the line of a run from samples in microseconds.
+    pub fn new(
+        workload: &'a str,
+        store: &'a str,
+        settings: &Settings,
+        unit: &'a str,
+        samples: &Samples,
+    ) -> Self {
+        let spread = samples.spread();
+        Self {
+            library: "durable",
+            workload,
+            store,
+            run: settings.run,
+            n: settings.n,
+            steps: settings.steps,
+            concurrency: settings.concurrency,
+            threads: settings.threads,
+            unit,
+            spread,
+            per_s: match spread.mean > 0.0 && unit.starts_with("us") {
+                true => 1e6 / spread.mean,
+                false => 0.0,
+            },
+            commits: None,
+            statements: None,
+            reads: None,
+            bytes: None,
+            allocations_per_step: None,
+            peak_rss_kib: process::peak_rss_kib(),
+            floors: Vec::new(),
+            more: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a floor, if it was measured.
+    pub fn floor(mut self, name: &'static str, samples: &Samples) -> Self {
+        let spread = samples.spread();
+        if !samples.0.is_empty() {
+            self.floors.push(Floor {
+                floor: name,
+                spread,
+                ratio: self.spread.p50 / spread.p50,
+            });
+        }
+        self
+    }
+
+    /// Adds a field that only this workload has.
+    pub fn with(mut self, name: &'static str, value: f64) -> Self {
+        self.more.insert(name, value);
+        self
+    }
+
     /// Prints the line as JSON.
     pub fn print(&self) -> Result<(), serde_json::Error> {
         println!("{}", serde_json::to_string(self)?);

@@ -1,30 +1,30 @@
 //! Latency from a start to the first body, and from a callback's completion to the next body, in one process.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use durable::durable;
 use durable::prelude::*;
-use durable::sqlite::SqliteStore;
-use durable::store::Store;
+use durable::store::ExecutionStatus;
 use durable::{Client, Worker};
-use serde::Serialize;
 use tokio::sync::Notify;
 
-use crate::baseline;
-use crate::sequential::execution_id;
+use crate::floor;
+use crate::opened::{Opened, execution_id};
+use crate::report::{Line, Samples};
+use crate::settings::Settings;
 
-/// Start of the last body and id of the last callback, with a signal for both.
+/// Time of the last body and id of the last callback, with a signal for both.
 #[derive(Default)]
-struct Events {
+pub struct Events {
     at: Mutex<Option<Instant>>,
     callback: Mutex<Option<String>>,
     signal: Notify,
 }
 
 impl Events {
-    fn record_body(&self) {
+    /// Records the time and wakes the benchmark.
+    pub fn record_body(&self) {
         if let Ok(mut at) = self.at.lock() {
             *at = Some(Instant::now());
         }
@@ -32,7 +32,7 @@ impl Events {
     }
 
     /// Waits for the next body and returns the time from `start` to its start.
-    async fn body_since(&self, start: Instant) -> Duration {
+    pub async fn body_since(&self, start: Instant) -> Duration {
         self.signal.notified().await;
         let at = self.at.lock().ok().and_then(|at| *at);
         at.map_or(Duration::ZERO, |at| at - start)
@@ -61,69 +61,42 @@ fn submit(events: &Events, id: &str) -> Result<(), BoxError> {
     Ok(())
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    workload: &'a str,
-    store: &'a str,
-    n: u32,
-    ms_p50: f64,
-    ms_p99: f64,
-    ms_max: f64,
-}
-
-impl<'a> Line<'a> {
-    fn print(workload: &'a str, store: &'a str, mut took: Vec<Duration>) -> Result<(), BoxError> {
-        took.sort_unstable();
-        let n = took.len();
-        let ms = |index: usize| {
-            took.get(index.min(n.saturating_sub(1)))
-                .map_or(0.0, Duration::as_secs_f64)
-                * 1e3
-        };
-        let line = Self {
-            workload,
-            store,
-            n: u32::try_from(n)?,
-            ms_p50: ms(n / 2),
-            ms_p99: ms(n * 99 / 100),
-            ms_max: ms(n),
-        };
-        println!("{}", serde_json::to_string(&line)?);
-        Ok(())
-    }
-}
-
 /// Starts `n` executions one after the other and completes a callback of each.
-pub async fn measure(store: &str, n: u32) -> Result<(), BoxError> {
-    let path = store.strip_prefix("sqlite:").map(PathBuf::from);
-    let opened: Arc<dyn Store> = match &path {
-        Some(path) => Arc::new(SqliteStore::open(path).await?),
-        None => durable::open(store).await?,
-    };
+pub async fn measure(settings: &Settings) -> Result<(), BoxError> {
+    let opened = Opened::open(&settings.store).await?;
     let events = Arc::new(Events::default());
-    let worker = Worker::new(Arc::clone(&opened))
+    let worker = Worker::new(opened.store.clone())
         .state(Arc::clone(&events))
         .register(waits_for_callback);
-    let client = Client::new(opened);
+    let client = Client::new(opened.store.clone());
     let (mut starts, mut wakes) = (Vec::new(), Vec::new());
     let mut failed = None;
     worker
         .run_until(async {
-            let measured = measure_each(&client, &events, n, &mut starts, &mut wakes);
+            let measured = measure_each(&client, &events, settings.n, &mut starts, &mut wakes);
             failed = measured.await.err();
         })
         .await?;
     if let Some(error) = failed {
         return Err(error);
     }
-    Line::print("start_latency", store, starts)?;
-    Line::print("wake_latency", store, wakes)?;
-    if let Some(path) = path {
-        let baseline = path.with_extension("floor");
-        let appended = baseline::append(&baseline, 180, n);
-        std::fs::remove_file(&baseline)?;
-        Line::print("append_and_fdatasync", "file", appended?)?;
+    let floor = match opened.path() {
+        Some(path) => floor::append(path, floor::value_len()?, settings.n)?,
+        None => Vec::new(),
+    };
+    let floor = Samples::new(floor, 1);
+    for (workload, took) in [("start_latency", starts), ("callback_latency", wakes)] {
+        Line::new(
+            workload,
+            opened.name,
+            settings,
+            "us",
+            &Samples::new(took, 1),
+        )
+        .floor("append_and_fdatasync", &floor)
+        .print()?;
     }
+    opened.close()?;
     Ok(())
 }
 
@@ -142,17 +115,20 @@ async fn measure_each(
             .await?;
         starts.push(events.body_since(start).await);
         events.signal.notified().await;
-        // Waits until the execution is suspended.
-        while client.describe(handle.id()).await?.status
-            != durable::store::ExecutionStatus::Suspended
-        {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until_suspended(client, handle.id()).await?;
         let callback = events.callback.lock().ok().and_then(|id| id.clone());
         let start = Instant::now();
         client.complete(&callback.unwrap_or_default(), &i).await?;
         wakes.push(events.body_since(start).await);
         handle.result().await?;
+    }
+    Ok(())
+}
+
+/// Waits until an execution is suspended.
+pub async fn until_suspended(client: &Client, id: &ExecutionId) -> Result<(), BoxError> {
+    while client.describe(id).await?.status != ExecutionStatus::Suspended {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     Ok(())
 }

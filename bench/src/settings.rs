@@ -1,0 +1,136 @@
+//! Flags that all workloads share, and their defaults.
+
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Benchmarks of durable executions.
+///
+/// Each run prints one JSON line. It contains the workload and its floors, which do the same work without the library.
+/// Both alternate within the run, so compare their ratio, not the times of different runs.
+#[derive(Parser)]
+pub struct Arguments {
+    /// Workload to run.
+    pub workload: Workload,
+    /// Store of the checkpoints: `sqlite:PATH`, `postgres://…`, `memory:`, or `sqlite:` for a temporary file.
+    #[arg(long)]
+    pub store: Option<String>,
+    /// Number of steps, executions or items.
+    #[arg(long)]
+    pub n: Option<u32>,
+    /// Steps per execution.
+    #[arg(long, default_value_t = 5)]
+    pub steps: u32,
+    /// Executions that run at once.
+    #[arg(long, default_value_t = 64)]
+    pub concurrency: usize,
+    /// Threads that run executions.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Number of runs, each with its own result line.
+    #[arg(long, default_value_t = 1)]
+    pub repeat: u32,
+    /// Seconds over which the wake-ups of `sleeping` are spread.
+    #[arg(long, default_value_t = 10)]
+    pub spread: u64,
+    /// Install a recorder for Prometheus, to measure the cost of metrics.
+    #[cfg(feature = "metrics")]
+    #[arg(long)]
+    pub metrics: bool,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Workload {
+    /// N steps in one execution, one after the other.
+    Sequential,
+    /// Replay of N recorded steps.
+    Replay,
+    /// N executions with a few steps each, run concurrently by a worker.
+    Many,
+    /// Time from a start to the first body, and from a callback's completion to the next body.
+    StartLatency,
+    /// Time from a message to a suspended execution until its handler continues.
+    Wake,
+    /// Memory and wake-up delay of N suspended executions.
+    Sleeping,
+    /// Resume of an execution with N recorded steps, from the claim to the end of its loop.
+    Resume,
+    /// N items processed with `batches!`.
+    Batches,
+    /// Build time and size of the expansion that 100 and 1,000 call sites add.
+    Compile,
+    /// Only the floors.
+    Floor,
+}
+
+impl Workload {
+    fn default_n(self) -> u32 {
+        match self {
+            Self::Sequential => 1_000,
+            Self::Many => 2_000,
+            Self::StartLatency | Self::Wake => 200,
+            Self::Batches => 1_000_000,
+            Self::Replay | Self::Sleeping | Self::Resume | Self::Floor => 10_000,
+            Self::Compile => 1_000,
+        }
+    }
+
+    fn default_stores(self) -> &'static [&'static str] {
+        match self {
+            Self::Replay => &["memory:"],
+            Self::StartLatency | Self::Wake => &["memory:", "sqlite:"],
+            _ => &["sqlite:"],
+        }
+    }
+}
+
+/// Settings of one run.
+pub struct Settings {
+    /// Store URL.
+    pub store: String,
+    /// Number of steps, executions or items.
+    pub n: u32,
+    /// Steps per execution.
+    pub steps: u32,
+    /// Executions that run at once.
+    pub concurrency: usize,
+    /// Threads that run executions.
+    pub threads: usize,
+    /// Time over which wake-ups are spread.
+    pub spread: Duration,
+    /// Number of the run, from 1.
+    pub run: u32,
+}
+
+impl Arguments {
+    /// Returns the settings of all runs. The stores alternate.
+    pub fn runs(&self) -> Vec<Settings> {
+        let stores = match &self.store {
+            Some(store) => vec![store.clone()],
+            None => self
+                .workload
+                .default_stores()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        };
+        let of_run = |run| stores.iter().map(move |store| self.settings(run, store));
+        (1..=self.repeat).flat_map(of_run).collect()
+    }
+
+    fn settings(&self, run: u32, store: &str) -> Settings {
+        let several = self.workload == Workload::Many;
+        let n = self.n.unwrap_or_else(|| self.workload.default_n());
+        Settings {
+            store: store.to_owned(),
+            n,
+            steps: if several { self.steps } else { n },
+            concurrency: if several { self.concurrency } else { 1 },
+            threads: self.threads,
+            spread: Duration::from_secs(self.spread),
+            run,
+        }
+    }
+}

@@ -96,7 +96,7 @@ impl SqliteFloor {
         let path = path.with_extension("sqlite-floor");
         let conn = Connection::open(&path)?;
         conn.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+            "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
              CREATE TABLE IF NOT EXISTS steps (place INTEGER PRIMARY KEY, name TEXT NOT NULL, data BLOB NOT NULL) STRICT;",
         )?;
         let next = conn.query_row("SELECT coalesce(max(place), 0) FROM steps", [], |row| {

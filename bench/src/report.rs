@@ -92,15 +92,20 @@ impl Samples {
 
     fn spread(&self) -> Spread {
         let last = self.0.len().saturating_sub(1);
-        let at = |index: usize| self.0.get(index.min(last)).copied().unwrap_or_default();
+        let at = |index: usize| rounded(self.0.get(index.min(last)).copied().unwrap_or_default());
         Spread {
             p50: at(self.0.len() / 2),
             min: at(0),
             max: at(last),
             p99: at(self.0.len() * 99 / 100),
-            mean: self.0.iter().sum::<f64>() / self.0.len().max(1) as f64,
+            mean: rounded(self.0.iter().sum::<f64>() / self.0.len().max(1) as f64),
         }
     }
+}
+
+/// Rounds to four decimals, which is more than a measurement is precise.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
 }
 
 impl<'a> Line<'a> {
@@ -125,7 +130,7 @@ impl<'a> Line<'a> {
             unit,
             spread,
             per_s: match spread.mean > 0.0 && unit.starts_with("us") {
-                true => 1e6 / spread.mean,
+                true => rounded(1e6 / spread.mean),
                 false => 0.0,
             },
             commits: None,
@@ -146,7 +151,7 @@ impl<'a> Line<'a> {
             self.floors.push(Floor {
                 floor: name,
                 spread,
-                ratio: self.spread.p50 / spread.p50,
+                ratio: rounded(self.spread.p50 / spread.p50),
             });
         }
         self
@@ -154,7 +159,7 @@ impl<'a> Line<'a> {
 
     /// Adds a field that only this workload has.
     pub fn with(mut self, name: &'static str, value: f64) -> Self {
-        self.more.insert(name, value);
+        self.more.insert(name, rounded(value));
         self
     }
 

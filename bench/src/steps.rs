@@ -5,22 +5,19 @@ use std::time::Duration;
 
 use durable::durable;
 use durable::prelude::*;
-use durable::store::MemoryStore;
+use durable::store::{ExecutionStore, MemoryStore, StoreError};
+use durable::{Client, Clock, Handler, IntoHandler, Invocation, SystemClock};
 
 use crate::row::Row;
 
-/// Runs steps, and replays them after each of the waits. The input is the number of both.
 #[durable]
-async fn counted(input: (u32, u32)) -> Result<u64, BoxError> {
-    let (steps, replays) = input;
+async fn counted(steps: u32) -> Result<u64, BoxError> {
     let mut total = 0;
     for i in 0..steps {
         let row = step!("load", key = i, load(i).await).await?;
         total += u64::from(row.rows);
     }
-    for i in 0..replays {
-        wait!("suspend", key = i, Duration::from_nanos(1)).await;
-    }
+    wait!("suspend", Duration::from_secs(3600)).await;
     Ok(total)
 }
 
@@ -28,18 +25,34 @@ async fn load(n: u32) -> Result<Row, BoxError> {
     Ok(Row::new(n))
 }
 
-/// Runs the handler in memory, on this thread.
+/// Runs a handler with `steps` steps in memory and replays them `replays` times, all on this thread.
 pub fn run(steps: u32, replays: u32) -> Result<(), BoxError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let run = durable::run(counted, "counted", (steps, replays))
-        .store(Arc::new(MemoryStore::new()))
-        .suspend_after(Duration::ZERO);
-    let report = runtime.block_on(run.report());
-    report.output?;
-    if report.invocations != u64::from(replays) + 1 {
-        return Err(format!("{} invocations for {replays} replays", report.invocations).into());
-    }
+    runtime.block_on(async {
+        let store = Arc::new(MemoryStore::new());
+        let client = Client::new(store.clone());
+        let id = client.start(counted, "counted", steps).await?;
+        for _ in 0..=replays {
+            invoke(counted, &store, id.id()).await?;
+        }
+        Ok(())
+    })
+}
+
+async fn invoke<F>(
+    _handler: F,
+    store: &Arc<MemoryStore>,
+    id: &ExecutionId,
+) -> Result<(), StoreError>
+where
+    F: IntoHandler,
+    F::Handler: Handler<()>,
+{
+    let now = SystemClock.now();
+    let lease = store.claim(id, now, Duration::from_secs(600)).await?;
+    let invocation = Invocation::new(store.clone(), lease);
+    invocation.run::<F::Handler, _>(&()).await?;
     Ok(())
 }

@@ -70,6 +70,39 @@ async fn a_step_is_one_statement_without_a_read() {
     );
 }
 
+/// Position in the log of the server.
+async fn logged(url: &str) -> i64 {
+    let position = "SELECT (pg_current_wal_insert_lsn() - '0/0')::int8";
+    let row = client(url).await.unwrap().query_one(position, &[]).await;
+    row.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn a_step_adds_at_most_600_bytes_to_the_log() {
+    // The first write to a page after a checkpoint logs the whole page.
+    let settings = [("full_page_writes", "off"), ("autovacuum", "off")];
+    let Some(server) = Server::start(&settings).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let mut positions = vec![logged(&url).await];
+    for (id, steps) in [("a", 50), ("b", 550)] {
+        durable::run(sequential, id, steps)
+            .store(store.clone())
+            .await
+            .unwrap();
+        positions.push(logged(&url).await);
+    }
+    // The difference of two lengths leaves out the start and the end of an execution.
+    let [begun, short, long] = positions[..] else {
+        unreachable!()
+    };
+    let bytes = ((long - short) - (short - begun)) / 500;
+    println!("{bytes} bytes");
+    assert!(bytes <= 600, "{bytes} bytes for each step");
+}
+
 #[durable]
 async fn collecting(n: u64) -> Result<u64, BoxError> {
     let mut total = 0;

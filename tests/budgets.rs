@@ -1,0 +1,129 @@
+//! Budgets: what a step may cost, counted. Times depend on the machine, counts do not.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use durable::prelude::*;
+use durable::sqlite::SqliteStore;
+use durable::store::{MemoryStore, Store};
+use durable::{Client, Clock, Handler, IntoHandler, Invocation, SystemClock};
+use serde::{Deserialize, Serialize};
+
+/// Value of a step in an ETL job: 170 bytes of JSON.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    rows: u32,
+    cursor: String,
+    source: String,
+}
+
+impl Row {
+    fn new(n: u32) -> Self {
+        Self {
+            rows: n,
+            cursor: format!("cursor-{n:032}"),
+            source: "s".repeat(90),
+        }
+    }
+}
+
+#[durable]
+async fn counted(steps: u32) -> Result<u64, BoxError> {
+    let mut total = 0;
+    for i in 0..steps {
+        let row = step!("load", key = i, Ok::<_, String>(Row::new(i))).await?;
+        total += u64::from(row.rows);
+    }
+    wait!("suspend", Duration::from_secs(3600)).await;
+    Ok(total)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+/// Starts the execution `a` with this number of steps.
+async fn start(store: &Arc<dyn Store>, steps: u32) {
+    let client = Client::new(store.clone());
+    client.start(counted, "a", steps).await.unwrap();
+}
+
+/// Runs the execution `a` from the top until it is suspended.
+async fn invoke(store: &Arc<dyn Store>) {
+    async fn run<F>(_handler: F, invocation: Invocation)
+    where
+        F: IntoHandler,
+        F::Handler: Handler<()>,
+    {
+        invocation.run::<F::Handler, _>(&()).await.unwrap();
+    }
+    let (id, ttl) = ("a".parse().unwrap(), Duration::from_secs(600));
+    let lease = store.claim(&id, SystemClock.now(), ttl).await.unwrap();
+    run(counted, Invocation::new(store.clone(), lease)).await;
+}
+
+/// Allocations of an invocation that runs `steps` steps, and of one that replays them.
+fn allocations(steps: u32) -> [f64; 2] {
+    let runtime = runtime();
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    runtime.block_on(start(&store, steps));
+    [(); 2].map(|()| {
+        let counted = allocation_counter::measure(|| runtime.block_on(invoke(&store)));
+        counted.count_total as f64
+    })
+}
+
+#[test]
+fn a_live_step_makes_at_most_25_allocations_and_a_replayed_one_5() {
+    // The difference of two lengths leaves out the start and the end of an invocation.
+    let ([short_live, short_replay], [live, replay]) = (allocations(1_000), allocations(3_000));
+    let (live, replay) = ((live - short_live) / 2e3, (replay - short_replay) / 2e3);
+    // A growing list or map adds a fraction.
+    assert!(live < 25.5, "{live} allocations for a live step");
+    assert!(replay < 5.5, "{replay} allocations for a replayed step");
+}
+
+fn log_len(path: &Path) -> u64 {
+    let log = path.with_extension("db-wal");
+    std::fs::metadata(log).unwrap().len()
+}
+
+#[test]
+fn a_step_writes_at_most_two_pages_to_sqlite() {
+    const STEPS: u32 = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    runtime().block_on(async {
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path).await.unwrap());
+        start(&store, STEPS).await;
+        let before = log_len(&path);
+        invoke(&store).await;
+        // A frame is a page with a header of 24 bytes.
+        let per_step = (log_len(&path) - before) as f64 / f64::from(STEPS);
+        assert!(per_step <= 2.0 * 1048.0, "{per_step} bytes per step");
+    });
+}
+
+#[test]
+fn a_resume_from_sqlite_is_one_read_and_two_commits() {
+    for steps in [10, 2_000] {
+        let folder = tempfile::tempdir().unwrap();
+        runtime().block_on(async {
+            let sqlite = SqliteStore::open(folder.path().join("a.db")).await.unwrap();
+            let store: Arc<dyn Store> = Arc::new(sqlite.clone());
+            start(&store, steps).await;
+            invoke(&store).await;
+            let before = sqlite.stats();
+            invoke(&store).await;
+            let after = sqlite.stats();
+            let counted = (after.reads - before.reads, after.commits - before.commits);
+            assert_eq!(
+                counted,
+                (1, 2),
+                "{steps} steps: a load, the claim and the release"
+            );
+        });
+    }
+}

@@ -15,7 +15,10 @@ async fn replayed(n: u32, context: DurableContext) -> Result<u64, BoxError> {
     let start = Instant::now();
     let mut total = 0;
     for i in 0..n {
-        let row: Row = context.step(move |_| async move { Ok(Row::new(i)) }).name("load").await?;
+        let row: Row = context
+            .step(move |_| async move { Ok(Row::new(i)) })
+            .name("load")
+            .await?;
         total += u64::from(row.rows);
     }
     if let Ok(mut loops) = LOOPS.lock() {
@@ -38,10 +41,19 @@ fn main() -> Result<(), BoxError> {
         if !result.is_success() {
             return Err(format!("the run failed: {:?}", result.error_message()).into());
         }
-        let loops = LOOPS.lock().map(|mut loops| std::mem::take(&mut *loops)).unwrap_or_default();
+        let loops = LOOPS
+            .lock()
+            .map(|mut loops| std::mem::take(&mut *loops))
+            .unwrap_or_default();
         // The first invocation executes the steps. The one after the wait replays them all.
         let last = loops.last().copied().ok_or("nothing was replayed")?;
-        print("aws-durable-execution-sdk", &arguments, run, &[last], arguments.n())?;
+        print(
+            "aws-durable-execution-sdk",
+            &arguments,
+            run,
+            &[last],
+            arguments.n(),
+        )?;
     }
     Ok(())
 }

@@ -59,14 +59,23 @@ impl Arguments {
 
     /// Returns the error for a store that the peer does not have.
     pub fn unsupported_store(&self) -> BoxError {
-        format!("unsupported store `{}`: expected `sqlite:PATH` or `postgres://…`", self.store).into()
+        format!(
+            "unsupported store `{}`: expected `sqlite:PATH` or `postgres://…`",
+            self.store
+        )
+        .into()
     }
 
     /// Creates the runtime.
     pub fn runtime(&self) -> std::io::Result<tokio::runtime::Runtime> {
         match self.threads {
-            1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-            n => tokio::runtime::Builder::new_multi_thread().worker_threads(n).enable_all().build(),
+            1 => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build(),
+            n => tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(n)
+                .enable_all()
+                .build(),
         }
     }
 }
@@ -83,7 +92,11 @@ pub struct Row {
 impl Row {
     /// Creates the value of the `n`-th step.
     pub fn new(n: u32) -> Self {
-        Self { rows: n, cursor: format!("cursor-{n:032}"), source: "s".repeat(90) }
+        Self {
+            rows: n,
+            cursor: format!("cursor-{n:032}"),
+            source: "s".repeat(90),
+        }
     }
 }
 
@@ -105,7 +118,11 @@ impl Laps {
 
     /// Removes the times and returns the differences between them.
     pub fn take(&self) -> Vec<Duration> {
-        let laps = self.0.lock().map(|mut laps| std::mem::take(&mut *laps)).unwrap_or_default();
+        let laps = self
+            .0
+            .lock()
+            .map(|mut laps| std::mem::take(&mut *laps))
+            .unwrap_or_default();
         laps.windows(2).map(|pair| pair[1] - pair[0]).collect()
     }
 }
@@ -146,9 +163,17 @@ pub fn print(
     covers: u32,
 ) -> Result<(), BoxError> {
     let per = f64::from(covers.max(1));
-    let mut micros: Vec<f64> = durations.iter().map(|took| took.as_secs_f64() * 1e6 / per).collect();
+    let mut micros: Vec<f64> = durations
+        .iter()
+        .map(|took| took.as_secs_f64() * 1e6 / per)
+        .collect();
     micros.sort_unstable_by(f64::total_cmp);
-    let at = |index: usize| micros.get(index.min(micros.len().saturating_sub(1))).copied().unwrap_or_default();
+    let at = |index: usize| {
+        micros
+            .get(index.min(micros.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or_default()
+    };
     let mean = micros.iter().sum::<f64>() / micros.len().max(1) as f64;
     let many = arguments.workload == "many";
     let line = Line {
@@ -177,5 +202,6 @@ pub fn print(
 fn peak_rss_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|kib| kib.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    line.and_then(|kib| kib.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or(0)
 }

@@ -33,7 +33,10 @@ async fn many(steps: u32) -> dbos::Result<u64> {
     Ok(total)
 }
 
-async fn run_many(many: &WorkflowRef<u32, u64>, arguments: &Arguments) -> Result<Duration, BoxError> {
+async fn run_many(
+    many: &WorkflowRef<u32, u64>,
+    arguments: &Arguments,
+) -> Result<Duration, BoxError> {
     let permits = Arc::new(Semaphore::new(arguments.concurrency));
     let mut runs = JoinSet::new();
     let start = Instant::now();
@@ -72,7 +75,13 @@ async fn measure(arguments: &Arguments) -> Result<(), BoxError> {
             }
             "many" => {
                 let took = run_many(&many, arguments).await?;
-                print("dbos", arguments, run, &[took], arguments.n() * arguments.steps)?;
+                print(
+                    "dbos",
+                    arguments,
+                    run,
+                    &[took],
+                    arguments.n() * arguments.steps,
+                )?;
             }
             _ => return Err(arguments.unsupported()),
         }

@@ -16,7 +16,9 @@ use tokio::task::JoinSet;
 static LAPS: Laps = Laps::new();
 
 async fn load(context: &DurableContext, n: u32) -> durare::Result<Row> {
-    context.step("load", move || async move { Ok(Row::new(n)) }).await
+    context
+        .step("load", move || async move { Ok(Row::new(n)) })
+        .await
 }
 
 #[durare::workflow]
@@ -57,11 +59,17 @@ async fn open(arguments: &Arguments) -> Result<Arc<dyn StateProvider>, BoxError>
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(Duration::from_secs(5));
-    let pool = SqlitePoolOptions::new().max_connections(5).connect_with(options).await?;
+    let pool = SqlitePoolOptions::new()
+        .max_connections(5)
+        .connect_with(options)
+        .await?;
     Ok(Arc::new(SqliteProvider::from_pool(pool)))
 }
 
-async fn run_many(engine: &Arc<DurableEngine>, arguments: &Arguments) -> Result<Duration, BoxError> {
+async fn run_many(
+    engine: &Arc<DurableEngine>,
+    arguments: &Arguments,
+) -> Result<Duration, BoxError> {
     let permits = Arc::new(Semaphore::new(arguments.concurrency));
     let mut runs = JoinSet::new();
     let start = Instant::now();
@@ -69,7 +77,9 @@ async fn run_many(engine: &Arc<DurableEngine>, arguments: &Arguments) -> Result<
         let permit = Arc::clone(&permits).acquire_owned().await?;
         let (engine, steps) = (Arc::clone(engine), arguments.steps);
         runs.spawn(async move {
-            let handle = engine.start_with(Many, steps, WorkflowOptions::default()).await?;
+            let handle = engine
+                .start_with(Many, steps, WorkflowOptions::default())
+                .await?;
             let total = handle.result().await;
             drop(permit);
             total
@@ -88,13 +98,21 @@ async fn measure(arguments: &Arguments) -> Result<(), BoxError> {
         match arguments.workload.as_str() {
             "sequential" => {
                 let options = WorkflowOptions::default();
-                let handle = engine.start_with(Sequential, arguments.n(), options).await?;
+                let handle = engine
+                    .start_with(Sequential, arguments.n(), options)
+                    .await?;
                 handle.result().await?;
                 print("durare", arguments, run, &LAPS.take(), 1)?;
             }
             "many" => {
                 let took = run_many(&engine, arguments).await?;
-                print("durare", arguments, run, &[took], arguments.n() * arguments.steps)?;
+                print(
+                    "durare",
+                    arguments,
+                    run,
+                    &[took],
+                    arguments.n() * arguments.steps,
+                )?;
             }
             _ => return Err(arguments.unsupported()),
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use durable::prelude::BoxError;
 
+use crate::process;
 use crate::report::{Line, Samples};
 use crate::settings::Settings;
 
@@ -35,13 +36,20 @@ pub fn measure(settings: &Settings) -> Result<(), BoxError> {
         let sizes = [Calls::Plain, Calls::Steps].map(|calls| project.expanded_len(sites, calls));
         let [plain_len, steps_len] = sizes;
         let (mut plain, mut steps) = (Vec::new(), Vec::new());
+        let (mut plain_cpu, mut steps_cpu) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
+            let before = process::children_cpu_s();
             plain.push(project.build(sites, Calls::Plain)?);
+            let between = process::children_cpu_s();
             steps.push(project.build(sites, Calls::Steps)?);
+            plain_cpu.push(between - before);
+            steps_cpu.push(process::children_cpu_s() - between);
         }
         let (plain, steps) = (Samples::new(plain, 1), Samples::new(steps, 1));
+        let added_cpu = Samples::of(steps_cpu).p50() - Samples::of(plain_cpu).p50();
         let settings = Settings {
             n: sites,
+            steps: sites,
             store: String::new(),
             ..*settings
         };
@@ -50,6 +58,7 @@ pub fn measure(settings: &Settings) -> Result<(), BoxError> {
         Line::new("compile", "none", &settings, "us_per_build", &steps)
             .floor("plain_calls", &plain)
             .with("added_s", added)
+            .with("added_cpu_s", added_cpu)
             .with("expanded_bytes_per_site", expanded)
             .print()?;
     }

@@ -82,7 +82,7 @@ MUTANTS = [
     ("lost message: a start drops its message", "store/memory/executions.rs",
      "        entry.send(message, now)?;\n", ""),
     ("wrong result: a start sends its message to another handler's execution", "client/start.rs",
-     "            check_started(&started, &new, was)?;\n            let", "            let"),
+     "        check_started(&started, &new, was)?;\n        let", "        let"),
     ("missing fence: a process that lost its lease writes", "store/memory/entry.rs",
      "if !self.is_current(fence) {\n            return Err(fence.lost());",
      "if false && !self.is_current(fence) {\n            return Err(fence.lost());"),

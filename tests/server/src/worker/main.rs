@@ -126,7 +126,7 @@ async fn vault(_note: String) -> Result<u32, BoxError> {
 /// Fails again and again, with long pauses.
 #[durable]
 async fn flaky(n: u32) -> Result<u32, BoxError> {
-    let retry = Retry::fixed(Duration::from_secs(15)).attempts(1000);
+    let retry = Retry::fixed(Duration::from_secs(5)).attempts(1000);
     let value = step!("flaky step", retry = retry, refuse(n)).await?;
     Ok(value)
 }

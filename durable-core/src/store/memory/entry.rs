@@ -28,6 +28,8 @@ pub(super) struct Entry {
     nonce: u64,
     /// Number of the newest lease.
     leases: u64,
+    /// Token of the newest fence, which every checkpoint is compared with.
+    token: Arc<str>,
     lease: Option<HeldLease>,
     /// Id of the last batch under the newest fence. A repetition is accepted after the lease was released.
     last_batch: Option<u64>,
@@ -59,13 +61,15 @@ impl HeldLease {
 
 impl Entry {
     pub(super) fn new(execution: Execution) -> Self {
+        let nonce = fastrand::u64(..);
         Self {
             execution,
             records: BTreeMap::new(),
             changed_records: BTreeMap::new(),
             last_change: HashMap::new(),
-            nonce: fastrand::u64(..),
+            nonce,
             leases: 0,
+            token: format!("{nonce:x}.0").into(),
             lease: None,
             last_batch: None,
             last_build: None,
@@ -78,20 +82,21 @@ impl Entry {
         }
     }
 
-    fn token(&self) -> Arc<str> {
-        format!("{:x}.{}", self.nonce, self.leases).into()
+    fn next_token(&mut self) {
+        self.leases += 1;
+        self.token = format!("{:x}.{}", self.nonce, self.leases).into();
     }
 
     /// Returns the fence of the newest lease.
     pub(super) fn fence(&self) -> Fence {
         Fence {
             execution: self.execution.id.clone(),
-            token: self.token(),
+            token: Arc::clone(&self.token),
         }
     }
 
     fn is_current(&self, fence: &Fence) -> bool {
-        fence.token == self.token()
+        fence.token == self.token
     }
 
     pub(super) fn claim(
@@ -116,7 +121,7 @@ impl Entry {
             holder: Arc::downgrade(holder),
             expires_at: now.after(ttl),
         });
-        self.leases += 1;
+        self.next_token();
         self.last_batch = None;
         self.execution.mark_running(now);
         Ok(Lease {

@@ -87,7 +87,10 @@ impl Client {
     ///
     /// [`StoreErrorKind::NotFound`], [`StoreErrorKind::Unusable`] for an invalid id.
     pub async fn published_values(&self, id: &str) -> Result<Vec<PublishedValue>, StoreError> {
-        Ok(self.published_in_chain(id).await?.values)
+        let mut chain = Chain::of(id)?;
+        chain.read(self).await?;
+        chain.values.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(chain.values)
     }
 
     /// Returns the values published under a name as they change: the current one first, if there is one. Values that are
@@ -102,65 +105,65 @@ impl Client {
         id: &'a str,
         name: &'a str,
     ) -> impl Stream<Item = Result<T, StoreError>> + 'a {
-        stream::unfold(Seen::default(), move |mut seen| async move {
+        let seen = Chain::of(id).map(|chain| (chain, None::<PublishedValue>));
+        stream::unfold(Some(seen), move |seen| async move {
+            let (mut chain, last) = match seen? {
+                Ok(seen) => seen,
+                Err(error) => return Some((Err(error), None)),
+            };
             loop {
-                if seen.is_last {
+                if chain.has_ended {
                     return None;
                 }
-                let found = match self.published_in_chain(id).await {
-                    Ok(found) => found,
-                    Err(error) => {
-                        seen.is_last = true;
-                        return Some((Err(error), seen));
-                    }
-                };
-                seen.is_last = found.has_ended;
-                let value = found.values.into_iter().find(|value| value.name == name);
-                let value = value.filter(|value| seen.value.as_ref() != Some(value));
-                if let Some(value) = value {
-                    let decoded = value.decode();
-                    seen.is_last |= decoded.is_err();
-                    seen.value = Some(value);
-                    return Some((decoded, seen));
+                if let Err(error) = chain.read(self).await {
+                    return Some((Err(error), None));
                 }
-                if !seen.is_last {
+                let value = chain.values.iter().find(|value| value.name == name);
+                if let Some(value) = value.filter(|value| last.as_ref() != Some(value)) {
+                    let (decoded, value) = (value.decode(), value.clone());
+                    let next = decoded.is_ok().then(|| Ok((chain, Some(value))));
+                    return Some((decoded, next));
+                }
+                if !chain.has_ended {
                     self.clock.sleep(INTERVAL).await;
                 }
             }
         })
     }
-
-    async fn published_in_chain(&self, id: &str) -> Result<Found, StoreError> {
-        let mut next: Option<ExecutionId> = Some(id.parse().map_err(invalid_id)?);
-        let mut found = Found::default();
-        while let Some(id) = next {
-            // The state is read first: what an ended execution has published does not change any more.
-            let execution = self.store.get(&id).await?;
-            found.has_ended = execution.status.is_terminal();
-            let records = self.store.published(&id).await?;
-            let values = records.iter().filter_map(PublishedValue::of);
-            for value in values {
-                found.values.retain(|earlier| earlier.name != value.name);
-                found.values.push(value);
-            }
-            next = execution.next;
-        }
-        found.values.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(found)
-    }
 }
 
-/// What a stream has returned.
-#[derive(Default)]
-struct Seen {
-    value: Option<PublishedValue>,
-    is_last: bool,
-}
-
-/// What a chain has published.
-#[derive(Default)]
-struct Found {
+/// Values that a chain of executions has published, up to where it was read.
+struct Chain {
+    /// The last execution that was read. Those before it have ended and do not change any more.
+    last: ExecutionId,
     values: Vec<PublishedValue>,
-    /// Whether the last execution of the chain has ended.
     has_ended: bool,
+}
+
+impl Chain {
+    fn of(id: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            last: id.parse().map_err(invalid_id)?,
+            values: Vec::new(),
+            has_ended: false,
+        })
+    }
+
+    /// Reads what the last execution and those that continue it have published.
+    async fn read(&mut self, client: &Client) -> Result<(), StoreError> {
+        loop {
+            // The state is read first: what an ended execution has published does not change any more.
+            let execution = client.store.get(&self.last).await?;
+            self.has_ended = execution.status.is_terminal();
+            let records = client.store.published(&self.last).await?;
+            for value in records.iter().filter_map(PublishedValue::of) {
+                self.values.retain(|earlier| earlier.name != value.name);
+                self.values.push(value);
+            }
+            match execution.next {
+                Some(next) => self.last = next,
+                None => return Ok(()),
+            }
+        }
+    }
 }

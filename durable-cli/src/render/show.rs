@@ -7,7 +7,7 @@ use super::style::{Style, Tone};
 use super::table::{Align, Cell, Table};
 use durable_server::view::Secrets;
 use durable_server::view::text;
-use durable_server::view::{Node, tree};
+use durable_server::view::{Node, operations, tree};
 
 /// Number of columns shown of a value, and of an error, without `--full`.
 const MAX_VALUE: usize = 60;
@@ -312,10 +312,7 @@ fn took(record: &Record) -> String {
 }
 
 fn totals(records: &[Record]) -> String {
-    let records: Vec<_> = records
-        .iter()
-        .filter(|record| record.published_name().is_none())
-        .collect();
+    let records: Vec<_> = operations(records).collect();
     let counts: Vec<String> = Status::ALL
         .into_iter()
         .map(|status| {

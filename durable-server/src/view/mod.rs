@@ -14,4 +14,4 @@ mod tree;
 pub use compare::{Comparison, Pair, Side};
 pub use secrets::Secrets;
 pub use timeline::{Row, Timeline};
-pub use tree::{Node, tree};
+pub use tree::{Node, operations, tree};

@@ -8,8 +8,8 @@ use durable_core::store::Execution;
 use durable_core::{OperationId, Record};
 use serde::Serialize;
 
-use super::Secrets;
 use super::text::{one_line, truncated};
+use super::{Secrets, operations};
 
 /// Columns of an error.
 const ERROR: usize = 300;
@@ -96,10 +96,7 @@ impl Timeline {
             size: record.size(),
             taken_over: is_taken_over(execution, record),
         };
-        let operations = records
-            .iter()
-            .filter(|record| record.published_name().is_none());
-        let rows: Vec<Row> = operations.map(row).collect();
+        let rows: Vec<Row> = operations(records).map(row).collect();
         let mut hasher = DefaultHasher::new();
         rows.hash(&mut hasher);
         Self {

@@ -34,22 +34,30 @@ impl Node<'_> {
     }
 }
 
-/// Returns all operations as a tree: each scope is followed by its operations, in the order in which they
-/// were first recorded.
-pub fn tree(records: &[Record]) -> Vec<Node<'_>> {
+/// Returns the operations of the code: all records but those of published values.
+pub fn operations(records: &[Record]) -> impl Iterator<Item = &Record> {
+    let is_operation = |record: &&Record| record.published_name().is_none();
+    records.iter().filter(is_operation)
+}
+
+/// Returns the operations by the scope they are in. One whose scope is not in the history is at the top level.
+pub(super) fn by_scope(records: &[Record]) -> HashMap<OperationId, Vec<&Record>> {
     let known: HashSet<OperationId> = records.iter().map(|record| record.id).collect();
     let mut children: HashMap<OperationId, Vec<&Record>> = HashMap::new();
-    let operations = records
-        .iter()
-        .filter(|record| record.published_name().is_none());
-    for record in operations {
-        // An operation whose scope is not in the history is shown at the top level.
+    for record in operations(records) {
         let parent = match known.contains(&record.parent) {
             true => record.parent,
             false => OperationId::ROOT,
         };
         children.entry(parent).or_default().push(record);
     }
+    children
+}
+
+/// Returns all operations as a tree: each scope is followed by its operations, in the order in which they
+/// were first recorded.
+pub fn tree(records: &[Record]) -> Vec<Node<'_>> {
+    let mut children = by_scope(records);
     let mut nodes = Vec::with_capacity(records.len());
     // Stack of operations that are not in `nodes` yet.
     let mut stack: Vec<Unvisited<'_>> = Vec::new();

@@ -1,12 +1,13 @@
 //! The graph of an execution as its history tells it, for a handler whose names are not known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use durable_core::store::Execution;
 use durable_core::{Kind, Occurrence, OperationId, Record};
 
 use super::model::counted;
 use super::{Drawing, Node, State};
+use crate::view::tree::by_scope;
 
 /// Deepest nesting that is drawn.
 const DEEPEST: usize = 16;
@@ -20,18 +21,7 @@ impl Drawing {
     /// for each name, with the operations in it. Operations that ran many times, as in a loop, are one node with their
     /// number. What the execution has not reached is not part of it.
     pub fn of_history(execution: &Execution, records: &[Record]) -> Self {
-        let known: HashSet<OperationId> = records.iter().map(|record| record.id).collect();
-        let mut children = Children::new();
-        let operations = records
-            .iter()
-            .filter(|record| record.published_name().is_none());
-        for record in operations {
-            let parent = match known.contains(&record.parent) {
-                true => record.parent,
-                false => OperationId::ROOT,
-            };
-            children.entry(parent).or_default().push(record);
-        }
+        let mut children = by_scope(records);
         let top = children.remove(&OperationId::ROOT).unwrap_or_default();
         let mut left = MOST;
         let handler = Node {

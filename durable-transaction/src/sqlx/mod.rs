@@ -130,6 +130,26 @@ macro_rules! pool {
     };
 }
 
+/// Raises the fence with an upsert that changes nothing where a higher one stands.
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+macro_rules! conditional_fence {
+    ($connection:ty, $statements:expr) => {
+        async fn raise_fence(
+            connection: &mut $connection,
+            key: &Key,
+            fence: i64,
+        ) -> Result<bool, Error> {
+            let raised = ::sqlx::query($statements.raise_fence)
+                .bind(key.execution())
+                .bind(key.lineage())
+                .bind(fence)
+                .execute(connection)
+                .await?;
+            Ok(raised.rows_affected() > 0)
+        }
+    };
+}
+
 /// Whether the row exists.
 fn is_duplicate(error: &Error) -> bool {
     error

@@ -26,15 +26,7 @@ async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, Postgres>, Er
     pool.begin().await
 }
 
-async fn raise_fence(connection: &mut PgConnection, key: &Key, fence: i64) -> Result<bool, Error> {
-    let raised = sqlx::query(STATEMENTS.raise_fence)
-        .bind(key.execution())
-        .bind(key.lineage())
-        .bind(fence)
-        .execute(connection)
-        .await?;
-    Ok(raised.rows_affected() > 0)
-}
+conditional_fence!(PgConnection, STATEMENTS);
 
 fn seconds(age: Duration) -> f64 {
     age.as_secs_f64()

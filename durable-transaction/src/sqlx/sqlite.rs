@@ -28,19 +28,7 @@ async fn begin(pool: &SqlitePool) -> Result<sqlx::Transaction<'static, Sqlite>, 
     pool.begin_with("BEGIN IMMEDIATE").await
 }
 
-async fn raise_fence(
-    connection: &mut SqliteConnection,
-    key: &Key,
-    fence: i64,
-) -> Result<bool, Error> {
-    let raised = sqlx::query(STATEMENTS.raise_fence)
-        .bind(key.execution())
-        .bind(key.lineage())
-        .bind(fence)
-        .execute(connection)
-        .await?;
-    Ok(raised.rows_affected() > 0)
-}
+conditional_fence!(SqliteConnection, STATEMENTS);
 
 fn seconds(age: Duration) -> i64 {
     i64::try_from(age.as_secs()).unwrap_or(i64::MAX)

@@ -93,3 +93,42 @@ macro_rules! bank {
 }
 
 pub(crate) use bank;
+
+/// Declares the body that moves money, for a connection of sqlx.
+macro_rules! move_money {
+    ($connection:ty, $update:literal, $insert:literal) => {
+        async fn move_money(tx: &mut $connection, cents: i64) -> Result<i64, BoxError> {
+            for (change, account) in [(-cents, 1), (cents, 2)] {
+                sqlx::query($update)
+                    .bind(change)
+                    .bind(account)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            sqlx::query($insert).bind(cents).execute(&mut *tx).await?;
+            let (balance,) = sqlx::query_as("SELECT cents FROM accounts WHERE id = 1")
+                .fetch_one(tx)
+                .await?;
+            Ok(balance)
+        }
+    };
+}
+pub(crate) use move_money;
+
+/// Declares the methods of a [`Database`](crate::bank::Database) that read and change it, for a pool of sqlx.
+macro_rules! sqlx_methods {
+    () => {
+        async fn facts(&self) -> Facts {
+            let mut facts = [0; 5];
+            for (fact, query) in facts.iter_mut().zip(FACTS) {
+                (*fact,) = sqlx::query_as(query).fetch_one(self).await.unwrap();
+            }
+            Facts::of(facts)
+        }
+
+        async fn execute(&self, sql: &'static str) {
+            sqlx::query(sql).execute(self).await.unwrap();
+        }
+    };
+}
+pub(crate) use sqlx_methods;

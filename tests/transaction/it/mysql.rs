@@ -12,29 +12,18 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use crate::bank::{ACCOUNTS, Alive, Database, FACTS, Facts};
+use crate::handlers::sqlx_methods;
 
 mod with_sqlx {
-    use crate::handlers::bank;
+    use crate::handlers::{bank, move_money};
     use durable::prelude::*;
     use sqlx::{MySqlConnection, MySqlPool};
 
-    async fn move_money(tx: &mut MySqlConnection, cents: i64) -> Result<i64, BoxError> {
-        for (change, account) in [(-cents, 1), (cents, 2)] {
-            sqlx::query("UPDATE accounts SET cents = cents + ? WHERE id = ?")
-                .bind(change)
-                .bind(account)
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::query("INSERT INTO ledger VALUES (?)")
-            .bind(cents)
-            .execute(&mut *tx)
-            .await?;
-        let (balance,) = sqlx::query_as("SELECT cents FROM accounts WHERE id = 1")
-            .fetch_one(tx)
-            .await?;
-        Ok(balance)
-    }
+    move_money!(
+        MySqlConnection,
+        "UPDATE accounts SET cents = cents + ? WHERE id = ?",
+        "INSERT INTO ledger VALUES (?)"
+    );
 
     bank!(MySqlPool, move_money);
     bank!(@tests transfer: a_zombie_with_an_open_transaction_commits_nothing);
@@ -149,15 +138,5 @@ impl Database for MySqlPool {
         Some((pool, Box::new(server)))
     }
 
-    async fn facts(&self) -> Facts {
-        let mut facts = [0; 5];
-        for (fact, query) in facts.iter_mut().zip(FACTS) {
-            (*fact,) = sqlx::query_as(query).fetch_one(self).await.unwrap();
-        }
-        Facts::of(facts)
-    }
-
-    async fn execute(&self, sql: &'static str) {
-        sqlx::query(sql).execute(self).await.unwrap();
-    }
+    sqlx_methods!();
 }

@@ -10,30 +10,19 @@ use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use crate::bank::{ACCOUNTS, Alive, Database, FACTS, Facts};
+use crate::handlers::sqlx_methods;
 
 mod with_sqlx {
     use durable::prelude::*;
     use sqlx::{PgConnection, PgPool};
 
-    async fn move_money(tx: &mut PgConnection, cents: i64) -> Result<i64, BoxError> {
-        for (change, account) in [(-cents, 1), (cents, 2)] {
-            sqlx::query("UPDATE accounts SET cents = cents + $1 WHERE id = $2")
-                .bind(change)
-                .bind(account)
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::query("INSERT INTO ledger VALUES ($1)")
-            .bind(cents)
-            .execute(&mut *tx)
-            .await?;
-        let (balance,) = sqlx::query_as("SELECT cents FROM accounts WHERE id = 1")
-            .fetch_one(tx)
-            .await?;
-        Ok(balance)
-    }
+    move_money!(
+        PgConnection,
+        "UPDATE accounts SET cents = cents + $1 WHERE id = $2",
+        "INSERT INTO ledger VALUES ($1)"
+    );
 
-    use crate::handlers::bank;
+    use crate::handlers::{bank, move_money};
 
     bank!(PgPool, move_money);
     bank!(@tests transfer: a_zombie_with_an_open_transaction_commits_nothing);
@@ -105,17 +94,7 @@ impl Database for PgPool {
         Some((pool, server))
     }
 
-    async fn facts(&self) -> Facts {
-        let mut facts = [0; 5];
-        for (fact, query) in facts.iter_mut().zip(FACTS) {
-            (*fact,) = sqlx::query_as(query).fetch_one(self).await.unwrap();
-        }
-        Facts::of(facts)
-    }
-
-    async fn execute(&self, sql: &'static str) {
-        sqlx::query(sql).execute(self).await.unwrap();
-    }
+    sqlx_methods!();
 }
 
 impl Database for Pool {

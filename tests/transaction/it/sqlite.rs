@@ -5,6 +5,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::bank::{ACCOUNTS, Alive, Database, FACTS, Facts};
+use crate::handlers::sqlx_methods;
 
 mod with_rusqlite {
     use crate::handlers::bank;
@@ -54,27 +55,15 @@ mod with_rusqlite {
 }
 
 mod with_sqlx {
-    use crate::handlers::bank;
+    use crate::handlers::{bank, move_money};
     use durable::prelude::*;
     use sqlx::{SqliteConnection, SqlitePool};
 
-    async fn move_money(tx: &mut SqliteConnection, cents: i64) -> Result<i64, BoxError> {
-        for (change, account) in [(-cents, 1), (cents, 2)] {
-            sqlx::query("UPDATE accounts SET cents = cents + ?1 WHERE id = ?2")
-                .bind(change)
-                .bind(account)
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::query("INSERT INTO ledger VALUES (?1)")
-            .bind(cents)
-            .execute(&mut *tx)
-            .await?;
-        let (balance,) = sqlx::query_as("SELECT cents FROM accounts WHERE id = 1")
-            .fetch_one(tx)
-            .await?;
-        Ok(balance)
-    }
+    move_money!(
+        SqliteConnection,
+        "UPDATE accounts SET cents = cents + ?1 WHERE id = ?2",
+        "INSERT INTO ledger VALUES (?1)"
+    );
 
     bank!(SqlitePool, move_money);
 }
@@ -116,15 +105,5 @@ impl Database for SqlitePool {
         Some((pool, Box::new(folder)))
     }
 
-    async fn facts(&self) -> Facts {
-        let mut facts = [0; 5];
-        for (fact, query) in facts.iter_mut().zip(FACTS) {
-            (*fact,) = sqlx::query_as(query).fetch_one(self).await.unwrap();
-        }
-        Facts::of(facts)
-    }
-
-    async fn execute(&self, sql: &'static str) {
-        sqlx::query(sql).execute(self).await.unwrap();
-    }
+    sqlx_methods!();
 }

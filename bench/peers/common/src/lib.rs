@@ -1,10 +1,15 @@
 //! Workload definitions, flags and result lines that the benchmarks of all peers share. They are those of `durable-bench`.
 
+#[path = "../../../src/row.rs"]
+mod row;
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+pub use row::Row;
 
 /// Error of a benchmark.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -76,26 +81,6 @@ impl Arguments {
                 .worker_threads(n)
                 .enable_all()
                 .build(),
-        }
-    }
-}
-
-/// Value of a step in an ETL job: 170 bytes of JSON.
-#[derive(Serialize, Deserialize)]
-pub struct Row {
-    /// Number of rows.
-    pub rows: u32,
-    cursor: String,
-    source: String,
-}
-
-impl Row {
-    /// Creates the value of the `n`-th step.
-    pub fn new(n: u32) -> Self {
-        Self {
-            rows: n,
-            cursor: format!("cursor-{n:032}"),
-            source: "s".repeat(90),
         }
     }
 }

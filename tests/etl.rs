@@ -11,17 +11,19 @@ use std::collections::HashSet;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use files::{HEADER, ROW, small};
 use load::{Load, Rows};
+use tokio::task::JoinSet;
 
 const KILLS: u32 = 25;
 
 /// Kills loads at random moments between the start and the end of the process, and resumes them until they are
-/// complete. Starts new loads until there were enough kills.
-#[tokio::test]
+/// complete. Starts new loads until there were enough kills. The loads wait for the disk, so that several run at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn survives_sigkill_at_any_moment() {
     let seed = match std::env::var("ETL_SEED") {
         Ok(seed) => seed.parse().unwrap(),
@@ -36,26 +38,53 @@ async fn survives_sigkill_at_any_moment() {
     let undisturbed = Load::new();
     undisturbed.finish(&[]);
     let duration = started.elapsed();
-    let expected = undisturbed.rows();
+    let expected = Arc::new(undisturbed.rows());
 
+    let mut killers = JoinSet::new();
+    for _ in 0..4 {
+        killers.spawn(kill_loads(random.fork(), duration, expected.clone()));
+    }
     let (mut kills, mut loads, mut resumed) = (0, 0, 0);
-    while kills < KILLS {
-        loads += 1;
+    for killed in killers.join_all().await {
+        kills += killed.kills;
+        loads += killed.loads;
+        resumed += killed.resumed;
+    }
+    println!("{kills} kills in {loads} loads, {resumed} of them after the first outcome");
+    assert!(kills >= KILLS && resumed > 0);
+}
+
+/// Numbers of killed processes, of loads, and of processes that found outcomes of a killed one.
+#[derive(Default)]
+struct Killed {
+    kills: u32,
+    loads: u32,
+    resumed: u32,
+}
+
+async fn kill_loads(mut random: fastrand::Rng, duration: Duration, expected: Arc<Rows>) -> Killed {
+    let enough = KILLS.div_ceil(4);
+    let mut killed = Killed::default();
+    while killed.kills < enough {
+        killed.loads += 1;
         let load = Load::new();
         loop {
             let moment = duration.mul_f64(random.f64());
-            let limit = if kills < KILLS { moment } else { Duration::MAX };
+            let limit = if killed.kills < enough {
+                moment
+            } else {
+                Duration::MAX
+            };
             let settled = load.settled().await;
-            resumed += u32::from(!settled.is_empty());
+            killed.resumed += u32::from(!settled.is_empty());
             if run_for(&load, limit, &settled) {
                 break;
             }
-            kills += 1;
+            killed.kills += 1;
         }
         check_complete(&load, &expected);
     }
-    println!("{kills} kills in {loads} loads, {resumed} of them after the first outcome");
-    assert!(resumed > 0);
+    killed
 }
 
 /// Runs the load until it is complete or `limit` has passed, and then kills it. Returns whether it is complete. No step

@@ -23,14 +23,11 @@ fn browser(script: &str) -> Option<Command> {
         skip("Chromium, Node, playwright-core or axe-core", REQUIRED);
         return None;
     };
-    let shots = workspace().join("target/browser/shots");
-    std::fs::create_dir_all(&shots).unwrap();
     let mut command = Command::new("node");
     command
         .arg(workspace().join("tests/server/browser").join(script))
         .env("NODE_PATH", modules)
         .env("CHROMIUM", chromium)
-        .env("SHOTS", shots)
         .env("TOKEN", TOKEN);
     Some(command)
 }

@@ -122,12 +122,13 @@ impl Arguments {
 
     fn settings(&self, run: u32, store: &str) -> Settings {
         let several = self.workload == Workload::Many;
+        let works = several || self.workload == Workload::Sleeping;
         let n = self.n.unwrap_or_else(|| self.workload.default_n());
         Settings {
             store: store.to_owned(),
             n,
             steps: if several { self.steps } else { n },
-            concurrency: if several { self.concurrency } else { 1 },
+            concurrency: if works { self.concurrency } else { 1 },
             threads: self.threads,
             spread: Duration::from_secs(self.spread),
             run,

@@ -53,7 +53,8 @@ pub async fn measure(settings: &Settings) -> Result<(), BoxError> {
     let before = process::rss_kib();
     let worker = Worker::new(opened.store.clone())
         .state(Arc::clone(&wake_ups))
-        .register(sleeper);
+        .register(sleeper)
+        .concurrency(settings.concurrency);
     let mut asleep = (0, 0);
     let mut failed = None;
     worker

@@ -85,7 +85,7 @@ impl Write for Checkpoint {
         })
     }
 
-    fn settled(&self, outcome: &Result<Ack, StoreError>, session: &Session) {
+    fn settled(&self, outcome: &mut Result<Ack, StoreError>, session: &Session) {
         let released = match outcome {
             Ok(_) => self.batch.execution.is_some(),
             Err(error) => error.kind() == StoreErrorKind::FenceLost,

@@ -1,9 +1,9 @@
 //! Claims due executions, many at once, with index lookups only.
 
-use durable_core::Timestamp;
 use durable_core::store::{
     ClaimRequest, Claimed, ExecutionStatus, HandlerBuild, Lease, StoreError, WorkerFilter,
 };
+use durable_core::{Record, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::candidate::Candidate;
@@ -22,8 +22,8 @@ pub(crate) struct ClaimMany {
 /// Result of a [`ClaimMany`].
 pub(crate) struct ClaimBatch {
     pub(crate) claimed: Claimed,
-    /// Keys of executions that had never run, so that they have no records.
-    blank: Vec<i64>,
+    /// Short histories of the claimed executions, in the order of their leases.
+    histories: Vec<Option<Vec<Record>>>,
 }
 
 impl Write for ClaimMany {
@@ -40,9 +40,12 @@ impl Write for ClaimMany {
         }
         let admits_at = queues::admit(conn, &self.worker, self.request, &mut candidates)?;
         candidates.sort_by_key(|candidate| candidate.at);
-        let (mut leases, mut blank) = (Vec::new(), Vec::new());
+        let (mut leases, mut histories) = (Vec::new(), Vec::new());
         for candidate in candidates.into_iter().take(self.request.limit) {
-            leases.extend(self.grant(conn, session, &candidate, &mut blank)?);
+            if let Some((lease, history)) = self.grant(conn, session, &candidate)? {
+                leases.push(lease);
+                histories.push(history);
+            }
         }
         let claimed = Claimed {
             leases,
@@ -52,16 +55,18 @@ impl Write for ClaimMany {
                 .min(),
             next_firing: next_firing(conn)?,
         };
-        Ok(ClaimBatch { claimed, blank })
+        Ok(ClaimBatch { claimed, histories })
     }
 
-    fn settled(&self, outcome: &Result<ClaimBatch, StoreError>, session: &Session) {
-        let Ok(ClaimBatch { claimed, blank }) = outcome else {
+    fn settled(&self, outcome: &mut Result<ClaimBatch, StoreError>, session: &Session) {
+        let Ok(batch) = outcome else {
             return;
         };
-        let leases = claimed.leases.iter();
-        for token in leases.filter_map(|lease| Token::of(&lease.fence)) {
-            session.remember(token, blank.contains(&token.key));
+        let histories = std::mem::take(&mut batch.histories);
+        for (lease, history) in batch.claimed.leases.iter().zip(histories) {
+            if let Some(token) = Token::of(&lease.fence) {
+                session.remember(token, history);
+            }
         }
     }
 }
@@ -162,14 +167,14 @@ impl ClaimMany {
         of_name.map(|known| known.build.as_str())
     }
 
-    /// Grants a lease of a candidate. Blocks an execution whose row cannot be decoded.
+    /// Grants a lease of a candidate, and reads its history if that is short. Blocks an execution whose row cannot
+    /// be decoded.
     fn grant(
         &self,
         conn: &Connection,
         session: &Session,
         candidate: &Candidate,
-        blank: &mut Vec<i64>,
-    ) -> Result<Option<Lease>, Fault> {
+    ) -> Result<Option<(Lease, Option<Vec<Record>>)>, Fault> {
         let execution = match reads::by_key(conn, &session.path, candidate.key)? {
             Some(Ok(execution)) => execution,
             Some(Err(Fault::Refused(damage))) => {
@@ -182,9 +187,10 @@ impl ClaimMany {
         if execution.ensure_claimable().is_err() {
             return Ok(None);
         }
-        if execution.status == ExecutionStatus::Queued {
-            blank.push(candidate.key);
-        }
+        let history = match execution.status {
+            ExecutionStatus::Queued => Some(Vec::new()),
+            _ => reads::short_history(conn, &session.path, &execution.id, candidate.key),
+        };
         if let Some(queue) = &candidate.starts_in {
             queues::note_start(conn, queue, self.request.now)?;
         }
@@ -194,9 +200,8 @@ impl ClaimMany {
             build: self.build(&execution.handler),
             was_interrupted: candidate.was_interrupted,
         };
-        grant
-            .write(conn, session, candidate.key, execution)
-            .map(Some)
+        let lease = grant.write(conn, session, candidate.key, execution)?;
+        Ok(Some((lease, history)))
     }
 
     /// Blocks an execution that cannot be read, so that no worker claims it again and again.

@@ -21,7 +21,7 @@ pub(crate) trait QueuedJob: Send {
     /// Runs the write within the current transaction.
     fn run(&mut self, conn: &Connection, session: &Session) -> rusqlite::Result<()>;
     /// Updates the session after the transaction was committed.
-    fn settled(&self, session: &Session);
+    fn settled(&mut self, session: &Session);
     /// Whether this was a batch that was accepted.
     fn is_batch(&self) -> bool;
     /// Whether the caller stopped waiting.
@@ -54,8 +54,8 @@ impl<W: Write> QueuedJob for Job<W> {
         Ok(())
     }
 
-    fn settled(&self, session: &Session) {
-        if let Some(outcome) = &self.outcome {
+    fn settled(&mut self, session: &Session) {
+        if let Some(outcome) = &mut self.outcome {
             self.write.settled(outcome, session);
         }
     }

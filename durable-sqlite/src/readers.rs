@@ -6,18 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use durable_core::store::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
+use tokio::sync::Semaphore;
 
 use crate::error::Fault;
 use crate::open;
 
-/// Maximum number of idle connections kept open.
-const MAX_IDLE: usize = 4;
+/// Maximum number of connections, each of which keeps a thread busy while it reads. Opening one takes longer than most
+/// reads, so that it is better to wait for one.
+const MAX_CONNECTIONS: usize = 8;
 
 /// Pool of read-only connections.
 #[derive(Debug)]
 pub(crate) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
     reads: AtomicU64,
 }
 
@@ -26,6 +29,7 @@ impl Readers {
         Arc::new(Self {
             path,
             idle: Mutex::default(),
+            permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             reads: AtomicU64::new(0),
         })
     }
@@ -41,7 +45,10 @@ impl Readers {
         work: impl FnOnce(&Connection, &std::path::Path) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(self);
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
         let reading = tokio::task::spawn_blocking(move || {
+            // Held by the thread, which goes on reading when the caller stops waiting.
+            let _permit = permit;
             let conn = readers.take().map_err(|fault| fault.at(&readers.path))?;
             let read = work(&conn, &readers.path);
             if !matches!(read, Err(Fault::Sql(_))) {
@@ -72,8 +79,6 @@ impl Readers {
 
     fn put_back(&self, conn: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MAX_IDLE {
-            idle.push(conn);
-        }
+        idle.push(conn);
     }
 }

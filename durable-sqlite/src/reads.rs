@@ -2,6 +2,7 @@
 
 mod counts;
 mod indexed;
+mod short;
 
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use crate::cells::Damage;
 use crate::error::{Fault, corrupt};
 pub(crate) use counts::counts;
+pub(crate) use short::short_history;
 
 use crate::rows::{self, MAX_SEQ, execution_columns, record_columns, row_key, schedule_columns};
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use durable_core::ExecutionId;
 use durable_core::store::{Fence, StoreError};
+use durable_core::{ExecutionId, Record};
 use rusqlite::Connection;
 
 use crate::error::Fault;
@@ -31,8 +31,8 @@ pub(crate) struct Session {
 #[derive(Debug)]
 struct HeldLease {
     token: Token,
-    /// Whether the execution has no records yet.
-    blank: bool,
+    /// The records that the execution had at the claim, until they are loaded or others are written.
+    history: Option<Vec<Record>>,
 }
 
 /// Device and inode number, which differ between files of the same name.
@@ -59,25 +59,22 @@ impl Session {
                 .is_some_and(|held| held.token == token)
     }
 
-    /// Adds a lease that was granted. `blank` says that the execution has no records yet, so that
-    /// loading them needs no read.
-    pub(crate) fn remember(&self, token: Token, blank: bool) {
-        self.leases().insert(token.key, HeldLease { token, blank });
+    /// Adds a lease that was granted. Loading a `history` that was read with it needs no further read.
+    pub(crate) fn remember(&self, token: Token, history: Option<Vec<Record>>) {
+        self.leases()
+            .insert(token.key, HeldLease { token, history });
     }
 
     /// Notes that records are written under the lease `token`.
     pub(crate) fn note_write(&self, token: Token) {
-        if let Some(held) = self.leases().get_mut(&token.key) {
-            held.blank = false;
-        }
+        self.take_history(token);
     }
 
-    /// Whether the execution leased with `token` has no records yet.
-    pub(crate) fn is_blank(&self, token: Token) -> bool {
-        let leases = self.leases();
-        leases
-            .get(&token.key)
-            .is_some_and(|held| held.token == token && held.blank)
+    /// Returns the records that were read when the lease `token` was granted, once.
+    pub(crate) fn take_history(&self, token: Token) -> Option<Vec<Record>> {
+        let mut leases = self.leases();
+        let held = leases.get_mut(&token.key);
+        held.filter(|held| held.token == token)?.history.take()
     }
 
     /// Removes a lease that was released or lost.
@@ -139,7 +136,7 @@ pub(crate) trait Write: Send + 'static {
     fn run(&self, conn: &Connection, session: &Session) -> Result<Self::Answer, Fault>;
 
     /// Updates `session` after the write was committed or refused, before the caller gets the answer.
-    fn settled(&self, _outcome: &Result<Self::Answer, StoreError>, _session: &Session) {}
+    fn settled(&self, _outcome: &mut Result<Self::Answer, StoreError>, _session: &Session) {}
 
     /// Whether this counts as a batch in the statistics.
     const IS_BATCH: bool = false;

@@ -188,8 +188,13 @@ impl CheckpointStore for SqliteStore {
     fn load<'a>(&'a self, fence: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let (token, id) = (token(fence)?, fence.execution.clone());
-            if self.inner.writer.session().is_blank(token) {
-                return Ok(Page::default());
+            if after == 0
+                && let Some(records) = self.inner.writer.session().take_history(token)
+            {
+                return Ok(Page {
+                    records,
+                    next: None,
+                });
             }
             let read = self
                 .inner
@@ -243,7 +248,9 @@ impl ExecutionStore for SqliteStore {
     ) -> BoxFuture<'a, Result<Lease, StoreError>> {
         Box::pin(async move {
             let id = id.clone();
-            self.inner.writer.enqueue(Claim { id, now, ttl }).await
+            let claim = Claim { id, now, ttl };
+            let (lease, _) = self.inner.writer.enqueue(claim).await?;
+            Ok(lease)
         })
     }
 

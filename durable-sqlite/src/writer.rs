@@ -144,8 +144,8 @@ impl Writer {
             Ok(())
         });
         match (done, outcome) {
-            (Ok(written), Some(outcome)) => {
-                write.settled(&outcome, &self.session);
+            (Ok(written), Some(mut outcome)) => {
+                write.settled(&mut outcome, &self.session);
                 self.session.notifier.publish();
                 self.count(&self.counters.inline_commits, u64::from(written));
                 self.count(
@@ -230,7 +230,7 @@ impl Writer {
             jobs.iter_mut()
                 .try_for_each(|job| job.run(conn, &self.session))
         })?;
-        jobs.iter().for_each(|job| job.settled(&self.session));
+        jobs.iter_mut().for_each(|job| job.settled(&self.session));
         self.session.notifier.publish();
         let batches = jobs.iter().filter(|job| job.is_batch()).count();
         self.count(&self.counters.batches, batches as u64);

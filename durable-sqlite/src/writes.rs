@@ -113,27 +113,26 @@ pub(crate) struct Claim {
 }
 
 impl Write for Claim {
-    type Answer = Lease;
+    type Answer = (Lease, Option<Vec<Record>>);
 
-    fn run(&self, conn: &Connection, session: &Session) -> Result<Lease, Fault> {
+    fn run(&self, conn: &Connection, session: &Session) -> Result<Self::Answer, Fault> {
         let (key, execution) = reads::existing(conn, &session.path, &self.id)?;
         execution.ensure_claimable()?;
+        let history = reads::short_history(conn, &session.path, &self.id, key);
         let grant = Grant {
             now: self.now,
             ttl: self.ttl,
             build: None,
             was_interrupted: self.holder_is_dead(conn, session, key)?,
         };
-        grant.write(conn, session, key, execution)
+        Ok((grant.write(conn, session, key, execution)?, history))
     }
 
-    fn settled(&self, outcome: &Result<Lease, StoreError>, session: &Session) {
-        if let Some(token) = outcome
-            .as_ref()
-            .ok()
-            .and_then(|lease| Token::of(&lease.fence))
+    fn settled(&self, outcome: &mut Result<Self::Answer, StoreError>, session: &Session) {
+        if let Ok((lease, history)) = outcome
+            && let Some(token) = Token::of(&lease.fence)
         {
-            session.remember(token, false);
+            session.remember(token, history.take());
         }
     }
 }

@@ -86,7 +86,7 @@ impl Driver {
             alarm
         };
         self.warn_about_foreign_future();
-        if self.poll_external(cx).is_ready() {
+        if self.listens() && self.poll_external(cx).is_ready() {
             self.shared.lock().refresh = true;
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -110,6 +110,14 @@ impl Driver {
     fn refreshed(&mut self, now: Timestamp) {
         let pause = self.next_refresh.map_or(REFRESH_PAUSE, |(_, pause)| pause);
         self.next_refresh = Some((now.after(pause), (pause * 2).min(MAX_REFRESH_PAUSE)));
+    }
+
+    /// Whether to listen for external updates. The acknowledgement of a write contains them, and until then only a
+    /// running body could use them. Listening begins with a read of the store, which most short executions avoid thus.
+    fn listens(&self) -> bool {
+        self.write.is_none()
+            || self.external_change.is_some()
+            || !self.shared.lock().bodies.is_empty()
     }
 
     /// Waits for external updates.

@@ -6,6 +6,7 @@ use durable_core::{ExecutionId, Record, Timestamp};
 use crate::columns::{encode_error, position};
 use crate::connection::{Conn, params};
 use crate::database::{Attempt, Work};
+use crate::driver::Row;
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::external::{changed, put};
@@ -34,11 +35,7 @@ impl Work for CountOperations {
         let select = "SELECT (SELECT max(seq) FROM @.records WHERE execution = key) FROM unnest($1::text[]) WITH \
                       ORDINALITY AS wanted (id, place) LEFT JOIN @.executions USING (id) ORDER BY place";
         let rows = conn.query(select, params![ids => TEXT_ARRAY]).await?;
-        let count = |row: &tokio_postgres::Row| {
-            Ok(row
-                .try_get::<_, Option<i64>>(0)?
-                .map_or(0, i64::unsigned_abs))
-        };
+        let count = |row: &Row| Ok(row.try_get::<Option<i64>>(0)?.map_or(0, i64::unsigned_abs));
         rows.iter().map(count).collect()
     }
 }

@@ -40,7 +40,7 @@ impl Work for CountAll {
     async fn run(&self, conn: &Conn<'_>, attempt: &mut Attempt<'_>) -> Result<Counts, Fault> {
         Counters::add(&attempt.session.counters.reads, 1);
         let groups = conn.query(COUNT_GROUPS, params![]).await?;
-        let groups = groups.first().map(|row| row.try_get::<_, i64>(0));
+        let groups = groups.first().map(|row| row.try_get::<i64>(0));
         let groups = usize::try_from(groups.transpose()?.unwrap_or_default()).unwrap_or_default();
         let share = Counts::share(self.0, groups);
         let most = i64::try_from(share).unwrap_or(i64::MAX).saturating_add(1);
@@ -55,14 +55,14 @@ impl Work for CountAll {
                 StoreError::new(StoreErrorKind::Corrupt, message)
             })?;
             // The last ones of a group may have left it meanwhile.
-            let time = |index| row.try_get::<_, Option<i64>>(index);
+            let time = |index| row.try_get::<Option<i64>>(index);
             let (Some(oldest), Some(updated)) = (time(3)?, time(4)?) else {
                 continue;
             };
             counts.push(Count {
                 handler: original(row.try_get(0)?),
                 status,
-                executions: row.try_get::<_, i64>(2)?.unsigned_abs(),
+                executions: row.try_get::<i64>(2)?.unsigned_abs(),
                 oldest: Timestamp::from_millis(oldest),
                 updated: Timestamp::from_millis(updated),
                 complete: true,

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use durable_core::store::{StoreError, StoreErrorKind};
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::SqlState;
+
+use crate::driver::{Reported, SqlError};
 
 /// Reason a unit of work failed.
 #[derive(Debug)]
@@ -11,7 +13,7 @@ pub(crate) enum Fault {
     /// The store refuses the call. Nothing was written and the connection is usable.
     Refused(StoreError),
     /// PostgreSQL or the connection failed.
-    Sql(tokio_postgres::Error),
+    Sql(SqlError),
 }
 
 impl From<StoreError> for Fault {
@@ -20,9 +22,15 @@ impl From<StoreError> for Fault {
     }
 }
 
+impl From<SqlError> for Fault {
+    fn from(error: SqlError) -> Self {
+        Self::Sql(error)
+    }
+}
+
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Sql(error)
+        Self::Sql(error.into())
     }
 }
 
@@ -42,7 +50,7 @@ impl Fault {
         };
         match error.code() {
             Some(code) => {
-                TRANSIENT.contains(code) || code.code().starts_with("08") || is_stale_plan(error)
+                is_one_of(TRANSIENT, code) || code.starts_with("08") || is_stale_plan(error)
             }
             None => lost(error),
         }
@@ -54,7 +62,7 @@ impl Fault {
             return false;
         };
         match error.code() {
-            Some(code) => SHUT_DOWN.contains(code) || code.code().starts_with("08"),
+            Some(code) => is_one_of(SHUT_DOWN, code) || code.starts_with("08"),
             None => lost(error),
         }
     }
@@ -85,16 +93,20 @@ const SHUT_DOWN: &[SqlState] = &[
     SqlState::READ_ONLY_SQL_TRANSACTION,
 ];
 
+fn is_one_of(states: &[SqlState], code: &str) -> bool {
+    states.iter().any(|state| state.code() == code)
+}
+
 /// Whether a migration by a newer process changed a table under a prepared statement.
-fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
-    error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
-        && error
-            .as_db_error()
-            .is_some_and(|error| error.message().contains("cached plan"))
+fn is_stale_plan(error: &SqlError) -> bool {
+    error.reported().is_some_and(|error| {
+        let unsupported = error.code == SqlState::FEATURE_NOT_SUPPORTED.code();
+        unsupported && error.message.contains("cached plan")
+    })
 }
 
 /// Whether an error without an SQLSTATE code concerns the connection.
-fn lost(error: &tokio_postgres::Error) -> bool {
+fn lost(error: &SqlError) -> bool {
     if error.is_closed() {
         return true;
     }
@@ -105,7 +117,7 @@ fn lost(error: &tokio_postgres::Error) -> bool {
     error.to_string().contains("timed out")
 }
 
-fn io_cause(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
+fn io_cause(error: &SqlError) -> Option<&std::io::Error> {
     use std::error::Error;
     let mut source = error.source();
     while let Some(cause) = source {
@@ -126,27 +138,27 @@ fn bad_certificate(error: &std::io::Error) -> Option<&rustls::CertificateError> 
 }
 
 /// Converts a PostgreSQL error to the store's error, with advice.
-fn describe(error: tokio_postgres::Error, location: &dyn fmt::Display) -> StoreError {
+fn describe(error: SqlError, location: &dyn fmt::Display) -> StoreError {
     let (kind, advice) = classify(&error);
-    let what = match error.as_db_error() {
-        Some(error) => display(error),
+    let what = match error.reported() {
+        Some(error) => display(&error),
         None => with_causes(&error),
     };
     let message = format!("PostgreSQL at {location}: {what}. {advice}");
-    StoreError::new(kind, message).with_source(error)
+    StoreError::new(kind, message).with_source(error.into_inner())
 }
 
-fn display(error: &DbError) -> String {
-    let detail = error.detail().map(|detail| format!(" ({detail})"));
-    format!(
-        "{} [{}]{}",
-        error.message(),
-        error.code().code(),
-        detail.unwrap_or_default()
-    )
+fn display(error: &Reported<'_>) -> String {
+    let Reported {
+        code,
+        message,
+        detail,
+    } = error;
+    let detail = detail.map(|detail| format!(" ({detail})"));
+    format!("{message} [{code}]{}", detail.unwrap_or_default())
 }
 
-fn with_causes(error: &tokio_postgres::Error) -> String {
+fn with_causes(error: &SqlError) -> String {
     use std::error::Error;
     let mut text = error.to_string();
     let mut source = error.source();
@@ -160,12 +172,12 @@ fn with_causes(error: &tokio_postgres::Error) -> String {
     text
 }
 
-fn classify(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
+fn classify(error: &SqlError) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Corrupt, TooLarge, Unavailable, Unusable};
     let Some(code) = error.code() else {
         return classify_connection(error);
     };
-    match code.code() {
+    match code {
         "42501" => (
             Unusable,
             "The role lacks a privilege: let a role that may create the schema migrate it, then grant this one USAGE on \
@@ -224,7 +236,7 @@ fn classify(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
 }
 
 /// Classifies an error without an SQLSTATE code.
-fn classify_connection(error: &tokio_postgres::Error) -> (StoreErrorKind, &'static str) {
+fn classify_connection(error: &SqlError) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Unavailable, Unusable};
     use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
     match io_cause(error).and_then(bad_certificate) {

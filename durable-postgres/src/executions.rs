@@ -5,11 +5,11 @@ use std::time::Duration;
 use durable_core::store::notifier::Changes;
 use durable_core::store::{Execution, ExecutionStatus, StoreError, StoreErrorKind};
 use durable_core::{ExecutionId, Timestamp};
-use tokio_postgres::Row;
 
 use crate::columns::encode_error;
 use crate::connection::{Conn, params};
 use crate::database::{Attempt, Database, Work};
+use crate::driver::Row;
 use crate::error::Fault;
 use crate::external::{ParentCompletion, changed};
 use crate::rows::{self, Stored, execution_columns};
@@ -79,7 +79,7 @@ impl Work for Get {
 pub(crate) fn changes(row: &Row, first: usize) -> Result<Changes, Fault> {
     let status = ExecutionStatus::from_word(row.try_get(first + 1)?);
     Ok(Changes {
-        count: row.try_get::<_, i64>(first)?.cast_unsigned(),
+        count: row.try_get::<i64>(first)?.cast_unsigned(),
         settled: status.is_some_and(ExecutionStatus::is_settled),
     })
 }

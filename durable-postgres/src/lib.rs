@@ -17,6 +17,7 @@ mod columns;
 mod connection;
 mod counts;
 mod database;
+mod driver;
 mod error;
 mod executions;
 mod external;
@@ -41,4 +42,4 @@ pub use tokio_postgres;
 
 pub use options::{LeaseClock, Options};
 pub use store::{PostgresStore, Stats};
-pub use transaction::{InTransaction, StoreTransaction};
+pub use transaction::{CallerTransaction, InTransaction, StoreTransaction};

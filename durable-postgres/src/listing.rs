@@ -233,10 +233,7 @@ impl List {
         let rows = conn
             .query(count, params![label => TEXT, value => TEXT, FEW => INT8])
             .await?;
-        let count = rows
-            .first()
-            .map(|row| row.try_get::<_, i64>(0))
-            .transpose()?;
+        let count = rows.first().map(|row| row.try_get::<i64>(0)).transpose()?;
         Ok(count.is_none_or(|count| count < FEW))
     }
 

@@ -2,12 +2,12 @@
 
 use durable_core::store::{Message, NewMessage, Started};
 use durable_core::{ExecutionId, Timestamp};
-use tokio_postgres::Row;
 
 use crate::checksums;
 use crate::columns::position;
 use crate::connection::{Conn, params};
 use crate::database::{Attempt, Work};
+use crate::driver::Row;
 use crate::error::Fault;
 use crate::executions::{find_locked, not_found};
 use crate::external::changed;
@@ -159,7 +159,7 @@ pub(crate) fn optional_messages(
 ) -> Result<Vec<Message>, Fault> {
     let mut messages = Vec::new();
     for row in rows {
-        let Some(number) = row.try_get::<_, Option<i64>>(first)? else {
+        let Some(number) = row.try_get::<Option<i64>>(first)? else {
             continue;
         };
         let found = message(row, first).map_err(|damage| {

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use durable_core::store::{StoreError, StoreErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connection::{Conn, Connector};
+use crate::connection::{Connector, OwnConn};
 use crate::error::Fault;
 
 pub(crate) struct Pool {
     connector: Arc<Connector>,
-    idle: Mutex<Vec<Arc<Conn<'static>>>>,
+    idle: Mutex<Vec<Arc<OwnConn>>>,
     permits: Arc<Semaphore>,
 }
 
@@ -42,7 +42,7 @@ impl Pool {
         })
     }
 
-    fn take(&self) -> Option<Arc<Conn<'static>>> {
+    fn take(&self) -> Option<Arc<OwnConn>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(conn) = idle.pop() {
             if conn.is_usable() {
@@ -63,15 +63,15 @@ impl Pool {
 
 /// Connection that returns to its pool when dropped.
 pub(crate) struct Pooled {
-    conn: Arc<Conn<'static>>,
+    conn: Arc<OwnConn>,
     pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Deref for Pooled {
-    type Target = Conn<'static>;
+    type Target = OwnConn;
 
-    fn deref(&self) -> &Conn<'static> {
+    fn deref(&self) -> &OwnConn {
         &self.conn
     }
 }

@@ -13,10 +13,10 @@ use durable_core::{
     ExecutionId, Fingerprint, Kind, Labels, Occurrence, OperationId, Payload, Record, Status,
     Timestamp, TraceParent,
 };
-use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use crate::checksums;
+use crate::driver::Row;
 use crate::error::{Fault, corrupt};
 use crate::text::original;
 
@@ -178,7 +178,7 @@ pub(crate) fn execution(row: &Row) -> Decoded<Stored> {
 /// Decodes a row of `execution_columns`; an error names the execution.
 pub(crate) fn existing(row: &Row, location: &str) -> Result<Stored, Fault> {
     execution(row).map_err(|damage| {
-        let id = row.try_get::<_, &str>(1).unwrap_or("?");
+        let id = row.try_get::<&str>(1).unwrap_or("?");
         damage.of(location, format_args!("execution `{id}`")).into()
     })
 }
@@ -191,7 +191,7 @@ pub(crate) fn records(
 ) -> Result<Vec<Record>, Fault> {
     let decode = |row| {
         record(row).map_err(|damage| {
-            let seq = row.try_get::<_, i64>(0).unwrap_or_default();
+            let seq = row.try_get::<i64>(0).unwrap_or_default();
             let what = format_args!("record {seq} of execution `{id}`").to_string();
             damage.of(location, what).into()
         })

@@ -43,7 +43,7 @@ impl Work for Read {
         };
         let decode = |row| {
             rows::schedule(row).map_err(|damage| {
-                let name = row.try_get::<_, &str>(0).unwrap_or("?");
+                let name = row.try_get::<&str>(0).unwrap_or("?");
                 let what = format!("schedule `{name}`");
                 damage.of(&attempt.session.location, what).into()
             })

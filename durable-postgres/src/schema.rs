@@ -1,10 +1,10 @@
 //! Tables, their version, and migrations from older versions.
 
 use durable_core::store::{Durability, StoreError, StoreErrorKind};
-use tokio_postgres::error::SqlState;
 
-use crate::connection::{Conn, params};
+use crate::connection::{Conn, OwnConn, params};
 use crate::database::{Database, Retries};
+use crate::driver::SqlError;
 use crate::error::{Fault, unusable};
 
 /// Migration `n` leads from version `n` to `n + 1`. Released migrations never change.
@@ -102,7 +102,7 @@ async fn version(conn: &Conn<'_>) -> Result<Option<usize>, Fault> {
         Ok(rows) => {
             let text = rows
                 .first()
-                .map(|row| row.try_get::<_, String>(0))
+                .map(|row| row.try_get::<String>(0))
                 .transpose()?;
             Ok(text.and_then(|text| text.parse().ok()))
         }
@@ -111,14 +111,14 @@ async fn version(conn: &Conn<'_>) -> Result<Option<usize>, Fault> {
     }
 }
 
-fn is_missing(error: &tokio_postgres::Error) -> bool {
-    let missing = [&SqlState::UNDEFINED_TABLE, &SqlState::INVALID_SCHEMA_NAME];
-    error.code().is_some_and(|code| missing.contains(&code))
+/// Whether the table or its schema does not exist.
+fn is_missing(error: &SqlError) -> bool {
+    matches!(error.code(), Some("42P01" | "3F000"))
 }
 
 /// Runs the missing migrations. The row of the version is locked, so that one of several processes
 /// migrates and the others find the result.
-pub(crate) async fn migrate(conn: &Conn<'_>, location: &str, steps: &[&str]) -> Result<(), Fault> {
+pub(crate) async fn migrate(conn: &OwnConn, location: &str, steps: &[&str]) -> Result<(), Fault> {
     create(conn).await?;
     conn.begin();
     let done = run_migrations(conn, location, steps).await;
@@ -131,7 +131,7 @@ pub(crate) async fn migrate(conn: &Conn<'_>, location: &str, steps: &[&str]) -> 
 }
 
 /// Creates the schema and the table of the version if they are missing.
-async fn create(conn: &Conn<'_>) -> Result<(), Fault> {
+async fn create(conn: &OwnConn) -> Result<(), Fault> {
     let schema = conn.schema();
     let known = conn
         .query_once(
@@ -151,7 +151,7 @@ async fn create(conn: &Conn<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn run_migrations(conn: &Conn<'_>, location: &str, steps: &[&str]) -> Result<(), Fault> {
+async fn run_migrations(conn: &OwnConn, location: &str, steps: &[&str]) -> Result<(), Fault> {
     let select = conn.qualified("SELECT value FROM @.settings WHERE name = 'version' FOR UPDATE");
     let rows = conn.query_once(&select, &[]).await?;
     let found: String = match rows.first() {

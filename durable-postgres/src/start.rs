@@ -159,7 +159,7 @@ pub(crate) async fn insert(
         let ids: Vec<_> = left.keys().copied().collect();
         let select = "SELECT id FROM @.executions WHERE id = ANY($1)";
         for row in conn.query(select, params![ids => TEXT_ARRAY]).await? {
-            left.remove(row.try_get::<_, &str>(0)?);
+            left.remove(row.try_get::<&str>(0)?);
         }
     }
     let message = "executions were not started: retry";

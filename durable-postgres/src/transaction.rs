@@ -1,7 +1,11 @@
 //! Starts, messages and completions in a transaction of the caller.
 
 mod call;
+mod caller;
 mod client;
+#[cfg(feature = "sqlx")]
+mod nested;
+mod savepoint;
 
 use std::sync::Arc;
 
@@ -11,7 +15,6 @@ use durable_core::store::{
 };
 use durable_core::{BoxFuture, Client, Completion, ExecutionId, Timestamp};
 use tokio::sync::Mutex;
-use tokio_postgres::Transaction;
 
 use crate::executions::Get;
 use crate::external::Complete;
@@ -20,6 +23,7 @@ use crate::start::{Fork, Start};
 use crate::store::PostgresStore;
 use call::{Calls, foreign_store};
 
+pub use caller::CallerTransaction;
 pub use client::InTransaction;
 
 /// A [`PostgresStore`] in a transaction of the caller's connection. Created by [`PostgresStore::within`].
@@ -27,6 +31,9 @@ pub use client::InTransaction;
 /// Its calls write to the tables of the store through the transaction and neither commit it nor roll it back. They change
 /// no settings of the connection and prepare no statements on it. A call that fails or is dropped undoes what it wrote,
 /// with a savepoint.
+///
+/// With sqlx, a call that is dropped while it releases its savepoint makes the transaction fail: the next statement, or the
+/// commit, reports an error.
 ///
 /// # Errors
 ///
@@ -52,8 +59,7 @@ impl PostgresStore {
     /// ```no_run
     /// # use durable_core::Client;
     /// # use durable_postgres::PostgresStore;
-    /// # use tokio_postgres::Transaction;
-    /// # async fn f(store: &PostgresStore, mut tx: Transaction<'_>, callback: &str) -> Result<(), durable_core::BoxError> {
+    /// #     /// # async fn f(store: &PostgresStore, mut tx: Transaction<'_>, callback: &str) -> Result<(), durable_core::BoxError> {
     /// let client = Client::new(store.clone());
     /// let within = client.within(store.within(&mut tx));
     /// within.fail(callback, "the payment was refused").await?;
@@ -62,22 +68,21 @@ impl PostgresStore {
     /// tx.commit().await?;
     /// # Ok(()) }
     /// ```
-    pub fn within<'t>(&self, transaction: &'t mut Transaction<'_>) -> StoreTransaction<'t> {
+    pub fn within<'t>(&self, transaction: &'t mut impl CallerTransaction) -> StoreTransaction<'t> {
         StoreTransaction::new(Some(self.clone()), transaction)
     }
 }
 
 impl<'t> StoreTransaction<'t> {
-    fn new(store: Option<PostgresStore>, transaction: &'t mut Transaction<'_>) -> Self {
-        let transaction: &'t Transaction<'_> = transaction;
+    fn new(store: Option<PostgresStore>, transaction: &'t mut impl CallerTransaction) -> Self {
         Self {
             store,
-            calls: Mutex::new(Calls::new(transaction.client())),
+            calls: Mutex::new(Calls::new(transaction.caller())),
         }
     }
 
     /// The store of `client` in a transaction.
-    fn of(client: &Client, transaction: &'t mut Transaction<'_>) -> Self {
+    fn of(client: &Client, transaction: &'t mut impl CallerTransaction) -> Self {
         Self::new(client.backend().cloned(), transaction)
     }
 

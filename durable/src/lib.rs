@@ -97,7 +97,7 @@
 //! | `signal` (default) | workers that drain on SIGTERM and Ctrl-C |
 //! | `postgres` | `durable::postgres`, the store for many machines |
 //! | `lambda` | `durable::lambda`, for AWS Lambda durable functions |
-//! | `rusqlite`, `sqlx-mysql`, `sqlx-postgres`, `sqlx-sqlite`, `tokio-postgres` | [steps in a transaction](guide::transactions) of this driver |
+//! | `rusqlite`, `sqlx-mysql`, `sqlx-postgres`, `sqlx-sqlite`, `tokio-postgres` | [steps in a transaction](guide::transactions) of this driver; with `postgres`, `sqlx-postgres` also adds [starts and messages in transactions of sqlx](guide::postgres) |
 //! | `testing` | `durable::testing`, the testing kit |
 //! | `schedule` | schedules for workers |
 //! | `aes-gcm` | `AesGcm`, encryption for a [`SealedStore`](store::SealedStore) |

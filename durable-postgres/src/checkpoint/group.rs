@@ -8,13 +8,13 @@ use std::collections::HashMap;
 
 use durable_core::store::{Ack, Message, StoreError};
 use durable_core::{Clock, SystemClock};
-use tokio_postgres::Row;
 
 use super::inbox::Inbox;
 use super::updates::{Updates, status};
 use super::{Checkpoint, Current, repeated};
 use crate::columns::{Records, replace_unless_settled, written_columns};
 use crate::connection::{Conn, Param, params};
+use crate::driver::Row;
 use crate::error::Fault;
 use crate::messages::{self, message_columns};
 use crate::notifier::Events;

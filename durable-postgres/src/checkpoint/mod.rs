@@ -16,6 +16,7 @@ pub(crate) use linked::Linked;
 use crate::columns::position;
 use crate::connection::{Conn, params};
 use crate::database::{Attempt, Work};
+use crate::driver::Row;
 use crate::error::Fault;
 use crate::rows::{self, record_columns};
 use crate::session::{Counters, Links, Session, Token};
@@ -91,9 +92,9 @@ pub(crate) struct Current {
 
 impl Current {
     /// Decodes the three columns from `first`.
-    pub(crate) fn read(row: &tokio_postgres::Row, first: usize) -> Result<Self, Fault> {
+    pub(crate) fn read(row: &Row, first: usize) -> Result<Self, Fault> {
         Ok(Self {
-            changes: row.try_get::<_, i64>(first)?.cast_unsigned(),
+            changes: row.try_get::<i64>(first)?.cast_unsigned(),
             cancel: row.try_get(first + 1)?,
             paused: row.try_get(first + 2)?,
         })

@@ -1,12 +1,12 @@
 //! Searches for executions that a worker may claim.
 
 use durable_core::store::HandlerBuild;
-use tokio_postgres::Row;
 
 use super::ClaimBatch;
 use crate::claim::crashed;
 use crate::connection::{Conn, params};
 use crate::database::Attempt;
+use crate::driver::Row;
 use crate::error::Fault;
 use crate::session::Token;
 use crate::text::{original, stored};

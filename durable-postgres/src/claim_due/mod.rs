@@ -9,13 +9,13 @@ use std::collections::HashMap;
 
 use durable_core::Timestamp;
 use durable_core::store::{ClaimRequest, Claimed, Lease, StoreError, WorkerFilter};
-use tokio_postgres::Row;
 
 pub(crate) use candidates::Candidate;
 
 use crate::claim::granted;
 use crate::connection::{Conn, params};
 use crate::database::{Attempt, Work};
+use crate::driver::Row;
 use crate::error::Fault;
 use crate::queues;
 use crate::rows::{self, EXECUTION_COLUMNS, execution_columns};
@@ -88,7 +88,7 @@ impl Work for ClaimBatch {
             .await?;
         let firing = conn.query(NEXT_FIRING, &[]).await?;
         let first = |rows: &[Row]| match rows.first() {
-            Some(row) => row.try_get::<_, Option<i64>>(0),
+            Some(row) => row.try_get::<Option<i64>>(0),
             None => Ok(None),
         };
         let due = [first(&next)?, opens].into_iter().flatten().min();

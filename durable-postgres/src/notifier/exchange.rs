@@ -9,7 +9,7 @@ use durable_core::store::notifier::Changes;
 use tokio::time::{Instant, timeout_at};
 
 use super::locked;
-use crate::connection::{Conn, Connector, params};
+use crate::connection::{Conn, Connector, OwnConn, params};
 use crate::error::Fault;
 use crate::executions;
 use crate::pool::Pool;
@@ -47,7 +47,7 @@ pub(crate) async fn exchange(session: Arc<Session>, connector: Arc<Connector>, p
 }
 
 /// Opens a connection that receives the notifications of other processes.
-async fn listen(session: &Arc<Session>, connector: &Connector) -> Result<Conn<'static>, Fault> {
+async fn listen(session: &Arc<Session>, connector: &Connector) -> Result<OwnConn, Fault> {
     let receiver = Arc::clone(session);
     let own_pid = Arc::new(AtomicI32::new(0));
     let ignored_pid = Arc::clone(&own_pid);
@@ -69,7 +69,7 @@ async fn listen(session: &Arc<Session>, connector: &Connector) -> Result<Conn<'s
 }
 
 /// Sends outgoing messages until the connection fails.
-async fn send_outgoing(session: &Session, conn: &Conn<'_>, pool: &Arc<Pool>) -> Option<Fault> {
+async fn send_outgoing(session: &Session, conn: &OwnConn, pool: &Arc<Pool>) -> Option<Fault> {
     let mut poll_at = Instant::now() + SAFETY_POLL_INTERVAL;
     loop {
         let filled = timeout_at(poll_at, session.notifier.filled.notified()).await;

@@ -61,14 +61,14 @@ pub(crate) async fn admit(
 }
 
 /// Admission from one queue.
-struct Admission<'a> {
-    conn: &'a Conn<'a>,
+struct Admission<'a, 'c> {
+    conn: &'a Conn<'c>,
     filter: &'a WorkerFilter,
     now: i64,
     queue: Queue,
 }
 
-impl Admission<'_> {
+impl Admission<'_, '_> {
     /// Adds executions that may leave the queue. Returns the time at which it may admit more, if
     /// only time prevents that.
     async fn admit(
@@ -136,7 +136,7 @@ impl Admission<'_> {
         let rows = self.conn.query(select, params![name => TEXT]).await?;
         let (mut starts, mut first) = (0, None);
         if let Some(row) = rows.first() {
-            (starts, first) = (row.try_get::<_, i64>(0)?, row.try_get::<_, Option<i64>>(1)?);
+            (starts, first) = (row.try_get::<i64>(0)?, row.try_get::<Option<i64>>(1)?);
         }
         let starts = usize::try_from(starts).unwrap_or(usize::MAX);
         let left = (rate.starts.max(1) as usize).saturating_sub(starts);
@@ -175,7 +175,7 @@ impl Admission<'_> {
                     waiting.push(Waiting {
                         key: row.try_get(0)?,
                         at: row.try_get(1)?,
-                        of: row.try_get::<_, Option<&str>>(2)?.map(original),
+                        of: row.try_get::<Option<&str>>(2)?.map(original),
                         priority,
                         handler: handler.name.clone(),
                     });
@@ -202,7 +202,7 @@ impl Admission<'_> {
                 params![queue => TEXT, handler => TEXT, below => INT8],
             )
             .await?;
-        let found = rows.first().map(|row| row.try_get::<_, Option<i32>>(0));
+        let found = rows.first().map(|row| row.try_get::<Option<i32>>(0));
         Ok(found.transpose()?.flatten())
     }
 
@@ -252,7 +252,7 @@ impl Admission<'_> {
                         ],
                     )
                     .await?;
-                let at = rows.first().map(|row| row.try_get::<_, Option<i64>>(0));
+                let at = rows.first().map(|row| row.try_get::<Option<i64>>(0));
                 next = [next, at.transpose()?.flatten()]
                     .into_iter()
                     .flatten()

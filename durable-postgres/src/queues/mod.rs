@@ -4,12 +4,12 @@ mod admission;
 
 use durable_core::Timestamp;
 use durable_core::store::{Queue, QueueEntry, QueueState, Rate, StoreError, StoreErrorKind};
-use tokio_postgres::Row;
 
 pub(crate) use admission::admit;
 
 use crate::connection::{Conn, params};
 use crate::database::{Attempt, Work};
+use crate::driver::Row;
 use crate::error::Fault;
 use crate::session::milliseconds;
 use crate::text::{original, stored};
@@ -31,10 +31,7 @@ async fn running(conn: &Conn<'_>, queue: &str, of: Option<&str>, most: u32) -> R
                 .await?
         }
     };
-    let count = rows
-        .first()
-        .map(|row| row.try_get::<_, i64>(0))
-        .transpose()?;
+    let count = rows.first().map(|row| row.try_get::<i64>(0)).transpose()?;
     Ok(u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX))
 }
 
@@ -86,7 +83,7 @@ async fn locked(conn: &Conn<'_>, name: &str) -> Result<Queue, Fault> {
 
 fn queue(row: &Row) -> Result<Queue, Fault> {
     let number = |index| {
-        let found = row.try_get::<_, Option<i64>>(index)?;
+        let found = row.try_get::<Option<i64>>(index)?;
         Ok::<_, Fault>(found.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
     };
     let per: Option<i64> = row.try_get(4)?;
@@ -122,11 +119,9 @@ impl Work for States {
         for row in conn.query(select, &[]).await? {
             states.push(QueueState {
                 queue: queue(&row)?,
-                waiting: row.try_get::<_, i64>(6)?.unsigned_abs(),
-                running: row.try_get::<_, i64>(7)?.unsigned_abs(),
-                oldest: row
-                    .try_get::<_, Option<i64>>(8)?
-                    .map(Timestamp::from_millis),
+                waiting: row.try_get::<i64>(6)?.unsigned_abs(),
+                running: row.try_get::<i64>(7)?.unsigned_abs(),
+                oldest: row.try_get::<Option<i64>>(8)?.map(Timestamp::from_millis),
             });
         }
         Ok(states)

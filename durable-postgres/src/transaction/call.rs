@@ -3,26 +3,31 @@
 use std::fmt;
 
 use durable_core::store::{StoreError, StoreErrorKind};
-use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 
+use super::caller::Caller;
+#[cfg(feature = "sqlx")]
+use super::nested;
+use super::savepoint::Savepoint;
 use crate::connection::Conn;
 use crate::database::{Attempt, Database, Work};
 use crate::error::Fault;
 use crate::notifier::{Events, send};
 use crate::schema::{Identity, MIGRATIONS, too_new};
 
+/// SQLSTATE of a statement in a transaction that an earlier error aborted.
+const ABORTED: &str = "25P02";
+
 /// Makes calls in a transaction of the caller, one at a time: their savepoints have the same name.
 pub(super) struct Calls<'t> {
-    client: &'t Client,
+    caller: Caller<'t>,
     /// Whether the transaction is known to be on the database of the store.
     verified: bool,
 }
 
 impl<'t> Calls<'t> {
-    pub(super) fn new(client: &'t Client) -> Self {
+    pub(super) fn new(caller: Caller<'t>) -> Self {
         Self {
-            client,
+            caller,
             verified: false,
         }
     }
@@ -33,79 +38,72 @@ impl<'t> Calls<'t> {
         database: &Database,
         work: W,
     ) -> Result<W::Answer, StoreError> {
-        let conn = database.connector.callers(self.client);
         let location = &database.session.location;
-        let mut savepoint = Savepoint::set(&conn);
-        match self.attempt(&conn, database, &work).await {
-            Ok(answer) => {
-                savepoint.release();
-                Ok(answer)
+        let verified = self.verified;
+        let done = match &mut self.caller {
+            Caller::Tokio(client) => {
+                let conn = database.connector.callers(client);
+                let mut savepoint = Savepoint::set(client);
+                let done = attempt(&conn, database, &work, verified).await;
+                match &done {
+                    Ok(_) => savepoint.release(),
+                    Err(fault) if has_code(fault, ABORTED) => savepoint.forget(),
+                    Err(_) => {}
+                }
+                done
             }
-            Err(fault) => {
-                // In an aborted transaction, the savepoint was not set.
-                savepoint.is_set &= !has_code(&fault, &SqlState::IN_FAILED_SQL_TRANSACTION);
-                savepoint.roll_back();
-                Err(explain(fault, location))
-            }
-        }
-    }
-
-    async fn attempt<W: Work>(
-        &mut self,
-        conn: &Conn<'_>,
-        database: &Database,
-        work: &W,
-    ) -> Result<W::Answer, Fault> {
-        if !self.verified {
-            verify(conn, database).await?;
-            self.verified = true;
-        }
-        let mut attempt = Attempt {
-            session: &database.session,
-            events: Events::default(),
-            unsure: false,
+            #[cfg(feature = "sqlx")]
+            Caller::Sqlx(connection) => within_sqlx(connection, database, &work, verified).await,
         };
-        let answer = work.run(conn, &mut attempt).await?;
-        let messages = attempt.events.into_messages();
-        if !messages.is_empty() && database.connector.options().listen {
-            // They are delivered when the transaction commits, to this process too.
-            send(conn, &messages).await?;
-        }
-        Ok(answer)
+        self.verified |= done.is_ok();
+        done.map_err(|fault| explain(fault, location))
     }
 }
 
-/// Savepoint that is rolled back to if the call is dropped before it is complete.
-struct Savepoint<'a> {
-    conn: &'a Conn<'a>,
-    is_set: bool,
+#[cfg(feature = "sqlx")]
+async fn within_sqlx<W: Work>(
+    connection: &mut sqlx::PgConnection,
+    database: &Database,
+    work: &W,
+    verified: bool,
+) -> Result<W::Answer, Fault> {
+    use crate::driver::SqlError;
+
+    if !sqlx::Connection::is_in_transaction(connection) {
+        let what =
+            "the connection is not in a transaction: begin one with sqlx (`begin`) and pass it";
+        return Err(unusable_transaction(&database.session.location, what).into());
+    }
+    let mut savepoint = nested::begin(connection).await.map_err(SqlError::from)?;
+    let conn = database.connector.callers_sqlx(&mut savepoint);
+    let answer = attempt(&conn, database, work, verified).await?;
+    drop(conn);
+    savepoint.commit().await.map_err(SqlError::from)?;
+    Ok(answer)
 }
 
-impl<'a> Savepoint<'a> {
-    /// Sets the savepoint ahead of the next statement.
-    fn set(conn: &'a Conn<'a>) -> Self {
-        conn.send("SAVEPOINT durable_call");
-        Self { conn, is_set: true }
+/// Runs `work` on a connection that is in the transaction.
+async fn attempt<W: Work>(
+    conn: &Conn<'_>,
+    database: &Database,
+    work: &W,
+    verified: bool,
+) -> Result<W::Answer, Fault> {
+    if !verified {
+        verify(conn, database).await?;
     }
-
-    fn release(&mut self) {
-        if std::mem::take(&mut self.is_set) {
-            self.conn.send("RELEASE SAVEPOINT durable_call");
-        }
+    let mut attempt = Attempt {
+        session: &database.session,
+        events: Events::default(),
+        unsure: false,
+    };
+    let answer = work.run(conn, &mut attempt).await?;
+    let messages = attempt.events.into_messages();
+    if !messages.is_empty() && database.connector.options().listen {
+        // They are delivered when the transaction commits, to this process too.
+        send(conn, &messages).await?;
     }
-
-    fn roll_back(&mut self) {
-        if std::mem::take(&mut self.is_set) {
-            self.conn
-                .send("ROLLBACK TO SAVEPOINT durable_call; RELEASE SAVEPOINT durable_call");
-        }
-    }
-}
-
-impl Drop for Savepoint<'_> {
-    fn drop(&mut self) {
-        self.roll_back();
-    }
+    Ok(answer)
 }
 
 /// Checks that the transaction is on the tables of the store, that they are of this release, and that it may write.
@@ -125,7 +123,7 @@ async fn verify(conn: &Conn<'_>, database: &Database) -> Result<(), Fault> {
     };
     let found = Identity {
         database: row.try_get(0)?,
-        store: row.try_get::<_, Option<_>>(2)?.unwrap_or_default(),
+        store: row.try_get::<Option<_>>(2)?.unwrap_or_default(),
     };
     if found != *identity {
         let Identity { database, .. } = found;
@@ -136,7 +134,7 @@ async fn verify(conn: &Conn<'_>, database: &Database) -> Result<(), Fault> {
         );
         return refuse(&text);
     }
-    let version: String = row.try_get::<_, Option<_>>(3)?.unwrap_or_default();
+    let version: String = row.try_get::<Option<_>>(3)?.unwrap_or_default();
     let known = MIGRATIONS.len();
     match version.parse::<usize>() {
         Ok(version) if version == known => {}
@@ -148,7 +146,7 @@ async fn verify(conn: &Conn<'_>, database: &Database) -> Result<(), Fault> {
         }
         _ => return Err(too_new(location, &version, known).into()),
     }
-    if row.try_get::<_, &str>(1)? == "on" {
+    if row.try_get::<&str>(1)? == "on" {
         return refuse("it is read-only, or its server is a standby: begin one that may write");
     }
     Ok(())
@@ -168,7 +166,7 @@ pub(super) fn foreign_store() -> StoreError {
     )
 }
 
-fn has_code(fault: &Fault, code: &SqlState) -> bool {
+fn has_code(fault: &Fault, code: &str) -> bool {
     matches!(fault, Fault::Sql(error) if error.code() == Some(code))
 }
 
@@ -177,8 +175,8 @@ fn explain(fault: Fault, location: &str) -> StoreError {
     let Fault::Sql(error) = fault else {
         return fault.at(&location);
     };
-    let what = match error.code().map(SqlState::code) {
-        Some("25P02") => "an earlier error aborted it: roll it back and begin another one",
+    let what = match error.code() {
+        Some(ABORTED) => "an earlier error aborted it: roll it back and begin another one",
         Some("42P01" | "3F000") => {
             "its database has no tables of the store: open the store and the transaction on the same database"
         }
@@ -186,9 +184,10 @@ fn explain(fault: Fault, location: &str) -> StoreError {
             let message = format!(
                 "a concurrent transaction interfered at the store {location}: roll the transaction back and run it again"
             );
+            let error = error.into_inner();
             return StoreError::new(StoreErrorKind::Unavailable, message).with_source(error);
         }
         _ => return Fault::from(error).at(&location),
     };
-    unusable_transaction(&location, what).with_source(error)
+    unusable_transaction(&location, what).with_source(error.into_inner())
 }

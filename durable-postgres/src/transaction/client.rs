@@ -3,9 +3,8 @@
 use durable_core::store::StoreError;
 use durable_core::{Client, Durable, IntoHandler, SendMessage, Start};
 use serde::Serialize;
-use tokio_postgres::Transaction;
 
-use super::StoreTransaction;
+use super::{CallerTransaction, StoreTransaction};
 
 /// Calls of a [`Client`] that take effect with a transaction of the caller: if and when it commits.
 ///
@@ -27,6 +26,9 @@ use super::StoreTransaction;
 /// # Ok(()) }
 /// ```
 ///
+/// The transaction is one of tokio-postgres, or with the feature `sqlx` one of sqlx: see [`CallerTransaction`].
+#[cfg_attr(feature = "sqlx", doc = include_str!("sqlx.md"))]
+///
 /// # Errors
 ///
 /// Those of the same call without a transaction, and those of [`StoreTransaction`]. After an error the
@@ -41,7 +43,7 @@ pub trait InTransaction {
     /// returns finds no execution.
     fn start_in<'t, F: IntoHandler>(
         &self,
-        transaction: &'t mut Transaction<'_>,
+        transaction: &'t mut impl CallerTransaction,
         handler: F,
         id: impl Into<String>,
         input: <F::Handler as Durable>::Input,
@@ -50,7 +52,7 @@ pub trait InTransaction {
     /// Sends a message, as [`Client::send`] does.
     fn send_in<'t, T: Serialize + ?Sized>(
         &self,
-        transaction: &'t mut Transaction<'_>,
+        transaction: &'t mut impl CallerTransaction,
         to: &str,
         name: &str,
         value: &T,
@@ -59,7 +61,7 @@ pub trait InTransaction {
     /// Completes a callback with a value, as [`Client::complete`] does.
     fn complete_in<T: Serialize + Sync + ?Sized>(
         &self,
-        transaction: &mut Transaction<'_>,
+        transaction: &mut (impl CallerTransaction + Send),
         callback: &str,
         value: &T,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
@@ -68,7 +70,7 @@ pub trait InTransaction {
 impl InTransaction for Client {
     fn start_in<'t, F: IntoHandler>(
         &self,
-        transaction: &'t mut Transaction<'_>,
+        transaction: &'t mut impl CallerTransaction,
         handler: F,
         id: impl Into<String>,
         input: <F::Handler as Durable>::Input,
@@ -79,7 +81,7 @@ impl InTransaction for Client {
 
     fn send_in<'t, T: Serialize + ?Sized>(
         &self,
-        transaction: &'t mut Transaction<'_>,
+        transaction: &'t mut impl CallerTransaction,
         to: &str,
         name: &str,
         value: &T,
@@ -90,7 +92,7 @@ impl InTransaction for Client {
 
     async fn complete_in<T: Serialize + Sync + ?Sized>(
         &self,
-        transaction: &mut Transaction<'_>,
+        transaction: &mut (impl CallerTransaction + Send),
         callback: &str,
         value: &T,
     ) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 mod kill;
 mod overlaps;
 mod refusals;
+mod sqlx;
 
 use std::time::{Duration, Instant};
 

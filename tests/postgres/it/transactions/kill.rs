@@ -6,46 +6,88 @@ use std::path::Path;
 use std::time::Duration;
 
 use durable::Client;
-use durable::postgres::InTransaction;
+use durable::postgres::{CallerTransaction, InTransaction};
 use durable_core::store::{ExecutionStore, MessageStore};
 use durable_postgres_tests::client;
 
-use super::{Shop, bill, order, tally};
+use super::{Shop, bill, order, sqlx, tally};
 use crate::chaos::{Workers, number};
 use crate::support::{id, open};
+
+/// What a calling process was given, and its log.
+struct Caller {
+    client: Client,
+    url: String,
+    log: std::fs::File,
+    first: i64,
+}
+
+impl Caller {
+    /// Returns `None` if this process runs tests.
+    async fn of_this_process() -> Option<Self> {
+        let url = std::env::var("DURABLE_CHAOS_URL").ok()?;
+        let folder = std::env::var("DURABLE_CHAOS_FOLDER").ok()?;
+        let first = i64::from(std::process::id()) * 1_000_000;
+        let path = Path::new(&folder).join(format!("{first}.log"));
+        Some(Self {
+            client: Client::new(open(&url).await),
+            url,
+            log: std::fs::File::create(path).unwrap(),
+            first,
+        })
+    }
+
+    /// Makes the calls of one transaction.
+    async fn call(&mut self, tx: &mut impl CallerTransaction, number: i64) {
+        let name = number.to_string();
+        let start = self.client.start_in(tx, bill, &name, number);
+        start.label("from", "caller").await.unwrap();
+        let message = self.client.send_in(tx, "sum", "add", &number);
+        message.id(&name).await.unwrap();
+        self.log(&format!("called {number}\n"));
+        tokio::time::sleep(Duration::from_micros(fastrand::u64(..6000))).await;
+    }
+
+    fn log(&mut self, line: &str) {
+        self.log.write_all(line.as_bytes()).unwrap();
+    }
+}
 
 /// Body of a calling process. Does nothing when it runs as a test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn caller() {
-    let (Ok(url), Ok(folder)) = (
-        std::env::var("DURABLE_CHAOS_URL"),
-        std::env::var("DURABLE_CHAOS_FOLDER"),
-    ) else {
+    let Some(mut caller) = Caller::of_this_process().await else {
         return;
     };
-    let caller = Client::new(open(&url).await);
-    let mut db = client(&url).await.unwrap();
-    let process = i64::from(std::process::id()) * 1_000_000;
-    let path = Path::new(&folder).join(format!("{process}.log"));
-    let mut log = std::fs::File::create(path).unwrap();
-    for n in 1.. {
-        let number = process + n;
+    let mut db = client(&caller.url).await.unwrap();
+    for number in caller.first.. {
         let mut tx = db.transaction().await.unwrap();
         order(&tx, number).await;
-        let name = number.to_string();
-        let start = caller.start_in(&mut tx, bill, &name, number);
-        start.label("from", "caller").await.unwrap();
-        let message = caller.send_in(&mut tx, "sum", "add", &number);
-        message.id(&name).await.unwrap();
-        log.write_all(format!("called {number}\n").as_bytes())
-            .unwrap();
-        tokio::time::sleep(Duration::from_micros(fastrand::u64(..6000))).await;
+        caller.call(&mut tx, number).await;
         match fastrand::u8(..4) {
             0 => tx.rollback().await.unwrap(),
             _ => tx.commit().await.unwrap(),
         }
-        log.write_all(format!("ended {number}\n").as_bytes())
-            .unwrap();
+        caller.log(&format!("ended {number}\n"));
+    }
+}
+
+/// The same with sqlx.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caller_with_sqlx() {
+    let Some(mut caller) = Caller::of_this_process().await else {
+        return;
+    };
+    let db = sqlx::pool(&caller.url).await;
+    for number in caller.first.. {
+        let mut tx = db.begin().await.unwrap();
+        sqlx::order(&mut tx, number).await;
+        caller.call(&mut tx, number).await;
+        match fastrand::u8(..4) {
+            0 => tx.rollback().await.unwrap(),
+            _ => tx.commit().await.unwrap(),
+        }
+        caller.log(&format!("ended {number}\n"));
     }
 }
 
@@ -69,6 +111,15 @@ fn unfinished(folder: &Path) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_and_executions_agree_after_kills_of_the_caller() {
+    rows_and_executions_agree("transactions::kill::caller").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_and_executions_agree_after_kills_of_a_caller_with_sqlx() {
+    rows_and_executions_agree("transactions::kill::caller_with_sqlx").await;
+}
+
+async fn rows_and_executions_agree(body: &'static str) {
     let Some(shop) = Shop::open().await else {
         return;
     };
@@ -79,7 +130,7 @@ async fn rows_and_executions_agree_after_kills_of_the_caller() {
     shop.client.start(tally, "sum", ()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    let mut callers = Workers::start("transactions::kill::caller", 2, &shop.url, path);
+    let mut callers = Workers::start(body, 2, &shop.url, path);
     for n in 0..kills {
         tokio::time::sleep(Duration::from_millis(random.u64(150..400))).await;
         callers.replace(usize::from(n % 2 == 0));

@@ -1,18 +1,24 @@
-//! A connection with its prepared statements.
+//! Connections, with their prepared statements.
+
+mod own;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use durable_core::store::StoreError;
 use futures_util::FutureExt;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, Connection, Row, Socket, Statement};
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+#[cfg(feature = "sqlx")]
+use crate::driver;
+use crate::driver::{Row, SqlError};
 use crate::error::Fault;
 use crate::options::Options;
 use crate::tls;
+pub(crate) use own::OwnConn;
 
 /// A parameter of a statement and its type.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -71,13 +77,15 @@ impl Connector {
         self.statements.load(Ordering::Relaxed)
     }
 
-    pub(crate) async fn connect(&self, notified: Option<Notified>) -> Result<Conn<'static>, Fault> {
+    pub(crate) async fn connect(&self, notified: Option<Notified>) -> Result<OwnConn, Fault> {
         let (client, connection) = self.options.config.connect(self.tls.clone()).await?;
         tokio::spawn(drive(connection, notified));
+        let client = Arc::new(client);
         let conn = Conn {
             prepared: (!self.options.pgbouncer).then(Mutex::default),
-            ..self.conn(Link::Own(client))
+            ..self.conn(Link::Own(Arc::clone(&client)))
         };
+        let conn = OwnConn::new(conn, client);
         if !self.options.pgbouncer {
             conn.batch(PLANS).await?;
         }
@@ -89,6 +97,12 @@ impl Connector {
         self.conn(Link::Caller(client))
     }
 
+    /// Like [`callers`](Self::callers), for a connection of sqlx.
+    #[cfg(feature = "sqlx")]
+    pub(crate) fn callers_sqlx<'t>(&self, connection: &'t mut sqlx::PgConnection) -> Conn<'t> {
+        self.conn(Link::Sqlx(tokio::sync::Mutex::new(connection)))
+    }
+
     fn conn<'t>(&self, link: Link<'t>) -> Conn<'t> {
         Conn {
             link,
@@ -96,7 +110,6 @@ impl Connector {
             texts: Arc::clone(&self.texts),
             schema: self.options.schema.clone(),
             statements: Arc::clone(&self.statements),
-            in_transaction: AtomicBool::new(false),
         }
     }
 }
@@ -127,10 +140,13 @@ where
 }
 
 enum Link<'t> {
-    Own(Client),
+    Own(Arc<Client>),
     Caller(&'t Client),
+    #[cfg(feature = "sqlx")]
+    Sqlx(tokio::sync::Mutex<&'t mut sqlx::PgConnection>),
 }
 
+/// Connection that runs statements.
 pub(crate) struct Conn<'t> {
     link: Link<'t>,
     /// `None` on connections of callers, and behind a pooler that may change the server session between two statements.
@@ -138,18 +154,9 @@ pub(crate) struct Conn<'t> {
     texts: Texts,
     schema: String,
     statements: Arc<AtomicU64>,
-    /// Whether a transaction was begun whose end was not confirmed.
-    in_transaction: AtomicBool,
 }
 
 impl Conn<'_> {
-    fn client(&self) -> &Client {
-        match &self.link {
-            Link::Own(client) => client,
-            Link::Caller(client) => client,
-        }
-    }
-
     /// The text of a template's statement.
     pub(crate) fn text(&self, template: &'static str) -> Arc<str> {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,8 +181,8 @@ impl Conn<'_> {
         &self,
         template: &'static str,
         params: &[Param<'_>],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
-        let Some(prepared) = &self.prepared else {
+    ) -> Result<Vec<Row>, SqlError> {
+        let (Link::Own(client), Some(prepared)) = (&self.link, &self.prepared) else {
             return self.query_once(&self.text(template), params).await;
         };
         let known = {
@@ -187,7 +194,7 @@ impl Conn<'_> {
             None => {
                 let types: Vec<_> = params.iter().map(|(_, kind)| kind.clone()).collect();
                 let text = self.text(template);
-                let statement = self.client().prepare_typed(&text, &types).await?;
+                let statement = client.prepare_typed(&text, &types).await?;
                 let mut prepared = prepared.lock().unwrap_or_else(PoisonError::into_inner);
                 prepared.insert(template, statement.clone());
                 statement
@@ -195,7 +202,7 @@ impl Conn<'_> {
         };
         self.statements.fetch_add(1, Ordering::Relaxed);
         let values: Vec<_> = params.iter().map(|(value, _)| *value).collect();
-        self.client().query(&statement, &values).await
+        Ok(rows(client.query(&statement, &values).await?))
     }
 
     /// Runs a statement once, unprepared, planned for its parameters.
@@ -203,47 +210,26 @@ impl Conn<'_> {
         &self,
         text: &str,
         params: &[Param<'_>],
-    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+    ) -> Result<Vec<Row>, SqlError> {
         self.statements.fetch_add(1, Ordering::Relaxed);
-        self.client().query_typed(text, params).await
+        match &self.link {
+            Link::Own(client) => Ok(rows(client.query_typed(text, params).await?)),
+            Link::Caller(client) => Ok(rows(client.query_typed(text, params).await?)),
+            #[cfg(feature = "sqlx")]
+            Link::Sqlx(connection) => {
+                let mut connection = connection.lock().await;
+                let found = driver::sqlx::query(&mut connection, text.to_owned(), params).await?;
+                Ok(found.into_iter().map(Row::Sqlx).collect())
+            }
+        }
     }
+}
 
-    /// Runs statements without parameters.
-    pub(crate) async fn batch(&self, text: &str) -> Result<(), tokio_postgres::Error> {
-        self.client().batch_execute(text).await
-    }
+fn rows(found: Vec<tokio_postgres::Row>) -> Vec<Row> {
+    found.into_iter().map(Row::Tokio).collect()
+}
 
-    /// Begins a transaction without waiting for the answer. `BEGIN` is sent ahead of the next
-    /// statement, and if the connection is lost, that statement fails too.
-    pub(crate) fn begin(&self) {
-        self.in_transaction.store(true, Ordering::Relaxed);
-        self.send("BEGIN");
-    }
-
-    /// Sends statements without waiting for the answer.
-    pub(crate) fn send(&self, text: &str) {
-        let _ = self.client().batch_execute(text).now_or_never();
-    }
-
-    pub(crate) async fn commit(&self) -> Result<(), tokio_postgres::Error> {
-        self.client().batch_execute("COMMIT").await?;
-        self.in_transaction.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    pub(crate) async fn roll_back(&self) -> Result<(), tokio_postgres::Error> {
-        self.client().batch_execute("ROLLBACK").await?;
-        self.in_transaction.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Whether another caller may use the connection.
-    pub(crate) fn is_usable(&self) -> bool {
-        !self.client().is_closed() && !self.in_transaction.load(Ordering::Relaxed)
-    }
-
-    /// Whether the connection has ended.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.client().is_closed()
-    }
+/// Sends statements without waiting for the answer. If the connection is lost, the next statement fails too.
+pub(crate) fn send(client: &Client, text: &str) {
+    let _ = client.batch_execute(text).now_or_never();
 }

@@ -59,7 +59,8 @@ impl PostgresStore {
     /// ```no_run
     /// # use durable_core::Client;
     /// # use durable_postgres::PostgresStore;
-    /// #     /// # async fn f(store: &PostgresStore, mut tx: Transaction<'_>, callback: &str) -> Result<(), durable_core::BoxError> {
+    /// # use tokio_postgres::Transaction;
+    /// # async fn f(store: &PostgresStore, mut tx: Transaction<'_>, callback: &str) -> Result<(), durable_core::BoxError> {
     /// let client = Client::new(store.clone());
     /// let within = client.within(store.within(&mut tx));
     /// within.fail(callback, "the payment was refused").await?;

@@ -8,6 +8,7 @@ mod certificates;
 mod program;
 mod proxy;
 mod server;
+mod template;
 
 pub use bouncer::Bouncer;
 pub use certificates::{Authority, Certificate};

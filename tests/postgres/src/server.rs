@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::program::{Program, as_user, folder, free_port, installed, new_log, skip};
+use crate::template;
 
 /// Settings of a server, as lines of `postgresql.conf`.
 pub type Settings<'a> = &'a [(&'a str, &'a str)];
@@ -30,24 +31,7 @@ impl Server {
             return None;
         };
         let mut server = Self::in_folder();
-        let mut command = as_user(&initdb);
-        command.args([
-            "-N",
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--no-locale",
-            "-D",
-        ]);
-        let made = command.arg(server.data()).output().unwrap();
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        template::copy(&initdb, &server.data());
         server.configure(settings);
         server.launch().await;
         Some(server)
@@ -119,7 +103,7 @@ impl Server {
         let begun = Instant::now();
         while self.try_admin().await.is_none() {
             assert!(begun.elapsed() < Duration::from_secs(60), "{}", self.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

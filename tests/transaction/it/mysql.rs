@@ -76,8 +76,10 @@ impl Server {
         };
         let folder = tempfile::tempdir().unwrap();
         let data = format!("--datadir={}/data", folder.path().display());
+        // In a folder that servers share, temporary tables of two of them can have the same name.
+        let temporary = format!("--tmpdir={}", folder.path().display());
         let installed = Command::new(install)
-            .args(["--no-defaults", &data, "--user=root"])
+            .args(["--no-defaults", &data, &temporary, "--user=root"])
             .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
             .output()
             .unwrap();
@@ -91,7 +93,7 @@ impl Server {
             listener.local_addr().unwrap().port()
         };
         let child = Command::new(server)
-            .args(["--no-defaults", &data, "--user=root"])
+            .args(["--no-defaults", &data, &temporary, "--user=root"])
             .args(["--bind-address=127.0.0.1", &format!("--port={port}")])
             .arg(format!("--socket={}/socket", folder.path().display()))
             .args([

@@ -267,7 +267,7 @@ async fn a_dropped_call_leaves_nothing() {
 /// Runs a step in a transaction whose body starts another execution.
 #[durable]
 async fn checkout((db, client): &(PgPool, Client), number: i64) -> Result<i64, BoxError> {
-    let total = step!("order", tx = db, |tx| {
+    let total = step!("order", tx = db, retry = Retry::none(), |tx| {
         order(tx, number).await;
         let name = format!("bill-{number}");
         client.start_in(tx, bill, name, number).await?;

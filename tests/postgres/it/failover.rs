@@ -19,15 +19,7 @@ async fn workers_follow_a_promoted_standby() {
     open(&direct).await;
     audit(&direct).await;
     let standby = primary.standby("s1").await;
-    let admin = primary.admin().await;
-    admin
-        .batch_execute("ALTER SYSTEM SET synchronous_standby_names = 's1'")
-        .await
-        .unwrap();
-    admin
-        .batch_execute("SELECT pg_reload_conf()")
-        .await
-        .unwrap();
+    primary.set("synchronous_standby_names", "'s1'").await;
     let hosts = |first: &Server, second: &Server| {
         format!(
             "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/test_0?sslmode=disable&connect_timeout=2",

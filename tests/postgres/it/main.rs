@@ -9,6 +9,8 @@ mod damage;
 mod failover;
 mod listing;
 mod messages;
+mod pair;
+mod processes;
 mod schema;
 mod server_errors;
 mod statements;

@@ -1,5 +1,6 @@
 //! Messages between processes that share a server, and receivers that are killed.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use durable_postgres::PostgresStore;
 use durable_postgres_tests::Server;
 use tokio::task::JoinSet;
 
-use crate::chaos::{Workers, number};
+use crate::processes::{Workers, given, number};
 use crate::support::{TTL, id, leased, new, now, open, sql, step, until};
 
 /// A message called `line` whose id is its text.
@@ -328,10 +329,10 @@ async fn concurrent_starts_with_messages_start_one_execution_with_all_of_them() 
 /// Body of a receiving process. Does nothing when it runs as a test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn child() {
-    let Ok(url) = std::env::var("DURABLE_CHAOS_URL") else {
+    let Some(given) = given() else {
         return;
     };
-    let worker = Worker::new(open(&url).await).register(listen);
+    let worker = Worker::new(given.store().await).register(listen);
     let worker = worker.concurrency(32).lease(Duration::from_millis(600));
     // Short enough that executions suspend between messages, and long enough that not all do.
     let worker = worker.suspend_after(Duration::from_millis(5));
@@ -380,7 +381,7 @@ async fn two_senders_and_a_killed_receiver() {
         let (client, seed) = (Client::new(open(&url).await), random.u64(..));
         senders.spawn(async move { send_all(client, sender, rounds, seed).await });
     }
-    let mut workers = Workers::start("messages::child", 1, &url, "");
+    let mut workers = Workers::start("messages::child", 1, &url, Path::new(""));
     let mut killed = 0;
     while !senders.is_empty() {
         tokio::time::sleep(Duration::from_millis(random.u64(100..900))).await;

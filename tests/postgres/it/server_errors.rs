@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use durable_core::store::{CheckpointStore, ExecutionStore, StoreErrorKind};
 use durable_postgres::PostgresStore;
-use durable_postgres_tests::{Server, client};
+use durable_postgres_tests::{Disk, Server, client};
 
 use crate::support::{TTL, batch, id, leased, new, now, open, positions, sql, steps};
 
@@ -115,7 +115,7 @@ async fn recovers_from_a_full_disk_without_changes() {
         return;
     };
     let small = server.folder().join("small");
-    let Some(_mounted) = Mounted::at(&small) else {
+    let Some(_disk) = Disk::mount(&small, 6) else {
         println!("skipped: mounting a file system is not permitted");
         return;
     };
@@ -154,31 +154,4 @@ async fn recovers_from_a_full_disk_without_changes() {
         .await
         .unwrap();
     assert_eq!(positions(&store, "a").await.len() as u64, written + 1);
-}
-
-/// Small file system, unmounted on drop.
-struct Mounted(std::path::PathBuf);
-
-impl Mounted {
-    fn at(folder: &std::path::Path) -> Option<Self> {
-        std::fs::create_dir(folder).ok()?;
-        let owner = std::fs::metadata(folder.parent()?).ok()?;
-        use std::os::unix::fs::MetadataExt;
-        let options = format!("size=6m,mode=0700,uid={},gid={}", owner.uid(), owner.gid());
-        let mut mount = std::process::Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(folder);
-        let done = mount.output().ok()?.status.success();
-        done.then(|| Self(folder.to_owned()))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("umount")
-            .arg("-l")
-            .arg(&self.0)
-            .output();
-    }
 }

@@ -5,6 +5,7 @@ mod overlaps;
 mod refusals;
 mod sqlx;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use durable::postgres::InTransaction;
@@ -16,7 +17,7 @@ use durable_core::store::{
 use durable_postgres::PostgresStore;
 use durable_postgres_tests::{Server, client};
 
-use crate::chaos::Workers;
+use crate::processes::{Workers, given};
 use crate::support::{id, open, sql, until};
 
 #[durable]
@@ -110,10 +111,12 @@ async fn order(tx: &tokio_postgres::Transaction<'_>, id: i64) {
 /// Body of a worker in another process. Does nothing when it runs as a test.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker() {
-    let Ok(url) = std::env::var("DURABLE_CHAOS_URL") else {
+    let Some(given) = given() else {
         return;
     };
-    let worker = Worker::new(open(&url).await).register(bill).register(tally);
+    let worker = Worker::new(given.store().await)
+        .register(bill)
+        .register(tally);
     let worker = worker.suspend_after(Duration::ZERO);
     worker.run_until(std::future::pending()).await.unwrap();
 }
@@ -123,7 +126,7 @@ async fn a_commit_wakes_a_worker_in_another_process_and_a_rollback_leaves_nothin
     let Some(mut shop) = Shop::open().await else {
         return;
     };
-    let _workers = Workers::start("transactions::worker", 1, &shop.url, "");
+    let _workers = Workers::start("transactions::worker", 1, &shop.url, Path::new(""));
     let warm = shop.client.start(bill, "warm", 1).await.unwrap();
     warm.result().await.unwrap();
     let mut waits = Vec::new();

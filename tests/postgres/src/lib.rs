@@ -5,6 +5,7 @@
 
 mod bouncer;
 mod certificates;
+mod disk;
 mod program;
 mod proxy;
 mod server;
@@ -12,5 +13,6 @@ mod template;
 
 pub use bouncer::Bouncer;
 pub use certificates::{Authority, Certificate};
+pub use disk::{Ballast, Disk};
 pub use proxy::{Cut, Proxy, Side};
 pub use server::{Server, Settings, client};

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
+use crate::disk::Disk;
 use crate::program::{Program, as_user, folder, free_port, installed, new_log, skip};
 use crate::template;
 
@@ -18,6 +19,7 @@ pub type Settings<'a> = &'a [(&'a str, &'a str)];
 /// without a password.
 pub struct Server {
     program: Option<Program>,
+    disk: Option<Disk>,
     folder: TempDir,
     port: u16,
     databases: AtomicU32,
@@ -26,11 +28,16 @@ pub struct Server {
 impl Server {
     /// Starts a server with an empty cluster, if PostgreSQL is installed.
     pub async fn start(settings: Settings<'_>) -> Option<Self> {
+        Self::start_on(settings, None).await
+    }
+
+    /// Starts a server whose data is on a file system of this many megabytes, where mounting one is permitted.
+    pub async fn start_on(settings: Settings<'_>, megabytes: Option<u32>) -> Option<Self> {
         let Some(initdb) = installed("initdb") else {
             skip("PostgreSQL");
             return None;
         };
-        let mut server = Self::in_folder();
+        let mut server = Self::in_folder(free_port(), megabytes);
         template::copy(&initdb, &server.data());
         server.configure(settings);
         server.launch().await;
@@ -39,7 +46,13 @@ impl Server {
 
     /// Starts a standby of this server. `name` is its application name at the primary.
     pub async fn standby(&self, name: &str) -> Self {
-        let mut standby = Self::in_folder();
+        self.standby_on(name, free_port(), None).await
+    }
+
+    /// Starts a standby that listens on this port, whose data is on a file system of this many megabytes, where mounting one
+    /// is permitted.
+    pub async fn standby_on(&self, name: &str, port: u16, megabytes: Option<u32>) -> Self {
+        let mut standby = Self::in_folder(port, megabytes);
         let mut command = as_user(&installed("pg_basebackup").unwrap());
         let from = format!(
             "host=127.0.0.1 port={} user=postgres application_name={name}",
@@ -56,19 +69,29 @@ impl Server {
         standby
     }
 
-    fn in_folder() -> Self {
+    fn in_folder(port: u16, megabytes: Option<u32>) -> Self {
         let folder = folder();
         new_log(&folder.path().join("log"));
+        let disk = megabytes.and_then(|size| Disk::mount(&folder.path().join("disk"), size));
         Self {
             program: None,
+            disk,
             folder,
-            port: free_port(),
+            port,
             databases: AtomicU32::new(0),
         }
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        match self.disk {
+            Some(_) => self.folder.path().join("disk/data"),
+            None => self.folder.path().join("data"),
+        }
+    }
+
+    /// File system of the data, if one was mounted for it.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// Adds settings for the next start.
@@ -146,6 +169,15 @@ impl Server {
         );
     }
 
+    /// Changes a setting of the running server.
+    pub async fn set(&self, name: &str, value: &str) {
+        let admin = self.admin().await;
+        let set = format!("ALTER SYSTEM SET {name} = {value}");
+        for statement in [&*set, "SELECT pg_reload_conf()"] {
+            admin.batch_execute(statement).await.unwrap();
+        }
+    }
+
     /// Port that the server listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -182,11 +214,22 @@ impl Server {
         )
     }
 
+    /// Whether the server accepts connections.
+    pub async fn is_up(&self) -> bool {
+        self.try_admin().await.is_some()
+    }
+
     /// Connects to the database `postgres`.
     pub async fn admin(&self) -> Client {
-        self.try_admin()
-            .await
-            .unwrap_or_else(|| panic!("{}", self.log()))
+        let begun = Instant::now();
+        loop {
+            match self.try_admin().await {
+                Some(client) => return client,
+                // All connections may be in use for a moment.
+                None => assert!(begun.elapsed() < Duration::from_secs(20), "{}", self.log()),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn try_admin(&self) -> Option<Client> {

@@ -11,8 +11,8 @@ use durable_core::store::{ExecutionStore, MessageStore};
 use durable_postgres_tests::client;
 
 use super::{Shop, bill, order, sqlx, tally};
-use crate::chaos::{Workers, number};
-use crate::support::{id, open};
+use crate::processes::{Workers, given, number};
+use crate::support::id;
 
 /// What a calling process was given, and its log.
 struct Caller {
@@ -25,13 +25,12 @@ struct Caller {
 impl Caller {
     /// Returns `None` if this process runs tests.
     async fn of_this_process() -> Option<Self> {
-        let url = std::env::var("DURABLE_CHAOS_URL").ok()?;
-        let folder = std::env::var("DURABLE_CHAOS_FOLDER").ok()?;
+        let given = given()?;
         let first = i64::from(std::process::id()) * 1_000_000;
-        let path = Path::new(&folder).join(format!("{first}.log"));
+        let path = given.folder.join(format!("{first}.log"));
         Some(Self {
-            client: Client::new(open(&url).await),
-            url,
+            client: Client::new(given.store().await),
+            url: given.url,
             log: std::fs::File::create(path).unwrap(),
             first,
         })
@@ -129,8 +128,7 @@ async fn rows_and_executions_agree(body: &'static str) {
     let mut random = fastrand::Rng::with_seed(seed);
     shop.client.start(tally, "sum", ()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().to_str().unwrap();
-    let mut callers = Workers::start(body, 2, &shop.url, path);
+    let mut callers = Workers::start(body, 2, &shop.url, folder.path());
     for n in 0..kills {
         tokio::time::sleep(Duration::from_millis(random.u64(150..400))).await;
         callers.replace(usize::from(n % 2 == 0));

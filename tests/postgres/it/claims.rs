@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use durable::prelude::*;
+use durable::{Client, Worker};
 use durable_core::Timestamp;
 use durable_core::store::{
     ClaimRequest, Claimed, ExecutionStore, HandlerBuild, Queue, QueueEntry, QueueStore,
@@ -12,7 +14,8 @@ use durable_postgres::PostgresStore;
 use durable_postgres_tests::{Server, client};
 use tokio::task::JoinSet;
 
-use crate::support::{id, leased_for, new, now, open, succeed};
+use crate::processes::{Workers, given};
+use crate::support::{id, leased_for, new, now, open, sql, succeed, until};
 
 fn wanted() -> WorkerFilter {
     WorkerFilter {
@@ -79,6 +82,100 @@ async fn each_execution_is_claimed_by_one_of_four_workers() {
     assert!(
         retries * 100 <= statements,
         "{retries} conflicts in {statements} statements"
+    );
+}
+
+/// Two short steps.
+#[durable]
+async fn brief(n: u64) -> Result<u64, BoxError> {
+    let one = step!("one", Ok::<_, String>(n)).await?;
+    Ok(step!("two", Ok::<_, String>(one + 1)).await?)
+}
+
+/// Body of a worker process, which works until there is a file `done`, and then reports its statements and retries. Does
+/// nothing when it runs as a test.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn worker() {
+    let Some(given) = given() else {
+        return;
+    };
+    let store = given.store().await;
+    let done = until("all executions have ended", async || {
+        given.folder.join("done").exists()
+    });
+    let worker = Worker::new(store.clone()).register(brief);
+    worker.run_until(done).await.unwrap();
+    let stats = store.stats();
+    let report = format!("{} {}", stats.statements, stats.retries);
+    let path = given.folder.join(format!("stats-{}", std::process::id()));
+    std::fs::write(path, report).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_worker_processes_claim_without_conflicts() {
+    const EXECUTIONS: i64 = 2000;
+    let settings = [
+        ("fsync", "off"),
+        ("shared_preload_libraries", "pg_stat_statements"),
+    ];
+    let Some(server) = Server::start(&settings).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let caller = Client::new(store.clone());
+    let mut starts = JoinSet::new();
+    for n in 0..EXECUTIONS {
+        let caller = caller.clone();
+        starts.spawn(async move { caller.start(brief, format!("run-{n}"), 1).await.map(drop) });
+    }
+    for started in starts.join_all().await {
+        started.unwrap();
+    }
+    let reset = "CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset()";
+    sql(&url, reset).await;
+    let folder = tempfile::tempdir().unwrap();
+    let workers = Workers::start("claims::worker", 4, &url, folder.path());
+    let watcher = client(&url).await.unwrap();
+    until("all executions have ended", async || {
+        let ended = "SELECT count(*) FROM durable.executions WHERE status = 'succeeded'";
+        watcher
+            .query_one(ended, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            == EXECUTIONS
+    })
+    .await;
+    std::fs::write(folder.path().join("done"), "").unwrap();
+    workers.wait();
+
+    let (mut statements, mut retries, mut processes) = (0, 0, 0);
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        if let Some((all, repeated)) = text.split_once(' ') {
+            statements += all.parse::<i64>().unwrap();
+            retries += repeated.parse::<i64>().unwrap();
+            processes += 1;
+        }
+    }
+    assert_eq!(processes, 4);
+    // Each claim of an execution raises its fence. One that was locked by a search but not claimed was searched in vain.
+    let count = async |text: &str| -> i64 {
+        let row = watcher.query_one(text, &[]).await.unwrap();
+        row.get(0)
+    };
+    let claims = count("SELECT sum(fence)::int8 FROM durable.executions").await;
+    let found = "SELECT coalesce(sum(rows), 0)::int8 FROM pg_stat_statements WHERE query LIKE '%WHERE handler = h.name AND due%LIMIT%SKIP LOCKED%'";
+    let found = count(found).await;
+    println!(
+        "{statements} statements, {retries} retries, {found} found, {claims} claims of {EXECUTIONS} executions"
+    );
+    assert!(found >= EXECUTIONS, "{found}");
+    let conflicts = retries + (claims - EXECUTIONS) + (found - claims);
+    assert!(
+        conflicts * 100 <= statements,
+        "{conflicts} conflicts in {statements} statements"
     );
 }
 

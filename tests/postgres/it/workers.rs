@@ -92,7 +92,7 @@ pub(crate) async fn start_all(store: &PostgresStore, count: u64) {
     }
 }
 
-async fn ended(store: &PostgresStore) -> u64 {
+pub(crate) async fn ended(store: &PostgresStore) -> u64 {
     let filter = Filter {
         status: vec![ExecutionStatus::Succeeded],
         limit: 100_000,

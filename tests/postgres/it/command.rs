@@ -7,7 +7,8 @@ use durable_postgres_tests::Server;
 
 use crate::support::{leased, open, steps, succeed};
 
-async fn run(url: &str, words: &[&str]) -> Result<String, CliError> {
+/// Runs a command, and returns its output.
+pub(crate) async fn run(url: &str, words: &[&str]) -> Result<String, CliError> {
     let first = ["durable", "--store", url];
     let all = first.iter().chain(words);
     durable_cli::run(Cli::parse_from(all), durable_cli::render::Style::Plain).await

@@ -6,8 +6,10 @@ use durable_core::store::{AdminStore, ExecutionStatus, Filter, Order};
 use durable_core::{ExecutionId, Labels};
 use durable_postgres::PostgresStore;
 use durable_postgres_tests::{Server, client};
+use tokio_postgres::Client;
 
-use crate::support::{open, sql};
+use crate::command::run;
+use crate::support::{open, sql, until};
 
 async fn filled(url: &str) -> i64 {
     let count = std::env::var("DURABLE_LISTED").map_or(100_000, |text| text.parse().unwrap());
@@ -74,13 +76,11 @@ async fn a_page_is_read_by_index() {
         return;
     };
     let url = server.database().await;
-    // A connection reports its statistics when it ends. Those of the setup must not count.
     drop(open(&url).await);
     let count = filled(&url).await;
-    let store = open(&url).await;
     let admin = client(&url).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    admin.batch_execute("SELECT pg_stat_reset()").await.unwrap();
+    reset_counts(&admin).await;
+    let store = open(&url).await;
     for (what, filter) in filters(count) {
         let mut times = Vec::new();
         for _ in 0..5 {
@@ -97,13 +97,39 @@ async fn a_page_is_read_by_index() {
         println!("{what}: {:?} of {count}", times[2]);
         assert!(times[2] < Duration::from_millis(200), "{what}: {times:?}");
     }
-    // Statistics of the server: no sequential scan, and few rows fetched for 35 pages of 50.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let read = "SELECT seq_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'executions'";
-    let row = admin.query_one(read, &[]).await.unwrap();
-    let (scans, fetched): (i64, i64) = (row.get(0), row.get(1));
-    assert_eq!(scans, 0, "sequential scan of the table");
-    assert!(fetched < 10_000, "{fetched} rows were fetched");
+    // 35 pages of 50.
+    drop(store);
+    let read = rows_read(&admin, "executions").await;
+    assert!(read < 10_000, "{read} rows were read");
+}
+
+/// Forgets what the server has counted so far.
+async fn reset_counts(admin: &Client) {
+    until_alone(admin).await;
+    admin.batch_execute("SELECT pg_stat_reset()").await.unwrap();
+}
+
+/// Number of rows of a table that were read since the counts were reset, all of them by index. Connections report what they
+/// have read when they end, so those of stores have to be dropped.
+async fn rows_read(admin: &Client, table: &str) -> i64 {
+    until_alone(admin).await;
+    let read = "SELECT seq_scan, coalesce(idx_scan, 0), coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = \
+                $1::text::name";
+    let row = admin.query_one(read, &[&table]).await.unwrap();
+    let (scans, searches): (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!(scans, 0, "sequential scan of {table}");
+    assert!(searches > 0, "{table} was not read");
+    row.get(2)
+}
+
+async fn until_alone(admin: &Client) {
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND \
+                  backend_type = 'client backend'";
+    until("the other connections have ended", async || {
+        let row = admin.query_one(others, &[]).await.unwrap();
+        row.get::<_, i64>(0) == 0
+    })
+    .await;
 }
 
 /// Lists executions in pages of ten. Returns how many there are.
@@ -141,23 +167,19 @@ async fn a_filter_by_label_reads_only_executions_with_the_label() {
                  SELECT 'env', 'prod', id, key FROM labelled UNION ALL SELECT 'tenant', 'acme', id, key FROM labelled WHERE \
                  key % 1000 = 0; ANALYZE durable.executions; ANALYZE durable.labels";
     sql(&url, label).await;
-    let store = open(&url).await;
     let admin = client(&url).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    admin.batch_execute("SELECT pg_stat_reset()").await.unwrap();
+    reset_counts(&admin).await;
+    let store = open(&url).await;
     let acme = usize::try_from(count / 1000).unwrap();
     assert_eq!(count_listed(&store, &[("tenant", "acme")]).await, acme);
     let all_labels = [("tenant", "acme"), ("zone", "eu")];
     assert_eq!(count_listed(&store, &all_labels).await, 0);
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let read = "SELECT relname::text, seq_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname IN \
-                ('executions', 'labels')";
-    for row in admin.query(read, &[]).await.unwrap() {
-        let (table, scans, fetched): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
-        println!("{table}: {scans} scans, {fetched} rows of {count}");
-        assert_eq!(scans, 0, "sequential scan of {table}");
+    drop(store);
+    for table in ["executions", "labels"] {
+        let read = rows_read(&admin, table).await;
+        println!("{table}: {read} rows of {count}");
         // Each page reads its executions, and at most once more to find them.
-        assert!(fetched <= 3 * count / 1000 + 100, "{table}: {fetched} rows");
+        assert!(read <= 3 * count / 1000 + 100, "{table}: {read} rows");
     }
 }
 
@@ -171,10 +193,9 @@ async fn the_newest_and_counts_are_read_by_index() {
     let count = filled(&url).await;
     // Index-only scans need a map of visible pages.
     sql(&url, "VACUUM durable.executions").await;
-    let store = open(&url).await;
     let admin = client(&url).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    admin.batch_execute("SELECT pg_stat_reset()").await.unwrap();
+    reset_counts(&admin).await;
+    let store = open(&url).await;
     for (what, filter) in filters(count).into_iter().take(5) {
         let filter = Filter {
             after: None,
@@ -216,10 +237,41 @@ async fn the_newest_and_counts_are_read_by_index() {
         .collect();
     assert_eq!(failed, [(u64::try_from(count / 5000).unwrap(), true)]);
     assert!(!counts.complete && counts.total() <= 1000, "{counts:?}");
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let read = "SELECT seq_scan, coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'executions'";
-    let row = admin.query_one(read, &[]).await.unwrap();
-    let (scans, fetched): (i64, i64) = (row.get(0), row.get(1));
-    assert_eq!(scans, 0, "sequential scan of the table");
-    assert!(fetched < 10_000, "{fetched} rows were fetched");
+    drop(store);
+    let read = rows_read(&admin, "executions").await;
+    assert!(read < 10_000, "{read} rows were read");
+}
+
+/// Every page of the command reads its rows by index, whatever it selects.
+#[tokio::test]
+async fn the_command_lists_by_index() {
+    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+        return;
+    };
+    let url = server.database().await;
+    drop(open(&url).await);
+    let count = filled(&url).await;
+    let admin = client(&url).await.unwrap();
+    let middle = format!("run-{:08}", count / 2);
+    let prefix = format!("run-{:05}", count / 2000);
+    for words in [
+        &["ls"][..],
+        &["ls", "--json"],
+        &["ls", "--newest"],
+        &["ls", "--after", &middle],
+        &["ls", "--status", "failed"],
+        &["ls", "--status", "failed", "--newest"],
+        &["ls", "--handler", "rare"],
+        &["ls", "--handler", "rare", "--newest"],
+        &["ls", "--queue", "mail"],
+        &["ls", "--prefix", &prefix],
+    ] {
+        reset_counts(&admin).await;
+        let listed = run(&url, words).await.unwrap();
+        let lines = listed.lines().count();
+        let read = rows_read(&admin, "executions").await;
+        println!("{words:?}: {lines} lines, {read} rows of {count}");
+        // A page has a hundred executions; each is read once, and at most once more to find it.
+        assert!(read <= 300, "{words:?}: {read} rows were read");
+    }
 }

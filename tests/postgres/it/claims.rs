@@ -40,7 +40,7 @@ async fn claim(store: &PostgresStore, limit: usize, now: Timestamp, recover: boo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_execution_is_claimed_by_one_of_four_workers() {
     const EXECUTIONS: usize = 800;
-    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+    let Some(server) = Server::start(&[]).await else {
         return;
     };
     let url = server.database().await;
@@ -114,10 +114,7 @@ async fn worker() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_worker_processes_claim_without_conflicts() {
     const EXECUTIONS: i64 = 2000;
-    let settings = [
-        ("fsync", "off"),
-        ("shared_preload_libraries", "pg_stat_statements"),
-    ];
+    let settings = [("shared_preload_libraries", "pg_stat_statements")];
     let Some(server) = Server::start(&settings).await else {
         return;
     };
@@ -181,7 +178,7 @@ async fn four_worker_processes_claim_without_conflicts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_keeps_its_limits_across_workers() {
-    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+    let Some(server) = Server::start(&[]).await else {
         return;
     };
     let url = server.database().await;

@@ -9,8 +9,7 @@ use durable_postgres_tests::{Bouncer, Server, client};
 
 use crate::support::open;
 
-/// The cases do not test crashes of the server, so it need not flush.
-const QUICK: [(&str, &str); 2] = [("fsync", "off"), ("max_connections", "300")];
+const SETTINGS: [(&str, &str); 1] = [("max_connections", "300")];
 
 /// Tables that every case finds empty. To create them for each case would take longer than the cases.
 struct Tables {
@@ -41,7 +40,7 @@ impl Tables {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_conforms() {
-    let Some(server) = Server::start(&QUICK).await else {
+    let Some(server) = Server::start(&SETTINGS).await else {
         return;
     };
     let url = server.database().await;
@@ -53,7 +52,7 @@ async fn postgres_conforms() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_conforms_behind_pgbouncer() {
-    let Some(server) = Server::start(&QUICK).await else {
+    let Some(server) = Server::start(&SETTINGS).await else {
         return;
     };
     let Some(bouncer) = Bouncer::start(&server).await else {
@@ -67,7 +66,7 @@ async fn postgres_conforms_behind_pgbouncer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_conforms_sealed() {
-    let Some(server) = Server::start(&QUICK).await else {
+    let Some(server) = Server::start(&SETTINGS).await else {
         return;
     };
     let url = server.database().await;

@@ -199,7 +199,7 @@ async fn concurrent_senders_get_consecutive_numbers() {
 
 #[tokio::test]
 async fn a_message_is_removed_with_its_execution_and_round_trips_any_text() {
-    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+    let Some(server) = Server::start(&[]).await else {
         return;
     };
     let url = server.database().await;
@@ -224,7 +224,7 @@ async fn a_message_is_removed_with_its_execution_and_round_trips_any_text() {
 
 #[tokio::test]
 async fn a_damaged_message_is_refused() {
-    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+    let Some(server) = Server::start(&[]).await else {
         return;
     };
     let url = server.database().await;

@@ -105,11 +105,19 @@ async fn reports_missing_privileges() {
 
 #[tokio::test]
 async fn reports_a_server_that_does_not_flush() {
-    let Some(server) = Server::start(&[("synchronous_commit", "off")]).await else {
-        return;
-    };
-    let store = open(&server.database().await).await;
-    assert_eq!(store.capabilities().durability, Durability::Process);
+    for (fsync, synchronous, expected) in [
+        ("on", "on", Durability::Power),
+        ("on", "off", Durability::Process),
+        ("off", "on", Durability::Process),
+    ] {
+        let settings = [("fsync", fsync), ("synchronous_commit", synchronous)];
+        let Some(server) = Server::start(&settings).await else {
+            return;
+        };
+        let store = open(&server.database().await).await;
+        let durability = store.capabilities().durability;
+        assert_eq!(durability, expected, "{settings:?}");
+    }
 }
 
 #[tokio::test]

@@ -111,7 +111,7 @@ async fn reports_a_wrong_password_host_or_database() {
 /// Moves the tables to a file system of a few megabytes. Skipped if this process may not mount one.
 #[tokio::test]
 async fn recovers_from_a_full_disk_without_changes() {
-    let Some(server) = Server::start(&[("fsync", "off")]).await else {
+    let Some(server) = Server::start(&[]).await else {
         return;
     };
     let small = server.folder().join("small");

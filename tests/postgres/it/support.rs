@@ -1,6 +1,7 @@
 //! Executions and records for the tests.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use durable_core::store::{
@@ -110,4 +111,22 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("timed out waiting until {what}");
+}
+
+/// Polls a call this often, then drops it. Returns its answer, if it is complete by then.
+pub(crate) async fn polled<T>(times: usize, call: impl IntoFuture<Output = T>) -> Option<T> {
+    let mut call = std::pin::pin!(call.into_future());
+    let mut left = times;
+    std::future::poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match call.as_mut().poll(cx) {
+            // Dropped while the server still has its last request.
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            polled => polled.map(Some),
+        }
+    })
+    .await
 }

@@ -181,9 +181,12 @@ pub(crate) async fn assert_nothing_lost_or_repeated(
     assert_eq!(row.get::<_, i64>(0), 0, "a record was inserted twice");
 }
 
+/// Lease of workers.
+pub(crate) const LEASE: Duration = Duration::from_secs(2);
+
 pub(crate) fn worker(store: PostgresStore, folder: &Path) -> Worker<Log> {
     let worker = Worker::new(store).state(Log::open(folder)).register(relay);
-    worker.concurrency(24).lease(Duration::from_secs(3))
+    worker.concurrency(24).lease(LEASE)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -71,7 +71,7 @@ pub(crate) async fn shared() -> Option<Arc<Server>> {
     if let Some(server) = shared.upgrade() {
         return Some(server);
     }
-    let settings = [("fsync", "off"), ("max_connections", "200")];
+    let settings = [("max_connections", "200")];
     let server = Arc::new(Server::start(&settings).await?);
     *shared = Arc::downgrade(&server);
     Some(server)

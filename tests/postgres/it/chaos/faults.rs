@@ -9,6 +9,7 @@ use fastrand::Rng;
 
 use crate::pair::Pair;
 use crate::processes::Workers;
+use crate::workers::LEASE;
 
 const WORKERS: usize = 4;
 
@@ -142,8 +143,7 @@ impl Chaos {
             Fault::NetworkSilent => Lasting::Silent,
             _ => return true,
         };
-        // Leases are three seconds long.
-        let end = Instant::now() + self.milliseconds(3200..5000);
+        let end = Instant::now() + LEASE + self.milliseconds(200..2000);
         self.lasting.push((end, worker, lasting));
         true
     }

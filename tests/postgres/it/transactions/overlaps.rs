@@ -84,7 +84,7 @@ async fn a_dropped_call_leaves_nothing_in_the_transaction() {
         }
     }
     println!("{dropped} calls were dropped, {sent} sent and {started} started");
-    assert!(dropped > 8);
+    assert!(dropped > 2);
     let execution = shop.store.get(&id("sum")).await.unwrap();
     assert_eq!(execution.changes, sent);
     let messages = client.messages("sum").await.unwrap();

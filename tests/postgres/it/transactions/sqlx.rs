@@ -237,10 +237,10 @@ async fn a_dropped_call_leaves_nothing() {
     let client = &shop.client;
     client.start(tally, "sum", ()).await.unwrap();
     let (mut dropped, mut failed, mut sent, mut rows) = (0, 0, 0, Vec::new());
-    // The number of polls of a call varies, so it is complete several times before the end.
-    for polls in 0.. {
+    // How many polls a call needs depends on how fast the server answers.
+    let polls = (0..20).chain([usize::MAX]).cycle();
+    for (row, polls) in (0..160).step_by(2).zip(polls) {
         let mut tx = db.begin().await.unwrap();
-        let row = 2 * i64::try_from(polls).unwrap();
         order(&mut tx, row).await;
         let call = client.send_in(&mut tx, "sum", "add", &1);
         let is_sent = polled(polls, call).await.map(Result::unwrap).is_some();
@@ -254,9 +254,6 @@ async fn a_dropped_call_leaves_nothing() {
             }
             false => failed += 1,
         }
-        if sent == 5 {
-            break;
-        }
     }
     println!(
         "{dropped} calls were dropped, {failed} transactions failed, {sent} messages were sent"
@@ -264,7 +261,7 @@ async fn a_dropped_call_leaves_nothing() {
     assert_eq!(shop.orders().await, rows);
     let stored = shop.store.messages(&id("sum")).await.unwrap().len();
     assert_eq!(stored as u64, sent);
-    assert!(dropped > 8 && failed < dropped);
+    assert!(dropped > 4 && sent > 2 && failed < dropped);
 }
 
 /// Runs a step in a transaction whose body starts another execution.

@@ -60,14 +60,12 @@ macro_rules! select_list {
             " FROM ",
             $from,
             $id,
-            " > ?1 AND ",
+            " >= ?1 AND ",
             $id,
-            " >= ?5 AND (?6 IS NULL OR ",
-            $id,
-            " < ?6) AND (?2 IS NULL OR handler = ?2) \
-              AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3))) AND (?7 IS NULL OR queue = ?7) \
-              AND (?8 IS NULL OR created_at >= ?8) AND (?9 IS NULL OR created_at < ?9) \
-              AND (?10 IS NULL OR updated_at < ?10) AND (?11 IS NULL OR paused = ?11) ORDER BY ",
+            " < ?5 AND (?2 IS NULL OR handler = ?2) \
+              AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3))) AND (?6 IS NULL OR queue = ?6) \
+              AND (?7 IS NULL OR created_at >= ?7) AND (?8 IS NULL OR created_at < ?8) \
+              AND (?9 IS NULL OR updated_at < ?9) AND (?10 IS NULL OR paused = ?10) ORDER BY ",
             $id,
             " LIMIT ?4"
         )
@@ -76,10 +74,15 @@ macro_rules! select_list {
 
 const SELECT_LIST: &str = select_list!("executions WHERE ", "id");
 
-/// Lists executions by their first label, and looks up the others, which `?14` holds as a JSON object.
+const SELECT_QUEUED: &str = select_list!(
+    "executions INDEXED BY executions_queue WHERE queue = ?6 AND ",
+    "id"
+);
+
+/// Lists executions by their first label, and looks up the others, which `?13` holds as a JSON object.
 const SELECT_LABELLED: &str = select_list!(
-    "labels AS l CROSS JOIN executions ON key = l.execution WHERE l.label = ?12 AND l.value = ?13 AND NOT EXISTS \
-     (SELECT 1 FROM json_each(?14) AS w WHERE NOT EXISTS (SELECT 1 FROM labels AS o WHERE o.label = w.key AND o.value = \
+    "labels AS l CROSS JOIN executions ON key = l.execution WHERE l.label = ?11 AND l.value = ?12 AND NOT EXISTS \
+     (SELECT 1 FROM json_each(?13) AS w WHERE NOT EXISTS (SELECT 1 FROM labels AS o WHERE o.label = w.key AND o.value = \
      w.value AND o.execution_id = l.execution_id)) AND ",
     "l.execution_id"
 );
@@ -134,24 +137,21 @@ pub(crate) fn list(
 
 fn list_by_id(conn: &Connection, path: &Path, filter: &Filter) -> Result<Vec<Execution>, Fault> {
     let status = status_words(filter);
-    let after = filter.after.as_ref().map_or("", ExecutionId::as_str);
     let limit = i64::try_from(filter.page_size()).unwrap_or(i64::MAX);
     let label = filter.labels.iter().next();
-    let mut statement = conn.prepare_cached(if label.is_some() {
-        SELECT_LABELLED
-    } else {
-        SELECT_LIST
+    let mut statement = conn.prepare_cached(match (label, &filter.queue) {
+        (Some(_), _) => SELECT_LABELLED,
+        (None, Some(_)) => SELECT_QUEUED,
+        (None, None) => SELECT_LIST,
     })?;
-    let prefix = filter.prefix.as_deref().unwrap_or("");
-    let prefix_end = prefix_end(filter);
+    let (first, end) = bounds(filter);
     let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
     let filters = params![
-        after,
+        first,
         filter.handler,
         status,
         limit,
-        prefix,
-        prefix_end,
+        end,
         filter.queue,
         millis(filter.created_from),
         millis(filter.created_before),
@@ -177,10 +177,13 @@ fn status_words(filter: &Filter) -> Option<String> {
     (!words.is_empty()).then(|| format!("[\"{}\"]", words.join("\",\"")))
 }
 
-/// Text that sorts after all ids with the prefix of a filter. Ids contain only ASCII characters.
-fn prefix_end(filter: &Filter) -> Option<String> {
-    let prefix = filter.prefix.as_ref();
-    prefix.map(|prefix| format!("{prefix}\u{10ffff}"))
+/// Texts between which the ids of a page are, the first included. Ids contain only visible ASCII characters.
+fn bounds(filter: &Filter) -> (String, String) {
+    let prefix = filter.prefix.as_deref().unwrap_or_default();
+    // No id is between that of `after` and this text.
+    let after = filter.after.as_ref().map(|id| format!("{id}\u{1}"));
+    let first = after.map_or(prefix.to_owned(), |after| after.max(prefix.to_owned()));
+    (first, format!("{prefix}\u{10ffff}"))
 }
 
 /// Reads the execution with this key. The inner result is an error if its row cannot be decoded.

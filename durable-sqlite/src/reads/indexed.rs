@@ -1,27 +1,26 @@
-//! Listings with the newest execution first, and those of few executions of a status or handler.
+//! Listings with the newest execution first, and those of few executions.
 
 use std::path::Path;
 
+use durable_core::Timestamp;
 use durable_core::store::{Execution, ExecutionStatus, Filter, Order};
-use durable_core::{ExecutionId, Timestamp};
 use rusqlite::{Connection, ToSql, named_params};
 
 use super::counts::{COUNT, Group, groups};
-use super::{by_key, prefix_end, status_words};
+use super::{bounds, by_key, status_words};
 use crate::error::Fault;
 
-/// Labels and states that fewer executions have are looked up; for others, executions are searched in the order of the
-/// listing, and are found soon.
-const FEW: i64 = 1000;
+/// Labels, states, queues and prefixes that fewer executions have are looked up; for others, executions are searched in the
+/// order of the listing, and are found soon.
+const FEW: i64 = 4000;
 
 /// Finds keys from `$from` in the order `$order`.
 macro_rules! select_keys {
-    ($from:literal, $order:literal) => {
+    ($from:expr, $order:literal) => {
         concat!(
             "SELECT key, created_at, id FROM ",
             $from,
-            " (created_at, id) < (:time, :id) AND created_at >= :from AND id > :after AND id >= :prefix AND (:prefix_end IS \
-             NULL OR id < :prefix_end) AND (:queue IS NULL OR queue = :queue) AND (:updated IS NULL OR updated_at < :updated) \
+            " (created_at, id) < (:time, :id) AND created_at >= :from AND id >= :first AND id < :end AND (:queue IS NULL OR queue = :queue) AND (:updated IS NULL OR updated_at < :updated) \
              AND (:paused IS NULL OR paused = :paused) AND (:labels IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(:labels) \
              AS w WHERE NOT EXISTS (SELECT 1 FROM labels AS o WHERE o.label = w.key AND o.value = w.value AND \
              o.execution_id = executions.id))) ORDER BY ",
@@ -52,6 +51,26 @@ const SELECT_LABEL: &str = select_keys!(
      OR status IN (SELECT value FROM json_each(:status))) AND (:handler IS NULL OR handler = :handler) AND",
     "created_at DESC, id DESC"
 );
+
+/// Limits a search to executions with keys from `$keys`. `:status` is a JSON array.
+macro_rules! select_few {
+    ($keys:literal) => {
+        select_keys!(
+            concat!(
+                "(SELECT key AS k FROM executions ",
+                $keys,
+                ") CROSS JOIN executions ON key = k WHERE (:status IS NULL OR status IN (SELECT value FROM \
+                 json_each(:status))) AND (:handler IS NULL OR handler = :handler) AND"
+            ),
+            "created_at DESC, id DESC"
+        )
+    };
+}
+
+pub(super) const SELECT_QUEUE: &str =
+    select_few!("INDEXED BY executions_queue WHERE queue = :queue");
+
+pub(super) const SELECT_PREFIX: &str = select_few!("WHERE id >= :first AND id < :end");
 
 /// Execution found by an index: start time, id and key. Larger ones come first.
 type Found = (i64, String, i64);
@@ -110,9 +129,9 @@ fn fetch(conn: &Connection, path: &Path, found: Vec<Found>) -> Result<Vec<Execut
 /// Finds at least the executions of the page.
 fn find(conn: &Connection, filter: &Filter) -> Result<Vec<Found>, Fault> {
     let search = Search { conn, filter };
-    if search.has_rare_label()? {
+    if let Some(select) = search.of_few()? {
         let status = status_words(filter);
-        return search.run(SELECT_LABEL, status.as_deref(), filter.handler.as_deref());
+        return search.run(select, status.as_deref(), filter.handler.as_deref());
     }
     if filter.status.is_empty() && filter.handler.is_none() {
         return search.run(SELECT_ALL, None, None);
@@ -151,14 +170,31 @@ impl Search<'_> {
         Ok(groups)
     }
 
-    fn has_rare_label(&self) -> Result<bool, Fault> {
-        let Some(label) = self.filter.labels.iter().next() else {
-            return Ok(false);
-        };
-        let count =
-            "SELECT count(*) FROM (SELECT 1 FROM labels WHERE label = ?1 AND value = ?2 LIMIT ?3)";
-        let mut count = self.conn.prepare_cached(count)?;
-        let count: i64 = count.query_row((label.0, label.1, FEW), |row| row.get(0))?;
+    /// Search among the executions with the label, the queue or the prefix of the filter, if few have it.
+    fn of_few(&self) -> Result<Option<&'static str>, Fault> {
+        let filter = self.filter;
+        if let Some((label, value)) = filter.labels.iter().next()
+            && self.are_few("labels WHERE label = ?1 AND value = ?2", label, value)?
+        {
+            return Ok(Some(SELECT_LABEL));
+        }
+        let of_queue = "executions INDEXED BY executions_queue WHERE queue = ?1 AND id >= ?2";
+        if let Some(queue) = &filter.queue
+            && self.are_few(of_queue, queue, "")?
+        {
+            return Ok(Some(SELECT_QUEUE));
+        }
+        let (first, end) = bounds(filter);
+        let between = "executions WHERE id >= ?1 AND id < ?2";
+        let is_given = filter.prefix.is_some();
+        let few = is_given && self.are_few(between, &first, &end)?;
+        Ok(few.then_some(SELECT_PREFIX))
+    }
+
+    fn are_few(&self, rows: &str, first: &str, second: &str) -> Result<bool, Fault> {
+        let count = format!("SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT ?3)");
+        let mut count = self.conn.prepare_cached(&count)?;
+        let count: i64 = count.query_row((first, second, FEW), |row| row.get(0))?;
         Ok(count < FEW)
     }
 
@@ -170,15 +206,15 @@ impl Search<'_> {
     ) -> Result<Vec<Found>, Fault> {
         let filter = self.filter;
         let (time, id) = self.cursor();
+        let (first, end) = bounds(filter);
         let millis = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
         let label = filter.labels.iter().next();
         let parameters: &[(&str, &dyn ToSql)] = named_params! {
             ":time": time,
             ":id": id,
             ":from": millis(filter.created_from).unwrap_or(i64::MIN),
-            ":after": filter.after.as_ref().map_or("", ExecutionId::as_str),
-            ":prefix": filter.prefix.as_deref().unwrap_or_default(),
-            ":prefix_end": prefix_end(filter),
+            ":first": first,
+            ":end": end,
             ":queue": filter.queue,
             ":updated": millis(filter.updated_before),
             ":paused": filter.paused,

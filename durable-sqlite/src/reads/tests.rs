@@ -75,12 +75,14 @@ fn a_filter_by_label_uses_the_index() {
     let mut plan = conn
         .prepare(&format!("EXPLAIN QUERY PLAN {SELECT_LABELLED}"))
         .unwrap();
-    let nulls = rusqlite::params_from_iter([rusqlite::types::Null; 14]);
+    let nulls = rusqlite::params_from_iter([rusqlite::types::Null; 13]);
     let lines = plan.query_map(nulls, |row| row.get::<_, String>(3));
     let lines: Vec<_> = lines.unwrap().map(Result::unwrap).collect();
     let plan = lines.join("\n");
     assert!(
-        plan.contains("SEARCH l USING PRIMARY KEY (label=? AND value=? AND execution_id>?)"),
+        plan.contains(
+            "SEARCH l USING PRIMARY KEY (label=? AND value=? AND execution_id>? AND execution_id<?)"
+        ),
         "{plan}"
     );
     assert!(
@@ -212,6 +214,74 @@ fn few_executions_of_a_status_are_looked_up() {
     drop(scanned);
     filter.status = vec![ExecutionStatus::Succeeded];
     assert_eq!(ids(&filter)[0], "run-00018008");
+}
+
+#[test]
+fn a_queue_or_a_prefix_is_read_by_index() {
+    let queued = Filter {
+        queue: Some("mail".to_owned()),
+        limit: 20,
+        ..Filter::default()
+    };
+    let prefixed = Filter {
+        prefix: Some("run-000190".to_owned()),
+        limit: 20,
+        ..Filter::default()
+    };
+    let newest = |filter: &Filter| Filter {
+        order: Order::Newest { after: None },
+        ..filter.clone()
+    };
+    for (what, select, filter) in [
+        ("queue", SELECT_QUEUED, queued.clone()),
+        ("prefix", SELECT_LIST, prefixed.clone()),
+        ("newest of a queue", indexed::SELECT_QUEUE, newest(&queued)),
+        (
+            "newest of a prefix",
+            indexed::SELECT_PREFIX,
+            newest(&prefixed),
+        ),
+    ] {
+        let read = |count| {
+            let conn = started(count);
+            conn.execute_batch(
+                "UPDATE executions SET queue = 'mail' WHERE key <= 20000 AND key % 500 = 3",
+            )
+            .unwrap();
+            let found = list(&conn, Path::new(PATH), &filter).unwrap();
+            assert_eq!(found.len(), 20, "{what}");
+            let statement = conn.prepare_cached(select).unwrap();
+            assert_eq!(statement.get_status(StatementStatus::FullscanStep), 0);
+            statement.get_status(StatementStatus::VmStep)
+        };
+        let (few, many) = (read(20_000), read(60_000));
+        assert!(few > 0, "{what} is read by another statement");
+        assert_eq!(few, many, "instructions for the same page: {what}");
+    }
+}
+
+#[test]
+fn a_page_begins_after_an_id_within_the_prefix() {
+    let conn = started(300);
+    let ids = |after: &str, prefix: &str| {
+        let filter = Filter {
+            after: Some(after.parse().unwrap()),
+            prefix: Some(prefix.to_owned()),
+            limit: 2,
+            ..Filter::default()
+        };
+        let found = list(&conn, Path::new(PATH), &filter).unwrap();
+        let numbers = found
+            .iter()
+            .map(|execution| execution.id.as_str().trim_start_matches("run-0"));
+        numbers
+            .map(|number| number.parse().unwrap())
+            .collect::<Vec<i64>>()
+    };
+    assert_eq!(ids("run-00000010", "run-0000002"), [20, 21]);
+    assert_eq!(ids("run-00000028", "run-0000002"), [29]);
+    assert_eq!(ids("run-00000027-more", "run-0000002"), [28, 29]);
+    assert!(ids("run-0000003", "run-0000002").is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod floor;
 mod floors;
 mod many;
 mod opened;
+mod pages;
 mod postgres;
 mod process;
 mod replay;
@@ -55,6 +56,7 @@ async fn measure(workload: Workload, settings: &Settings) -> Result<(), BoxError
         Workload::Sleeping => sleeping::measure(settings).await,
         Workload::Resume => resume::measure(settings).await,
         Workload::Batches => batches::measure(settings).await,
+        Workload::Pages => pages::measure(settings).await,
         Workload::Floor => floors::measure(settings).await,
         Workload::Compile => compile::measure(settings),
     }

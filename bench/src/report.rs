@@ -14,6 +14,9 @@ pub struct Line<'a> {
     library: &'static str,
     workload: &'a str,
     store: &'a str,
+    /// Filter of a listing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'a str>,
     run: u32,
     n: u32,
     steps: u32,
@@ -122,6 +125,7 @@ impl<'a> Line<'a> {
             library: "durable",
             workload,
             store,
+            filter: None,
             run: settings.run,
             n: settings.n,
             steps: settings.steps,
@@ -154,6 +158,12 @@ impl<'a> Line<'a> {
                 ratio: rounded(self.spread.p50 / spread.p50),
             });
         }
+        self
+    }
+
+    /// Sets the filter of a listing.
+    pub fn filter(mut self, name: &'a str) -> Self {
+        self.filter = Some(name);
         self
     }
 

@@ -59,6 +59,8 @@ pub enum Workload {
     Resume,
     /// N items processed with `batches!`.
     Batches,
+    /// Pages of listings over N executions, with different filters.
+    Pages,
     /// Build time and size of the expansion that 100 and 1,000 call sites add.
     Compile,
     /// Only the floors.
@@ -71,7 +73,7 @@ impl Workload {
             Self::Sequential => 1_000,
             Self::Many => 2_000,
             Self::StartLatency | Self::Wake => 200,
-            Self::Batches => 1_000_000,
+            Self::Batches | Self::Pages => 1_000_000,
             Self::Replay | Self::Sleeping | Self::Resume | Self::Floor => 10_000,
             Self::Compile => 1_000,
         }

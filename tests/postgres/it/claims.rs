@@ -40,7 +40,7 @@ async fn claim(store: &PostgresStore, limit: usize, now: Timestamp, recover: boo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_execution_is_claimed_by_one_of_four_workers() {
     const EXECUTIONS: usize = 800;
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -178,7 +178,7 @@ async fn four_worker_processes_claim_without_conflicts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_keeps_its_limits_across_workers() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -232,7 +232,7 @@ async fn a_queue_keeps_its_limits_across_workers() {
 
 #[tokio::test]
 async fn leases_do_not_depend_on_the_clocks_of_workers() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -265,7 +265,7 @@ async fn leases_do_not_depend_on_the_clocks_of_workers() {
 
 #[tokio::test]
 async fn an_expired_lease_is_observed_before_a_takeover() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;

@@ -16,7 +16,7 @@ pub(crate) async fn run(url: &str, words: &[&str]) -> Result<String, CliError> {
 
 #[tokio::test]
 async fn the_command_works_on_postgres() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;

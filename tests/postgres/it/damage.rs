@@ -12,7 +12,7 @@ use crate::support::{TTL, id, leased, new, now, open, sql, steps, succeed};
 
 #[tokio::test]
 async fn a_changed_value_is_refused() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -43,7 +43,7 @@ async fn a_changed_value_is_refused() {
 
 #[tokio::test]
 async fn an_unreadable_execution_does_not_stop_others() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;

@@ -72,7 +72,7 @@ fn filters(count: i64) -> Vec<(&'static str, Filter)> {
 
 #[tokio::test]
 async fn a_page_is_read_by_index() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -156,7 +156,7 @@ async fn count_listed(store: &PostgresStore, labels: &[(&str, &str)]) -> usize {
 
 #[tokio::test]
 async fn a_filter_by_label_reads_only_executions_with_the_label() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -185,7 +185,7 @@ async fn a_filter_by_label_reads_only_executions_with_the_label() {
 
 #[tokio::test]
 async fn the_newest_and_counts_are_read_by_index() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -245,7 +245,7 @@ async fn the_newest_and_counts_are_read_by_index() {
 /// Every page of the command reads its rows by index, whatever it selects.
 #[tokio::test]
 async fn the_command_lists_by_index() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;

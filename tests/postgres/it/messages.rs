@@ -69,7 +69,7 @@ async fn listen(_unused: ()) -> Result<Vec<String>, BoxError> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_wakes_a_suspended_and_a_waiting_execution_of_another_process() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -115,7 +115,7 @@ async fn a_message_wakes_a_suspended_and_a_waiting_execution_of_another_process(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn executions_of_a_group_receive_their_own_messages_and_none_without_their_lease() {
     const EXECUTIONS: u64 = 24;
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -173,7 +173,7 @@ async fn executions_of_a_group_receive_their_own_messages_and_none_without_their
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_senders_get_consecutive_numbers() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -199,7 +199,7 @@ async fn concurrent_senders_get_consecutive_numbers() {
 
 #[tokio::test]
 async fn a_message_is_removed_with_its_execution_and_round_trips_any_text() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -224,7 +224,7 @@ async fn a_message_is_removed_with_its_execution_and_round_trips_any_text() {
 
 #[tokio::test]
 async fn a_damaged_message_is_refused() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -271,7 +271,7 @@ async fn fragile(left: u32) -> Result<String, BoxError> {
 
 #[tokio::test]
 async fn messages_follow_a_chain_and_a_retry_receives_them_again() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let store = open(&server.database().await).await;
@@ -362,7 +362,7 @@ const MESSAGES: u64 = 4;
 /// order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_senders_and_a_killed_receiver() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let seed = number("DURABLE_CHAOS_SEED", fastrand::u64(..));

@@ -33,7 +33,7 @@ async fn concurrent_processes_create_the_tables_once() {
 
 #[tokio::test]
 async fn refuses_tables_of_a_newer_release_and_leaves_them_unchanged() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -59,7 +59,7 @@ async fn refuses_tables_of_a_newer_release_and_leaves_them_unchanged() {
 
 #[tokio::test]
 async fn schemas_of_one_database_are_independent() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -71,7 +71,7 @@ async fn schemas_of_one_database_are_independent() {
 
 #[tokio::test]
 async fn creates_nothing_with_create_false() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -85,7 +85,7 @@ async fn creates_nothing_with_create_false() {
 
 #[tokio::test]
 async fn reports_missing_privileges() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;
@@ -122,7 +122,7 @@ async fn reports_a_server_that_does_not_flush() {
 
 #[tokio::test]
 async fn tables_of_the_first_release_are_migrated() {
-    let Some(server) = Server::start(&[]).await else {
+    let Some(server) = Server::shared().await else {
         return;
     };
     let url = server.database().await;

@@ -6,6 +6,7 @@ mod refusals;
 mod sqlx;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use durable::postgres::InTransaction;
@@ -62,7 +63,7 @@ async fn relay(left: u32) -> Result<i64, BoxError> {
 
 /// A database with a store, a table of the user's, and a connection of the user's.
 struct Shop {
-    server: Server,
+    server: Arc<Server>,
     url: String,
     store: PostgresStore,
     client: Client,
@@ -71,7 +72,7 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Option<Self> {
-        let server = Server::start(&[]).await?;
+        let server = Server::shared().await?;
         let url = server.database().await;
         sql(&url, "CREATE TABLE orders (id int8 PRIMARY KEY)").await;
         let store = open(&url).await;

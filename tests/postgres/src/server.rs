@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::disk::Disk;
@@ -29,6 +31,19 @@ impl Server {
     /// Starts a server with an empty cluster, if PostgreSQL is installed.
     pub async fn start(settings: Settings<'_>) -> Option<Self> {
         Self::start_on(settings, None).await
+    }
+
+    /// Returns a server that tests share as long as one of them uses it, if PostgreSQL is installed. Each test creates a
+    /// database of its own.
+    pub async fn shared() -> Option<Arc<Self>> {
+        static SERVER: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
+        let mut shared = SERVER.lock().await;
+        if let Some(server) = shared.upgrade() {
+            return Some(server);
+        }
+        let server = Arc::new(Self::start(&[("max_connections", "300")]).await?);
+        *shared = Arc::downgrade(&server);
+        Some(server)
     }
 
     /// Starts a server whose data is on a file system of this many megabytes, where mounting one is permitted.

@@ -156,7 +156,7 @@ macro_rules! on_a_server {
 
 #[tokio::test]
 async fn every_transfer_happens_once_on_postgres() {
-    let Some(server) = crate::postgres::shared().await else {
+    let Some(server) = durable_postgres_tests::Server::shared().await else {
         return;
     };
     let url = server.database().await;

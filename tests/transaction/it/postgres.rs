@@ -1,12 +1,11 @@
 //! PostgreSQL servers.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use durable::BoxError;
 use durable::transaction::{Clients, TokioPostgres, migrate};
 use durable_postgres_tests::{Server, client};
 use sqlx::PgPool;
-use tokio::sync::Mutex;
 use tokio_postgres::Client;
 
 use crate::bank::{ACCOUNTS, Alive, Database, FACTS, Facts};
@@ -64,22 +63,9 @@ impl Clients for Connections {
 
 type Pool = TokioPostgres<Connections>;
 
-/// Returns a server that tests share as long as one of them uses it. `None` if PostgreSQL is not installed.
-pub(crate) async fn shared() -> Option<Arc<Server>> {
-    static SERVER: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
-    let mut shared = SERVER.lock().await;
-    if let Some(server) = shared.upgrade() {
-        return Some(server);
-    }
-    let settings = [("max_connections", "200")];
-    let server = Arc::new(Server::start(&settings).await?);
-    *shared = Arc::downgrade(&server);
-    Some(server)
-}
-
 /// Creates a database with the accounts and returns its URL.
 async fn database() -> Option<(String, Alive)> {
-    let server = shared().await?;
+    let server = Server::shared().await?;
     let url = server.database().await;
     let accounts = client(&url).await.unwrap();
     accounts.batch_execute(&ACCOUNTS.join(";")).await.unwrap();

@@ -14,6 +14,9 @@ use super::{Shop, bill, order, sqlx, tally};
 use crate::processes::{Workers, given, number};
 use crate::support::id;
 
+/// Calling processes, which are killed in turn.
+const CALLERS: usize = 3;
+
 /// What a calling process was given, and its log.
 struct Caller {
     client: Client,
@@ -128,10 +131,11 @@ async fn rows_and_executions_agree(body: &'static str) {
     let mut random = fastrand::Rng::with_seed(seed);
     shop.client.start(tally, "sum", ()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut callers = Workers::start(body, 2, &shop.url, folder.path());
+    let mut callers = Workers::start(body, CALLERS, &shop.url, folder.path());
     for n in 0..kills {
-        tokio::time::sleep(Duration::from_millis(random.u64(150..400))).await;
-        callers.replace(usize::from(n % 2 == 0));
+        tokio::time::sleep(Duration::from_millis(random.u64(100..260))).await;
+        let caller = usize::try_from(n).unwrap() % CALLERS;
+        callers.replace(caller);
     }
     drop(callers);
     // The server rolls back what the killed processes left open once it notices their end.

@@ -1,15 +1,15 @@
 //! Claims due executions, many at once, with index lookups only.
 
+use durable_core::Timestamp;
 use durable_core::store::{
     ClaimRequest, Claimed, ExecutionStatus, HandlerBuild, Lease, StoreError, WorkerFilter,
 };
-use durable_core::{Record, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::candidate::Candidate;
 use crate::error::Fault;
 use crate::queues;
-use crate::reads;
+use crate::reads::{self, ShortHistory};
 use crate::session::{Session, Token, Write};
 use crate::writes::Grant;
 
@@ -23,7 +23,7 @@ pub(crate) struct ClaimMany {
 pub(crate) struct ClaimBatch {
     pub(crate) claimed: Claimed,
     /// Short histories of the claimed executions, in the order of their leases.
-    histories: Vec<Option<Vec<Record>>>,
+    histories: Vec<ShortHistory>,
 }
 
 impl Write for ClaimMany {
@@ -174,7 +174,7 @@ impl ClaimMany {
         conn: &Connection,
         session: &Session,
         candidate: &Candidate,
-    ) -> Result<Option<(Lease, Option<Vec<Record>>)>, Fault> {
+    ) -> Result<Option<(Lease, ShortHistory)>, Fault> {
         let execution = match reads::by_key(conn, &session.path, candidate.key)? {
             Some(Ok(execution)) => execution,
             Some(Err(Fault::Refused(damage))) => {

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use crate::cells::Damage;
 use crate::error::{Fault, corrupt};
 pub(crate) use counts::counts;
-pub(crate) use short::short_history;
+pub(crate) use short::{ShortHistory, short_history};
 
 use crate::rows::{self, MAX_SEQ, execution_columns, record_columns, row_key, schedule_columns};
 

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use durable_core::ExecutionId;
 use durable_core::store::{Fence, StoreError};
-use durable_core::{ExecutionId, Record};
 use rusqlite::Connection;
 
 use crate::error::Fault;
 use crate::notifier::Notifier;
 use crate::owner::Owner;
+use crate::reads::ShortHistory;
 
 /// State that all writes of an opened store share.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) struct Session {
 struct HeldLease {
     token: Token,
     /// The records that the execution had at the claim, until they are loaded or others are written.
-    history: Option<Vec<Record>>,
+    history: ShortHistory,
 }
 
 /// Device and inode number, which differ between files of the same name.
@@ -60,7 +61,7 @@ impl Session {
     }
 
     /// Adds a lease that was granted. Loading a `history` that was read with it needs no further read.
-    pub(crate) fn remember(&self, token: Token, history: Option<Vec<Record>>) {
+    pub(crate) fn remember(&self, token: Token, history: ShortHistory) {
         self.leases()
             .insert(token.key, HeldLease { token, history });
     }
@@ -71,7 +72,7 @@ impl Session {
     }
 
     /// Returns the records that were read when the lease `token` was granted, once.
-    pub(crate) fn take_history(&self, token: Token) -> Option<Vec<Record>> {
+    pub(crate) fn take_history(&self, token: Token) -> ShortHistory {
         let mut leases = self.leases();
         let held = leases.get_mut(&token.key);
         held.filter(|held| held.token == token)?.history.take()

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::checksums;
 use crate::error::Fault;
 use crate::labels;
-use crate::reads;
+use crate::reads::{self, ShortHistory};
 use crate::rows::{self, MAX_SEQ, put, row_key};
 use crate::session::{Session, Token, Write};
 
@@ -113,7 +113,7 @@ pub(crate) struct Claim {
 }
 
 impl Write for Claim {
-    type Answer = (Lease, Option<Vec<Record>>);
+    type Answer = (Lease, ShortHistory);
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<Self::Answer, Fault> {
         let (key, execution) = reads::existing(conn, &session.path, &self.id)?;

@@ -13,15 +13,17 @@ const MAX_RECORDS: u64 = 32;
 /// Most bytes of values in it.
 const MAX_BYTES: i64 = 16 * 1024;
 
-/// Reads all records of an execution that has few and small ones.
-///
-/// Returns `None` for a longer history, and for one that cannot be read: loading it reports the reason.
+/// All records of an execution that has few and small ones. `None` for a longer history, and for one that cannot be
+/// read: loading it reports the reason.
+pub(crate) type ShortHistory = Option<Vec<Record>>;
+
+/// Reads the history of an execution if it is short.
 pub(crate) fn short_history(
     conn: &Connection,
     path: &Path,
     id: &ExecutionId,
     key: i64,
-) -> Option<Vec<Record>> {
+) -> ShortHistory {
     // The length of a value is part of its row's header, so that this reads no large value.
     let size = "SELECT count(*), coalesce(sum(length(data)), 0) FROM operations WHERE place > ?1 AND place <= ?2";
     let range = [row_key(key, 0), row_key(key, MAX_RECORDS + 1)];

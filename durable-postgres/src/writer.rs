@@ -2,7 +2,8 @@
 //!
 //! There is a slot for every writing connection. A caller that finds a free slot takes all queued
 //! jobs and writes them, on its own task if the only job is its own, as a handover would take
-//! longer. No job waits for others to arrive: groups form under load.
+//! longer. Before that it lets the tasks run that are ready. No job waits for others to arrive:
+//! groups form under load.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -126,7 +127,7 @@ impl Writer {
     }
 
     async fn submit(self: &Arc<Self>, job: Job) {
-        let slot = {
+        let mut slot = {
             let mut queue = self.queue();
             queue.jobs.push_back(job);
             if queue.free == 0 {
@@ -134,12 +135,16 @@ impl Writer {
             }
             queue.free -= 1;
             Slot {
-                jobs: queue.take(),
+                jobs: Vec::new(),
                 writer: Arc::clone(self),
             }
         };
+        // The tasks that the last commit has woken queue their jobs first, so that all share one group.
+        tokio::task::yield_now().await;
+        slot.jobs = self.queue().take();
         match slot.jobs.len() {
-            0 | 1 => slot.write().await,
+            0 => drop(slot),
+            1 => slot.write().await,
             _ => drop(tokio::spawn(slot.write())),
         }
     }

@@ -76,7 +76,7 @@ impl Project {
         let durable = workspace.join("durable");
         let manifest = format!(
             "[package]\nname = \"compile-bench\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-             [dependencies]\ndurable = {{ path = {durable:?}, default-features = false }}\n"
+             [dependencies]\ndurably = {{ path = {durable:?}, default-features = false }}\n"
         );
         std::fs::write(folder.join("Cargo.toml"), manifest)?;
         std::fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock"))?;

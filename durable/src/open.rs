@@ -39,7 +39,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         #[cfg(not(feature = "postgres"))]
         Some(("postgres" | "postgresql", _)) => Err(StoreError::new(
             StoreErrorKind::Unusable,
-            "PostgreSQL stores need the feature `postgres` of the crate `durable`: add it to `Cargo.toml`",
+            "PostgreSQL stores need the feature `postgres` of the package `durably`: add it to `Cargo.toml`",
         )),
         _ => Err(StoreError::new(
             StoreErrorKind::Unusable,

@@ -29,7 +29,7 @@ echo "== running the load locally, for comparison"
 store=sqlite:$work/store.db
 cargo run --quiet --release --example etl -- --id local --batch "$batch" \
     --target "$work/target.db" --report "$work" --store "$store"
-cargo run --quiet --release --package durable-cli -- show local --json --full --store "$store" >"$work/local.json"
+cargo run --quiet --release --package durably-cli -- show local --json --full --store "$store" >"$work/local.json"
 jq --sort-keys .execution.output.json "$work/local.json" >"$work/expected.json"
 
 # The same job, with the paths of the function.

@@ -23,7 +23,7 @@ import time
 CORE = "durable-core/src/"
 
 SUITES = {
-    "engine": ["-p", "durable-core", "--features", "testing,conformance", "--lib"],
+    "engine": ["-p", "durably-core", "--features", "testing,conformance", "--lib"],
     "kit": ["-p", "durable-tests", "--test", "kit"],
     "integration": ["-p", "durable-tests", "--test", "it"],
     "transaction": ["-p", "durable-transaction-tests", "--test", "it", "sqlite"],

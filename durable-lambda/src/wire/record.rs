@@ -76,7 +76,7 @@ pub(crate) fn to_record(
         StoreError::new(
             StoreErrorKind::TooNew,
             format!(
-                "operation `{display_name}` ({}) has an unknown {field}: deploy a newer release of durable-lambda",
+                "operation `{display_name}` ({}) has an unknown {field}: deploy a newer release of durably-lambda",
                 operation.id
             ),
         )

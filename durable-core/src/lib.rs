@@ -91,3 +91,7 @@ pub use runtime::operation::{BatchResult, BranchOutcome, Callback, Complete, Rea
 pub use runtime::shared::ExecutionInfo;
 pub use store::{IntoStore, OpenStore};
 pub use worker::{Worker, WorkerError};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

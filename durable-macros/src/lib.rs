@@ -63,3 +63,7 @@ fn transform(
     let errors = report.beside().iter().map(syn::Error::to_compile_error);
     errors.chain([output]).collect()
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

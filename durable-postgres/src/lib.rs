@@ -43,3 +43,7 @@ pub use tokio_postgres;
 pub use options::{LeaseClock, Options};
 pub use store::{PostgresStore, Stats};
 pub use transaction::{CallerTransaction, InTransaction, StoreTransaction};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

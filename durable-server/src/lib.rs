@@ -23,8 +23,12 @@ mod serve;
 pub mod view;
 
 #[cfg(all(doctest, feature = "serve"))]
-#[doc = include_str!("../../docs/serve.md")]
+#[doc = include_str!("../docs/serve.md")]
 mod guide {}
 
 #[cfg(feature = "serve")]
 pub use serve::{Access, InvalidToken, Options, ServeError, Server, Token, router};
+
+#[cfg(all(doctest, feature = "serve"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

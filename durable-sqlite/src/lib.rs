@@ -40,3 +40,7 @@ mod writer;
 mod writes;
 
 pub use store::{SqliteStore, Stats};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-//! Steps of the [`durable`](https://docs.rs/durable) crate that commit in a transaction of the application's database.
+//! Steps of the [`durable`](https://docs.rs/durably) crate that commit in a transaction of the application's database.
 //!
 //! Applications enable a feature of `durable`, which re-exports this crate as `durable::transaction`.
 //!

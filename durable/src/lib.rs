@@ -156,5 +156,5 @@ pub fn run<F: IntoHandler>(
 }
 
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

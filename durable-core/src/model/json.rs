@@ -9,6 +9,10 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
+/// Most levels of arrays and objects in a value. `serde_json` reads values of 127 levels; files of histories wrap such
+/// values in a few more. Parsing, comparing and dropping a value recurse, so without a limit a text could overflow the stack.
+const MAX_DEPTH: usize = 256;
+
 /// JSON value that keeps the digits of numbers and the order of fields.
 ///
 /// Two values are equal if they mean the same, whatever the order of fields or the notation of fractions.
@@ -33,7 +37,7 @@ impl Exact {
     ///
     /// # Errors
     ///
-    /// Fails for text that is not valid JSON.
+    /// Fails for text that is not valid JSON, and for arrays and objects that are nested more than 256 levels deep.
     pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(text)
     }
@@ -86,21 +90,28 @@ impl Exact {
         matches!(self, Self::Null)
     }
 
-    fn of(raw: &RawValue) -> Result<Self, serde_json::Error> {
+    /// Parses a value inside of `depth` arrays and objects.
+    fn of(raw: &RawValue, depth: usize) -> Result<Self, serde_json::Error> {
         let text = raw.get();
+        let is_nested = matches!(text.as_bytes().first(), Some(b'[' | b'{'));
+        if is_nested && depth == MAX_DEPTH {
+            return Err(de::Error::custom(format_args!(
+                "arrays and objects are nested more than {MAX_DEPTH} levels deep"
+            )));
+        }
         Ok(match text.as_bytes().first() {
             Some(b'n') => Self::Null,
             Some(b't' | b'f') => Self::Bool(serde_json::from_str(text)?),
             Some(b'"') => Self::Text(serde_json::from_str(text)?),
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(text)?;
-                let items = items.into_iter().map(Self::of);
+                let items = items.into_iter().map(|item| Self::of(item, depth + 1));
                 Self::List(items.collect::<Result<_, _>>()?)
             }
             Some(b'{') => {
                 let Fields(fields) = serde_json::from_str(text)?;
                 let fields = fields.into_iter();
-                let fields = fields.map(|(name, field)| Ok((name, Self::of(field)?)));
+                let fields = fields.map(|(name, field)| Ok((name, Self::of(field, depth + 1)?)));
                 Self::Object(fields.collect::<Result<_, serde_json::Error>>()?)
             }
             _ => Self::Number(text.to_owned()),
@@ -185,7 +196,7 @@ impl Serialize for Exact {
 impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Self::of(&raw).map_err(de::Error::custom)
+        Self::of(&raw, 0).map_err(de::Error::custom)
     }
 }
 
@@ -241,6 +252,21 @@ mod tests {
         assert_eq!(spread["b"].as_list().unwrap()[1].as_u64(), Some(2));
         assert!(spread["c"]["d"].is_null());
         assert!(Exact::parse(b"{\"a\":}").is_err());
+    }
+
+    #[test]
+    fn the_depth_of_nested_values_is_limited() {
+        let nested = |levels: usize| {
+            let lists = "[".repeat(levels - 1) + "{\"a\":1}" + &"]".repeat(levels - 1);
+            Exact::parse(lists.as_bytes())
+        };
+        let deepest = nested(MAX_DEPTH).unwrap();
+        assert_eq!(deepest, deepest.clone());
+        assert_eq!(parse(&deepest.to_string()), deepest);
+        for levels in [MAX_DEPTH + 1, 10_000] {
+            let error = nested(levels).unwrap_err().to_string();
+            assert!(error.contains("more than 256 levels deep"), "{error}");
+        }
     }
 
     #[test]

@@ -37,3 +37,6 @@ mod wire;
 mod xray;
 
 pub use setup::{Function, function, run};
+/// For fuzz targets. Not public API.
+#[doc(hidden)]
+pub use wire::decode_messages;

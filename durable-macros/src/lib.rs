@@ -8,6 +8,7 @@
 //! 4. `expand` prints the handler.
 
 mod args;
+mod attribute;
 mod body;
 mod cfg;
 mod check;
@@ -32,36 +33,12 @@ mod snapshots;
 
 use proc_macro::TokenStream;
 
+use attribute::transform;
+
 #[doc = include_str!("attribute.md")]
 #[proc_macro_attribute]
 pub fn durable(arguments: TokenStream, item: TokenStream) -> TokenStream {
     transform(arguments.into(), item.into()).into()
-}
-
-fn transform(
-    arguments: proc_macro2::TokenStream,
-    item: proc_macro2::TokenStream,
-) -> proc_macro2::TokenStream {
-    let function: syn::ItemFn = match syn::parse2(item.clone()) {
-        Ok(function) => function,
-        Err(error) => {
-            let mut output = rules::Rule::Signature.syntax(&error).to_compile_error();
-            output.extend(item);
-            return output;
-        }
-    };
-    let mut report = rules::Report::default();
-    let args = args::Args::of_function(arguments, &mut report);
-    let function = function::Function::new(function);
-    let output = if check::signature(&function, &args, &mut report) {
-        let (body, sites) = body::lift(&function, &args, &mut report);
-        check::sites(&sites, &mut report);
-        expand::handler(&function, &args, &body, &sites, &report)
-    } else {
-        expand::stub(&function, &args)
-    };
-    let errors = report.beside().iter().map(syn::Error::to_compile_error);
-    errors.chain([output]).collect()
 }
 
 #[cfg(doctest)]

@@ -11,7 +11,7 @@ mod update;
 
 use std::fmt;
 
-use durable_core::Timestamp;
+use durable_core::{Record, Timestamp};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -299,4 +299,18 @@ impl Output {
     pub(crate) fn status(&self) -> &'static str {
         self.status
     }
+}
+
+/// Decodes `text` as each message that the service sends, and returns the records of its operations.
+pub fn decode_messages(text: &str) -> Vec<Record> {
+    let event = serde_json::from_str(text).map(|event: Event| event.initial_execution_state);
+    let response =
+        serde_json::from_str(text).map(|body: CheckpointResponse| body.new_execution_state);
+    let pages = [event, response, serde_json::from_str(text)];
+    // Its fields are only printed.
+    let _ = serde_json::from_str::<ErrorResponse>(text);
+    let operations = pages.into_iter().flatten().flat_map(|page| page.operations);
+    let now = Timestamp::from_millis(0);
+    let records = (1..).zip(operations).map(|(seq, operation)| to_record(operation, seq, now));
+    records.flatten().collect()
 }

@@ -311,6 +311,8 @@ pub fn decode_messages(text: &str) -> Vec<Record> {
     let _ = serde_json::from_str::<ErrorResponse>(text);
     let operations = pages.into_iter().flatten().flat_map(|page| page.operations);
     let now = Timestamp::from_millis(0);
-    let records = (1..).zip(operations).map(|(seq, operation)| to_record(operation, seq, now));
+    let records = (1..)
+        .zip(operations)
+        .map(|(seq, operation)| to_record(operation, seq, now));
     records.flatten().collect()
 }

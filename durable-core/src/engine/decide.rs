@@ -1,6 +1,6 @@
 //! The decision between a recorded and a live outcome.
 
-use super::{Engine, OpIndex};
+use super::{Engine, OpIndex, Unreadable};
 use crate::Timestamp;
 use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
@@ -87,6 +87,14 @@ impl Engine {
                     engine.settle_timer(op, now);
                     Decision::Recorded(Outcome::Done)
                 })
+            }
+            (Status::Started, None) if kind == Kind::Wait => {
+                let expected = "the time at which the timer ends";
+                let fault = "the record contains no time";
+                let remedy = "restore the record from a copy of the store";
+                let found = Unreadable::outline("end", expected, fault, remedy);
+                self.block_unreadable(op, &found);
+                Decision::Stopped
             }
             (Status::Started, due) if kind.is_external() => self.await_external(op, due, now),
             (Status::Pending, Some(due)) => self.when_due(now(), due, |_, _| Decision::Run),

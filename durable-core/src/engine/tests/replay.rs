@@ -217,6 +217,23 @@ fn a_timer_ends_when_its_time_has_come_and_not_before() {
 }
 
 #[test]
+fn a_recorded_timer_without_an_end_blocks() {
+    let mut records = history(|script| {
+        let id = script.register(site(Kind::Wait, "w"));
+        let now = script.time();
+        script
+            .engine
+            .start_timer(id, Timestamp::from_millis(5_000), now);
+    });
+    records[0].due_at = None;
+    let mut script = Script::with(records, false);
+    let id = script.register(site(Kind::Wait, "w"));
+    assert_eq!(script.decide(id), Decision::Stopped);
+    let report = blocked(&script);
+    assert!(report.contains("the record contains no time"), "{report}");
+}
+
+#[test]
 fn a_timer_keeps_its_first_end_over_replays() {
     let records = history(|script| {
         let id = script.register(site(Kind::Wait, "w"));

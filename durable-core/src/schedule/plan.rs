@@ -1,5 +1,6 @@
 //! Firing times of a schedule, and the stored form of its plan.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -22,12 +23,21 @@ fn invalid(text: impl Into<String>) -> InvalidSchedule {
 }
 
 fn parse(expression: &str) -> Result<Cron, InvalidSchedule> {
-    Cron::from_str(expression).map_err(|error| {
+    let refuse = |why: &dyn fmt::Display| {
         invalid(format!(
-            "invalid cron expression `{expression}`: {error}. Write minute, hour, day of month, month and day of week, \
+            "invalid cron expression `{expression}`: {why}. Write minute, hour, day of month, month and day of week, \
              as in `30 3 * * MON-FRI`"
         ))
-    })
+    };
+    // The parser skips empty items. A field of nothing else never matches, and the search for a match tries every second of
+    // thousands of years.
+    let mut items = expression
+        .split_whitespace()
+        .flat_map(|field| field.split(','));
+    if items.any(str::is_empty) {
+        return Err(refuse(&"a list has an empty item"));
+    }
+    Cron::from_str(expression).map_err(|error| refuse(&error))
 }
 
 /// Looks up a time zone by its IANA name.
@@ -47,9 +57,9 @@ impl Timing {
 
     pub(super) fn every(interval: Duration) -> Result<Self, InvalidSchedule> {
         if interval < Duration::from_secs(1) {
-            return Err(invalid(
-                "invalid interval {interval:?}: a schedule can fire at most once per second",
-            ));
+            return Err(invalid(format!(
+                "invalid interval {interval:?}: a schedule can fire at most once per second"
+            )));
         }
         Ok(Self::Every(interval))
     }

@@ -58,7 +58,12 @@ fn invalid_schedules_are_refused_with_advice() {
     assert!(why.contains("as in `30 3 * * MON-FRI`"), "{why}");
     let why = hourly().zone("Mars/Olympus").unwrap_err().to_string();
     assert!(why.contains("as in `Europe/Berlin`"), "{why}");
-    assert!(Schedule::every(Duration::from_millis(10)).is_err());
+    let why = Schedule::every(Duration::from_millis(10)).unwrap_err();
+    assert!(why.to_string().contains("invalid interval 10ms"), "{why}");
+    for empty in [", * * 7 * 7", "0 , * * *", "0 1,,2 * * *", "0 3 * * MON,"] {
+        let why = Schedule::cron(empty).unwrap_err().to_string();
+        assert!(why.contains("a list has an empty item"), "{why}");
+    }
     // Valid, but never fires.
     let never = Schedule::cron("0 0 30 2 *");
     assert!(never.is_err() || never.unwrap().next_after(at(0)).unwrap().is_none());

@@ -1,23 +1,26 @@
 //! Handlers that resume from arbitrary histories.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use durable::error::OperationError;
 use durable::prelude::*;
 use durable::store::{
-    Ack, Batch, Capabilities, CheckpointStore, Durability, Execution, Fence, Lease, NewExecution, Page,
-    StoreError,
+    Ack, Batch, Capabilities, CheckpointStore, Durability, Execution, Fence, Lease, NewExecution,
+    Page, StoreError,
 };
 use durable::{
-    BoxFuture, Clock, Ended, ErrorKind, Fingerprint, IntoHandler, Invocation, Kind, Occurrence, OperationId, Payload, Record,
-    Status, Timestamp,
+    BoxFuture, Clock, Ended, ErrorKind, Fingerprint, IntoHandler, Invocation, Kind, Occurrence,
+    OperationId, Payload, Record, Status, Timestamp,
 };
 use tokio::runtime::Builder;
 
-/// Time at which everything happens.
+/// Time at which everything begins.
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+/// Longest time that the clock skips in total, in milliseconds: a million years.
+const FOREVER: i64 = 31_556_952_000_000_000;
 /// An invocation that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -25,7 +28,9 @@ const LONGEST: Duration = Duration::from_secs(20);
 #[durable]
 async fn subject(input: u32) -> Result<u32, BoxError> {
     let hour = || Retry::fixed(Duration::from_secs(3600)).attempts(2);
-    let mut sum: u32 = step!("step", retry = hour(), number(input)).await.unwrap_or(1);
+    let mut sum: u32 = step!("step", retry = hour(), number(input))
+        .await
+        .unwrap_or(1);
     sum = sum.wrapping_add(record!("recorded", 2_u32).await);
     wait!("wait", Duration::from_secs(60)).await;
     for n in 0..3_u32 {
@@ -47,7 +52,11 @@ async fn subject(input: u32) -> Result<u32, BoxError> {
         Ok(done)
     })
     .await;
-    sum = sum.wrapping_add(mapped.into_values().map_or(0, |done: Vec<u32>| done.iter().sum()));
+    sum = sum.wrapping_add(
+        mapped
+            .into_values()
+            .map_or(0, |done: Vec<u32>| done.iter().sum()),
+    );
     let first: u32 = race!("race", {
         "work" => won = step!("racer", number(5)) => won.unwrap_or_default(),
         "late" => wait!("late", Duration::from_secs(60)) => 0,
@@ -55,9 +64,16 @@ async fn subject(input: u32) -> Result<u32, BoxError> {
     .await;
     sum = sum.wrapping_add(first);
     let items = vec![1_u32, 2, 3, 4];
-    let batched: Result<Vec<u32>, _> = batches!("batches", items, |batch| number(batch.iter().sum())).await;
+    let batched: Result<Vec<u32>, _> =
+        batches!("batches", items, |batch| number(batch.iter().sum())).await;
     sum = sum.wrapping_add(batched.map_or(0, |sums| sums.iter().sum()));
-    let polled: Result<u32, _> = poll!("poll", every = Duration::from_secs(3600), state = 0_u32, |state| check(state)).await;
+    let polled: Result<u32, _> = poll!(
+        "poll",
+        every = Duration::from_secs(3600),
+        state = 0_u32,
+        |state| check(state)
+    )
+    .await;
     sum = sum.wrapping_add(polled.unwrap_or_default());
     let called: Result<u32, _> = callback!("callback", timeout = Duration::from_secs(60)).await;
     sum = sum.wrapping_add(called.unwrap_or_default());
@@ -159,10 +175,13 @@ fn resume(records: Vec<Record>, was_interrupted: bool) -> String {
         was_interrupted,
         crashes: 0,
     };
-    let invocation = Invocation::new(Arc::new(Recorded(records)), lease).clock(Arc::new(Still));
+    let invocation =
+        Invocation::new(Arc::new(Recorded(records)), lease).clock(Arc::new(Skipping::default()));
     let ended = runtime.block_on(async {
         let run = run(subject, invocation);
-        tokio::time::timeout(LONGEST, run).await.expect("the invocation hangs")
+        tokio::time::timeout(LONGEST, run)
+            .await
+            .expect("the invocation hangs")
     });
     let ended = format!("{ended:?}");
     assert!(!ended.contains("panicked at"), "{ended}");
@@ -199,9 +218,15 @@ fn record(input: &mut Unstructured<'_>, seq: u64) -> arbitrary::Result<Record> {
         1 => Status::Pending,
         2 => Status::Succeeded,
         3 => Status::Failed,
+        // A timer is only cancelled with its race.
+        _ if kind == Kind::Wait && name != "late" => Status::Started,
         _ => Status::Cancelled,
     };
-    record.order = if input.ratio(1, 4)? { u64::arbitrary(input)? } else { seq };
+    record.order = if input.ratio(1, 4)? {
+        u64::arbitrary(input)?
+    } else {
+        seq
+    };
     record.attempt = small_or_any(input)?;
     record.interruptions = small_or_any(input)?;
     record.ended_at = time(input)?;
@@ -213,7 +238,11 @@ fn record(input: &mut Unstructured<'_>, seq: u64) -> arbitrary::Result<Record> {
     record.handle = Option::arbitrary(input)?;
     record.payload = payload(input)?;
     if bool::arbitrary(input)? {
-        record.error = Some(OperationError::new(name, ErrorKind::Failed, String::arbitrary(input)?));
+        record.error = Some(OperationError::new(
+            name,
+            ErrorKind::Failed,
+            String::arbitrary(input)?,
+        ));
     }
     if input.ratio(1, 8)? {
         record.fingerprint = Some(Fingerprint::from_bytes(Arbitrary::arbitrary(input)?));
@@ -222,7 +251,11 @@ fn record(input: &mut Unstructured<'_>, seq: u64) -> arbitrary::Result<Record> {
 }
 
 fn small_or_any(input: &mut Unstructured<'_>) -> arbitrary::Result<u32> {
-    if input.ratio(7, 8)? { input.int_in_range(0..=3) } else { u32::arbitrary(input) }
+    if input.ratio(7, 8)? {
+        input.int_in_range(0..=3)
+    } else {
+        u32::arbitrary(input)
+    }
 }
 
 fn time(input: &mut Unstructured<'_>) -> arbitrary::Result<Option<Timestamp>> {
@@ -257,11 +290,25 @@ struct Recorded(Vec<Record>);
 
 impl CheckpointStore for Recorded {
     fn load<'a>(&'a self, _: &'a Fence, after: u64) -> BoxFuture<'a, Result<Page, StoreError>> {
-        let records = self.0.iter().filter(|record| record.seq > after).cloned().collect();
-        Box::pin(async { Ok(Page { records, next: None }) })
+        let records = self
+            .0
+            .iter()
+            .filter(|record| record.seq > after)
+            .cloned()
+            .collect();
+        Box::pin(async {
+            Ok(Page {
+                records,
+                next: None,
+            })
+        })
     }
 
-    fn checkpoint<'a>(&'a self, _: &'a Fence, _: Arc<Batch>) -> BoxFuture<'a, Result<Ack, StoreError>> {
+    fn checkpoint<'a>(
+        &'a self,
+        _: &'a Fence,
+        _: Arc<Batch>,
+    ) -> BoxFuture<'a, Result<Ack, StoreError>> {
         Box::pin(async { Ok(Ack::default()) })
     }
 
@@ -270,15 +317,25 @@ impl CheckpointStore for Recorded {
     }
 }
 
-/// A clock that does not move.
-struct Still;
+/// A clock that moves when something sleeps, and only then.
+#[derive(Clone, Default)]
+struct Skipping(Arc<AtomicI64>);
 
-impl Clock for Still {
+impl Clock for Skipping {
     fn now(&self) -> Timestamp {
-        NOW
+        Timestamp::from_millis(NOW.as_millis() + self.0.load(Ordering::Relaxed))
     }
 
-    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::pending())
+    fn sleep(&self, delay: Duration) -> BoxFuture<'static, ()> {
+        let clock = self.clone();
+        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        let end = clock
+            .0
+            .load(Ordering::Relaxed)
+            .saturating_add(delay)
+            .min(FOREVER);
+        Box::pin(async move {
+            clock.0.fetch_max(end, Ordering::Relaxed);
+        })
     }
 }

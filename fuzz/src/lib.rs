@@ -30,9 +30,8 @@ pub fn attribute(data: &[u8]) {
     let Ok(text) = from_utf8(data) else { return };
     let (arguments, item) = text.split_once('\n').unwrap_or(("", text));
     fuzz_attribute::expand(arguments, item);
-    let function = format!(
-        "async fn handler(app: &App, input: u32) -> Result<u32, BoxError> {{ {item}\n }}"
-    );
+    let function =
+        format!("async fn handler(app: &App, input: u32) -> Result<u32, BoxError> {{ {item}\n }}");
     fuzz_attribute::expand(arguments, &function);
 }
 
@@ -61,7 +60,10 @@ pub fn lock_file(data: &[u8]) {
     match text.parse::<Lock>() {
         Ok(lock) => {
             let printed = lock.to_string();
-            assert_eq!(printed.parse::<Lock>().expect("a printed lock is parsed"), lock);
+            assert_eq!(
+                printed.parse::<Lock>().expect("a printed lock is parsed"),
+                lock
+            );
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }

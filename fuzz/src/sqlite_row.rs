@@ -40,11 +40,16 @@ impl Bench {
             let (id, now) = ("a".parse().unwrap(), Timestamp::from_millis(0));
             let new = NewExecution::new("a".parse().unwrap(), "f", Payload::json("null"), now);
             store.start(new).await.unwrap();
-            let lease = store.claim(&id, now, Duration::from_secs(1 << 30)).await.unwrap();
+            let lease = store
+                .claim(&id, now, Duration::from_secs(1 << 30))
+                .await
+                .unwrap();
             (store, lease.fence)
         });
         let connection = Connection::open(&path).unwrap();
-        connection.pragma_update(None, "synchronous", "OFF").unwrap();
+        connection
+            .pragma_update(None, "synchronous", "OFF")
+            .unwrap();
         Self {
             store,
             fence,
@@ -61,11 +66,18 @@ pub fn sqlite_row(data: &[u8]) {
         return;
     };
     BENCH.with(|bench| {
-        bench.connection.execute("DELETE FROM operations", []).unwrap();
+        bench
+            .connection
+            .execute("DELETE FROM operations", [])
+            .unwrap();
         let marks = vec!["?"; columns.len()].join(", ");
         let insert = format!("INSERT INTO operations ({COLUMNS}) VALUES ({marks})");
         // The table refuses some types.
-        if bench.connection.execute(&insert, params_from_iter(&columns)).is_err() {
+        if bench
+            .connection
+            .execute(&insert, params_from_iter(&columns))
+            .is_err()
+        {
             return;
         }
         match bench.runtime.block_on(bench.store.load(&bench.fence, 0)) {

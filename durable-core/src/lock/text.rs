@@ -108,6 +108,10 @@ impl std::str::FromStr for Lock {
                 line: number + 1,
                 message,
             };
+            // Formatting would turn one at the end of a line into a part of the line break.
+            if line.contains('\r') {
+                return Err(failed("the line contains a carriage return".into()));
+            }
             let indent = line.len() - line.trim_start().len();
             match (indent, line.strip_prefix("handler ")) {
                 (0, Some(rest)) => lock.handlers.push(handler(rest).map_err(failed)?),
@@ -276,6 +280,10 @@ handler "other": () -> ()
             (
                 "format 1\nhandler \"a\": () -> ()\n  step \"b\" is",
                 "line 3: unexpected",
+            ),
+            (
+                "format 1\r\nhandler \"a\": () -> ()\r\r\n",
+                "line 2: the line contains a carriage return",
             ),
             (
                 "format 1\nhandler \"a\": () -> ()\n    step \"b\"",

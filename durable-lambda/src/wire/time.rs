@@ -90,8 +90,9 @@ fn offset(zone: &str) -> Option<i64> {
         "-" => -1,
         _ => return None,
     };
-    let hours: i64 = zone.get(1..3)?.parse().ok()?;
-    let minutes: i64 = zone.get(3..)?.trim_start_matches(':').parse().ok()?;
+    let two_digits = |text: &str| text.parse::<i64>().ok().filter(|_| text.len() == 2);
+    let hours = two_digits(zone.get(1..3)?)?;
+    let minutes = two_digits(zone.get(3..)?.trim_start_matches(':'))?;
     Some(sign * (hours * 3600 + minutes * 60))
 }
 
@@ -139,7 +140,13 @@ mod tests {
         }
         assert_eq!(read("1764000000"), Some(1_764_000_000_000));
         assert_eq!(read("\"2024-02-29T00:00:00\""), Some(1_709_164_800_000));
-        for wrong in ["\"yesterday\"", "\"2025-13-01T00:00:00Z\"", "true", "\"\""] {
+        for wrong in [
+            "\"yesterday\"",
+            "\"2025-13-01T00:00:00Z\"",
+            "\"2025-11-24T16:00:00+01:9223372036854775807\"",
+            "true",
+            "\"\"",
+        ] {
             assert_eq!(read(wrong), None, "{wrong}");
         }
     }

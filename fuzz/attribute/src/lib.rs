@@ -43,7 +43,10 @@ use proc_macro2::TokenStream;
 
 /// Expands the attribute with `arguments` on `item`, and returns the expansion. Text that is not made of tokens is skipped.
 pub fn expand(arguments: &str, item: &str) -> Option<String> {
-    let tokens = (TokenStream::from_str(arguments), TokenStream::from_str(item));
+    let tokens = (
+        TokenStream::from_str(arguments),
+        TokenStream::from_str(item),
+    );
     let expansion = match tokens {
         (Ok(arguments), Ok(item)) => Some(attribute::transform(arguments, item).to_string()),
         _ => None,

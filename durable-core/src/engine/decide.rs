@@ -88,15 +88,17 @@ impl Engine {
                     Decision::Recorded(Outcome::Done)
                 })
             }
-            (Status::Started, None) if kind == Kind::Wait => {
-                let expected = "the time at which the timer ends";
-                let fault = "the record contains no time";
+            // A timer has no body that could run.
+            _ if kind == Kind::Wait => {
+                let expected = "a started timer, and the time at which it ends";
+                let fault = "a timer that has not ended is started and has an end";
                 let remedy = "restore the record from a copy of the store";
                 let found = Unreadable::outline("end", expected, fault, remedy);
                 self.block_unreadable(op, &found);
                 Decision::Stopped
             }
-            (Status::Started, due) if kind.is_external() => self.await_external(op, due, now),
+            // Whatever has not ended waits: an external party settles it, and no body could run.
+            (_, due) if kind.is_external() => self.await_external(op, due, now),
             (Status::Pending, Some(due)) => self.when_due(now(), due, |_, _| Decision::Run),
             _ => Decision::Run,
         }

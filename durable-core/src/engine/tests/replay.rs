@@ -217,7 +217,7 @@ fn a_timer_ends_when_its_time_has_come_and_not_before() {
 }
 
 #[test]
-fn a_recorded_timer_without_an_end_blocks() {
+fn a_recorded_timer_that_cannot_end_blocks() {
     let mut records = history(|script| {
         let id = script.register(site(Kind::Wait, "w"));
         let now = script.time();
@@ -225,12 +225,15 @@ fn a_recorded_timer_without_an_end_blocks() {
             .engine
             .start_timer(id, Timestamp::from_millis(5_000), now);
     });
-    records[0].due_at = None;
-    let mut script = Script::with(records, false);
-    let id = script.register(site(Kind::Wait, "w"));
-    assert_eq!(script.decide(id), Decision::Stopped);
-    let report = blocked(&script);
-    assert!(report.contains("the record contains no time"), "{report}");
+    let end = records[0].due_at;
+    for (status, due) in [(Status::Started, None), (Status::Pending, end)] {
+        (records[0].status, records[0].due_at) = (status, due);
+        let mut script = Script::with(records.clone(), false);
+        let id = script.register(site(Kind::Wait, "w"));
+        assert_eq!(script.decide(id), Decision::Stopped);
+        let report = blocked(&script);
+        assert!(report.contains("started and has an end"), "{report}");
+    }
 }
 
 #[test]

@@ -207,7 +207,8 @@ impl Engine {
     pub(crate) fn next_attempt(&self, op: OpIndex) -> u32 {
         let state = &self.operations[op.index()];
         let is_interrupted = state.is_replayed() && state.record.status == Status::Started;
-        state.record.attempt + u32::from(!is_interrupted)
+        let next = u32::from(!is_interrupted);
+        state.record.attempt.saturating_add(next)
     }
 
     /// Returns how many attempts of `op` have begun.

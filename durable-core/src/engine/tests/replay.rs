@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::StopReason;
+use crate::engine::{CallbackTimeouts, StopReason};
 
 fn blocked(script: &Script) -> &str {
     match script.engine.stop() {
@@ -237,6 +237,25 @@ fn a_recorded_timer_that_cannot_end_blocks() {
 }
 
 #[test]
+fn a_recorded_callback_that_is_pending_waits() {
+    let mut records = history(|script| {
+        let id = script.register(site(Kind::Callback, "c"));
+        let limits = CallbackTimeouts {
+            timeout: None,
+            heartbeat: None,
+        };
+        let now = script.time();
+        script
+            .engine
+            .start_external(id, "ours".to_owned(), limits, now);
+    });
+    records[0].status = Status::Pending;
+    let mut script = Script::with(records, false);
+    let id = script.register(site(Kind::Callback, "c"));
+    assert_eq!(script.decide(id), Decision::External(None));
+}
+
+#[test]
 fn a_timer_keeps_its_first_end_over_replays() {
     let records = history(|script| {
         let id = script.register(site(Kind::Wait, "w"));
@@ -290,6 +309,19 @@ fn a_failed_attempt_runs_again_after_its_delay() {
     script.begin(id);
     script.succeed(id, "1");
     assert_eq!(script.commit()[0].attempt, 2);
+}
+
+#[test]
+fn a_damaged_number_of_attempts_does_not_overflow() {
+    let mut records = history(|script| {
+        let id = script.register(step("s"));
+        script.begin(id);
+        script.retry(id, 500);
+    });
+    records[0].attempt = u32::MAX;
+    let mut script = Script::with(records, false);
+    let id = script.register(step("s"));
+    assert_eq!(script.engine.next_attempt(id), u32::MAX);
 }
 
 #[test]

@@ -20,18 +20,25 @@ async function run(test) {
   }
 }
 
-async function open(context, target, { missing = false } = {}) {
-  const page = await context.newPage();
+// Opens a target in `page` or a new page, which notes what goes wrong.
+async function open(context, target, { missing = false, page } = {}) {
+  page ??= await watched(context);
   page.problems = [];
+  page.missing = missing;
+  await page.goto(base + target);
+  return page;
+}
+
+async function watched(context) {
+  const page = await context.newPage();
   page.on("pageerror", (error) => page.problems.push(error.message));
   page.on("console", (message) => {
-    const expected = missing && message.text().includes("404");
+    const expected = page.missing && message.text().includes("404");
     if (message.type() === "error" && !expected) page.problems.push(message.text());
   });
   page.on("request", (request) => {
     if (!request.url().startsWith(base) && !request.url().startsWith("data:")) page.problems.push(`request to ${request.url()}`);
   });
-  await page.goto(base + target);
   return page;
 }
 

@@ -36,8 +36,10 @@ const views = {
 // Every view in one size, light and dark.
 async function visit(browser, [size, width, height]) {
   const context = await browser.newContext({ viewport: { width, height } });
+  let page;
   for (const [name, target] of Object.entries(views)) {
-    const page = await open(context, target, { missing: name === "missing" });
+    // A new page would be a new process of the browser.
+    page = await open(context, target, { missing: name === "missing", page });
     if (target.startsWith("/executions/") && !/\/(cancel|retry|send|graph|fork\?.*)$/.test(target) && name !== "missing") {
       await page.locator(".rows .row").first().waitFor();
     }
@@ -61,7 +63,6 @@ async function visit(browser, [size, width, height]) {
       await check(page, `${name} ${colorScheme} ${size}`, { onlyColors: colorScheme === "dark" });
       await shoot(page, `${name}-${colorScheme}-${size}`, size === "narrow");
     }
-    await page.close();
   }
   await context.close();
 }

@@ -187,10 +187,7 @@ impl ClaimMany {
         if execution.ensure_claimable().is_err() {
             return Ok(None);
         }
-        let history = match execution.status {
-            ExecutionStatus::Queued => Some(Vec::new()),
-            _ => reads::short_history(conn, &session.path, &execution.id, candidate.key),
-        };
+        let history = reads::short_history(conn, &session.path, candidate.key, &execution);
         if let Some(queue) = &candidate.starts_in {
             queues::note_start(conn, queue, self.request.now)?;
         }

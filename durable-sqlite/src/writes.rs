@@ -118,7 +118,7 @@ impl Write for Claim {
     fn run(&self, conn: &Connection, session: &Session) -> Result<Self::Answer, Fault> {
         let (key, execution) = reads::existing(conn, &session.path, &self.id)?;
         execution.ensure_claimable()?;
-        let history = reads::short_history(conn, &session.path, &self.id, key);
+        let history = reads::short_history(conn, &session.path, key, &execution);
         let grant = Grant {
             now: self.now,
             ttl: self.ttl,

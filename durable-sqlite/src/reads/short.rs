@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use durable_core::{ExecutionId, Record};
+use durable_core::Record;
+use durable_core::store::{Execution, ExecutionStatus};
 use rusqlite::Connection;
 
 use super::records;
@@ -17,13 +18,16 @@ const MAX_BYTES: i64 = 16 * 1024;
 /// read: loading it reports the reason.
 pub(crate) type ShortHistory = Option<Vec<Record>>;
 
-/// Reads the history of an execution if it is short.
+/// Reads the history of an execution if it is short. One that has never run has none.
 pub(crate) fn short_history(
     conn: &Connection,
     path: &Path,
-    id: &ExecutionId,
     key: i64,
+    execution: &Execution,
 ) -> ShortHistory {
+    if execution.status == ExecutionStatus::Queued {
+        return Some(Vec::new());
+    }
     // The length of a value is part of its row's header, so that this reads no large value.
     let size = "SELECT count(*), coalesce(sum(length(data)), 0) FROM operations WHERE place > ?1 AND place <= ?2";
     let range = [row_key(key, 0), row_key(key, MAX_RECORDS + 1)];
@@ -32,5 +36,5 @@ pub(crate) fn short_history(
         .query_row(range, |row| Ok((row.get(0)?, row.get(1)?)))
         .ok()?;
     let is_short = count <= MAX_RECORDS.cast_signed() && bytes <= MAX_BYTES;
-    is_short.then(|| records(conn, path, id, key, 0).ok())?
+    is_short.then(|| records(conn, path, &execution.id, key, 0).ok())?
 }

@@ -82,3 +82,32 @@ impl Readers {
         idle.push(conn);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_reads_at_once_share_a_few_connections() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        Connection::open(&path).unwrap();
+        let readers = Readers::new(path);
+        let mut reads = tokio::task::JoinSet::new();
+        for _ in 0..40 {
+            let readers = Arc::clone(&readers);
+            reads.spawn(async move {
+                let read = |_: &Connection, _: &std::path::Path| {
+                    std::thread::sleep(Duration::from_millis(5));
+                    Ok(())
+                };
+                readers.read(read).await.unwrap();
+            });
+        }
+        reads.join_all().await;
+        assert_eq!(readers.count(), 40);
+        assert!(readers.idle.lock().unwrap().len() <= MAX_CONNECTIONS);
+    }
+}

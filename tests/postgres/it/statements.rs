@@ -259,6 +259,31 @@ async fn many_executions_share_statements_and_commits() {
     }
 }
 
+#[tokio::test]
+async fn tasks_that_are_ready_share_a_statement() {
+    let Some(server) = Server::shared().await else {
+        return;
+    };
+    let store = open(&server.database().await).await;
+    let mut leases = Vec::new();
+    for n in 0..20 {
+        leases.push(leased(&store, &format!("run-{n}")).await);
+    }
+    let before = store.stats();
+    let mut writes = JoinSet::new();
+    for lease in leases {
+        let store = store.clone();
+        writes.spawn(async move { steps(&store, &lease.fence, 1, 1).await.unwrap() });
+    }
+    writes.join_all().await;
+    let after = store.stats();
+    let counted = (
+        after.batches - before.batches,
+        after.statements - before.statements,
+    );
+    assert_eq!(counted, (20, 1));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_fence_does_not_affect_other_batches_of_the_group() {
     let Some(server) = Server::start(&[]).await else {

@@ -20,6 +20,8 @@ use load::{Load, Rows};
 use tokio::task::JoinSet;
 
 const KILLS: u32 = 25;
+/// Loads that run at once.
+const LOADS: u32 = 4;
 
 /// Kills loads at random moments between the start and the end of the process, and resumes them until they are
 /// complete. Starts new loads until there were enough kills. The loads wait for the disk, so that several run at once.
@@ -41,7 +43,7 @@ async fn survives_sigkill_at_any_moment() {
     let expected = Arc::new(undisturbed.rows());
 
     let mut killers = JoinSet::new();
-    for _ in 0..4 {
+    for _ in 0..LOADS {
         killers.spawn(kill_loads(random.fork(), duration, expected.clone()));
     }
     let (mut kills, mut loads, mut resumed) = (0, 0, 0);
@@ -63,7 +65,7 @@ struct Killed {
 }
 
 async fn kill_loads(mut random: fastrand::Rng, duration: Duration, expected: Arc<Rows>) -> Killed {
-    let enough = KILLS.div_ceil(4);
+    let enough = KILLS.div_ceil(LOADS);
     let mut killed = Killed::default();
     while killed.kills < enough {
         killed.loads += 1;

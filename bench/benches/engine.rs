@@ -31,8 +31,8 @@ fn main() -> Result<(), BoxError> {
     let mut criterion = Criterion::default().configure_from_args();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     codec(&mut criterion)?;
-    steps(&mut criterion, &runtime)?;
-    map(&mut criterion, &runtime)?;
+    live_and_replayed(&mut criterion, &runtime, ("step", STEPS), sequence)?;
+    live_and_replayed(&mut criterion, &runtime, ("map", ITEMS), fan)?;
     load(&mut criterion, &runtime)?;
     criterion.final_summary();
     Ok(())
@@ -84,31 +84,25 @@ fn codec(criterion: &mut Criterion) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Sequential steps, live and replayed.
-fn steps(criterion: &mut Criterion, runtime: &Runtime) -> Result<(), BoxError> {
-    let written = runtime.block_on(first_invocation(sequence, STEPS))?;
-    let mut group = criterion.benchmark_group("step");
-    group.throughput(Throughput::Elements(STEPS.into()));
+/// An execution of `n` steps or items, live and replayed.
+fn live_and_replayed<F>(
+    criterion: &mut Criterion,
+    runtime: &Runtime,
+    (name, n): (&str, u32),
+    handler: F,
+) -> Result<(), BoxError>
+where
+    F: IntoHandler + Copy,
+    F::Handler: Handler<()>,
+{
+    let written = runtime.block_on(first_invocation(handler, n))?;
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(n.into()));
     group.bench_function("live", |bencher| {
-        bencher.iter(|| runtime.block_on(first_invocation(sequence, STEPS)));
+        bencher.iter(|| runtime.block_on(first_invocation(handler, n)));
     });
     group.bench_function("replayed", |bencher| {
-        bencher.iter(|| runtime.block_on(invocation(sequence, STEPS, Arc::clone(&written))));
-    });
-    group.finish();
-    Ok(())
-}
-
-/// A `map!` with one step an item, live and replayed.
-fn map(criterion: &mut Criterion, runtime: &Runtime) -> Result<(), BoxError> {
-    let written = runtime.block_on(first_invocation(fan, ITEMS))?;
-    let mut group = criterion.benchmark_group("map");
-    group.throughput(Throughput::Elements(ITEMS.into()));
-    group.bench_function("live", |bencher| {
-        bencher.iter(|| runtime.block_on(first_invocation(fan, ITEMS)));
-    });
-    group.bench_function("replayed", |bencher| {
-        bencher.iter(|| runtime.block_on(invocation(fan, ITEMS, Arc::clone(&written))));
+        bencher.iter(|| runtime.block_on(invocation(handler, n, Arc::clone(&written))));
     });
     group.finish();
     Ok(())

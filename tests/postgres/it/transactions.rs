@@ -15,7 +15,7 @@ use durable::{Client, Worker};
 use durable_core::store::{
     AdminStore, ExecutionStatus, ExecutionStore, Filter, MessageStore, StoreErrorKind,
 };
-use durable_postgres::PostgresStore;
+use durable_postgres::{CallerTransaction, PostgresStore};
 use durable_postgres_tests::{Server, client};
 
 use crate::processes::{Workers, given};
@@ -214,6 +214,32 @@ async fn messages_and_completions_take_effect_with_the_commit() {
     worker.abort();
 }
 
+/// Makes calls that are refused, and starts that find an execution. `a` exists, and `ended` was cancelled.
+async fn refused_and_repeated_calls(client: &Client, tx: &mut (impl CallerTransaction + Send)) {
+    let error = client.start_in(tx, bill, "a", 2).await.unwrap_err();
+    assert!(matches!(error, RunError::IdInUse(_)), "{error}");
+    let error = client.start_in(tx, pack, "a", 1).await.unwrap_err();
+    assert!(matches!(error, RunError::IdInUse(_)), "{error}");
+    for (to, kind) in [
+        ("nobody", StoreErrorKind::NotFound),
+        ("ended", StoreErrorKind::Conflict),
+        ("", StoreErrorKind::Unusable),
+    ] {
+        let error = client.send_in(tx, to, "add", &1).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
+    let error = client.complete_in(tx, "a:1:07:x", &1).await;
+    assert_eq!(error.unwrap_err().kind(), StoreErrorKind::NotFound);
+    let start = client.start_in(tx, bill, "ended", 1);
+    let error = start.message("add", &1).await.unwrap_err();
+    assert!(error.to_string().contains("has cancelled"), "{error}");
+    // The same handler and input: the second start finds the first.
+    for _ in 0..2 {
+        client.start_in(tx, bill, "b", 2).await.unwrap();
+    }
+    client.start_in(tx, bill, "a", 1).await.unwrap();
+}
+
 #[tokio::test]
 async fn errors_leave_the_transaction_usable() {
     let Some(mut shop) = Shop::open().await else {
@@ -225,29 +251,7 @@ async fn errors_leave_the_transaction_usable() {
     client.cancel(&id("ended")).await.unwrap();
     let mut tx = shop.db.transaction().await.unwrap();
     order(&tx, 1).await;
-    let error = client.start_in(&mut tx, bill, "a", 2).await.unwrap_err();
-    assert!(matches!(error, RunError::IdInUse(_)), "{error}");
-    let error = client.start_in(&mut tx, pack, "a", 1).await.unwrap_err();
-    assert!(matches!(error, RunError::IdInUse(_)), "{error}");
-    for (to, kind) in [
-        ("nobody", StoreErrorKind::NotFound),
-        ("ended", StoreErrorKind::Conflict),
-        ("", StoreErrorKind::Unusable),
-    ] {
-        let error = client.send_in(&mut tx, to, "add", &1).await.unwrap_err();
-        assert_eq!(error.kind(), kind, "{error}");
-    }
-    let error = client.complete_in(&mut tx, "a:1:07:x", &1).await;
-    assert_eq!(error.unwrap_err().kind(), StoreErrorKind::NotFound);
-    let start = client.start_in(&mut tx, bill, "ended", 1);
-    let error = start.message("add", &1).await.unwrap_err();
-    assert!(error.to_string().contains("has cancelled"), "{error}");
-    // The same handler and input: the second start finds the first.
-    for _ in 0..2 {
-        let start = client.start_in(&mut tx, bill, "b", 2);
-        start.await.unwrap();
-    }
-    client.start_in(&mut tx, bill, "a", 1).await.unwrap();
+    refused_and_repeated_calls(client, &mut tx).await;
     order(&tx, 2).await;
     tx.commit().await.unwrap();
     assert_eq!(shop.orders().await, [1, 2]);

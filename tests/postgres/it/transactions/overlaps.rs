@@ -6,10 +6,31 @@ use durable::postgres::InTransaction;
 use durable::store::{AesGcm, SealedStore};
 use durable::{Client, Worker};
 use durable_core::store::{ExecutionStatus, ExecutionStore, MessageStore};
+use durable_postgres::CallerTransaction;
 use durable_postgres_tests::{Bouncer, client};
 
 use super::{Shop, bill, order, relay, tally};
 use crate::support::{id, open, polled, until};
+
+/// Calls in a savepoint that is rolled back. `kept` exists.
+pub(super) async fn calls_to_undo(client: &Client, inner: &mut impl CallerTransaction) {
+    client.start_in(inner, bill, "undone", 1).await.unwrap();
+    let error = client.send_in(inner, "nobody", "add", &1).await;
+    error.unwrap_err();
+    client.send_in(inner, "kept", "add", &1).await.unwrap();
+}
+
+/// Calls in a savepoint that is released.
+pub(super) async fn calls_to_keep(client: &Client, inner: &mut impl CallerTransaction) {
+    client.start_in(inner, bill, "inner", 1).await.unwrap();
+    client.send_in(inner, "kept", "add", &2).await.unwrap();
+}
+
+pub(super) async fn assert_only_the_kept_calls(shop: &Shop) {
+    assert_eq!(shop.executions().await, ["inner", "kept"]);
+    assert_eq!(shop.store.get(&id("kept")).await.unwrap().changes, 1);
+    assert_eq!(shop.client.messages("kept").await.unwrap().len(), 1);
+}
 
 #[tokio::test]
 async fn savepoints_of_the_caller_take_calls_with_them() {
@@ -22,22 +43,13 @@ async fn savepoints_of_the_caller_take_calls_with_them() {
     // A savepoint with the name of the calls' own.
     let mut inner = tx.savepoint("durable_call").await.unwrap();
     order(&inner, 1).await;
-    client
-        .start_in(&mut inner, bill, "undone", 1)
-        .await
-        .unwrap();
-    let error = client.send_in(&mut inner, "nobody", "add", &1).await;
-    error.unwrap_err();
-    client.send_in(&mut inner, "kept", "add", &1).await.unwrap();
+    calls_to_undo(client, &mut inner).await;
     inner.rollback().await.unwrap();
     let mut inner = tx.transaction().await.unwrap();
-    client.start_in(&mut inner, bill, "inner", 1).await.unwrap();
-    client.send_in(&mut inner, "kept", "add", &2).await.unwrap();
+    calls_to_keep(client, &mut inner).await;
     inner.commit().await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(shop.executions().await, ["inner", "kept"]);
-    assert_eq!(shop.store.get(&id("kept")).await.unwrap().changes, 1);
-    assert_eq!(client.messages("kept").await.unwrap().len(), 1);
+    assert_only_the_kept_calls(&shop).await;
 }
 
 #[tokio::test]

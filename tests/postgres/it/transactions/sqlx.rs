@@ -13,7 +13,8 @@ use durable_postgres_tests::Server;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 
-use super::{Shop, approve, bill, pack, tally};
+use super::overlaps::{assert_only_the_kept_calls, calls_to_keep, calls_to_undo};
+use super::{Shop, approve, bill, refused_and_repeated_calls, tally};
 use crate::support::{id, polled, sql, until};
 
 pub(super) async fn pool(url: &str) -> PgPool {
@@ -122,24 +123,7 @@ async fn errors_leave_the_transaction_usable() {
     client.cancel(&id("ended")).await.unwrap();
     let mut tx = db.begin().await.unwrap();
     order(&mut tx, 1).await;
-    let error = client.start_in(&mut tx, bill, "a", 2).await.unwrap_err();
-    assert!(matches!(error, RunError::IdInUse(_)), "{error}");
-    let error = client.start_in(&mut tx, pack, "a", 1).await.unwrap_err();
-    assert!(matches!(error, RunError::IdInUse(_)), "{error}");
-    for (to, kind) in [
-        ("nobody", StoreErrorKind::NotFound),
-        ("ended", StoreErrorKind::Conflict),
-    ] {
-        let error = client.send_in(&mut tx, to, "add", &1).await.unwrap_err();
-        assert_eq!(error.kind(), kind, "{error}");
-    }
-    let error = client.complete_in(&mut tx, "a:1:07:x", &1).await;
-    assert_eq!(error.unwrap_err().kind(), StoreErrorKind::NotFound);
-    // The same handler and input: the second start finds the first.
-    for _ in 0..2 {
-        client.start_in(&mut tx, bill, "b", 2).await.unwrap();
-    }
-    client.start_in(&mut tx, bill, "a", 1).await.unwrap();
+    refused_and_repeated_calls(client, &mut tx).await;
     order(&mut tx, 2).await;
     tx.commit().await.unwrap();
     assert_eq!(shop.orders().await, [1, 2]);
@@ -211,21 +195,13 @@ async fn savepoints_of_the_caller_take_calls_with_them() {
     client.start_in(&mut tx, tally, "kept", ()).await.unwrap();
     let mut inner = tx.begin().await.unwrap();
     order(&mut inner, 1).await;
-    client
-        .start_in(&mut inner, bill, "undone", 1)
-        .await
-        .unwrap();
-    let error = client.send_in(&mut inner, "nobody", "add", &1).await;
-    error.unwrap_err();
-    client.send_in(&mut inner, "kept", "add", &1).await.unwrap();
+    calls_to_undo(client, &mut inner).await;
     inner.rollback().await.unwrap();
     let mut inner = tx.begin().await.unwrap();
-    client.start_in(&mut inner, bill, "inner", 1).await.unwrap();
-    client.send_in(&mut inner, "kept", "add", &2).await.unwrap();
+    calls_to_keep(client, &mut inner).await;
     inner.commit().await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(shop.executions().await, ["inner", "kept"]);
-    assert_eq!(client.messages("kept").await.unwrap().len(), 1);
+    assert_only_the_kept_calls(&shop).await;
 }
 
 /// A dropped call leaves nothing in the transaction, which fails if the call was about to end.

@@ -1,17 +1,19 @@
 //! Claims due executions, many at once, with index lookups only.
 
+use std::collections::HashMap;
+
 use durable_core::Timestamp;
 use durable_core::store::{
     ClaimRequest, Claimed, ExecutionStatus, HandlerBuild, Lease, StoreError, WorkerFilter,
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::candidate::Candidate;
 use crate::error::Fault;
+use crate::grants::Grant;
 use crate::queues;
-use crate::reads::{self, ShortHistory};
+use crate::reads::{self, ShortHistory, Unclaimed, Undecodable};
 use crate::session::{Session, Token, Write};
-use crate::writes::Grant;
 
 /// Claims executions for a worker.
 pub(crate) struct ClaimMany {
@@ -40,13 +42,10 @@ impl Write for ClaimMany {
         }
         let admits_at = queues::admit(conn, &self.worker, self.request, &mut candidates)?;
         candidates.sort_by_key(|candidate| candidate.at);
-        let (mut leases, mut histories) = (Vec::new(), Vec::new());
-        for candidate in candidates.into_iter().take(self.request.limit) {
-            if let Some((lease, history)) = self.grant(conn, session, &candidate)? {
-                leases.push(lease);
-                histories.push(history);
-            }
-        }
+        candidates.truncate(self.request.limit);
+        let unclaimed = self.claimable(conn, session, &candidates)?;
+        let histories = reads::short_histories(conn, &unclaimed);
+        let leases = self.grant(conn, session, &candidates, unclaimed)?;
         let claimed = Claimed {
             leases,
             next_due: [self.next_due(conn)?, admits_at]
@@ -109,35 +108,34 @@ impl ClaimMany {
         candidates: &mut Vec<Candidate>,
     ) -> Result<(), Fault> {
         let now = self.request.now.as_millis();
-        let next = "SELECT min(owner) FROM leases WHERE owner > ?1";
-        let of_owner = "SELECT l.execution, l.fence, l.expires_at, e.handler FROM leases l JOIN executions e ON \
-                        e.key = l.execution WHERE l.owner = ?1 AND l.expires_at <= ?2";
-        let (mut next, mut of_owner) = (conn.prepare_cached(next)?, conn.prepare_cached(of_owner)?);
-        let mut owner = String::new();
-        while let Some(found) = next.query_row([&owner], |row| row.get::<_, Option<String>>(0))? {
-            owner = found;
-            let alive = session.owner.is_alive(&session.path, &owner);
-            let until = if alive { now } else { i64::MAX };
-            let mut rows = of_owner.query(params![owner, until])?;
-            while let Some(row) = rows.next()? {
-                let token = Token {
-                    key: row.get(0)?,
-                    number: row.get(1)?,
-                };
-                let known = row
-                    .get_ref(3)?
-                    .as_str()
-                    .is_ok_and(|name| self.build(name).is_some());
-                let expires_at = row.get(2)?;
-                if known && (!alive || session.stays_expired(token, expires_at, self.request.ttl)) {
-                    candidates.push(Candidate {
-                        was_interrupted: true,
-                        ..Candidate::due(token.key, now)
-                    });
-                }
-                if candidates.len() >= self.request.limit {
-                    return Ok(());
-                }
+        // Leases are few: there is one for each execution that is being run.
+        let leases = "SELECT execution, fence, owner, expires_at FROM leases";
+        let handler = "SELECT handler FROM executions WHERE key = ?1";
+        let mut leases = conn.prepare_cached(leases)?;
+        let (mut rows, mut handler) = (leases.query([])?, conn.prepare_cached(handler)?);
+        let mut owners: HashMap<String, bool> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let token = Token {
+                key: row.get(0)?,
+                number: row.get(1)?,
+            };
+            let owner = owners.entry(row.get::<_, String>(2)?);
+            let is_alive = |owner: &String| session.owner.is_alive(&session.path, owner);
+            let alive = *owner.or_insert_with_key(is_alive);
+            let expires_at = row.get(3)?;
+            if alive && expires_at > now {
+                continue;
+            }
+            let serves = |row: &Row<'_>| Ok(self.build(row.get_ref(0)?.as_str()?).is_some());
+            let known = handler.query_row([token.key], serves).optional()? == Some(true);
+            if known && (!alive || session.stays_expired(token, expires_at, self.request.ttl)) {
+                candidates.push(Candidate {
+                    was_interrupted: true,
+                    ..Candidate::due(token.key, now)
+                });
+            }
+            if candidates.len() >= self.request.limit {
+                return Ok(());
             }
         }
         Ok(())
@@ -167,38 +165,50 @@ impl ClaimMany {
         of_name.map(|known| known.build.as_str())
     }
 
-    /// Grants a lease of a candidate, and reads its history if that is short. Blocks an execution whose row cannot
-    /// be decoded.
+    /// Reads the candidates that can be claimed. Blocks those whose row cannot be decoded.
+    fn claimable(
+        &self,
+        conn: &Connection,
+        session: &Session,
+        candidates: &[Candidate],
+    ) -> Result<Vec<Unclaimed>, Fault> {
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = candidates.iter().map(|candidate| candidate.key);
+        let mut claimable = Vec::with_capacity(candidates.len());
+        for found in reads::unclaimed(conn, &session.path, keys)? {
+            match found {
+                Ok(found) if found.execution.ensure_claimable().is_ok() => claimable.push(found),
+                Ok(_) => {}
+                Err(Undecodable { key, damage }) => self.block(conn, key, &damage)?,
+            }
+        }
+        Ok(claimable)
+    }
+
+    /// Grants leases of executions that are all among the candidates.
     fn grant(
         &self,
         conn: &Connection,
         session: &Session,
-        candidate: &Candidate,
-    ) -> Result<Option<(Lease, ShortHistory)>, Fault> {
-        let execution = match reads::by_key(conn, &session.path, candidate.key)? {
-            Some(Ok(execution)) => execution,
-            Some(Err(Fault::Refused(damage))) => {
-                self.block(conn, candidate.key, &damage)?;
-                return Ok(None);
+        candidates: &[Candidate],
+        unclaimed: Vec<Unclaimed>,
+    ) -> Result<Vec<Lease>, Fault> {
+        let candidates = candidates
+            .iter()
+            .map(|candidate| (candidate.key, candidate));
+        let candidates: HashMap<_, _> = candidates.collect();
+        let mut grant = Grant::new(self.request.now, self.request.ttl);
+        for found in unclaimed {
+            let candidate = candidates.get(&found.key);
+            if let Some(queue) = candidate.and_then(|candidate| candidate.starts_in.as_ref()) {
+                queues::note_start(conn, queue, self.request.now)?;
             }
-            Some(Err(fault)) => return Err(fault),
-            None => return Ok(None),
-        };
-        if execution.ensure_claimable().is_err() {
-            return Ok(None);
+            let was_interrupted = candidate.is_some_and(|candidate| candidate.was_interrupted);
+            grant.add(conn, found, was_interrupted)?;
         }
-        let history = reads::short_history(conn, &session.path, candidate.key, &execution);
-        if let Some(queue) = &candidate.starts_in {
-            queues::note_start(conn, queue, self.request.now)?;
-        }
-        let grant = Grant {
-            now: self.request.now,
-            ttl: self.request.ttl,
-            build: self.build(&execution.handler),
-            was_interrupted: candidate.was_interrupted,
-        };
-        let lease = grant.write(conn, session, candidate.key, execution)?;
-        Ok(Some((lease, history)))
+        grant.write(conn, session, &self.worker.handlers)
     }
 
     /// Blocks an execution that cannot be read, so that no worker claims it again and again.
@@ -249,3 +259,6 @@ pub(crate) fn is_leased(
         now.as_millis() < expires_at && session.owner.is_alive(&session.path, &owner)
     }))
 }
+
+#[cfg(test)]
+mod tests;

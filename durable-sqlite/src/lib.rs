@@ -22,6 +22,7 @@ mod checksums;
 mod claims;
 mod error;
 mod external;
+mod grants;
 mod job;
 mod labels;
 mod messages;

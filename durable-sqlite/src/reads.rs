@@ -2,7 +2,7 @@
 
 mod counts;
 mod indexed;
-mod short;
+mod unclaimed;
 
 use std::path::Path;
 
@@ -16,7 +16,11 @@ use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use crate::cells::Damage;
 use crate::error::{Fault, corrupt};
 pub(crate) use counts::counts;
-pub(crate) use short::{ShortHistory, short_history};
+#[cfg(test)]
+pub(crate) use unclaimed::{SELECT_BY_KEYS, SELECT_SHORT};
+pub(crate) use unclaimed::{
+    ShortHistory, Unclaimed, Undecodable, json, short_histories, unclaimed, unclaimed_by_id,
+};
 
 use crate::rows::{self, MAX_SEQ, execution_columns, record_columns, row_key, schedule_columns};
 
@@ -409,7 +413,7 @@ pub(crate) fn undecodable(
     )
 }
 
-fn not_found(path: &Path, id: &ExecutionId) -> StoreError {
+pub(crate) fn not_found(path: &Path, id: &ExecutionId) -> StoreError {
     StoreError::new(
         StoreErrorKind::NotFound,
         format!("there is no execution `{id}` in `{}`", path.display()),

@@ -22,6 +22,7 @@ pub(crate) static MIGRATIONS: &[&str] = &[
     include_str!("schema8.sql"),
     include_str!("schema9.sql"),
     include_str!("schema10.sql"),
+    include_str!("schema11.sql"),
 ];
 
 /// Migrates the database to the newest version. Must run in a write transaction.

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use durable_core::store::{
-    Execution, ExecutionStatus, Fence, ForkedFrom, Lease, NewExecution, Started, StoreError,
-    StoreErrorKind,
+    Execution, Fence, ForkedFrom, Lease, NewExecution, Started, StoreError, StoreErrorKind,
 };
 use durable_core::{ExecutionId, Record, Timestamp, TraceParent};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::checksums;
 use crate::error::Fault;
+use crate::grants::Grant;
 use crate::labels;
 use crate::reads::{self, ShortHistory};
-use crate::rows::{self, MAX_SEQ, put, row_key};
+use crate::rows::{self, put};
 use crate::session::{Session, Token, Write};
 
 /// Starts an execution, unless there is one with its id.
@@ -116,16 +116,18 @@ impl Write for Claim {
     type Answer = (Lease, ShortHistory);
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<Self::Answer, Fault> {
-        let (key, execution) = reads::existing(conn, &session.path, &self.id)?;
-        execution.ensure_claimable()?;
-        let history = reads::short_history(conn, &session.path, key, &execution);
-        let grant = Grant {
-            now: self.now,
-            ttl: self.ttl,
-            build: None,
-            was_interrupted: self.holder_is_dead(conn, session, key)?,
-        };
-        Ok((grant.write(conn, session, key, execution)?, history))
+        let found = [reads::unclaimed_by_id(conn, &session.path, &self.id)?];
+        let [unclaimed] = &found;
+        unclaimed.execution.ensure_claimable()?;
+        let was_interrupted = self.holder_is_dead(conn, session, unclaimed.key)?;
+        let history = reads::short_histories(conn, &found).pop().flatten();
+        let mut grant = Grant::new(self.now, self.ttl);
+        for found in found {
+            grant.add(conn, found, was_interrupted)?;
+        }
+        let lease = grant.write(conn, session, &[])?.pop();
+        let lease = lease.ok_or_else(|| reads::not_found(&session.path, &self.id))?;
+        Ok((lease, history))
     }
 
     fn settled(&self, outcome: &mut Result<Self::Answer, StoreError>, session: &Session) {
@@ -135,85 +137,6 @@ impl Write for Claim {
             session.remember(token, history.take());
         }
     }
-}
-
-/// Lease to be granted.
-pub(crate) struct Grant<'a> {
-    pub(crate) now: Timestamp,
-    pub(crate) ttl: Duration,
-    pub(crate) build: Option<&'a str>,
-    /// Whether an earlier holder left a lease behind.
-    pub(crate) was_interrupted: bool,
-}
-
-impl Grant<'_> {
-    pub(crate) fn write(
-        &self,
-        conn: &Connection,
-        session: &Session,
-        key: i64,
-        mut execution: Execution,
-    ) -> Result<Lease, Fault> {
-        let crashes = match self.was_interrupted {
-            true => count_crash(conn, key)?,
-            false => 0,
-        };
-        if execution.status == ExecutionStatus::Blocked {
-            session
-                .notifier
-                .note(&execution.id, execution.changes, false);
-        }
-        execution.mark_running(self.now);
-        let update = "UPDATE executions SET fence = fence + 1, status = ?2, updated_at = ?3, last_batch = NULL, \
-                      wake_at = NULL, due = NULL, enqueued = NULL, held = NULL, admitted = ?4, report = NULL, \
-                      report_checksum = NULL, build = coalesce(?5, build), crashes = ?6 WHERE key = ?1 RETURNING fence";
-        let number = conn.prepare_cached(update)?.query_row(
-            params![
-                key,
-                execution.status.as_str(),
-                self.now.as_millis(),
-                execution.admitted,
-                self.build,
-                crashes
-            ],
-            |row| row.get(0),
-        )?;
-        if execution.changes > 0 {
-            // The new holder reads all records, changed or not.
-            conn.prepare_cached("DELETE FROM changes WHERE execution = ?1")?
-                .execute([key])?;
-        }
-        let lease = "INSERT OR REPLACE INTO leases (execution, fence, owner, expires_at) VALUES (?1, ?2, ?3, ?4)";
-        let expires_at = self.now.after(self.ttl).as_millis();
-        conn.prepare_cached(lease)?.execute(params![
-            key,
-            number,
-            session.owner.token(),
-            expires_at
-        ])?;
-        Ok(Lease {
-            fence: Token { key, number }.fence(execution.id.clone()),
-            execution,
-            was_interrupted: self.was_interrupted,
-            crashes,
-        })
-    }
-}
-
-/// Counts the crashes in a row, including this one, during which no new operation was recorded.
-fn count_crash(conn: &Connection, key: i64) -> Result<u32, Fault> {
-    let select = "SELECT crashes, crashed_at, coalesce((SELECT max(place) FROM operations WHERE place > ?2 AND \
-                  place <= ?3), 0) FROM executions WHERE key = ?1";
-    let range = params![key, row_key(key, 0), row_key(key, MAX_SEQ)];
-    let (crashes, before, last): (u32, i64, i64) = conn
-        .prepare_cached(select)?
-        .query_row(range, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    if last == before {
-        return Ok(crashes.saturating_add(1));
-    }
-    conn.prepare_cached("UPDATE executions SET crashed_at = ?2 WHERE key = ?1")?
-        .execute([key, last])?;
-    Ok(1)
 }
 
 impl Claim {

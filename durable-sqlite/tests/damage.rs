@@ -129,7 +129,7 @@ async fn a_newer_file_is_refused() {
     let conn = Connection::open(&path).unwrap();
     conn.pragma_update(None, "user_version", 99).unwrap();
     drop(conn);
-    let words = ["version 99", "up to 10", "newer release"];
+    let words = ["version 99", "up to 11", "newer release"];
     assert_refused(&path, StoreErrorKind::TooNew, &words).await;
 }
 

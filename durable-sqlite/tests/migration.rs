@@ -44,6 +44,12 @@ async fn executions_of_the_first_release_can_be_claimed() {
     let store = open(&path).await;
     let all = store.list(Filter::default()).await.unwrap();
     assert_eq!(all.len(), 5);
+    let running = Filter {
+        status: vec![ExecutionStatus::Running],
+        ..Filter::default()
+    };
+    let running = store.list(running).await.unwrap();
+    assert_eq!(running[0].id.as_str(), "died");
     assert_eq!(positions(&store, "sleeps").await, [1]);
     let worker = WorkerFilter {
         handlers: vec![HandlerBuild {

@@ -6,7 +6,7 @@ use durable_core::Timestamp;
 use durable_core::store::{Execution, ExecutionStatus, Filter, Order};
 use rusqlite::{Connection, ToSql, named_params};
 
-use super::counts::{COUNT, Group, groups};
+use super::counts::{COUNT, Group, OnGroup, groups};
 use super::{bounds, by_key, status_words};
 use crate::error::Fault;
 
@@ -35,15 +35,25 @@ pub(super) const SELECT_ALL: &str = select_keys!(
     "created_at DESC, id DESC"
 );
 
-pub(super) const SELECT_GROUP: &str = select_keys!(
-    "executions INDEXED BY executions_state WHERE status = :status AND handler = :handler AND",
-    "created_at DESC, id DESC"
-);
+macro_rules! select_group {
+    ($order:literal) => {
+        OnGroup {
+            not_running: select_keys!(
+                "executions INDEXED BY executions_state WHERE status <> 'running' AND status = :status AND handler = \
+                 :handler AND",
+                $order
+            ),
+            running: select_keys!(
+                "leases CROSS JOIN executions ON key = execution WHERE status = :status AND handler = :handler AND",
+                $order
+            ),
+        }
+    };
+}
 
-const SELECT_GROUP_BY_ID: &str = select_keys!(
-    "executions INDEXED BY executions_state WHERE status = :status AND handler = :handler AND",
-    "id"
-);
+pub(super) const SELECT_GROUP: OnGroup = select_group!("created_at DESC, id DESC");
+
+const SELECT_GROUP_BY_ID: OnGroup = select_group!("id");
 
 /// `:status` is a JSON array.
 const SELECT_LABEL: &str = select_keys!(
@@ -98,18 +108,19 @@ pub(super) fn few_by_id(
         return Ok(None);
     }
     let groups = search.groups()?;
-    let mut count = conn.prepare_cached(COUNT)?;
     let mut left = FEW;
-    for Group { status, handler } in &groups {
-        let size: i64 = count.query_row((status, handler, left), |row| row.get(0))?;
+    for group in &groups {
+        let mut count = conn.prepare_cached(COUNT.select(group))?;
+        let of = (&group.status, &group.handler, left);
+        let size: i64 = count.query_row(of, |row| row.get(0))?;
         left -= size;
         if left <= 0 {
             return Ok(None);
         }
     }
     let mut found = Vec::new();
-    for Group { status, handler } in &groups {
-        found.extend(search.run(SELECT_GROUP_BY_ID, Some(status), Some(handler))?);
+    for group in &groups {
+        found.extend(search.run_on(&SELECT_GROUP_BY_ID, group)?);
     }
     found.sort_by(|a, b| a.1.cmp(&b.1));
     found.truncate(filter.page_size());
@@ -137,8 +148,8 @@ fn find(conn: &Connection, filter: &Filter) -> Result<Vec<Found>, Fault> {
         return search.run(SELECT_ALL, None, None);
     }
     let mut found = Vec::new();
-    for Group { status, handler } in search.groups()? {
-        found.extend(search.run(SELECT_GROUP, Some(&status), Some(&handler))?);
+    for group in search.groups()? {
+        found.extend(search.run_on(&SELECT_GROUP, &group)?);
     }
     Ok(found)
 }
@@ -196,6 +207,11 @@ impl Search<'_> {
         let mut count = self.conn.prepare_cached(&count)?;
         let count: i64 = count.query_row((first, second, FEW), |row| row.get(0))?;
         Ok(count < FEW)
+    }
+
+    fn run_on(&self, select: &OnGroup, group: &Group) -> Result<Vec<Found>, Fault> {
+        let select = select.select(group);
+        self.run(select, Some(&group.status), Some(&group.handler))
     }
 
     fn run(

@@ -134,7 +134,7 @@ fn a_page_of_the_newest_is_read_by_index() {
         ("all", indexed::SELECT_ALL, Filter::default()),
         (
             "failed",
-            indexed::SELECT_GROUP,
+            indexed::SELECT_GROUP.not_running,
             Filter {
                 status: vec![ExecutionStatus::Failed],
                 ..Filter::default()
@@ -142,7 +142,7 @@ fn a_page_of_the_newest_is_read_by_index() {
         ),
         (
             "of a handler",
-            indexed::SELECT_GROUP,
+            indexed::SELECT_GROUP.not_running,
             Filter {
                 handler: Some("mail".to_owned()),
                 ..Filter::default()
@@ -289,7 +289,7 @@ fn counts_read_a_part_of_a_large_store() {
     let count = |executions| {
         let conn = started(executions);
         let counts = counts(&conn, Path::new(PATH), 4000).unwrap();
-        let steps = steps(&conn, counts::COUNT) + steps(&conn, counts::NEXT_HANDLER);
+        let steps = steps(&conn, counts::COUNT.not_running) + steps(&conn, counts::NEXT_HANDLER);
         (counts, steps)
     };
     let (small, _) = count(900);
@@ -306,4 +306,50 @@ fn counts_read_a_part_of_a_large_store() {
     assert_eq!(failed, 300, "small groups are counted in full: {some:?}");
     assert!(!some.complete && some.total() <= 4000, "{some:?}");
     assert!(many < few + few / 2, "{few} and {many} instructions");
+}
+
+#[test]
+fn running_executions_are_found_by_their_leases() {
+    let read = |count| {
+        let conn = started(count);
+        conn.execute_batch(
+            "UPDATE executions SET status = 'running' WHERE key IN (3, 4, 5);
+             INSERT INTO leases (execution, fence, owner, expires_at) SELECT key, 1, 'a', 1 FROM executions WHERE \
+             status = 'running'",
+        )
+        .unwrap();
+        let filter = |order| Filter {
+            status: vec![ExecutionStatus::Running],
+            handler: Some("etl".to_owned()),
+            order,
+            ..Filter::default()
+        };
+        let found = |order| {
+            let found = list(&conn, Path::new(PATH), &filter(order)).unwrap();
+            let ids = found.into_iter().map(|execution| execution.id.to_string());
+            ids.collect::<Vec<_>>()
+        };
+        let newest = Order::Newest { after: None };
+        assert_eq!(found(Order::default()), ["run-00000004", "run-00000005"]);
+        assert_eq!(found(newest), ["run-00000005", "run-00000004"]);
+        let counts = counts(&conn, Path::new(PATH), usize::MAX).unwrap();
+        let groups = counts.counts.iter().map(|count| {
+            let Count {
+                handler, status, ..
+            } = count;
+            (status.as_str(), handler.as_str(), count.executions)
+        });
+        let groups: Vec<_> = groups.collect();
+        assert!(groups.contains(&("running", "etl", 2)), "{groups:?}");
+        assert!(groups.contains(&("running", "mail", 1)), "{groups:?}");
+        assert_eq!(counts.total(), count as u64);
+        let statements = [counts::COUNT.running, indexed::SELECT_GROUP.running];
+        statements.map(|select| {
+            let statement = conn.prepare_cached(select).unwrap();
+            statement.get_status(StatementStatus::VmStep)
+        })
+    };
+    let (few, many) = (read(1000), read(4000));
+    assert!(few.iter().all(|steps| *steps > 0), "other statements ran");
+    assert_eq!(few, many, "instructions for the same executions");
 }

@@ -21,9 +21,9 @@ pub struct Arguments {
     /// Steps per execution.
     #[arg(long, default_value_t = 5)]
     pub steps: u32,
-    /// Executions that run at once.
-    #[arg(long, default_value_t = 64)]
-    pub concurrency: usize,
+    /// Executions that run at once [default: 64 for `many`, and that of a worker for `sleeping`].
+    #[arg(long)]
+    pub concurrency: Option<usize>,
     /// Threads that run executions.
     #[arg(long, default_value_t = 1)]
     pub threads: usize,
@@ -79,6 +79,15 @@ impl Workload {
         }
     }
 
+    /// Executions that run at once if this many are asked for.
+    fn concurrency(self, wanted: Option<usize>) -> usize {
+        match self {
+            Self::Many => wanted.unwrap_or(64),
+            Self::Sleeping => wanted.unwrap_or(256),
+            _ => 1,
+        }
+    }
+
     fn default_stores(self) -> &'static [&'static str] {
         match self {
             Self::Replay => &["memory:"],
@@ -124,13 +133,12 @@ impl Arguments {
 
     fn settings(&self, run: u32, store: &str) -> Settings {
         let several = self.workload == Workload::Many;
-        let works = several || self.workload == Workload::Sleeping;
         let n = self.n.unwrap_or_else(|| self.workload.default_n());
         Settings {
             store: store.to_owned(),
             n,
             steps: if several { self.steps } else { n },
-            concurrency: if works { self.concurrency } else { 1 },
+            concurrency: self.workload.concurrency(self.concurrency),
             threads: self.threads,
             spread: Duration::from_secs(self.spread),
             run,

@@ -24,7 +24,7 @@ use crate::store::IntoStore;
 use crate::store::{Store, WorkerFilter};
 
 /// Default number of executions that run at once.
-const CONCURRENCY: usize = 64;
+const CONCURRENCY: usize = 256;
 /// Longest wait that keeps the handler in memory, by default.
 const SUSPEND_AFTER: Duration = Duration::from_secs(1);
 /// Time that bodies have to finish after the worker is told to stop, by default.
@@ -116,7 +116,7 @@ impl<S> Worker<S> {
         self
     }
 
-    /// Sets how many executions run at once, at least one. The default is 64.
+    /// Sets how many executions run at once, at least one. The default is 256.
     pub fn concurrency(mut self, executions: usize) -> Self {
         self.concurrency = executions.max(1);
         self

@@ -20,7 +20,8 @@ impl Engine {
         let was_interrupted = self.was_interrupted;
         let record = &mut self.operations[op.index()].record;
         if !self.limits.service_driven {
-            record.interruptions += u32::from(was_interrupted);
+            let more = u32::from(was_interrupted);
+            record.interruptions = record.interruptions.saturating_add(more);
             self.counts.interrupted += u64::from(was_interrupted);
             return record.interruptions;
         }

@@ -142,7 +142,8 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(records: Vec<Record>, was_interrupted: bool, limits: Capabilities) -> Self {
-        let next_seq = records.iter().map(|r| r.seq).max().unwrap_or(0) + 1;
+        let last = records.iter().map(|record| record.seq).max();
+        let next_seq = last.unwrap_or(0).saturating_add(1);
         let known = records
             .iter()
             .flat_map(|r| [Some(r.started_at), r.ended_at]);

@@ -172,7 +172,7 @@ impl Engine {
             false => 1,
         };
         let left = end.saturating_sub(start).checked_shr(times);
-        start + left.unwrap_or_default().max(1)
+        start.saturating_add(left.unwrap_or_default().max(1))
     }
 
     /// Sets the end of the batch `op`: the item after its last.

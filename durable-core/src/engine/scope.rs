@@ -95,7 +95,7 @@ impl Scope {
         let following = recorded.partition_point(|order| *order <= self.last);
         match recorded.get(following) {
             Some(next) => self.last + (next - self.last) / 2,
-            None => self.last + SPACING,
+            None => self.last.saturating_add(SPACING),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Engine {
             }
         } else {
             let record = &mut state.record;
-            record.attempt += 1;
+            record.attempt = record.attempt.saturating_add(1);
             if record.attempt == 1 {
                 record.started_at = now;
             }

@@ -25,6 +25,7 @@ mod external;
 mod grants;
 mod job;
 mod labels;
+mod log;
 mod messages;
 mod notifier;
 mod open;

@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::{Fault, corrupt, unusable};
+use crate::log;
 use crate::owner::{self, Owner};
 use crate::schema::{self, MIGRATIONS};
 
@@ -92,10 +93,9 @@ fn locate(given: &Path) -> Result<PathBuf, StoreError> {
 }
 
 fn log_of(path: &Path) -> Option<(PathBuf, u64)> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
+    let log = log::path_of(path);
     let size = std::fs::metadata(&log).ok()?.len();
-    Some((log.into(), size))
+    Some((log, size))
 }
 
 /// Refuses an empty or missing database that has a log: SQLite would delete the log, and with it
@@ -151,7 +151,7 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 fn configure(conn: &Connection, path: &Path) -> Result<(), Fault> {
     // Takes effect on new files only. A step touches one page, and each concurrent execution touches
     // its own, so small pages mean fewer bytes written.
-    conn.pragma_update(None, "page_size", 1024)?;
+    conn.pragma_update(None, "page_size", log::PAGE_SIZE)?;
     let journal = retry_while_busy(|| {
         conn.query_row("PRAGMA journal_mode = WAL", [], |row| {
             row.get::<_, String>(0)
@@ -168,9 +168,7 @@ fn configure(conn: &Connection, path: &Path) -> Result<(), Fault> {
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;",
     )?;
-    // Concurrent executions rewrite a page many times before it is full. A log of 4 MiB keeps most of
-    // these rewrites out of the database file.
-    conn.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    conn.pragma_update(None, "wal_autocheckpoint", log::PAGES)?;
     let synchronous: i64 = conn.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     if synchronous < 2 {
         let what = format_args!(

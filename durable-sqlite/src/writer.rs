@@ -17,12 +17,16 @@ use tokio::sync::oneshot;
 
 use crate::error::{describe, replaced};
 use crate::job::{Job, QueuedJob, split_refusal};
+use crate::log;
 use crate::open::BUSY_TIMEOUT;
 use crate::session::{Session, Write};
 
 /// Longest average commit that may block the thread of a task. On slower disks the writer thread
 /// commits.
 const MAX_INLINE_COMMIT: Duration = Duration::from_millis(1);
+
+/// Commits after which the log is preallocated: a process that makes only a few does not need that.
+const COMMITS_BEFORE_PREALLOCATION: u64 = 32;
 
 /// Connection for writing, shared by the writer thread and inline commits.
 pub(crate) struct Writer {
@@ -41,6 +45,8 @@ struct Queue {
     closed: bool,
     /// Whether the writer thread sleeps without a timeout.
     asleep: bool,
+    /// Whether the log is to be preallocated.
+    preallocate: bool,
 }
 
 #[derive(Debug, Default)]
@@ -167,7 +173,12 @@ impl Writer {
             // Taken after the connection was locked, so that no inline commit overtakes these jobs.
             let mut jobs = std::mem::take(&mut locked(&self.queue).jobs);
             jobs.retain(|job| !job.is_abandoned());
-            self.settle(&conn, jobs);
+            if !jobs.is_empty() {
+                self.settle(&conn, jobs);
+            }
+            if std::mem::take(&mut locked(&self.queue).preallocate) {
+                self.preallocate(&conn);
+            }
             if self.session.notifier.next_poll() == Some(Duration::ZERO) {
                 self.session.notifier.poll(&conn);
             }
@@ -178,7 +189,7 @@ impl Writer {
     fn wait_for_work(&self) -> bool {
         let mut queue = locked(&self.queue);
         loop {
-            if !queue.jobs.is_empty() {
+            if !queue.jobs.is_empty() || queue.preallocate {
                 return true;
             }
             if queue.closed {
@@ -258,10 +269,29 @@ impl Writer {
         }
         let written = conn.total_changes() != changes;
         if written {
-            self.count(&self.counters.commits, 1);
             self.record_commit_time(begun.elapsed());
+            let before = self.counters.commits.fetch_add(1, Ordering::Relaxed);
+            if before + 1 == COMMITS_BEFORE_PREALLOCATION {
+                locked(&self.queue).preallocate = true;
+                self.filled.notify_one();
+            }
         }
         Ok(written)
+    }
+
+    /// Preallocates the log, within a transaction that keeps other writers away from it.
+    fn preallocate(&self, conn: &Connection) {
+        let path = &self.session.path;
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::debug!(path = %path.display(), %error, "cannot preallocate the log");
+        };
+        let done = self.transaction(conn, BUSY_TIMEOUT, || {
+            log::preallocate(path).unwrap_or_else(|error| failed(&error));
+            Ok(())
+        });
+        if let Err(failure) = done {
+            failed(&failure.at(path));
+        }
     }
 
     fn begin(&self, conn: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {

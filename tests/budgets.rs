@@ -178,3 +178,35 @@ fn short_executions_read_nothing_from_sqlite_beside_their_claims() {
         assert_eq!(sqlite.stats().reads, before.reads);
     });
 }
+
+#[test]
+fn an_execution_is_at_most_three_commits_and_one_for_each_step() {
+    let folder = tempfile::tempdir().unwrap();
+    runtime().block_on(async {
+        let sqlite = SqliteStore::open(folder.path().join("a.db")).await.unwrap();
+        let store: Arc<dyn Store> = Arc::new(sqlite.clone());
+        let client = Client::new(store.clone());
+        let worker = Worker::new(store).register(steps);
+        let measured = async {
+            for count in [0, 1, 5] {
+                let before = sqlite.stats().commits;
+                let id = format!("a-{count}");
+                let started = client.start(steps, id, count).await.unwrap();
+                started.result().await.unwrap();
+                let commits = sqlite.stats().commits - before;
+                // A claim that was already waiting shares the commit of the start.
+                let most = 3 + u64::from(count);
+                assert!(commits <= most, "{commits} for {count} steps");
+            }
+        };
+        worker.run_until(measured).await.unwrap();
+    });
+}
+
+#[durable]
+async fn steps(count: u32) -> Result<u32, BoxError> {
+    for n in 0..count {
+        step!("load", key = n, Ok::<_, String>(Row::new(n))).await?;
+    }
+    Ok(count)
+}

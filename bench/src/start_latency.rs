@@ -1,5 +1,7 @@
-//! Latency from a start to the first body, and from a callback's completion to the next body, in one process.
+//! Latency from a start to the first body, from a callback's completion to the next body, and from the start of an execution
+//! without steps to its end, in one process.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -48,6 +50,11 @@ async fn waits_for_callback(events: &Events) -> Result<(), BoxError> {
     Ok(())
 }
 
+#[durable]
+async fn empty() -> Result<(), BoxError> {
+    Ok(())
+}
+
 fn body(events: &Events) -> Result<(), BoxError> {
     events.record_body();
     Ok(())
@@ -61,51 +68,68 @@ fn submit(events: &Events, id: &str) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Starts `n` executions one after the other and completes a callback of each.
+/// Latencies of all executions.
+#[derive(Default)]
+struct Latencies {
+    start: Vec<Duration>,
+    callback: Vec<Duration>,
+    end: Vec<Duration>,
+}
+
+/// Starts `n` executions one after the other and completes a callback of each, then `n` without steps.
 pub async fn measure(settings: &Settings) -> Result<(), BoxError> {
     let opened = Opened::open(&settings.store).await?;
     let events = Arc::new(Events::default());
     let worker = Worker::new(opened.store.clone())
         .state(Arc::clone(&events))
-        .register(waits_for_callback);
+        .register(waits_for_callback)
+        .register(empty);
     let client = Client::new(opened.store.clone());
-    let (mut starts, mut wakes) = (Vec::new(), Vec::new());
+    let mut latencies = Latencies::default();
     let mut failed = None;
     worker
         .run_until(async {
-            let measured = measure_each(&client, &events, settings.n, &mut starts, &mut wakes);
+            let measured = measure_each(&client, &events, settings.n, &mut latencies);
             failed = measured.await.err();
         })
         .await?;
     if let Some(error) = failed {
         return Err(error);
     }
-    let floor = match opened.path() {
-        Some(path) => floor::append(path, floor::value_len()?, settings.n)?,
-        None => Vec::new(),
+    let (append, commit) = match opened.path() {
+        Some(path) => floors(path, settings.n)?,
+        None => (Vec::new(), Vec::new()),
     };
-    let floor = Samples::new(floor, 1);
-    for (workload, took) in [("start_latency", starts), ("callback_latency", wakes)] {
-        Line::new(
-            workload,
-            opened.name,
-            settings,
-            "us",
-            &Samples::new(took, 1),
-        )
-        .floor("append_and_fdatasync", &floor)
-        .print()?;
+    let (append, commit) = (Samples::new(append, 1), Samples::new(commit, 1));
+    for (workload, took) in [
+        ("start_latency", latencies.start),
+        ("callback_latency", latencies.callback),
+        ("start_to_end", latencies.end),
+    ] {
+        let samples = Samples::new(took, 1);
+        Line::new(workload, opened.name, settings, "us", &samples)
+            .floor("append_and_fdatasync", &append)
+            .floor("sqlite_commit", &commit)
+            .print()?;
     }
     opened.close()?;
     Ok(())
+}
+
+/// Times of `n` appends with a sync, and of `n` commits of one row.
+fn floors(path: &Path, n: u32) -> Result<(Vec<Duration>, Vec<Duration>), BoxError> {
+    let append = floor::append(path, floor::value_len()?, n)?;
+    let mut sqlite = floor::SqliteFloor::open(path)?;
+    let commit = sqlite.insert(floor::value_len()?, n)?;
+    sqlite.close()?;
+    Ok((append, commit))
 }
 
 async fn measure_each(
     client: &Client,
     events: &Events,
     n: u32,
-    starts: &mut Vec<Duration>,
-    wakes: &mut Vec<Duration>,
+    latencies: &mut Latencies,
 ) -> Result<(), BoxError> {
     let run = execution_id(0);
     for i in 0..n {
@@ -113,14 +137,20 @@ async fn measure_each(
         let handle = client
             .start(waits_for_callback, format!("{run}-{i}"), ())
             .await?;
-        starts.push(events.body_since(start).await);
+        latencies.start.push(events.body_since(start).await);
         events.signal.notified().await;
         until_suspended(client, handle.id()).await?;
         let callback = events.callback.lock().ok().and_then(|id| id.clone());
         let start = Instant::now();
         client.complete(&callback.unwrap_or_default(), &i).await?;
-        wakes.push(events.body_since(start).await);
+        latencies.callback.push(events.body_since(start).await);
         handle.result().await?;
+    }
+    for i in 0..n {
+        let start = Instant::now();
+        let handle = client.start(empty, format!("{run}-empty-{i}"), ()).await?;
+        handle.result().await?;
+        latencies.end.push(start.elapsed());
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod allocations;
 mod batches;
+mod call_sites;
 mod compile;
 mod floor;
 mod floors;
@@ -16,6 +17,7 @@ mod replay;
 mod report;
 mod resume;
 mod row;
+mod samples;
 mod sequential;
 mod settings;
 mod sleeping;

@@ -1,12 +1,14 @@
 //! Machine-readable result lines.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::process;
+use crate::samples::{Spread, rounded};
 use crate::settings::Settings;
+
+pub use crate::samples::Samples;
 
 /// Result of one run of a workload.
 #[derive(Serialize)]
@@ -59,58 +61,6 @@ struct Floor {
     ratio: f64,
 }
 
-#[derive(Clone, Copy, Serialize)]
-struct Spread {
-    p50: f64,
-    min: f64,
-    max: f64,
-    p99: f64,
-    mean: f64,
-}
-
-/// Durations in microseconds per operation, in ascending order.
-pub struct Samples(Vec<f64>);
-
-impl Samples {
-    /// Creates samples from durations that each cover `per` operations.
-    pub fn new(samples: impl IntoIterator<Item = Duration>, per: u32) -> Self {
-        let per = f64::from(per.max(1));
-        let micros = samples
-            .into_iter()
-            .map(|sample| sample.as_secs_f64() * 1e6 / per);
-        Self::of(micros)
-    }
-
-    /// Creates samples in another unit.
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.into_iter().collect();
-        values.sort_unstable_by(f64::total_cmp);
-        Self(values)
-    }
-
-    /// Returns the median.
-    pub fn p50(&self) -> f64 {
-        self.spread().p50
-    }
-
-    fn spread(&self) -> Spread {
-        let last = self.0.len().saturating_sub(1);
-        let at = |index: usize| rounded(self.0.get(index.min(last)).copied().unwrap_or_default());
-        Spread {
-            p50: at(self.0.len() / 2),
-            min: at(0),
-            max: at(last),
-            p99: at(self.0.len() * 99 / 100),
-            mean: rounded(self.0.iter().sum::<f64>() / self.0.len().max(1) as f64),
-        }
-    }
-}
-
-/// Rounds to four decimals, which is more than a measurement is precise.
-fn rounded(value: f64) -> f64 {
-    (value * 1e4).round() / 1e4
-}
-
 impl<'a> Line<'a> {
     /// Creates the line of a run from samples in microseconds.
     pub fn new(
@@ -151,7 +101,7 @@ impl<'a> Line<'a> {
     /// Adds a floor, if it was measured.
     pub fn floor(mut self, name: &'static str, samples: &Samples) -> Self {
         let spread = samples.spread();
-        if !samples.0.is_empty() {
+        if !samples.is_empty() {
             self.floors.push(Floor {
                 floor: name,
                 spread,

@@ -1,96 +1,122 @@
 //! Benchmark of dbos on PostgreSQL.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod workflows;
 
-use clap::Parser;
-use dbos::{Config, DBOS, Error, WorkflowRef};
-use peer_common::{Arguments, BoxError, Laps, Row, print};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use std::fmt::Write as _;
 
-static LAPS: Laps = Laps::new();
+use dbos::{Config, DBOS, WorkflowHandle, WorkflowRef};
+use peer_common::{Arguments, BoxError, Job, Peer, Template};
+use workflows::TOPIC;
 
-async fn load(n: u32) -> dbos::Result<Row> {
-    dbos::step("load", move || async move { Ok::<_, Error>(Row::new(n)) }).await
+type Workflow<I> = WorkflowRef<I, u64>;
+
+struct Dbos {
+    dbos: DBOS,
+    sequential: Workflow<u32>,
+    many: Workflow<u32>,
+    first: Workflow<()>,
+    receiver: Workflow<()>,
+    sleeper: Workflow<i64>,
+    batches: Workflow<(u32, u32)>,
+    long: Workflow<u32>,
 }
 
-async fn sequential(n: u32) -> dbos::Result<u64> {
-    let mut total = 0;
-    LAPS.lap();
-    for i in 0..n {
-        total += u64::from(load(i).await?.rows);
-        LAPS.lap();
-    }
-    Ok(total)
-}
+impl Peer for Dbos {
+    const LIBRARY: &'static str = "dbos";
 
-async fn many(steps: u32) -> dbos::Result<u64> {
-    let mut total = 0;
-    for i in 0..steps {
-        total += u64::from(load(i).await?.rows);
-    }
-    Ok(total)
-}
+    type Handle = WorkflowHandle<u64>;
 
-async fn run_many(
-    many: &WorkflowRef<u32, u64>,
-    arguments: &Arguments,
-) -> Result<Duration, BoxError> {
-    let permits = Arc::new(Semaphore::new(arguments.concurrency));
-    let mut runs = JoinSet::new();
-    let start = Instant::now();
-    for _ in 0..arguments.n() {
-        let permit = Arc::clone(&permits).acquire_owned().await?;
-        let (many, steps) = (many.clone(), arguments.steps);
-        runs.spawn(async move {
-            let total = many.start(steps).await?.result().await;
-            drop(permit);
-            total
+    async fn open(arguments: &Arguments, version: &str) -> Result<Self, BoxError> {
+        if arguments.workload == "replay" {
+            return Err(arguments.unsupported());
+        }
+        if !arguments.store().starts_with("postgres") {
+            return Err(arguments.unsupported_store("`postgres://…`"));
+        }
+        let dbos = DBOS::new(Config {
+            app_version: Some(version.to_owned()),
+            ..Config::new("bench", arguments.store())
         });
+        Ok(Self {
+            sequential: dbos.register_workflow("sequential", workflows::sequential)?,
+            many: dbos.register_workflow("many", workflows::many)?,
+            first: dbos.register_workflow("first", workflows::first)?,
+            receiver: dbos.register_workflow("receiver", workflows::receiver)?,
+            sleeper: dbos.register_workflow("sleeper", workflows::sleeper)?,
+            batches: dbos.register_workflow("batches", workflows::batches)?,
+            long: dbos.register_workflow("long", workflows::long)?,
+            dbos,
+        })
     }
-    while let Some(done) = runs.join_next().await {
-        done??;
-    }
-    Ok(start.elapsed())
-}
 
-async fn measure(arguments: &Arguments) -> Result<(), BoxError> {
-    if !arguments.store.starts_with("postgres") {
-        return Err(arguments.unsupported_store());
+    async fn launch(&self) -> Result<(), BoxError> {
+        Ok(self.dbos.launch().await?)
     }
-    let config = Config {
-        app_version: Some("1.0.0".to_owned()),
-        ..Config::new("bench", &arguments.store)
-    };
-    let dbos = DBOS::new(config);
-    let sequential = dbos.register_workflow("sequential", sequential)?;
-    let many = dbos.register_workflow("many", many)?;
-    dbos.launch().await?;
-    for run in 1..=arguments.repeat {
-        match arguments.workload.as_str() {
-            "sequential" => {
-                sequential.start(arguments.n()).await?.result().await?;
-                print("dbos", arguments, run, &LAPS.take(), 1)?;
-            }
-            "many" => {
-                let took = run_many(&many, arguments).await?;
-                print(
-                    "dbos",
-                    arguments,
-                    run,
-                    &[took],
-                    arguments.n() * arguments.steps,
-                )?;
-            }
-            _ => return Err(arguments.unsupported()),
+
+    async fn recover(&self) -> Result<(), BoxError> {
+        // Connects, returns workflows to the queue and polls it at once. After `resume`, up to a second would pass
+        // until the next poll.
+        Ok(self.dbos.launch().await?)
+    }
+
+    async fn start(&self, job: Job) -> Result<Self::Handle, BoxError> {
+        Ok(match job {
+            Job::Sequential(n) => self.sequential.start(n).await?,
+            Job::Many(steps) => self.many.start(steps).await?,
+            Job::First => self.first.start(()).await?,
+            Job::Receiver => self.receiver.start(()).await?,
+            Job::Sleeper(until) => self.sleeper.start(until).await?,
+            Job::Batches { n, batches } => self.batches.start((n, batches)).await?,
+            Job::Long(n) => self.long.start(n).await?,
+        })
+    }
+
+    fn id(handle: &Self::Handle) -> String {
+        handle.workflow_id().to_owned()
+    }
+
+    async fn result(handle: Self::Handle) -> Result<u64, BoxError> {
+        Ok(handle.result().await?)
+    }
+
+    async fn send(&self, id: &str, number: u32) -> Result<(), BoxError> {
+        let options = dbos::SendOptions {
+            topic: Some(TOPIC),
+            ..Default::default()
+        };
+        Ok(self.dbos.send_with(id, &number, options).await?)
+    }
+
+    async fn recorded(&self, id: &str) -> Result<Vec<String>, BoxError> {
+        let steps = self.dbos.list_workflow_steps(id).await?;
+        Ok(steps.into_iter().map(|step| step.step_name).collect())
+    }
+
+    fn template() -> Template {
+        Template {
+            dependency: "dbos = \"=0.5.0\"".to_owned(),
+            header: "async fn work(n: u32) -> dbos::Result<u32> { Ok(n) }\n",
+            result: "dbos::Result<u32>",
+            attribute: "",
+            registering: "",
+            parameters: "n: u32",
+            call: |site| format!("dbos::step(\"s{site}\", move || work(n))"),
+            register,
         }
     }
-    dbos.shutdown().await;
-    Ok(())
+}
+
+fn register(functions: u32) -> String {
+    let mut text = "pub fn register(dbos: &dbos::DBOS) -> dbos::Result<()> {\n".to_owned();
+    for function in 0..functions {
+        let _ = writeln!(
+            text,
+            "    dbos.register_workflow(\"f{function}\", f{function})?;"
+        );
+    }
+    text + "    Ok(())\n}\n"
 }
 
 fn main() -> Result<(), BoxError> {
-    let arguments = Arguments::parse();
-    arguments.runtime()?.block_on(measure(&arguments))
+    peer_common::run::<Dbos>()
 }

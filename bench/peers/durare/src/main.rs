@@ -1,52 +1,115 @@
-//! Benchmark of durare on SQLite and PostgreSQL.
+//! Benchmark of durare in memory, on SQLite and on PostgreSQL.
+
+mod workflows;
 
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use clap::Parser;
 use durare::{
-    DurableContext, DurableEngine, PostgresProvider, SqliteProvider, StateProvider, WorkflowOptions,
+    DurableEngine, InMemoryProvider, PostgresProvider, SqliteProvider, StateProvider, WorkflowDef,
+    WorkflowHandle, WorkflowOptions,
 };
-use peer_common::{Arguments, BoxError, Laps, Row, print};
+use peer_common::{Arguments, BoxError, Job, Peer, Template};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use workflows::{Batches, First, Long, Many, Receiver, Sequential, Sleeper, TOPIC};
 
-static LAPS: Laps = Laps::new();
+/// Store in memory. It survives the runtimes in which `replay` records and recovers.
+static MEMORY: LazyLock<Arc<InMemoryProvider>> = LazyLock::new(Arc::default);
 
-async fn load(context: &DurableContext, n: u32) -> durare::Result<Row> {
-    context
-        .step("load", move || async move { Ok(Row::new(n)) })
-        .await
+struct Durare(DurableEngine);
+
+impl Durare {
+    async fn start_job<W>(
+        &self,
+        workflow: W,
+        input: W::Input,
+    ) -> durare::Result<WorkflowHandle<u64>>
+    where
+        W: WorkflowDef<Output = u64>,
+        W::Input: serde::Serialize,
+    {
+        let options = WorkflowOptions::default();
+        self.0.start_with(workflow, input, options).await
+    }
 }
 
-#[durare::workflow]
-async fn sequential(ctx: DurableContext, n: u32) -> durare::Result<u64> {
-    let mut total = 0;
-    LAPS.lap();
-    for i in 0..n {
-        total += u64::from(load(&ctx, i).await?.rows);
-        LAPS.lap();
+impl Peer for Durare {
+    const LIBRARY: &'static str = "durare";
+
+    type Handle = WorkflowHandle<u64>;
+
+    async fn open(arguments: &Arguments, version: &str) -> Result<Self, BoxError> {
+        let provider = provider(arguments).await?;
+        let engine = DurableEngine::new_with_version(provider, version).await?;
+        Ok(Self(engine))
     }
-    Ok(total)
+
+    async fn launch(&self) -> Result<(), BoxError> {
+        Ok(self.0.launch().await?)
+    }
+
+    async fn recover(&self) -> Result<(), BoxError> {
+        // Workflows run without `launch`, which starts what queues and schedules need.
+        self.0.recover().await?;
+        Ok(())
+    }
+
+    async fn start(&self, job: Job) -> Result<Self::Handle, BoxError> {
+        Ok(match job {
+            Job::Sequential(n) => self.start_job(Sequential, n).await?,
+            Job::Many(steps) => self.start_job(Many, steps).await?,
+            Job::First => self.start_job(First, ()).await?,
+            Job::Receiver => self.start_job(Receiver, ()).await?,
+            Job::Sleeper(until) => self.start_job(Sleeper, until).await?,
+            Job::Batches { n, batches } => self.start_job(Batches, (n, batches)).await?,
+            Job::Long(n) => self.start_job(Long, n).await?,
+        })
+    }
+
+    fn id(handle: &Self::Handle) -> String {
+        handle.id().to_owned()
+    }
+
+    async fn result(handle: Self::Handle) -> Result<u64, BoxError> {
+        Ok(handle.result().await?)
+    }
+
+    async fn send(&self, id: &str, number: u32) -> Result<(), BoxError> {
+        Ok(self.0.send(id, number, TOPIC).await?)
+    }
+
+    async fn recorded(&self, id: &str) -> Result<Vec<String>, BoxError> {
+        let steps = self.0.get_workflow_steps(id).await?;
+        Ok(steps.into_iter().map(|step| step.name).collect())
+    }
+
+    fn template() -> Template {
+        Template {
+            dependency: "durare = \"=0.5.0\"".to_owned(),
+            header: "use durare::DurableContext;\nasync fn work(n: u32) -> durare::Result<u32> { Ok(n) }\n",
+            result: "durare::Result<u32>",
+            attribute: "",
+            registering: "#[durare::workflow]\n",
+            parameters: "ctx: DurableContext, n: u32",
+            call: |site| format!("ctx.step(\"s{site}\", move || work(n))"),
+            register: |_| String::new(),
+        }
+    }
 }
 
-#[durare::workflow]
-async fn many(ctx: DurableContext, steps: u32) -> durare::Result<u64> {
-    let mut total = 0;
-    for i in 0..steps {
-        total += u64::from(load(&ctx, i).await?.rows);
+async fn provider(arguments: &Arguments) -> Result<Arc<dyn StateProvider>, BoxError> {
+    if arguments.store() == "memory:" {
+        return Ok(MEMORY.clone());
     }
-    Ok(total)
-}
-
-async fn open(arguments: &Arguments) -> Result<Arc<dyn StateProvider>, BoxError> {
-    if arguments.store.starts_with("postgres") {
-        return Ok(Arc::new(PostgresProvider::connect(&arguments.store).await?));
+    if arguments.store().starts_with("postgres") {
+        return Ok(Arc::new(
+            PostgresProvider::connect(arguments.store()).await?,
+        ));
     }
-    let Some(path) = arguments.store.strip_prefix("sqlite:") else {
-        return Err(arguments.unsupported_store());
+    let Some(path) = arguments.store().strip_prefix("sqlite:") else {
+        let expected = "`sqlite:PATH`, `postgres://…` or `memory:`";
+        return Err(arguments.unsupported_store(expected));
     };
     let url = format!("sqlite://{path}");
     if !arguments.syncs() {
@@ -66,61 +129,6 @@ async fn open(arguments: &Arguments) -> Result<Arc<dyn StateProvider>, BoxError>
     Ok(Arc::new(SqliteProvider::from_pool(pool)))
 }
 
-async fn run_many(
-    engine: &Arc<DurableEngine>,
-    arguments: &Arguments,
-) -> Result<Duration, BoxError> {
-    let permits = Arc::new(Semaphore::new(arguments.concurrency));
-    let mut runs = JoinSet::new();
-    let start = Instant::now();
-    for _ in 0..arguments.n() {
-        let permit = Arc::clone(&permits).acquire_owned().await?;
-        let (engine, steps) = (Arc::clone(engine), arguments.steps);
-        runs.spawn(async move {
-            let handle = engine
-                .start_with(Many, steps, WorkflowOptions::default())
-                .await?;
-            let total = handle.result().await;
-            drop(permit);
-            total
-        });
-    }
-    while let Some(done) = runs.join_next().await {
-        done??;
-    }
-    Ok(start.elapsed())
-}
-
-async fn measure(arguments: &Arguments) -> Result<(), BoxError> {
-    let engine = Arc::new(DurableEngine::new(open(arguments).await?).await?);
-    engine.launch().await?;
-    for run in 1..=arguments.repeat {
-        match arguments.workload.as_str() {
-            "sequential" => {
-                let options = WorkflowOptions::default();
-                let handle = engine
-                    .start_with(Sequential, arguments.n(), options)
-                    .await?;
-                handle.result().await?;
-                print("durare", arguments, run, &LAPS.take(), 1)?;
-            }
-            "many" => {
-                let took = run_many(&engine, arguments).await?;
-                print(
-                    "durare",
-                    arguments,
-                    run,
-                    &[took],
-                    arguments.n() * arguments.steps,
-                )?;
-            }
-            _ => return Err(arguments.unsupported()),
-        }
-    }
-    Ok(())
-}
-
 fn main() -> Result<(), BoxError> {
-    let arguments = Arguments::parse();
-    arguments.runtime()?.block_on(measure(&arguments))
+    peer_common::run::<Durare>()
 }

@@ -1,0 +1,107 @@
+//! Flags of the benchmarks.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+
+use crate::BoxError;
+
+/// Flags of a benchmark. Those that a workload does not use are ignored.
+#[derive(Clone, Parser)]
+pub struct Arguments {
+    /// Workload of `durable-bench`. Those that the library does not have fail.
+    pub workload: String,
+    /// Store of the checkpoints: `sqlite:PATH`, `postgres://…` or `memory:`.
+    #[arg(long)]
+    store: Option<String>,
+    /// Number of steps, executions or items.
+    #[arg(long)]
+    pub n: Option<u32>,
+    /// Steps per execution for `many`, and the number of batches for `batches`.
+    #[arg(long, default_value_t = 5)]
+    pub steps: u32,
+    /// Executions that run at once.
+    #[arg(long, default_value_t = 64)]
+    pub concurrency: usize,
+    /// Threads of the runtime.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Number of runs, each with its own result line.
+    #[arg(long, default_value_t = 1)]
+    pub repeat: u32,
+    /// Seconds over which the wake-ups of `sleeping` are spread.
+    #[arg(long, default_value_t = 10)]
+    pub spread: u64,
+    /// What an acknowledged step survives: `power`, or `process` for settings that do not sync.
+    #[arg(long, default_value = "power")]
+    pub durability: String,
+}
+
+impl Arguments {
+    /// Whether the peer has to sync before it acknowledges a step.
+    pub fn syncs(&self) -> bool {
+        self.durability == "power"
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &str {
+        match &self.store {
+            Some(store) => store,
+            None if self.workload == "replay" => "memory:",
+            None => "",
+        }
+    }
+
+    /// Returns the number of steps, executions or items.
+    pub fn n(&self) -> u32 {
+        self.n.unwrap_or(match self.workload.as_str() {
+            "replay" | "resume" | "sleeping" => 10_000,
+            "many" => 2_000,
+            "start_latency" | "wake" => 200,
+            "batches" => 1_000_000,
+            _ => 1_000,
+        })
+    }
+
+    /// Returns the same flags with another number of steps, executions or items.
+    pub(crate) fn with_n(&self, n: u32) -> Self {
+        Self {
+            n: Some(n),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the time over which wake-ups are spread.
+    pub fn spread(&self) -> Duration {
+        Duration::from_secs(self.spread)
+    }
+
+    /// Returns the error for a workload that the peer does not have.
+    pub fn unsupported(&self) -> BoxError {
+        format!("unsupported workload `{}`", self.workload).into()
+    }
+
+    /// Returns the error for a store that the peer does not have.
+    pub fn unsupported_store(&self, expected: &str) -> BoxError {
+        format!("unsupported store `{}`: expected {expected}", self.store()).into()
+    }
+
+    /// Creates the runtime.
+    pub fn runtime(&self) -> std::io::Result<tokio::runtime::Runtime> {
+        match self.threads {
+            1 => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build(),
+            n => tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(n)
+                .enable_all()
+                .build(),
+        }
+    }
+}
+
+/// Returns a version of the application that no earlier process had, so that its workflows are left alone.
+pub(crate) fn new_version() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    format!("bench-{}", now.unwrap_or_default().as_nanos())
+}

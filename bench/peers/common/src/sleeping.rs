@@ -9,6 +9,9 @@ use crate::probes::{WAKE_UPS, now_ms};
 use crate::workloads::until_waiting;
 use crate::{Arguments, BoxError, Job, Line, Peer, Samples, process};
 
+/// Workflows that start at once.
+const STARTS: usize = 4;
+
 /// Resident memory while all workflows sleep: at first, and shortly before the first wake-up.
 struct Asleep {
     first: u64,
@@ -39,24 +42,21 @@ async fn put_to_sleep<P: Peer>(peer: &Arc<P>, arguments: &Arguments) -> Result<A
     // All workflows have to sleep before the first wake-up.
     let lead = Duration::from_secs(5) + Duration::from_millis(3) * n;
     let (first, start_time) = (now_ms() + millis(lead), Instant::now());
-    let (mut starts, mut ids) = (JoinSet::new(), Vec::new());
+    let mut starts = JoinSet::new();
     for i in 0..n {
         let until = first + millis(spread * i / n);
         let peer = Arc::clone(peer);
         starts.spawn(async move {
             let handle = peer.start(Job::Sleeper(until)).await?;
-            Ok::<_, BoxError>(P::id(&handle))
+            until_waiting(&*peer, &P::id(&handle)).await
         });
-        // Starts are limited, so that pending ones do not add to the measured memory.
-        if starts.len() >= 200 {
-            ids.extend(starts.join_next().await.transpose()?.transpose()?);
+        // The sleep has a duration, not an end. Many starts at once would delay it, and thus its end.
+        if starts.len() >= STARTS {
+            starts.join_next().await.transpose()?.transpose()?;
         }
     }
     while let Some(started) = starts.join_next().await {
-        ids.push(started??);
-    }
-    for id in &ids {
-        until_waiting(&**peer, id).await?;
+        started??;
     }
     let asleep = process::rss_kib();
     let left = lead.saturating_sub(start_time.elapsed());

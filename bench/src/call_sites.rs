@@ -46,7 +46,8 @@ pub struct Project {
 enum Calls {
     Plain,
     Durable,
-    /// Like `Durable`, and the functions are registered, so code is generated for their bodies.
+    /// Like `Durable`, and the functions are registered. Only then does the compiler generate code for the bodies of
+    /// `#[durable]` functions; it always does for those of a `pub async fn`.
     Registered,
 }
 

@@ -40,7 +40,7 @@ pub async fn measure<P: Peer>(
 async fn put_to_sleep<P: Peer>(peer: &Arc<P>, arguments: &Arguments) -> Result<Asleep, BoxError> {
     let (n, spread) = (arguments.n(), arguments.spread());
     // All workflows have to sleep before the first wake-up.
-    let lead = Duration::from_secs(5) + Duration::from_millis(3) * n;
+    let lead = Duration::from_secs(5) + Duration::from_millis(4) * n;
     let (first, start_time) = (now_ms() + millis(lead), Instant::now());
     let mut starts = JoinSet::new();
     for i in 0..n {

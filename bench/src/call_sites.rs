@@ -137,10 +137,8 @@ impl Project {
             self.folder.join("src/lib.rs"),
             self.template.source(sites, calls)?,
         )?;
-        let mut cargo = self.cargo();
-        // Stable compilers print expansions only with this variable. It is not set for the dependencies.
-        cargo.env("RUSTC_BOOTSTRAP", "compile_bench");
-        Ok(run(cargo.args(["rustc", "--", "-Zunpretty=expanded"]))?.len())
+        let expand = ["rustc", "--", "-Zunpretty=expanded"];
+        Ok(run(self.cargo().args(expand))?.len())
     }
 
     fn cargo(&self) -> Command {
@@ -150,7 +148,10 @@ impl Project {
             .args(["--quiet", "--offline"]);
         cargo
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
-            .env("CARGO_INCREMENTAL", "0");
+            .env("CARGO_INCREMENTAL", "0")
+            // Stable compilers print expansions of this crate only with this variable. All builds have it, because a
+            // change of it builds dependencies again.
+            .env("RUSTC_BOOTSTRAP", "compile_bench");
         cargo
     }
 }

@@ -53,7 +53,7 @@ impl p::Handler<AtomicU32> for Etl {
                                 Ok((0..n).collect::<Vec<u32>>())
                             })
                             .await;
-                        op.record(p::attempted(out)).await;
+                        op.record(p::attempted(out));
                     }
                     op.done()
                 }
@@ -72,7 +72,7 @@ impl p::Handler<AtomicU32> for Etl {
                                     Ok::<u32, String>(row * 2)
                                 })
                                 .await;
-                            op.record(p::attempted(out)).await;
+                            op.record(p::attempted(out));
                         }
                         op.done()
                     }

@@ -15,6 +15,12 @@ thread_local! {
 /// Only a panic hook knows the location, so one is installed in front of the existing hook. It notes the location and
 /// calls the existing hook.
 pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, String> {
+    install_hook();
+    // Compiled anew for each body, so nothing else is done here.
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| describe(&*payload))
+}
+
+fn install_hook() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let next = take_hook();
@@ -25,14 +31,15 @@ pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, String> {
             next(info);
         }));
     });
-    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let location = LOCATION.with(|slot| slot.borrow_mut().take());
-        let message = message_of(&*payload);
-        match location {
-            Some(location) => format!("panicked at {location}: {message}"),
-            None => format!("panicked: {message}"),
-        }
-    })
+}
+
+fn describe(payload: &(dyn Any + Send)) -> String {
+    let location = LOCATION.with(|slot| slot.borrow_mut().take());
+    let message = message_of(payload);
+    match location {
+        Some(location) => format!("panicked at {location}: {message}"),
+        None => format!("panicked: {message}"),
+    }
 }
 
 fn message_of(payload: &(dyn Any + Send)) -> &str {

@@ -46,7 +46,7 @@ impl Printer<'_> {
                 async #moves {
                     while let __p::Some(__step) = __op.next().await {
                         let __out = #run.await;
-                        __op.record(#outcome).await;
+                        __op.record(#outcome);
                     }
                     #undo
                     __op.done()

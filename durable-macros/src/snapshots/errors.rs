@@ -32,7 +32,7 @@ fn errors() -> ::durable::__private::AnyState<
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op.run(async { one().await }).await;
-                    __op.record(__p::attempted(__out)).await;
+                    __op.record(__p::attempted(__out));
                 }
                 __op.done()
             }
@@ -44,7 +44,7 @@ fn errors() -> ::durable::__private::AnyState<
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op.run(async { one().await }).await;
-                    __op.record(__p::attempted(__out)).await;
+                    __op.record(__p::attempted(__out));
                 }
                 __op.done()
             }
@@ -63,7 +63,7 @@ fn errors() -> ::durable::__private::AnyState<
                                 .await
                         })
                         .await;
-                    __op.record(__p::attempted(__out)).await;
+                    __op.record(__p::attempted(__out));
                 }
                 __op.done()
             }

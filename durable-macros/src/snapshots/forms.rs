@@ -74,7 +74,7 @@ fn forms() -> ::durable::__private::AnyState<
                                                     ::core::result::Result::Ok(second().await?)
                                                 })
                                                 .await;
-                                            __op.record(__p::attempted(__out)).await;
+                                            __op.record(__p::attempted(__out));
                                         }
                                         __op.done()
                                     }
@@ -87,7 +87,7 @@ fn forms() -> ::durable::__private::AnyState<
                                         async move {
                                             while let __p::Some(__step) = __op.next().await {
                                                 let __out = __op.run(async { take(id).await }).await;
-                                                __op.record(__p::attempted(__out)).await;
+                                                __op.record(__p::attempted(__out));
                                             }
                                             __op.done()
                                         }
@@ -115,17 +115,17 @@ fn forms() -> ::durable::__private::AnyState<
             { let __operation = __cx.register(& __SITES[step!(@ 6)]); let mut __op =
             __p::step(__operation, __p::Json); async { while let __p::Some(__step) = __op
             .next(). await { let __out = __op.run(async { one(). await }). await; __op
-            .record(__p::attempted(__out)). await; } __op.done() } }, async { { let
-            __operation = __cx.register(& __SITES[step!(@ 7)]); let mut __op =
-            __p::step(__operation, __p::Json); async { while let __p::Some(__step) = __op
-            .next(). await { let __out = __op.run(async { one(). await }). await; __op
-            .record(__p::attempted(__out)). await; } __op.done() } } . await }
+            .record(__p::attempted(__out)); } __op.done() } }, async { { let __operation
+            = __cx.register(& __SITES[step!(@ 7)]); let mut __op = __p::step(__operation,
+            __p::Json); async { while let __p::Some(__step) = __op.next(). await { let
+            __out = __op.run(async { one(). await }). await; __op
+            .record(__p::attempted(__out)); } __op.done() } } . await }
         );
         unknown_syntax!(
             => { let __operation = __cx.register(& __SITES[step!(@ 8)]); let mut __op =
             __p::step(__operation, __p::Json); async { while let __p::Some(__step) = __op
             .next(). await { let __out = __op.run(async { one(). await }). await; __op
-            .record(__p::attempted(__out)). await; } __op.done() } }
+            .record(__p::attempted(__out)); } __op.done() } }
         );
         Ok(())
     }

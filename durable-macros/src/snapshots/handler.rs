@@ -36,7 +36,7 @@ pub fn etl() -> ::durable::__private::WithState<
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op.run(async { read(&job.path).await }).await;
-                    __op.record(__p::attempted(__out)).await;
+                    __op.record(__p::attempted(__out));
                 }
                 __op.done()
             }
@@ -58,7 +58,7 @@ pub fn etl() -> ::durable::__private::WithState<
                                 },
                             )
                             .await;
-                        __op.record(__p::attempted(__out)).await;
+                        __op.record(__p::attempted(__out));
                     }
                     __op.done()
                 }

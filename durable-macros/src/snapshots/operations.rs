@@ -45,7 +45,7 @@ fn operations() -> ::durable::__private::WithState<
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let __out = __op.run(async { book().await }).await;
-                    __op.record(__p::attempted(__out)).await;
+                    __op.record(__p::attempted(__out));
                 }
                 __op.taken_back_by(
                     __undo,
@@ -95,7 +95,7 @@ fn operations() -> ::durable::__private::WithState<
                                             mail(id).await
                                         })
                                         .await;
-                                    __op.record(__p::attempted(__out)).await;
+                                    __op.record(__p::attempted(__out));
                                 }
                                 __op.done()
                             }
@@ -152,7 +152,7 @@ fn operations() -> ::durable::__private::WithState<
                                             async {
                                                 while let __p::Some(__step) = __op.next().await {
                                                     let __out = __op.run(async { parse(file).await }).await;
-                                                    __op.record(__p::attempted(__out)).await;
+                                                    __op.record(__p::attempted(__out));
                                                 }
                                                 __op.done()
                                             }

@@ -1,8 +1,11 @@
 //! Attempts: runs a body once and records its result.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Context as TaskContext;
 use std::time::Duration;
 
-use super::body::{self, StepInfo};
+use super::body::{BodyRun, StepInfo};
 use super::bound_codec::BoundCodec;
 use super::{Options, returned};
 use crate::Retry;
@@ -25,22 +28,44 @@ pub(super) async fn attempt<F: Future>(
     operation: &Operation<'_>,
     info: Option<&StepInfo>,
     options: Options,
-    default: Retry,
+    default: fn(&Options) -> Retry,
     body: F,
 ) -> Attempt<F::Output> {
-    let outcome = match begin(operation, options.conditions()).await {
+    let outcome = match start(operation, info, options.conditions()).await {
         Err(interrupted) => Err(interrupted),
-        Ok(()) => body::run_once(operation, info, options.timeout, body).await,
+        Ok(mut run) => {
+            let (mut body, mut output) = (pin!(body), None);
+            let ended = poll_fn(|cx| {
+                let mut poll_body = |cx: &mut TaskContext<'_>| {
+                    let polled = body.as_mut().poll(cx);
+                    polled.map(|value| output = Some(value))
+                };
+                run.poll(cx, &mut poll_body)
+            });
+            let ended = ended.await;
+            run.finish().await;
+            match (ended, output) {
+                (Ok(()), Some(value)) => Ok(value),
+                (Err(failure), _) => Err(failure),
+                (Ok(()), None) => std::future::pending().await,
+            }
+        }
     };
-    let is_final = matches!(&outcome, Err(failure) if failure.is_final(options.at_most_once));
-    Attempt {
-        outcome,
-        retry: if is_final {
-            Retry::none()
-        } else {
-            options.retry_or(default)
-        },
+    let retry = options.retry_after(outcome.as_ref().err(), default);
+    Attempt { outcome, retry }
+}
+
+/// Begins an attempt and starts to run its body. Returns the failure if the body may not run.
+async fn start<'a, 'b>(
+    operation: &'a Operation<'b>,
+    info: Option<&StepInfo>,
+    conditions: Conditions,
+) -> Result<BodyRun<'a, 'b>, Failure> {
+    begin(operation, conditions).await?;
+    if let (Some(info), Some(timeout)) = (info, conditions.timeout) {
+        info.end_by(operation.now().after(timeout));
     }
+    Ok(BodyRun::start(operation, conditions.timeout))
 }
 
 /// Converts what the body returned into a value or a failure.
@@ -77,8 +102,8 @@ where
             operation.lock().engine.slice();
             return operation.next_invocation().await;
         };
-        let retry = Retry::exponential();
-        let ended = attempt(operation, None, Options::default(), retry, body);
+        let default = |_: &Options| Retry::exponential();
+        let ended = attempt(operation, None, Options::default(), default, body);
         let Attempt { outcome, retry } = ended.await;
         let outcome = outcome.flatten();
         settle(operation, &codec, Attempt { outcome, retry });

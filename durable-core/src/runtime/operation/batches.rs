@@ -202,7 +202,7 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
         let Some((operation, ..)) = &self.current else {
             return std::future::pending().await;
         };
-        let default = options.default_retry();
+        let default = Options::default_retry;
         attempt(operation, None, options, default, body).await
     }
 

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
+use tracing::Span;
+
+use crate::metrics::Stopwatch;
 use crate::model::error::ErrorKind;
 use crate::runtime::body_waker::BodyWaker;
 use crate::runtime::failure::Failure;
 use crate::runtime::panic;
 use crate::runtime::registered::Operation;
 use crate::runtime::shared::CancelSignal;
-use crate::{ExecutionId, OperationId, Timestamp};
+use crate::{BoxFuture, ExecutionId, OperationId, Timestamp};
 
 const NO_DEADLINE: i64 = i64::MAX;
 
@@ -83,75 +86,75 @@ impl Drop for Running<'_, '_> {
     }
 }
 
-/// How a body ended.
-pub(crate) enum Ended<T> {
-    Returned(T),
-    Panicked(String),
-    TimedOut,
+/// Run of a body, without the body.
+///
+/// Code with the type of the body is compiled for each call site. This type keeps most of it apart.
+pub(crate) struct BodyRun<'a, 'b> {
+    signal: Arc<BodyWaker>,
+    waker: Waker,
+    timeout: Option<(Duration, BoxFuture<'static, ()>)>,
+    started: Timestamp,
+    watch: Option<Stopwatch>,
+    span: Span,
+    _observed: Option<Box<dyn Send + Sync>>,
+    running: Running<'a, 'b>,
 }
 
-/// Runs `body` in place to its end, or until `timeout` has passed.
-pub(crate) async fn run<F: Future>(
-    operation: &Operation<'_>,
-    timeout: Option<Duration>,
-    body: F,
-) -> Ended<F::Output> {
-    let signal = BodyWaker::new();
-    operation
-        .lock()
-        .bodies
-        .insert(operation.op, Arc::clone(&signal));
-    let _running = Running(operation);
-    let _observed = operation.observer().map(|observer| observer.running());
-    let waker = Waker::from(Arc::clone(&signal));
-    let mut limit = timeout.map(|limit| operation.shared().clock.sleep(limit));
-    let mut body = pin!(body);
-    let (started, watch) = (operation.now(), operation.shared().metrics.stopwatch());
-    let span = operation.span();
-    let ended = poll_fn(|cx| {
-        let _entered = span.enter();
-        signal.before_poll(cx.waker());
-        let polled = panic::catch(|| body.as_mut().poll(&mut TaskContext::from_waker(&waker)));
-        match polled {
-            Ok(Poll::Ready(output)) => return Poll::Ready(Ended::Returned(output)),
-            Err(message) => return Poll::Ready(Ended::Panicked(message)),
+impl<'a, 'b> BodyRun<'a, 'b> {
+    /// Starts to run a body, which has to end within `timeout`. Drop the body before this value.
+    pub(crate) fn start(operation: &'a Operation<'b>, timeout: Option<Duration>) -> Self {
+        let signal = BodyWaker::new();
+        operation
+            .lock()
+            .bodies
+            .insert(operation.op, Arc::clone(&signal));
+        let running = Running(operation);
+        Self {
+            waker: Waker::from(Arc::clone(&signal)),
+            signal,
+            timeout: timeout.map(|limit| (limit, operation.shared().clock.sleep(limit))),
+            _observed: operation.observer().map(|observer| observer.running()),
+            started: operation.now(),
+            watch: Some(operation.shared().metrics.stopwatch()),
+            span: operation.span(),
+            running,
+        }
+    }
+
+    /// Polls the body with `poll_body`, until it returns. A panic or timeout is a failure.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        poll_body: &mut dyn FnMut(&mut TaskContext<'_>) -> Poll<()>,
+    ) -> Poll<Result<(), Failure>> {
+        let _entered = self.span.enter();
+        self.signal.before_poll(cx.waker());
+        let mut body_cx = TaskContext::from_waker(&self.waker);
+        match panic::catch(|| poll_body(&mut body_cx)) {
+            Ok(Poll::Ready(())) => return Poll::Ready(Ok(())),
+            Err(message) => return Poll::Ready(Err(Failure::of_panic(message))),
             Ok(Poll::Pending) => {}
         }
-        match &mut limit {
-            Some(limit) => limit.as_mut().poll(cx).map(|()| Ended::TimedOut),
-            None => Poll::Pending,
-        }
-    })
-    .await;
-    operation.body_ended(watch);
-    if let Some(observer) = operation.observer() {
-        observer.after(&operation.observed()).await;
+        let Some((timeout, sleep)) = &mut self.timeout else {
+            return Poll::Pending;
+        };
+        sleep.as_mut().poll(cx).map(|()| {
+            let message = format!("the attempt took longer than {timeout:?}");
+            Err(Failure::of_engine(ErrorKind::TimedOut, message))
+        })
     }
-    let took = operation.now().since(started);
-    operation.lock().engine.ran_for(operation.op, took);
-    ended
-}
 
-/// Runs one attempt of a body in place. A panic or timeout is a failure.
-pub(crate) async fn run_once<F: Future>(
-    operation: &Operation<'_>,
-    info: Option<&StepInfo>,
-    timeout: Option<Duration>,
-    body: F,
-) -> Result<F::Output, Failure> {
-    if let (Some(info), Some(timeout)) = (info, timeout) {
-        info.end_by(operation.now().after(timeout));
-    }
-    match run(operation, timeout, body).await {
-        Ended::Returned(result) => Ok(result),
-        Ended::Panicked(message) => Err(Failure::of_panic(message)),
-        Ended::TimedOut => Err(Failure::of_engine(
-            ErrorKind::TimedOut,
-            format!(
-                "the attempt took longer than {:?}",
-                timeout.unwrap_or_default()
-            ),
-        )),
+    /// Notes that the body has ended.
+    pub(crate) async fn finish(&mut self) {
+        let operation = self.running.0;
+        if let Some(watch) = self.watch.take() {
+            operation.body_ended(watch);
+        }
+        if let Some(observer) = operation.observer() {
+            observer.after(&operation.observed()).await;
+        }
+        let took = operation.now().since(self.started);
+        operation.lock().engine.ran_for(operation.op, took);
     }
 }
 

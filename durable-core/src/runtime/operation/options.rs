@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::option_values::RetryPolicy;
 use crate::Retry;
 use crate::engine::Conditions;
+use crate::runtime::failure::Failure;
 
 /// Options of a step or another operation with a body.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +58,16 @@ impl Options {
         }
     }
 
-    pub(crate) fn retry_or(self, default: Retry) -> Retry {
+    /// Returns the retry policy after an attempt that ended with `failure`, or with a value.
+    pub(crate) fn retry_after(
+        self,
+        failure: Option<&Failure>,
+        default: fn(&Self) -> Retry,
+    ) -> Retry {
+        if failure.is_some_and(|failure| failure.is_final(self.at_most_once)) {
+            return Retry::none();
+        }
+        let default = default(&self);
         self.retry.unwrap_or(default)
     }
 }

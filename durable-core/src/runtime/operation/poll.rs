@@ -117,8 +117,12 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
     }
 
     /// Runs one check in place.
-    pub async fn run<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
-        attempt(&self.operation, None, options, Retry::none(), body).await
+    pub fn run<F: Future>(
+        &mut self,
+        options: Options,
+        body: F,
+    ) -> impl Future<Output = Attempt<F::Output>> {
+        attempt(&self.operation, None, options, |_| Retry::none(), body)
     }
 
     /// Records the result of the check. [`Self::next`] reads the value.

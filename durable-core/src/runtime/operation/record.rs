@@ -1,10 +1,10 @@
 //! `record!`: records an infallible value.
 
-use super::Next;
-use super::attempt::begin;
-use super::body::{self, Ended, StepInfo};
+use super::attempt::attempt;
+use super::body::StepInfo;
 use super::bound_codec::BoundCodec;
-use crate::engine::Conditions;
+use super::{Next, Options};
+use crate::Retry;
 use crate::metrics::AttemptOutcome;
 use crate::model::codec::Codec;
 use crate::model::error::OperationError;
@@ -42,15 +42,12 @@ impl<T, C> RecordOp<'_, T, C> {
 
     /// Computes the value in place.
     pub async fn run<F: Future<Output = T>>(&mut self, body: F) -> T {
-        let failure = match begin(&self.operation, Conditions::default()).await {
-            Err(interrupted) => interrupted,
-            Ok(()) => match body::run(&self.operation, None, body).await {
-                Ended::Returned(value) => return value,
-                Ended::Panicked(message) => Failure::of_panic(message),
-                Ended::TimedOut => std::future::pending().await,
-            },
-        };
-        self.fail(failure).await
+        let none = |_: &Options| Retry::none();
+        let attempt = attempt(&self.operation, None, Options::default(), none, body);
+        match attempt.await.outcome {
+            Ok(value) => value,
+            Err(failure) => self.fail(failure).await,
+        }
     }
 
     /// Records the value and returns the recorded one.

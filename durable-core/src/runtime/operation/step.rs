@@ -90,18 +90,22 @@ impl<T, C> StepOp<'_, T, C> {
     }
 
     /// Runs one attempt of the body in place, with default options.
-    pub async fn run<F: Future>(&mut self, body: F) -> Attempt<F::Output> {
-        self.run_with(Options::default(), body).await
+    pub fn run<F: Future>(&mut self, body: F) -> impl Future<Output = Attempt<F::Output>> {
+        self.run_with(Options::default(), body)
     }
 
     /// Runs one attempt of the body in place.
-    pub async fn run_with<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
-        let default = options.default_retry();
-        attempt(&self.operation, self.info.as_ref(), options, default, body).await
+    pub fn run_with<F: Future>(
+        &mut self,
+        options: Options,
+        body: F,
+    ) -> impl Future<Output = Attempt<F::Output>> {
+        let default = Options::default_retry;
+        attempt(&self.operation, self.info.as_ref(), options, default, body)
     }
 
     /// Records the result of the attempt. [`Self::next`] reads the value from its record, as on every replay.
-    pub async fn record(&mut self, attempt: Attempt<T>) {
+    pub fn record(&mut self, attempt: Attempt<T>) {
         settle(&self.operation, &self.codec, attempt);
     }
 }

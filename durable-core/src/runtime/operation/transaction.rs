@@ -133,14 +133,18 @@ pub fn handle<X: Transaction>(transaction: &mut X) -> X::Handle<'_> {
 
 impl TransactionRunner<'_, '_> {
     /// Runs one attempt, with default options.
-    pub async fn run<F: Future>(self, work: F) -> Attempt<F::Output> {
-        self.run_with(Options::default(), work).await
+    pub fn run<F: Future>(self, work: F) -> impl Future<Output = Attempt<F::Output>> {
+        self.run_with(Options::default(), work)
     }
 
     /// Runs one attempt.
-    pub async fn run_with<F: Future>(self, options: Options, work: F) -> Attempt<F::Output> {
-        let default = options.default_retry();
-        attempt(self.operation, self.info, options, default, work).await
+    pub fn run_with<F: Future>(
+        self,
+        options: Options,
+        work: F,
+    ) -> impl Future<Output = Attempt<F::Output>> {
+        let default = Options::default_retry;
+        attempt(self.operation, self.info, options, default, work)
     }
 }
 

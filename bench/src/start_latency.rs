@@ -16,12 +16,14 @@ use crate::opened::{Opened, execution_id};
 use crate::report::{Line, Samples};
 use crate::settings::Settings;
 
-/// Time of the last body and id of the last callback, with a signal for both.
+/// Time of the last body and id of the last callback. Each has its own signal, because both may come before the benchmark
+/// waits for the first.
 #[derive(Default)]
 pub struct Events {
     at: Mutex<Option<Instant>>,
+    body: Notify,
     callback: Mutex<Option<String>>,
-    signal: Notify,
+    submitted: Notify,
 }
 
 impl Events {
@@ -30,12 +32,12 @@ impl Events {
         if let Ok(mut at) = self.at.lock() {
             *at = Some(Instant::now());
         }
-        self.signal.notify_one();
+        self.body.notify_one();
     }
 
     /// Waits for the next body and returns the time from `start` to its start.
     pub async fn body_since(&self, start: Instant) -> Duration {
-        self.signal.notified().await;
+        self.body.notified().await;
         let at = self.at.lock().ok().and_then(|at| *at);
         at.map_or(Duration::ZERO, |at| at - start)
     }
@@ -64,7 +66,7 @@ fn submit(events: &Events, id: &str) -> Result<(), BoxError> {
     if let Ok(mut callback) = events.callback.lock() {
         *callback = Some(id.to_owned());
     }
-    events.signal.notify_one();
+    events.submitted.notify_one();
     Ok(())
 }
 
@@ -138,7 +140,7 @@ async fn measure_each(
             .start(waits_for_callback, format!("{run}-{i}"), ())
             .await?;
         latencies.start.push(events.body_since(start).await);
-        events.signal.notified().await;
+        events.submitted.notified().await;
         until_suspended(client, handle.id()).await?;
         let callback = events.callback.lock().ok().and_then(|id| id.clone());
         let start = Instant::now();

@@ -59,6 +59,9 @@ impl Grant {
         session: &Session,
         builds: &[HandlerBuild],
     ) -> Result<Vec<Lease>, Fault> {
+        if self.executions.is_empty() {
+            return Ok(Vec::new());
+        }
         let build = |of: &Unclaimed| {
             let mut builds = builds.iter();
             builds.position(|build| build.name == of.execution.handler)

@@ -63,7 +63,7 @@ async fn step(
     while op.next().await.is_some() {
         let options = p::options().retry(&retry);
         let out = op.run_with(options, async { outcome.clone() }).await;
-        op.record(p::attempted(out)).await;
+        op.record(p::attempted(out));
     }
     op.done()
 }

@@ -343,6 +343,13 @@ fn running_executions_are_found_by_their_leases() {
         assert!(groups.contains(&("running", "etl", 2)), "{groups:?}");
         assert!(groups.contains(&("running", "mail", 1)), "{groups:?}");
         assert_eq!(counts.total(), count as u64);
+        let by_state =
+            "SELECT 1 FROM executions INDEXED BY executions_state WHERE status = 'running'";
+        let error = conn.prepare(by_state).unwrap_err().to_string();
+        assert!(
+            error.contains("no query solution"),
+            "the index has them too: {error}"
+        );
         let statements = [counts::COUNT.running, indexed::SELECT_GROUP.running];
         statements.map(|select| {
             let statement = conn.prepare_cached(select).unwrap();

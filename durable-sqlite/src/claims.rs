@@ -206,9 +206,10 @@ impl ClaimMany {
                 queues::note_start(conn, queue, self.request.now)?;
             }
             let was_interrupted = candidate.is_some_and(|candidate| candidate.was_interrupted);
-            grant.add(conn, found, was_interrupted)?;
+            let build = self.build(&found.execution.handler);
+            grant.add(conn, found, build, was_interrupted)?;
         }
-        grant.write(conn, session, &self.worker.handlers)
+        grant.write(conn, session)
     }
 
     /// Blocks an execution that cannot be read, so that no worker claims it again and again.

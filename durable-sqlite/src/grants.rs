@@ -1,9 +1,10 @@
-//! Grants leases: one statement for all executions of a handler, and one for their leases.
+//! Grants leases: one statement for all executions of a build, and one for their leases.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use durable_core::Timestamp;
-use durable_core::store::{ExecutionStatus, HandlerBuild, Lease};
+use durable_core::store::{ExecutionStatus, Lease};
 use rusqlite::{Connection, params};
 
 use crate::error::Fault;
@@ -20,19 +21,22 @@ pub(crate) const INSERT_LEASES: &str = "INSERT OR REPLACE INTO leases (execution
     WHERE key IN (SELECT value FROM json_each(?1))";
 
 /// Leases to be granted in one transaction.
-pub(crate) struct Grant {
+pub(crate) struct Grant<'a> {
     now: Timestamp,
     ttl: Duration,
     /// Executions, each with the number of its crashes in a row if an earlier holder left a lease behind.
     executions: Vec<(Unclaimed, Option<u32>)>,
+    /// Their keys, by the build of the handler that claims them. An execution that is claimed by its id has none.
+    builds: BTreeMap<Option<&'a str>, Vec<i64>>,
 }
 
-impl Grant {
+impl<'a> Grant<'a> {
     pub(crate) fn new(now: Timestamp, ttl: Duration) -> Self {
         Self {
             now,
             ttl,
             executions: Vec::new(),
+            builds: BTreeMap::new(),
         }
     }
 
@@ -42,36 +46,25 @@ impl Grant {
         &mut self,
         conn: &Connection,
         unclaimed: Unclaimed,
+        build: Option<&'a str>,
         was_interrupted: bool,
     ) -> Result<(), Fault> {
         let crashes = match was_interrupted {
             true => Some(count_crash(conn, unclaimed.key)?),
             false => None,
         };
+        self.builds.entry(build).or_default().push(unclaimed.key);
         self.executions.push((unclaimed, crashes));
         Ok(())
     }
 
-    /// Grants the leases. `builds` are those of the worker's handlers; it is empty for other claims.
-    pub(crate) fn write(
-        self,
-        conn: &Connection,
-        session: &Session,
-        builds: &[HandlerBuild],
-    ) -> Result<Vec<Lease>, Fault> {
+    /// Grants the leases.
+    pub(crate) fn write(self, conn: &Connection, session: &Session) -> Result<Vec<Lease>, Fault> {
         if self.executions.is_empty() {
             return Ok(Vec::new());
         }
-        let build = |of: &Unclaimed| {
-            let mut builds = builds.iter();
-            builds.position(|build| build.name == of.execution.handler)
-        };
-        // Executions that no build belongs to are a group too.
-        let groups = (0..builds.len()).map(Some).chain([None]);
-        for group in groups {
-            let members = self.keys(|of| build(of) == group);
-            let build = group.map(|group| builds[group].build.as_str());
-            self.mark_running(conn, members, build)?;
+        for (build, keys) in &self.builds {
+            self.mark_running(conn, keys, *build)?;
         }
         self.record_crashes(conn)?;
         // The new holders read all records, changed or not.
@@ -93,15 +86,12 @@ impl Grant {
     fn mark_running(
         &self,
         conn: &Connection,
-        keys: Vec<i64>,
+        keys: &[i64],
         build: Option<&str>,
     ) -> Result<(), Fault> {
-        if keys.is_empty() {
-            return Ok(());
-        }
         let running = ExecutionStatus::Running.as_str();
         conn.prepare_cached(MARK_RUNNING)?.execute(params![
-            json(keys),
+            json(keys.iter().copied()),
             running,
             self.now.as_millis(),
             build
@@ -110,11 +100,10 @@ impl Grant {
     }
 
     fn record_crashes(&self, conn: &Connection) -> Result<(), Fault> {
-        let mut update =
-            conn.prepare_cached("UPDATE executions SET crashes = ?2 WHERE key = ?1")?;
         for (of, crashes) in &self.executions {
             if let Some(crashes) = crashes {
-                update.execute(params![of.key, crashes])?;
+                conn.prepare_cached("UPDATE executions SET crashes = ?2 WHERE key = ?1")?
+                    .execute(params![of.key, crashes])?;
             }
         }
         Ok(())

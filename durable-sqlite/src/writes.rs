@@ -123,9 +123,9 @@ impl Write for Claim {
         let history = reads::short_histories(conn, &found).pop().flatten();
         let mut grant = Grant::new(self.now, self.ttl);
         for found in found {
-            grant.add(conn, found, was_interrupted)?;
+            grant.add(conn, found, None, was_interrupted)?;
         }
-        let lease = grant.write(conn, session, &[])?.pop();
+        let lease = grant.write(conn, session)?.pop();
         let lease = lease.ok_or_else(|| reads::not_found(&session.path, &self.id))?;
         Ok((lease, history))
     }

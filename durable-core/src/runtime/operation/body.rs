@@ -80,6 +80,18 @@ impl StepInfo {
 /// Counts a body as running until it ends or is dropped.
 struct Running<'a, 'b>(&'a Operation<'b>);
 
+impl<'a, 'b> Running<'a, 'b> {
+    /// Counts the body from now on. Returns what wakes it too.
+    fn start(operation: &'a Operation<'b>) -> (Self, Arc<BodyWaker>) {
+        let signal = BodyWaker::new();
+        operation
+            .lock()
+            .bodies
+            .insert(operation.op, Arc::clone(&signal));
+        (Self(operation), signal)
+    }
+}
+
 impl Drop for Running<'_, '_> {
     fn drop(&mut self) {
         self.0.lock().bodies.remove(&self.0.op);
@@ -103,12 +115,7 @@ pub(crate) struct BodyRun<'a, 'b> {
 impl<'a, 'b> BodyRun<'a, 'b> {
     /// Starts to run a body, which has to end within `timeout`. Drop the body before this value.
     pub(crate) fn start(operation: &'a Operation<'b>, timeout: Option<Duration>) -> Self {
-        let signal = BodyWaker::new();
-        operation
-            .lock()
-            .bodies
-            .insert(operation.op, Arc::clone(&signal));
-        let running = Running(operation);
+        let (running, signal) = Running::start(operation);
         Self {
             waker: Waker::from(Arc::clone(&signal)),
             signal,
@@ -160,12 +167,7 @@ impl<'a, 'b> BodyRun<'a, 'b> {
 
 /// Runs internal work that prevents suspension while it runs, as a body does.
 pub(crate) async fn drive<F: Future>(operation: &Operation<'_>, work: F) -> F::Output {
-    let signal = BodyWaker::new();
-    operation
-        .lock()
-        .bodies
-        .insert(operation.op, Arc::clone(&signal));
-    let _running = Running(operation);
+    let (_running, signal) = Running::start(operation);
     let waker = Waker::from(Arc::clone(&signal));
     let mut work = pin!(work);
     poll_fn(|cx| {

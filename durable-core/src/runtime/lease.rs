@@ -127,26 +127,37 @@ impl Renewer {
         let mut book = self.book();
         loop {
             let now = Instant::now();
-            book = match book.due.peek().copied() {
+            book = match book.first() {
                 None => {
                     let woken = self.earlier.wait(book);
                     woken.unwrap_or_else(PoisonError::into_inner)
                 }
-                Some(Reverse((at, ..))) if at > now => {
+                Some((at, ..)) if at > now => {
                     let woken = self.earlier.wait_timeout(book, at - now);
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
-                Some(Reverse((_, number, index))) => {
+                Some((_, number, index, entry)) => {
                     book.due.pop();
-                    match &book.entries[index] {
-                        Some((kept, entry)) if *kept == number => {
-                            return (number, index, Arc::clone(entry));
-                        }
-                        _ => book,
-                    }
+                    return (number, index, entry);
                 }
             };
         }
+    }
+}
+
+impl Book {
+    /// Returns the next renewal. Forgets those of removed entries before it, so that the thread does not wake up for
+    /// each execution that has long ended.
+    fn first(&mut self) -> Option<(Instant, u64, usize, Arc<Entry>)> {
+        while let Some(Reverse((at, number, index))) = self.due.peek().copied() {
+            match &self.entries[index] {
+                Some((kept, entry)) if *kept == number => {
+                    return Some((at, number, index, Arc::clone(entry)));
+                }
+                _ => self.due.pop(),
+            };
+        }
+        None
     }
 }
 
@@ -168,5 +179,42 @@ impl Entry {
                 true
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemClock;
+    use crate::store::MemoryStore;
+
+    #[tokio::test]
+    async fn ended_executions_do_not_wake_the_thread() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let entry = Arc::new(Entry {
+            store: Arc::downgrade(&store),
+            fence: Fence {
+                execution: "a".parse().unwrap(),
+                token: "1".into(),
+            },
+            clock: Arc::new(SystemClock),
+            ttl: Duration::from_secs(30),
+            signal: Arc::default(),
+            runtime: Handle::current(),
+        });
+        let soon = Instant::now();
+        let later = soon + Duration::from_secs(10);
+        let mut book = Book {
+            due: [(soon, 1, 0), (soon, 2, 1), (later, 3, 1)]
+                .map(Reverse)
+                .into(),
+            entries: vec![None, Some((3, entry))],
+            ..Book::default()
+        };
+        let first = book
+            .first()
+            .map(|(at, number, index, _)| (at, number, index));
+        assert_eq!(first, Some((later, 3, 1)));
+        assert_eq!(book.due.len(), 1);
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use durable_core::store::{
-    Ack, Batch, Execution, ExecutionUpdate, Fence, NewExecution, Parent, QueueEntry, StoreError,
-    StoreErrorKind,
+    Ack, Batch, Execution, ExecutionStatus, ExecutionUpdate, Fence, NewExecution, Parent,
+    QueueEntry, StoreError, StoreErrorKind,
 };
 use durable_core::{Clock, ExecutionId, Payload, Record, SystemClock, Timestamp};
 use rusqlite::{Connection, params};
@@ -24,16 +24,16 @@ use crate::writes::insert;
 macro_rules! current {
     ($more:literal) => {
         concat!(
-            "SELECT e.id, e.fence, e.last_batch, l.fence, e.changes, e.cancel, e.paused",
+            "SELECT id, fence, last_batch, status, changes, cancel, paused",
             $more,
-            " FROM executions e LEFT JOIN leases l ON l.execution = e.key WHERE e.key = ?1"
+            " FROM executions WHERE key = ?1"
         )
     };
 }
 
 const CURRENT: &str = current!("");
 const CURRENT_AT_END: &str =
-    current!(", e.parent, e.parent_seq, e.parent_operation, e.queue, e.queue_key, e.priority");
+    current!(", parent, parent_seq, parent_operation, queue, queue_key, priority");
 
 /// Writes a batch under a lease.
 pub(crate) struct Checkpoint {
@@ -111,13 +111,13 @@ impl Checkpoint {
             .as_str()
             .is_ok_and(|id| id == self.fence.execution.as_str());
         let (newest, last): (i64, Option<i64>) = (row.get(1)?, row.get(2)?);
-        let leased: Option<i64> = row.get(3)?;
-        let token = same_id.then_some(self.token.number);
-        let fresh = match leased {
-            Some(leased) if token == Some(leased) => true,
-            None if token == Some(newest) && last == Some(self.batch.id.cast_signed()) => false,
-            _ => return Err(self.fence.lost().into()),
-        };
+        let holds_newest = same_id && newest == self.token.number;
+        // An execution runs as long as its newest lease is held, so the row of the lease need not be read.
+        let fresh = row.get_ref(3)?.as_str() == Ok(ExecutionStatus::Running.as_str());
+        let repeated = last == Some(self.batch.id.cast_signed());
+        if !holds_newest || !(fresh || repeated) {
+            return Err(self.fence.lost().into());
+        }
         let undecodable = |damage| {
             let what = format_args!("execution `{}`", self.fence.execution);
             reads::undecodable(&session.path, what, &damage, "")

@@ -57,6 +57,11 @@ impl Write for ClaimMany {
         Ok(ClaimBatch { claimed, histories })
     }
 
+    /// Only claims of abandoned executions count crashes, which must not be forgotten.
+    fn must_sync(&self) -> bool {
+        self.request.recover
+    }
+
     fn settled(&self, outcome: &mut Result<ClaimBatch, StoreError>, session: &Session) {
         let Ok(batch) = outcome else {
             return;

@@ -24,6 +24,8 @@ pub(crate) trait QueuedJob: Send {
     fn settled(&mut self, session: &Session);
     /// Whether this was a batch that was accepted.
     fn is_batch(&self) -> bool;
+    /// Whether the write must survive power loss before the caller is answered.
+    fn must_sync(&self) -> bool;
     /// Whether the caller stopped waiting.
     fn is_abandoned(&self) -> bool;
     /// Answers the caller: with the error if the transaction failed, otherwise with the outcome.
@@ -62,6 +64,10 @@ impl<W: Write> QueuedJob for Job<W> {
 
     fn is_batch(&self) -> bool {
         W::IS_BATCH && matches!(self.outcome, Some(Ok(_)))
+    }
+
+    fn must_sync(&self) -> bool {
+        self.write.must_sync()
     }
 
     fn is_abandoned(&self) -> bool {

@@ -141,6 +141,13 @@ pub(crate) trait Write: Send + 'static {
 
     /// Whether this counts as a batch in the statistics.
     const IS_BATCH: bool = false;
+
+    /// Whether the write must survive power loss before the caller gets the answer.
+    ///
+    /// False for what only matters while this machine runs: a lease ends with the processes that could hold it.
+    fn must_sync(&self) -> bool {
+        true
+    }
 }
 
 /// Fence token: the key of the execution and the number of its lease, written `key.number`.

@@ -5,7 +5,7 @@
 //! to queued jobs: it neither waits for the writer thread nor overtakes earlier jobs.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ const COMMITS_BEFORE_PREALLOCATION: u64 = 32;
 pub(crate) struct Writer {
     session: Session,
     conn: Mutex<Connection>,
+    /// Whether the connection syncs the log with each commit. Only changed while it is locked.
+    syncs: AtomicBool,
     queue: Mutex<Queue>,
     filled: Condvar,
     /// Moving average of the time a commit takes, in nanoseconds.
@@ -84,6 +86,7 @@ impl Writer {
         Arc::new(Self {
             session,
             conn: Mutex::new(conn),
+            syncs: AtomicBool::new(true),
             queue: Mutex::default(),
             filled: Condvar::new(),
             average_commit: AtomicU64::new(0),
@@ -145,7 +148,7 @@ impl Writer {
             return Err(write);
         }
         let mut outcome = None;
-        let done = self.transaction(&conn, Duration::ZERO, || {
+        let done = self.transaction(&conn, Duration::ZERO, write.must_sync(), || {
             outcome = Some(split_refusal(write.run(&conn, &self.session))?);
             Ok(())
         });
@@ -237,7 +240,8 @@ impl Writer {
     }
 
     fn commit(&self, conn: &Connection, jobs: &mut [Box<dyn QueuedJob>]) -> Result<(), Failure> {
-        self.transaction(conn, BUSY_TIMEOUT, || {
+        let sync = jobs.iter().any(|job| job.must_sync());
+        self.transaction(conn, BUSY_TIMEOUT, sync, || {
             jobs.iter_mut()
                 .try_for_each(|job| job.run(conn, &self.session))
         })?;
@@ -248,11 +252,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Runs `work` within a transaction. Returns whether it wrote anything.
+    /// Runs `work` within a transaction, which survives power loss if `sync` is true. Returns whether it wrote anything.
     fn transaction(
         &self,
         conn: &Connection,
         busy_timeout: Duration,
+        sync: bool,
         work: impl FnOnce() -> rusqlite::Result<()>,
     ) -> Result<bool, Failure> {
         let begun = Instant::now();
@@ -260,7 +265,8 @@ impl Writer {
         if !self.session.is_in_place() {
             return Err(Failure::Replaced);
         }
-        self.begin(conn, busy_timeout).map_err(Failure::Begin)?;
+        self.begin(conn, busy_timeout, sync)
+            .map_err(Failure::Begin)?;
         let done = work().and_then(|()| conn.prepare_cached("COMMIT")?.execute([]));
         if let Err(error) = done {
             self.session.notifier.discard();
@@ -269,7 +275,9 @@ impl Writer {
         }
         let written = conn.total_changes() != changes;
         if written {
-            self.record_commit_time(begun.elapsed());
+            if sync {
+                self.record_commit_time(begun.elapsed());
+            }
             let before = self.counters.commits.fetch_add(1, Ordering::Relaxed);
             if before + 1 == COMMITS_BEFORE_PREALLOCATION {
                 locked(&self.queue).preallocate = true;
@@ -285,7 +293,7 @@ impl Writer {
         let failed = |error: &dyn std::fmt::Display| {
             tracing::debug!(path = %path.display(), %error, "cannot preallocate the log");
         };
-        let done = self.transaction(conn, BUSY_TIMEOUT, || {
+        let done = self.transaction(conn, BUSY_TIMEOUT, true, || {
             log::preallocate(path).unwrap_or_else(|error| failed(&error));
             Ok(())
         });
@@ -294,9 +302,19 @@ impl Writer {
         }
     }
 
-    fn begin(&self, conn: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
+    fn begin(
+        &self,
+        conn: &Connection,
+        busy_timeout: Duration,
+        sync: bool,
+    ) -> rusqlite::Result<()> {
         if !conn.is_autocommit() {
             self.roll_back(conn);
+        }
+        if self.syncs.load(Ordering::Relaxed) != sync {
+            let level = if sync { "FULL" } else { "NORMAL" };
+            conn.pragma_update(None, "synchronous", level)?;
+            self.syncs.store(sync, Ordering::Relaxed);
         }
         conn.busy_timeout(busy_timeout)?;
         conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -329,3 +347,6 @@ impl Writer {
         StoreError::new(StoreErrorKind::Unavailable, message)
     }
 }
+
+#[cfg(test)]
+mod tests;

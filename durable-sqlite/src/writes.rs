@@ -192,4 +192,8 @@ impl Write for Renew {
             _ => Ok(()),
         }
     }
+
+    fn must_sync(&self) -> bool {
+        false
+    }
 }

@@ -65,6 +65,10 @@ impl Write for Checkpoint {
     type Answer = Ack;
     const IS_BATCH: bool = true;
 
+    fn size(&self) -> usize {
+        self.batch.records.iter().map(Record::size).sum()
+    }
+
     fn run(&self, conn: &Connection, session: &Session) -> Result<Ack, Fault> {
         // Everything is read before the first write: rows that cannot be decoded refuse the batch.
         let current = self.current(conn, session)?;

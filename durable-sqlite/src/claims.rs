@@ -28,6 +28,13 @@ pub(crate) struct ClaimBatch {
     histories: Vec<ShortHistory>,
 }
 
+impl ClaimBatch {
+    /// Returns the number of claimed executions.
+    pub(crate) fn len(&self) -> usize {
+        self.claimed.leases.len()
+    }
+}
+
 impl Write for ClaimMany {
     type Answer = ClaimBatch;
 

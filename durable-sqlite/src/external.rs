@@ -20,6 +20,13 @@ pub(crate) struct Complete {
 impl Write for Complete {
     type Answer = ();
 
+    fn size(&self) -> usize {
+        match &self.outcome {
+            Completion::Succeed(value) => value.len(),
+            Completion::Fail(_) => 0,
+        }
+    }
+
     fn run(&self, conn: &Connection, session: &Session) -> Result<(), Fault> {
         let (callback, path) = (&self.callback, &session.path);
         let (key, mut execution) = reads::existing(conn, path, callback.execution())?;

@@ -23,6 +23,7 @@ mod claims;
 mod error;
 mod external;
 mod grants;
+mod inline;
 mod job;
 mod labels;
 mod log;

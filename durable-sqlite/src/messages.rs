@@ -50,6 +50,10 @@ pub(crate) struct SendMessage {
 impl Write for SendMessage {
     type Answer = ();
 
+    fn size(&self) -> usize {
+        self.message.payload.len()
+    }
+
     fn run(&self, conn: &Connection, session: &Session) -> Result<(), Fault> {
         let (key, mut execution) = reads::existing(conn, &session.path, &self.to)?;
         let message = &self.message;
@@ -75,6 +79,10 @@ pub(crate) struct StartWithMessage {
 
 impl Write for StartWithMessage {
     type Answer = Started;
+
+    fn size(&self) -> usize {
+        self.new.input.len() + self.message.payload.len()
+    }
 
     fn run(&self, conn: &Connection, session: &Session) -> Result<Started, Fault> {
         let Self { new, message } = self;

@@ -60,6 +60,11 @@ impl Session {
                 .is_some_and(|held| held.token == token)
     }
 
+    /// Whether this store holds at most one lease, so that hardly anyone waits for the thread that commits.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.leases().len() <= 1
+    }
+
     /// Adds a lease that was granted. Loading a `history` that was read with it needs no further read.
     pub(crate) fn remember(&self, token: Token, history: ShortHistory) {
         self.leases()
@@ -141,6 +146,11 @@ pub(crate) trait Write: Send + 'static {
 
     /// Whether this counts as a batch in the statistics.
     const IS_BATCH: bool = false;
+
+    /// Size of its values, in bytes.
+    fn size(&self) -> usize {
+        0
+    }
 
     /// Whether the write must survive power loss before the caller gets the answer.
     ///

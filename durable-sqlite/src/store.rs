@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::claims::ClaimMany;
 use crate::error::unusable;
 use crate::external::{Cancel, Complete, Heartbeat};
+use crate::inline::InProgress;
 use crate::messages::{self, SendMessage, StartWithMessage};
 use crate::open::{self, Opened};
 use crate::queues;
@@ -37,9 +38,6 @@ const CAPABILITIES: Capabilities = {
     capabilities.max_operations = Some(MAX_SEQ);
     capabilities
 };
-
-/// Largest batch, in bytes, that is committed on the caller's thread.
-const MAX_INLINE_BATCH: usize = 64 << 10;
 
 /// Store in one SQLite file. Clones share the open file.
 ///
@@ -66,9 +64,13 @@ pub struct SqliteStore {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    writer: Arc<Writer>,
+pub(crate) struct Inner {
+    pub(crate) writer: Arc<Writer>,
     readers: Arc<Readers>,
+    /// Writes of clients.
+    pub(crate) calls: InProgress,
+    /// Whether the last claim took so many executions that the next one is likely to take many too.
+    pub(crate) claims_many: AtomicBool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -122,6 +124,8 @@ impl SqliteStore {
             inner: Arc::new(Inner {
                 writer,
                 readers,
+                calls: InProgress::default(),
+                claims_many: AtomicBool::new(false),
                 thread: Some(thread),
             }),
         })
@@ -147,25 +151,6 @@ impl SqliteStore {
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("SqliteStore").field(&self.path()).finish()
-    }
-}
-
-impl Inner {
-    async fn commit(&self, write: Checkpoint) -> Result<Ack, StoreError> {
-        let size: usize = write.batch.records.iter().map(Record::size).sum();
-        if size > MAX_INLINE_BATCH || !self.writer.session().is_alone(write.token) {
-            return self.writer.enqueue(write).await;
-        }
-        // An inline commit never yields, so an execution of short steps would starve the other tasks of this
-        // thread. They may also have checkpoints to share the commit with.
-        tokio::task::yield_now().await;
-        if !self.writer.session().is_alone(write.token) {
-            return self.writer.enqueue(write).await;
-        }
-        match self.writer.inline(write) {
-            Ok(answer) => answer,
-            Err(write) => self.writer.enqueue(write).await,
-        }
     }
 }
 
@@ -223,7 +208,7 @@ impl CheckpointStore for SqliteStore {
                 token,
                 batch,
             };
-            self.inner.commit(write).await
+            self.inner.checkpoint(write).await
         })
     }
 
@@ -236,7 +221,7 @@ impl ExecutionStore for SqliteStore {
     fn start(&self, new: NewExecution) -> BoxFuture<'_, Result<Started, StoreError>> {
         Box::pin(async move {
             CAPABILITIES.admit_input(&new.input)?;
-            self.inner.writer.enqueue(Start(new)).await
+            self.inner.call(Start(new)).await
         })
     }
 
@@ -249,7 +234,7 @@ impl ExecutionStore for SqliteStore {
         Box::pin(async move {
             let id = id.clone();
             let claim = Claim { id, now, ttl };
-            let (lease, _) = self.inner.writer.enqueue(claim).await?;
+            let (lease, _) = self.inner.call(claim).await?;
             Ok(lease)
         })
     }
@@ -314,7 +299,7 @@ impl WorkStore for SqliteStore {
         let worker = filter.clone();
         Box::pin(async move {
             let claim = ClaimMany { worker, request };
-            Ok(self.inner.writer.enqueue(claim).await?.claimed)
+            Ok(self.inner.claim_due(claim).await?.claimed)
         })
     }
 
@@ -337,7 +322,7 @@ impl CallbackStore for SqliteStore {
                 outcome,
                 now,
             };
-            self.inner.writer.enqueue(complete).await
+            self.inner.call(complete).await
         })
     }
 
@@ -361,10 +346,7 @@ impl MessageStore for SqliteStore {
         Box::pin(async move {
             CAPABILITIES.admit_input(&message.payload)?;
             let to = to.clone();
-            self.inner
-                .writer
-                .enqueue(SendMessage { to, message, now })
-                .await
+            self.inner.call(SendMessage { to, message, now }).await
         })
     }
 
@@ -377,7 +359,7 @@ impl MessageStore for SqliteStore {
             CAPABILITIES.admit_input(&new.input)?;
             CAPABILITIES.admit_input(&message.payload)?;
             let start = StartWithMessage { new, message };
-            self.inner.writer.enqueue(start).await
+            self.inner.call(start).await
         })
     }
 

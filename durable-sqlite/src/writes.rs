@@ -22,6 +22,10 @@ pub(crate) struct Start(pub(crate) NewExecution);
 impl Write for Start {
     type Answer = Started;
 
+    fn size(&self) -> usize {
+        self.0.input.len()
+    }
+
     fn run(&self, conn: &Connection, session: &Session) -> Result<Started, Fault> {
         let Self(new) = self;
         if let Some((_, execution)) = reads::find(conn, &session.path, &new.id)? {

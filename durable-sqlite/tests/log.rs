@@ -11,10 +11,10 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use durable_core::store::ExecutionStore;
+use durable_core::store::{ExecutionStore, Fence};
 use durable_sqlite::SqliteStore;
 use rusqlite::Connection;
-use support::{Other, leased, new, open, positions, report, steps};
+use support::{Other, TTL, leased, now, open, positions, report, steps};
 use tempfile::tempdir;
 
 /// Length of a log of 4,000 pages of 1 KiB, each with a header of 24 bytes.
@@ -26,9 +26,9 @@ fn log_length(path: &Path) -> u64 {
 }
 
 /// Writes twice on the writer thread, which preallocates the log between two of its writes.
-async fn write_twice(store: &SqliteStore, run: &str) {
-    for name in ["one", "two"] {
-        store.start(new(&format!("{run}-{name}"))).await.unwrap();
+async fn write_twice(store: &SqliteStore, fence: &Fence) {
+    for _ in 0..2 {
+        store.renew(fence, now(), TTL).await.unwrap();
     }
 }
 
@@ -39,10 +39,10 @@ async fn the_log_is_preallocated_once_a_process_makes_many_commits() {
     let store = open(&path).await;
     let lease = leased(&store, "a").await;
     steps(&store, &lease.fence, 1, 10).await.unwrap();
-    write_twice(&store, "few").await;
+    write_twice(&store, &lease.fence).await;
     assert!(log_length(&path) < FULL / 10, "after few commits");
     steps(&store, &lease.fence, 11, 40).await.unwrap();
-    write_twice(&store, "many").await;
+    write_twice(&store, &lease.fence).await;
     assert_eq!(log_length(&path), FULL);
     let commits = store.stats().commits;
     steps(&store, &lease.fence, 41, 60).await.unwrap();
@@ -83,7 +83,7 @@ async fn child() {
     let store = open(Path::new(&path)).await;
     let lease = leased(&store, "a").await;
     steps(&store, &lease.fence, 1, 40).await.unwrap();
-    write_twice(&store, "b").await;
+    write_twice(&store, &lease.fence).await;
     steps(&store, &lease.fence, 41, 50).await.unwrap();
     report(50);
     std::future::pending().await

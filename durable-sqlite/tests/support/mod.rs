@@ -10,8 +10,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use durable_core::store::{
-    AdminStore, Batch, CheckpointStore, ExecutionStore, ExecutionUpdate, Fence, Lease,
-    NewExecution, StoreError,
+    AdminStore, Batch, CheckpointStore, ClaimRequest, ExecutionStore, ExecutionUpdate, Fence,
+    HandlerBuild, Lease, NewExecution, StoreError, WorkStore, WorkerFilter,
 };
 use durable_core::{
     Clock, ExecutionId, Kind, Occurrence, OperationId, Payload, Record, Status, SystemClock,
@@ -77,6 +77,24 @@ pub(crate) async fn open(path: &Path) -> SqliteStore {
 pub(crate) async fn leased(store: &SqliteStore, name: &str) -> Lease {
     store.start(new(name)).await.unwrap();
     store.claim(&id(name), now(), TTL).await.unwrap()
+}
+
+/// Claims all executions that are due.
+pub(crate) async fn claim_due(store: &SqliteStore) -> Vec<Lease> {
+    let worker = WorkerFilter {
+        handlers: vec![HandlerBuild {
+            name: "etl".to_owned(),
+            build: "1".to_owned(),
+        }],
+        queues: None,
+    };
+    let request = ClaimRequest {
+        limit: 1000,
+        now: now(),
+        ttl: TTL,
+        recover: false,
+    };
+    store.claim_due(&worker, request).await.unwrap().leases
 }
 
 /// Checkpoints steps `first..=last`, one by one.

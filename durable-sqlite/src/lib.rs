@@ -31,6 +31,7 @@ mod messages;
 mod notifier;
 mod open;
 mod owner;
+mod pace;
 mod queues;
 mod readers;
 mod reads;

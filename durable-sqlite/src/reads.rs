@@ -30,6 +30,13 @@ const SELECT_BY_ID: &str = concat!(
     " FROM executions WHERE id = ?1"
 );
 
+/// Reads an execution with at most 64 KiB of values, whose length is in the row's header.
+const SELECT_SMALL: &str = concat!(
+    "SELECT ",
+    execution_columns!(),
+    " FROM executions WHERE id = ?1 AND length(input) + coalesce(length(output), 0) <= 65536"
+);
+
 const SELECT_RECORDS: &str = concat!(
     "SELECT ",
     record_columns!(),
@@ -109,7 +116,26 @@ pub(crate) fn find(
     path: &Path,
     id: &ExecutionId,
 ) -> Result<Option<(i64, Execution)>, Fault> {
-    let mut statement = conn.prepare_cached(SELECT_BY_ID)?;
+    select_one(conn, path, SELECT_BY_ID, id)
+}
+
+/// Reads the execution `id`, unless its values are large.
+pub(crate) fn small(
+    conn: &Connection,
+    path: &Path,
+    id: &ExecutionId,
+) -> Result<Option<Execution>, Fault> {
+    let found = select_one(conn, path, SELECT_SMALL, id)?;
+    Ok(found.map(|(_, execution)| execution))
+}
+
+fn select_one(
+    conn: &Connection,
+    path: &Path,
+    select: &str,
+    id: &ExecutionId,
+) -> Result<Option<(i64, Execution)>, Fault> {
+    let mut statement = conn.prepare_cached(select)?;
     let mut rows = statement.query([id.as_str()])?;
     let found = rows.next()?;
     found.map(|row| execution(row, path)).transpose()

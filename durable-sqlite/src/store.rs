@@ -44,7 +44,9 @@ const CAPABILITIES: Capabilities = {
 /// # Guarantees
 ///
 /// * An acknowledged checkpoint survives power loss ([`Durability::Power`]): the file is in WAL mode with
-///   `synchronous = FULL`. Opening fails on a file system that does not support this.
+///   `synchronous = FULL`. So do starts, callbacks and messages. A claim or renewal of a lease alone is not synced:
+///   power loss ends every process that could hold a lease, and what its holder acknowledges later is synced with it.
+///   Opening fails on a file system that does not support this.
 /// * Any number of processes on one machine can open the same file, and one of them at a time runs an
 ///   execution.
 /// * The executions of a killed process can be claimed at once. Each open store locks a file
@@ -57,8 +59,9 @@ const CAPABILITIES: Capabilities = {
 ///
 /// # Performance
 ///
-/// Checkpoints of concurrent executions share commits. A single execution commits on the thread of its task, as
-/// long as commits take well under a millisecond.
+/// Checkpoints of concurrent executions share commits, and so do concurrent starts, claims and calls of a client. A
+/// lone one commits on the thread of its task, as long as commits take well under a millisecond. So does a lone read of
+/// an execution with small values, as long as that takes less time than a switch to another thread.
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -258,9 +261,11 @@ impl ExecutionStore for SqliteStore {
     }
 
     fn get<'a>(&'a self, id: &'a ExecutionId) -> BoxFuture<'a, Result<Execution, StoreError>> {
-        let id = id.clone();
-        let find = move |conn: &_, path: &_| Ok(reads::existing(conn, path, &id)?.1);
-        Box::pin(self.inner.readers.read(find))
+        let owned = id.clone();
+        Box::pin(self.inner.readers.read_row(
+            move |conn, path| reads::small(conn, path, id),
+            move |conn, path| Ok(reads::existing(conn, path, &owned)?.1),
+        ))
     }
 
     fn cancel<'a>(
@@ -280,9 +285,12 @@ impl ExecutionStore for SqliteStore {
         Box::pin(async move {
             // Before the number is read, so that no change is missed in between.
             let mut subscription = self.inner.writer.subscribe(id);
-            let id = id.clone();
-            let count = move |conn: &_, path: &_| reads::changes(conn, path, &id);
-            if !self.inner.readers.read(count).await?.is_beyond(seen) {
+            let owned = id.clone();
+            let read = self.inner.readers.read_row(
+                |conn, path| reads::changes(conn, path, id).map(Some),
+                move |conn, path| reads::changes(conn, path, &owned),
+            );
+            if !read.await?.is_beyond(seen) {
                 subscription.more_than(seen).await;
             }
             Ok(())

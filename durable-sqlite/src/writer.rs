@@ -19,6 +19,7 @@ use crate::error::{describe, replaced};
 use crate::job::{Job, QueuedJob, split_refusal};
 use crate::log;
 use crate::open::BUSY_TIMEOUT;
+use crate::pace::Pace;
 use crate::session::{Session, Write};
 
 /// Longest average commit that may block the thread of a task. On slower disks the writer thread
@@ -36,8 +37,8 @@ pub(crate) struct Writer {
     syncs: AtomicBool,
     queue: Mutex<Queue>,
     filled: Condvar,
-    /// Moving average of the time a commit takes, in nanoseconds.
-    average_commit: AtomicU64,
+    /// Time that a synced commit takes.
+    pace: Pace,
     pub(crate) counters: Counters,
 }
 
@@ -89,7 +90,7 @@ impl Writer {
             syncs: AtomicBool::new(true),
             queue: Mutex::default(),
             filled: Condvar::new(),
-            average_commit: AtomicU64::new(0),
+            pace: Pace::default(),
             counters: Counters::default(),
         })
     }
@@ -138,7 +139,7 @@ impl Writer {
 
     /// Commits `write` on this thread, or returns it as an error if that could block for long.
     pub(crate) fn inline<W: Write>(&self, write: W) -> Result<Result<W::Answer, StoreError>, W> {
-        if self.average_commit.load(Ordering::Relaxed) > MAX_INLINE_COMMIT.as_nanos() as u64 {
+        if !self.pace.is_within(MAX_INLINE_COMMIT) {
             return Err(write);
         }
         let Ok(conn) = self.conn.try_lock() else {
@@ -276,7 +277,7 @@ impl Writer {
         let written = conn.total_changes() != changes;
         if written {
             if sync {
-                self.record_commit_time(begun.elapsed());
+                self.pace.record(begun.elapsed());
             }
             let before = self.counters.commits.fetch_add(1, Ordering::Relaxed);
             if before + 1 == COMMITS_BEFORE_PREALLOCATION {
@@ -302,12 +303,7 @@ impl Writer {
         }
     }
 
-    fn begin(
-        &self,
-        conn: &Connection,
-        busy_timeout: Duration,
-        sync: bool,
-    ) -> rusqlite::Result<()> {
+    fn begin(&self, conn: &Connection, busy_timeout: Duration, sync: bool) -> rusqlite::Result<()> {
         if !conn.is_autocommit() {
             self.roll_back(conn);
         }
@@ -329,13 +325,6 @@ impl Writer {
         if let Err(error) = conn.execute_batch("ROLLBACK") {
             tracing::warn!(path = %self.session.path.display(), %error, "cannot roll back a transaction");
         }
-    }
-
-    fn record_commit_time(&self, took: Duration) {
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let before = self.average_commit.load(Ordering::Relaxed);
-        let average = before - before / 8 + took / 8;
-        self.average_commit.store(average, Ordering::Relaxed);
     }
 
     fn count(&self, counter: &AtomicU64, by: u64) {

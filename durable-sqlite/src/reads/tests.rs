@@ -360,3 +360,19 @@ fn running_executions_are_found_by_their_leases() {
     assert!(few.iter().all(|steps| *steps > 0), "other statements ran");
     assert_eq!(few, many, "instructions for the same executions");
 }
+
+#[test]
+fn an_execution_is_small_by_the_length_of_its_values() {
+    let conn = filled(1);
+    let id = "run-00001".parse().unwrap();
+    let found = |input: i64, output: Option<i64>| {
+        let update = "UPDATE executions SET input = zeroblob(?1), output_codec = CASE WHEN ?2 IS NULL THEN NULL ELSE \
+                      'json' END, output = CASE WHEN ?2 IS NULL THEN NULL ELSE zeroblob(?2) END";
+        assert_eq!(conn.execute(update, (input, output)).unwrap(), 1);
+        small(&conn, Path::new(PATH), &id).unwrap().is_some()
+    };
+    assert!(found(65_536, None));
+    assert!(!found(65_537, None));
+    assert!(found(65_530, Some(6)));
+    assert!(!found(65_530, Some(7)));
+}

@@ -26,6 +26,7 @@ pub use crate::runtime::undo::Undo;
 
 pub use std::future::Future;
 pub use std::option::Option::{None, Some};
+pub use std::pin::pin;
 pub use std::vec::Vec;
 
 pub use crate::__handler as handler;

@@ -45,13 +45,13 @@ impl p::Handler<AtomicU32> for Etl {
                 async {
                     while let Some(_step) = op.next().await {
                         let out = op
-                            .run(async {
+                            .run(p::pin!(async {
                                 if let Some(never) = p::never() {
                                     return never;
                                 }
                                 app.fetch_add(1, Ordering::SeqCst);
                                 Ok((0..n).collect::<Vec<u32>>())
-                            })
+                            }))
                             .await;
                         op.record(p::attempted(out));
                     }
@@ -66,11 +66,11 @@ impl p::Handler<AtomicU32> for Etl {
                     async {
                         while let Some(_step) = op.next().await {
                             let out = op
-                                .run(async {
+                                .run(p::pin!(async {
                                     app.fetch_add(1, Ordering::SeqCst);
                                     tokio::task::yield_now().await;
                                     Ok::<u32, String>(row * 2)
-                                })
+                                }))
                                 .await;
                             op.record(p::attempted(out));
                         }

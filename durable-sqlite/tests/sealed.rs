@@ -62,7 +62,9 @@ async fn step(
     let mut op = p::step(cx.register(&SITES[site]), p::Json);
     while op.next().await.is_some() {
         let options = p::options().retry(&retry);
-        let out = op.run_with(options, async { outcome.clone() }).await;
+        let out = op
+            .run_with(options, p::pin!(async { outcome.clone() }))
+            .await;
         op.record(p::attempted(out));
     }
     op.done()

@@ -1,6 +1,6 @@
 //! Prints call sites. The operation is registered when the expression is evaluated; the rest is inline and borrows.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::Expr;
 
@@ -39,7 +39,13 @@ impl Printer<'_> {
         });
         let pace = self.forwarded(call, PACE_OPTIONS);
         let states = self.state_codec(call);
-        let run = quote_spanned!(span=> __op.run(__p::options()#retry, #body));
+        let options = quote_spanned!(span=> __p::options()#retry);
+        let attempt = attempt(
+            &quote_spanned!(span=> __op.run),
+            Some(&options),
+            &body,
+            span,
+        );
         let outcome = quote_spanned!(span=> __p::checked(__out));
         let content = quote_spanned! {hidden()=>
                 let __operation = #operation;
@@ -49,7 +55,7 @@ impl Printer<'_> {
                         let __p::Some(#state) = __op.state(|| #first) else {
                             continue;
                         };
-                        let __out = #run.await;
+                        #attempt
                         __op.record(#outcome, #every #pace).await;
                     }
                     __op.done()
@@ -70,7 +76,12 @@ impl Printer<'_> {
         let span = call.body.as_ref().map_or_else(hidden, located);
         let options = self.options(call);
         let options = options.unwrap_or_else(|| quote_spanned!(hidden()=> __p::options()));
-        let run = quote_spanned!(span=> __op.run(#options, #body));
+        let attempt = attempt(
+            &quote_spanned!(span=> __op.run),
+            Some(&options),
+            &body,
+            span,
+        );
         let outcome = quote_spanned!(span=> __p::attempted(__out));
         let binder = &call.binder;
         let with = match call.item_with() {
@@ -90,7 +101,7 @@ impl Printer<'_> {
                 async {
                     while let __p::Some(__step) = __op.next().await {
                         let #binder = __op.batch();
-                        let __out = #run.await;
+                        #attempt
                         __op.record(#outcome).await;
                     }
                     __op.done()
@@ -181,7 +192,7 @@ impl Printer<'_> {
         );
         let span = call.body.as_ref().map_or_else(hidden, located);
         let op = quote_spanned!(span=> __p::record(__operation, #codec));
-        let run = quote_spanned!(span=> __op.run(#body));
+        let attempt = attempt(&quote_spanned!(span=> __op.run), None, &body, span);
         let content = quote_spanned! {hidden()=>
                 let __operation = #operation;
                 async {
@@ -189,8 +200,8 @@ impl Printer<'_> {
                     match __op.next().await {
                         __p::Next::Done(__value) => __value,
                         __p::Next::Run(_) => {
-                            let __value = #run.await;
-                            __op.record(__value).await
+                            #attempt
+                            __op.record(__out).await
                         }
                     }
                 }
@@ -257,6 +268,25 @@ impl Printer<'_> {
         let path = &call.path;
         let bang = quote_spanned!(hidden()=> !(@ __cx.execution()));
         quote_spanned!(hidden()=> #path #bang)
+    }
+}
+
+/// Statements that run one attempt of a body with the method `run`, and name its result `__out`.
+///
+/// The body is pinned by its name, so that it is not in the argument of a macro, where tools cannot read it.
+pub(super) fn attempt(
+    run: &TokenStream,
+    options: Option<&TokenStream>,
+    body: &TokenStream,
+    span: Span,
+) -> TokenStream {
+    let given = options.map(|options| quote_spanned!(hidden()=> let __options = #options;));
+    let argument = options.map(|_| quote_spanned!(hidden()=> __options,));
+    let run = quote_spanned!(span=> #run(#argument __p::pin!(__attempt)));
+    quote_spanned! {hidden()=>
+        #given
+        let __attempt = #body;
+        let __out = #run.await;
     }
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use syn::Expr;
 
-use super::forms::site_block;
+use super::forms::{attempt, site_block};
 use super::{Printer, hidden, located};
 use crate::sites::Call;
 
@@ -21,11 +21,10 @@ impl Printer<'_> {
         let undoable = undo
             .is_some()
             .then(|| quote_spanned!(hidden()=> .undoable()));
-        let op = quote_spanned!(span=> __p::step(__operation, #codec));
+        let op = quote_spanned!(span=> __p::step(#operation, #codec));
         if let Some(tx) = call.options.expr("tx") {
             let attempts = self.in_transaction(call, tx, &body);
             let content = quote_spanned! {hidden()=>
-                    let __operation = #operation;
                     let mut __op = #op #undoable;
                     async #moves {
                         #attempts
@@ -35,17 +34,21 @@ impl Printer<'_> {
             };
             return site_block(call, content);
         }
-        let run = match self.options(call) {
-            Some(options) => quote_spanned!(span=> __op.run_with(#options, #body)),
-            None => quote_spanned!(span=> __op.run(#body)),
+        let attempt = match self.options(call) {
+            Some(options) => attempt(
+                &quote_spanned!(span=> __op.run_with),
+                Some(&options),
+                &body,
+                span,
+            ),
+            None => attempt(&quote_spanned!(span=> __op.run), None, &body, span),
         };
         let outcome = quote_spanned!(span=> __p::attempted(__out));
         let content = quote_spanned! {hidden()=>
-                let __operation = #operation;
                 let mut __op = #op #undoable;
                 async #moves {
                     while let __p::Some(__step) = __op.next().await {
-                        let __out = #run.await;
+                        #attempt
                         __op.record(#outcome);
                     }
                     #undo
@@ -72,15 +75,20 @@ impl Printer<'_> {
                 }
             }
         };
-        let run = match self.options(call) {
-            Some(options) => quote_spanned!(span=> __runner.run_with(#options, #work)),
-            None => quote_spanned!(span=> __runner.run(#work)),
+        let attempt = match self.options(call) {
+            Some(options) => attempt(
+                &quote_spanned!(span=> __runner.run_with),
+                Some(&options),
+                &work,
+                span,
+            ),
+            None => attempt(&quote_spanned!(span=> __runner.run), None, &work, span),
         };
         quote_spanned! {hidden()=>
             let mut __tx = #op;
             while let __p::Some(__step) = __tx.next().await {
                 let (__runner, mut __work) = __tx.split();
-                let __out = #run.await;
+                #attempt
                 __tx.record(__out).await;
             }
             let mut __op = __tx.into_step();

@@ -27,11 +27,11 @@ fn errors() -> ::durable::__private::AnyState<
         __undo: &__p::Undo<'__u>,
     ) -> Result<(), BoxError> {
         {
-            let __operation = __cx.register(&__SITES[step!(@ 0)]);
-            let mut __op = __p::step(__operation, __p::Json);
+            let mut __op = __p::step(__cx.register(&__SITES[step!(@ 0)]), __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
-                    let __out = __op.run(async { one().await }).await;
+                    let __attempt = async { one().await };
+                    let __out = __op.run(__p::pin!(__attempt)).await;
                     __op.record(__p::attempted(__out));
                 }
                 __op.done()
@@ -39,11 +39,11 @@ fn errors() -> ::durable::__private::AnyState<
         }
             .await?;
         {
-            let __operation = __cx.register(&__SITES[step!(@ 1)]);
-            let mut __op = __p::step(__operation, __p::Json);
+            let mut __op = __p::step(__cx.register(&__SITES[step!(@ 1)]), __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
-                    let __out = __op.run(async { one().await }).await;
+                    let __attempt = async { one().await };
+                    let __out = __op.run(__p::pin!(__attempt)).await;
                     __op.record(__p::attempted(__out));
                 }
                 __op.done()
@@ -51,18 +51,16 @@ fn errors() -> ::durable::__private::AnyState<
         }
             .await?;
         {
-            let __operation = __cx.register(&__SITES[step!(@ 2)]);
-            let mut __op = __p::step(__operation, __p::Json);
+            let mut __op = __p::step(__cx.register(&__SITES[step!(@ 2)]), __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
-                    let __out = __op
-                        .run(async {
-                            ::core::compile_error! {
-                                "durable::D017: `step!` is inside the body of a `step!`, which a replay skips: move it out, or make the outer one a `scope!`"
-                            }
-                                .await
-                        })
-                        .await;
+                    let __attempt = async {
+                        ::core::compile_error! {
+                            "durable::D017: `step!` is inside the body of a `step!`, which a replay skips: move it out, or make the outer one a `scope!`"
+                        }
+                            .await
+                    };
+                    let __out = __op.run(__p::pin!(__attempt)).await;
                     __op.record(__p::attempted(__out));
                 }
                 __op.done()

@@ -35,8 +35,9 @@ fn forms() -> ::durable::__private::AnyState<
                 match __op.next().await {
                     __p::Next::Done(__value) => __value,
                     __p::Next::Run(_) => {
-                        let __value = __op.run(async { Uuid::new_v4() }).await;
-                        __op.record(__value).await
+                        let __attempt = async { Uuid::new_v4() };
+                        let __out = __op.run(__p::pin!(__attempt)).await;
+                        __op.record(__out).await
                     }
                 }
             }
@@ -61,19 +62,20 @@ fn forms() -> ::durable::__private::AnyState<
                                     return __never;
                                 }
                                 {
-                                    let __operation = __cx.register(&__SITES[step!(@ 3)]);
-                                    let mut __op = __p::step(__operation, __p::Json);
+                                    let mut __op = __p::step(
+                                        __cx.register(&__SITES[step!(@ 3)]),
+                                        __p::Json,
+                                    );
                                     async {
                                         while let __p::Some(__step) = __op.next().await {
-                                            let __out = __op
-                                                .run(async {
-                                                    if let __p::Some(__never) = __p::never() {
-                                                        return __never;
-                                                    }
-                                                    first()?;
-                                                    ::core::result::Result::Ok(second().await?)
-                                                })
-                                                .await;
+                                            let __attempt = async {
+                                                if let __p::Some(__never) = __p::never() {
+                                                    return __never;
+                                                }
+                                                first()?;
+                                                ::core::result::Result::Ok(second().await?)
+                                            };
+                                            let __out = __op.run(__p::pin!(__attempt)).await;
                                             __op.record(__p::attempted(__out));
                                         }
                                         __op.done()
@@ -82,11 +84,14 @@ fn forms() -> ::durable::__private::AnyState<
                                     .await?;
                                 ::core::result::Result::Ok(
                                     {
-                                        let __operation = __cx.register(&__SITES[step!(@ 4)]);
-                                        let mut __op = __p::step(__operation, Shout);
+                                        let mut __op = __p::step(
+                                            __cx.register(&__SITES[step!(@ 4)]),
+                                            Shout,
+                                        );
                                         async move {
                                             while let __p::Some(__step) = __op.next().await {
-                                                let __out = __op.run(async { take(id).await }).await;
+                                                let __attempt = async { take(id).await };
+                                                let __out = __op.run(__p::pin!(__attempt)).await;
                                                 __op.record(__p::attempted(__out));
                                             }
                                             __op.done()
@@ -112,20 +117,21 @@ fn forms() -> ::durable::__private::AnyState<
             )
             .await?;
         join!(
-            { let __operation = __cx.register(& __SITES[step!(@ 6)]); let mut __op =
-            __p::step(__operation, __p::Json); async { while let __p::Some(__step) = __op
-            .next(). await { let __out = __op.run(async { one(). await }). await; __op
-            .record(__p::attempted(__out)); } __op.done() } }, async { { let __operation
-            = __cx.register(& __SITES[step!(@ 7)]); let mut __op = __p::step(__operation,
-            __p::Json); async { while let __p::Some(__step) = __op.next(). await { let
-            __out = __op.run(async { one(). await }). await; __op
+            { let mut __op = __p::step(__cx.register(& __SITES[step!(@ 6)]), __p::Json);
+            async { while let __p::Some(__step) = __op.next(). await { let __attempt =
+            async { one(). await }; let __out = __op.run(__p::pin!(__attempt)). await;
+            __op.record(__p::attempted(__out)); } __op.done() } }, async { { let mut __op
+            = __p::step(__cx.register(& __SITES[step!(@ 7)]), __p::Json); async { while
+            let __p::Some(__step) = __op.next(). await { let __attempt = async { one().
+            await }; let __out = __op.run(__p::pin!(__attempt)). await; __op
             .record(__p::attempted(__out)); } __op.done() } } . await }
         );
         unknown_syntax!(
-            => { let __operation = __cx.register(& __SITES[step!(@ 8)]); let mut __op =
-            __p::step(__operation, __p::Json); async { while let __p::Some(__step) = __op
-            .next(). await { let __out = __op.run(async { one(). await }). await; __op
-            .record(__p::attempted(__out)); } __op.done() } }
+            => { let mut __op = __p::step(__cx.register(& __SITES[step!(@ 8)]),
+            __p::Json); async { while let __p::Some(__step) = __op.next(). await { let
+            __attempt = async { one(). await }; let __out = __op
+            .run(__p::pin!(__attempt)). await; __op.record(__p::attempted(__out)); } __op
+            .done() } }
         );
         Ok(())
     }

@@ -31,11 +31,11 @@ pub fn etl() -> ::durable::__private::WithState<
         job: Job,
     ) -> Result<Summary, BoxError> {
         let rows = {
-            let __operation = __cx.register(&__SITES[step!(@ 0)]);
-            let mut __op = __p::step(__operation, __p::Json);
+            let mut __op = __p::step(__cx.register(&__SITES[step!(@ 0)]), __p::Json);
             async {
                 while let __p::Some(__step) = __op.next().await {
-                    let __out = __op.run(async { read(&job.path).await }).await;
+                    let __attempt = async { read(&job.path).await };
+                    let __out = __op.run(__p::pin!(__attempt)).await;
                     __op.record(__p::attempted(__out));
                 }
                 __op.done()
@@ -44,20 +44,18 @@ pub fn etl() -> ::durable::__private::WithState<
             .await?;
         for (n, batch) in rows.chunks(500).enumerate() {
             {
-                let __operation = __cx
-                    .register_keyed(&__SITES[step!(@ 1)], __p::key(&(n)));
-                let mut __op = __p::step(__operation, __p::Json);
+                let mut __op = __p::step(
+                    __cx.register_keyed(&__SITES[step!(@ 1)], __p::key(&(n))),
+                    __p::Json,
+                );
                 async {
                     while let __p::Some(__step) = __op.next().await {
-                        let __out = __op
-                            .run_with(
-                                __p::options().retry(&(Retry::none())),
-                                async {
-                                    let step = &__step;
-                                    insert(&app.db, batch, step).await
-                                },
-                            )
-                            .await;
+                        let __options = __p::options().retry(&(Retry::none()));
+                        let __attempt = async {
+                            let step = &__step;
+                            insert(&app.db, batch, step).await
+                        };
+                        let __out = __op.run_with(__options, __p::pin!(__attempt)).await;
                         __op.record(__p::attempted(__out));
                     }
                     __op.done()

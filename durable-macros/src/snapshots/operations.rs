@@ -40,11 +40,12 @@ fn operations() -> ::durable::__private::WithState<
         job: Job,
     ) -> Result<(), BoxError> {
         {
-            let __operation = __cx.register(&__SITES[step!(@ 0)]);
-            let mut __op = __p::step(__operation, __p::Json).undoable();
+            let mut __op = __p::step(__cx.register(&__SITES[step!(@ 0)]), __p::Json)
+                .undoable();
             async {
                 while let __p::Some(__step) = __op.next().await {
-                    let __out = __op.run(async { book().await }).await;
+                    let __attempt = async { book().await };
+                    let __out = __op.run(__p::pin!(__attempt)).await;
                     __op.record(__p::attempted(__out));
                 }
                 __op.taken_back_by(
@@ -64,9 +65,9 @@ fn operations() -> ::durable::__private::WithState<
                     let __p::Some(seen) = __op.state(|| 0) else {
                         continue;
                     };
-                    let __out = __op
-                        .run(__p::options(), async { check(seen).await })
-                        .await;
+                    let __options = __p::options();
+                    let __attempt = async { check(seen).await };
+                    let __out = __op.run(__options, __p::pin!(__attempt)).await;
                     __op.record(__p::checked(__out), __p::pace(pause).attempts(9)).await;
                 }
                 __op.done()
@@ -85,16 +86,17 @@ fn operations() -> ::durable::__private::WithState<
                     __p::Enter::Done(__result) => __result,
                     __p::Enter::Run((__cx, __id)) => {
                         let __submitted = {
-                            let __operation = __cx.register(&__SITES[callback!(@ 5)]);
-                            let mut __op = __p::step(__operation, __p::Json);
+                            let mut __op = __p::step(
+                                __cx.register(&__SITES[callback!(@ 5)]),
+                                __p::Json,
+                            );
                             async {
                                 while let __p::Some(__step) = __op.next().await {
-                                    let __out = __op
-                                        .run(async {
-                                            let id = __id.as_str();
-                                            mail(id).await
-                                        })
-                                        .await;
+                                    let __attempt = async {
+                                        let id = __id.as_str();
+                                        mail(id).await
+                                    };
+                                    let __out = __op.run(__p::pin!(__attempt)).await;
                                     __op.record(__p::attempted(__out));
                                 }
                                 __op.done()
@@ -147,11 +149,14 @@ fn operations() -> ::durable::__private::WithState<
                                 let __out = __child
                                     .body(async {
                                         {
-                                            let __operation = __cx.register(&__SITES[step!(@ 10)]);
-                                            let mut __op = __p::step(__operation, __p::Json);
+                                            let mut __op = __p::step(
+                                                __cx.register(&__SITES[step!(@ 10)]),
+                                                __p::Json,
+                                            );
                                             async {
                                                 while let __p::Some(__step) = __op.next().await {
-                                                    let __out = __op.run(async { parse(file).await }).await;
+                                                    let __attempt = async { parse(file).await };
+                                                    let __out = __op.run(__p::pin!(__attempt)).await;
                                                     __op.record(__p::attempted(__out));
                                                 }
                                                 __op.done()
@@ -269,9 +274,9 @@ fn operations() -> ::durable::__private::WithState<
             async {
                 while let __p::Some(__step) = __op.next().await {
                     let rows = __op.batch();
-                    let __out = __op
-                        .run(__p::options(), async { insert(rows).await })
-                        .await;
+                    let __options = __p::options();
+                    let __attempt = async { insert(rows).await };
+                    let __out = __op.run(__options, __p::pin!(__attempt)).await;
                     __op.record(__p::attempted(__out)).await;
                 }
                 __op.done()

@@ -20,30 +20,26 @@ fn charge() -> ::durable::__private::WithState<
         cents: i64,
     ) -> Result<i64, BoxError> {
         let paid = {
-            let __operation = __cx.register(&__SITES[step!(@ 0)]);
-            let mut __op = __p::step(__operation, __p::Json);
+            let mut __op = __p::step(__cx.register(&__SITES[step!(@ 0)]), __p::Json);
             async {
                 let mut __tx = __p::transaction(__op, &app.pool);
                 while let __p::Some(__step) = __tx.next().await {
                     let (__runner, mut __work) = __tx.split();
-                    let __out = __runner
-                        .run_with(
-                            __p::options().retry(&(policy)),
-                            async {
-                                match __work.begin().await {
-                                    __p::Begun::Open(mut __open) => {
-                                        let __out = async {
-                                            let tx = __p::handle(&mut __open);
-                                            pay(tx, cents).await
-                                        }
-                                            .await;
-                                        __work.end(__open, __p::returned(__out)).await
-                                    }
-                                    __p::Begun::Ended(__ended) => __ended,
+                    let __options = __p::options().retry(&(policy));
+                    let __attempt = async {
+                        match __work.begin().await {
+                            __p::Begun::Open(mut __open) => {
+                                let __out = async {
+                                    let tx = __p::handle(&mut __open);
+                                    pay(tx, cents).await
                                 }
-                            },
-                        )
-                        .await;
+                                    .await;
+                                __work.end(__open, __p::returned(__out)).await
+                            }
+                            __p::Begun::Ended(__ended) => __ended,
+                        }
+                    };
+                    let __out = __runner.run_with(__options, __p::pin!(__attempt)).await;
                     __tx.record(__out).await;
                 }
                 let mut __op = __tx.into_step();

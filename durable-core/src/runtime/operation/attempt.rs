@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Context as TaskContext;
 use std::time::Duration;
 
-use super::body::{BodyRun, StepInfo};
+use super::body::{Body, BodyRun, StepInfo};
 use super::bound_codec::BoundCodec;
 use super::{Options, returned};
 use crate::Retry;
@@ -24,17 +24,17 @@ pub struct Attempt<R> {
 
 /// Runs one attempt of a body in place, unless it may not begin. A failure reported by the engine itself is
 /// final, whatever the retry policy says.
-pub(super) async fn attempt<F: Future>(
+pub(super) async fn attempt<R>(
     operation: &Operation<'_>,
     info: Option<&StepInfo>,
     options: Options,
     default: fn(&Options) -> Retry,
-    body: F,
-) -> Attempt<F::Output> {
+    mut body: Body<'_, R>,
+) -> Attempt<R> {
     let outcome = match start(operation, info, options.conditions()).await {
         Err(interrupted) => Err(interrupted),
         Ok(mut run) => {
-            let (mut body, mut output) = (pin!(body), None);
+            let mut output = None;
             let ended = poll_fn(|cx| {
                 let mut poll_body = |cx: &mut TaskContext<'_>| {
                     let polled = body.as_mut().poll(cx);
@@ -89,7 +89,7 @@ pub(super) async fn run_to_end<F>(
     mut body: impl FnMut() -> Option<F>,
 ) -> Result<(), OperationError>
 where
-    F: Future<Output = Result<(), Failure>>,
+    F: Future<Output = Result<(), Failure>> + Send,
 {
     let codec = BoundCodec::<(), Json>::new(Json);
     loop {
@@ -103,6 +103,7 @@ where
             return operation.next_invocation().await;
         };
         let default = |_: &Options| Retry::exponential();
+        let body = pin!(body);
         let ended = attempt(operation, None, Options::default(), default, body);
         let Attempt { outcome, retry } = ended.await;
         let outcome = outcome.flatten();

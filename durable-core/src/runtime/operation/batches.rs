@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::attempt::{Attempt, attempt, settle_failure};
+use super::body::Body;
 use super::bound_codec::BoundCodec;
 use super::{Options, StepInfo};
 use crate::metrics::AttemptOutcome;
@@ -198,7 +199,7 @@ impl<'a, I, T, C> BatchesOp<'a, I, T, C> {
     }
 
     /// Runs one attempt of the body in place.
-    pub async fn run<F: Future>(&mut self, options: Options, body: F) -> Attempt<F::Output> {
+    pub async fn run<R>(&mut self, options: Options, body: Body<'_, R>) -> Attempt<R> {
         let Some((operation, ..)) = &self.current else {
             return std::future::pending().await;
         };

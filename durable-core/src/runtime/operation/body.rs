@@ -1,7 +1,7 @@
 //! Running bodies of operations.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -17,6 +17,12 @@ use crate::runtime::panic;
 use crate::runtime::registered::Operation;
 use crate::runtime::shared::CancelSignal;
 use crate::{BoxFuture, ExecutionId, OperationId, Timestamp};
+
+/// Body of an operation, pinned where it is awaited.
+///
+/// Code that is generic over the future of a body is compiled for each call site. With this type it is compiled for each
+/// type of result.
+pub(crate) type Body<'a, R> = Pin<&'a mut (dyn Future<Output = R> + Send + 'a)>;
 
 const NO_DEADLINE: i64 = i64::MAX;
 
@@ -100,7 +106,7 @@ impl Drop for Running<'_, '_> {
 
 /// Run of a body, without the body.
 ///
-/// Code with the type of the body is compiled for each call site. This type keeps most of it apart.
+/// Code with the type of the body's result is compiled for each such type. This type keeps most of it apart.
 pub(crate) struct BodyRun<'a, 'b> {
     signal: Arc<BodyWaker>,
     waker: Waker,

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::attempt::{Attempt, attempt, attempted, settle_failure};
+use super::body::Body;
 use super::bound_codec::BoundCodec;
 use super::option_values::Every;
 use super::{Options, StepInfo};
@@ -117,11 +118,11 @@ impl<T, S, C, D> PollOp<'_, T, S, C, D> {
     }
 
     /// Runs one check in place.
-    pub fn run<F: Future>(
+    pub fn run<R>(
         &mut self,
         options: Options,
-        body: F,
-    ) -> impl Future<Output = Attempt<F::Output>> {
+        body: Body<'_, R>,
+    ) -> impl Future<Output = Attempt<R>> {
         attempt(&self.operation, None, options, |_| Retry::none(), body)
     }
 

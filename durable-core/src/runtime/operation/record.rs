@@ -1,7 +1,7 @@
 //! `record!`: records an infallible value.
 
 use super::attempt::attempt;
-use super::body::StepInfo;
+use super::body::{Body, StepInfo};
 use super::bound_codec::BoundCodec;
 use super::{Next, Options};
 use crate::Retry;
@@ -41,7 +41,7 @@ impl<T, C> RecordOp<'_, T, C> {
     }
 
     /// Computes the value in place.
-    pub async fn run<F: Future<Output = T>>(&mut self, body: F) -> T {
+    pub async fn run(&mut self, body: Body<'_, T>) -> T {
         let none = |_: &Options| Retry::none();
         let attempt = attempt(&self.operation, None, Options::default(), none, body);
         match attempt.await.outcome {

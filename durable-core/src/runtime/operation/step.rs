@@ -1,7 +1,7 @@
 //! `step!`: runs a body and records its result.
 
 use super::attempt::{Attempt, attempt, settle};
-use super::body::StepInfo;
+use super::body::{Body, StepInfo};
 use super::bound_codec::BoundCodec;
 use super::{Options, undo_body};
 use crate::engine::Outcome;
@@ -90,16 +90,16 @@ impl<T, C> StepOp<'_, T, C> {
     }
 
     /// Runs one attempt of the body in place, with default options.
-    pub fn run<F: Future>(&mut self, body: F) -> impl Future<Output = Attempt<F::Output>> {
+    pub fn run<R>(&mut self, body: Body<'_, R>) -> impl Future<Output = Attempt<R>> {
         self.run_with(Options::default(), body)
     }
 
     /// Runs one attempt of the body in place.
-    pub fn run_with<F: Future>(
+    pub fn run_with<R>(
         &mut self,
         options: Options,
-        body: F,
-    ) -> impl Future<Output = Attempt<F::Output>> {
+        body: Body<'_, R>,
+    ) -> impl Future<Output = Attempt<R>> {
         let default = Options::default_retry;
         attempt(&self.operation, self.info.as_ref(), options, default, body)
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::Options;
 use super::attempt::{Attempt, attempt, next_delay, settle_after};
-use super::body::{StepInfo, drive};
+use super::body::{Body, StepInfo, drive};
 use super::bound_codec::BoundCodec;
 use super::step::StepOp;
 use crate::BoxFuture;
@@ -133,16 +133,16 @@ pub fn handle<X: Transaction>(transaction: &mut X) -> X::Handle<'_> {
 
 impl TransactionRunner<'_, '_> {
     /// Runs one attempt, with default options.
-    pub fn run<F: Future>(self, work: F) -> impl Future<Output = Attempt<F::Output>> {
+    pub fn run<R>(self, work: Body<'_, R>) -> impl Future<Output = Attempt<R>> {
         self.run_with(Options::default(), work)
     }
 
     /// Runs one attempt.
-    pub fn run_with<F: Future>(
+    pub fn run_with<R>(
         self,
         options: Options,
-        work: F,
-    ) -> impl Future<Output = Attempt<F::Output>> {
+        work: Body<'_, R>,
+    ) -> impl Future<Output = Attempt<R>> {
         let default = Options::default_retry;
         attempt(self.operation, self.info, options, default, work)
     }

@@ -1,21 +1,20 @@
 //! One invocation, which runs the handler from the top as far as possible.
 
-use std::any::{TypeId, type_name};
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use crate::engine::{Budget, Counts, Drift, Engine, StopReason, unreadable_input};
 use crate::metrics::InvocationMetrics;
-use crate::model::error::{BoxError, ErrorKind, OperationError};
+use crate::model::error::{ErrorKind, OperationError};
 use crate::model::payload::Payload;
 use crate::model::record::Record;
+use crate::runtime::any_handler::{AnyHandler, HandlerError, bind};
 use crate::runtime::children::{Awaited, Children};
 use crate::runtime::context::Context;
 use crate::runtime::driver::{Driver, Ended, Returned};
-use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput};
+use crate::runtime::handler::Handler;
 use crate::runtime::panic;
 use crate::runtime::shared::{ExecutionInfo, Shared};
 use crate::runtime::signal::InvocationSignal;
@@ -25,7 +24,7 @@ use crate::store::{
     refuse_sealed,
 };
 use crate::transaction::Lineage;
-use crate::{Clock, SystemClock, Timestamp};
+use crate::{BoxFuture, Clock, SystemClock, Timestamp};
 
 /// Runs the handler of an execution once from the top, for backends that start invocations themselves. Within a
 /// process, [`run`](crate::run()) does so.
@@ -97,7 +96,8 @@ impl Invocation {
         S: Sync,
         H: Handler<S>,
     {
-        self.begin().await?.run::<H, S>(state).await
+        let handler = bind::<H, _>(state);
+        self.begin().await?.run(&*handler).await
     }
 
     /// Loads the history.
@@ -157,18 +157,14 @@ impl Running {
     }
 
     /// Runs the handler.
-    pub(crate) async fn run<H, S>(&mut self, state: &S) -> Result<Ended, StoreError>
-    where
-        S: Sync,
-        H: Handler<S>,
-    {
-        let sites = H::manifest().sites;
+    pub(crate) async fn run(&mut self, handler: &dyn AnyHandler) -> Result<Ended, StoreError> {
+        let sites = handler.manifest().sites;
         self.shared.lock().engine.runs_function(None, sites);
         let cx = Context::root(Arc::clone(&self.shared));
         if let Some(trace) = &self.execution.trace {
             trace.set_parent_of(cx.span());
         }
-        let handler = run_handler::<H, S>(&cx, state, &self.execution);
+        let handler = run_handler(&cx, handler, &self.execution);
         let handler = Box::pin(cx.traced(handler));
         let _running = self.shared.metrics.running();
         let ended = self.driver.run(handler).await;
@@ -206,48 +202,54 @@ fn count_end(metrics: &InvocationMetrics, ended: &Result<Ended, StoreError>) {
     metrics.execution_ended(status.as_str());
 }
 
-async fn run_handler<H, S>(cx: &Context, state: &S, execution: &Execution) -> Returned
-where
-    S: Sync,
-    H: Handler<S>,
-{
-    let input = match read_input::<H>(execution) {
-        Ok(input) => input,
+async fn run_handler(cx: &Context, handler: &dyn AnyHandler, execution: &Execution) -> Returned {
+    let undo = Undo::default();
+    let running = match call(cx, handler, &undo, execution) {
+        Ok(running) => running,
         // Nothing has started, so there is nothing to undo.
         Err(_) if execution.cancel && cx.is_untouched() => {
-            return Err(OperationError::of_cancellation(H::NAME));
+            return Err(OperationError::of_cancellation(handler.name()));
         }
         Err(report) => {
             cx.halt(StopReason::Blocked(report));
             return std::future::pending().await;
         }
     };
-    let undo = Undo::default();
-    let output = run_to_end::<H, S>(cx, state, &undo, input).await;
-    match output.and_then(|output| encoded::<H>(cx, &output)) {
+    let output = run_to_end(cx, handler.name(), running).await;
+    match output.and_then(|output| limited(cx, handler.name(), output)) {
         Ok(output) => Ok(output),
         Err(error) => Err(error.with_undo_failures(undo.run(cx).await)),
     }
 }
 
-/// Decodes the recorded input, or returns the report that it cannot be decoded.
-fn read_input<H: Durable>(execution: &Execution) -> Result<H::Input, String> {
-    let input = &execution.input;
-    let data = input_data::<H>(&input.data);
-    let read = panic::catch(|| H::Input::from_json(data));
-    let error = match read {
-        Ok(Ok(input)) => return Ok(input),
+/// Calls the handler with the recorded input, or returns the report that it cannot be decoded.
+fn call<'b, 'a: 'b>(
+    cx: &'b Context,
+    handler: &'a dyn AnyHandler,
+    undo: &'b Undo<'a>,
+    execution: &Execution,
+) -> Result<BoxFuture<'b, Result<Vec<u8>, HandlerError>>, String> {
+    let (input, wanted) = (&execution.input, handler.input_type());
+    let data = input_data(&input.data, wanted.is_unit);
+    let called = panic::catch(|| handler.call(cx, undo, data));
+    let error = match called {
+        Ok(Ok(running)) => return Ok(running),
         Ok(Err(error)) => error.to_string(),
         Err(panic) => panic,
     };
-    let (wanted, recorded) = (type_name::<H::Input>(), execution.input_type.as_deref());
-    Err(unreadable_input(H::NAME, wanted, recorded, input, &error))
+    let recorded = execution.input_type.as_deref();
+    Err(unreadable_input(
+        handler.name(),
+        wanted.name,
+        recorded,
+        input,
+        &error,
+    ))
 }
 
 /// Returns the encoded input. For a handler without input, an empty object stands for `null`: Lambda sends it if there is no
 /// payload, and so do people who have to give something.
-fn input_data<H: Durable>(data: &[u8]) -> &[u8] {
-    let is_unit = TypeId::of::<H::Input>() == TypeId::of::<()>();
+fn input_data(data: &[u8], is_unit: bool) -> &[u8] {
     let mut significant = data.iter().filter(|byte| !byte.is_ascii_whitespace());
     match is_unit && significant.by_ref().copied().eq(*b"{}") {
         true => b"null",
@@ -255,47 +257,45 @@ fn input_data<H: Durable>(data: &[u8]) -> &[u8] {
     }
 }
 
-/// Encodes the output. One that cannot be stored is an error of the handler, so that its undo bodies run.
-fn encoded<H: Durable>(cx: &Context, output: &H::Output) -> Result<Payload, OperationError> {
-    let bytes = output.to_json().map_err(|error| {
-        let message = format!("the output cannot be encoded: {error}");
-        OperationError::new(H::NAME, ErrorKind::Codec, message)
-    })?;
-    let (size, limit) = (bytes.len(), cx.limits().max_output);
+/// Checks the size of the output. One that cannot be stored is an error of the handler, so that its undo bodies run.
+fn limited(cx: &Context, handler: &str, output: Vec<u8>) -> Result<Payload, OperationError> {
+    let (size, limit) = (output.len(), cx.limits().max_output);
     if size <= limit {
-        return Ok(Payload::json(bytes));
+        return Ok(Payload::json(output));
     }
     let message = format!(
         "the output of {size} bytes exceeds the store's limit of {limit} bytes: return an id or a summary instead"
     );
-    Err(OperationError::new(H::NAME, ErrorKind::TooLarge, message))
+    Err(OperationError::new(handler, ErrorKind::TooLarge, message))
 }
 
 /// Runs the handler until it returns, or drops it when the execution ends otherwise.
-async fn run_to_end<'b, 'a: 'b, H, S>(
-    cx: &'b Context,
-    state: &'a S,
-    undo: &'b Undo<'a>,
-    input: H::Input,
-) -> Result<H::Output, OperationError>
-where
-    S: Sync,
-    H: Handler<S>,
-{
-    let mut handler = pin!(H::run(cx, state, undo, input));
+async fn run_to_end(
+    cx: &Context,
+    name: &str,
+    mut running: BoxFuture<'_, Result<Vec<u8>, HandlerError>>,
+) -> Result<Vec<u8>, OperationError> {
     poll_fn(|task| match cx.unwinding() {
         Some(error) => Poll::Ready(Err(error)),
         // Catches a panic only here, because undo bodies must run after it.
-        None => match panic::catch(|| handler.as_mut().poll(task)) {
-            Ok(polled) => polled.map_err(|error| handler_error(H::NAME, &error)),
-            Err(message) => Poll::Ready(Err(OperationError::of_panic(H::NAME, message))),
+        None => match panic::catch(|| running.as_mut().poll(task)) {
+            Ok(polled) => polled.map_err(|error| handler_error(name, error)),
+            Err(message) => Poll::Ready(Err(OperationError::of_panic(name, message))),
         },
     })
     .await
 }
 
-fn handler_error(handler: &str, error: &BoxError) -> OperationError {
-    OperationError::of_handler(handler, String::new()).describe(&**error, "")
+fn handler_error(handler: &str, error: HandlerError) -> OperationError {
+    match error {
+        HandlerError::Returned(error) => {
+            OperationError::of_handler(handler, String::new()).describe(&*error, "")
+        }
+        HandlerError::Output(error) => {
+            let message = format!("the output cannot be encoded: {error}");
+            OperationError::new(handler, ErrorKind::Codec, message)
+        }
+    }
 }
 
 async fn load(store: &dyn CheckpointStore, lease: &Lease) -> Result<Vec<Record>, StoreError> {

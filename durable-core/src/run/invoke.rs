@@ -2,7 +2,6 @@
 
 use std::any::type_name;
 use std::future::poll_fn;
-use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,6 +9,7 @@ use std::task::Poll;
 use super::Runner;
 use super::children::waits_for;
 use crate::model::error::InvokeError;
+use crate::runtime::any_handler::bind;
 use crate::runtime::children::{Awaited, Children};
 use crate::runtime::handler::Handler;
 use crate::runtime::operation::{
@@ -85,11 +85,10 @@ where
 {
     let store = Arc::clone(&children.store);
     let now = children.settings.now();
-    let runner = Runner::<H, S> {
+    let runner = Runner {
         store: children.store,
         settings: children.settings,
-        state,
-        handler: PhantomData,
+        handler: bind::<H, _>(state),
     };
     Box::pin(async move {
         let mut run = pin!(runner.run_child(id.clone()));

@@ -26,6 +26,7 @@ pub(crate) use stepper::{Conditions, Invocations};
 use crate::metrics;
 use crate::model::json::Exact;
 use crate::model::payload::Payload;
+use crate::runtime::any_handler::bind;
 use crate::runtime::handler::{Durable, Handler, HandlerInput, HandlerOutput, IntoHandler};
 use crate::runtime::settings::Settings;
 use crate::store::{Execution, IntoStore, NewExecution, OpenStore, Started, Store, refuse_sealed};
@@ -176,11 +177,10 @@ where
         }
         let durability = store.capabilities().durability;
         tracing::info!(execution = %id, handler = H::NAME, %durability, "execution started");
-        let runner = Runner::<H, S> {
+        let runner = Runner {
             store,
             settings: self.settings,
-            state: self.state,
-            handler: PhantomData,
+            handler: bind::<H, _>(self.state),
         };
         runner.run_to_end(id, tally).await
     }

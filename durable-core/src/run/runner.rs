@@ -1,7 +1,6 @@
 //! Runs an execution, invocation after invocation, to its end.
 
 use std::future::poll_fn;
-use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -12,28 +11,23 @@ use super::invocation::Invocation;
 use super::report::Tally;
 use crate::metrics;
 use crate::model::payload::Payload;
+use crate::runtime::any_handler::AnyHandler;
 use crate::runtime::children::Awaited;
 use crate::runtime::children::Children;
 use crate::runtime::driver::Ended;
-use crate::runtime::handler::Handler;
 use crate::runtime::lease;
 use crate::runtime::settings::Settings;
 use crate::store::{Execution, ExecutionStatus, Lease, Store, StoreError, StoreErrorKind};
 use crate::{ExecutionId, Timestamp};
 
 /// Handler with everything needed to run its executions.
-pub(crate) struct Runner<'a, H, S> {
+pub(crate) struct Runner<'a> {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) settings: Settings,
-    pub(crate) state: &'a S,
-    pub(crate) handler: PhantomData<fn() -> H>,
+    pub(crate) handler: Arc<dyn AnyHandler + 'a>,
 }
 
-impl<H, S> Runner<'_, H, S>
-where
-    S: Sync,
-    H: Handler<S>,
-{
+impl Runner<'_> {
     /// Runs the execution `id`, and those that continue it, to the end.
     pub(super) async fn run_to_end(
         &self,
@@ -155,7 +149,7 @@ where
             shutdown.subscribe(&signal);
         }
         let _kept = lease::keep(&self.store, fence, clock, settings.lease, signal);
-        let ended = running.run::<H, S>(self.state).await;
+        let ended = running.run(&*self.handler).await;
         tally.add(id, running, ended.as_ref().ok());
         Ok(ended?)
     }

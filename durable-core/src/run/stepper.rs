@@ -1,6 +1,5 @@
 //! Runs an execution one invocation at a time, so that the testing kit can act in between.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ use super::runner::{Outcome, outcome};
 use super::{Report, RunError, Runner, reserve_of};
 use crate::engine::Drift;
 use crate::model::payload::Payload;
+use crate::runtime::any_handler::AnyHandler;
 use crate::runtime::driver::Ended;
-use crate::runtime::handler::Handler;
 use crate::runtime::observer::Observer;
 use crate::runtime::settings::Settings;
 use crate::store::{Store, StoreErrorKind};
@@ -31,18 +30,18 @@ pub(crate) struct Conditions {
 }
 
 /// Invocations of an execution and of those that continue it. Each wait ends an invocation.
-pub(crate) struct Invocations<'a, H, S> {
-    runner: Runner<'a, H, S>,
+pub(crate) struct Invocations<'a> {
+    runner: Runner<'a>,
     id: ExecutionId,
     tally: Tally,
 }
 
-impl<'a, H, S> Invocations<'a, H, S>
-where
-    S: Sync,
-    H: Handler<S>,
-{
-    pub(crate) fn new(id: ExecutionId, state: &'a S, conditions: Conditions) -> Self {
+impl<'a> Invocations<'a> {
+    pub(crate) fn new(
+        id: ExecutionId,
+        handler: Arc<dyn AnyHandler + 'a>,
+        conditions: Conditions,
+    ) -> Self {
         let limit = conditions.budget;
         let settings = Settings {
             clock: conditions.clock,
@@ -55,8 +54,7 @@ where
             runner: Runner {
                 store: conditions.store,
                 settings,
-                state,
-                handler: PhantomData,
+                handler,
             },
             id,
             tally: Tally::default(),

@@ -1,6 +1,7 @@
 //! One invocation of a handler: the context that call sites use, the driver that polls the handler
 //! and writes checkpoints, the operations, and the lease.
 
+pub(crate) mod any_handler;
 pub(crate) mod body_waker;
 pub(crate) mod children;
 pub(crate) mod context;

@@ -15,8 +15,8 @@ use crate::model::error::OperationError;
 use crate::model::payload::Payload;
 use crate::model::record::Status;
 use crate::run::{Conditions, Invocations, RunError};
+use crate::runtime::any_handler::AnyHandler;
 use crate::runtime::driver::Ended;
-use crate::runtime::handler::Handler;
 use crate::store::{AdminStore, ExecutionStore as _, StoreError};
 use crate::{Clock as _, ExecutionId, Timestamp};
 
@@ -34,11 +34,11 @@ pub(super) enum Stage {
 }
 
 /// A process that runs one execution and those that it continues as.
-pub(super) struct Process<'a, H, S> {
+pub(super) struct Process<'a> {
     world: World,
     pub(super) boundaries: Arc<Boundaries>,
     answers: Answers,
-    pub(super) invocations: Invocations<'a, H, S>,
+    pub(super) invocations: Invocations<'a>,
     /// What the suspended execution waits for: a time, and changes after this version.
     suspended: Option<(Option<Timestamp>, u64)>,
 }
@@ -52,12 +52,8 @@ pub(super) struct Setup {
     pub(super) budget: Option<Duration>,
 }
 
-impl<'a, H, S> Process<'a, H, S>
-where
-    S: Sync,
-    H: Handler<S>,
-{
-    pub(super) fn new(id: ExecutionId, state: &'a S, setup: Setup) -> Self {
+impl<'a> Process<'a> {
+    pub(super) fn new(id: ExecutionId, handler: Arc<dyn AnyHandler + 'a>, setup: Setup) -> Self {
         let (world, script) = (setup.world, setup.script);
         let clock = world.clock();
         let boundaries = Boundaries::new(
@@ -81,7 +77,7 @@ where
             },
             world,
             boundaries,
-            invocations: Invocations::new(id, state, conditions),
+            invocations: Invocations::new(id, handler, conditions),
             suspended: None,
         }
     }

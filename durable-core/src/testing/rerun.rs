@@ -12,6 +12,7 @@ use super::world::World;
 use crate::engine::Drift;
 use crate::model::record::{Kind, Record, Status};
 use crate::run::RunError;
+use crate::runtime::any_handler::bind;
 use crate::runtime::handler::Handler;
 use crate::store::{
     Batch, CheckpointStore as _, Execution, ExecutionStatus, ExecutionStore as _, ExecutionUpdate,
@@ -60,7 +61,7 @@ where
         reused: Arc::default(),
         budget: None,
     };
-    let mut process = Process::<H, S>::new(id, state, setup);
+    let mut process = Process::new(id, bind::<H, _>(state), setup);
     let stage = process.run(1).await?;
     let boundaries = Arc::clone(&process.boundaries);
     let started = |body: &Body| records.iter().any(|r| r.id == body.id);

@@ -17,6 +17,7 @@ use crate::model::codec;
 use crate::model::error::BoxError;
 use crate::model::payload::Payload;
 use crate::run::RunError;
+use crate::runtime::any_handler::bind;
 use crate::runtime::handler::{Durable, Handler, IntoHandler};
 use crate::{ExecutionId, InvalidExecutionId};
 
@@ -215,7 +216,8 @@ where
             budget: self.budget,
         };
         Stepper {
-            process: Process::new(id.clone(), self.state, setup),
+            process: Process::new(id.clone(), bind::<H, _>(self.state), setup),
+            handler: PhantomData,
             world: self.world,
             id,
             stage: refused.map(Err),
@@ -225,7 +227,8 @@ where
 
 /// An execution that is run one invocation at a time. Created by [`TestRun::start`].
 pub struct Stepper<'a, H, S> {
-    process: Process<'a, H, S>,
+    process: Process<'a>,
+    handler: PhantomData<(fn() -> H, &'a S)>,
     world: World,
     id: ExecutionId,
     stage: Option<Result<Stage, RunError>>,

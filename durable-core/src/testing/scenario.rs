@@ -11,6 +11,7 @@ use super::run_snapshot::{RunSnapshot, ended, records};
 use super::script::Pattern;
 use super::world::World;
 use crate::run::RunError;
+use crate::runtime::any_handler::bind;
 use crate::runtime::handler::{Durable, Handler};
 use crate::{ExecutionId, InvalidExecutionId};
 
@@ -67,7 +68,7 @@ where
             reused: Arc::clone(reused),
             budget,
         };
-        let mut first = Process::<H, S>::new(self.id.clone(), &state, setup(treatment));
+        let mut first = Process::new(self.id.clone(), bind::<H, _>(&state), setup(treatment));
         let mut stage = first.run(u64::MAX).await?;
         let boundaries = Arc::clone(&first.boundaries);
         let mut invocations = first.invocations;
@@ -76,8 +77,11 @@ where
             drop(invocations);
             let histories = world.histories().await.map_err(RunError::from)?;
             died = Some((boundary, settled(records(&histories))));
-            let mut second =
-                Process::<H, S>::new(self.id.clone(), &state, setup(Treatment::Undisturbed));
+            let mut second = Process::new(
+                self.id.clone(),
+                bind::<H, _>(&state),
+                setup(Treatment::Undisturbed),
+            );
             stage = second.run(u64::MAX).await?;
             begun_after = second.boundaries.begun();
             invocations = second.invocations;

@@ -1,65 +1,11 @@
 //! Handlers of a worker, by current and earlier names.
 
 use std::collections::HashMap;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{WorkerError, build};
-use crate::BoxFuture;
-use crate::model::site::Manifest;
-use crate::run::{RunError, Runner, Tally};
-use crate::runtime::driver::Ended;
-use crate::runtime::handler::Handler;
-use crate::runtime::settings::Settings;
-use crate::store::{HandlerBuild, Lease, Store};
-
-/// Type-erased handler.
-pub(super) trait AnyHandler: Send + Sync {
-    /// Runs one invocation of an execution.
-    fn run<'a>(
-        &'a self,
-        store: Arc<dyn Store>,
-        settings: Settings,
-        lease: Lease,
-    ) -> BoxFuture<'a, Result<Ended, RunError>>;
-
-    fn manifest(&self) -> &'static Manifest;
-}
-
-struct RegisteredHandler<H, S> {
-    state: Arc<S>,
-    handler: PhantomData<fn() -> H>,
-}
-
-impl<H, S> AnyHandler for RegisteredHandler<H, S>
-where
-    S: Send + Sync + 'static,
-    H: Handler<S>,
-{
-    fn run<'a>(
-        &'a self,
-        store: Arc<dyn Store>,
-        settings: Settings,
-        lease: Lease,
-    ) -> BoxFuture<'a, Result<Ended, RunError>> {
-        Box::pin(async move {
-            let runner = Runner::<H, S> {
-                store,
-                settings,
-                state: &self.state,
-                handler: PhantomData,
-            };
-            let id = lease.execution.id.clone();
-            runner
-                .run_invocation(&id, lease, &mut Tally::default())
-                .await
-        })
-    }
-
-    fn manifest(&self) -> &'static Manifest {
-        H::manifest()
-    }
-}
+use crate::runtime::any_handler::AnyHandler;
+use crate::store::HandlerBuild;
 
 #[derive(Default)]
 pub(super) struct Handlers {
@@ -69,18 +15,10 @@ pub(super) struct Handlers {
 }
 
 impl Handlers {
-    pub(super) fn add<H, S>(&mut self, state: Arc<S>)
-    where
-        S: Send + Sync + 'static,
-        H: Handler<S>,
-    {
-        let handler: Arc<dyn AnyHandler> = Arc::new(RegisteredHandler::<H, S> {
-            state,
-            handler: PhantomData,
-        });
-        let earlier = H::manifest().was.iter().copied();
-        for name in [H::NAME].into_iter().chain(earlier) {
-            if self.by_name.insert(name, Arc::clone(&handler)).is_some() {
+    pub(super) fn add(&mut self, handler: &Arc<dyn AnyHandler>) {
+        let earlier = handler.manifest().was.iter().copied();
+        for name in [handler.name()].into_iter().chain(earlier) {
+            if self.by_name.insert(name, Arc::clone(handler)).is_some() {
                 self.duplicates.push(name);
             }
         }
@@ -102,9 +40,9 @@ impl Handlers {
     }
 
     /// Returns the handler that has or had this name, with the name.
-    pub(super) fn get(&self, name: &str) -> Option<(&'static str, &dyn AnyHandler)> {
+    pub(super) fn get(&self, name: &str) -> Option<(&'static str, Arc<dyn AnyHandler>)> {
         let (name, handler) = self.by_name.get_key_value(name)?;
-        Some((name, &**handler))
+        Some((name, Arc::clone(handler)))
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {

@@ -17,6 +17,7 @@ use handlers::Handlers;
 use serve::Service;
 
 use crate::Clock;
+use crate::runtime::any_handler::bind;
 use crate::runtime::handler::{Handler, IntoHandler};
 use crate::runtime::settings::Settings;
 use crate::runtime::shutdown::Shutdown;
@@ -182,7 +183,8 @@ impl<S: Send + Sync + 'static> Worker<S> {
         F: IntoHandler,
         F::Handler: Handler<S>,
     {
-        self.handlers.add::<F::Handler, S>(Arc::clone(&self.state));
+        let state = Arc::clone(&self.state);
+        self.handlers.add(&bind::<F::Handler, _>(state));
         self
     }
 

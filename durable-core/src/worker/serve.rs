@@ -16,7 +16,7 @@ use super::release::crash_report;
 use super::sample::Sampler;
 use crate::Timestamp;
 use crate::metrics;
-use crate::run::RunError;
+use crate::run::{RunError, Runner, Tally};
 use crate::runtime::driver::Ended;
 use crate::runtime::panic;
 use crate::runtime::settings::Settings;
@@ -226,8 +226,13 @@ impl Service {
         let Some((name, handler)) = self.handlers.get(&lease.execution.handler) else {
             return self.retry_later(&fence).await;
         };
-        let (store, settings) = (Arc::clone(&self.store), self.settings.clone());
-        let mut run = handler.run(store, settings, lease);
+        let runner = Runner {
+            store: Arc::clone(&self.store),
+            settings: self.settings.clone(),
+            handler,
+        };
+        let mut tally = Tally::default();
+        let mut run = Box::pin(runner.run_invocation(&id, lease, &mut tally));
         let ended = poll_fn(|cx| match panic::catch(|| run.as_mut().poll(cx)) {
             Ok(polled) => polled.map(Ok),
             Err(message) => Poll::Ready(Err(message)),

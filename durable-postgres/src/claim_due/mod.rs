@@ -11,6 +11,7 @@ use durable_core::Timestamp;
 use durable_core::store::{ClaimRequest, Claimed, Lease, StoreError, WorkerFilter};
 
 pub(crate) use candidates::Candidate;
+use futures_util::future::{join, join3};
 
 use crate::claim::granted;
 use crate::connection::{Conn, params};
@@ -19,7 +20,7 @@ use crate::driver::Row;
 use crate::error::Fault;
 use crate::queues;
 use crate::rows::{self, EXECUTION_COLUMNS, execution_columns};
-use crate::session::milliseconds;
+use crate::session::{Session, milliseconds};
 use crate::text::stored;
 
 /// Claims a batch of due executions.
@@ -68,25 +69,31 @@ impl Work for ClaimBatch {
             true => self.granted_before(conn, attempt).await?,
             false => Vec::new(),
         };
-        let mut opens = None;
+        let (mut opens, mut granting) = (None, Vec::new());
         if leases.is_empty() {
-            let mut candidates = self.due(conn).await?;
+            // Statements that do not depend on each other's answers share a round trip, here and below.
+            let (candidates, queues) = join(self.due(conn), queues::waiting(conn)).await;
+            let (mut candidates, queues) = (candidates?, queues?);
             if self.request.recover {
                 self.abandoned(conn, attempt, &mut candidates).await?;
                 self.blocked(conn, &mut candidates).await?;
             }
-            let more = queues::admit(conn, &self.filter, self.request, &mut candidates);
+            let more = queues::admit(conn, &self.filter, self.request, queues, &mut candidates);
             opens = more.await?;
             // Stable: executions due at the same time stay in the order in which they were found.
             candidates.sort_by_key(|candidate| candidate.at);
             candidates.truncate(self.request.limit);
-            leases = self.grant(conn, attempt, &candidates).await?;
+            granting = candidates;
         }
         let handlers = self.handlers();
-        let next = conn
-            .query(NEXT_DUE, params![handlers => TEXT_ARRAY])
-            .await?;
-        let firing = conn.query(NEXT_FIRING, &[]).await?;
+        let (granted, next, firing) = join3(
+            self.grant(conn, attempt.session, &granting),
+            conn.query(NEXT_DUE, params![handlers => TEXT_ARRAY]),
+            conn.query(NEXT_FIRING, &[]),
+        )
+        .await;
+        leases.extend(self.leases(conn, attempt, &granting, granted?).await?);
+        let (next, firing) = (next?, firing?);
         let first = |rows: &[Row]| match rows.first() {
             Some(row) => row.try_get::<Option<i64>>(0),
             None => Ok(None),
@@ -116,16 +123,16 @@ impl ClaimBatch {
         of_name.map(|known| known.build.as_str())
     }
 
+    /// Grants the leases of the candidates, and returns their rows.
     async fn grant(
         &self,
         conn: &Conn<'_>,
-        attempt: &mut Attempt<'_>,
+        session: &Session,
         candidates: &[Candidate],
-    ) -> Result<Vec<Lease>, Fault> {
+    ) -> Result<Vec<Row>, Fault> {
         if candidates.is_empty() {
             return Ok(Vec::new());
         }
-        let session = attempt.session;
         let keys: Vec<_> = candidates.iter().map(|one| one.key).collect();
         let crashes = candidates
             .iter()
@@ -139,7 +146,7 @@ impl ClaimBatch {
             .iter()
             .map(|one| self.build(&one.handler).map(stored));
         let builds: Vec<_> = builds.collect();
-        let rows = conn
+        let granted = conn
             .query(
                 GRANT,
                 params![
@@ -155,7 +162,18 @@ impl ClaimBatch {
                 ],
             )
             .await?;
-        let mut rows: HashMap<i64, Row> = rows
+        Ok(granted)
+    }
+
+    /// Builds the leases of the candidates that were claimed.
+    async fn leases(
+        &self,
+        conn: &Conn<'_>,
+        attempt: &mut Attempt<'_>,
+        candidates: &[Candidate],
+        granted: Vec<Row>,
+    ) -> Result<Vec<Lease>, Fault> {
+        let mut rows: HashMap<i64, Row> = granted
             .into_iter()
             .map(|row| Ok((row.try_get(0)?, row)))
             .collect::<Result<_, Fault>>()?;

@@ -28,16 +28,23 @@ struct Waiting {
     of: Option<String>,
 }
 
-/// Adds executions that the queues admit. Returns when they may admit more.
+/// Returns the names of the queues that have waiting executions.
+pub(crate) async fn waiting(conn: &Conn<'_>) -> Result<Vec<String>, Fault> {
+    let rows = conn.query(NAMES, &[]).await?;
+    let names = rows.iter().map(|row| Ok(original(row.try_get(0)?)));
+    names.collect()
+}
+
+/// Adds executions that the `queues` admit. Returns when they may admit more.
 pub(crate) async fn admit(
     conn: &Conn<'_>,
     filter: &WorkerFilter,
     request: ClaimRequest,
+    queues: Vec<String>,
     candidates: &mut Vec<Candidate>,
 ) -> Result<Option<i64>, Fault> {
     let mut opens = None;
-    for row in conn.query(NAMES, &[]).await? {
-        let name = original(row.try_get(0)?);
+    for name in queues {
         if !filter.serves(&name) {
             continue;
         }

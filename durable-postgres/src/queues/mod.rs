@@ -5,7 +5,7 @@ mod admission;
 use durable_core::Timestamp;
 use durable_core::store::{Queue, QueueEntry, QueueState, Rate, StoreError, StoreErrorKind};
 
-pub(crate) use admission::admit;
+pub(crate) use admission::{admit, waiting};
 
 use crate::connection::{Conn, params};
 use crate::database::{Attempt, Work};

@@ -228,7 +228,7 @@ where
 /// An execution that is run one invocation at a time. Created by [`TestRun::start`].
 pub struct Stepper<'a, H, S> {
     process: Process<'a>,
-    handler: PhantomData<(fn() -> H, &'a S)>,
+    handler: PhantomData<fn() -> (H, S)>,
     world: World,
     id: ExecutionId,
     stage: Option<Result<Stage, RunError>>,

@@ -24,12 +24,12 @@ use crate::session::Session;
 macro_rules! write_records {
     () => {
         concat!(
-            "WITH held AS (SELECT l.execution, e.changes, e.cancel, e.paused FROM unnest($30::int8[], $31::int8[], \
+            "WITH held AS (SELECT l.execution, e.changes, e.cancel, e.paused FROM unnest((SELECT $30::int8[]), $31::int8[], \
              $32::text[]) AS w (execution, fence, id) JOIN @.leases l ON l.execution = w.execution AND l.fence = w.fence \
              JOIN @.executions e ON e.key = w.execution AND e.id = w.id ORDER BY l.execution FOR UPDATE OF l), \
              written AS (INSERT INTO @.records AS r (",
             written_columns!(),
-            ") SELECT new.* FROM unnest($1::int8[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], \
+            ") SELECT new.* FROM unnest((SELECT $1::int8[]), $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], \
              $7::int8[], $8::int8[], $9::int8[], $10::int8[], $11::int4[], $12::int4[], $13::int4[], $14::bool[], \
              $15::bytea[], $16::bytea[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[], $22::text[], \
              $23::text[], $24::text[], $25::bytea[], $26::text[], $27::text[], $28::bytea[], $29::text[]) AS new (",
@@ -94,7 +94,7 @@ macro_rules! write_and_end {
              report = n.report, error = n.error, output_codec = n.codec, output = n.output, output_checksum = n.checksum, \
              admitted = e.queue IS NOT NULL AND n.status IN ('suspended', 'blocked'), \
              tried = CASE n.status WHEN 'blocked' THEN coalesce(e.tried, '') || coalesce(e.build, '') || chr(10) END \
-             FROM unnest($33::int8[], $34::int8[], $35::int8[], $36::text[], $37::int8[], $38::int8[], $39::text[], $40::text[], \
+             FROM unnest((SELECT $33::int8[]), $34::int8[], $35::int8[], $36::text[], $37::int8[], $38::int8[], $39::text[], $40::text[], \
              $41::text[], $42::bytea[], $43::int4[]) AS n (execution, batch, seen, status, now, wake_at, report, error, codec, \
              output, checksum) JOIN held ON held.execution = n.execution WHERE e.key = n.execution \
              RETURNING e.key, e.changes, e.cancel, e.paused), \
@@ -113,13 +113,13 @@ const WRITE_AND_END: &str = concat!(
 /// [`RECEIVE_ONE`].
 const RECEIVE: &str = concat!(
     write_and_end!(),
-    ", marks AS (SELECT * FROM unnest($44::int8[], $45::int8[], $46::int8[]) AS k (execution, number, receiver)), \
+    ", marks AS (SELECT * FROM unnest((SELECT $44::int8[]), $45::int8[], $46::int8[]) AS k (execution, number, receiver)), \
      marked AS (UPDATE @.messages m SET received_by = k.receiver FROM marks k JOIN held ON held.execution = k.execution \
      WHERE m.execution = k.execution AND m.number = k.number) \
      SELECT h.execution, coalesce(e.changes, h.changes), coalesce(e.cancel, h.cancel), coalesce(e.paused, h.paused), ",
     message_columns!(),
     " FROM held h LEFT JOIN ended e ON e.key = h.execution \
-     LEFT JOIN unnest($47::int8[], $48::int8[]) AS a (execution, after) ON a.execution = h.execution \
+     LEFT JOIN unnest((SELECT $47::int8[]), $48::int8[]) AS a (execution, after) ON a.execution = h.execution \
      LEFT JOIN @.messages m ON m.execution = a.execution AND m.number > a.after AND coalesce((SELECT k.receiver IS NULL \
      FROM marks k WHERE k.execution = m.execution AND k.number = m.number), m.received_by IS NULL) \
      ORDER BY h.execution, m.number"

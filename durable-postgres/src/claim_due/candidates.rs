@@ -36,8 +36,9 @@ impl Candidate {
     }
 }
 
-const DUE: &str = "SELECT d.key, d.due, h.name FROM unnest($1::text[]) AS h (name), LATERAL (SELECT key, due FROM \
-                   @.executions WHERE handler = h.name AND due <= $2 ORDER BY due LIMIT $3 FOR UPDATE SKIP LOCKED) AS d";
+const DUE: &str = "SELECT d.key, d.due, h.name FROM unnest((SELECT $1::text[])) AS h (name), LATERAL (SELECT key, due FROM \
+                   @.executions WHERE handler = h.name AND due <= (SELECT $2::int8) ORDER BY due LIMIT (SELECT $3::int8) \
+                   FOR UPDATE SKIP LOCKED) AS d";
 
 /// Expired leases, oldest first.
 const EXPIRED: &str = "SELECT l.execution, l.fence, l.expires_at FROM @.leases l JOIN @.executions e ON e.key = l.execution \

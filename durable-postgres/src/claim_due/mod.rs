@@ -31,7 +31,7 @@ pub(crate) struct ClaimBatch {
     pub(crate) nonce: i64,
 }
 
-const NEXT_DUE: &str = "SELECT min(d.due) FROM unnest($1::text[]) AS h (name), LATERAL (SELECT due FROM @.executions WHERE \
+const NEXT_DUE: &str = "SELECT min(d.due) FROM unnest((SELECT $1::text[])) AS h (name), LATERAL (SELECT due FROM @.executions WHERE \
                         handler = h.name AND due IS NOT NULL ORDER BY due LIMIT 1) AS d";
 
 const NEXT_FIRING: &str =
@@ -42,7 +42,7 @@ const GRANT: &str = concat!(
     "WITH claimed AS (UPDATE @.executions e SET fence = e.fence + 1, status = 'running', updated_at = $5, last_batch = \
      NULL, wake_at = NULL, due = NULL, enqueued = NULL, held = NULL, admitted = e.queue IS NOT NULL, report = NULL, build \
      = coalesce(w.builds, e.build), crashes = w.crash, crashed_at = coalesce(w.last, e.crashed_at) \
-     FROM unnest($1::int8[], $2::int4[], $3::int8[], $4::text[]) AS w (k, crash, last, builds) \
+     FROM unnest((SELECT $1::int8[]), $2::int4[], $3::int8[], $4::text[]) AS w (k, crash, last, builds) \
      JOIN (SELECT key AS old, status AS was FROM @.executions) AS o ON o.old = w.k \
      WHERE e.key = w.k RETURNING ",
     execution_columns!(),

@@ -49,6 +49,9 @@ pub(crate) struct Connector {
 
 /// Prepared plans are cached while the tables grow from empty, and a sequential scan that is best
 /// for an empty table would stay. All statements of the store find rows by index.
+///
+/// Frequent statements read array parameters as `unnest((SELECT $1::int8[]))`. Otherwise PostgreSQL sees their lengths, takes a
+/// plan for a single row to be cheaper than one for any number, and plans the statement again each time.
 const PLANS: &str = "SET enable_seqscan TO off; SET jit TO off";
 
 /// Text of statements by template, in which `@` stands for the schema.

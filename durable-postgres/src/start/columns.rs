@@ -19,7 +19,7 @@ macro_rules! start {
              labels, forked_from, wake_at, trace) SELECT key, id, handler, status, input_codec, input, checksum, created_at, created_at, parent, \
              parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, due, enqueued, input_type, labels, forked_from, \
              wake_at, trace \
-             FROM unnest($1::int8[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int4[], $8::int8[], \
+             FROM unnest((SELECT $1::int8[]), $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::int4[], $8::int8[], \
              $9::text[], $10::int8[], $11::bytea[], $12::int8[], $13::text[], $14::text[], $15::int4[], $16::bool[], \
              $17::int8[], $18::int8[], $19::text[], $20::text[], $21::text[], $22::int8[], $23::text[]) AS new (key, id, handler, status, input_codec, input, \
              checksum, created_at, parent, parent_seq, parent_operation, start_at, queue, queue_key, priority, admitted, \
@@ -36,7 +36,7 @@ const START_LABELLED: &str = concat!(
     "WITH started AS (",
     start!("key, id"),
     "), indexed AS (INSERT INTO @.labels (label, value, execution_id, execution) SELECT l.label, l.value, s.id, s.key FROM \
-     unnest($24::int8[], $25::text[], $26::text[]) AS l (key, label, value) JOIN started s ON s.key = l.key) \
+     unnest((SELECT $24::int8[]), $25::text[], $26::text[]) AS l (key, label, value) JOIN started s ON s.key = l.key) \
      SELECT key FROM started"
 );
 

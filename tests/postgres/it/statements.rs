@@ -1,5 +1,6 @@
 //! Number of statements and commits: one statement per step, shared by concurrent executions, without reads.
 
+use durable::Worker;
 use durable::prelude::*;
 use durable_core::Payload;
 use durable_core::store::{
@@ -194,6 +195,44 @@ async fn a_start_is_one_statement_with_or_without_labels() {
         .iter()
         .filter(|entry| !starts(&entry.0) && !reads(entry));
     assert_eq!(others.count(), 0, "{counted:#?}");
+}
+
+/// A statement is planned for its parameters a few times on each connection, and then never again.
+#[tokio::test]
+async fn frequent_statements_are_not_planned_again() {
+    let planning = ("pg_stat_statements.track_planning", "on");
+    let Some(server) = Server::start(&[COUNTED[0], planning]).await else {
+        return;
+    };
+    let url = server.database().await;
+    let store = open(&url).await;
+    let reset = "CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset()";
+    crate::support::sql(&url, reset).await;
+    let starter = durable::Client::new(store.clone());
+    let worker = Worker::new(store.clone()).register(sequential);
+    let runs = async {
+        for n in 0..300 {
+            let started = starter.start(sequential, format!("run-{n}"), 1).await;
+            assert_eq!(started.unwrap().result().await.unwrap(), 0);
+        }
+    };
+    worker.run_until(runs).await.unwrap();
+    let planned = "SELECT query, calls, plans FROM pg_stat_statements WHERE calls >= 200 AND query LIKE '%durable.%' AND query \
+                   NOT LIKE '%pg_stat_statements%'";
+    let rows = client(&url)
+        .await
+        .unwrap()
+        .query(planned, &[])
+        .await
+        .unwrap();
+    assert!(rows.len() >= 6, "{} frequent statements", rows.len());
+    for row in &rows {
+        let (query, calls, plans): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        assert!(
+            plans * 2 < calls,
+            "{plans} plans for {calls} calls: {query}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ pub(crate) struct BodyRun<'a, 'b> {
 }
 
 impl<'a, 'b> BodyRun<'a, 'b> {
-    /// Starts to run a body, which has to end within `timeout`. Drop the body before this value.
+    /// Starts to run a body, which has to end within `timeout`.
     pub(crate) fn start(operation: &'a Operation<'b>, timeout: Option<Duration>) -> Self {
         let (running, signal) = Running::start(operation);
         Self {

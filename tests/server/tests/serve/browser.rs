@@ -58,12 +58,13 @@ fn populated() -> Server {
         server.begin("inbox", id, &json!("x"));
     }
     server.begin("progress", "progress-1", &json!(1000));
-    let line = json!({"name": "line", "value": {"text": "hello"}});
-    server.post(&execution("inbox-1", "/messages"), &line);
+    // The second one is not of the type that the execution receives, which then takes no more.
     server.post(
         &execution("inbox-1", "/messages"),
         &json!({"name": "other", "value": 1}),
     );
+    let line = json!({"name": "line", "value": {"text": "hello"}});
+    server.post(&execution("inbox-1", "/messages"), &line);
     server.begin("many", "many-10000", &json!(10_000));
     server.begin("slow", "slow-1", &json!(1000));
     server.begin("nobody", "nobody-1", &json!(null));

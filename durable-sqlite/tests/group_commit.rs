@@ -172,7 +172,7 @@ async fn a_claim_is_inline_as_long_as_few_executions_are_due() {
         pair += 1;
         start_all(&store, ["a", "b"].map(|name| format!("{name}-{pair}"))).await;
         let before = store.stats().inline_commits;
-        let claimed = claim_due(&store).await;
+        let claimed = claim_due(&store, false).await;
         let inline = store.stats().inline_commits - before;
         assert_eq!(claimed.len(), 2);
         for lease in claimed {
@@ -191,7 +191,7 @@ async fn a_claim_is_inline_as_long_as_few_executions_are_due() {
             store.start(new(&format!("many-{started}"))).await.unwrap();
         }
         let before = store.stats().inline_commits;
-        first = claim_due(&store).await;
+        first = claim_due(&store, false).await;
         store.stats().inline_commits - before
     })
     .await;
@@ -203,7 +203,7 @@ async fn a_claim_is_inline_as_long_as_few_executions_are_due() {
         release(&store, &lease.fence).await;
     }
     let before = store.stats().inline_commits;
-    assert_eq!(claim_due(&store).await.len(), 12);
+    assert_eq!(claim_due(&store, false).await.len(), 12);
     assert_eq!(store.stats().inline_commits, before);
 }
 

@@ -8,12 +8,9 @@
 
 mod support;
 
-use durable_core::store::{
-    AdminStore, ClaimRequest, ExecutionStatus, ExecutionStore, Filter, HandlerBuild, WorkStore,
-    WorkerFilter,
-};
+use durable_core::store::{AdminStore, ExecutionStatus, ExecutionStore, Filter};
 use rusqlite::Connection;
-use support::{TTL, now, open, positions};
+use support::{claim_due, open, positions};
 use tempfile::tempdir;
 
 const FIRST_SCHEMA: &str = include_str!("../src/schema.sql");
@@ -51,22 +48,9 @@ async fn executions_of_the_first_release_can_be_claimed() {
     let running = store.list(running).await.unwrap();
     assert_eq!(running[0].id.as_str(), "died");
     assert_eq!(positions(&store, "sleeps").await, [1]);
-    let worker = WorkerFilter {
-        handlers: vec![HandlerBuild {
-            name: "etl".to_owned(),
-            build: "1".to_owned(),
-        }],
-        queues: None,
-    };
-    let request = ClaimRequest {
-        limit: 9,
-        now: now(),
-        ttl: TTL,
-        recover: true,
-    };
-    let claimed = store.claim_due(&worker, request).await.unwrap();
-    let leases = claimed.leases.iter();
+    let leases = claim_due(&store, true).await;
     let mut claimed: Vec<_> = leases
+        .iter()
         .map(|lease| (lease.execution.id.as_str(), lease.was_interrupted))
         .collect();
     claimed.sort_unstable();

@@ -1,11 +1,12 @@
 //! Values come back from a checkpoint bit for bit; values that would not are rejected.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use durable::prelude::*;
 use durable::sqlite::SqliteStore;
 use durable::store::{
-    AesGcm, ExecutionStore as _, MemoryStore, SealedStore, Store, StoreErrorKind,
+    AesGcm, ExecutionStatus, ExecutionStore as _, MemoryStore, SealedStore, Store, StoreErrorKind,
 };
 use durable::{Client, Codec, Json, MessagePack, Raw, Text};
 
@@ -203,6 +204,47 @@ async fn nan_is_an_error_of_the_call_or_of_the_handler() {
     );
     let execution = store.get(&"nan".parse().unwrap()).await.unwrap();
     assert_eq!(execution.error.unwrap().kind(), ErrorKind::Codec);
+}
+
+/// Output whose encoding panics.
+struct Explosive;
+
+impl serde::Serialize for Explosive {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("boom")
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Explosive {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Ok(Self)
+    }
+}
+
+#[durable]
+async fn explodes(undone: &AtomicU32) -> Result<Explosive, BoxError> {
+    step!(
+        "book",
+        undo = |_| {
+            undone.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, String>(())
+        },
+        Ok::<_, String>(1)
+    )
+    .await?;
+    Ok(Explosive)
+}
+
+#[tokio::test]
+async fn a_panic_while_the_output_is_encoded_is_an_error_of_the_handler() {
+    let store = Arc::new(MemoryStore::new());
+    let undone = AtomicU32::new(0);
+    let run = durable::run(explodes, "a", ()).state(&undone);
+    let error = run.store(Arc::clone(&store)).await.err().unwrap();
+    assert!(error.to_string().contains("boom"), "{error}");
+    let execution = store.get(&"a".parse().unwrap()).await.unwrap();
+    assert_eq!(execution.status, ExecutionStatus::Failed);
+    assert_eq!(undone.into_inner(), 1);
 }
 
 #[durable]

@@ -34,15 +34,7 @@ impl Printer<'_> {
             };
             return site_block(call, content);
         }
-        let attempt = match self.options(call) {
-            Some(options) => attempt(
-                &quote_spanned!(span=> __op.run_with),
-                Some(&options),
-                &body,
-                span,
-            ),
-            None => attempt(&quote_spanned!(span=> __op.run), None, &body, span),
-        };
+        let attempt = self.attempt(call, &quote_spanned!(span=> __op), &body);
         let outcome = quote_spanned!(span=> __p::attempted(__out));
         let content = quote_spanned! {hidden()=>
                 let mut __op = #op #undoable;
@@ -75,15 +67,7 @@ impl Printer<'_> {
                 }
             }
         };
-        let attempt = match self.options(call) {
-            Some(options) => attempt(
-                &quote_spanned!(span=> __runner.run_with),
-                Some(&options),
-                &work,
-                span,
-            ),
-            None => attempt(&quote_spanned!(span=> __runner.run), None, &work, span),
-        };
+        let attempt = self.attempt(call, &quote_spanned!(span=> __runner), &work);
         quote_spanned! {hidden()=>
             let mut __tx = #op;
             while let __p::Some(__step) = __tx.next().await {
@@ -92,6 +76,20 @@ impl Printer<'_> {
                 __tx.record(__out).await;
             }
             let mut __op = __tx.into_step();
+        }
+    }
+
+    /// Statements that run one attempt of a body on `runner`, with the options of the call.
+    fn attempt(&self, call: &Call, runner: &TokenStream, body: &TokenStream) -> TokenStream {
+        let span = call.body.as_ref().map_or_else(hidden, located);
+        match self.options(call) {
+            Some(options) => attempt(
+                &quote_spanned!(span=> #runner.run_with),
+                Some(&options),
+                body,
+                span,
+            ),
+            None => attempt(&quote_spanned!(span=> #runner.run), None, body, span),
         }
     }
 

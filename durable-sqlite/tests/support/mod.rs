@@ -79,8 +79,8 @@ pub(crate) async fn leased(store: &SqliteStore, name: &str) -> Lease {
     store.claim(&id(name), now(), TTL).await.unwrap()
 }
 
-/// Claims all executions that are due.
-pub(crate) async fn claim_due(store: &SqliteStore) -> Vec<Lease> {
+/// Claims all executions that are due, and abandoned ones if `recover` says so.
+pub(crate) async fn claim_due(store: &SqliteStore, recover: bool) -> Vec<Lease> {
     let worker = WorkerFilter {
         handlers: vec![HandlerBuild {
             name: "etl".to_owned(),
@@ -92,7 +92,7 @@ pub(crate) async fn claim_due(store: &SqliteStore) -> Vec<Lease> {
         limit: 1000,
         now: now(),
         ttl: TTL,
-        recover: false,
+        recover,
     };
     store.claim_due(&worker, request).await.unwrap().leases
 }

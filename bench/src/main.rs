@@ -6,11 +6,13 @@ mod allocations;
 mod batches;
 mod call_sites;
 mod compile;
+mod flags;
 mod floor;
 mod floors;
 mod many;
 mod opened;
 mod pages;
+mod point;
 mod postgres;
 mod process;
 mod replay;
@@ -27,6 +29,7 @@ mod wake;
 
 use clap::Parser;
 use durable::prelude::BoxError;
+use flags::runtime;
 use settings::{Arguments, Settings, Workload};
 
 fn main() -> Result<(), BoxError> {
@@ -62,15 +65,4 @@ async fn measure(workload: Workload, settings: &Settings) -> Result<(), BoxError
         Workload::Floor => floors::measure(settings).await,
         Workload::Compile => compile::measure(settings),
     }
-}
-
-fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
-    let mut builder = match threads {
-        1 => tokio::runtime::Builder::new_current_thread(),
-        _ => tokio::runtime::Builder::new_multi_thread(),
-    };
-    if threads > 1 {
-        builder.worker_threads(threads);
-    }
-    builder.enable_all().build()
 }

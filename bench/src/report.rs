@@ -83,10 +83,7 @@ impl<'a> Line<'a> {
             threads: settings.threads,
             unit,
             spread,
-            per_s: match spread.mean > 0.0 && unit.starts_with("us") {
-                true => rounded(1e6 / spread.mean),
-                false => 0.0,
-            },
+            per_s: spread.per_second(unit),
             commits: None,
             statements: None,
             reads: None,

@@ -12,8 +12,17 @@ pub struct Spread {
     min: f64,
     max: f64,
     p99: f64,
-    /// Mean.
-    pub mean: f64,
+    mean: f64,
+}
+
+impl Spread {
+    /// Returns the number of operations per second, if the samples are times of operations in the unit `us…`.
+    pub fn per_second(&self, unit: &str) -> f64 {
+        match self.mean > 0.0 && unit.starts_with("us") {
+            true => rounded(1e6 / self.mean),
+            false => 0.0,
+        }
+    }
 }
 
 /// Durations in microseconds per operation, or values of another unit, in ascending order.

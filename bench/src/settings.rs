@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::flags::Flags;
+
 /// Benchmarks of durable executions.
 ///
 /// Each run prints one JSON line. It contains the workload and its floors, which do the same work without the library.
@@ -15,24 +17,12 @@ pub struct Arguments {
     /// Store of the checkpoints: `sqlite:PATH`, `postgres://…`, `memory:`, or `sqlite:` for a temporary file.
     #[arg(long)]
     pub store: Option<String>,
-    /// Number of steps, executions or items.
-    #[arg(long)]
-    pub n: Option<u32>,
-    /// Steps per execution.
-    #[arg(long, default_value_t = 5)]
-    pub steps: u32,
     /// Executions that run at once [default: 64 for `many`, and that of a worker for `sleeping`].
     #[arg(long)]
     pub concurrency: Option<usize>,
-    /// Threads that run executions.
-    #[arg(long, default_value_t = 1)]
-    pub threads: usize,
-    /// Number of runs, each with its own result line.
-    #[arg(long, default_value_t = 1)]
-    pub repeat: u32,
-    /// Seconds over which the wake-ups of `sleeping` are spread.
-    #[arg(long, default_value_t = 10)]
-    pub spread: u64,
+    /// Flags that the benchmarks of other libraries have too.
+    #[command(flatten)]
+    flags: Flags,
     /// Install a recorder for Prometheus, to measure the cost of metrics.
     #[cfg(feature = "metrics")]
     #[arg(long)]
@@ -128,19 +118,19 @@ impl Arguments {
                 .collect(),
         };
         let of_run = |run| stores.iter().map(move |store| self.settings(run, store));
-        (1..=self.repeat).flat_map(of_run).collect()
+        (1..=self.flags.repeat).flat_map(of_run).collect()
     }
 
     fn settings(&self, run: u32, store: &str) -> Settings {
         let several = self.workload == Workload::Many;
-        let n = self.n.unwrap_or_else(|| self.workload.default_n());
+        let n = self.flags.n.unwrap_or_else(|| self.workload.default_n());
         Settings {
             store: store.to_owned(),
             n,
-            steps: if several { self.steps } else { n },
+            steps: if several { self.flags.steps } else { n },
             concurrency: self.workload.concurrency(self.concurrency),
-            threads: self.threads,
-            spread: Duration::from_secs(self.spread),
+            threads: self.flags.threads,
+            spread: self.flags.spread(),
             run,
         }
     }

@@ -13,34 +13,16 @@ use tokio::sync::Notify;
 
 use crate::floor;
 use crate::opened::{Opened, execution_id};
+use crate::point::Point;
 use crate::report::{Line, Samples};
 use crate::settings::Settings;
 
 /// Time of the last body and id of the last callback. Each has its own signal, because both may come before the benchmark
 /// waits for the first.
-#[derive(Default)]
-pub struct Events {
-    at: Mutex<Option<Instant>>,
-    body: Notify,
+struct Events {
+    body: Point,
     callback: Mutex<Option<String>>,
     submitted: Notify,
-}
-
-impl Events {
-    /// Records the time and wakes the benchmark.
-    pub fn record_body(&self) {
-        if let Ok(mut at) = self.at.lock() {
-            *at = Some(Instant::now());
-        }
-        self.body.notify_one();
-    }
-
-    /// Waits for the next body and returns the time from `start` to its start.
-    pub async fn body_since(&self, start: Instant) -> Duration {
-        self.body.notified().await;
-        let at = self.at.lock().ok().and_then(|at| *at);
-        at.map_or(Duration::ZERO, |at| at - start)
-    }
 }
 
 #[durable]
@@ -58,7 +40,7 @@ async fn empty() -> Result<(), BoxError> {
 }
 
 fn body(events: &Events) -> Result<(), BoxError> {
-    events.record_body();
+    events.body.reach();
     Ok(())
 }
 
@@ -81,7 +63,11 @@ struct Latencies {
 /// Starts `n` executions one after the other and completes a callback of each, then `n` without steps.
 pub async fn measure(settings: &Settings) -> Result<(), BoxError> {
     let opened = Opened::open(&settings.store).await?;
-    let events = Arc::new(Events::default());
+    let events = Arc::new(Events {
+        body: Point::new(),
+        callback: Mutex::default(),
+        submitted: Notify::new(),
+    });
     let worker = Worker::new(opened.store.clone())
         .state(Arc::clone(&events))
         .register(waits_for_callback)
@@ -139,13 +125,15 @@ async fn measure_each(
         let handle = client
             .start(waits_for_callback, format!("{run}-{i}"), ())
             .await?;
-        latencies.start.push(events.body_since(start).await);
+        latencies.start.push(events.body.reached_since(start).await);
         events.submitted.notified().await;
         until_suspended(client, handle.id()).await?;
         let callback = events.callback.lock().ok().and_then(|id| id.clone());
         let start = Instant::now();
         client.complete(&callback.unwrap_or_default(), &i).await?;
-        latencies.callback.push(events.body_since(start).await);
+        latencies
+            .callback
+            .push(events.body.reached_since(start).await);
         handle.result().await?;
     }
     for i in 0..n {

@@ -9,33 +9,34 @@ use durable::{Client, Worker};
 
 use crate::floor;
 use crate::opened::{Opened, execution_id};
+use crate::point::Point;
 use crate::report::{Line, Samples};
 use crate::settings::Settings;
-use crate::start_latency::{Events, until_suspended};
+use crate::start_latency::until_suspended;
 
 #[durable]
-async fn waits_for_message(events: &Events) -> Result<u32, BoxError> {
+async fn waits_for_message(body: &Point) -> Result<u32, BoxError> {
     let number: u32 = receive!("number").await?;
-    step!("received", record(events)).await?;
+    step!("received", record(body)).await?;
     Ok(number)
 }
 
-fn record(events: &Events) -> Result<(), BoxError> {
-    events.record_body();
+fn record(body: &Point) -> Result<(), BoxError> {
+    body.reach();
     Ok(())
 }
 
 /// Sends a message to each of `n` suspended executions, one after the other.
 pub async fn measure(settings: &Settings) -> Result<(), BoxError> {
     let opened = Opened::open(&settings.store).await?;
-    let events = Arc::new(Events::default());
+    let body = Arc::new(Point::new());
     let worker = Worker::new(opened.store.clone())
-        .state(Arc::clone(&events))
+        .state(Arc::clone(&body))
         .register(waits_for_message);
     let client = Client::new(opened.store.clone());
     let mut measured = Ok(Vec::new());
     worker
-        .run_until(async { measured = send_each(&client, &events, settings.n).await })
+        .run_until(async { measured = send_each(&client, &body, settings.n).await })
         .await?;
     let samples = Samples::new(measured?, 1);
     // A wake-up takes three commits: of the message, of the claim, and of the value that was received.
@@ -50,7 +51,7 @@ pub async fn measure(settings: &Settings) -> Result<(), BoxError> {
     Ok(())
 }
 
-async fn send_each(client: &Client, events: &Events, n: u32) -> Result<Vec<Duration>, BoxError> {
+async fn send_each(client: &Client, body: &Point, n: u32) -> Result<Vec<Duration>, BoxError> {
     let run = execution_id(0);
     let mut took = Vec::new();
     for i in 0..n {
@@ -59,7 +60,7 @@ async fn send_each(client: &Client, events: &Events, n: u32) -> Result<Vec<Durat
         until_suspended(client, handle.id()).await?;
         let start = Instant::now();
         client.send(&id, "number", &i).await?;
-        took.push(events.body_since(start).await);
+        took.push(body.reached_since(start).await);
         handle.result().await?;
     }
     Ok(took)

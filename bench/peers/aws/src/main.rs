@@ -62,7 +62,7 @@ async fn measure(arguments: &Arguments) -> Result<Samples, BoxError> {
     let n = arguments.n();
     if arguments.workload == "batches" {
         let start = Instant::now();
-        succeeded(&runner().run(batches, (n, arguments.steps)).await)?;
+        succeeded(&runner().run(batches, (n, arguments.flags.steps)).await)?;
         return Ok(Samples::new([start.elapsed()], n));
     }
     succeeded(&runner().run(replayed, n).await)?;
@@ -102,7 +102,7 @@ fn main() -> Result<(), BoxError> {
         _ => return Err(arguments.unsupported()),
     };
     let runtime = arguments.runtime()?;
-    for run in 1..=arguments.repeat {
+    for run in 1..=arguments.flags.repeat {
         let samples = runtime.block_on(measure(&arguments))?;
         Line::new(LIBRARY, &arguments, run, unit, &samples).print()?;
     }

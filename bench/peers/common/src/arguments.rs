@@ -1,12 +1,14 @@
 //! Flags of the benchmarks.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 use crate::BoxError;
+use crate::flags::{Flags, runtime};
 
-/// Flags of a benchmark. Those that a workload does not use are ignored.
+/// Flags of a benchmark.
 #[derive(Clone, Parser)]
 pub struct Arguments {
     /// Workload of `durable-bench`. Those that the library does not have fail.
@@ -14,27 +16,15 @@ pub struct Arguments {
     /// Store of the checkpoints: `sqlite:PATH`, `postgres://…` or `memory:`.
     #[arg(long)]
     store: Option<String>,
-    /// Number of steps, executions or items.
-    #[arg(long)]
-    pub n: Option<u32>,
-    /// Steps per execution for `many`, and the number of batches for `batches`.
-    #[arg(long, default_value_t = 5)]
-    pub steps: u32,
     /// Executions that run at once.
     #[arg(long, default_value_t = 64)]
     pub concurrency: usize,
-    /// Threads of the runtime.
-    #[arg(long, default_value_t = 1)]
-    pub threads: usize,
-    /// Number of runs, each with its own result line.
-    #[arg(long, default_value_t = 1)]
-    pub repeat: u32,
-    /// Seconds over which the wake-ups of `sleeping` are spread.
-    #[arg(long, default_value_t = 10)]
-    pub spread: u64,
     /// What an acknowledged step survives: `power`, or `process` for settings that do not sync.
     #[arg(long, default_value = "power")]
     pub durability: String,
+    /// Flags that `durable-bench` has too.
+    #[command(flatten)]
+    pub flags: Flags,
 }
 
 impl Arguments {
@@ -54,7 +44,7 @@ impl Arguments {
 
     /// Returns the number of steps, executions or items.
     pub fn n(&self) -> u32 {
-        self.n.unwrap_or(match self.workload.as_str() {
+        self.flags.n.unwrap_or(match self.workload.as_str() {
             "replay" | "resume" | "sleeping" => 10_000,
             "many" => 2_000,
             "start_latency" | "wake" => 200,
@@ -65,15 +55,9 @@ impl Arguments {
 
     /// Returns the same flags with another number of steps, executions or items.
     pub(crate) fn with_n(&self, n: u32) -> Self {
-        Self {
-            n: Some(n),
-            ..self.clone()
-        }
-    }
-
-    /// Returns the time over which wake-ups are spread.
-    pub fn spread(&self) -> Duration {
-        Duration::from_secs(self.spread)
+        let mut arguments = self.clone();
+        arguments.flags.n = Some(n);
+        arguments
     }
 
     /// Returns the error for a workload that the peer does not have.
@@ -87,16 +71,8 @@ impl Arguments {
     }
 
     /// Creates the runtime.
-    pub fn runtime(&self) -> std::io::Result<tokio::runtime::Runtime> {
-        match self.threads {
-            1 => tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build(),
-            n => tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(n)
-                .enable_all()
-                .build(),
-        }
+    pub fn runtime(&self) -> std::io::Result<Runtime> {
+        runtime(self.flags.threads)
     }
 }
 

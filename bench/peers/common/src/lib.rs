@@ -4,7 +4,11 @@ mod arguments;
 #[path = "../../../src/call_sites.rs"]
 mod call_sites;
 mod compile;
+#[path = "../../../src/flags.rs"]
+mod flags;
 mod line;
+#[path = "../../../src/point.rs"]
+mod point;
 pub mod probes;
 #[path = "../../../src/process.rs"]
 pub mod process;
@@ -98,7 +102,7 @@ pub fn run<P: Peer>() -> Result<(), BoxError> {
     if arguments.workload == "compile" {
         return compile(P::LIBRARY, &arguments, P::template);
     }
-    for run in 1..=arguments.repeat {
+    for run in 1..=arguments.flags.repeat {
         match arguments.workload.as_str() {
             "replay" | "resume" => recovery::measure::<P>(&arguments, run)?,
             _ => arguments

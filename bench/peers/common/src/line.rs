@@ -47,20 +47,17 @@ impl<'a> Line<'a> {
             run,
             n: arguments.n(),
             steps: match workload {
-                "many" | "batches" => arguments.steps,
+                "many" | "batches" => arguments.flags.steps,
                 _ => arguments.n(),
             },
             concurrency: match workload {
                 "many" => arguments.concurrency,
                 _ => 1,
             },
-            threads: arguments.threads,
+            threads: arguments.flags.threads,
             unit,
             spread,
-            per_s: match spread.mean > 0.0 && unit.starts_with("us") {
-                true => rounded(1e6 / spread.mean),
-                false => 0.0,
-            },
+            per_s: spread.per_second(unit),
             peak_rss_kib: process::peak_rss_kib(),
             more: BTreeMap::new(),
         }

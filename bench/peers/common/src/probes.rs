@@ -5,14 +5,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 
+use crate::point::Point;
+
 /// Times at which the steps of a workflow returned.
 pub static LAPS: Laps = Laps(Mutex::new(Vec::new()));
 
 /// Last point that a workflow has reached.
-pub static POINT: Point = Point {
-    at: Mutex::new(None),
-    signal: Notify::const_new(),
-};
+pub static POINT: Point = Point::new();
 
 /// Delays of wake-ups.
 pub static WAKE_UPS: WakeUps = WakeUps {
@@ -36,29 +35,6 @@ impl Laps {
         let laps = self.0.lock().map(|mut laps| std::mem::take(&mut *laps));
         let laps = laps.unwrap_or_default();
         laps.windows(2).map(|pair| pair[1] - pair[0]).collect()
-    }
-}
-
-/// Time of an event, with a signal for it.
-pub struct Point {
-    at: Mutex<Option<Instant>>,
-    signal: Notify,
-}
-
-impl Point {
-    /// Records the current time and wakes the benchmark.
-    pub fn reach(&self) {
-        if let Ok(mut at) = self.at.lock() {
-            *at = Some(Instant::now());
-        }
-        self.signal.notify_one();
-    }
-
-    /// Waits until a workflow reaches the point and returns the time that it took from `start`.
-    pub async fn reached_since(&self, start: Instant) -> Duration {
-        self.signal.notified().await;
-        let at = self.at.lock().ok().and_then(|at| *at);
-        at.map_or(Duration::ZERO, |at| at - start)
     }
 }
 

@@ -29,7 +29,7 @@ pub async fn measure<P: Peer>(
     let delays = WAKE_UPS.take(arguments.n()).await;
     let samples = Samples::of(delays.into_iter().map(|delay| delay as f64));
     Line::new(P::LIBRARY, arguments, run, "ms_late", &samples)
-        .with("spread_s", arguments.spread().as_secs_f64())
+        .with("spread_s", arguments.flags.spread().as_secs_f64())
         .with("rss_before_kib", before as f64)
         .with("rss_asleep_kib", asleep.first as f64)
         .with("rss_asleep_later_kib", asleep.later as f64)
@@ -38,7 +38,7 @@ pub async fn measure<P: Peer>(
 
 /// Starts the workflows and waits until all have recorded their sleep.
 async fn put_to_sleep<P: Peer>(peer: &Arc<P>, arguments: &Arguments) -> Result<Asleep, BoxError> {
-    let (n, spread) = (arguments.n(), arguments.spread());
+    let (n, spread) = (arguments.n(), arguments.flags.spread());
     // All workflows have to sleep before the first wake-up.
     let lead = Duration::from_secs(5) + Duration::from_millis(4) * n;
     let (first, start_time) = (now_ms() + millis(lead), Instant::now());

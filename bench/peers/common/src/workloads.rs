@@ -38,7 +38,10 @@ pub async fn measure<P: Peer>(arguments: &Arguments, run: u32) -> Result<(), Box
         "many" => ("us_per_step", many(&peer, arguments).await?),
         "start_latency" => ("us", start_latency(&*peer, n).await?),
         "wake" => ("us", wake(&*peer, n).await?),
-        _ => ("us_per_item", batches(&*peer, n, arguments.steps).await?),
+        _ => (
+            "us_per_item",
+            batches(&*peer, n, arguments.flags.steps).await?,
+        ),
     };
     Line::new(P::LIBRARY, arguments, run, unit, &samples).print()
 }
@@ -54,7 +57,7 @@ async fn many<P: Peer>(peer: &Arc<P>, arguments: &Arguments) -> Result<Samples, 
     let start = Instant::now();
     for _ in 0..arguments.n() {
         let permit = Arc::clone(&permits).acquire_owned().await?;
-        let (peer, steps) = (Arc::clone(peer), arguments.steps);
+        let (peer, steps) = (Arc::clone(peer), arguments.flags.steps);
         runs.spawn(async move {
             let total = P::result(peer.start(Job::Many(steps)).await?).await;
             drop(permit);
@@ -64,7 +67,7 @@ async fn many<P: Peer>(peer: &Arc<P>, arguments: &Arguments) -> Result<Samples, 
     while let Some(done) = runs.join_next().await {
         done??;
     }
-    let steps = arguments.n() * arguments.steps;
+    let steps = arguments.n() * arguments.flags.steps;
     Ok(Samples::new([start.elapsed()], steps))
 }
 

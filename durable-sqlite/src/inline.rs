@@ -18,30 +18,37 @@ const MAX_INLINE_CLAIM: usize = 8;
 
 impl Inner {
     pub(crate) async fn checkpoint(&self, write: Checkpoint) -> Result<Ack, StoreError> {
-        if write.size() > MAX_INLINE_SIZE || !self.writer.session().is_alone(write.token) {
-            return self.writer.enqueue(write).await;
-        }
-        // An inline commit never yields, so an execution of short steps would starve the other tasks of this
-        // thread. They may also have checkpoints to share the commit with.
-        tokio::task::yield_now().await;
-        if !self.writer.session().is_alone(write.token) {
-            return self.writer.enqueue(write).await;
-        }
-        self.inline_or_enqueue(write).await
+        let token = write.token;
+        self.commit(write, || self.writer.session().is_alone(token))
+            .await
     }
 
     /// Commits a write of a client.
     pub(crate) async fn call<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
         let _counted = self.calls.enter();
-        if write.size() > MAX_INLINE_SIZE {
+        let is_lone = || self.calls.count() == 1 && self.writer.session().is_quiet();
+        self.commit(write, is_lone).await
+    }
+
+    /// Commits `write` on this thread if it is small and, as far as `is_lone` can tell, no other could share the commit.
+    async fn commit<W: Write>(
+        &self,
+        write: W,
+        is_lone: impl Fn() -> bool,
+    ) -> Result<W::Answer, StoreError> {
+        if write.size() > MAX_INLINE_SIZE || !is_lone() {
             return self.writer.enqueue(write).await;
         }
-        // As above: calls of other tasks are counted now.
+        // An inline commit never yields, so an execution of short steps would starve the other tasks of this
+        // thread. They may also have writes to share the commit with.
         tokio::task::yield_now().await;
-        if self.calls.count() > 1 || !self.writer.session().is_quiet() {
+        if !is_lone() {
             return self.writer.enqueue(write).await;
         }
-        self.inline_or_enqueue(write).await
+        match self.writer.inline(write) {
+            Ok(answer) => answer,
+            Err(write) => self.writer.enqueue(write).await,
+        }
     }
 
     pub(crate) async fn claim_due(&self, claim: ClaimMany) -> Result<ClaimBatch, StoreError> {
@@ -65,13 +72,6 @@ impl Inner {
                 claim.request.limit = limit;
                 self.writer.enqueue(claim).await
             }
-        }
-    }
-
-    async fn inline_or_enqueue<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
-        match self.writer.inline(write) {
-            Ok(answer) => answer,
-            Err(write) => self.writer.enqueue(write).await,
         }
     }
 }

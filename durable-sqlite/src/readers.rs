@@ -138,8 +138,6 @@ impl Readers {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test]
@@ -152,7 +150,7 @@ mod tests {
         for _ in 0..40 {
             let readers = Arc::clone(&readers);
             reads.spawn(async move {
-                let read = |_: &Connection, _: &std::path::Path| {
+                let read = |_: &Connection, _: &Path| {
                     std::thread::sleep(Duration::from_millis(5));
                     Ok(())
                 };

@@ -46,6 +46,7 @@ const CAPABILITIES: Capabilities = {
 /// * An acknowledged checkpoint survives power loss ([`Durability::Power`]): the file is in WAL mode with
 ///   `synchronous = FULL`. So do starts, callbacks and messages. A claim or renewal of a lease alone is not synced:
 ///   power loss ends every process that could hold a lease, and what its holder acknowledges later is synced with it.
+///   Only an interruption right after such a claim may remain uncounted.
 ///   Opening fails on a file system that does not support this.
 /// * Any number of processes on one machine can open the same file, and one of them at a time runs an
 ///   execution.

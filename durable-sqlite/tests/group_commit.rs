@@ -65,12 +65,21 @@ async fn executions_on_several_threads_share_commits() {
 /// Writes until a commit was made inline.
 async fn wait_for_inline_commit(store: &SqliteStore, fence: &Fence, mut last: u64) {
     repeat_until_inline(100, async || {
-        let before = store.stats().inline_commits;
-        steps(store, fence, last + 1, last + 100).await.unwrap();
+        let first = last + 1;
         last += 100;
-        store.stats().inline_commits - before
+        inline_commits(store, async || {
+            steps(store, fence, first, last).await.unwrap()
+        })
+        .await
     })
     .await;
+}
+
+/// Returns how many commits of `work` are made inline.
+async fn inline_commits(store: &SqliteStore, mut work: impl AsyncFnMut()) -> u64 {
+    let before = store.stats().inline_commits;
+    work().await;
+    store.stats().inline_commits - before
 }
 
 /// Repeats `commit`, which makes a number of commits, until it returns that some were made inline. Returns false for
@@ -133,12 +142,13 @@ async fn a_lone_start_commits_inline_and_concurrent_ones_share_commits() {
     let store = open(&directory.path().join("a.db")).await;
     let mut number = 0;
     repeat_until_inline(20, async || {
-        let before = store.stats().inline_commits;
-        for _ in 0..20 {
-            number += 1;
-            store.start(new(&format!("lone-{number}"))).await.unwrap();
-        }
-        store.stats().inline_commits - before
+        inline_commits(&store, async || {
+            for _ in 0..20 {
+                number += 1;
+                store.start(new(&format!("lone-{number}"))).await.unwrap();
+            }
+        })
+        .await
     })
     .await;
     let before = store.stats();
@@ -171,9 +181,9 @@ async fn a_claim_is_inline_as_long_as_few_executions_are_due() {
     repeat_until_inline(3, async || {
         pair += 1;
         start_all(&store, ["a", "b"].map(|name| format!("{name}-{pair}"))).await;
-        let before = store.stats().inline_commits;
-        let claimed = claim_due(&store, false).await;
-        let inline = store.stats().inline_commits - before;
+        let mut claimed = Vec::new();
+        let inline = inline_commits(&store, async || claimed = claim_due(&store, false).await);
+        let inline = inline.await;
         assert_eq!(claimed.len(), 2);
         for lease in claimed {
             release(&store, &lease.fence).await;
@@ -190,9 +200,7 @@ async fn a_claim_is_inline_as_long_as_few_executions_are_due() {
             started += 1;
             store.start(new(&format!("many-{started}"))).await.unwrap();
         }
-        let before = store.stats().inline_commits;
-        first = claim_due(&store, false).await;
-        store.stats().inline_commits - before
+        inline_commits(&store, async || first = claim_due(&store, false).await).await
     })
     .await;
     if !inline {

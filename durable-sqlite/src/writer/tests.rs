@@ -5,6 +5,8 @@ use super::*;
 use crate::claims::ClaimMany;
 use crate::error::Fault;
 use crate::open;
+use crate::session::Token;
+use crate::writes::Renew;
 
 /// Reads how SQLite syncs the commit of this write.
 struct Level {
@@ -23,14 +25,49 @@ impl Write for Level {
     }
 }
 
+/// Writes slowly.
+struct Slow {
+    sync: bool,
+}
+
+impl Write for Slow {
+    type Answer = ();
+
+    fn run(&self, conn: &Connection, _: &Session) -> Result<(), Fault> {
+        std::thread::sleep(MAX_INLINE_COMMIT * 20);
+        conn.execute("INSERT INTO changes VALUES (1, 1, 1)", [])?;
+        conn.execute("DELETE FROM changes", [])?;
+        Ok(())
+    }
+
+    fn must_sync(&self) -> bool {
+        self.sync
+    }
+}
+
 const NORMAL: i64 = 1;
 const FULL: i64 = 2;
 
-#[tokio::test]
-async fn only_a_commit_without_a_write_that_must_survive_power_loss_is_not_synced() {
+fn writer() -> (Arc<Writer>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let opened = open::open(&directory.path().join("a.db")).unwrap();
-    let writer = Writer::new(opened.conn, Session::new(opened.path, opened.owner));
+    let session = Session::new(opened.path, opened.owner);
+    (Writer::new(opened.conn, session), directory)
+}
+
+#[test]
+fn synced_commits_that_are_slow_move_to_the_writer_thread() {
+    let (writer, _directory) = writer();
+    let is_inline = |sync| writer.inline(Slow { sync }).is_ok();
+    assert!(is_inline(false));
+    assert!(is_inline(true), "only a synced commit counts");
+    assert!(!is_inline(true));
+    assert!(!is_inline(false));
+}
+
+#[tokio::test]
+async fn only_a_commit_without_a_write_that_must_survive_power_loss_is_not_synced() {
+    let (writer, _directory) = writer();
     for (sync, expected) in [(true, FULL), (false, NORMAL), (false, NORMAL), (true, FULL)] {
         let Ok(level) = writer.inline(Level { sync }) else {
             panic!("not inline");
@@ -69,4 +106,16 @@ fn only_a_claim_that_may_count_a_crash_must_survive_power_loss() {
     };
     assert!(claim(true).must_sync());
     assert!(!claim(false).must_sync());
+}
+
+#[test]
+fn a_renewal_need_not_survive_power_loss() {
+    let token = Token { key: 1, number: 1 };
+    let renew = Renew {
+        fence: token.fence("a".parse().unwrap()),
+        token,
+        now: Timestamp::from_millis(0),
+        ttl: Duration::from_secs(30),
+    };
+    assert!(!renew.must_sync());
 }

@@ -18,8 +18,7 @@ const MAX_INLINE_CLAIM: usize = 8;
 
 impl Inner {
     pub(crate) async fn checkpoint(&self, write: Checkpoint) -> Result<Ack, StoreError> {
-        let token = write.token;
-        self.commit(write, || self.writer.session().is_alone(token))
+        self.commit(write, || self.writer.session().is_quiet())
             .await
     }
 
@@ -99,3 +98,6 @@ impl Drop for Counted<'_> {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

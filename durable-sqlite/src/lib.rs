@@ -45,6 +45,13 @@ mod writes;
 
 pub use store::{SqliteStore, Stats};
 
+// The helpers of the integration tests are used by unit tests too, and call the crate by its name.
+#[cfg(test)]
+extern crate self as durable_sqlite;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

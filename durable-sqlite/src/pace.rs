@@ -3,16 +3,24 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Moving average of the time that an operation takes.
-#[derive(Debug, Default)]
+/// Moving average of the time that an operation takes, and the most that it may take.
+#[derive(Debug)]
 pub(crate) struct Pace {
     nanoseconds: AtomicU64,
+    limit: Duration,
 }
 
 impl Pace {
-    /// Whether the operation takes at most `limit` on average. True before the first one.
-    pub(crate) fn is_within(&self, limit: Duration) -> bool {
-        u128::from(self.nanoseconds.load(Ordering::Relaxed)) <= limit.as_nanos()
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            nanoseconds: AtomicU64::new(0),
+            limit,
+        }
+    }
+
+    /// Whether the operation takes no longer than the limit on average. True before the first one.
+    pub(crate) fn is_quick(&self) -> bool {
+        u128::from(self.nanoseconds.load(Ordering::Relaxed)) <= self.limit.as_nanos()
     }
 
     /// Records how long an operation took.
@@ -30,11 +38,11 @@ mod tests {
 
     #[test]
     fn a_slow_operation_is_forgotten_after_some_quick_ones() {
-        let (pace, limit) = (Pace::default(), Duration::from_millis(1));
-        assert!(pace.is_within(limit));
+        let pace = Pace::new(Duration::from_millis(1));
+        assert!(pace.is_quick());
         pace.record(Duration::from_millis(20));
-        assert!(!pace.is_within(limit));
+        assert!(!pace.is_quick());
         (0..8).for_each(|_| pace.record(Duration::from_micros(100)));
-        assert!(pace.is_within(limit));
+        assert!(pace.is_quick());
     }
 }

@@ -34,11 +34,15 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(crate) fn new(path: PathBuf) -> Arc<Self> {
+        Self::with_limit(path, MAX_INLINE_READ)
+    }
+
+    fn with_limit(path: PathBuf, max_inline_read: Duration) -> Arc<Self> {
         Arc::new(Self {
             path,
             idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            pace: Pace::default(),
+            pace: Pace::new(max_inline_read),
             reads: AtomicU64::new(0),
         })
     }
@@ -90,7 +94,7 @@ impl Readers {
         &self,
         small: impl FnOnce(&Connection, &Path) -> Result<Option<T>, Fault>,
     ) -> Option<T> {
-        if !self.pace.is_within(MAX_INLINE_READ) {
+        if !self.pace.is_quick() {
             return None;
         }
         // Opening another connection would take longer than the read.
@@ -167,15 +171,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         Connection::open(&path).unwrap();
-        let readers = Readers::new(path);
+        let readers = Readers::with_limit(path, Duration::MAX);
         let caller = std::thread::current().id();
         let thread = |_: &Connection, _: &Path| Ok(std::thread::current().id());
         let small = |conn: &Connection, path: &Path| thread(conn, path).map(Some);
         assert_ne!(readers.read_row(small, thread).await.unwrap(), caller);
-        let begun = Instant::now();
-        while readers.read_row(small, thread).await.unwrap() != caller {
-            assert!(begun.elapsed() < Duration::from_secs(10));
-        }
+        assert_eq!(readers.read_row(small, thread).await.unwrap(), caller);
         let none = |_: &Connection, _: &Path| Ok(None);
         assert_ne!(readers.read_row(none, thread).await.unwrap(), caller);
         let failing =
@@ -188,7 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
         Connection::open(&path).unwrap();
-        let readers = Readers::new(path);
+        let readers = Readers::with_limit(path, Duration::from_millis(50));
         let inline = |pause: Duration| {
             let small = move |_: &Connection, _: &Path| {
                 std::thread::sleep(pause);
@@ -196,13 +197,13 @@ mod tests {
             };
             readers.read_row(small, |_, _| Ok(false))
         };
-        inline(Duration::ZERO).await.unwrap();
         let begun = Instant::now();
-        while inline(Duration::from_millis(2)).await.unwrap() {
-            assert!(begun.elapsed() < Duration::from_secs(10));
-        }
-        while !inline(Duration::ZERO).await.unwrap() {
-            assert!(begun.elapsed() < Duration::from_secs(20));
+        for _ in 0..2 {
+            while !inline(Duration::ZERO).await.unwrap() {
+                assert!(begun.elapsed() < Duration::from_secs(60));
+            }
+            assert!(inline(Duration::from_secs(1)).await.unwrap());
+            assert!(!inline(Duration::ZERO).await.unwrap());
         }
     }
 }

@@ -51,16 +51,8 @@ impl Session {
         }
     }
 
-    /// Whether `token` is the only lease of this store, so that no other execution could share a commit.
-    pub(crate) fn is_alone(&self, token: Token) -> bool {
-        let leases = self.leases();
-        leases.len() == 1
-            && leases
-                .get(&token.key)
-                .is_some_and(|held| held.token == token)
-    }
-
-    /// Whether this store holds at most one lease, so that hardly anyone waits for the thread that commits.
+    /// Whether this store holds at most one lease, so that no other execution could share a commit and hardly anyone
+    /// waits for the thread that commits.
     pub(crate) fn is_quiet(&self) -> bool {
         self.leases().len() <= 1
     }

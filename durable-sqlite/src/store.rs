@@ -28,7 +28,7 @@ use crate::reads;
 use crate::rows::MAX_SEQ;
 use crate::schedules::{Fire, PutSchedule, RemoveSchedule};
 use crate::session::{Session, Token};
-use crate::writer::Writer;
+use crate::writer::{MAX_INLINE_COMMIT, Writer};
 use crate::writes::{Claim, Fork, Renew, Start};
 
 const CAPABILITIES: Capabilities = {
@@ -65,7 +65,7 @@ const CAPABILITIES: Capabilities = {
 /// an execution with small values, as long as that takes less time than a switch to another thread.
 #[derive(Clone)]
 pub struct SqliteStore {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -75,7 +75,23 @@ pub(crate) struct Inner {
     pub(crate) calls: InProgress,
     /// Whether the last claim took so many executions that the next one is likely to take many too.
     pub(crate) claims_many: AtomicBool,
+    /// Runs the writer. Tests may run it themselves.
     thread: Option<JoinHandle<()>>,
+}
+
+impl Inner {
+    /// Creates the parts of a store, whose writer is not running yet.
+    pub(crate) fn new(opened: Opened, max_inline_commit: Duration) -> Self {
+        let Opened { conn, path, owner } = opened;
+        let session = Session::new(path.clone(), owner);
+        Self {
+            writer: Writer::new(conn, session, max_inline_commit),
+            readers: Readers::new(path),
+            calls: InProgress::default(),
+            claims_many: AtomicBool::new(false),
+            thread: None,
+        }
+    }
 }
 
 /// Counters of a [`SqliteStore`] since it was opened.
@@ -116,22 +132,15 @@ impl SqliteStore {
     }
 
     fn begin(opened: Opened) -> Result<Self, StoreError> {
-        let Opened { conn, path, owner } = opened;
-        let readers = Readers::new(path.clone());
-        let writer = Writer::new(conn, Session::new(path.clone(), owner));
-        let working = Arc::clone(&writer);
+        let mut inner = Inner::new(opened, MAX_INLINE_COMMIT);
+        let writer = Arc::clone(&inner.writer);
         let thread = std::thread::Builder::new()
             .name("durable-sqlite".to_owned())
-            .spawn(move || working.run())
-            .map_err(|error| unusable(&path, error))?;
+            .spawn(move || writer.run())
+            .map_err(|error| unusable(&inner.writer.session().path, error))?;
+        inner.thread = Some(thread);
         Ok(Self {
-            inner: Arc::new(Inner {
-                writer,
-                readers,
-                calls: InProgress::default(),
-                claims_many: AtomicBool::new(false),
-                thread: Some(thread),
-            }),
+            inner: Arc::new(inner),
         })
     }
 

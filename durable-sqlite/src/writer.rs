@@ -24,7 +24,7 @@ use crate::session::{Session, Write};
 
 /// Longest average commit that may block the thread of a task. On slower disks the writer thread
 /// commits.
-const MAX_INLINE_COMMIT: Duration = Duration::from_millis(1);
+pub(crate) const MAX_INLINE_COMMIT: Duration = Duration::from_millis(1);
 
 /// Commits after which the log is preallocated: a process that makes only a few does not need that.
 const COMMITS_BEFORE_PREALLOCATION: u64 = 32;
@@ -83,14 +83,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Writer {
-    pub(crate) fn new(conn: Connection, session: Session) -> Arc<Self> {
+    /// Creates a writer that commits inline as long as a commit takes at most `max_inline_commit` on average.
+    pub(crate) fn new(
+        conn: Connection,
+        session: Session,
+        max_inline_commit: Duration,
+    ) -> Arc<Self> {
         Arc::new(Self {
             session,
             conn: Mutex::new(conn),
             syncs: AtomicBool::new(true),
             queue: Mutex::default(),
             filled: Condvar::new(),
-            pace: Pace::default(),
+            pace: Pace::new(max_inline_commit),
             counters: Counters::default(),
         })
     }
@@ -139,7 +144,7 @@ impl Writer {
 
     /// Commits `write` on this thread, or returns it as an error if that could block for long.
     pub(crate) fn inline<W: Write>(&self, write: W) -> Result<Result<W::Answer, StoreError>, W> {
-        if !self.pace.is_within(MAX_INLINE_COMMIT) {
+        if !self.pace.is_quick() {
             return Err(write);
         }
         let Ok(conn) = self.conn.try_lock() else {
@@ -173,19 +178,24 @@ impl Writer {
     /// Commits queued jobs until the store is closed. Runs on the writer thread.
     pub(crate) fn run(&self) {
         while self.wait_for_work() {
-            let conn = locked(&self.conn);
-            // Taken after the connection was locked, so that no inline commit overtakes these jobs.
-            let mut jobs = std::mem::take(&mut locked(&self.queue).jobs);
-            jobs.retain(|job| !job.is_abandoned());
-            if !jobs.is_empty() {
-                self.settle(&conn, jobs);
-            }
-            if std::mem::take(&mut locked(&self.queue).preallocate) {
-                self.preallocate(&conn);
-            }
-            if self.session.notifier.next_poll() == Some(Duration::ZERO) {
-                self.session.notifier.poll(&conn);
-            }
+            self.work();
+        }
+    }
+
+    /// Commits the queued jobs, and does whatever else is due.
+    pub(crate) fn work(&self) {
+        let conn = locked(&self.conn);
+        // Taken after the connection was locked, so that no inline commit overtakes these jobs.
+        let mut jobs = std::mem::take(&mut locked(&self.queue).jobs);
+        jobs.retain(|job| !job.is_abandoned());
+        if !jobs.is_empty() {
+            self.settle(&conn, jobs);
+        }
+        if std::mem::take(&mut locked(&self.queue).preallocate) {
+            self.preallocate(&conn);
+        }
+        if self.session.notifier.next_poll() == Some(Duration::ZERO) {
+            self.session.notifier.poll(&conn);
         }
     }
 

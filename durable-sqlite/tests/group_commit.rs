@@ -3,18 +3,15 @@
 
 #![allow(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a test may stop at what it did not expect, and say why"
 )]
 
 mod support;
 
-use std::time::{Duration, Instant};
-
-use durable_core::store::{CheckpointStore, ExecutionStore, Fence, Lease, StoreErrorKind};
+use durable_core::store::{CheckpointStore, ExecutionStore, StoreErrorKind};
 use durable_sqlite::SqliteStore;
-use support::{batch, claim_due, json, leased, new, open, positions, release, steps};
+use support::{batch, leased, open, positions, steps};
 use tokio::task::JoinSet;
 
 const EXECUTIONS: u64 = 64;
@@ -62,44 +59,8 @@ async fn executions_on_several_threads_share_commits() {
     run_many(&open(&directory.path().join("a.db")).await).await;
 }
 
-/// Writes until a commit was made inline.
-async fn wait_for_inline_commit(store: &SqliteStore, fence: &Fence, mut last: u64) {
-    repeat_until_inline(100, async || {
-        let first = last + 1;
-        last += 100;
-        inline_commits(store, async || {
-            steps(store, fence, first, last).await.unwrap()
-        })
-        .await
-    })
-    .await;
-}
-
-/// Returns how many commits of `work` are made inline.
-async fn inline_commits(store: &SqliteStore, mut work: impl AsyncFnMut()) -> u64 {
-    let before = store.stats().inline_commits;
-    work().await;
-    store.stats().inline_commits - before
-}
-
-/// Repeats `commit`, which makes a number of commits, until it returns that some were made inline. Returns false for
-/// slow disks, which never commit inline.
-async fn repeat_until_inline(commits: u32, mut commit: impl AsyncFnMut() -> u64) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(10) {
-        let before = Instant::now();
-        if commit().await > 0 {
-            return true;
-        }
-        let quick = before.elapsed() < Duration::from_micros(600) * commits;
-        assert!(!quick, "commits were quick, yet made on the writer thread");
-    }
-    println!("skipped: a commit takes more than a millisecond here");
-    false
-}
-
 #[tokio::test]
-async fn a_single_execution_commits_inline_once_per_batch() {
+async fn a_single_execution_commits_once_per_batch() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("a.db")).await;
     let lease = leased(&store, "a").await;
@@ -109,110 +70,8 @@ async fn a_single_execution_commits_inline_once_per_batch() {
     assert_eq!(after.batches - before.batches, 200);
     assert_eq!(after.commits - before.commits, 200);
     assert_eq!(after.reads, before.reads);
-    wait_for_inline_commit(&store, &lease.fence, 200).await;
     let expected: Vec<_> = (1..=200).collect();
-    assert_eq!(positions(&store, "a").await[..200], expected);
-}
-
-#[tokio::test]
-async fn no_commit_is_inline_while_two_leases_are_held() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(&directory.path().join("a.db")).await;
-    let (a, b) = (leased(&store, "a").await, leased(&store, "b").await);
-    let before = store.stats().inline_commits;
-    steps(&store, &a.fence, 1, 20).await.unwrap();
-    store.start(new("c")).await.unwrap();
-    assert_eq!(store.stats().inline_commits, before);
-    release(&store, &b.fence).await;
-    wait_for_inline_commit(&store, &a.fence, 20).await;
-}
-
-async fn start_all(store: &SqliteStore, names: impl IntoIterator<Item = String>) {
-    let mut starts = JoinSet::new();
-    for name in names {
-        let store = store.clone();
-        starts.spawn(async move { store.start(new(&name)).await.unwrap() });
-    }
-    starts.join_all().await;
-}
-
-#[tokio::test]
-async fn a_lone_start_commits_inline_and_concurrent_ones_share_commits() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(&directory.path().join("a.db")).await;
-    let mut number = 0;
-    repeat_until_inline(20, async || {
-        inline_commits(&store, async || {
-            for _ in 0..20 {
-                number += 1;
-                store.start(new(&format!("lone-{number}"))).await.unwrap();
-            }
-        })
-        .await
-    })
-    .await;
-    let before = store.stats();
-    start_all(&store, (0..100).map(|n| format!("shared-{n}"))).await;
-    let after = store.stats();
-    assert_eq!(after.inline_commits, before.inline_commits);
-    assert!(
-        after.commits - before.commits < 20,
-        "{before:?}, then {after:?}"
-    );
-}
-
-#[tokio::test]
-async fn a_start_with_a_large_input_is_not_inline() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(&directory.path().join("a.db")).await;
-    for n in 0..40 {
-        let mut large = new(&format!("large-{n}"));
-        large.input = json(format!("\"{}\"", "x".repeat(65 << 10)));
-        store.start(large).await.unwrap();
-    }
-    assert_eq!(store.stats().inline_commits, 0);
-}
-
-#[tokio::test]
-async fn a_claim_is_inline_as_long_as_few_executions_are_due() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(&directory.path().join("a.db")).await;
-    let mut pair = 0;
-    repeat_until_inline(3, async || {
-        pair += 1;
-        start_all(&store, ["a", "b"].map(|name| format!("{name}-{pair}"))).await;
-        let mut claimed = Vec::new();
-        let inline = inline_commits(&store, async || claimed = claim_due(&store, false).await);
-        let inline = inline.await;
-        assert_eq!(claimed.len(), 2);
-        for lease in claimed {
-            release(&store, &lease.fence).await;
-        }
-        inline
-    })
-    .await;
-    let (mut started, mut first) = (0, Vec::<Lease>::new());
-    let inline = repeat_until_inline(20, async || {
-        for lease in &first {
-            release(&store, &lease.fence).await;
-        }
-        for _ in 0..20 {
-            started += 1;
-            store.start(new(&format!("many-{started}"))).await.unwrap();
-        }
-        inline_commits(&store, async || first = claim_due(&store, false).await).await
-    })
-    .await;
-    if !inline {
-        return;
-    }
-    assert_eq!(first.len(), 8);
-    for lease in &first {
-        release(&store, &lease.fence).await;
-    }
-    let before = store.stats().inline_commits;
-    assert_eq!(claim_due(&store, false).await.len(), 12);
-    assert_eq!(store.stats().inline_commits, before);
+    assert_eq!(positions(&store, "a").await, expected);
 }
 
 #[tokio::test]

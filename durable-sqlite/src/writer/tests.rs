@@ -52,7 +52,10 @@ fn writer() -> (Arc<Writer>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let opened = open::open(&directory.path().join("a.db")).unwrap();
     let session = Session::new(opened.path, opened.owner);
-    (Writer::new(opened.conn, session), directory)
+    (
+        Writer::new(opened.conn, session, MAX_INLINE_COMMIT),
+        directory,
+    )
 }
 
 #[test]

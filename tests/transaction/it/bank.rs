@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use durable::store::{Capabilities, Durability, Lease, MemoryStore, NewExecution, StoreError};
@@ -91,6 +91,8 @@ pub(crate) struct App<D> {
     /// How many executions fail after the transfer.
     pub(crate) later_failures: AtomicU32,
     pub(crate) attempts: AtomicU32,
+    /// Pause before another attempt, in milliseconds.
+    pub(crate) pause: AtomicU64,
     _alive: Alive,
 }
 
@@ -108,6 +110,7 @@ impl<D: Database> App<D> {
             failures: AtomicU32::new(0),
             later_failures: AtomicU32::new(0),
             attempts: AtomicU32::new(3),
+            pause: AtomicU64::new(1),
             _alive: alive,
         })
     }
@@ -119,7 +122,8 @@ impl<D: Database> App<D> {
 
 impl<D> App<D> {
     pub(crate) fn retry(&self) -> Retry {
-        Retry::fixed(Duration::from_millis(1)).attempts(self.attempts.load(SeqCst))
+        let pause = Duration::from_millis(self.pause.load(SeqCst));
+        Retry::fixed(pause).attempts(self.attempts.load(SeqCst))
     }
 
     /// Called at the beginning of a body.

@@ -149,6 +149,8 @@ pub(crate) async fn without_ordered_fences_the_row_keeps_a_zombie_out<D: Databas
 /// Stops the first holder of the lease at `point` until the second one has ended. `rows` outcome rows are left.
 async fn zombie<D: Database>(transfer: impl Bank<D>, point: Point, store: MemoryStore, rows: i64) {
     let app = app!();
+    // The zombie must notice that it lost its lease before another attempt is due.
+    app.pause.store(3_600_000, SeqCst);
     let gate = app.hooks.stop_at(point);
     let lease = start(transfer, &store).await;
     let second = async {

@@ -26,14 +26,20 @@ impl Log {
 
     /// Returns the lines that start with `prefix`, without it.
     pub(crate) fn lines(&self, prefix: &str) -> Vec<String> {
-        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        let text = self.text();
         let lines = text.lines().filter_map(|line| line.strip_prefix(prefix));
         lines.map(|line| line.trim_start().to_owned()).collect()
     }
 
     pub(crate) fn count(&self, line: &str) -> usize {
-        let text = std::fs::read_to_string(&self.0).unwrap_or_default();
-        text.lines().filter(|noted| *noted == line).count()
+        self.text().lines().filter(|noted| *noted == line).count()
+    }
+
+    /// Returns the complete lines: another process may be writing the last one.
+    fn text(&self) -> String {
+        let mut text = std::fs::read_to_string(&self.0).unwrap_or_default();
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        text
     }
 }
 

@@ -16,7 +16,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use app::{App, Console, Job, Source, Target};
-use durable_lambda_tests::{Config, ExecutionOutcome, Fake, Fault, InvocationEnd, Program};
+use durable_lambda_tests::{
+    Config, ExecutionOutcome, Fake, Fault, Invocation, InvocationEnd, Program,
+};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
@@ -107,17 +109,13 @@ async fn many_invocations_load_the_same_as_one_process() {
     };
 
     let recording = fake.recording();
+    let timed_out = |invocation: &&Invocation| invocation.end == Some(InvocationEnd::TimedOut);
+    // On a busy machine, a body may take longer than expected. The next invocation runs it again.
+    let timed_out = recording.invocations.iter().filter(timed_out).count();
     assert!(
-        recording.invocations.len() >= 3,
-        "{} invocations",
+        recording.invocations.len() >= timed_out + 3,
+        "{timed_out} of {} invocations timed out",
         recording.invocations.len()
-    );
-    let timed_out = |end: &Option<InvocationEnd>| *end == Some(InvocationEnd::TimedOut);
-    assert!(
-        !recording
-            .invocations
-            .iter()
-            .any(|invocation| timed_out(&invocation.end))
     );
     recording.assert_well_behaved();
     assert_eq!(
@@ -136,10 +134,11 @@ async fn many_invocations_load_the_same_as_one_process() {
         .lines()
         .filter(|line| line.starts_with("load["))
         .collect();
-    assert_eq!(loads.len() as u64, 10_000 / BATCH);
+    let ran = loads.len();
     loads.sort_unstable();
     loads.dedup();
     assert_eq!(loads.len() as u64, 10_000 / BATCH);
+    assert!(ran <= loads.len() + timed_out, "{ran} bodies ran");
     let line = json!({
         "measured": "locally, against the fake",
         "batches": loads.len(),

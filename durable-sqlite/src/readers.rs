@@ -184,6 +184,23 @@ mod tests {
         assert_ne!(readers.read_row(failing, thread).await.unwrap(), caller);
     }
 
+    #[test]
+    fn reads_of_many_milliseconds_are_too_slow_for_the_thread_of_the_caller() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        Connection::open(&path).unwrap();
+        let readers = Readers::new(path);
+        readers.idle().push(readers.open().unwrap());
+        let inline = |pause: Duration| {
+            readers.read_inline(|_, _| {
+                std::thread::sleep(pause);
+                Ok(Some(()))
+            })
+        };
+        assert!(inline(Duration::from_millis(20)).is_some());
+        assert!(inline(Duration::ZERO).is_none());
+    }
+
     #[tokio::test]
     async fn slow_reads_move_to_another_thread_and_back() {
         let folder = tempfile::tempdir().unwrap();

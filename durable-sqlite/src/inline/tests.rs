@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::store::Inner;
 use crate::support::{claim_due, json, leased, new, release, steps};
-use crate::{SqliteStore, Stats, open};
+use crate::{SqliteStore, open};
 
 /// Opens a store without a writer thread, to which every commit is quick.
 fn store() -> (SqliteStore, TempDir) {
@@ -33,15 +33,11 @@ async fn counted<T>(store: &SqliteStore, work: impl Future<Output = T>) -> (T, u
         done = work => done,
         () = writer => unreachable!(),
     };
-    let Stats {
-        commits,
-        inline_commits,
-        ..
-    } = store.stats();
+    let after = store.stats();
     (
         done,
-        commits - before.commits,
-        inline_commits - before.inline_commits,
+        after.commits - before.commits,
+        after.inline_commits - before.inline_commits,
     )
 }
 

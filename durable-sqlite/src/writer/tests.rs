@@ -2,6 +2,7 @@ use durable_core::Timestamp;
 use durable_core::store::{ClaimRequest, WorkerFilter};
 
 use super::*;
+use crate::SqliteStore;
 use crate::claims::ClaimMany;
 use crate::error::Fault;
 use crate::open;
@@ -58,10 +59,12 @@ fn writer() -> (Arc<Writer>, tempfile::TempDir) {
     )
 }
 
-#[test]
-fn synced_commits_that_are_slow_move_to_the_writer_thread() {
-    let (writer, _directory) = writer();
-    let is_inline = |sync| writer.inline(Slow { sync }).is_ok();
+#[tokio::test]
+async fn synced_commits_that_are_slow_move_to_the_writer_thread() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path().join("a.db"));
+    let store = store.await.unwrap();
+    let is_inline = |sync| store.inner.writer.inline(Slow { sync }).is_ok();
     assert!(is_inline(false));
     assert!(is_inline(true), "only a synced commit counts");
     assert!(!is_inline(true));

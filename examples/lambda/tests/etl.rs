@@ -16,9 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use app::{App, Console, Job, Source, Target};
-use durable_lambda_tests::{
-    Config, ExecutionOutcome, Fake, Fault, Invocation, InvocationEnd, Program,
-};
+use durable_lambda_tests::{Config, ExecutionOutcome, Fake, Fault, InvocationEnd, Program};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
@@ -81,15 +79,15 @@ async fn many_invocations_load_the_same_as_one_process() {
     let (local, lambda) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let job = run_locally(local.path()).await;
 
-    // One six-hundredth of Lambda's fifteen minutes.
+    // A tenth of it is reserved, which is more than a busy machine stalls a process.
     let mut fake = Fake::start(Config {
-        deadline: Duration::from_millis(1_500),
+        deadline: Duration::from_secs(4),
         speedup: 1_000.0,
         ..Config::default()
     })
     .await;
     // With this delay a thousand batches take several invocations, even on a fast machine.
-    fake.fault_from(1, Fault::Delay(Duration::from_millis(5)));
+    fake.fault_from(1, Fault::Delay(Duration::from_millis(10)));
     let path = |name: &str| lambda.path().join(name).display().to_string();
     let source = workspace().join("examples/data/birdstrikes.csv");
     let function = Program::new(env!("CARGO_BIN_EXE_bootstrap"))
@@ -109,13 +107,17 @@ async fn many_invocations_load_the_same_as_one_process() {
     };
 
     let recording = fake.recording();
-    let timed_out = |invocation: &&Invocation| invocation.end == Some(InvocationEnd::TimedOut);
-    // On a busy machine, a body may take longer than expected. The next invocation runs it again.
-    let timed_out = recording.invocations.iter().filter(timed_out).count();
     assert!(
-        recording.invocations.len() >= timed_out + 3,
-        "{timed_out} of {} invocations timed out",
+        recording.invocations.len() >= 3,
+        "{} invocations",
         recording.invocations.len()
+    );
+    let timed_out = |end: &Option<InvocationEnd>| *end == Some(InvocationEnd::TimedOut);
+    assert!(
+        !recording
+            .invocations
+            .iter()
+            .any(|invocation| timed_out(&invocation.end))
     );
     recording.assert_well_behaved();
     assert_eq!(
@@ -134,11 +136,10 @@ async fn many_invocations_load_the_same_as_one_process() {
         .lines()
         .filter(|line| line.starts_with("load["))
         .collect();
-    let ran = loads.len();
+    assert_eq!(loads.len() as u64, 10_000 / BATCH);
     loads.sort_unstable();
     loads.dedup();
     assert_eq!(loads.len() as u64, 10_000 / BATCH);
-    assert!(ran <= loads.len() + timed_out, "{ran} bodies ran");
     let line = json!({
         "measured": "locally, against the fake",
         "batches": loads.len(),
